@@ -1,0 +1,1 @@
+"""What a campaign did and cost, from provenance alone and read only."""

@@ -1,0 +1,42 @@
+"""The properties a campaign can ask for, each with its fixed unit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Property:
+    """One property: its unit, what it is, and the DFT stage of the engine that yields it."""
+
+    unit: str
+    description: str
+    #: ``relax`` comes with the relaxation, ``eos`` needs the equation of state, ``references`` the elements
+    stage: str = 'relax'
+
+
+#: The properties with a fixed meaning and unit; the ``table`` engine may add columns of its own.
+PROPERTIES: dict[str, Property] = {
+    'energy': Property('eV/atom', 'total energy of the relaxed crystal'),
+    'volume': Property('Å^3/atom', 'volume of the relaxed crystal'),
+    'density': Property('g/cm^3', 'mass density of the relaxed crystal'),
+    'lattice_constant': Property('Å', 'length a of the conventional standard cell'),
+    'lattice_constant_b': Property('Å', 'length b of the conventional standard cell'),
+    'lattice_constant_c': Property('Å', 'length c of the conventional standard cell'),
+    'space_group': Property('', 'space-group number (spglib, symprec 0.1 Å)'),
+    'pressure': Property('GPa', 'residual pressure after the relaxation'),
+    'max_force': Property('eV/Å', 'largest residual force after the relaxation'),
+    'band_gap': Property('eV', 'Kohn–Sham gap on the k-points of the final calculation; 0 for a metal'),
+    'magnetization': Property('μB/atom', 'absolute magnetisation of the final calculation'),
+    'bulk_modulus': Property('GPa', 'B0 of a Birch–Murnaghan fit to single points at fixed shape', 'eos'),
+    'bulk_modulus_derivative': Property('', "B0' of the same fit", 'eos'),
+    'eos_residual': Property('eV/atom', 'root mean square residual of the Birch–Murnaghan fit', 'eos'),
+    'formation_energy': Property('eV/atom', 'energy against the elements at the same settings', 'references'),
+}
+
+
+def unit_of(name: str, declared: dict[str, str] | None = None) -> str | None:
+    """The unit of a property, from the fixed list or else as declared by the user; None if unknown."""
+    if name in PROPERTIES:
+        return PROPERTIES[name].unit
+    return (declared or {}).get(name)

@@ -1,0 +1,300 @@
+"""The campaign file as checked data (see ``aiida-inversedesign schema``)."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from aiida_inversedesign.campaign.properties import PROPERTIES
+from aiida_inversedesign.chemistry.formulas import SYMBOLS, parse_ratio
+
+Name = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$')]
+Count = Annotated[int, Field(ge=1)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Model(BaseModel):
+    """A section of the campaign file: unknown keys are errors."""
+
+    model_config = ConfigDict(extra='forbid', frozen=True)
+
+
+class Objective(Model):
+    """One objective: exactly one of ``maximize``, ``minimize``, ``target`` with ``tolerance``, or ``window``."""
+
+    property: str = Field(description='name of the property')
+    maximize: Literal[True] | None = Field(None, description='the larger the better')
+    minimize: Literal[True] | None = Field(None, description='the smaller the better')
+    hit: Finite | None = Field(None, description='with maximize or minimize: the value from which it is a hit')
+    target: Finite | None = Field(None, description='the wanted value')
+    tolerance: Positive | None = Field(None, description='with target: the half width that counts as a hit')
+    window: tuple[Finite, Finite] | None = Field(None, description='lowest and highest value that count as a hit')
+
+    @model_validator(mode='after')
+    def _one_kind(self) -> Objective:
+        kinds = [key for key in ('maximize', 'minimize', 'target', 'window') if getattr(self, key) is not None]
+        if len(kinds) != 1:
+            raise ValueError(
+                'an objective needs exactly one of maximize: true, minimize: true, target or window, '
+                f'got {" and ".join(kinds) or "none"}'
+            )
+        if (self.target is None) != (self.tolerance is None):
+            raise ValueError('target and tolerance belong together: give both')
+        if self.hit is not None and kinds[0] not in ('maximize', 'minimize'):
+            raise ValueError('hit belongs to maximize or minimize; target and window define their hits themselves')
+        if self.window is not None and not self.window[0] < self.window[1]:
+            raise ValueError(f'window must be [low, high] with low < high, got {list(self.window)}')
+        return self
+
+    @property
+    def kind(self) -> Literal['maximize', 'minimize', 'target', 'window']:
+        """Which of the four kinds this objective is."""
+        if self.maximize:
+            return 'maximize'
+        if self.minimize:
+            return 'minimize'
+        return 'target' if self.target is not None else 'window'
+
+    @property
+    def hit_range(self) -> tuple[float, float] | None:
+        """Lowest and highest value of a hit (infinite where open), or None if no value is named as one."""
+        if self.window is not None:
+            return self.window
+        if self.target is not None and self.tolerance is not None:
+            return self.target - self.tolerance, self.target + self.tolerance
+        if self.hit is None:
+            return None
+        return (self.hit, float('inf')) if self.maximize else (float('-inf'), self.hit)
+
+
+class Constraint(Model):
+    """Bounds that a hit must also keep."""
+
+    property: str = Field(description='name of the property')
+    min: Finite | None = Field(None, description='lowest allowed value')
+    max: Finite | None = Field(None, description='highest allowed value')
+
+    @model_validator(mode='after')
+    def _bounded(self) -> Constraint:
+        if self.min is None and self.max is None:
+            raise ValueError('a constraint needs min, max or both')
+        if self.min is not None and self.max is not None and not self.min < self.max:
+            raise ValueError(f'min must be below max, got {self.min} and {self.max}')
+        return self
+
+
+class Goal(Model):
+    """What is asked for."""
+
+    objectives: list[Objective] = Field(min_length=1)
+    constraints: list[Constraint] = []
+
+    @property
+    def properties(self) -> list[str]:
+        """Every property named, objectives first, without repeats."""
+        names = [item.property for item in self.objectives] + [item.property for item in self.constraints]
+        return list(dict.fromkeys(names))
+
+    @property
+    def defines_hits(self) -> bool:
+        """Whether a hit is defined: every objective that can have a threshold names one."""
+        return all(objective.hit_range is not None for objective in self.objectives)
+
+
+class Space(Model):
+    """Which formulas are considered."""
+
+    elements: list[str] = Field([], description='chemical symbols the formulas are built from')
+    ratios: list[str] = Field([], description='ratio labels such as "1", "1:1" or "2:1:1"')
+    formulas: list[str] = Field([], description='formulas named one by one, besides elements × ratios')
+    charge_neutral: Literal['off', 'prefer', 'require'] = Field(
+        'prefer', description='whether common oxidation states must be able to balance'
+    )
+    max_sites: Count = Field(20, description='most atoms in the primitive cell')
+    max_formulas: Count = Field(1000, description='most formulas of one proposal; drawn at random if there are more')
+
+    @field_validator('elements')
+    @classmethod
+    def _elements(cls, value: list[str]) -> list[str]:
+        for symbol in value:
+            if symbol not in SYMBOLS:
+                raise ValueError(f'{symbol!r} is no chemical symbol')
+        return list(dict.fromkeys(value))
+
+    @field_validator('ratios')
+    @classmethod
+    def _ratios(cls, value: list[str]) -> list[str]:
+        return list(dict.fromkeys(':'.join(map(str, parse_ratio(label))) for label in value))
+
+    @field_validator('formulas')
+    @classmethod
+    def _formulas(cls, value: list[str]) -> list[str]:
+        from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
+
+        return list(dict.fromkeys(reduced_formula(parse_formula(formula)) for formula in value))
+
+    @model_validator(mode='after')
+    def _possible(self) -> Space:
+        if bool(self.elements) != bool(self.ratios):
+            raise ValueError('elements and ratios belong together: give both')
+        for label in self.ratios:
+            if label.count(':') + 1 > len(self.elements):
+                raise ValueError(
+                    f'ratio {label!r} needs {label.count(":") + 1} different elements, '
+                    f'but only {len(self.elements)} are named'
+                )
+        return self
+
+
+class Propose(Model):
+    """How crystals are proposed."""
+
+    library: str = Field('aflow', description='label of a template library (aiida-inversedesign library list)')
+    method: Literal['cspml', 'dissimilarity', 'random', 'library'] = Field(
+        'cspml',
+        description='how templates are ranked; "library" takes the library\'s own structures as the candidates',
+    )
+    model: str = Field('shipped', description='label of a CSPML model')
+    top_k: Count = Field(5, description='templates kept for each formula')
+    min_distance: Fraction = Field(0.7, description='least distance, in sums of covalent radii')
+
+
+class Select(Model):
+    """How the next batch is chosen."""
+
+    acquisition: Literal['auto', 'log_ei', 'posterior_mean', 'random'] = 'auto'
+    initial: Count = Field(4, description='evaluations of the first generation, spread over the pool')
+    batch: Count = Field(2, description='evaluations of each later generation')
+    control_fraction: Fraction = Field(0.0, description='share of each batch drawn at random')
+
+
+class Learn(Model):
+    """What is learned from the evaluations."""
+
+    surrogate: Literal['auto', 'gp'] = 'auto'
+
+
+class Options(Model):
+    """Scheduler options of the engine's jobs."""
+
+    num_machines: Count = 1
+    num_mpiprocs_per_machine: Count = 1
+    max_wallclock_seconds: Count = 3600
+    queue_name: str | None = None
+    account: str | None = None
+    withmpi: bool = False
+
+
+class QuantumEspresso(Model):
+    """Relaxation and further properties with pw.x."""
+
+    engine: Literal['quantumespresso']
+    pw: str = Field(description='label of the pw.x code, e.g. pw@localhost')
+    pseudos: str = Field(description='label of the pseudopotential family')
+    protocol: Literal['fast', 'balanced', 'stringent'] = 'balanced'
+    electronic_type: Literal['metal', 'insulator', 'automatic'] = 'metal'
+    spin: bool = Field(False, description='collinear spin polarisation')
+    kpoints_distance: Positive | None = Field(None, description='Å^-1; default: that of the protocol')
+    cutoff_wfc: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
+    cutoff_rho: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
+    eos_points: Annotated[int, Field(ge=5, le=21)] = Field(7, description='volumes of the equation of state')
+    eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = Field(0.06, description='largest relative volume change')
+    max_restarts: Annotated[int, Field(ge=0, le=10)] = Field(2, description='restarts of one calculation')
+    options: Options = Options()
+
+
+class Ase(Model):
+    """Any ASE calculator, as a job on any computer."""
+
+    engine: Literal['ase']
+    code: str = Field(description='label of a Python code with ASE installed')
+    calculator: str = Field('emt', description='name for ase.calculators.calculator.get_calculator_class')
+    arguments: dict[str, float | int | str | bool] = {}
+    fmax: Positive = Field(0.02, description='largest force after the relaxation, eV/Å')
+    steps: Count = Field(300, description='most relaxation steps')
+    relax_cell: bool = True
+    eos_points: Annotated[int, Field(ge=5, le=21)] = 7
+    eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = 0.06
+    options: Options = Options()
+
+
+class Table(Model):
+    """Looks the answers up in a data set: for rehearsals, benchmarks and tests."""
+
+    engine: Literal['table']
+    data: str = Field(description='label of a library that carries the properties')
+    units: dict[str, str] = Field({}, description="unit of each of the data set's own properties")
+    match: Literal['exact', 'structure'] = Field(
+        'exact', description='find an entry by identical structure, or by StructureMatcher within the formula'
+    )
+    code: str | None = Field(None, description='label of a Python code; with it each look-up is a job')
+    delay_seconds: Annotated[float, Field(ge=0, le=86400)] = Field(0.0, description='median duration of a look-up')
+    delay_sigma: Annotated[float, Field(ge=0, le=3)] = Field(0.0, description='σ of its log-normal spread')
+    fail_fraction: Fraction = Field(0.0, description='share of look-ups that fail on purpose')
+    options: Options = Options()
+
+    @model_validator(mode='after')
+    def _delay_needs_a_job(self) -> Table:
+        if self.delay_seconds > 0 and self.code is None:
+            raise ValueError('delay_seconds needs code: a look-up that takes time runs as a job')
+        return self
+
+
+Evaluate = Annotated[QuantumEspresso | Ase | Table, Field(discriminator='engine')]
+
+
+class Budget(Model):
+    """When the campaign stops. What is not named is not limited, but evaluations always are."""
+
+    evaluations: Count = Field(description='most evaluations')
+    dft_calculations: Count | None = Field(None, description='most DFT calculation jobs')
+    core_hours: Positive | None = Field(None, description='most core-hours')
+    hits: Count | None = Field(None, description='stop when so many hits are found')
+    generations: Count | None = Field(None, description='most generations')
+    failure_rate: Fraction | None = Field(None, description='stop when a larger share of evaluations fails')
+    failure_minimum: Count = Field(5, description='evaluations before failure_rate is looked at')
+    at_once: Count | None = Field(None, description='most evaluations in flight; default: the batch')
+
+
+class CampaignSpec(Model):
+    """A campaign file."""
+
+    name: Name
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    goal: Goal
+    space: Space = Space()
+    propose: Propose = Propose()
+    select: Select = Select()
+    learn: Learn = Learn()
+    evaluate: Evaluate
+    budget: Budget
+
+    @model_validator(mode='after')
+    def _consistent(self) -> CampaignSpec:
+        allowed = sorted(PROPERTIES)
+        if not isinstance(self.evaluate, Table):
+            for index, name in enumerate(self.goal.properties):
+                if name not in PROPERTIES:
+                    raise PropertyError(name, allowed, index)
+        if self.propose.method != 'library' and not (self.space.elements or self.space.formulas):
+            raise ValueError('space names no formulas: give elements and ratios, or formulas')
+        if self.budget.hits is not None and not self.goal.defines_hits:
+            raise ValueError('budget.hits needs a threshold: add hit to each objective that is maximised or minimised')
+        return self
+
+    def settings(self) -> dict[str, Any]:
+        """Everything but the budget as plain JSON data: what a resumed campaign shares with the first."""
+        return self.model_dump(mode='json', exclude={'budget'})
+
+
+class PropertyError(ValueError):
+    """A property that no engine knows."""
+
+    def __init__(self, name: str, allowed: list[str], index: int) -> None:
+        super().__init__(f'{name!r} is not a property')
+        self.name, self.allowed, self.index = name, allowed, index
+
+

@@ -1,0 +1,1 @@
+"""Elements, formulas, crystals and their descriptors. Imports no aiida."""

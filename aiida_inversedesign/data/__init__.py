@@ -1,0 +1,1 @@
+"""The node types of a campaign: library, CSPML model, pool, table and surrogate."""

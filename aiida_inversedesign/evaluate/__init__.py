@@ -1,0 +1,1 @@
+"""The engine contract and its engines: what computes the properties of one crystal."""

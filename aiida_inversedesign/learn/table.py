@@ -1,0 +1,117 @@
+"""The table of all evaluations so far: one row each, failures included."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.chemistry.crystal import Crystal
+
+
+@dataclass(frozen=True)
+class EvaluationRow:
+    """One evaluation: a candidate whose evaluation was launched, whatever became of it.
+
+    :param candidate: id of the candidate.
+    :param arm: why it was chosen: ``initial``, ``acquisition`` or ``control``.
+    :param proposed: the crystal as proposed.
+    :param relaxed: the crystal after the evaluation, or None if it failed.
+    :param properties: value of each property; the units are those of ``campaign.properties``.
+    :param predicted: mean and standard deviation per property when it was chosen, if there was a surrogate.
+    :param reason: why it failed, in words; empty if it completed.
+    :param dft_calculations: calculation jobs it cost.
+    :param core_hours: None where neither scheduler nor code recorded it.
+    """
+
+    candidate: str
+    generation: int
+    arm: Literal['initial', 'acquisition', 'control']
+    formula: str
+    status: Literal['completed', 'failed']
+    proposed: Crystal
+    relaxed: Crystal | None = None
+    properties: dict[str, float] = field(default_factory=dict)
+    hit: bool | None = None
+    predicted: dict[str, tuple[float, float]] = field(default_factory=dict)
+    reason: str = ''
+    exit_status: int = 0
+    dft_calculations: int = 0
+    core_hours: float | None = None
+    template: str = ''
+    probability: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        data['proposed'] = self.proposed.to_dict()
+        data['relaxed'] = self.relaxed.to_dict() if self.relaxed else None
+        data['predicted'] = {name: list(pair) for name, pair in self.predicted.items()}
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> EvaluationRow:
+        """The row of :meth:`to_dict`."""
+        data = dict(data)
+        data['proposed'] = Crystal.from_dict(data['proposed'])
+        data['relaxed'] = Crystal.from_dict(data['relaxed']) if data['relaxed'] else None
+        data['predicted'] = {name: (pair[0], pair[1]) for name, pair in data['predicted'].items()}
+        return cls(**data)
+
+
+def is_hit(goal: Goal, properties: dict[str, float]) -> bool | None:
+    """Whether the properties meet every window and constraint; None if the goal defines no hits."""
+    if not goal.defines_hits:
+        return None
+    for objective in goal.objectives:
+        bounds = objective.hit_range
+        value = properties.get(objective.property)
+        if bounds is None or value is None or not bounds[0] <= value <= bounds[1]:
+            return False
+    return is_feasible(goal, properties)
+
+
+def is_feasible(goal: Goal, properties: dict[str, float]) -> bool:
+    """Whether the properties keep every constraint; a missing property does not."""
+    for constraint in goal.constraints:
+        value = properties.get(constraint.property)
+        if value is None:
+            return False
+        if constraint.min is not None and value < constraint.min:
+            return False
+        if constraint.max is not None and value > constraint.max:
+            return False
+    return True
+
+
+def loss(goal: Goal, properties: dict[str, float]) -> float:
+    """How far the first objective is from its optimum: smaller is better (−value if maximised, |y − target| …)."""
+    objective = goal.objectives[0]
+    value = properties[objective.property]
+    if objective.kind == 'maximize':
+        return -value
+    if objective.kind == 'minimize':
+        return value
+    low, high = objective.hit_range or (value, value)
+    if objective.target is not None:
+        return abs(value - objective.target)
+    return max(low - value, value - high, 0.0)
+
+
+def best_row(goal: Goal, rows: Iterable[EvaluationRow]) -> EvaluationRow | None:
+    """The completed row with the least loss among those that keep the constraints, or None."""
+    able = [row for row in rows if row.status == 'completed' and is_feasible(goal, row.properties)]
+    return min(able, key=lambda row: loss(goal, row.properties), default=None)
+
+
+def count_statuses(rows: Sequence[EvaluationRow]) -> dict[str, int]:
+    """Number of rows: total, completed, failed, hits."""
+    statuses = Counter(row.status for row in rows)
+    return {
+        'total': len(rows),
+        'completed': statuses['completed'],
+        'failed': statuses['failed'],
+        'hits': sum(row.hit is True for row in rows),
+    }

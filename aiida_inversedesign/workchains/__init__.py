@@ -1,0 +1,1 @@
+"""The processes of a campaign: the loop over generations, and one generation."""
