@@ -29,20 +29,14 @@ class Objective(Model):
     property: str = Field(description='name of the property')
     maximize: Literal[True] | None = Field(None, description='the larger the better')
     minimize: Literal[True] | None = Field(None, description='the smaller the better')
-    hit: Finite | None = Field(
-        None, description='with maximize or minimize: the value from which it is a hit'
-    )
+    hit: Finite | None = Field(None, description='with maximize or minimize: the value from which it is a hit')
     target: Finite | None = Field(None, description='the wanted value')
     tolerance: Positive | None = Field(None, description='with target: the half width that counts as a hit')
-    window: tuple[Finite, Finite] | None = Field(
-        None, description='lowest and highest value that count as a hit'
-    )
+    window: tuple[Finite, Finite] | None = Field(None, description='lowest and highest value that count as a hit')
 
     @model_validator(mode='after')
     def _one_kind(self) -> Objective:
-        kinds = [
-            key for key in ('maximize', 'minimize', 'target', 'window') if getattr(self, key) is not None
-        ]
+        kinds = [key for key in ('maximize', 'minimize', 'target', 'window') if getattr(self, key) is not None]
         if len(kinds) != 1:
             raise ValueError(
                 'an objective needs exactly one of maximize: true, minimize: true, target or window, '
@@ -51,9 +45,7 @@ class Objective(Model):
         if (self.target is None) != (self.tolerance is None):
             raise ValueError('target and tolerance belong together: give both')
         if self.hit is not None and kinds[0] not in ('maximize', 'minimize'):
-            raise ValueError(
-                'hit belongs to maximize or minimize; target and window define their hits themselves'
-            )
+            raise ValueError('hit belongs to maximize or minimize; target and window define their hits themselves')
         if self.window is not None and not self.window[0] < self.window[1]:
             raise ValueError(f'window must be [low, high] with low < high, got {list(self.window)}')
         return self
@@ -123,9 +115,7 @@ class Space(Model):
         'prefer', description='whether common oxidation states must be able to balance'
     )
     max_sites: Count = Field(20, description='most atoms in the primitive cell')
-    max_formulas: Count = Field(
-        1000, description='most formulas of one proposal; drawn at random if there are more'
-    )
+    max_formulas: Count = Field(1000, description='most formulas of one proposal; drawn at random if there are more')
 
     @field_validator('elements')
     @classmethod
@@ -163,9 +153,7 @@ class Space(Model):
 class Propose(Model):
     """How crystals are proposed."""
 
-    library: str = Field(
-        'aflow', description='label of a template library (aiida-inversedesign library list)'
-    )
+    library: str = Field('aflow', description='label of a template library (aiida-inversedesign library list)')
     method: Literal['cspml', 'dissimilarity', 'random', 'library'] = Field(
         'cspml',
         description='how templates are ranked; "library" takes the library\'s own structures as the candidates',
@@ -214,9 +202,7 @@ class QuantumEspresso(Model):
     cutoff_wfc: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
     cutoff_rho: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
     eos_points: Annotated[int, Field(ge=5, le=21)] = Field(7, description='volumes of the equation of state')
-    eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = Field(
-        0.06, description='largest relative volume change'
-    )
+    eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = Field(0.06, description='largest relative volume change')
     max_restarts: Annotated[int, Field(ge=0, le=10)] = Field(2, description='restarts of one calculation')
     options: Options = Options()
 
@@ -246,9 +232,7 @@ class Table(Model):
         'exact', description='find an entry by identical structure, or by StructureMatcher within the formula'
     )
     code: str | None = Field(None, description='label of a Python code; with it each look-up is a job')
-    delay_seconds: Annotated[float, Field(ge=0, le=86400)] = Field(
-        0.0, description='median duration of a look-up'
-    )
+    delay_seconds: Annotated[float, Field(ge=0, le=86400)] = Field(0.0, description='median duration of a look-up')
     delay_sigma: Annotated[float, Field(ge=0, le=3)] = Field(0.0, description='σ of its log-normal spread')
     fail_fraction: Fraction = Field(0.0, description='share of look-ups that fail on purpose')
     options: Options = Options()
@@ -299,9 +283,7 @@ class CampaignSpec(Model):
         if self.propose.method != 'library' and not (self.space.elements or self.space.formulas):
             raise ValueError('space names no formulas: give elements and ratios, or formulas')
         if self.budget.hits is not None and not self.goal.defines_hits:
-            raise ValueError(
-                'budget.hits needs a threshold: add hit to each objective that is maximised or minimised'
-            )
+            raise ValueError('budget.hits needs a threshold: add hit to each objective that is maximised or minimised')
         return self
 
     def settings(self) -> dict[str, Any]:
