@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import permutations
 from math import gcd
 
-
 # fmt: off
 #: The symbols of the elements 1 to 118, in order of their atomic number.
 SYMBOLS: tuple[str, ...] = (
