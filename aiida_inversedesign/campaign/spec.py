@@ -275,11 +275,12 @@ class CampaignSpec(Model):
 
     @model_validator(mode='after')
     def _consistent(self) -> CampaignSpec:
-        allowed = sorted(PROPERTIES)
-        if not isinstance(self.evaluate, Table):
-            for index, name in enumerate(self.goal.properties):
-                if name not in PROPERTIES:
-                    raise PropertyError(name, allowed, index)
+        engine = self.evaluate
+        # a data set may bring properties of its own, but none without a unit
+        known = [*PROPERTIES, *(engine.units if isinstance(engine, Table) else ())]
+        for name in self.goal.properties:
+            if name not in known:
+                raise PropertyError(name, sorted(known), declarable=isinstance(engine, Table))
         if self.propose.method != 'library' and not (self.space.elements or self.space.formulas):
             raise ValueError('space names no formulas: give elements and ratios, or formulas')
         if self.budget.hits is not None and not self.goal.defines_hits:
@@ -292,8 +293,9 @@ class CampaignSpec(Model):
 
 
 class PropertyError(ValueError):
-    """A property that no engine knows."""
+    """A property without a known meaning and unit."""
 
-    def __init__(self, name: str, allowed: list[str], index: int) -> None:
-        super().__init__(f'{name!r} is not a property')
-        self.name, self.allowed, self.index = name, allowed, index
+    def __init__(self, name: str, allowed: list[str], declarable: bool) -> None:
+        remedy = f'; if the data set has it, declare its unit: evaluate.units: {{{name}: …}}' if declarable else ''
+        super().__init__(f'unknown property; expected one of {", ".join(allowed)}{remedy}')
+        self.name, self.allowed = name, allowed

@@ -1,0 +1,207 @@
+"""Reading a campaign file: YAML in, a checked :class:`CampaignSpec` or a list of problems out."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from aiida_inversedesign.campaign.spec import CampaignSpec, PropertyError
+from aiida_inversedesign.chemistry.formulas import SYMBOLS
+
+#: No campaign file is larger; the limit keeps a wrong path (an archive, a log) from being parsed for minutes.
+MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a campaign file.
+
+    :param path: the key's path, e.g. ``goal.objectives[0].property``; empty for the file as a whole.
+    :param value: what stands there, as written.
+    :param expected: what should stand there.
+    :param nearest: the nearest valid word, or None.
+    """
+
+    path: str
+    value: str
+    expected: str
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        where = self.path or 'campaign file'
+        value = f' = {self.value}' if self.value else ''
+        hint = f'; did you mean {self.nearest!r}?' if self.nearest else ''
+        return f'{where}{value}: {self.expected}{hint}'
+
+
+class CampaignFileError(ValueError):
+    """A campaign file that cannot be used, with every problem found in it."""
+
+    def __init__(self, source: str, problems: list[Problem]) -> None:
+        self.source, self.problems = source, problems
+        super().__init__('\n'.join([f'{source}: {len(problems)} problem(s)', *(f'  {item}' for item in problems)]))
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML without tags that build objects, and without keys that silently replace each other."""
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
+    keys: set[Any] = set()
+    for key_node, _ in node.value:
+        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        try:
+            repeated = key in keys
+            keys.add(key)
+        except TypeError as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, 'a key must be a word, not a list or a mapping', key_node.start_mark
+            ) from error
+        if repeated:
+            raise yaml.constructor.ConstructorError(
+                None, None, f'the key {key!r} is given twice in the same section', key_node.start_mark
+            )
+    return loader.construct_mapping(node, deep=True)
+
+
+_Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
+
+
+def read_campaign(path: str | Path) -> CampaignSpec:
+    """The checked campaign of a YAML file.
+
+    :raises CampaignFileError: if it cannot be read, is no YAML, or does not describe a campaign.
+    """
+    path = Path(path)
+    try:
+        if path.is_file() and path.stat().st_size > MAX_BYTES:
+            raise CampaignFileError(str(path), [Problem('', '', f'larger than {MAX_BYTES} bytes: not a campaign file')])
+        text = path.read_text(encoding='utf-8')
+    except (OSError, UnicodeDecodeError) as error:
+        raise CampaignFileError(str(path), [Problem('', '', f'cannot be read ({error})')]) from error
+    return parse_campaign(text, source=str(path))
+
+
+def parse_campaign(text: str, source: str = 'campaign') -> CampaignSpec:
+    """The checked campaign of a YAML text.
+
+    :raises CampaignFileError: see :func:`read_campaign`.
+    """
+    try:
+        data = yaml.load(text, Loader=_Loader)  # noqa: S506  (a SafeLoader)
+    except yaml.YAMLError as error:
+        raise CampaignFileError(source, [_yaml_problem(error)]) from error
+    except RecursionError as error:
+        raise CampaignFileError(source, [Problem('', '', 'nested too deeply for a campaign file')]) from error
+    except ValueError as error:
+        raise CampaignFileError(source, [Problem('', '', f'a value cannot be read ({error})')]) from error
+    if not isinstance(data, dict):
+        kind = 'empty' if data is None else f'a {type(data).__name__}'
+        raise CampaignFileError(
+            source, [Problem('', '', f'expected sections such as goal and budget, but it is {kind}')]
+        )
+    return validate_campaign(data, source)
+
+
+def validate_campaign(data: Mapping[str, Any], source: str = 'campaign') -> CampaignSpec:
+    """The checked campaign of plain data.
+
+    :raises CampaignFileError: with one problem for each thing that is wrong.
+    """
+    try:
+        spec = CampaignSpec.model_validate(data)
+    except ValidationError as error:
+        # the text of pydantic's nested errors may repeat the same finding for each member of a union
+        problems = list(dict.fromkeys(_problem(item, data) for item in error.errors(include_url=False)))
+        raise CampaignFileError(source, problems) from error
+    return spec
+
+
+def _yaml_problem(error: yaml.YAMLError) -> Problem:
+    mark = getattr(error, 'problem_mark', None)
+    where = f'line {mark.line + 1}, column {mark.column + 1}' if mark else ''
+    return Problem(where, '', f'not valid YAML: {getattr(error, "problem", None) or error}')
+
+
+def _path(location: Iterable[int | str]) -> str:
+    text = ''
+    for part in location:
+        text += f'[{part}]' if isinstance(part, int) else f'.{part}' if text else str(part)
+    return text
+
+
+def _nearest(word: object, words: Iterable[str]) -> str | None:
+    matches = difflib.get_close_matches(str(word), list(words), n=1, cutoff=0.5)
+    return matches[0] if matches else None
+
+
+def _show(value: object) -> str:
+    if isinstance(value, dict | list) or (isinstance(value, float) and not math.isfinite(value)):
+        text = str(value)
+    else:
+        text = repr(value)
+    return text if len(text) <= 60 else text[:57] + '…'
+
+
+def _keys_at(location: Iterable[int | str]) -> list[str]:
+    """The keys that the schema allows in the section at ``location``."""
+    schema = CampaignSpec.model_json_schema()
+    definitions = schema['$defs']
+
+    def resolve(node: dict[str, Any]) -> dict[str, Any]:
+        return resolve(definitions[node['$ref'].split('/')[-1]]) if '$ref' in node else node
+
+    node = schema
+    for part in location:
+        if isinstance(part, int):
+            node = resolve(node.get('items', {}))
+        elif 'discriminator' in node:
+            node = resolve({'$ref': node['discriminator']['mapping'].get(part, '')})
+        else:
+            node = resolve(node.get('properties', {}).get(part, {}))
+    return list(node.get('properties', {}))
+
+
+def _problem(error: Any, data: Mapping[str, Any]) -> Problem:
+    kind, location, context = error['type'], tuple(error['loc']), error.get('ctx', {})
+    cause = context.get('error')
+    if isinstance(cause, PropertyError):
+        where = _find_property(data, cause.name)
+        return Problem(where, _show(cause.name), str(cause), _nearest(cause.name, cause.allowed))
+    # the tag of a discriminated union (the engine's name) is a step of pydantic's path, not of the file
+    shown = _path(part for index, part in enumerate(location) if not (index == 1 and location[0] == 'evaluate'))
+    value = '' if kind == 'missing' or error['input'] is data else _show(error['input'])
+    if kind == 'extra_forbidden':
+        allowed = _keys_at(location[:-1])
+        return Problem(shown, value, f'unknown key; expected {", ".join(allowed)}', _nearest(location[-1], allowed))
+    if kind == 'missing':
+        return Problem(shown, '', 'is missing and has no default')
+    if kind in ('union_tag_invalid', 'union_tag_not_found'):
+        engines = ['quantumespresso', 'ase', 'table']
+        tag = context.get('tag', '')
+        return Problem(
+            'evaluate.engine', _show(tag) if tag else '', f'expected {", ".join(engines)}', _nearest(tag, engines)
+        )
+    if kind == 'literal_error':
+        words = [word.strip("'") for word in str(context['expected']).replace(' or ', ', ').split(', ')]
+        return Problem(shown, value, f'expected {context["expected"]}', _nearest(error['input'], words))
+    if kind == 'value_error' and location[-1:] == ('elements',):
+        wrong = [item for item in error['input'] if item not in SYMBOLS]
+        return Problem(shown, value, str(cause), _nearest(str(wrong[0]).capitalize(), SYMBOLS) if wrong else None)
+    message = str(cause) if kind == 'value_error' else error['msg'][0].lower() + error['msg'][1:]
+    return Problem(shown, value if kind != 'value_error' or not isinstance(error['input'], dict) else '', message)
+
+
+def _find_property(data: Mapping[str, Any], name: str) -> str:
+    for section in ('objectives', 'constraints'):
+        for index, item in enumerate(data['goal'].get(section) or []):
+            if item.get('property') == name:
+                return f'goal.{section}[{index}].property'
+    raise AssertionError(f'{name} is not in the goal')  # the validator read it from there

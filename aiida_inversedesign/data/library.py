@@ -1,0 +1,45 @@
+"""The library: templates with their sources and licences."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aiida.orm.pydantic import OrmMetadataField
+
+from aiida_inversedesign.data.payload import PayloadData
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.propose.library import Library
+
+
+class LibraryData(PayloadData):
+    """A template library, found by its label or by its content hash."""
+
+    FILENAME: ClassVar[str] = 'library.parquet'
+
+    class AttributesModel(PayloadData.AttributesModel):
+        count: int = OrmMetadataField(description='Number of templates', read_only=True)
+        sources: list[Any] = OrmMetadataField(
+            description='Where the templates come from, with licences', read_only=True
+        )
+
+    @classmethod
+    def from_library(cls, library: Library, label: str = '') -> LibraryData:
+        """An unstored node of a library."""
+        return cls(library.to_bytes(), {'count': len(library), 'sources': list(library.sources)}, label=label)
+
+    def get_library(self) -> Library:
+        """The library as the pure core uses it."""
+        from aiida_inversedesign.propose.library import Library
+
+        return Library.from_bytes(self.payload)
+
+    @property
+    def count(self) -> int:
+        """Number of templates."""
+        return int(self.base.attributes.get('count'))
+
+    @property
+    def sources(self) -> list[Any]:
+        """Where the templates come from, with licences."""
+        return list(self.base.attributes.get('sources'))
