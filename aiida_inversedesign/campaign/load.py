@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +57,7 @@ class _Loader(yaml.SafeLoader):
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     keys: set[Any] = set()
     for key_node, _ in node.value:
-        key = loader.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+        key = loader.construct_object(key_node, deep=True)
         try:
             repeated = key in keys
             keys.add(key)
@@ -71,6 +72,32 @@ def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
     return loader.construct_mapping(node, deep=True)
 
 
+def _plain_resolvers() -> dict[str, list[tuple[str, re.Pattern[str]]]]:
+    """PyYAML's rules for plain words, less those that read ``2:1`` as 121 and ``NO`` as false (YAML 1.1)."""
+    number = re.compile(r'[-+]?[0-9][0-9_]*$')
+    real = re.compile(
+        r'[-+]?([0-9][0-9_]*\.?[0-9_]*|\.[0-9_]+)([eE][-+]?[0-9]+)?$|[-+]?\.(inf|Inf|INF)$|\.(nan|NaN|NAN)$'
+    )
+    truth = re.compile(r'(true|True|TRUE|false|False|FALSE)$')
+    kept = {
+        first: [
+            (tag, rule)
+            for tag, rule in rules
+            if tag.rsplit(':', 1)[-1] not in ('int', 'float', 'bool', 'timestamp', 'merge', 'value')
+        ]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+    for tag, rule, starts in (
+        ('int', number, '-+0123456789'),
+        ('float', real, '-+.0123456789'),
+        ('bool', truth, 'tTfF'),
+    ):
+        for first in starts:
+            kept.setdefault(first, []).append((f'tag:yaml.org,2002:{tag}', rule))
+    return kept
+
+
+_Loader.yaml_implicit_resolvers = _plain_resolvers()
 _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping)
 
 

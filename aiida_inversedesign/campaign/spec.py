@@ -125,6 +125,12 @@ class Space(Model):
                 raise ValueError(f'{symbol!r} is no chemical symbol')
         return list(dict.fromkeys(value))
 
+    @field_validator('ratios', mode='before')
+    @classmethod
+    def _number_as_ratio(cls, value: object) -> object:
+        # the ratio of a pure element is naturally written as the number 1
+        return [str(item) if type(item) is int else item for item in value] if isinstance(value, list) else value
+
     @field_validator('ratios')
     @classmethod
     def _ratios(cls, value: list[str]) -> list[str]:
