@@ -266,8 +266,8 @@ class Budget(Model):
     at_once: Count | None = Field(None, description='most evaluations in flight; default: the batch')
 
 
-class CampaignSpec(Model):
-    """A campaign file."""
+class CampaignSettings(Model):
+    """A campaign file without its budget: what a resumed campaign shares with the first."""
 
     name: Name
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -277,10 +277,9 @@ class CampaignSpec(Model):
     select: Select = Select()
     learn: Learn = Learn()
     evaluate: Evaluate
-    budget: Budget
 
     @model_validator(mode='after')
-    def _consistent(self) -> CampaignSpec:
+    def _consistent(self) -> CampaignSettings:
         engine = self.evaluate
         # a data set may bring properties of its own, but none without a unit
         known = [*PROPERTIES, *(engine.units if isinstance(engine, Table) else ())]
@@ -289,12 +288,27 @@ class CampaignSpec(Model):
                 raise PropertyError(name, sorted(known), declarable=isinstance(engine, Table))
         if self.propose.method != 'library' and not (self.space.elements or self.space.formulas):
             raise ValueError('space names no formulas: give elements and ratios, or formulas')
+        return self
+
+    def unit(self, name: str) -> str:
+        """The unit of one of the campaign's properties."""
+        declared = self.evaluate.units if isinstance(self.evaluate, Table) else {}
+        return PROPERTIES[name].unit if name in PROPERTIES else declared[name]
+
+
+class CampaignSpec(CampaignSettings):
+    """A campaign file."""
+
+    budget: Budget
+
+    @model_validator(mode='after')
+    def _hits_defined(self) -> CampaignSpec:
         if self.budget.hits is not None and not self.goal.defines_hits:
             raise ValueError('budget.hits needs a threshold: add hit to each objective that is maximised or minimised')
         return self
 
     def settings(self) -> dict[str, Any]:
-        """Everything but the budget as plain JSON data: what a resumed campaign shares with the first."""
+        """Everything but the budget as plain JSON data."""
         return self.model_dump(mode='json', exclude={'budget'})
 
 

@@ -1,0 +1,86 @@
+"""Harvest and fit as calculations: unpack the nodes, call the pure core, pack the result."""
+
+from __future__ import annotations
+
+from aiida.engine import ExitCode, calcfunction
+from aiida.orm import Dict, StructureData
+
+from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.data.pool import PoolData
+from aiida_inversedesign.data.surrogate import SurrogateData
+from aiida_inversedesign.data.table import TableData
+from aiida_inversedesign.learn.surrogate import SurrogateError
+from aiida_inversedesign.learn.surrogate import fit_surrogate as fit
+from aiida_inversedesign.learn.table import EvaluationRow, is_hit
+
+
+@calcfunction
+def harvest(settings: Dict, pool: PoolData, batch: Dict, outcomes: Dict, table: TableData | None = None, **results):
+    """Add one row for each launched evaluation of a batch to the table.
+
+    :param settings: the campaign file without its budget.
+    :param pool: the candidates.
+    :param batch: what was chosen and why.
+    :param outcomes: for each launched candidate the exit status, the reason of a failure in words, and the cost.
+        A failed process leaves no data that could be linked, so that this is its record.
+    :param table: the rows so far.
+    :param results: ``properties`` and ``structures`` of the completed evaluations, by candidate.
+    :return: ``table``.
+    """
+    goal = CampaignSettings.model_validate(settings.get_dict()).goal
+    rows = table.get_rows() if table else []
+    known = {row.candidate for row in rows}
+    candidates = {candidate.id: candidate for candidate in pool.get_candidates()}
+    for choice in batch['choices']:
+        name = choice['candidate']
+        if name not in outcomes or name in known:
+            continue
+        outcome, candidate = outcomes[name], candidates[name]
+        completed = outcome['exit_status'] == 0
+        properties = _values(results['properties'][name]) if completed else {}
+        relaxed = _crystal(results['structures'][name]) if completed else None
+        rows.append(
+            EvaluationRow(
+                candidate=name,
+                generation=batch['generation'],
+                arm=choice['arm'],
+                formula=candidate.formula,
+                status='completed' if completed else 'failed',
+                proposed=candidate.crystal,
+                relaxed=relaxed,
+                properties=properties,
+                hit=is_hit(goal, properties) if completed else (False if goal.defines_hits else None),
+                predicted={key: tuple(pair) for key, pair in choice['predicted'].items()},
+                reason=outcome['reason'],
+                exit_status=outcome['exit_status'],
+                dft_calculations=outcome['dft_calculations'],
+                core_hours=outcome['core_hours'],
+                template=candidate.template,
+                probability=candidate.probability,
+            )
+        )
+    return {'table': TableData.from_rows(rows, goal)}
+
+
+@calcfunction
+def fit_surrogate(settings: Dict, table: TableData):
+    """Fit the surrogate to the completed rows of the table.
+
+    :param settings: the campaign file without its budget; its ``seed`` fixes all random choices.
+    :return: ``surrogate``; exit code 320 if there are too few completed rows.
+    """
+    spec = CampaignSettings.model_validate(settings.get_dict())
+    try:
+        surrogate = fit(table.get_rows(), spec.goal.properties, kind=spec.learn.surrogate, seed=spec.seed)
+    except SurrogateError as error:
+        return ExitCode(320, f'no surrogate yet: {error}')
+    return {'surrogate': SurrogateData.from_surrogate(surrogate)}
+
+
+def _values(properties: Dict) -> dict[str, float]:
+    return {name: entry['value'] for name, entry in properties.get_dict().items()}
+
+
+def _crystal(structure: StructureData) -> Crystal:
+    return Crystal.from_pymatgen(structure.get_pymatgen_structure())

@@ -1,0 +1,51 @@
+"""The proposal as a calculation: unpack the nodes, propose, pack the pool."""
+
+from __future__ import annotations
+
+from aiida.engine import ExitCode, calcfunction
+from aiida.orm import Dict, Int
+
+from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.data.cspml import CspmlData
+from aiida_inversedesign.data.library import LibraryData
+from aiida_inversedesign.data.pool import PoolData
+from aiida_inversedesign.data.table import TableData
+from aiida_inversedesign.propose.pipeline import ProposalError, propose
+
+
+@calcfunction
+def propose_candidates(
+    settings: Dict,
+    library: LibraryData,
+    generation: Int,
+    model: CspmlData | None = None,
+    table: TableData | None = None,
+    pool: PoolData | None = None,
+):
+    """Propose candidates of formulas that no earlier pool has considered.
+
+    :param settings: the campaign file without its budget; its ``seed`` and the generation fix all random choices.
+    :param library: the templates.
+    :param generation: number of the generation, from 1.
+    :param model: the CSPML model, where the method needs one.
+    :param table: evaluations so far; a crystal equal to an evaluated one is rejected.
+    :param pool: the pool so far; its candidates that were not evaluated yet are kept.
+    """
+    spec = CampaignSettings.model_validate(settings.get_dict())
+    rows = table.get_rows() if table else []
+    earlier = pool.get_candidates() if pool else []
+    try:
+        proposed = propose(
+            spec,
+            library.get_library(),
+            model.get_model() if model else None,
+            seed=spec.seed,
+            generation=generation.value,
+            evaluated=[crystal for row in rows for crystal in (row.proposed, row.relaxed) if crystal],
+            exclude_formulas={candidate.formula for candidate in earlier},
+        )
+    except ProposalError as error:
+        return ExitCode(310, f'nothing to propose: {error}')
+    done = {row.candidate for row in rows}
+    kept = [candidate for candidate in earlier if candidate.accepted and candidate.id not in done]
+    return {'pool': PoolData.from_candidates([*kept, *proposed])}

@@ -1,0 +1,143 @@
+"""The campaign: generation after generation, until the target or the budget is reached."""
+
+from __future__ import annotations
+
+from aiida import orm
+from aiida.engine import ToContext, while_
+
+from aiida_inversedesign.audit.query import campaign_cost
+from aiida_inversedesign.campaign.budget import Spent, allowance
+from aiida_inversedesign.campaign.spec import Budget
+from aiida_inversedesign.data.pool import PoolData
+from aiida_inversedesign.data.surrogate import SurrogateData
+from aiida_inversedesign.data.table import TableData
+from aiida_inversedesign.evaluate.properties import dft_calculations_needed
+from aiida_inversedesign.workchains.conclude import conclude
+from aiida_inversedesign.workchains.generation import GenerationWorkChain, failure
+from aiida_inversedesign.workchains.once import OnceWorkChain
+
+#: What a generation hands to the next one.
+_STATE = ('pool', 'table', 'surrogate', 'references')
+
+
+class InverseDesignWorkChain(OnceWorkChain):
+    """Closed-loop inverse design of crystals: propose, select, evaluate, learn, and stop."""
+
+    @classmethod
+    def define(cls, spec):
+        """Inputs, outline, outputs and exit codes."""
+        super().define(spec)
+        spec.expose_inputs(GenerationWorkChain, exclude=('generation', 'allowance'))
+        spec.input('budget', valid_type=orm.Dict, help='When to stop: the `budget` section of the campaign file.')
+        spec.outline(
+            cls.setup,
+            while_(cls.may_go_on)(
+                cls.run_generation,
+                cls.inspect_generation,
+            ),
+            cls.finish,
+        )
+        spec.output('stop_reason', valid_type=orm.Str, help='Why the campaign stopped.')
+        spec.output('pool', valid_type=PoolData, required=False, help='The last pool of candidates.')
+        spec.output('table', valid_type=TableData, required=False, help='All evaluations.')
+        spec.output('surrogate', valid_type=SurrogateData, required=False, help='What was learned from them.')
+        spec.output('references', valid_type=orm.Dict, required=False, help='Elemental energies, eV/atom.')
+        spec.exit_code(
+            301,
+            'NOTHING_EVALUATED',
+            message='Not a single evaluation was made: {reason}. Mend it and launch the campaign again.',
+        )
+        spec.exit_code(
+            400,
+            'GENERATION_FAILED',
+            message='Generation {generation} ended early: {reason}. What was evaluated is in the output `table`; '
+            'mend the cause, then `aiida-inversedesign resume {pk}`.',
+        )
+
+    def setup(self) -> None:
+        """Begin where an earlier campaign ended, or at nothing."""
+        self.ctx.generation = 0
+        self.ctx.exhausted = None
+        self.ctx.child = None
+        for name in _STATE:
+            self.ctx[name] = self.inputs.get(name)
+        if self.ctx.table is not None:
+            self.ctx.generation = max((row.generation for row in self.ctx.table.get_rows()), default=0)
+
+    def _spent(self) -> Spent:
+        counts = self.ctx.table.counts if self.ctx.table is not None else {'total': 0, 'failed': 0, 'hits': 0}
+        cost = campaign_cost(self.node)
+        return Spent(
+            evaluations=counts['total'],
+            failed=counts['failed'],
+            hits=counts['hits'],
+            generations=self.ctx.generation,
+            dft_calculations=cost.dft_calculations,
+            core_hours=cost.charged_core_hours,
+        )
+
+    def may_go_on(self) -> bool:
+        """Whether the budget allows another generation."""
+        settings, budget = self.inputs.settings, Budget.model_validate(self.inputs.budget.get_dict())
+        goal = settings['goal']
+        properties = [item['property'] for item in [*goal['objectives'], *goal['constraints']]]
+        wanted = settings['select']['initial' if self.ctx.generation == 0 else 'batch']
+        needed = dft_calculations_needed(settings['evaluate'], properties)
+        spent = self._spent()
+        allowed = self.ctx.exhausted or allowance(budget, spent, wanted, needed)
+        self.ctx.spent = {**vars(spent), 'dft_per_evaluation': needed, 'exhausted': self.ctx.exhausted}
+        if isinstance(allowed, str):
+            return False
+        self.ctx.allowance = {**vars(allowed), 'at_once': budget.at_once}
+        return True
+
+    def run_generation(self):
+        """Launch the next generation."""
+        self.ctx.generation += 1
+        inputs = self.exposed_inputs(GenerationWorkChain)
+        if self.ctx.child is not None:
+            inputs.pop('interrupted', None)
+        inputs.update({name: self.ctx[name] for name in _STATE if self.ctx[name] is not None})
+        child = self.submit_once(
+            f'generation_{self.ctx.generation:03d}',
+            GenerationWorkChain,
+            **inputs,
+            generation=orm.Int(self.ctx.generation),
+            allowance=orm.Dict(self.ctx.allowance),
+        )
+        self.report(f'launching generation {self.ctx.generation} as GenerationWorkChain<{child.pk}>')
+        return ToContext(child=child)
+
+    def inspect_generation(self):
+        """Take over what the generation has found."""
+        child = self.ctx.child
+        for name in _STATE:
+            if name in child.outputs:
+                self.ctx[name] = child.outputs[name]
+        if child.is_finished_ok:
+            return None
+        if child.exit_status == 310:
+            self.ctx.generation -= 1
+            self.ctx.exhausted = child.exit_message
+            return None
+        self._return_state()
+        if self.ctx.table is None:
+            return self.exit_codes.NOTHING_EVALUATED.format(reason=failure(child))
+        return self.exit_codes.GENERATION_FAILED.format(
+            generation=self.ctx.generation, reason=failure(child), pk=self.node.pk
+        )
+
+    def finish(self):
+        """Say why the campaign stopped and return what it found."""
+        node = self.run_once('conclude', conclude, budget=self.inputs.budget, spent=orm.Dict(self.ctx.spent))
+        self.out('stop_reason', node.outputs.stop_reason)
+        self._return_state()
+        self.report(f'stopped: {node.outputs.stop_reason.value}')
+        if self.ctx.table is None:
+            return self.exit_codes.NOTHING_EVALUATED.format(reason=node.outputs.stop_reason.value)
+        return None
+
+    def _return_state(self) -> None:
+        for name in _STATE:
+            if self.ctx[name] is not None:
+                self.out(name, self.ctx[name])

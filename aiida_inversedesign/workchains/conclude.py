@@ -1,0 +1,24 @@
+"""The decision to stop, as a calculation that can be run again."""
+
+from __future__ import annotations
+
+from aiida.engine import calcfunction
+from aiida.orm import Dict, Str
+
+from aiida_inversedesign.campaign.budget import Spent, allowance
+from aiida_inversedesign.campaign.spec import Budget
+
+
+@calcfunction
+def conclude(budget: Dict, spent: Dict):
+    """Why a campaign stops.
+
+    :param budget: the ``budget`` section of the campaign file.
+    :param spent: what was used, the DFT jobs that one more evaluation needs, and whether the space is exhausted.
+    """
+    used = spent.get_dict()
+    exhausted, needed = used.pop('exhausted'), used.pop('dft_per_evaluation')
+    reason = exhausted or allowance(Budget.model_validate(budget.get_dict()), Spent(**used), 1, needed)
+    if not isinstance(reason, str):
+        raise ValueError(f'the budget still allows {reason}: there is no reason to stop')
+    return {'stop_reason': Str(reason)}

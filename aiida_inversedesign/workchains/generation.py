@@ -1,0 +1,325 @@
+"""One generation: propose, select, evaluate, harvest, fit."""
+
+from __future__ import annotations
+
+from aiida import orm
+from aiida.common import AttributeDict
+from aiida.engine import ToContext, if_, while_
+from aiida.plugins import WorkflowFactory
+
+from aiida_inversedesign.audit.query import evaluation_costs
+from aiida_inversedesign.campaign.budget import Allowance, share
+from aiida_inversedesign.data.cspml import CspmlData
+from aiida_inversedesign.data.library import LibraryData
+from aiida_inversedesign.data.pool import PoolData
+from aiida_inversedesign.data.surrogate import SurrogateData
+from aiida_inversedesign.data.table import TableData
+from aiida_inversedesign.evaluate.properties import dft_calculations_needed
+from aiida_inversedesign.learn.functions import fit_surrogate, harvest
+from aiida_inversedesign.propose.functions import propose_candidates
+from aiida_inversedesign.select.functions import select_batch
+from aiida_inversedesign.workchains.once import OnceWorkChain
+from aiida_inversedesign.workchains.references import collect_references, elemental_structures
+
+
+class GenerationWorkChain(OnceWorkChain):
+    """Evaluate one batch of candidates and learn from it."""
+
+    @classmethod
+    def define(cls, spec):
+        """Inputs, outline, outputs and exit codes."""
+        super().define(spec)
+        spec.input('settings', valid_type=orm.Dict, help='The campaign file without its budget.')
+        spec.input('generation', valid_type=orm.Int, help='Number of this generation, from 1.')
+        spec.input('allowance', valid_type=orm.Dict, help='Most evaluations, DFT calculations and core-hours.')
+        spec.input('library', valid_type=LibraryData, help='The templates.')
+        spec.input('model', valid_type=CspmlData, required=False, help='The proposal model.')
+        spec.input('pool', valid_type=PoolData, required=False, help='Candidates proposed so far.')
+        spec.input('table', valid_type=TableData, required=False, help='Evaluations so far.')
+        spec.input('surrogate', valid_type=SurrogateData, required=False, help='What was learned from them.')
+        spec.input('references', valid_type=orm.Dict, required=False, help='Elemental energies so far, eV/atom.')
+        spec.input_namespace('engine', dynamic=True, valid_type=orm.Data, help='Codes and data of the engine.')
+        spec.input_namespace('interrupted', required=False, populate_defaults=False, help='A batch to take up again.')
+        spec.input('interrupted.batch', valid_type=orm.Dict, required=False, help='What had been chosen.')
+        spec.input('interrupted.outcomes', valid_type=orm.Dict, required=False, help='What became of the finished.')
+        for name in ('structures', 'properties', 'relaxed'):
+            spec.input_namespace(f'interrupted.{name}', dynamic=True, valid_type=orm.Data)
+        spec.outline(
+            if_(cls.is_interrupted)(
+                cls.take_up_batch,
+            ).else_(
+                if_(cls.needs_candidates)(cls.propose),
+                cls.select,
+            ),
+            if_(cls.needs_references)(
+                cls.run_references,
+                cls.inspect_references,
+            ),
+            while_(cls.has_waiting)(
+                cls.run_evaluations,
+            ),
+            cls.inspect_evaluations,
+            cls.fit,
+        )
+        spec.output('pool', valid_type=PoolData, help='The candidates.')
+        spec.output('batch', valid_type=orm.Dict, required=False, help='What was chosen and why.')
+        spec.output('table', valid_type=TableData, required=False, help='All evaluations so far.')
+        spec.output('surrogate', valid_type=SurrogateData, required=False, help='What was learned from them.')
+        spec.output('references', valid_type=orm.Dict, required=False, help='Elemental energies so far, eV/atom.')
+        spec.exit_code(
+            310,
+            'SPACE_EXHAUSTED',
+            message='Nothing is left to evaluate: {reason}. Widen `space`, take a larger library or raise `top_k`.',
+        )
+        spec.exit_code(
+            311,
+            'DECISION_FAILED',
+            message='The {step} ended with exit code {status}: {reason}. See `verdi process report {pk}`.',
+        )
+
+    # -- which candidates ---------------------------------------------------------------------------------------
+
+    def is_interrupted(self) -> bool:
+        """Whether a batch of an interrupted campaign is taken up again."""
+        self._begin()
+        return 'interrupted' in self.inputs
+
+    def _begin(self) -> None:
+        self.ctx.pool = self.inputs.get('pool')
+        self.ctx.references = self.inputs.get('references')
+
+    def take_up_batch(self) -> None:
+        """Continue with a batch that had been chosen before an interruption."""
+        self.ctx.batch = self.inputs.interrupted.batch
+        self.ctx.structures = AttributeDict(self.inputs.interrupted.get('structures', {}))
+        finished = self.inputs.interrupted.outcomes.get_dict()
+        self.ctx.waiting = [name for name in self.ctx.structures if name not in finished]
+        self.report(f'taking up {len(self.ctx.waiting)} of {len(self.ctx.structures)} evaluations of a batch again')
+
+    def needs_candidates(self) -> bool:
+        """Whether the pool has fewer candidates left than the batch needs."""
+        if self.ctx.pool is None:
+            return True
+        done = self.inputs.table.counts['total'] if 'table' in self.inputs else 0
+        return self.ctx.pool.accepted - done < self.inputs.allowance['evaluations']
+
+    def propose(self):
+        """Propose candidates of formulas that were not considered before."""
+        inputs = {name: self.inputs[name] for name in ('settings', 'library', 'generation')}
+        inputs |= {name: self.inputs[name] for name in ('model', 'table', 'pool') if name in self.inputs}
+        node = self.run_once('propose', propose_candidates, **inputs)
+        if node.is_finished_ok:
+            self.ctx.pool = node.outputs.pool
+            pool = self.ctx.pool
+            self.report(f'proposed {pool.accepted} candidates of {pool.formulas} formulas in PoolData<{pool.pk}>')
+            return None
+        if node.exit_status == 310 and self.ctx.pool is not None:
+            self.report('the space has no further formulas: choosing among the candidates that are left')
+            return None
+        if node.exit_status == 310:
+            return self.exit_codes.SPACE_EXHAUSTED.format(reason=node.exit_message)
+        return self._decision_failed('proposal', node)
+
+    def select(self):
+        """Choose the batch."""
+        inputs = {name: self.inputs[name] for name in ('table', 'surrogate') if name in self.inputs}
+        node = self.run_once(
+            'select',
+            select_batch,
+            settings=self.inputs.settings,
+            pool=self.ctx.pool,
+            generation=self.inputs.generation,
+            size=orm.Int(self.inputs.allowance['evaluations']),
+            **inputs,
+        )
+        if not node.is_finished_ok:
+            return self._decision_failed('selection', node)
+        self.ctx.batch = node.outputs.batch
+        choices = self.ctx.batch['choices']
+        if not choices:
+            self.out('pool', self.ctx.pool)
+            return self.exit_codes.SPACE_EXHAUSTED.format(reason='every candidate of the pool has been evaluated')
+        self.ctx.structures = AttributeDict(node.outputs.structures)
+        self.ctx.waiting = [choice['candidate'] for choice in choices]
+        self.report(f'chose {", ".join(self.ctx.waiting)} in Dict<{self.ctx.batch.pk}>')
+        return None
+
+    def _decision_failed(self, step: str, node: orm.ProcessNode):
+        reason = node.exit_message or (node.exception or '').strip().splitlines()[-1:] or 'no message'
+        return self.exit_codes.DECISION_FAILED.format(
+            step=step, status=node.exit_status, reason=reason, pk=self.node.pk
+        )
+
+    # -- elemental references ----------------------------------------------------------------------------------
+
+    @property
+    def _engine(self) -> str:
+        return self.inputs.settings['evaluate']['engine']
+
+    @property
+    def _properties(self) -> list[str]:
+        goal = self.inputs.settings['goal']
+        return list(dict.fromkeys(item['property'] for item in [*goal['objectives'], *goal['constraints']]))
+
+    def needs_references(self) -> bool:
+        """Whether an element of the batch has no reference energy yet."""
+        if 'formation_energy' not in self._properties or self._engine == 'table':
+            return False
+        elements = {kind.symbol for name in self.ctx.waiting for kind in self.ctx.structures[name].kinds}
+        known = self.ctx.references.get_dict() if self.ctx.references is not None else {}
+        self.ctx.missing_references = sorted(elements - set(known))
+        return bool(self.ctx.missing_references)
+
+    def run_references(self):
+        """Relax the elements whose energy is not known at these settings yet."""
+        needed = dft_calculations_needed(self.inputs.settings['evaluate'], ['energy'])
+        limit = self.inputs.allowance['dft_calculations']
+        if limit is not None and needed * len(self.ctx.missing_references) > limit:
+            self.report('no DFT calculations are left for the elemental references')
+            self.ctx.missing_references = self.ctx.missing_references[: limit // max(needed, 1)]
+        node = self.run_once('elements', elemental_structures, elements=orm.List(list(self.ctx.missing_references)))
+        children = {}
+        for symbol in self.ctx.missing_references:
+            structure = node.outputs.structures[symbol]
+            children[f'reference_{symbol}'] = self._evaluate(
+                f'reference_{symbol}', structure, ['energy'], self._share(len(self.ctx.missing_references))
+            )
+        self.report(f'computing the references of {", ".join(self.ctx.missing_references)}')
+        return ToContext(**children)
+
+    def inspect_references(self) -> None:
+        """Collect the energies of the elements; one that failed leaves its evaluations without a reference."""
+        found = {}
+        for symbol in self.ctx.missing_references:
+            child = self.ctx[f'reference_{symbol}']
+            if child.is_finished_ok:
+                found[symbol] = child.outputs.properties
+            else:
+                self.report(f'the reference of {symbol} failed: {failure(child)}')
+        if found:
+            inputs = {'references': self.ctx.references} if self.ctx.references is not None else {}
+            node = self.run_once('references', collect_references, settings=self.inputs.settings, **inputs, **found)
+            self.ctx.references = node.outputs.references
+
+    # -- evaluations -------------------------------------------------------------------------------------------
+
+    def _allowance(self) -> Allowance:
+        """What is left of this generation's allowance after its references."""
+        allowed = self.inputs.allowance.get_dict()
+        costs = [cost for label, cost in evaluation_costs(self.node).items() if label.startswith('reference_')]
+        dft, hours = allowed['dft_calculations'], allowed['core_hours']
+        return Allowance(
+            evaluations=allowed['evaluations'],
+            dft_calculations=None if dft is None else dft - sum(cost.dft_calculations for cost in costs),
+            core_hours=None if hours is None else hours - sum(cost.charged_core_hours for cost in costs),
+        )
+
+    def _share(self, number: int) -> dict:
+        return share(self._allowance(), number)
+
+    def has_waiting(self) -> bool:
+        """Whether chosen candidates have not been launched yet."""
+        return bool(self.ctx.waiting)
+
+    def run_evaluations(self):
+        """Launch as many evaluations as may run at once and as the budget allows, and wait for them."""
+        if 'limits' not in self.ctx:
+            allowed = self._allowance()
+            needed = dft_calculations_needed(self.inputs.settings['evaluate'], self._properties)
+            if allowed.dft_calculations is not None and needed:
+                affordable = allowed.dft_calculations // needed
+                if affordable < len(self.ctx.waiting):
+                    self.report(f'the budget allows {affordable} of {len(self.ctx.waiting)} evaluations')
+                self.ctx.waiting = self.ctx.waiting[:affordable]
+            self.ctx.limits = share(allowed, max(len(self.ctx.waiting), 1))
+            self.ctx.launched = []
+        at_once = self.inputs.allowance.get('at_once') or len(self.ctx.waiting)
+        wave, rest = self.ctx.waiting[:at_once], self.ctx.waiting[at_once:]
+        children = {
+            name: self._evaluate(name, self.ctx.structures[name], self._properties, self.ctx.limits) for name in wave
+        }
+        self.ctx.waiting = rest
+        self.ctx.launched = [*self.ctx.launched, *wave]
+        for name, child in children.items():
+            self.report(f'evaluating {name} ({self.ctx.structures[name].get_formula()}) in {self._engine}<{child.pk}>')
+        return ToContext(**children)
+
+    def _evaluate(self, label: str, structure: orm.StructureData, properties: list[str], limits: dict):
+        inputs = {'references': self.ctx.references} if self.ctx.references is not None else {}
+        return self.submit_once(
+            label,
+            WorkflowFactory(f'inversedesign.evaluate.{self._engine}'),
+            structure=structure,
+            properties=orm.List(properties),
+            settings=orm.Dict(self.inputs.settings['evaluate']),
+            limits=orm.Dict(limits),
+            engine=self.inputs.engine,
+            metadata={'label': f'{label} {structure.get_formula()}'},
+            **inputs,
+        )
+
+    # -- what came of it ---------------------------------------------------------------------------------------
+
+    def inspect_evaluations(self):
+        """Add a row for each evaluation to the table, failed ones included."""
+        costs = evaluation_costs(self.node)
+        interrupted = self.inputs.get('interrupted', AttributeDict())
+        outcomes = interrupted.outcomes.get_dict() if 'outcomes' in interrupted else {}
+        properties = dict(interrupted.get('properties', {}))
+        structures = dict(interrupted.get('relaxed', {}))
+        for name in self.ctx.get('launched', []):
+            child = self.ctx[name]
+            completed = child.is_finished_ok
+            outcomes[name] = {
+                'exit_status': child.exit_status if child.is_finished else -1,
+                'reason': '' if completed else failure(child),
+                'dft_calculations': costs[name].dft_calculations if name in costs else 0,
+                'core_hours': costs[name].core_hours if name in costs else None,
+            }
+            if completed:
+                properties[name], structures[name] = child.outputs.properties, child.outputs.structure
+            else:
+                self.report(f'{name} failed: {outcomes[name]["reason"]}')
+        results = {'properties': properties, 'structures': structures} if properties else {}
+        inputs = {'table': self.inputs.table} if 'table' in self.inputs else {}
+        node = self.run_once(
+            'harvest',
+            harvest,
+            settings=self.inputs.settings,
+            pool=self.ctx.pool,
+            batch=self.ctx.batch,
+            outcomes=orm.Dict(outcomes),
+            **inputs,
+            **results,
+        )
+        if not node.is_finished_ok:
+            return self._decision_failed('harvest', node)
+        self.ctx.table = node.outputs.table
+        self.out('pool', self.ctx.pool)
+        self.out('batch', self.ctx.batch)
+        self.out('table', self.ctx.table)
+        if self.ctx.references is not None:
+            self.out('references', self.ctx.references)
+        counts = self.ctx.table.counts
+        self.report(f'{counts["total"]} evaluations, {counts["failed"]} failed, {counts["hits"]} hits so far')
+        return None
+
+    def fit(self):
+        """Fit the surrogate to what is known now."""
+        node = self.run_once('fit', fit_surrogate, settings=self.inputs.settings, table=self.ctx.table)
+        if node.is_finished_ok:
+            self.out('surrogate', node.outputs.surrogate)
+            return None
+        if node.exit_status == 320:
+            self.report(node.exit_message)
+            return None
+        return self._decision_failed('fit', node)
+
+
+def failure(node: orm.ProcessNode) -> str:
+    """Why a process did not end well, in words."""
+    if node.is_killed:
+        return 'it was killed before it finished'
+    if node.is_excepted:
+        return 'it stopped with an internal error: ' + ((node.exception or '').strip().splitlines() or ['unknown'])[-1]
+    return node.exit_message or f'it ended with exit code {node.exit_status}'

@@ -1,0 +1,37 @@
+"""Steps that a restarted daemon may run again without launching anything twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida.common.links import LinkType
+from aiida.engine import WorkChain
+from aiida.orm import CalcFunctionNode, ProcessNode
+
+
+class OnceWorkChain(WorkChain):
+    """A WorkChain whose children are identified by their call link label.
+
+    A daemon that is killed after a child was launched, but before its parent's checkpoint was written, runs the step
+    again. The label tells that the child is already there.
+    """
+
+    def submit_once(self, label: str, process_class: type, **inputs: Any) -> ProcessNode:
+        """Submit a child process under ``label``, or return the one already submitted under it."""
+        existing = self._called(LinkType.CALL_WORK, label)
+        if existing:
+            return existing[0]
+        metadata = {**inputs.pop('metadata', {}), 'call_link_label': label}
+        return self.submit(process_class, **inputs, metadata=metadata)
+
+    def run_once(self, label: str, function: Any, **inputs: Any) -> CalcFunctionNode:
+        """Run a calculation function under ``label``, or return the one that already ran under it."""
+        existing = [node for node in self._called(LinkType.CALL_CALC, label) if node.is_finished]
+        if existing:
+            return existing[-1]
+        _, node = function.run_get_node(**inputs, metadata={'call_link_label': label})
+        return node
+
+    def _called(self, link_type: LinkType, label: str) -> list[ProcessNode]:
+        links = self.node.base.links.get_outgoing(link_type=link_type, link_label_filter=label)
+        return sorted(links.all_nodes(), key=lambda node: node.pk)
