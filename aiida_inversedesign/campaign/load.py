@@ -15,6 +15,7 @@ from pydantic import ValidationError
 
 from aiida_inversedesign.campaign.spec import CampaignSpec, PropertyError
 from aiida_inversedesign.chemistry.formulas import SYMBOLS
+from aiida_inversedesign.errors import InverseDesignError
 
 #: No campaign file is larger; the limit keeps a wrong path (an archive, a log) from being parsed for minutes.
 MAX_BYTES = 1_000_000
@@ -42,7 +43,7 @@ class Problem:
         return f'{where}{value}: {self.expected}{hint}'
 
 
-class CampaignFileError(ValueError):
+class CampaignFileError(InverseDesignError):
     """A campaign file that cannot be used, with every problem found in it."""
 
     def __init__(self, source: str, problems: list[Problem]) -> None:

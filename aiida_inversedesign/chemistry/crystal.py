@@ -13,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.formulas import ratio_label, reduced_formula
+from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
 
-class CrystalError(ValueError):
+class CrystalError(InverseDesignError):
     """A structure that cannot be used, with the reason in words for the person who supplied it."""
 
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import permutations
 from math import gcd
 
+from aiida_inversedesign.errors import InverseDesignError
+
 # fmt: off
 #: The symbols of the elements 1 to 118, in order of their atomic number.
 SYMBOLS: tuple[str, ...] = (
@@ -22,7 +24,7 @@ SYMBOLS: tuple[str, ...] = (
 # fmt: on
 
 
-class FormulaError(ValueError):
+class FormulaError(InverseDesignError):
     """A formula or ratio label that cannot be read."""
 
 

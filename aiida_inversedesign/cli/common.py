@@ -1,0 +1,74 @@
+"""What several commands need: the profile, the output format, nodes by identifier."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_inversedesign.errors import InverseDesignError
+
+if TYPE_CHECKING:
+    from aiida.orm import WorkChainNode
+
+FORMAT = click.option(
+    '--format',
+    'output_format',
+    type=click.Choice(['table', 'json']),
+    default='table',
+    show_default=True,
+    help='How to print the result.',
+)
+
+
+def load_profile() -> None:
+    """Load the profile that was asked for, or the default one, unless one is loaded already.
+
+    :raises InverseDesignError: if there is none of that name, or none at all.
+    """
+    from aiida import load_profile as load
+    from aiida.common.exceptions import AiidaException
+    from aiida.manage import get_manager
+
+    name = click.get_current_context().find_root().meta.get('inversedesign.profile')
+    if get_manager().get_profile() is not None and name is None:
+        load()
+        return
+    try:
+        load(name)
+    except AiidaException as error:
+        raise InverseDesignError(
+            f'no AiiDA profile could be loaded ({error}): make one with `verdi presto`, or name one with --profile'
+        ) from error
+
+
+def load_campaign(identifier: str) -> WorkChainNode:
+    """The campaign with this PK or UUID.
+
+    :raises InverseDesignError: if there is no such node, or it is no campaign.
+    """
+    from aiida import orm
+    from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+    try:
+        node = orm.load_node(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError) as error:
+        raise InverseDesignError(f'there is no campaign {identifier}: `status` without a PK lists them') from error
+    if node.process_type != 'aiida.workflows:inversedesign.campaign':
+        raise InverseDesignError(f'node {identifier} is a {node.node_type.split(".")[-2]}, not a campaign')
+    return node
+
+
+def print_json(data: Any) -> None:
+    """Print plain data as JSON."""
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def emit(data: Any, output_format: str, show: Callable[[Any], None]) -> None:
+    """Print ``data`` as JSON, or let ``show`` draw it."""
+    if output_format == 'json':
+        print_json(data)
+    else:
+        show(data)

@@ -1,0 +1,67 @@
+"""Libraries and models by their label: what comes with the package is stored in the profile at its first use."""
+
+from __future__ import annotations
+
+import difflib
+
+from aiida.orm import QueryBuilder
+
+from aiida_inversedesign.data.cspml import CspmlData
+from aiida_inversedesign.data.library import LibraryData
+from aiida_inversedesign.data.payload import PayloadData
+from aiida_inversedesign.errors import InverseDesignError
+
+#: The library that comes with pymatgen, and the model that comes with this package.
+AFLOW, SHIPPED = 'aflow', 'shipped'
+
+
+def find_labelled(node_class: type[PayloadData], label: str) -> PayloadData | None:
+    """The newest stored node of a class with a label, or None."""
+    query = QueryBuilder().append(node_class, filters={'label': label}, tag='node').order_by({'node': {'id': 'desc'}})
+    return query.first(flat=True)
+
+
+def list_labels(node_class: type[PayloadData]) -> list[str]:
+    """The labels of all stored nodes of a class."""
+    query = QueryBuilder().append(node_class, project='label')
+    return sorted({label for label in query.all(flat=True) if label})
+
+
+def get_library(label: str) -> LibraryData:
+    """The template library with a label.
+
+    :raises InverseDesignError: if there is none.
+    """
+    if label == AFLOW:
+        from aiida_inversedesign.propose.library import aflow_library
+
+        return _stored(LibraryData.from_library(aflow_library(), label=AFLOW))
+    return _existing(LibraryData, label, AFLOW, 'library', 'import one with `aiida-inversedesign library import`')
+
+
+def get_model(label: str) -> CspmlData:
+    """The CSPML model with a label.
+
+    :raises InverseDesignError: if there is none.
+    """
+    if label == SHIPPED:
+        from aiida_inversedesign.propose.cspml import shipped_model
+
+        return _stored(CspmlData.from_model(shipped_model(), label=SHIPPED))
+    return _existing(CspmlData, label, SHIPPED, 'CSPML model', 'train one with `aiida-inversedesign cspml train`')
+
+
+def _stored(node: PayloadData):
+    """The node, or the stored one with the same content and label."""
+    filters = {'label': node.label, 'attributes.content_hash': node.content_hash}
+    return QueryBuilder().append(type(node), filters=filters).first(flat=True) or node.store()
+
+
+def _existing(node_class: type[PayloadData], label: str, built_in: str, kind: str, remedy: str):
+    node = find_labelled(node_class, label)
+    if node is None:
+        labels = [built_in, *list_labels(node_class)]
+        near = difflib.get_close_matches(label, labels, n=1)
+        hint = f'; did you mean {near[0]!r}?' if near else ''
+        raise InverseDesignError(f'there is no {kind} {label!r}{hint} There are: {", ".join(labels)}; or {remedy}')
+    return node

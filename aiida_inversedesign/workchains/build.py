@@ -1,0 +1,164 @@
+"""From a campaign file to the inputs of its WorkChain; everything that is missing is said before anything runs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from aiida import orm
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+from aiida_inversedesign.campaign.spec import Ase, CampaignSpec, QuantumEspresso, Table
+from aiida_inversedesign.data.store import get_library, get_model
+from aiida_inversedesign.errors import InverseDesignError
+
+if TYPE_CHECKING:
+    from aiida.engine import ProcessBuilder
+
+
+class SetupError(InverseDesignError):
+    """A campaign that cannot be launched in this profile, with everything that is missing."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__('the campaign cannot be launched:\n' + '\n'.join(f'  {problem}' for problem in problems))
+
+
+def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
+    """The builder of a campaign, with every node it needs.
+
+    :raises SetupError: if a code, pseudopotential, library or model is missing.
+    """
+    from aiida_inversedesign.workchains.campaign import InverseDesignWorkChain
+
+    problems: list[str] = []
+    builder = InverseDesignWorkChain.get_builder()
+    builder.metadata.label = spec.name
+    builder.settings = orm.Dict(spec.settings())
+    builder.budget = orm.Dict(spec.budget.model_dump(mode='json'))
+
+    def attempt(function: Any, *arguments: Any) -> Any:
+        try:
+            return function(*arguments)
+        except InverseDesignError as error:
+            problems.append(str(error))
+            return None
+
+    builder.library = attempt(get_library, spec.propose.library)
+    if spec.propose.method == 'cspml':
+        builder.model = attempt(get_model, spec.propose.model)
+    for name, node in _engine_inputs(spec, problems).items():
+        builder.engine[name] = node
+    problems.extend(_space_problems(spec, builder.library))
+    if problems:
+        raise SetupError(problems)
+    return builder
+
+
+def _engine_inputs(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:
+    engine, inputs = spec.evaluate, {}
+    if isinstance(engine, QuantumEspresso):
+        inputs['code'] = _code(engine.pw, 'evaluate.pw', 'quantumespresso.pw', problems)
+        problems.extend(_pseudo_problems(spec, engine))
+        problems.extend(_reference_problems(spec))
+    elif isinstance(engine, Ase):
+        inputs['code'] = _code(engine.code, 'evaluate.code', 'inversedesign.ase', problems)
+        problems.extend(_reference_problems(spec))
+    elif isinstance(engine, Table):
+        try:
+            inputs['data'] = get_library(engine.data)
+        except InverseDesignError as error:
+            problems.append(f'evaluate.data: {error}')
+        else:
+            present = inputs['data'].property_names
+            problems.extend(
+                f'goal: no entry of {engine.data!r} has the property {name!r}; it has {", ".join(present) or "none"}'
+                for name in spec.goal.properties
+                if name not in present
+            )
+        if engine.code is not None:
+            inputs['code'] = _code(engine.code, 'evaluate.code', 'inversedesign.table', problems)
+    return {name: node for name, node in inputs.items() if node is not None}
+
+
+def _code(label: str, path: str, plugin: str, problems: list[str]) -> orm.AbstractCode | None:
+    try:
+        code = orm.load_code(label)
+    except NotExistent:
+        names = [code.full_label for code in orm.AbstractCode.collection.all()]
+        listing = f'this profile has {", ".join(names)}' if names else 'this profile has none'
+        problems.append(
+            f'{path}: there is no code {label!r}; {listing}. Make one with `verdi code create core.code.installed`'
+        )
+        return None
+    except (MultipleObjectsError, ValueError) as error:
+        problems.append(f'{path}: {label!r} does not name one code ({error}); write label@computer')
+        return None
+    default = code.default_calc_job_plugin
+    if default not in (None, plugin):
+        problems.append(f'{path}: {label!r} is a code for {default}, expected {plugin}')
+    computer = code.computer
+    if computer is not None and not computer.is_user_configured(orm.User.collection.get_default()):
+        problems.append(
+            f'{path}: the computer {computer.label!r} of {label!r} is not configured; '
+            f'run `verdi computer configure {computer.transport_type} {computer.label}`'
+        )
+    return code
+
+
+def space_elements(spec: CampaignSpec) -> list[str]:
+    """Every element that the space can lead to."""
+    from aiida_inversedesign.chemistry.formulas import parse_formula
+
+    named = {symbol for formula in spec.space.formulas for symbol in parse_formula(formula)}
+    return sorted(named | set(spec.space.elements))
+
+
+def _pseudo_problems(spec: CampaignSpec, engine: QuantumEspresso) -> list[str]:
+    from aiida_pseudo.groups.family import PseudoPotentialFamily
+
+    try:
+        family = orm.load_group(engine.pseudos)
+    except NotExistent:
+        return [
+            f'evaluate.pseudos: there is no pseudopotential family {engine.pseudos!r}; '
+            'list them with `aiida-pseudo list`, install one with `aiida-pseudo install`'
+        ]
+    if not isinstance(family, PseudoPotentialFamily):
+        return [
+            f'evaluate.pseudos: {engine.pseudos!r} is a group of another kind; list families with `aiida-pseudo list`'
+        ]
+    missing = [symbol for symbol in space_elements(spec) if symbol not in family.elements]
+    if missing:
+        return [f'evaluate.pseudos: {engine.pseudos!r} has no pseudopotential for {", ".join(missing)}']
+    return []
+
+
+def _reference_problems(spec: CampaignSpec) -> list[str]:
+    from aiida_inversedesign.evaluate.references import ReferenceError, reference_crystal
+
+    if 'formation_energy' not in spec.goal.properties:
+        return []
+    problems = []
+    for symbol in space_elements(spec):
+        try:
+            reference_crystal(symbol)
+        except ReferenceError as error:
+            problems.append(f'formation_energy: {error}')
+    return problems
+
+
+def _space_problems(spec: CampaignSpec, library: Any) -> list[str]:
+    """Ratios of the space for which the library has no template at all."""
+    from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label
+
+    if library is None or spec.propose.method == 'library':
+        return []
+    wanted = set(spec.space.ratios) | {ratio_label(parse_formula(formula)) for formula in spec.space.formulas}
+    available = {template.crystal.ratio_label for template in library.get_library().templates}
+    missing = sorted(wanted - available)
+    if missing and not wanted & available:
+        return [
+            f'space: the library {spec.propose.library!r} has no template of the ratio {", ".join(missing)}; '
+            f'it has {", ".join(sorted(available)[:20])}'
+        ]
+    return []
