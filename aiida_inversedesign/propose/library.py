@@ -1,0 +1,228 @@
+"""Template libraries: crystals whose arrangement of atoms may be given to other elements."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from aiida_inversedesign.chemistry.crystal import Crystal
+
+#: layout of :meth:`Library.to_bytes`; a file of another one is refused
+SCHEMA = 'inversedesign.library/1'
+
+
+class LibraryError(ValueError):
+    """A library that cannot be read or used, with what to do."""
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A structure that was not taken into a library.
+
+    :param source: which one: file and line, block or id.
+    :param reason: why, in words.
+    """
+
+    source: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Template:
+    """One crystal of a library.
+
+    :param id: unique within the library.
+    :param crystal: its primitive cell.
+    :param source: where it comes from, e.g. ``AFLOW prototypes``.
+    :param license: licence or terms of that source.
+    :param prototype: name of its structure type, e.g. ``Halite, Rock Salt``.
+    :param spacegroup: space-group number; 0 if unknown.
+    :param e_above_hull: energy above the convex hull in eV/atom, if known.
+    :param formation_energy: formation energy in eV/atom, if known.
+    :param properties: further numbers by name, in the units of their source.
+    """
+
+    id: str
+    crystal: Crystal
+    source: str
+    license: str
+    prototype: str = ''
+    spacegroup: int = 0
+    e_above_hull: float | None = None
+    formation_energy: float | None = None
+    properties: dict[str, float] = field(default_factory=dict)
+
+
+class Library:
+    """An ordered, immutable collection of templates.
+
+    :raises LibraryError: if two templates share an id.
+    """
+
+    def __init__(self, templates: Iterable[Template]) -> None:
+        self._templates = tuple(templates)
+        repeated = [name for name, number in Counter(item.id for item in self._templates).items() if number > 1]
+        if repeated:
+            raise LibraryError(f'the id {repeated[0]!r} occurs more than once: ids must be unique within a library')
+
+    def __len__(self) -> int:
+        return len(self._templates)
+
+    def __iter__(self) -> Iterator[Template]:
+        return iter(self._templates)
+
+    def __getitem__(self, index: int) -> Template:
+        return self._templates[index]
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 of every template's id, crystal and data, independent of their order and of the file format."""
+        lines = sorted(
+            repr(
+                (
+                    item.id,
+                    item.crystal.content_hash,
+                    item.source,
+                    item.license,
+                    item.prototype,
+                    item.spacegroup,
+                    item.e_above_hull,
+                    item.formation_energy,
+                    sorted(item.properties.items()),
+                )
+            )
+            for item in self._templates
+        )
+        return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
+
+    @property
+    def sources(self) -> dict[str, dict[str, str | int]]:
+        """Licence and number of templates of each source."""
+        found: dict[str, dict[str, str | int]] = {}
+        for item in self._templates:
+            entry = found.setdefault(item.source, {'license': item.license, 'templates': 0})
+            entry['templates'] = int(entry['templates']) + 1
+        return found
+
+    @cached_property
+    def _labels(self) -> dict[str, list[int]]:
+        labels: dict[str, list[int]] = defaultdict(list)
+        for index, item in enumerate(self._templates):
+            labels[item.crystal.ratio_label].append(index)
+        return dict(labels)
+
+    @property
+    def ratios(self) -> dict[str, int]:
+        """Number of templates of each ratio label."""
+        return {label: len(indices) for label, indices in self._labels.items()}
+
+    def by_ratio(self, label: str) -> list[int]:
+        """Indices of the templates of a ratio label; empty if there are none."""
+        return list(self._labels.get(label, ()))
+
+    def subset(self, indices: Sequence[int]) -> Library:
+        """The library of these templates alone."""
+        return Library(self._templates[index] for index in indices)
+
+    def without_formulas(self, formulas: Iterable[str]) -> Library:
+        """The library without the templates of these reduced formulas: what a fair test needs."""
+        excluded = frozenset(formulas)
+        return Library(item for item in self._templates if item.crystal.formula not in excluded)
+
+    def to_bytes(self) -> bytes:
+        """The library as a Parquet file; the same library gives the same bytes with the same pyarrow."""
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        def floats(values: Iterable[float | None]) -> pa.Array:
+            return pa.array(values, pa.float64())
+
+        columns = {
+            'id': pa.array([item.id for item in self], pa.string()),
+            'formula': pa.array([item.crystal.formula for item in self], pa.string()),
+            'ratio_label': pa.array([item.crystal.ratio_label for item in self], pa.string()),
+            'lattice': pa.array([item.crystal.lattice.ravel().tolist() for item in self], pa.list_(pa.float64())),
+            'species': pa.array([list(item.crystal.species) for item in self], pa.list_(pa.string())),
+            'frac_coords': pa.array(
+                [item.crystal.frac_coords.ravel().tolist() for item in self], pa.list_(pa.float64())
+            ),
+            'source': pa.array([item.source for item in self], pa.string()).dictionary_encode(),
+            'license': pa.array([item.license for item in self], pa.string()).dictionary_encode(),
+            'prototype': pa.array([item.prototype for item in self], pa.string()),
+            'spacegroup': pa.array([item.spacegroup for item in self], pa.int16()),
+            'e_above_hull': floats(item.e_above_hull for item in self),
+            'formation_energy': floats(item.formation_energy for item in self),
+        }
+        names = sorted({name for item in self for name in item.properties})
+        for name in names:
+            columns[f'property.{name}'] = floats(item.properties.get(name) for item in self)
+        metadata = {b'schema': SCHEMA.encode(), b'properties': json.dumps(names).encode()}
+        table = pa.table(columns).replace_schema_metadata(metadata)
+        buffer = io.BytesIO()
+        pq.write_table(table, buffer, compression='zstd')
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, data: bytes) -> Library:
+        """The library of :meth:`to_bytes`.
+
+        :raises LibraryError: if the bytes are no such file.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            table = pq.read_table(io.BytesIO(data))
+        except pa.ArrowException as error:
+            raise LibraryError(f'this is no library file (Parquet): {error}') from error
+        metadata = table.schema.metadata or {}
+        if metadata.get(b'schema') != SCHEMA.encode():
+            raise LibraryError(f'this Parquet file is no template library ({SCHEMA}): import the structures again')
+        names = json.loads(metadata[b'properties'])
+        columns = {
+            name: table.column(name).to_pylist()
+            for name in table.column_names
+            if name not in ("lattice", "frac_coords")
+        }
+        # the arrays are taken from Arrow's buffers: a Python float for each number would cost most of the time
+        lattices = _split(table, 'lattice')
+        coordinates = _split(table, 'frac_coords')
+        templates = []
+        for row in range(table.num_rows):
+            crystal = Crystal(
+                lattices[row].reshape(3, 3), tuple(columns['species'][row]), coordinates[row].reshape(-1, 3)
+            )
+            # both are known: computing them again for a large library takes seconds
+            vars(crystal).update(formula=columns['formula'][row], ratio_label=columns['ratio_label'][row])
+            values = {name: columns[f'property.{name}'][row] for name in names}
+            templates.append(
+                Template(
+                    id=columns['id'][row],
+                    crystal=crystal,
+                    properties={name: value for name, value in values.items() if value is not None},
+                    **{
+                        name: columns[name][row]
+                        for name in (
+                            'source', 'license', 'prototype', 'spacegroup', 'e_above_hull', 'formation_energy'
+                        )
+                    },
+                )
+            )  # fmt: skip
+        return cls(templates)
+
+
+def _split(table: object, name: str) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+    """The rows of a list column as arrays."""
+    column = table.column(name).combine_chunks()  # type: ignore[attr-defined]
+    if hasattr(column, 'chunks'):
+        column = column.chunk(0)
+    values = column.values.to_numpy(zero_copy_only=False)
+    offsets = column.offsets.to_numpy()
+    return [values[start:stop] for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]
