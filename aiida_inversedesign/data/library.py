@@ -26,7 +26,9 @@ class LibraryData(PayloadData):
     @classmethod
     def from_library(cls, library: Library, label: str = '') -> LibraryData:
         """An unstored node of a library."""
-        return cls(library.to_bytes(), {'count': len(library), 'sources': list(library.sources)}, label=label)
+        names = sorted({name for template in library.templates for name in template.properties})
+        attributes = {'count': len(library), 'sources': list(library.sources), 'property_names': names}
+        return cls(library.to_bytes(), attributes, label=label)
 
     def get_library(self) -> Library:
         """The library as the pure core uses it."""
@@ -43,3 +45,8 @@ class LibraryData(PayloadData):
     def sources(self) -> list[Any]:
         """Where the templates come from, with licences."""
         return list(self.base.attributes.get('sources'))
+
+    @property
+    def property_names(self) -> list[str]:
+        """Properties that entries carry."""
+        return list(self.base.attributes.get('property_names'))

@@ -43,8 +43,9 @@ class GenerationWorkChain(OnceWorkChain):
         spec.input('interrupted.batch', valid_type=orm.Dict, required=False, help='What had been chosen.')
         spec.input('interrupted.outcomes', valid_type=orm.Dict, required=False, help='What became of the finished.')
         for name in ('structures', 'properties', 'relaxed'):
-            spec.input_namespace(f'interrupted.{name}', dynamic=True, valid_type=orm.Data)
+            spec.input_namespace(f'interrupted.{name}', required=False, dynamic=True, valid_type=orm.Data)
         spec.outline(
+            cls.setup,
             if_(cls.is_interrupted)(
                 cls.take_up_batch,
             ).else_(
@@ -79,14 +80,14 @@ class GenerationWorkChain(OnceWorkChain):
 
     # -- which candidates ---------------------------------------------------------------------------------------
 
-    def is_interrupted(self) -> bool:
-        """Whether a batch of an interrupted campaign is taken up again."""
-        self._begin()
-        return 'interrupted' in self.inputs
-
-    def _begin(self) -> None:
+    def setup(self) -> None:
+        """Begin with the candidates and references that are there."""
         self.ctx.pool = self.inputs.get('pool')
         self.ctx.references = self.inputs.get('references')
+
+    def is_interrupted(self) -> bool:
+        """Whether a batch of an interrupted campaign is taken up again."""
+        return 'interrupted' in self.inputs
 
     def take_up_batch(self) -> None:
         """Continue with a batch that had been chosen before an interruption."""
