@@ -1,0 +1,119 @@
+"""``launch`` and ``resume``: run a campaign here with progress, or hand it to the daemon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_inversedesign.cli.common import load_campaign, load_profile
+from aiida_inversedesign.errors import InverseDesignError
+
+if TYPE_CHECKING:
+    from aiida.orm import WorkChainNode
+
+    from aiida_inversedesign.campaign.spec import CampaignSpec
+
+DAEMON = click.option('--daemon', is_flag=True, help='Hand the campaign to the daemon and return at once.')
+
+
+@click.command()
+@click.argument('file', type=click.Path(path_type=Path))
+@DAEMON
+def launch(file: Path, daemon: bool) -> None:
+    """Launch the campaign of FILE: here with progress, or through the daemon.
+
+    Ctrl-C ends a campaign that runs here; what finished is kept, and `resume` goes on from it.
+
+    \b
+    Examples:
+      aiida-inversedesign launch workflows/superhard_light.yaml
+      aiida-inversedesign launch workflows/superhard_light.yaml --daemon
+    """
+    from aiida_inversedesign.campaign.load import read_campaign
+
+    spec = read_campaign(file)
+    load_profile()
+    from aiida_inversedesign.workchains.build import build_campaign
+
+    start(build_campaign(spec), spec, daemon)
+
+
+@click.command()
+@click.argument('campaign')
+@click.option(
+    '--budget',
+    multiple=True,
+    metavar='KEY=VALUE',
+    help='Change a limit, e.g. --budget evaluations=40; may be repeated.',
+)
+@DAEMON
+def resume(campaign: str, budget: tuple[str, ...], daemon: bool) -> None:
+    """Go on with a campaign (PK or UUID) from what it has found, with another budget if wanted.
+
+    Evaluations that had finished when the campaign was interrupted are kept; those that were running start again.
+
+    \b
+    Example:
+      aiida-inversedesign resume 1234 --budget evaluations=40 --budget hits=5
+    """
+    load_profile()
+    node = load_campaign(campaign)
+    from aiida_inversedesign.workchains.resume import resume_campaign
+
+    builder, spec = resume_campaign(node, _changes(budget))
+    start(builder, spec, daemon)
+
+
+def _changes(items: tuple[str, ...]) -> dict[str, Any]:
+    import yaml
+
+    changes = {}
+    for item in items:
+        key, equals, value = item.partition('=')
+        if not equals:
+            raise InverseDesignError(f'--budget {item}: write KEY=VALUE, e.g. evaluations=40')
+        changes[key] = yaml.safe_load(value)
+    return changes
+
+
+def start(builder: Any, spec: CampaignSpec, daemon: bool) -> WorkChainNode:
+    """Submit a campaign, or run it here and say how it ended."""
+    if daemon:
+        return _submit(builder)
+    from aiida_inversedesign.cli.progress import CampaignProgress
+    from aiida_inversedesign.workchains.foreground import run_campaign
+
+    click.echo(f'campaign {spec.name!r}: Ctrl-C stops it, and what finished is kept')
+    with CampaignProgress(spec):
+        node = run_campaign(builder)
+    if node.is_finished_ok:
+        click.echo(f'campaign {node.pk} ended: {node.outputs.stop_reason.value}')
+        click.echo(f'See `aiida-inversedesign audit {node.pk}`')
+        return node
+    if node.is_finished:
+        raise InverseDesignError(f'campaign {node.pk} ended with exit code {node.exit_status}: {node.exit_message}')
+    if node.is_killed:
+        raise InverseDesignError(
+            f'campaign {node.pk} was interrupted; what finished is kept: `aiida-inversedesign resume {node.pk}`'
+        )
+    raise InverseDesignError(f'campaign {node.pk} stopped with an internal error; see `verdi process report {node.pk}`')
+
+
+def _submit(builder: Any) -> WorkChainNode:
+    from aiida.engine import submit
+    from aiida.engine.daemon.client import get_daemon_client
+    from aiida.manage import get_manager
+
+    profile = get_manager().get_profile()
+    if profile is None or profile.process_control_backend is None:
+        raise InverseDesignError(
+            'this profile has no broker, so no daemon can run the campaign: launch it without --daemon, '
+            'or make a profile with `verdi presto --use-zeromq`'
+        )
+    if not get_daemon_client().is_daemon_running:
+        raise InverseDesignError('the daemon of this profile does not run: start it with `verdi daemon start`')
+    node = submit(builder)
+    click.echo(f'submitted campaign {node.pk}: follow it with `aiida-inversedesign status {node.pk}`')
+    return node

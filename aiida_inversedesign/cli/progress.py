@@ -1,0 +1,70 @@
+"""What a campaign shows while it runs in the foreground: its reports, and a bar of the budget."""
+
+from __future__ import annotations
+
+import logging
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.campaign.spec import CampaignSpec
+
+#: The work chains whose reports tell the story; those of pw.x go to `verdi process report`.
+_STORY = ('[InverseDesignWorkChain', '[GenerationWorkChain')
+
+
+class CampaignProgress(logging.Handler):
+    """Prints the campaign's reports and keeps a bar of evaluations, hits and the best value."""
+
+    def __init__(self, spec: CampaignSpec, console: Console | None = None) -> None:
+        super().__init__()
+        self.spec, self.console = spec, console or Console()
+        self.bar = Progress(
+            SpinnerColumn(),
+            TextColumn('{task.description}'),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn('{task.fields[found]}'),
+            TimeElapsedColumn(),
+            console=self.console,
+        )
+        self.task = self.bar.add_task('evaluations', total=spec.budget.evaluations, found='')
+        self._muted: list[tuple[logging.Handler, int]] = []
+
+    def __enter__(self) -> CampaignProgress:
+        logger = logging.getLogger('aiida')
+        # AiiDA's console handler would write over the bar
+        self._muted = [(item, item.level) for item in logger.handlers if isinstance(item, logging.StreamHandler)]
+        for item, _ in self._muted:
+            item.setLevel(logging.CRITICAL + 1)
+        logger.addHandler(self)
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bar.stop()
+        logger = logging.getLogger('aiida')
+        logger.removeHandler(self)
+        for item, level in self._muted:
+            item.setLevel(level)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one report of the campaign, and what its newest table says."""
+        text = record.getMessage()
+        if not any(name in text for name in _STORY):
+            return
+        message = text.split(']: ', 1)[-1]
+        # the step's name in front of the message tells a developer, not a user
+        message = message.split(': ', 1)[-1] if message.split(': ', 1)[0].isidentifier() else message
+        self.console.print(f'[dim]{time.strftime("%H:%M:%S")}[/dim] ', end='')
+        self.console.print(message, markup=False, highlight=False)
+        if message.endswith('so far'):
+            words = message.replace(',', '').split()
+            done, hits = int(words[0]), int(words[4])
+            self.bar.update(self.task, completed=done, found=f'{hits} hits')

@@ -1,0 +1,69 @@
+"""Running a campaign in this interpreter, without a daemon, so that an interruption leaves nothing running behind."""
+
+from __future__ import annotations
+
+import signal
+import weakref
+from typing import Any
+
+from aiida.engine import Process
+from aiida.engine.runners import Runner
+from aiida.engine.utils import loop_scope
+from aiida.manage import get_manager
+from aiida.orm import ProcessNode
+
+
+class ForegroundRunner(Runner):
+    """A runner that knows its live processes.
+
+    AiiDA's own runner kills the children of an interrupted process through the broker; without a daemon there is
+    nobody to hear it, and their jobs would go on.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._live: weakref.WeakSet[Process] = weakref.WeakSet()
+
+    def instantiate_process(self, process: Any, **inputs: Any) -> Process:
+        """Make a process of this runner and remember it."""
+        instance = super().instantiate_process(process, **inputs)
+        self._live.add(instance)
+        return instance
+
+    def kill_all(self, message: str) -> None:
+        """Kill every live process, the youngest first: jobs before the work chains that wait for them."""
+        for process in sorted(self._live, key=lambda item: item.pid, reverse=True):
+            if not process.has_terminated():
+                process.kill(msg_text=message)
+
+
+def run_campaign(builder: Any) -> ProcessNode:
+    """Run a campaign to its end in this interpreter; Ctrl-C (or SIGTERM) kills it together with its jobs.
+
+    What finished before the interruption is in the provenance graph, and ``resume`` goes on from it.
+    """
+    manager = get_manager()
+    runner = ForegroundRunner(
+        poll_interval=manager.get_option('runner.poll.interval'), persister=manager.get_persister(), communicator=None
+    )
+    manager.set_runner(runner)
+    interrupted = False
+
+    def interrupt(_signal: int, _frame: Any) -> None:
+        nonlocal interrupted
+        if not interrupted:
+            interrupted = True
+            runner.loop.call_soon_threadsafe(runner.kill_all, 'the campaign was interrupted in the foreground')
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with loop_scope(runner.loop):
+            process = runner.instantiate_process(builder)
+            for number in handlers:
+                signal.signal(number, interrupt)
+            process.execute()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+        manager.reset_runner()
+    return process.node
