@@ -1,0 +1,111 @@
+"""``demo``: a real campaign on this machine, in a profile of its own that nothing else knows of."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from importlib import resources
+from pathlib import Path
+
+import click
+
+from aiida_inversedesign.errors import InverseDesignError
+
+PROFILE = 'demo'
+
+
+@click.command()
+@click.option(
+    '--folder',
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path('demo-campaign'),
+    show_default=True,
+    help='Everything the demo makes goes here; delete it to be rid of it.',
+)
+@click.option('--file', type=click.Path(path_type=Path), help='Another campaign file; default: superhard_light.yaml.')
+def demo(folder: Path, file: Path | None) -> None:
+    """Run a real campaign on this machine, in a profile of its own, and show its audit.
+
+    It asks for light crystals as stiff as diamond and computes the answer with pw.x in about ten minutes. The profile
+    (SQLite, ZeroMQ broker, no services) lives in the folder; ~/.aiida is not touched. Without pw.x a serial one is
+    installed from PyPI (qepy) into the folder.
+
+    \b
+    Example:
+      aiida-inversedesign demo
+    """
+    folder = folder.resolve()
+    home = folder / 'aiida'
+    if os.environ.get('AIIDA_PATH') != str(home):
+        _restart_in(folder, home, file)
+    _make_profile(home)
+    from aiida import load_profile
+
+    load_profile(PROFILE)
+    _set_up(folder)
+    from aiida_inversedesign.campaign.load import read_campaign
+    from aiida_inversedesign.cli.audit import show_audit, write_json, write_plot
+    from aiida_inversedesign.cli.launch import start
+    from aiida_inversedesign.cli.plan import plan, show_plan
+    from aiida_inversedesign.workchains.build import build_campaign
+
+    spec = read_campaign(file or workflow_file('superhard_light.yaml'))
+    builder = build_campaign(spec)
+    show_plan(plan(spec, checked_profile=True))
+    node = start(builder, spec, daemon=False)
+    report = show_audit([str(node.pk)])
+    plot, figures = folder / f'campaign-{node.pk}-best.png', folder / f'campaign-{node.pk}-audit.json'
+    write_plot(report, plot)
+    write_json(report, figures)
+    click.echo(f'\nbest so far against DFT calculations: {plot}')
+    click.echo(f'all figures of the audit:             {figures}')
+    click.echo(f'the provenance:  AIIDA_PATH={home} verdi -p {PROFILE} process show {node.pk}')
+
+
+def workflow_file(name: str) -> Path:
+    """A campaign file that comes with the package.
+
+    :raises InverseDesignError: if there is none of that name.
+    """
+    for folder in (resources.files('aiida_inversedesign') / 'workflows', Path(__file__).parents[2] / 'workflows'):
+        path = Path(str(folder)) / name
+        if path.is_file():
+            return path
+    raise InverseDesignError(f'the campaign file {name} did not come with this installation: install the package again')
+
+
+def _restart_in(folder: Path, home: Path, file: Path | None) -> None:
+    """Start again with AiiDA's home in the demo's folder: AiiDA reads it once, when it is first imported."""
+    home.mkdir(parents=True, exist_ok=True)
+    command = [sys.executable, '-m', 'aiida_inversedesign.cli', 'demo', '--folder', str(folder)]
+    if file is not None:
+        command += ['--file', str(file.resolve())]
+    os.execve(sys.executable, command, {**os.environ, 'AIIDA_PATH': str(home)})  # noqa: S606
+
+
+def _make_profile(home: Path) -> None:
+    """Make the demo's profile unless it is there."""
+    configuration = home / '.aiida' / 'config.json'
+    if configuration.is_file() and PROFILE in json.loads(configuration.read_text())['profiles']:
+        return
+    click.echo(f'making the profile {PROFILE!r} in {home}')
+    verdi = [sys.executable, '-m', 'aiida', 'presto', '--profile-name', PROFILE, '--use-zeromq', '--non-interactive']
+    made = subprocess.run(verdi, capture_output=True, text=True, check=False)  # noqa: S603
+    if made.returncode != 0:
+        raise InverseDesignError(f'the profile could not be made:\n{made.stdout}{made.stderr}')
+
+
+def _set_up(folder: Path) -> None:
+    """Register this machine, pw.x and Debian's PBE pseudopotentials."""
+    from aiida_inversedesign.cli import setup_local
+
+    pw = setup_local.find_pw()
+    if pw is None:
+        click.echo("no pw.x on this machine: installing the serial one of PyPI's qepy")
+        pw = setup_local.install_qepy(folder / 'qepy')
+    computer = setup_local.make_localhost_computer(folder / 'scratch')
+    code = setup_local.make_pw_code(pw, computer)
+    family = setup_local.install_debian_pbe_family(folder / 'pseudopotentials')
+    click.echo(f'pw.x: {pw} as {code.full_label}; pseudopotentials: {family.label} ({len(family.elements)} elements)')
