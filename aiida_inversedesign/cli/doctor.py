@@ -155,13 +155,11 @@ def _disk(profile: Any) -> Finding:
 
 def _show(findings: list[dict[str, str]]) -> None:
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    signs: dict[str, str] = {
-        'ok': '[green]ok[/green]',
-        'warning': '[yellow]warning[/yellow]',
-        'error': '[red]error[/red]',
-    }
+    colours = {'ok': 'green', 'warning': 'yellow', 'error': 'red'}
     table = Table('', 'what', 'finding', 'how to mend it', box=None, padding=(0, 2, 0, 0))
     for item in findings:
         state = Text(item['state'], style=colours[item['state']])

@@ -1,0 +1,48 @@
+# make demo   a real campaign on this machine      make test   the tests that CI runs
+VENV ?= .venv
+PYTHON ?= python3
+# the CPU build; where pip would take a build with CUDA: make TORCH="torch --index-url https://download.pytorch.org/whl/cpu"
+TORCH ?= torch==2.13.0
+BIN := $(VENV)/bin
+DEMO ?= demo-campaign
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test test-all lint bench docs system clean
+
+demo: $(STAMP) system
+	$(BIN)/aiida-inversedesign demo --folder $(DEMO)
+
+test: $(STAMP) system
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not postgres and not slurm" $(PYTEST_ARGS)
+
+test-all: $(STAMP) system
+	$(BIN)/python -m pytest -m "" $(PYTEST_ARGS)
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	$(BIN)/python tests/benchmark/propose_speed.py
+
+docs: $(STAMP)
+	$(BIN)/pip install --quiet -e .[docs]
+	$(BIN)/sphinx-build -W -b html docs docs/_build/html
+
+$(STAMP): pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --upgrade pip
+	$(BIN)/pip install --quiet $(TORCH)
+	$(BIN)/pip install --quiet -e .[tests,elements,pre-commit]
+	touch $@
+
+# Quantum ESPRESSO from Debian where that may be installed; elsewhere the demo installs a serial pw.x from PyPI
+system:
+	@if command -v pw.x >/dev/null 2>&1; then :; \
+	elif command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
+	  apt-get update -q && apt-get install -y -q --no-install-recommends quantum-espresso quantum-espresso-data; \
+	else echo "pw.x is not installed (e.g. apt install quantum-espresso); tests that need it are skipped"; fi
+
+clean:
+	rm -rf $(VENV) $(DEMO) docs/_build
