@@ -1,0 +1,86 @@
+"""The engine contract: inputs, outputs and exit codes that every ``inversedesign.evaluate.*`` shares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, WorkChain
+
+from aiida_inversedesign.evaluate.functions import crystal_of, wanted
+from aiida_inversedesign.evaluate.properties import missing_references, required_stages, unknown_properties
+
+
+class EvaluateWorkChain(WorkChain):
+    """Computes the properties of one crystal.
+
+    An engine subclasses it, declares what it needs below ``engine`` and writes an outline that starts with
+    ``check_inputs``. Whatever goes wrong, it ends with an exit code whose message says why in plain words.
+    """
+
+    @classmethod
+    def define(cls, spec: Any) -> None:
+        super().define(spec)
+        spec.input('structure', valid_type=orm.StructureData, help='The crystal as proposed.')
+        spec.input('properties', valid_type=orm.List, help='Names of the properties that are wanted.')
+        spec.input('settings', valid_type=orm.Dict, help='The `evaluate` section of the campaign file.')
+        spec.input(
+            'limits',
+            valid_type=orm.Dict,
+            required=False,
+            help='`dft_calculations` and `core_hours` this evaluation never exceeds; null or missing: no limit.',
+        )
+        spec.input(
+            'references',
+            valid_type=orm.Dict,
+            required=False,
+            help='Energy of each elemental crystal in eV/atom at the same settings, for the formation energy.',
+        )
+        spec.input_namespace('engine', dynamic=True, help='What the engine computes with: codes or data.')
+        spec.output('structure', valid_type=orm.StructureData, required=False, help='The relaxed crystal.')
+        spec.output(
+            'properties',
+            valid_type=orm.Dict,
+            required=False,
+            help='`value`, `unit` and `source` of every property that is known, also of those not asked for.',
+        )
+        spec.exit_code(300, 'ERROR_UNKNOWN_PROPERTY', message='this engine does not compute {names}')
+        spec.exit_code(301, 'ERROR_MISSING_REFERENCES', message='the formation energy needs references of {elements}')
+        spec.exit_code(302, 'ERROR_INVALID_SETTINGS', message='the settings cannot be used: {reason}')
+        spec.exit_code(303, 'ERROR_LIMIT_REACHED', message='stopped to keep the budget: {reason}')
+        spec.exit_code(310, 'ERROR_RELAXATION_FAILED', message='the relaxation failed: {reason}')
+        spec.exit_code(311, 'ERROR_JOB_FAILED', message='the evaluation failed: {reason}')
+        spec.exit_code(312, 'ERROR_NO_ENTRY', message='the data set has no answer: {reason}')
+        spec.exit_code(410, 'ERROR_EQUATION_OF_STATE', message='relaxed, but there is no equation of state: {reason}')
+        spec.exit_code(411, 'ERROR_MISSING_PROPERTY', message='relaxed, but {names} could not be determined')
+
+    def check_inputs(self) -> ExitCode | None:
+        """See that every property is one this engine computes and that its references are there."""
+        names = wanted(self.inputs.properties)
+        if unknown := self.unknown(names):
+            return self.exit_codes.ERROR_UNKNOWN_PROPERTY.format(names=', '.join(unknown))
+        if 'references' in required_stages(names):
+            elements = crystal_of(self.inputs.structure).counts
+            references = self.inputs.references.get_dict() if 'references' in self.inputs else None
+            if missing := missing_references(elements, references):
+                return self.exit_codes.ERROR_MISSING_REFERENCES.format(elements=', '.join(missing))
+        return None
+
+    def unknown(self, names: list[str]) -> list[str]:
+        """The names this engine does not compute."""
+        return unknown_properties(names)
+
+    def needs(self, stage: str) -> bool:
+        """Whether a property that was asked for needs this stage."""
+        return stage in required_stages(wanted(self.inputs.properties))
+
+    def limit(self, name: str) -> Any:
+        """One of the hard limits of this evaluation, or None."""
+        return self.inputs.limits.get_dict().get(name) if 'limits' in self.inputs else None
+
+    def known_references(self) -> dict[str, orm.Dict]:
+        """The reference energies as a keyword argument, if they hold every element of the crystal."""
+        if 'references' not in self.inputs:
+            return {}
+        missing = missing_references(crystal_of(self.inputs.structure).counts, self.inputs.references.get_dict())
+        return {} if missing else {'references': self.inputs.references}

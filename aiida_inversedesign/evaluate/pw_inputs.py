@@ -1,0 +1,123 @@
+"""Inputs of the pw.x work chains from the settings of a campaign file."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida import orm
+from aiida_quantumespresso.common.types import ElectronicType, RelaxType, SpinType
+from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
+from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
+
+from aiida_inversedesign.evaluate.limits import Allotment, restart_policy
+
+#: k-point distance (Å⁻¹) of the first, loose relaxation: the protocols' own value
+LOOSE_DISTANCE = 0.3
+
+#: an ``automatic`` electronic type becomes an insulator for the single points above this gap, in eV
+INSULATOR_GAP = 0.5
+
+
+def processes(settings: Mapping[str, Any]) -> int:
+    """How many processes each job runs with."""
+    options = settings['options']
+    return int(options['num_machines'] * options['num_mpiprocs_per_machine'])
+
+
+def job_options(settings: Mapping[str, Any], seconds: int) -> dict[str, Any]:
+    """``metadata.options`` of a job from the settings' ``options``.
+
+    :param seconds: the wall time granted to the job.
+    """
+    options = dict(settings['options'])
+    resources = {name: options.pop(name) for name in ('num_machines', 'num_mpiprocs_per_machine')}
+    return {name: value for name, value in options.items() if value is not None} | {
+        'resources': resources,
+        'max_wallclock_seconds': seconds,
+    }
+
+
+def kpoints_distance(settings: Mapping[str, Any]) -> float:
+    """The k-point distance in Å⁻¹: the settings' own, or else the protocol's."""
+    given = settings.get('kpoints_distance')
+    if given is not None:
+        return float(given)
+    return float(PwBaseWorkChain.get_protocol_inputs(settings['protocol'])['kpoints_distance'])
+
+
+def relax_builder(
+    code: orm.AbstractCode, structure: orm.StructureData, settings: Mapping[str, Any], allotment: Allotment
+) -> Any:
+    """A builder of ``PwRelaxWorkChain``: a loose relaxation, then one in the basis and k-mesh of its result.
+
+    Variable-cell runs of pw.x keep the plane waves and k-points of their first cell. The second run starts where the
+    first ended, so that what is left of that error (the Pulay stress) is small, without meta-convergence.
+
+    :raises ValueError: if the family, a pseudopotential or its cutoffs are missing.
+    """
+    loose, final = (_overrides(structure, settings, jobs) for jobs in allotment.jobs)
+    loose['kpoints_distance'] = max(LOOSE_DISTANCE, kpoints_distance(settings))
+    builder = PwRelaxWorkChain.get_builder_from_protocol(
+        code,
+        structure,
+        protocol=settings['protocol'],
+        overrides={'base_init_relax': loose, 'base_relax': final, 'meta_convergence': False},
+        relax_type=RelaxType.POSITIONS_CELL,
+        options=job_options(settings, allotment.seconds),
+        **_electrons(settings, settings['electronic_type'] == 'insulator'),
+    )
+    for namespace, jobs in zip((builder.base_init_relax, builder.base_relax), allotment.jobs, strict=True):
+        _limit_restarts(namespace, jobs)
+    return builder
+
+
+def single_point_builder(
+    code: orm.AbstractCode,
+    structure: orm.StructureData,
+    kpoints: orm.KpointsData,
+    settings: Mapping[str, Any],
+    jobs: int,
+    seconds: int,
+    insulator: bool,
+) -> Any:
+    """A builder of ``PwBaseWorkChain`` for one self-consistent calculation on the given k-points."""
+    builder = PwBaseWorkChain.get_builder_from_protocol(
+        code,
+        structure,
+        protocol=settings['protocol'],
+        overrides=_overrides(structure, settings, jobs),
+        options=job_options(settings, seconds),
+        **_electrons(settings, insulator),
+    )
+    builder.pop('kpoints_distance')
+    builder.kpoints = kpoints
+    _limit_restarts(builder, jobs)
+    return builder
+
+
+def _electrons(settings: Mapping[str, Any], insulator: bool) -> dict[str, Any]:
+    return {
+        'electronic_type': ElectronicType.INSULATOR if insulator else ElectronicType.METAL,
+        'spin_type': SpinType.COLLINEAR if settings['spin'] else SpinType.NONE,
+    }
+
+
+def _overrides(structure: orm.StructureData, settings: Mapping[str, Any], jobs: int) -> dict[str, Any]:
+    """What differs from the protocol, in the form of its overrides."""
+    parameters: dict[str, Any] = {'SYSTEM': {}, 'ELECTRONS': {}}
+    for key, name in (('cutoff_wfc', 'ecutwfc'), ('cutoff_rho', 'ecutrho')):
+        if settings.get(key) is not None:
+            parameters['SYSTEM'][name] = settings[key]
+    return {
+        'pseudo_family': settings['pseudos'],
+        'kpoints_distance': kpoints_distance(settings),
+        'max_iterations': restart_policy(jobs)[0],
+        'pw': {'parameters': parameters},
+    }
+
+
+def _limit_restarts(namespace: Any, jobs: int) -> None:
+    iterations, unhandled = restart_policy(jobs)
+    namespace.max_iterations = orm.Int(iterations)
+    namespace.on_unhandled_failure = orm.Str(unhandled)

@@ -1,0 +1,211 @@
+"""The ``quantumespresso`` engine: relaxation with pw.x, and single points where an equation of state is needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ToContext, if_, while_
+from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance import create_kpoints_from_distance
+from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
+from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
+
+from aiida_inversedesign.evaluate.base import EvaluateWorkChain
+from aiida_inversedesign.evaluate.diagnosis import core_seconds, explain, jobs_below
+from aiida_inversedesign.evaluate.eos import LEAST_POINTS
+from aiida_inversedesign.evaluate.functions import (
+    fit_equation_of_state,
+    relaxed_properties,
+    scaled_structures,
+    wanted,
+)
+from aiida_inversedesign.evaluate.limits import Allotment, LimitError, allot
+from aiida_inversedesign.evaluate.properties import RELAX_JOBS, missing_properties
+from aiida_inversedesign.evaluate.pw_inputs import (
+    INSULATOR_GAP,
+    kpoints_distance,
+    processes,
+    relax_builder,
+    single_point_builder,
+)
+
+
+class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
+    """Relaxes a crystal with pw.x and computes its equation of state if a property needs it.
+
+    Children: ``relax`` (``PwRelaxWorkChain``) and ``eos_00`` … (``PwBaseWorkChain``, one for each volume).
+    """
+
+    @classmethod
+    def define(cls, spec: Any) -> None:
+        super().define(spec)
+        spec.input('engine.code', valid_type=orm.AbstractCode, help='The code of pw.x.')
+        spec.outline(
+            cls.check_inputs,
+            cls.check_settings,
+            cls.run_relax,
+            cls.inspect_relax,
+            if_(cls.needs_equation_of_state)(
+                cls.prepare_equation_of_state,
+                while_(cls.has_volumes_left)(
+                    cls.run_single_points,
+                    cls.inspect_single_points,
+                ),
+                cls.fit_energies,
+            ),
+            cls.gather_properties,
+        )
+        spec.output('equation_of_state', valid_type=orm.Dict, required=False, help='The fit and its points.')
+
+    def check_settings(self) -> ExitCode | None:
+        """Refuse what pw.x cannot do before anything runs."""
+        settings = self.inputs.settings.get_dict()
+        if settings['spin'] and settings['electronic_type'] == 'insulator':
+            reason = 'spin: true needs electronic_type metal or automatic (the moment of an insulator is not known)'
+            return self.exit_codes.ERROR_INVALID_SETTINGS.format(reason=reason)
+        return None
+
+    def run_relax(self) -> Any:
+        """Submit the relaxation of cell and positions."""
+        settings = self.inputs.settings.get_dict()
+        later = settings['eos_points'] if self.needs('eos') else 0
+        try:
+            allotment = self._allot(RELAX_JOBS, later)
+            builder = relax_builder(self.inputs.engine.code, self.inputs.structure, settings, allotment)
+        except LimitError as error:
+            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
+        except ValueError as error:
+            # no family, no pseudopotential for an element, no cutoffs: aiida-quantumespresso says which
+            return self.exit_codes.ERROR_INVALID_SETTINGS.format(reason=error)
+        builder.metadata.call_link_label = 'relax'
+        node = self.submit(builder)
+        self.report(f'launching PwRelaxWorkChain<{node.pk}>')
+        return ToContext(relax=node)
+
+    def inspect_relax(self) -> ExitCode | None:
+        """Take the relaxed crystal, if there is one.
+
+        The chain ends with 0 also where its last job ended with 501 (forces or pressure above their thresholds in the
+        final calculation): the outputs are sound then, and ``pressure`` and ``max_force`` say how far off they are.
+        """
+        relax = self.ctx.relax
+        outputs = ('output_structure', 'output_parameters', 'output_trajectory')
+        if not relax.is_finished_ok or any(name not in relax.outputs for name in outputs):
+            return self.exit_codes.ERROR_RELAXATION_FAILED.format(reason=explain(relax))
+        self.out('structure', relax.outputs.output_structure)
+        return None
+
+    def needs_equation_of_state(self) -> bool:
+        """Whether a property that was asked for comes from the equation of state."""
+        return self.needs('eos')
+
+    def prepare_equation_of_state(self) -> ExitCode | None:
+        """Make the scaled crystals, and the k-points of the relaxed one for all of them."""
+        settings = self.inputs.settings.get_dict()
+        try:
+            allotment = self._allot(settings['eos_points'], 0)
+        except LimitError as error:
+            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
+        relaxed = self.ctx.relax.outputs.output_structure
+        self.ctx.jobs, self.ctx.seconds, self.ctx.submitted = list(allotment.jobs), allotment.seconds, 0
+        self.ctx.volumes = scaled_structures(
+            relaxed, orm.Int(settings['eos_points']), orm.Float(settings['eos_strain'])
+        )
+        self.ctx.kpoints = create_kpoints_from_distance(relaxed, orm.Float(kpoints_distance(settings)), orm.Bool(False))
+        return None
+
+    def has_volumes_left(self) -> bool:
+        """Whether a volume has not been submitted yet."""
+        return self.ctx.submitted < len(self.ctx.jobs)
+
+    def run_single_points(self) -> Any:
+        """Submit the next single points: all together, or one at a time where no scheduler would queue them."""
+        code, settings = self.inputs.engine.code, self.inputs.settings.get_dict()
+        end = self.ctx.submitted + 1 if code.computer.scheduler_type == 'core.direct' else len(self.ctx.jobs)
+        nodes = {}
+        for index in range(self.ctx.submitted, end):
+            label = f'eos_{index:02d}'
+            builder = single_point_builder(
+                code,
+                self.ctx.volumes[label],
+                self.ctx.kpoints,
+                settings,
+                self.ctx.jobs[index],
+                self.ctx.seconds,
+                self._is_insulator(settings['electronic_type']),
+            )
+            builder.metadata.call_link_label = label
+            nodes[label] = self.submit(builder)
+        self.report(f'launching single points {", ".join(f"{label}<{node.pk}>" for label, node in nodes.items())}')
+        self.ctx.submitted = end
+        return ToContext(**nodes)
+
+    def inspect_single_points(self) -> ExitCode | None:
+        """Stop when so many single points failed that no fit is possible any more."""
+        failed = [node for node in self._single_points().values() if not node.is_finished_ok]
+        if len(self.ctx.jobs) - len(failed) < LEAST_POINTS:
+            reason = f'{len(failed)} of {len(self.ctx.jobs)} single points failed; {explain(failed[0])}'
+            return self._partial(self.exit_codes.ERROR_EQUATION_OF_STATE.format(reason=reason))
+        return None
+
+    def fit_energies(self) -> ExitCode | None:
+        """Fit the Birch–Murnaghan equation of state."""
+        points = {
+            label: node.outputs.output_parameters
+            for label, node in self._single_points().items()
+            if node.is_finished_ok
+        }
+        result, node = fit_equation_of_state.run_get_node(self.ctx.relax.outputs.output_structure, **points)
+        if not node.is_finished_ok:
+            return self._partial(self.exit_codes.ERROR_EQUATION_OF_STATE.format(reason=node.exit_message))
+        self.ctx.equation_of_state = result
+        self.out('equation_of_state', result)
+        return None
+
+    def gather_properties(self) -> ExitCode | None:
+        """Attach the properties, and see that everything asked for is among them."""
+        properties = self._properties()
+        self.out('properties', properties)
+        if missing := missing_properties(wanted(self.inputs.properties), properties.get_dict()):
+            return self.exit_codes.ERROR_MISSING_PROPERTY.format(names=', '.join(missing))
+        return None
+
+    def _allot(self, chains: int, later: int) -> Allotment:
+        """Share what the limits leave among the jobs of the next stage."""
+        settings = self.inputs.settings.get_dict()
+        jobs, hours = self.limit('dft_calculations'), self.limit('core_hours')
+        done = list(jobs_below(self.node))
+        return allot(
+            chains,
+            later,
+            settings['max_restarts'],
+            settings['options']['max_wallclock_seconds'],
+            processes(settings),
+            None if jobs is None else jobs - len(done),
+            None if hours is None else hours - sum(core_seconds(job) for job in done) / 3600,
+        )
+
+    def _is_insulator(self, electronic_type: str) -> bool:
+        """Whether the single points use fixed occupations."""
+        if electronic_type != 'automatic' or self.inputs.settings['spin']:
+            return electronic_type == 'insulator'
+        return bool(self._properties().get_dict().get('band_gap', {'value': 0.0})['value'] > INSULATOR_GAP)
+
+    def _single_points(self) -> dict[str, PwBaseWorkChain]:
+        return {f'eos_{index:02d}': self.ctx[f'eos_{index:02d}'] for index in range(self.ctx.submitted)}
+
+    def _properties(self) -> orm.Dict:
+        """The properties of what is known so far."""
+        outputs, known = self.ctx.relax.outputs, self.known_references()
+        if 'output_band' in outputs:
+            known['bands'] = outputs.output_band
+        if 'equation_of_state' in self.ctx:
+            known['equation_of_state'] = self.ctx.equation_of_state
+        return relaxed_properties(
+            outputs.output_structure, outputs.output_parameters, outputs.output_trajectory, **known
+        )
+
+    def _partial(self, exit_code: ExitCode) -> ExitCode:
+        """Keep what the relaxation gave although what was asked for is missing."""
+        self.out('properties', self._properties())
+        return exit_code
