@@ -1,0 +1,216 @@
+"""Choose the next batch: who is excluded, which arm each place belongs to, and what it was chosen for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.campaign.spec import Goal, Select
+from aiida_inversedesign.learn.features import featurize
+from aiida_inversedesign.learn.surrogate import Surrogate
+from aiida_inversedesign.learn.table import EvaluationRow
+from aiida_inversedesign.propose.candidate import Candidate
+from aiida_inversedesign.select.acquisition import Acquisition
+from aiida_inversedesign.select.duplicates import Duplicates
+from aiida_inversedesign.select.errors import SelectError
+from aiida_inversedesign.select.initial import initial_design
+
+Array = NDArray[np.float64]
+
+#: Candidates scored again for the second and later places of a batch. Improvements are submodular: what a candidate
+#: adds can only shrink when others are chosen, so that the next best is found among the best of the first pass.
+_SHORTLIST = 1000
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One chosen candidate and why it was chosen.
+
+    :param arm: ``initial`` (spread, no surrogate yet), ``acquisition``, or ``control`` (drawn at random).
+    :param acquisition: ``spread``, ``log_ei``, ``log_nehvi``, ``posterior_mean`` or ``random``.
+    :param value: the acquisition's value when it was chosen; None for ``spread`` and ``random``.
+    :param predicted: mean and standard deviation per property when it was chosen.
+    """
+
+    candidate: str
+    arm: Literal['initial', 'acquisition', 'control']
+    acquisition: str
+    value: float | None = None
+    predicted: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        data['predicted'] = {name: list(pair) for name, pair in self.predicted.items()}
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Choice:
+        """The choice of :meth:`to_dict`."""
+        data = dict(data)
+        data['predicted'] = {name: (pair[0], pair[1]) for name, pair in data['predicted'].items()}
+        return cls(**data)
+
+
+def choose_batch(
+    goal: Goal,
+    settings: Select,
+    candidates: Sequence[Candidate],
+    rows: Sequence[EvaluationRow],
+    surrogate: Surrogate | None,
+    size: int,
+    seed: int,
+    pending: Sequence[str] = (),
+) -> list[Choice]:
+    """Choose up to ``size`` candidates; the same arguments give the same batch.
+
+    Left out are candidates that a filter rejected, that were evaluated or are running, and that StructureMatcher
+    takes for a crystal that was evaluated (as proposed or relaxed), is running, or was chosen before in the batch.
+    Places are filled in the order control arm, acquisition; each choice counts as evaluated for the next.
+
+    :param pending: ids of candidates whose evaluations are running; all must be among ``candidates``.
+    :returns: fewer than ``size`` choices if no more candidates are left.
+    :raises SelectError: if the size is negative, ids repeat, or a pending id is not among the candidates.
+    """
+    if size < 0:
+        raise SelectError(f'the batch size must not be negative, got {size}')
+    by_id = {candidate.id: candidate for candidate in candidates}
+    if len(by_id) != len(candidates):
+        raise SelectError('two candidates have the same id: ids must be unique within a campaign')
+    unknown = [name for name in pending if name not in by_id]
+    if unknown:
+        raise SelectError(f'pending candidate(s) {", ".join(unknown)} are not in the pool: hand over their pool too')
+    gone = {row.candidate for row in rows} | set(pending)
+    pool = [candidate for candidate in candidates if candidate.accepted and candidate.id not in gone]
+    if not pool or size == 0:
+        return []
+    running = [by_id[name] for name in dict.fromkeys(pending)]
+    duplicates = Duplicates(rows, running)
+    if surrogate is None:
+        return _initial(pool, running, rows, duplicates, size, seed)
+    return _informed(goal, settings, pool, running, rows, surrogate, duplicates, size, seed)
+
+
+def control_places(fraction: float, rows: Sequence[EvaluationRow], size: int, draw: float) -> int:
+    """How many of the next ``size`` places belong to the control arm.
+
+    What is missing to the fraction over the campaign so far (initial design left out), rounded at random so that
+    small batches meet it on average.
+
+    :param draw: uniform random number in [0, 1).
+    """
+    later = [row for row in rows if row.arm != 'initial']
+    missing = fraction * (len(later) + size) - sum(row.arm == 'control' for row in later)
+    return int(np.clip(np.floor(missing + draw), 0, size))
+
+
+def _crystals(candidates: Sequence[Candidate]) -> tuple[list[Any], list[float | None]]:
+    return [candidate.crystal for candidate in candidates], [candidate.probability for candidate in candidates]
+
+
+def _initial(
+    pool: list[Candidate],
+    running: list[Candidate],
+    rows: Sequence[EvaluationRow],
+    duplicates: Duplicates,
+    size: int,
+    seed: int,
+) -> list[Choice]:
+    known = [*pool, *running]
+    crystals, probabilities = _crystals(known)
+    features, _ = featurize(
+        [*crystals, *(row.proposed for row in rows)], [*probabilities, *(row.probability for row in rows)]
+    )
+
+    def acceptable(index: int, chosen: list[int]) -> bool:
+        return duplicates.is_new(pool[index]) and duplicates.differs(pool[index], [pool[i] for i in chosen])
+
+    chosen = initial_design(
+        features,
+        [*(candidate.formula for candidate in known), *(row.formula for row in rows)],
+        [*probabilities, *(row.probability for row in rows)],
+        size,
+        seed,
+        done=range(len(pool), len(features)),
+        acceptable=acceptable,
+    )
+    return [Choice(pool[index].id, 'initial', 'spread') for index in chosen]
+
+
+def _informed(
+    goal: Goal,
+    settings: Select,
+    pool: list[Candidate],
+    running: list[Candidate],
+    rows: Sequence[EvaluationRow],
+    surrogate: Surrogate,
+    duplicates: Duplicates,
+    size: int,
+    seed: int,
+) -> list[Choice]:
+    name = 'log_ei' if settings.acquisition == 'auto' else settings.acquisition
+    rng = np.random.default_rng(seed)
+    places = control_places(settings.control_fraction, rows, size, float(rng.random()))
+    inputs = surrogate.inputs(*_crystals(pool))
+    order = iter(rng.permutation(len(pool)).tolist())
+    taken: list[int] = []
+    control = _take(order, pool, taken, duplicates, places)
+    values: dict[int, float | None] = dict.fromkeys(control)
+    label = 'random'
+    if name == 'random':
+        values.update(dict.fromkeys(_take(order, pool, taken, duplicates, size - len(taken))))
+    elif len(taken) < size:
+        completed = [row for row in rows if row.status == 'completed']
+        baseline = surrogate.inputs([row.proposed for row in completed], [row.probability for row in completed])
+        acquisition = Acquisition(name, goal, surrogate, rows, baseline, seed)
+        label = acquisition.name
+        waiting = surrogate.inputs(*_crystals(running))
+        ranked: NDArray[np.int64] | None = None
+        while len(taken) < size:
+            pending = np.concatenate([waiting, inputs[taken]])
+            if ranked is None:
+                ranked = np.argsort(-acquisition.score(inputs, pending), kind='stable')
+                order = iter(ranked.tolist())
+            else:
+                short, rest = ranked[:_SHORTLIST], ranked[_SHORTLIST:]
+                again = short[np.argsort(-acquisition.score(inputs[short], pending), kind='stable')]
+                order = iter([*again.tolist(), *rest.tolist()])
+            found = _take(order, pool, taken, duplicates, 1)
+            if not found:
+                break
+            values[found[0]] = float(acquisition.score(inputs[found], pending)[0])
+    return [
+        Choice(
+            pool[index].id,
+            'control' if index in control else 'acquisition',
+            'random' if index in control else label,
+            value,
+            {
+                prop: (float(mean[0]), float(deviation[0]))
+                for prop, model in surrogate.models.items()
+                for mean, deviation in [model.predict(inputs[[index]])]
+            },
+        )
+        for index, value in values.items()
+    ]
+
+
+def _take(
+    order: Iterator[int], pool: list[Candidate], taken: list[int], duplicates: Duplicates, count: int
+) -> list[int]:
+    """The first ``count`` of ``order`` that are new; they are added to ``taken``."""
+    found: list[int] = []
+    while len(found) < count:
+        index = next(order, None)
+        if index is None:
+            break
+        if index in taken or not duplicates.is_new(pool[index]):
+            continue
+        if duplicates.differs(pool[index], [pool[i] for i in taken]):
+            found.append(index)
+            taken.append(index)
+    return found
