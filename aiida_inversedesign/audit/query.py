@@ -1,4 +1,4 @@
-"""Every question to the provenance graph: the only file that uses QueryBuilder.
+"""Every question that the audit asks the provenance graph: its only file that uses QueryBuilder.
 
 A campaign has a fixed shape: campaign → generation → evaluation → (relaxation → base →, or base →) calculation job.
 Each question is therefore a chain of joins of known depth with scalar projections, which stays fast where a walk over
