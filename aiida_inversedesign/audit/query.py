@@ -9,8 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from aiida.orm import CalcJobNode, Data, Dict, QueryBuilder, WorkChainNode
+
+from aiida_inversedesign.data.table import TableData
 
 CAMPAIGN = 'aiida.workflows:inversedesign.campaign'
 PW = 'aiida.calculations:quantumespresso.pw'
@@ -187,3 +191,92 @@ def evaluation_costs(generation: WorkChainNode) -> dict[str, Cost]:
     for job in find_jobs([generation.pk]):
         jobs.setdefault(job.evaluation, []).append(job)
     return {label: cost_of(found) for label, found in jobs.items()}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One launched evaluation process.
+
+    :param label: the candidate's id, or ``reference_<element>``.
+    :param changed: when it last changed; once it has ended, when that was.
+    """
+
+    id: int
+    uuid: str
+    generation: int
+    label: str
+    state: str
+    exit_status: int | None
+    exit_message: str | None
+    description: str
+    started: datetime
+    changed: datetime
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it computes an elemental reference, not a candidate."""
+        return self.label.startswith('reference_')
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has not ended yet."""
+        return self.state not in ('finished', 'excepted', 'killed')
+
+
+def find_evaluations(generations: Iterable[int]) -> list[Evaluation]:
+    """Every evaluation launched by the generations with these PKs, elemental references included, oldest first."""
+    query = QueryBuilder()
+    query.append(WorkChainNode, filters={'id': {'in': list(generations)}}, tag='generation', project='id')
+    query.append(
+        WorkChainNode,
+        with_incoming='generation',
+        edge_filters={'type': 'call_work'},
+        edge_project='label',
+        edge_tag='link',
+        tag='evaluation',
+        project=[
+            'id',
+            'uuid',
+            'label',
+            'attributes.process_state',
+            'attributes.exit_status',
+            'attributes.exit_message',
+            'ctime',
+            'mtime',
+        ],
+    )
+    found = [
+        Evaluation(
+            id=row['evaluation']['id'],
+            uuid=row['evaluation']['uuid'],
+            generation=row['generation']['id'],
+            label=row['link']['label'],
+            state=row['evaluation']['attributes.process_state'],
+            exit_status=row['evaluation']['attributes.exit_status'],
+            exit_message=row['evaluation']['attributes.exit_message'],
+            description=row['evaluation']['label'],
+            started=row['evaluation']['ctime'],
+            changed=row['evaluation']['mtime'],
+        )
+        for row in query.iterdict(batch_size=1000)
+    ]
+    return sorted(found, key=lambda item: item.id)
+
+
+def list_campaigns() -> list[dict[str, Any]]:
+    """PK, label, state and creation time of every campaign in the profile, oldest first."""
+    query = QueryBuilder().append(
+        WorkChainNode,
+        filters={'process_type': CAMPAIGN},
+        project=['id', 'uuid', 'label', 'attributes.process_state', 'attributes.exit_status', 'ctime'],
+    )
+    names = ('pk', 'uuid', 'name', 'state', 'exit_status', 'created')
+    return [dict(zip(names, row, strict=True)) for row in sorted(query.all())]
+
+
+def last_table(generations: Iterable[int]) -> TableData | None:
+    """The newest table that one of these generations returned, or None."""
+    query = QueryBuilder()
+    query.append(WorkChainNode, filters={'id': {'in': list(generations)}}, tag='generation')
+    query.append(TableData, with_incoming='generation', edge_filters={'label': 'table', 'type': 'return'}, tag='table')
+    return query.order_by({'table': {'id': 'desc'}}).first(flat=True)
