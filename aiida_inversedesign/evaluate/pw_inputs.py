@@ -11,31 +11,13 @@ from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
 from aiida_inversedesign.evaluate.limits import Allotment, restart_policy
+from aiida_inversedesign.evaluate.options import job_options
 
 #: k-point distance (Å⁻¹) of the first, loose relaxation: the protocols' own value
 LOOSE_DISTANCE = 0.3
 
 #: an ``automatic`` electronic type becomes an insulator for the single points above this gap, in eV
 INSULATOR_GAP = 0.5
-
-
-def processes(settings: Mapping[str, Any]) -> int:
-    """How many processes each job runs with."""
-    options = settings['options']
-    return int(options['num_machines'] * options['num_mpiprocs_per_machine'])
-
-
-def job_options(settings: Mapping[str, Any], seconds: int) -> dict[str, Any]:
-    """``metadata.options`` of a job from the settings' ``options``.
-
-    :param seconds: the wall time granted to the job.
-    """
-    options = dict(settings['options'])
-    resources = {name: options.pop(name) for name in ('num_machines', 'num_mpiprocs_per_machine')}
-    return {name: value for name, value in options.items() if value is not None} | {
-        'resources': resources,
-        'max_wallclock_seconds': seconds,
-    }
 
 
 def kpoints_distance(settings: Mapping[str, Any]) -> float:

@@ -8,7 +8,6 @@ from aiida import orm
 from aiida.engine import ExitCode, ToContext, if_, while_
 from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance import create_kpoints_from_distance
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
-from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
 from aiida_inversedesign.evaluate.base import EvaluateWorkChain
 from aiida_inversedesign.evaluate.diagnosis import core_seconds, explain, jobs_below
@@ -20,11 +19,11 @@ from aiida_inversedesign.evaluate.functions import (
     wanted,
 )
 from aiida_inversedesign.evaluate.limits import Allotment, LimitError, allot
+from aiida_inversedesign.evaluate.options import processes
 from aiida_inversedesign.evaluate.properties import RELAX_JOBS, missing_properties
 from aiida_inversedesign.evaluate.pw_inputs import (
     INSULATOR_GAP,
     kpoints_distance,
-    processes,
     relax_builder,
     single_point_builder,
 )
