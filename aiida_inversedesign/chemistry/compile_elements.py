@@ -150,8 +150,7 @@ def write(folder: Path) -> None:
 
     save(
         'elements.csv',
-        [['symbol', *names]]
-        + [[SYMBOLS[z], *(f'{value:.{DIGITS}g}' for value in row)] for z, row in enumerate(table)],
+        [['symbol', *names]] + [[SYMBOLS[z], *(f'{value:.{DIGITS}g}' for value in row)] for z, row in enumerate(table)],
     )
     save(
         'elements_columns.csv',

@@ -1,11 +1,11 @@
 """The default library: the AFLOW prototypes inside pymatgen.
 
-Source: Mehl et al., Comput. Mater. Sci. 136, S1 (2017); pymatgen ships 288 of them for structure matching.
+Source: Mehl et al., Comput. Mater. Sci. 136, S1 (2017); pymatgen ships 288 of them for structure matching. Reading them
+takes ten seconds, so the package carries the result, see :func:`aiida_inversedesign.propose.library.aflow_library`.
 """
 
 from __future__ import annotations
 
-import functools
 from collections import defaultdict
 from typing import Any
 
@@ -15,12 +15,6 @@ from aiida_inversedesign.propose.library import Library, Skipped, Template
 
 SOURCE = 'AFLOW Library of Crystallographic Prototypes, in pymatgen'
 LICENSE = 'MIT (pymatgen); cite Mehl et al., Comput. Mater. Sci. 136, S1 (2017)'
-
-
-@functools.cache
-def aflow_library() -> Library:
-    """The AFLOW prototypes as primitive cells, see :func:`read_aflow`."""
-    return read_aflow()[0]
 
 
 def read_aflow() -> tuple[Library, list[Skipped]]:

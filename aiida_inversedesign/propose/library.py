@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import json
@@ -9,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.resources import files
 
 import numpy as np
 
@@ -189,7 +191,7 @@ class Library:
         columns = {
             name: table.column(name).to_pylist()
             for name in table.column_names
-            if name not in ("lattice", "frac_coords")
+            if name not in ('lattice', 'frac_coords')
         }
         # the arrays are taken from Arrow's buffers: a Python float for each number would cost most of the time
         lattices = _split(table, 'lattice')
@@ -216,6 +218,12 @@ class Library:
                 )
             )  # fmt: skip
         return cls(templates)
+
+
+@functools.cache
+def aflow_library() -> Library:
+    """The AFLOW prototypes of pymatgen as primitive cells (:func:`aiida_inversedesign.propose.aflow.read_aflow`)."""
+    return Library.from_bytes(files('aiida_inversedesign.propose').joinpath('models/aflow.parquet').read_bytes())
 
 
 def _split(table: object, name: str) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:

@@ -1,0 +1,89 @@
+"""The filters a candidate passes, each giving a verdict that is kept with the candidate."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.validity import charge_neutral, closest_contact
+from aiida_inversedesign.propose.candidate import Verdict
+from aiida_inversedesign.propose.volume import VolumeEstimate
+
+if TYPE_CHECKING:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+    from pymatgen.core import Structure
+
+#: A template that fills more space than this, in sums of element volumes, is molecular or a framework with guests
+#: left out; 99 % of the Materials Project crystals have less than 1.6.
+MAX_PACKING = 2.0
+
+
+def charge_verdict(counts: Mapping[str, int], mode: Literal['off', 'prefer', 'require']) -> Verdict | None:
+    """Whether the formula can be neutral: value 1 or 0. ``prefer`` only reports, ``off`` is not looked at (None)."""
+    if mode == 'off':
+        return None
+    neutral = charge_neutral(counts)
+    reason = '' if neutral else 'common oxidation states do not balance'
+    return Verdict(neutral or mode == 'prefer', float(neutral), reason)
+
+
+def sites_verdict(crystal: Crystal, most: int) -> Verdict:
+    """Whether the cell has at most ``most`` sites: value is their number."""
+    passed = crystal.nsites <= most
+    return Verdict(passed, float(crystal.nsites), '' if passed else f'{crystal.nsites} sites are more than {most}')
+
+
+def volume_verdict(estimate: VolumeEstimate) -> Verdict:
+    """Whether the predicted volume is that of a crystal: value is its expected relative error."""
+    if estimate.packing > MAX_PACKING:
+        reason = f'an open template: {estimate.packing:.1f} times the sum of its element volumes'
+        return Verdict(False, estimate.error, reason)
+    return Verdict(True, estimate.error)
+
+
+def distance_verdict(crystal: Crystal, least: float) -> Verdict:
+    """Whether all contacts, periodic images included, are at least ``least`` sums of covalent radii: value is the
+    shortest one in these."""
+    contact = closest_contact(crystal)
+    if contact.ratio >= least:
+        return Verdict(True, contact.ratio)
+    first, second = contact.elements
+    return Verdict(
+        False,
+        contact.ratio,
+        f'{first}–{second} are {contact.distance:.2f} Å apart, {contact.ratio:.2f} of their covalent radii '
+        f'(at least {least:g})',
+    )
+
+
+class Duplicates:
+    """Finds crystals that equal an earlier one: StructureMatcher (ltol 0.2, stol 0.3, angle 5°) within a formula.
+
+    :param evaluated: crystals evaluated before, to which new ones are compared as well.
+    """
+
+    def __init__(self, evaluated: Iterable[Crystal] = ()) -> None:
+        self._seen: dict[str, list[tuple[str, Structure]]] = defaultdict(list)
+        for crystal in evaluated:
+            # a relaxation may have led to a smaller primitive cell
+            structure = crystal.to_pymatgen().get_primitive_structure()
+            self._seen[crystal.formula].append(('an evaluated crystal', structure))
+
+    @cached_property
+    def _matcher(self) -> StructureMatcher:
+        from pymatgen.analysis.structure_matcher import StructureMatcher
+
+        return StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5, primitive_cell=False)
+
+    def verdict(self, name: str, crystal: Crystal) -> Verdict:
+        """Whether no earlier crystal is the same; if so, it is remembered under ``name``."""
+        structure = crystal.to_pymatgen()
+        for earlier, other in self._seen[crystal.formula]:
+            # both are primitive, so different numbers of sites cannot match
+            if len(other) == len(structure) and self._matcher.fit(other, structure):
+                return Verdict(False, None, f'the same structure as {earlier}')
+        self._seen[crystal.formula].append((name, structure))
+        return Verdict(True)

@@ -1,0 +1,125 @@
+"""The formulas of a campaign's space: elements × ratios and formulas named one by one."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from math import comb
+
+from aiida_inversedesign.campaign.spec import Space
+from aiida_inversedesign.chemistry.elements import unknown_elements
+from aiida_inversedesign.chemistry.formulas import parse_formula, parse_ratio, reduced_formula
+from aiida_inversedesign.chemistry.validity import charge_neutral
+
+#: formulas drawn for each one kept, when those that can be neutral are wanted
+OVERDRAW = 10
+
+Counts = dict[str, int]
+
+
+class ProposalError(ValueError):
+    """A space nothing can be proposed for, with what to do."""
+
+
+class FormulaSpace:
+    """Every formula of elements × ratios, numbered, so that one can be made from its number alone.
+
+    :param elements: element symbols.
+    :param ratios: ratio labels.
+    """
+
+    def __init__(self, elements: Sequence[str], ratios: Sequence[str]) -> None:
+        self.elements = sorted(set(elements))
+        # for each ratio: its different counts, largest first, and how many elements have each
+        self._groups = [list(Counter(parse_ratio(label)).items()) for label in ratios]
+        self._sizes = [self._size(groups) for groups in self._groups]
+
+    @property
+    def size(self) -> int:
+        """Number of formulas."""
+        return sum(self._sizes)
+
+    def _size(self, groups: list[tuple[int, int]]) -> int:
+        size, left = 1, len(self.elements)
+        for _, members in groups:
+            size *= comb(left, members)
+            left -= members
+        return size
+
+    def formula(self, number: int) -> Counts:
+        """Element counts of the formula with this number, 0 to size - 1."""
+        if not 0 <= number < self.size:
+            raise IndexError(f'{number} is not in 0 … {self.size - 1}')
+        for groups, size in zip(self._groups, self._sizes, strict=True):
+            if number < size:
+                break
+            number -= size
+        left = list(self.elements)
+        counts: Counts = {}
+        for count, members in groups:
+            number, place = divmod(number, comb(len(left), members))
+            chosen = _combination(left, members, place)
+            counts |= dict.fromkeys(chosen, count)
+            left = [symbol for symbol in left if symbol not in counts]
+        return counts
+
+
+def _combination(items: list[str], members: int, place: int) -> list[str]:
+    """The combination with this place in lexicographic order."""
+    chosen = []
+    for index, item in enumerate(items):
+        if members == 0:
+            break
+        with_item = comb(len(items) - index - 1, members - 1)
+        if place < with_item:
+            chosen.append(item)
+            members -= 1
+        else:
+            place -= with_item
+    return chosen
+
+
+def draw_formulas(space: Space, seed: int) -> tuple[list[Counts], list[Counts]]:
+    """The formulas to propose crystals for, and those rejected because they cannot be neutral.
+
+    All of the space if it has at most ``max_formulas``, else a random sample without replacement, which is drawn by
+    number: the space itself is never written out. Formulas named one by one always come first. With
+    ``charge_neutral: prefer`` those that can be neutral come first, with ``require`` the others are rejected.
+
+    :param seed: of the random sample.
+    :raises ProposalError: if no formula is left, or an element has no data.
+    """
+    if unknown := unknown_elements(space.elements):
+        raise ProposalError(f'space.elements: no element data for {", ".join(unknown)}: take them out')
+    named = [parse_formula(formula) for formula in space.formulas]
+    if unknown := unknown_elements(symbol for counts in named for symbol in counts):
+        raise ProposalError(f'space.formulas: no element data for {", ".join(unknown)}: take these formulas out')
+    numbered = FormulaSpace(space.elements, space.ratios)
+    room = max(space.max_formulas - len(named), 0)
+    wanted = room if space.charge_neutral == 'off' else OVERDRAW * room
+    total = numbered.size
+    numbers = range(total) if total <= wanted else random.Random(seed).sample(range(total), wanted)  # noqa: S311
+    known = {tuple(sorted(counts.items())) for counts in named}
+    drawn = [counts for counts in map(numbered.formula, numbers) if tuple(sorted(counts.items())) not in known]
+    if total <= wanted:
+        random.Random(seed).shuffle(drawn)  # noqa: S311
+    rejected: list[Counts] = []
+    if space.charge_neutral != 'off':
+        able = [counts for counts in drawn if charge_neutral(counts)]
+        others = [counts for counts in drawn if not charge_neutral(counts)]
+        if space.charge_neutral == 'prefer':
+            drawn = able + others
+        else:
+            rejected = [counts for counts in named if not charge_neutral(counts)] + others[:room]
+            named = [counts for counts in named if charge_neutral(counts)]
+            drawn = able
+    formulas = (named + drawn)[: space.max_formulas]
+    if not formulas:
+        if rejected:
+            raise ProposalError(
+                f'space: none of the formulas tried ({len(rejected)}, e.g. {reduced_formula(rejected[0])}) can be '
+                'neutral with common oxidation states: set charge_neutral to prefer or off, or add elements'
+            )
+        raise ProposalError('space: it holds no formula: give elements and ratios, or formulas')
+    return formulas, rejected

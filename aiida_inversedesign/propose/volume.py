@@ -1,0 +1,101 @@
+"""The volume of a template after its elements were replaced.
+
+Every element has a volume per atom, fitted to the crystals of a library; a template's volume is scaled by the ratio of
+the sums before and after. The ratio carries the packing of the template itself, so it is exact for the template's own
+elements. Median error over Materials Project pairs of equal structure: 1 % for neighbours in the periodic table, 7 %
+for distant elements (own volume of the template: 2 % and 37 %). Scaling covalent contacts instead was worse throughout.
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+from bisect import bisect_left
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+import numpy as np
+
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.elements import ElementError, element_table
+from aiida_inversedesign.propose.library import Library
+
+#: median relative error of the volume up to an element dissimilarity per atom (4 003 pairs of Materials Project
+#: crystals with fingerprints within 0.1 of each other); the last value holds beyond
+ERRORS: tuple[tuple[float, float], ...] = ((2, 0.01), (4, 0.03), (6, 0.045), (8, 0.063), (12, 0.073))
+ERROR_BEYOND = 0.21
+
+
+@dataclass(frozen=True)
+class VolumeEstimate:
+    """A predicted cell volume.
+
+    :param volume: Å³.
+    :param scale: volume / volume of the template.
+    :param packing: volume / sum of the element volumes; near 1 for dense crystals, above 2 for molecular ones.
+    :param error: expected relative error (median).
+    """
+
+    volume: float
+    scale: float
+    packing: float
+    error: float
+
+
+@functools.cache
+def element_volumes() -> dict[str, float]:
+    """Volume per atom of each element in compounds, Å³ (``element_volumes.csv``)."""
+    text = files('aiida_inversedesign.chemistry').joinpath('element_volumes.csv').read_text(encoding='utf-8')
+    return {row['symbol']: float(row['volume']) for row in csv.DictReader(text.splitlines())}
+
+
+def volume_sum(counts: Mapping[str, int]) -> float:
+    """Sum of the element volumes, Å³.
+
+    :raises ElementError: if an element has none.
+    """
+    volumes = element_volumes()
+    missing = sorted(set(counts) - set(volumes))
+    if missing:
+        raise ElementError(f'no volume for {", ".join(missing)}: the element table covers {", ".join(volumes)}')
+    return sum(volumes[symbol] * count for symbol, count in counts.items())
+
+
+def estimate_volume(template: Crystal, mapping: Mapping[str, str], dissimilarity: float) -> VolumeEstimate:
+    """The volume of the template's cell once its elements are replaced.
+
+    :param mapping: element of the template → new element.
+    :param dissimilarity: element dissimilarity per atom, for the error.
+    """
+    before = volume_sum(template.counts)
+    after = volume_sum({mapping[symbol]: count for symbol, count in template.counts.items()})
+    scale = after / before
+    bounds = [bound for bound, _ in ERRORS]
+    place = bisect_left(bounds, dissimilarity)
+    error = ERRORS[place][1] if place < len(ERRORS) else ERROR_BEYOND
+    same = all(old == new for old, new in mapping.items())
+    return VolumeEstimate(template.volume * scale, scale, template.volume / before, 0.0 if same else error)
+
+
+def fit_volumes(library: Library, rounds: int = 20) -> dict[str, float]:
+    """Non-negative volumes per atom that best sum to the cell volumes of a library.
+
+    Least absolute relative deviations, by iteratively reweighted non-negative least squares.
+
+    :returns: volume of each element that occurs and got a positive volume, Å³.
+    """
+    from scipy.optimize import nnls
+
+    table = element_table()
+    amounts = np.zeros((len(library), len(table.symbols)))
+    for row, template in enumerate(library):
+        for symbol, count in template.crystal.counts.items():
+            amounts[row, table.index[symbol]] = count / template.crystal.volume
+    weights = np.ones(len(library))
+    volumes = np.zeros(len(table.symbols))
+    for _ in range(rounds):
+        volumes, _ = nnls(amounts * weights[:, None], weights)
+        # below 1 % all deviations weigh the same, else single exact entries would dominate
+        weights = 1 / np.sqrt(np.maximum(np.abs(amounts @ volumes - 1), 0.01))
+    return {symbol: float(value) for symbol, value in zip(table.symbols, volumes, strict=True) if value > 0}
