@@ -1,0 +1,110 @@
+"""Node types: what goes in comes out, it can be queried, and nothing is pickled."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.learn.table import EvaluationRow
+from aiida_inversedesign.propose.candidate import Candidate, Verdict
+
+pytestmark = pytest.mark.usefixtures('aiida_profile_clean')
+
+DIAMOND = Crystal(
+    np.array([[0, 1.78, 1.78], [1.78, 0, 1.78], [1.78, 1.78, 0]]), ('C', 'C'), np.array([[0, 0, 0], [0.25, 0.25, 0.25]])
+)
+GOAL = Goal.model_validate({'objectives': [{'property': 'bulk_modulus', 'maximize': True, 'hit': 350}]})
+
+
+def candidates() -> list[Candidate]:
+    close = Verdict(False, 0.4, 'C and C are 0.4 of the sum of their radii apart')
+    return [
+        Candidate(
+            'g001_c0001',
+            'C',
+            DIAMOND,
+            'cspml',
+            template='aflow:A_cF8',
+            probability=0.9,
+            rank=1,
+            assignment={'Si': 'C'},
+            volume_scale=0.3,
+            verdicts={'distance': Verdict(True, 1.0)},
+        ),
+        Candidate('g001_c0002', 'C', DIAMOND, 'cspml', verdicts={'sites': Verdict(True), 'distance': close}),
+        Candidate('g001_c0003', 'CN', None, 'cspml', verdicts={'charge': Verdict(False, None, 'not neutral')}),
+    ]
+
+
+def rows() -> list[EvaluationRow]:
+    return [
+        EvaluationRow(
+            'g001_c0001',
+            1,
+            'initial',
+            'C',
+            'completed',
+            DIAMOND,
+            DIAMOND.scaled_to(11.4),
+            {'bulk_modulus': 432.1},
+            hit=True,
+            predicted={'bulk_modulus': (400.0, 30.0)},
+            dft_calculations=9,
+            core_hours=0.02,
+        ),
+        EvaluationRow('g001_c0002', 1, 'control', 'C', 'failed', DIAMOND, reason='pw.x was killed', exit_status=310),
+    ]
+
+
+def test_a_pool_keeps_every_candidate_and_verdict() -> None:
+    from aiida.orm import QueryBuilder, load_node
+
+    from aiida_inversedesign.data.pool import PoolData
+
+    node = PoolData.from_candidates(candidates()).store()
+    read = load_node(node.uuid).get_candidates()
+    assert [item.id for item in read] == ['g001_c0001', 'g001_c0002', 'g001_c0003']
+    assert read[0].assignment == {'Si': 'C'}
+    assert np.array_equal(read[0].crystal.frac_coords, DIAMOND.frac_coords)
+    assert read[1].rejected_by == 'distance'
+    assert read[2].crystal is None
+    assert (node.count, node.accepted, node.rejected) == (3, 1, {'charge': 1, 'distance': 1})
+    found = QueryBuilder().append(PoolData, filters={'attributes.accepted': 1}, project='attributes.formulas').all()
+    assert found == [[2]]
+
+
+def test_a_table_keeps_its_rows_and_names_the_best() -> None:
+    from aiida.orm import load_node
+
+    from aiida_inversedesign.data.table import TableData
+
+    node = load_node(TableData.from_rows(rows(), GOAL).store().uuid)
+    read = node.get_rows()
+    assert read[0].properties == {'bulk_modulus': 432.1}
+    assert read[0].predicted == {'bulk_modulus': (400.0, 30.0)}
+    assert read[0].relaxed.volume == pytest.approx(11.4)
+    assert read[1].relaxed is None
+    assert read[1].reason == 'pw.x was killed'
+    assert node.counts == {'total': 2, 'completed': 1, 'failed': 1, 'hits': 1}
+    assert node.best['candidate'] == 'g001_c0001'
+
+
+def test_equal_content_has_an_equal_hash_and_empty_tables_can_be_stored() -> None:
+    from aiida_inversedesign.data.table import TableData
+
+    first, second = (TableData.from_rows(rows(), GOAL).store() for _ in range(2))
+    assert first.content_hash == second.content_hash
+    empty = TableData.from_rows([], GOAL).store()
+    assert empty.get_rows() == []
+    assert empty.best is None
+
+
+def test_a_node_without_its_bulk_cannot_be_stored() -> None:
+    from aiida.common.exceptions import ValidationError
+
+    from aiida_inversedesign.data.pool import PoolData
+
+    with pytest.raises(ValidationError, match=r'pool\.parquet'):
+        PoolData().store()
