@@ -53,7 +53,7 @@ PSEUDOPOTENTIALS: dict[str, Pseudopotential] = {
     'C': Pseudopotential('C.pbe-n-kjpaw_psl.0.1.UPF', 40, 160),
     'N': Pseudopotential('N.pbe-n-kjpaw_psl.1.0.0.UPF', 45, 180),
     'O': Pseudopotential('O.pbe-kjpaw.UPF', 45, 180),
-    'Si': Pseudopotential('Si.pbe-nl-rrkjus_psl.1.0.0.UPF', 40, 320),
+    'Si': Pseudopotential('Si.pbe-nl-rrkjus_psl.1.0.0.UPF', 35, 140),
     'Cr': Pseudopotential('Cr.pbe-spn-kjpaw_psl.1.0.0.UPF', 48, 457),
     'Fe': Pseudopotential('Fe.pbe-spn-rrkjus_psl.0.2.1.UPF', 64, 782),
     'Ni': Pseudopotential('Ni.pbe-spn-kjpaw_psl.1.0.0.UPF', 75, 476),

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, WorkChain
+from aiida.engine import ExitCode
 
 from aiida_inversedesign.evaluate.functions import crystal_of, wanted
 from aiida_inversedesign.evaluate.properties import missing_references, required_stages, unknown_properties
+from aiida_inversedesign.workchains.once import OnceWorkChain
 
 
-class EvaluateWorkChain(WorkChain):
+class EvaluateWorkChain(OnceWorkChain):
     """Computes the properties of one crystal.
 
     An engine subclasses it, declares what it needs below ``engine`` and writes an outline that starts with

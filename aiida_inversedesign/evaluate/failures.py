@@ -43,6 +43,11 @@ JOB_REASONS |= dict.fromkeys(
     'the eigensolver of pw.x broke down: often atoms too close to each other or an unsuitable pseudopotential',
 )
 
+#: files that came back but make no sense
+JOB_REASONS |= dict.fromkeys(
+    (301, 304, 311, 321, 322), 'the output of pw.x is damaged or of a version that aiida-quantumespresso does not read'
+)
+
 #: exit status of ``PwBaseWorkChain`` where no job explains it
 BASE_REASONS: dict[int, str] = {
     201: 'a pseudopotential is missing: the family must hold every element of the crystal',

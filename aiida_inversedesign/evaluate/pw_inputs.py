@@ -19,6 +19,9 @@ LOOSE_DISTANCE = 0.3
 #: an ``automatic`` electronic type becomes an insulator for the single points above this gap, in eV
 INSULATOR_GAP = 0.5
 
+#: bands above the filled ones in the relaxation of an insulator
+EMPTY_BANDS = 4
+
 
 def kpoints_distance(settings: Mapping[str, Any]) -> float:
     """The k-point distance in Å⁻¹: the settings' own, or else the protocol's."""
@@ -51,6 +54,7 @@ def relax_builder(
     )
     for namespace, jobs in zip((builder.base_init_relax, builder.base_relax), allotment.jobs, strict=True):
         _limit_restarts(namespace, jobs)
+        _add_empty_bands(namespace, structure)
     return builder
 
 
@@ -97,6 +101,17 @@ def _overrides(structure: orm.StructureData, settings: Mapping[str, Any], jobs: 
         'max_iterations': restart_policy(jobs)[0],
         'pw': {'parameters': parameters},
     }
+
+
+def _add_empty_bands(namespace: Any, structure: orm.StructureData) -> None:
+    """With fixed occupations pw.x computes the filled bands alone: add some, or there is no gap to be read."""
+    if namespace.pw.parameters['SYSTEM']['occupations'] != 'fixed':
+        return
+    valences = {kind.name: namespace.pw.pseudos[kind.name].z_valence for kind in structure.kinds}
+    electrons = sum(valences[site.kind_name] for site in structure.sites)
+    if electrons % 2:
+        raise ValueError(f'{electrons} electrons are an odd number, which no insulator without spin has')
+    namespace.pw.parameters['SYSTEM']['nbnd'] = electrons // 2 + EMPTY_BANDS
 
 
 def _limit_restarts(namespace: Any, jobs: int) -> None:

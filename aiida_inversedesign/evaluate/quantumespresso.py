@@ -8,6 +8,7 @@ from aiida import orm
 from aiida.engine import ExitCode, ToContext, if_, while_
 from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance import create_kpoints_from_distance
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
+from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
 from aiida_inversedesign.evaluate.base import EvaluateWorkChain
 from aiida_inversedesign.evaluate.diagnosis import core_seconds, explain, jobs_below
@@ -20,7 +21,7 @@ from aiida_inversedesign.evaluate.functions import (
 )
 from aiida_inversedesign.evaluate.limits import Allotment, LimitError, allot
 from aiida_inversedesign.evaluate.options import processes
-from aiida_inversedesign.evaluate.properties import RELAX_JOBS, missing_properties
+from aiida_inversedesign.evaluate.properties import RELAX_JOBS, band_gap, missing_properties
 from aiida_inversedesign.evaluate.pw_inputs import (
     INSULATOR_GAP,
     kpoints_distance,
@@ -76,8 +77,7 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
         except ValueError as error:
             # no family, no pseudopotential for an element, no cutoffs: aiida-quantumespresso says which
             return self.exit_codes.ERROR_INVALID_SETTINGS.format(reason=error)
-        builder.metadata.call_link_label = 'relax'
-        node = self.submit(builder)
+        node = self.submit_once('relax', PwRelaxWorkChain, **builder._inputs(prune=True))
         self.report(f'launching PwRelaxWorkChain<{node.pk}>')
         return ToContext(relax=node)
 
@@ -126,15 +126,14 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
             label = f'eos_{index:02d}'
             builder = single_point_builder(
                 code,
-                self.ctx.volumes[label],
+                self.ctx.volumes.outputs[label],
                 self.ctx.kpoints,
                 settings,
                 self.ctx.jobs[index],
                 self.ctx.seconds,
-                self._is_insulator(settings['electronic_type']),
+                self.ctx.insulator,
             )
-            builder.metadata.call_link_label = label
-            nodes[label] = self.submit(builder)
+            nodes[label] = self.submit_once(label, PwBaseWorkChain, **builder._inputs(prune=True))
         self.report(f'launching single points {", ".join(f"{label}<{node.pk}>" for label, node in nodes.items())}')
         self.ctx.submitted = end
         return ToContext(**nodes)
@@ -154,11 +153,12 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
             for label, node in self._single_points().items()
             if node.is_finished_ok
         }
-        result, node = fit_equation_of_state.run_get_node(self.ctx.relax.outputs.output_structure, **points)
+        relaxed = self.ctx.relax.outputs.output_structure
+        node = self.run_once('fit_equation_of_state', fit_equation_of_state, structure=relaxed, **points)
         if not node.is_finished_ok:
             return self._partial(self.exit_codes.ERROR_EQUATION_OF_STATE.format(reason=node.exit_message))
-        self.ctx.equation_of_state = result
-        self.out('equation_of_state', result)
+        self.ctx.equation_of_state = node.outputs.result
+        self.out('equation_of_state', node.outputs.result)
         return None
 
     def gather_properties(self) -> ExitCode | None:
@@ -184,11 +184,15 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
             None if hours is None else hours - sum(core_seconds(job) for job in done) / 3600,
         )
 
-    def _is_insulator(self, electronic_type: str) -> bool:
-        """Whether the single points use fixed occupations."""
-        if electronic_type != 'automatic' or self.inputs.settings['spin']:
-            return electronic_type == 'insulator'
-        return bool(self._properties().get_dict().get('band_gap', {'value': 0.0})['value'] > INSULATOR_GAP)
+    def _is_insulator(self, settings: dict[str, Any]) -> bool:
+        """Whether the single points use fixed occupations: as the user said, or by the gap of the relaxed crystal."""
+        outputs = self.ctx.relax.outputs
+        if settings['electronic_type'] != 'automatic':
+            return bool(settings['electronic_type'] == 'insulator')
+        if settings['spin'] or 'output_band' not in outputs:
+            return False
+        electrons = outputs.output_parameters['number_of_electrons']
+        return band_gap(outputs.output_band.get_bands(), electrons) > INSULATOR_GAP
 
     def _single_points(self) -> dict[str, PwBaseWorkChain]:
         return {f'eos_{index:02d}': self.ctx[f'eos_{index:02d}'] for index in range(self.ctx.submitted)}
@@ -200,9 +204,14 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
             known['bands'] = outputs.output_band
         if 'equation_of_state' in self.ctx:
             known['equation_of_state'] = self.ctx.equation_of_state
-        return relaxed_properties(
-            outputs.output_structure, outputs.output_parameters, outputs.output_trajectory, **known
-        )
+        return self.run_once(
+            'gather_properties',
+            relaxed_properties,
+            structure=outputs.output_structure,
+            output_parameters=outputs.output_parameters,
+            trajectory=outputs.output_trajectory,
+            **known,
+        ).outputs.result
 
     def _partial(self, exit_code: ExitCode) -> ExitCode:
         """Keep what the relaxation gave although what was asked for is missing."""

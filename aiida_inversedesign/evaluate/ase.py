@@ -1,0 +1,87 @@
+"""The ``ase`` engine: any ASE calculator as a job on any computer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ToContext
+
+from aiida_inversedesign.evaluate.ase_job import AseCalculation
+from aiida_inversedesign.evaluate.base import EvaluateWorkChain
+from aiida_inversedesign.evaluate.diagnosis import explain
+from aiida_inversedesign.evaluate.functions import fit_scan, job_properties, wanted
+from aiida_inversedesign.evaluate.limits import LimitError, allot
+from aiida_inversedesign.evaluate.options import job_options, processes
+from aiida_inversedesign.evaluate.properties import missing_properties
+
+#: what depends on electrons, of which an ASE calculator need not know anything
+ELECTRONIC = frozenset({'band_gap', 'magnetization'})
+
+
+class AseEvaluateWorkChain(EvaluateWorkChain):
+    """Relaxes a crystal and scans its energy over volumes in one job. Child: ``relax`` (:class:`AseCalculation`)."""
+
+    @classmethod
+    def define(cls, spec: Any) -> None:
+        super().define(spec)
+        spec.input('engine.code', valid_type=orm.AbstractCode, help='A Python interpreter with ASE.')
+        spec.outline(cls.check_inputs, cls.run_job, cls.inspect_job, cls.gather_properties)
+        spec.output('equation_of_state', valid_type=orm.Dict, required=False, help='The fit and its points.')
+
+    def unknown(self, names: list[str]) -> list[str]:
+        """The names this engine does not compute."""
+        return [name for name in names if name in ELECTRONIC] + super().unknown(names)
+
+    def run_job(self) -> Any:
+        """Submit the one job."""
+        settings = self.inputs.settings.get_dict()
+        try:
+            allotment = allot(
+                chains=1,
+                later=0,
+                max_restarts=0,
+                max_seconds=settings['options']['max_wallclock_seconds'],
+                processes=processes(settings),
+                jobs_left=self.limit('dft_calculations'),
+                core_hours_left=self.limit('core_hours'),
+            )
+        except LimitError as error:
+            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
+        node = self.submit_once(
+            'relax',
+            AseCalculation,
+            code=self.inputs.engine.code,
+            structure=self.inputs.structure,
+            settings=self.inputs.settings,
+            scan=orm.Bool(self.needs('eos')),
+            metadata={'options': job_options(settings, allotment.seconds)},
+        )
+        self.report(f'launching AseCalculation<{node.pk}>')
+        return ToContext(job=node)
+
+    def inspect_job(self) -> ExitCode | None:
+        """Take the relaxed crystal, if there is one."""
+        if not self.ctx.job.is_finished_ok:
+            return self.exit_codes.ERROR_JOB_FAILED.format(reason=explain(self.ctx.job))
+        self.out('structure', self.ctx.job.outputs.structure)
+        return None
+
+    def gather_properties(self) -> ExitCode | None:
+        """Fit the equation of state if there was a scan, and attach the properties."""
+        outputs, known, failure = self.ctx.job.outputs, self.known_references(), None
+        if 'scan' in outputs:
+            node = self.run_once('fit_equation_of_state', fit_scan, scan=outputs.scan)
+            if node.is_finished_ok:
+                known['equation_of_state'] = node.outputs.result
+                self.out('equation_of_state', node.outputs.result)
+            else:
+                failure = self.exit_codes.ERROR_EQUATION_OF_STATE.format(reason=node.exit_message)
+        properties = self.run_once(
+            'gather_properties', job_properties, structure=outputs.structure, results=outputs.results, **known
+        ).outputs.result
+        self.out('properties', properties)
+        missing = missing_properties(wanted(self.inputs.properties), properties.get_dict())
+        if failure is None and missing:
+            failure = self.exit_codes.ERROR_MISSING_PROPERTY.format(names=', '.join(missing))
+        return failure

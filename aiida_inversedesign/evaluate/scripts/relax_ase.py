@@ -1,0 +1,76 @@
+"""Relax a crystal with an ASE calculator and scan its energy over volumes: ``input.json`` → ``results.json``.
+
+Runs on any computer with ASE; imports neither aiida nor this package.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from pathlib import Path
+
+
+class MissingCalculatorError(Exception):
+    """The calculator cannot be made on this computer."""
+
+
+def make_calculator(name, arguments):
+    """A new calculator by its ASE name.
+
+    :raises MissingCalculatorError: if ASE does not know it, or what it needs is not installed.
+    """
+    from ase.calculators.calculator import get_calculator_class
+
+    try:
+        return get_calculator_class(name)(**arguments)
+    except Exception as error:  # whatever a calculator needs and does not find, it says in its own way
+        raise MissingCalculatorError(f'{type(error).__name__}: {error}') from error
+
+
+def main():
+    """Run the whole job."""
+    import ase
+    import numpy as np
+    from ase import Atoms, units
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import BFGS
+
+    job = json.loads(Path('input.json').read_text())
+    atoms = Atoms(job['species'], cell=job['lattice'], scaled_positions=job['frac_coords'], pbc=True)
+    atoms.calc = make_calculator(job['calculator'], job['arguments'])
+    target = FrechetCellFilter(atoms) if job['relax_cell'] else atoms
+    optimizer = BFGS(target, logfile='relax.log')
+    converged = optimizer.run(fmax=job['fmax'], steps=job['steps'])
+    results = {
+        'converged': bool(converged),
+        'steps': int(optimizer.nsteps),
+        'lattice': atoms.cell[:].tolist(),
+        'species': atoms.get_chemical_symbols(),
+        'frac_coords': atoms.get_scaled_positions().tolist(),
+        'energy': float(atoms.get_potential_energy() / len(atoms)),
+        'max_force': float(np.linalg.norm(atoms.get_forces(), axis=1).max()),
+        'pressure': float(-np.trace(atoms.get_stress(voigt=False)) / 3 / units.GPa),
+        'versions': {'ase': ase.__version__, 'python': sys.version.split()[0]},
+    }
+    if job['volume_factors'] and converged:
+        volumes, energies = [], []
+        for factor in job['volume_factors']:
+            scaled = atoms.copy()
+            scaled.set_cell(atoms.cell * factor ** (1 / 3), scale_atoms=True)
+            scaled.calc = make_calculator(job['calculator'], job['arguments'])
+            volumes.append(float(scaled.get_volume() / len(scaled)))
+            energies.append(float(scaled.get_potential_energy() / len(scaled)))
+        results['scan'] = {'volumes': volumes, 'energies': energies}
+    return results
+
+
+if __name__ == '__main__':
+    try:
+        outcome = main()
+    except MissingCalculatorError as error:
+        outcome = {'missing_calculator': str(error)}
+    except Exception as error:  # the reason has to reach the parser, whatever it is
+        traceback.print_exc()
+        outcome = {'crash': f'{type(error).__name__}: {error}'}
+    Path('results.json').write_text(json.dumps(outcome))

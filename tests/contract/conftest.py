@@ -1,0 +1,50 @@
+"""A computer and interpreters for the engines that run scripts."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+
+@pytest.fixture
+def python_code(aiida_profile_clean: Any, aiida_code_installed: Any) -> Any:
+    """The interpreter that runs the tests, as a code on this machine."""
+    return aiida_code_installed(label='python', filepath_executable=sys.executable)
+
+
+@pytest.fixture
+def structure(aiida_profile_clean: Any) -> Any:
+    """Copper, slightly compressed."""
+    from aiida.orm import StructureData
+    from ase.build import bulk
+
+    return StructureData(ase=bulk('Cu', 'fcc', 3.5))
+
+
+@pytest.fixture
+def library(aiida_profile_clean: Any) -> Any:
+    """A data set of two entries: copper with a bulk modulus, and silicon without."""
+    from ase.build import bulk
+
+    from aiida_inversedesign.chemistry.crystal import Crystal
+    from aiida_inversedesign.data.library import LibraryData
+    from aiida_inversedesign.propose.library import Library, Template
+
+    def template(name: str, atoms: Any, **properties: float) -> Template:
+        crystal = Crystal(atoms.cell[:], tuple(atoms.get_chemical_symbols()), atoms.get_scaled_positions())
+        return Template(id=name, crystal=crystal, source='made up', license='CC0', properties=properties)
+
+    entries = [
+        template('copper', bulk('Cu', 'fcc', 3.5), bulk_modulus=137.0, shine=9.0),
+        template('silicon', bulk('Si', 'diamond', 5.43)),
+    ]
+    return LibraryData.from_library(Library(entries)).store()
+
+
+@pytest.fixture(scope='session')
+def scratch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this session."""
+    return tmp_path_factory.mktemp('scratch')

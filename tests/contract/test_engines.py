@@ -1,0 +1,170 @@
+"""Every registered engine meets the contract, and those that need no DFT code are run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiida import orm
+from aiida.engine import run_get_node
+from aiida.plugins import WorkflowFactory
+from aiida.plugins.entry_point import get_entry_point_names
+
+from aiida_inversedesign.campaign.properties import PROPERTIES
+from aiida_inversedesign.campaign.spec import Ase, Table
+
+ENGINES = [name for name in get_entry_point_names('aiida.workflows') if name.startswith('inversedesign.evaluate.')]
+
+
+def test_the_three_engines_are_registered() -> None:
+    assert {name.rpartition('.')[2] for name in ENGINES} >= {'ase', 'quantumespresso', 'table'}
+
+
+@pytest.mark.parametrize('name', ENGINES)
+def test_inputs_outputs_and_exit_codes(name: str) -> None:
+    spec = WorkflowFactory(name).spec()
+    for port, required in (
+        ('structure', True),
+        ('properties', True),
+        ('settings', True),
+        ('limits', False),
+        ('references', False),
+    ):
+        assert spec.inputs[port].required is required
+    assert 'engine' in spec.inputs
+    assert spec.outputs['structure'].valid_type is orm.StructureData
+    assert spec.outputs['properties'].valid_type is orm.Dict
+    own = [code for code in spec.exit_codes.values() if code.status >= 300]
+    assert own
+    assert all(code.message and not code.message.startswith('ERROR') for code in own)
+
+
+def ase_settings(**changes: Any) -> orm.Dict:
+    return orm.Dict(Ase(engine='ase', code='python@localhost', **changes).model_dump(mode='json'))
+
+
+def run_ase(structure: Any, code: Any, settings: orm.Dict, properties: list[str], **inputs: Any) -> tuple[Any, Any]:
+    return run_get_node(
+        WorkflowFactory('inversedesign.evaluate.ase'),
+        structure=structure,
+        properties=orm.List(properties),
+        settings=settings,
+        engine={'code': code},
+        **inputs,
+    )
+
+
+def test_ase_relaxes_and_fits(structure: Any, python_code: Any) -> None:
+    wanted = ['bulk_modulus', 'lattice_constant', 'formation_energy']
+    references = orm.Dict({'Cu': 0.0})
+    results, node = run_ase(structure, python_code, ase_settings(), wanted, references=references)
+    assert node.is_finished_ok, node.exit_message
+    properties = results['properties'].get_dict()
+    # EMT: a = 3.590 Å, B = 135 GPa (Jacobsen, Stoltze and Nørskov, Surf. Sci. 366, 394 (1996))
+    assert properties['lattice_constant']['value'] == pytest.approx(3.59, abs=0.01)
+    assert properties['bulk_modulus']['value'] == pytest.approx(135, rel=0.05)
+    assert properties['bulk_modulus']['source'] == 'equation_of_state'
+    assert properties['formation_energy']['value'] == pytest.approx(properties['energy']['value'])
+    assert abs(properties['pressure']['value']) < 1
+    assert all(properties[name]['unit'] == PROPERTIES[name].unit for name in properties)
+    assert results['structure'].get_cell_volume() == pytest.approx(properties['volume']['value'])
+    assert len(results['equation_of_state']['volumes']) == 7
+    assert results['properties'].creator.process_label == 'job_properties'
+    assert {link.link_label for link in node.base.links.get_outgoing().all()} >= {'relax', 'gather_properties'}
+
+
+@pytest.mark.parametrize(
+    ('changes', 'wanted', 'words'),
+    [
+        ({'calculator': 'nonsense'}, ['volume'], "the ASE calculator 'nonsense' cannot be used"),
+        ({'steps': 1, 'fmax': 1e-9}, ['volume'], 'did not converge within 1 steps'),
+        ({}, ['band_gap'], 'does not compute band_gap'),
+        ({}, ['formation_energy'], 'needs references of Cu'),
+    ],
+)
+def test_ase_fails_in_plain_words(
+    structure: Any, python_code: Any, changes: dict[str, Any], wanted: list[str], words: str
+) -> None:
+    _, node = run_ase(structure, python_code, ase_settings(**changes), wanted)
+    assert node.is_failed
+    assert words in node.exit_message
+
+
+def test_ase_tells_what_the_calculator_said(python_code: Any) -> None:
+    from ase.build import bulk
+
+    _, node = run_ase(orm.StructureData(ase=bulk('Si')), python_code, ase_settings(), ['volume'])
+    assert 'stopped with an error: NotImplementedError: No EMT-potential for Si' in node.exit_message
+
+
+def test_ase_keeps_its_limits(structure: Any, python_code: Any) -> None:
+    _, node = run_ase(
+        structure, python_code, ase_settings(), ['volume'], limits=orm.Dict({'dft_calculations': 0, 'core_hours': None})
+    )
+    assert node.is_failed
+    assert 'stopped to keep the budget: 0 more calculation jobs are allowed' in node.exit_message
+    assert not [child for child in node.called if isinstance(child, orm.CalcJobNode)]
+
+
+def test_ase_without_ase_says_so(structure: Any, aiida_code_installed: Any) -> None:
+    code = aiida_code_installed(label='false', filepath_executable='/bin/false')
+    _, node = run_ase(structure, code, ase_settings(), ['volume'])
+    assert 'the job left no results' in node.exit_message
+
+
+def run_table(structure: Any, library: Any, properties: list[str], code: Any = None, **changes: Any) -> tuple[Any, Any]:
+    label = None if code is None else code.full_label
+    settings = Table(engine='table', data='x', code=label, units={'shine': 'lm'}, **changes)
+    engine = {'data': library} | ({} if code is None else {'code': code})
+    return run_get_node(
+        WorkflowFactory('inversedesign.evaluate.table'),
+        structure=structure,
+        properties=orm.List(properties),
+        settings=orm.Dict(settings.model_dump(mode='json')),
+        engine=engine,
+    )
+
+
+def test_table_finds_the_entry(structure: Any, library: Any) -> None:
+    results, node = run_table(structure, library, ['bulk_modulus', 'shine'])
+    assert node.is_finished_ok, node.exit_message
+    assert results['properties']['bulk_modulus'] == {'value': 137.0, 'unit': 'GPa', 'source': 'entry copper'}
+    assert results['properties']['shine']['unit'] == 'lm'
+    assert results['structure'].get_formula() == 'Cu'
+    assert results['properties'].creator.process_label == 'look_up'
+
+
+def test_table_matches_by_structure_only_if_asked(structure: Any, library: Any) -> None:
+    from ase.build import bulk
+
+    other = orm.StructureData(ase=bulk('Cu', 'fcc', 3.6, cubic=True))
+    _, exact = run_table(other, library, ['shine'])
+    results, similar = run_table(other, library, ['shine'], match='structure')
+    assert 'none of its 1 entries of Cu has this structure' in exact.exit_message
+    assert similar.is_finished_ok
+    assert results['properties']['shine']['value'] == 9.0
+
+
+def test_table_without_an_answer_fails_with_the_reason(library: Any) -> None:
+    from ase.build import bulk
+
+    _, unknown = run_table(orm.StructureData(ase=bulk('Al')), library, ['bulk_modulus'])
+    _, lacking = run_table(orm.StructureData(ase=bulk('Si', 'diamond', 5.43)), library, ['bulk_modulus'])
+    assert unknown.exit_message == 'the data set has no answer: it has no entry of Al'
+    assert lacking.exit_message == 'the data set has no answer: its entry silicon has no bulk_modulus'
+
+
+def test_table_job_takes_its_time(structure: Any, library: Any, python_code: Any) -> None:
+    results, node = run_table(structure, library, ['shine'], code=python_code, delay_seconds=0.2, delay_sigma=0.5)
+    assert node.is_finished_ok, node.exit_message
+    assert results['properties']['shine']['value'] == 9.0
+    (job,) = [child for child in node.called if isinstance(child, orm.CalcJobNode)]
+    assert 0.02 < job.outputs.results['seconds'] < 2
+
+
+@pytest.mark.parametrize('as_job', [False, True])
+def test_table_fails_on_purpose(structure: Any, library: Any, python_code: Any, as_job: bool) -> None:
+    code = python_code if as_job else None
+    _, node = run_table(structure, library, ['shine'], code=code, fail_fraction=1.0)
+    assert node.is_failed
+    assert 'failed on purpose' in node.exit_message

@@ -1,0 +1,53 @@
+"""Hard limits, shared out."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiida_inversedesign.evaluate.limits import LimitError, allot, restart_policy
+
+
+@given(
+    chains=st.integers(1, 21),
+    later=st.integers(0, 21),
+    restarts=st.integers(0, 10),
+    seconds=st.integers(1, 86400),
+    processes=st.integers(1, 64),
+    jobs=st.none() | st.integers(0, 200),
+    hours=st.none() | st.floats(0, 1000),
+)
+def test_the_worst_case_never_exceeds_a_limit(
+    chains: int, later: int, restarts: int, seconds: int, processes: int, jobs: int | None, hours: float | None
+) -> None:
+    try:
+        share = allot(chains, later, restarts, seconds, processes, jobs, hours)
+    except LimitError:
+        return
+    assert len(share.jobs) == chains
+    assert all(1 <= number <= restarts + 1 for number in share.jobs)
+    assert 1 <= share.seconds <= seconds
+    if jobs is not None:
+        assert sum(share.jobs) + later <= jobs
+    if hours is not None:
+        assert sum(share.jobs) * share.seconds * processes <= hours * 3600 * (1 + 1e-9)
+
+
+def test_what_is_left_over_goes_into_restarts() -> None:
+    assert allot(2, 7, 2, 60, 1, 9, None).jobs == (1, 1)
+    assert allot(2, 7, 2, 60, 1, 12, None).jobs == (3, 2)
+    assert allot(2, 7, 2, 60, 1, None, None).jobs == (3, 3)
+
+
+def test_a_stage_that_does_not_fit_says_why() -> None:
+    with pytest.raises(LimitError, match=r'8 more calculation jobs are allowed .* 9 are needed'):
+        allot(2, 7, 2, 60, 1, 8, None)
+    with pytest.raises(LimitError, match=r'0\.001 core-hours are left'):
+        allot(2, 7, 2, 3600, 4, None, 0.001)
+
+
+@pytest.mark.parametrize('jobs', range(1, 8))
+def test_restart_policy_counts_the_uncounted_restart(jobs: int) -> None:
+    iterations, unhandled = restart_policy(jobs)
+    assert iterations + (unhandled == 'restart_once') == jobs
