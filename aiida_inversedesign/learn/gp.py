@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.learn.reproducible import reproducible
 
 if TYPE_CHECKING:
     from botorch.models import SingleTaskGP
@@ -66,7 +67,7 @@ class GaussianProcess:
         if not np.isfinite(X).all():
             raise GpError('descriptors contain NaN or infinity')
         means, deviations = [np.empty(0)], [np.empty(0)]
-        with torch.no_grad():
+        with torch.no_grad(), reproducible(0):
             for start in range(0, len(X), _CHUNK):
                 # one point per batch entry: the variances are wanted, not the covariance of the whole pool
                 posterior = self.model.posterior(torch.from_numpy(X[start : start + _CHUNK]).unsqueeze(-2))
@@ -129,7 +130,6 @@ def fit_gp(X: Array, y: Array, seed: int = 0) -> GaussianProcess:
     :param y: targets, shape (n,).
     :raises GpError: if there are no rows, the shapes differ, or a number is not finite.
     """
-    import torch
     from botorch import fit_gpytorch_mll
     from botorch.exceptions.errors import ModelFittingError
     from gpytorch.mlls import ExactMarginalLogLikelihood
@@ -148,8 +148,7 @@ def fit_gp(X: Array, y: Array, seed: int = 0) -> GaussianProcess:
     spread = float(y.std(ddof=1)) if len(y) > 1 else 0.0
     flat = spread <= 1e-9 * max(abs(offset), 1e-9)
     scale = (0.1 * abs(offset) or 1.0) if flat else spread
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with reproducible(seed):
         model = _build(X, (y - offset) / scale)
         if not flat:
             try:

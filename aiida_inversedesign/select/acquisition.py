@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.learn.reproducible import reproducible
 from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.learn.table import EvaluationRow, is_feasible
 from aiida_inversedesign.select.errors import SelectError
@@ -78,7 +79,7 @@ class Acquisition:
         self._function.set_X_pending(torch.from_numpy(pending.copy()) if len(pending) else None)
         chunk = _CHUNK if self.name == 'log_ei' else _CHUNK_PARETO
         values = [np.empty(0)]
-        with torch.no_grad():
+        with torch.no_grad(), reproducible(self.seed):
             for start in range(0, len(inputs), chunk):
                 points = torch.from_numpy(inputs[start : start + chunk]).unsqueeze(-2)
                 values.append(self._function(points).numpy())
@@ -189,9 +190,8 @@ class Acquisition:
         with torch.no_grad():
             observed = utilities(model.posterior(points).mean)
         front = observed[is_non_dominated(observed)]
-        # the seeded global generator: pruning the baseline draws samples of its own
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed)
+        # seeded: pruning the baseline draws samples of its own
+        with reproducible(self.seed):
             return qLogNoisyExpectedHypervolumeImprovement(
                 model=model,
                 ref_point=infer_reference_point(front, scale=0.1),

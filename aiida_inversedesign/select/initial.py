@@ -35,6 +35,8 @@ def initial_design(
     :param acceptable: asked with a row and the rows chosen so far before the row is taken.
     :returns: rows chosen, in order; fewer than ``size`` if no more are acceptable.
     """
+    if len(features) == 0:
+        return []
     width = features.std(axis=0)
     scaled = (features - features.mean(axis=0)) / np.where(width > 1e-12, width, 1.0)
     scaled = np.clip(scaled, -_LIMIT, _LIMIT)
