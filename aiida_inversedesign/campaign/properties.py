@@ -33,3 +33,10 @@ PROPERTIES: dict[str, Property] = {
     'eos_residual': Property('eV/atom', 'root mean square residual of the Birch–Murnaghan fit', 'eos'),
     'formation_energy': Property('eV/atom', 'energy against the elements at the same settings', 'references'),
 }
+
+
+def unit_of(name: str, declared: dict[str, str] | None = None) -> str | None:
+    """The unit of a property, from the fixed list or else as declared in the campaign file; None if unknown."""
+    if name in PROPERTIES:
+        return PROPERTIES[name].unit
+    return (declared or {}).get(name)

@@ -52,13 +52,16 @@ def import_library(
     from aiida_inversedesign.propose import importers
 
     read = {'jsonl': importers.read_jsonl, 'cif': importers.read_cif, 'csv': importers.read_csv}[kind]
+    if kind == 'cif' and e_above_hull is not None:
+        raise InverseDesignError('--e-above-hull needs energies, and CIF files have none: leave it out')
+    energies = {} if kind == 'cif' else {'max_e_above_hull': e_above_hull}
     found, problems = read(
         source,
         source=source_name or source.name,
         license=licence,
         max_sites=max_sites,
-        max_e_above_hull=e_above_hull,
         exclude_formulas=set(exclude_formulas),
+        **energies,
     )
     console = Console(stderr=True)
     for item in problems[:10]:
@@ -121,7 +124,7 @@ def show_library(label: str, output_format: str) -> None:
     from aiida_inversedesign.data.store import get_library
 
     node = get_library(label)
-    templates = node.get_library().templates
+    templates = list(node.get_library())
     ratios = Counter(template.crystal.ratio_label for template in templates)
     data = {
         'label': label,
@@ -145,8 +148,8 @@ def _show_library(data: dict[str, Any]) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for key in ('label', 'pk', 'templates', 'formulas', 'largest_cell', 'hash'):
         table.add_row(key.replace('_', ' '), str(data[key]))
-    for source in data['sources']:
-        table.add_row('source', str(source))
+    for source, entry in data['sources'].items():
+        table.add_row('source', f'{source}: {entry["templates"]} templates, licence {entry["license"] or "not stated"}')
     table.add_row('properties', ', '.join(data['properties']) or '–')
     table.add_row('ratios', ', '.join(f'{label} ({count})' for label, count in list(data['ratios'].items())[:15]))
     Console().print(table)

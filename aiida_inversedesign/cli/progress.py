@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aiida_inversedesign.campaign.spec import CampaignSpec
 
 #: The work chains whose reports tell the story; those of pw.x go to `verdi process report`.
-_STORY = ('[InverseDesignWorkChain', '[GenerationWorkChain')
+_STORY = ('|InverseDesignWorkChain|', '|GenerationWorkChain|')
 
 
 class CampaignProgress(logging.Handler):
@@ -59,9 +59,8 @@ class CampaignProgress(logging.Handler):
         text = record.getMessage()
         if not any(name in text for name in _STORY):
             return
+        # what stands before it, [PK|class|step], tells a developer, not a user
         message = text.split(']: ', 1)[-1]
-        # the step's name in front of the message tells a developer, not a user
-        message = message.split(': ', 1)[-1] if message.split(': ', 1)[0].isidentifier() else message
         self.console.print(f'[dim]{time.strftime("%H:%M:%S")}[/dim] ', end='')
         self.console.print(message, markup=False, highlight=False)
         if message.endswith('so far'):

@@ -14,7 +14,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -153,6 +153,7 @@ def make_pw_code(executable: Path, computer: Computer, label: str = 'pw') -> Ins
     from aiida import orm
     from aiida.common.exceptions import NotExistent
 
+    code: Any
     try:
         code = orm.load_code(f'{label}@{computer.label}')
     except NotExistent:
@@ -222,7 +223,7 @@ def install_debian_pbe_family(download: Path, label: str = 'debian-pbe') -> Cuto
     from aiida.common.exceptions import NotExistent
     from aiida.plugins import DataFactory, GroupFactory
 
-    group = GroupFactory('pseudo.family.cutoffs')
+    group: Any = GroupFactory('pseudo.family.cutoffs')
     try:
         return group.collection.get(label=label)
     except NotExistent:

@@ -20,15 +20,15 @@ class SurrogateData(PayloadData):
 
     class AttributesModel(PayloadData.AttributesModel):
         kind: str = OrmMetadataField(description='Kind of surrogate', read_only=True)
-        rows: int = OrmMetadataField(description='Number of training rows', read_only=True)
-        properties: list[str] = OrmMetadataField(description='Properties it predicts', read_only=True)
+        rows: dict[str, Any] = OrmMetadataField(description='Number of training rows of each property', read_only=True)
 
     @classmethod
     def from_surrogate(cls, surrogate: Surrogate) -> SurrogateData:
         """An unstored node of a fitted surrogate."""
         state = surrogate.state()
         content = json.dumps(state, allow_nan=False).encode()
-        return cls(content, {'kind': state['kind'], 'rows': state['rows'], 'properties': state['properties']})
+        rows = {name: len(model['y']) for name, model in state['models'].items()}
+        return cls(content, {'kind': state['kind'], 'rows': rows})
 
     def get_surrogate(self) -> Surrogate:
         """The fitted surrogate, built from what is stored."""
@@ -47,11 +47,6 @@ class SurrogateData(PayloadData):
         return str(self.base.attributes.get('kind'))
 
     @property
-    def rows(self) -> int:
-        """Number of training rows."""
-        return int(self.base.attributes.get('rows'))
-
-    @property
-    def properties(self) -> list[str]:
-        """Properties it predicts."""
-        return list(self.base.attributes.get('properties'))
+    def rows(self) -> dict[str, int]:
+        """Number of training rows of each property it predicts."""
+        return dict(self.base.attributes.get('rows'))

@@ -14,6 +14,8 @@ from aiida_inversedesign.errors import InverseDesignError
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
 
+    from aiida_inversedesign.data.library import LibraryData
+
 
 class SetupError(InverseDesignError):
     """A campaign that cannot be launched in this profile, with everything that is missing."""
@@ -43,14 +45,18 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
             problems.append(str(error))
             return None
 
-    builder.library = attempt(get_library, spec.propose.library)
-    if spec.propose.method == 'cspml':
-        builder.model = attempt(get_model, spec.propose.model)
-    for name, node in _engine_inputs(spec, problems).items():
-        builder.engine[name] = node
-    problems.extend(_space_problems(spec, builder.library))
+    library = attempt(get_library, spec.propose.library)
+    model = attempt(get_model, spec.propose.model) if spec.propose.method == 'cspml' else None
+    engine = _engine_inputs(spec, problems)
+    if library is not None:
+        problems.extend(_space_problems(spec, library))
     if problems:
         raise SetupError(problems)
+    builder.library = library
+    if model is not None:
+        builder.model = model
+    for name, node in engine.items():
+        builder.engine[name] = node
     return builder
 
 
@@ -147,14 +153,14 @@ def _reference_problems(spec: CampaignSpec) -> list[str]:
     return problems
 
 
-def _space_problems(spec: CampaignSpec, library: Any) -> list[str]:
+def _space_problems(spec: CampaignSpec, library: LibraryData) -> list[str]:
     """Ratios of the space for which the library has no template at all."""
     from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label
 
-    if library is None or spec.propose.method == 'library':
+    if spec.propose.method == 'library':
         return []
     wanted = set(spec.space.ratios) | {ratio_label(parse_formula(formula)) for formula in spec.space.formulas}
-    available = {template.crystal.ratio_label for template in library.get_library().templates}
+    available = set(library.get_library().ratios)
     missing = sorted(wanted - available)
     if missing and not wanted & available:
         return [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from aiida.common.links import LinkType
-from aiida.engine import WorkChain
+from aiida.engine import CalcJob, WorkChain
 from aiida.orm import CalcFunctionNode, ProcessNode
 
 
@@ -18,7 +18,8 @@ class OnceWorkChain(WorkChain):
 
     def submit_once(self, label: str, process_class: type, **inputs: Any) -> ProcessNode:
         """Submit a child process under ``label``, or return the one already submitted under it."""
-        existing = self._called(LinkType.CALL_WORK, label)
+        link_type = LinkType.CALL_CALC if issubclass(process_class, CalcJob) else LinkType.CALL_WORK
+        existing = self._children_under(link_type, label)
         if existing:
             return existing[0]
         metadata = {**inputs.pop('metadata', {}), 'call_link_label': label}
@@ -26,12 +27,12 @@ class OnceWorkChain(WorkChain):
 
     def run_once(self, label: str, function: Any, **inputs: Any) -> CalcFunctionNode:
         """Run a calculation function under ``label``, or return the one that already ran under it."""
-        existing = [node for node in self._called(LinkType.CALL_CALC, label) if node.is_finished]
+        existing = [node for node in self._children_under(LinkType.CALL_CALC, label) if node.is_finished]
         if existing:
             return existing[-1]
         _, node = function.run_get_node(**inputs, metadata={'call_link_label': label})
         return node
 
-    def _called(self, link_type: LinkType, label: str) -> list[ProcessNode]:
+    def _children_under(self, link_type: LinkType, label: str) -> list[ProcessNode]:
         links = self.node.base.links.get_outgoing(link_type=link_type, link_label_filter=label)
         return sorted(links.all_nodes(), key=lambda node: node.pk)
