@@ -46,7 +46,7 @@ def demo(folder: Path, file: Path | None) -> None:
     load_profile(PROFILE)
     _set_up(folder)
     from aiida_inversedesign.campaign.load import read_campaign
-    from aiida_inversedesign.cli.audit import show_audit, write_json, write_plot
+    from aiida_inversedesign.cli.audit import report_of, show_reports, write_json, write_plot
     from aiida_inversedesign.cli.launch import start
     from aiida_inversedesign.cli.plan import plan, show_plan
     from aiida_inversedesign.workchains.build import build_campaign
@@ -55,7 +55,8 @@ def demo(folder: Path, file: Path | None) -> None:
     builder = build_campaign(spec)
     show_plan(plan(spec, checked_profile=True))
     node = start(builder, spec, daemon=False)
-    report = show_audit([str(node.pk)])
+    report = report_of(str(node.pk))
+    show_reports(report)
     plot, figures = folder / f'campaign-{node.pk}-best.png', folder / f'campaign-{node.pk}-audit.json'
     write_plot(report, plot)
     write_json(report, figures)

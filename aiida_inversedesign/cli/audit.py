@@ -1,0 +1,120 @@
+"""``audit``: the figures of a campaign, computed from its provenance."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_inversedesign.cli.common import FORMAT, emit, load_campaign, load_profile
+
+
+@click.command()
+@click.argument('campaigns', nargs=-1, required=True, metavar='CAMPAIGN...')
+@click.option('--plot', type=click.Path(path_type=Path, dir_okay=False), help='Write best-so-far as PNG.')
+@FORMAT
+def audit(campaigns: tuple[str, ...], plot: Path | None, output_format: str) -> None:
+    """Compute every figure of one campaign (PK or UUID), or of several, from provenance alone; read only.
+
+    \b
+    Example:
+      aiida-inversedesign audit 1234 --plot best.png
+    """
+    load_profile()
+    reports = [report_of(name) for name in campaigns]
+    emit(reports[0] if len(reports) == 1 else reports, output_format, show_reports)
+    if plot is not None:
+        write_plot(reports[0], plot)
+
+
+def report_of(campaign: str) -> dict[str, Any]:
+    """The audit of one campaign as plain data."""
+    from aiida_inversedesign.audit.audit import audit as compute
+
+    return compute(load_campaign(campaign))
+
+
+def write_plot(report: dict[str, Any], path: Path) -> None:
+    """Draw best-so-far against DFT calculations."""
+    from aiida_inversedesign.audit.plot import plot_best_so_far
+
+    plot_best_so_far(report, path)
+
+
+def write_json(report: dict[str, Any], path: Path) -> None:
+    """Write an audit as JSON."""
+    path.write_text(json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + '\n', encoding='utf-8')
+
+
+def show_reports(reports: dict[str, Any] | list[dict[str, Any]]) -> None:
+    """Print one audit, or several beside each other."""
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = reports if isinstance(reports, list) else [reports]
+    table = Table('figure', *(f'{report["campaign"]["name"]} ({report["campaign"]["pk"]})' for report in columns))
+    for title, describe in _ROWS:
+        table.add_row(title, *(describe(report) for report in columns))
+    console = Console()
+    console.print(table)
+    for report in columns:
+        _show_best(report, console)
+
+
+def _show_best(report: dict[str, Any], console: Any) -> None:
+    from rich.table import Table
+
+    if not report['best']:
+        console.print('no evaluation has completed')
+        return
+    names = list(report['campaign']['units'])
+    units = [f'{name} ({unit})' if unit else name for name, unit in report['campaign']['units'].items()]
+    table = Table('candidate', 'formula', *units, 'template', 'hit', title='best evaluations')
+    for row in report['best']:
+        values = [f'{row["properties"][name]:.4g}' if name in row['properties'] else '–' for name in names]
+        hit = '–' if row['hit'] is None else 'yes' if row['hit'] else 'no'
+        table.add_row(row['candidate'], row['formula'], *values, row['template'], hit)
+    console.print(table)
+
+
+def _value(item: Any, form: str = '.3g') -> str:
+    """A figure in words: its value, or why it is not known."""
+    if isinstance(item, dict) and 'value' in item:
+        if item['value'] is None:
+            return f'not known: {item.get("reason", "")}'
+        interval = f' [{item["low"]:.2f}, {item["high"]:.2f}], n = {item["n"]}' if 'low' in item else ''
+        return f'{item["value"]:{form}}{interval}'
+    return 'not known' if item is None else f'{item:{form}}'
+
+
+def _evaluations(report: dict[str, Any]) -> str:
+    counts = report['evaluations']
+    return ', '.join(f'{value} {name}' for name, value in counts.items() if isinstance(value, int))
+
+
+def _calculations(report: dict[str, Any]) -> str:
+    counts = report['dft_calculations']
+    parts = ', '.join(f'{value} {name.replace("_", " ")}' for name, value in counts['by_kind'].items())
+    extra = f'{counts["failed"]} failed, {counts["restarts"]} restarts, {counts["cached"]} cached'
+    return f'{counts["total"]} ({parts}); {extra}'
+
+
+def _first_hit(report: dict[str, Any]) -> str:
+    first = report['first_hit']
+    if not first or first.get('evaluation') is None:
+        return 'none'
+    return f'evaluation {first["evaluation"]}, after {first["dft_calculations"]} DFT calculations'
+
+
+_ROWS = (
+    ('evaluations', _evaluations),
+    ('DFT calculations', _calculations),
+    ('core-hours', lambda report: _value(report['core_hours'])),
+    ('hit rate', lambda report: _value(report['hit_rate'], '.2f')),
+    ('first hit', _first_hit),
+    ('DFT calculations per hit', lambda report: _value(report['dft_per_hit'])),
+    ('enrichment', lambda report: _value(report['enrichment'])),
+    ('stop reason', lambda report: report['stop_reason'] or 'still running or interrupted'),
+)
