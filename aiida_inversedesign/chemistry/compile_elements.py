@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -100,11 +101,12 @@ def number(value: Any) -> float:
 def read_sources() -> NDArray[np.float64]:
     """The features as the sources have them, shape (96, 58), NaN where there is no value."""
     import matminer
-    from mendeleev import element
+    from mendeleev.mendeleev import element
     from pymatgen.core import Element
 
     magpie = Path(matminer.__file__).parent / 'utils' / 'data_files' / 'magpie_elementdata'
     table = np.full((LAST, len(COLUMNS)), np.nan)
+    values: Sequence[Any]
     elements = [element(z) for z in range(1, LAST + 1)]
     for column, (_, source, name, _, _) in enumerate(COLUMNS):
         if source == 'magpie':
@@ -144,7 +146,7 @@ def write(folder: Path) -> None:
         'pymatgen': f'pymatgen {importlib.metadata.version("pymatgen")}',
     }
 
-    def save(name: str, rows: list[list[object]]) -> None:
+    def save(name: str, rows: Sequence[Sequence[object]]) -> None:
         with (folder / name).open('w', newline='', encoding='utf-8') as handle:
             csv.writer(handle, lineterminator='\n').writerows(rows)
 

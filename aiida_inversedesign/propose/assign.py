@@ -81,7 +81,7 @@ def _least(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     """Least sum over one-to-one assignments, shape (g, n, g) → (n,)."""
     size = len(distance)
     if size <= ENUMERATED:
-        sums = [sum(distance[i, :, j] for i, j in enumerate(order)) for order in permutations(range(size))]
+        sums = [np.sum([distance[i, :, j] for i, j in enumerate(order)], axis=0) for order in permutations(range(size))]
         return np.asarray(np.min(sums, axis=0), dtype=np.float64)
     from scipy.optimize import linear_sum_assignment
 

@@ -121,9 +121,10 @@ class CspmlModel:
             with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
                 if str(arrays['schema']) != SCHEMA:
                     raise ModelError(f'the model has the layout {arrays["schema"]}, expected {SCHEMA}: train it again')
-                members = []
+                members: list[tuple[tuple[Floats, Floats], ...]] = []
                 while f'weights_{len(members)}_0' in arrays:
-                    layers, member = [], len(members)
+                    layers: list[tuple[Floats, Floats]] = []
+                    member = len(members)
                     while f'weights_{member}_{len(layers)}' in arrays:
                         layer = len(layers)
                         weights = arrays[f'weights_{member}_{layer}'].astype(np.float32)

@@ -70,6 +70,7 @@ class Duplicates:
         for crystal in evaluated:
             # a relaxation may have led to a smaller primitive cell
             structure = crystal.to_pymatgen().get_primitive_structure()
+            structure = structure.get_reduced_structure('niggli')
             self._seen[crystal.formula].append(('an evaluated crystal', structure))
 
     @cached_property
@@ -80,10 +81,11 @@ class Duplicates:
 
     def verdict(self, name: str, crystal: Crystal) -> Verdict:
         """Whether no earlier crystal is the same; if so, it is remembered under ``name``."""
-        structure = crystal.to_pymatgen()
+        # reduced once here, where the matcher would reduce both structures in every comparison
+        structure = crystal.to_pymatgen().get_reduced_structure('niggli')
         for earlier, other in self._seen[crystal.formula]:
             # both are primitive, so different numbers of sites cannot match
-            if len(other) == len(structure) and self._matcher.fit(other, structure):
+            if len(other) == len(structure) and self._matcher.fit(other, structure, skip_structure_reduction=True):
                 return Verdict(False, None, f'the same structure as {earlier}')
         self._seen[crystal.formula].append((name, structure))
         return Verdict(True)

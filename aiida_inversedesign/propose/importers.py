@@ -9,11 +9,15 @@ import math
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from aiida_inversedesign.chemistry.crystal import Crystal, CrystalError
 from aiida_inversedesign.chemistry.elements import unknown_elements
+from aiida_inversedesign.chemistry.formulas import SYMBOLS
 from aiida_inversedesign.propose.library import Library, LibraryError, Skipped, Template
 
 #: names under which data sets keep the two energies of a template
@@ -21,6 +25,8 @@ HULL_NAMES = ('e_above_hull', 'energy_above_hull', 'e_hull')
 FORMATION_NAMES = ('formation_energy', 'formation_energy_per_atom')
 #: keys of a record that are no properties, though numeric
 STRUCTURE_KEYS = frozenset({'id', 'material_id', 'lattice', 'species', 'frac_coords', 'nsites', 'spacegroup', 'cif'})
+#: tolerance in Å within which a cell repeats itself: only what clearly does is reduced
+SYMPREC = 0.01
 CIF_NAMES = ('cif', 'structure_cif', 'cif_string')
 
 
@@ -73,12 +79,12 @@ def read_jsonl(
     exclude_formulas: Iterable[str] = (),
     max_sites: int | None = None,
     max_e_above_hull: float | None = None,
-    primitive: bool = False,
+    primitive: bool = True,
 ) -> tuple[Library, list[Skipped]]:
     """Read one JSON object a line (``.jsonl`` or ``.jsonl.gz``) with ``lattice``, ``species`` and ``frac_coords``.
 
-    Numeric fields become properties; ``id`` (or ``material_id``) the template's id. Cells are taken as they are unless
-    ``primitive`` is set.
+    Numeric fields become properties; ``id`` (or ``material_id``) the template's id. Cells are reduced to primitive ones
+    unless ``primitive`` is False.
 
     :raises LibraryError: if the file cannot be opened or decompressed.
     """
@@ -99,7 +105,7 @@ def read_jsonl(
                     yield _broken(where, 'not a JSON object')
                     continue
                 name = str(fields.get('id') or fields.get('material_id') or f'{file.name}:{number}')
-                yield _Raw(where, name, lambda fields=fields: Crystal.from_dict(fields), fields)
+                yield _Raw(where, name, partial(Crystal.from_dict, fields), fields)
 
     return _collect(
         file,
@@ -117,7 +123,7 @@ def read_csv(
     exclude_formulas: Iterable[str] = (),
     max_sites: int | None = None,
     max_e_above_hull: float | None = None,
-    primitive: bool = False,
+    primitive: bool = True,
 ) -> tuple[Library, list[Skipped]]:
     """Read a CSV with a column ``cif`` (text of a CIF), or JSON columns ``lattice``, ``species``, ``frac_coords``.
 
@@ -181,7 +187,7 @@ def read_cif(
     def records() -> Iterator[_Raw]:
         for file in files:
             name = str(file.relative_to(root).with_suffix('')) if root.is_dir() else file.stem
-            yield _Raw(str(file), name, lambda file=file: _from_cif(file.read_text(errors='replace')), {})
+            yield _Raw(str(file), name, partial(_from_cif_file, file), {})
 
     return _collect(
         root, records(), source or root.name, license, Filter(frozenset(exclude_formulas), max_sites, None, primitive)
@@ -218,8 +224,39 @@ def _from_cif(text: str | None) -> Crystal:
     return Crystal.from_pymatgen(structures[0])
 
 
+def _from_cif_file(file: Path) -> Crystal:
+    return _from_cif(file.read_text(errors='replace'))
+
+
 def _primitive(crystal: Crystal) -> Crystal:
-    return Crystal.from_pymatgen(crystal.to_pymatgen().get_primitive_structure())
+    """The primitive cell; a cell that is primitive already is returned as it is."""
+    import spglib
+
+    if not _repeats(crystal):
+        return crystal
+    numbers = [SYMBOLS.index(symbol) + 1 for symbol in crystal.species]
+    found = spglib.find_primitive((crystal.lattice, crystal.frac_coords, numbers), symprec=SYMPREC)
+    if found is None or len(found[2]) >= crystal.nsites:
+        return crystal
+    return Crystal(found[0], tuple(SYMBOLS[number - 1] for number in found[2]), found[1])
+
+
+def _repeats(crystal: Crystal) -> bool:
+    """Whether some translation within the cell maps the crystal onto itself: far cheaper than asking spglib."""
+    if math.gcd(*crystal.counts.values()) == 1:
+        return False
+    species = np.array(crystal.species)
+    rare = min(crystal.counts, key=lambda symbol: (crystal.counts[symbol], symbol))
+    sites = np.flatnonzero(species == rare)
+    same = species[:, None] == species[None, :]
+    difference = crystal.frac_coords[:, None, :] - crystal.frac_coords[None, :, :]
+    for other in sites[1:]:
+        shifted = difference + (crystal.frac_coords[other] - crystal.frac_coords[sites[0]])
+        shifted -= np.round(shifted)
+        distances = np.sqrt(((shifted @ crystal.lattice) ** 2).sum(axis=2))
+        if ((distances < 2 * SYMPREC) & same).any(axis=1).all():
+            return True
+    return False
 
 
 def _number(value: Any) -> float | None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
+from itertools import pairwise
 
 import numpy as np
 
@@ -233,4 +234,4 @@ def _split(table: object, name: str) -> list[np.ndarray[tuple[int, ...], np.dtyp
         column = column.chunk(0)
     values = column.values.to_numpy(zero_copy_only=False)
     offsets = column.offsets.to_numpy()
-    return [values[start:stop] for start, stop in zip(offsets[:-1], offsets[1:], strict=True)]
+    return [values[start:stop] for start, stop in pairwise(offsets)]

@@ -65,7 +65,7 @@ def propose(
     :param library: templates, as primitive cells.
     :param model: ranks the templates if the method is ``cspml``; None takes the one shipped with the package.
     :param seed: of the formulas drawn from a large space, and of the random ranking.
-    :param generation: number of the generation, part of the ids: ``g001-c0001``.
+    :param generation: number of the generation, part of the ids: ``g001_c0001``.
     :param evaluated: crystals evaluated before, which are not proposed again.
     :param exclude_formulas: reduced formulas whose templates are not used; a fair test of the ranking removes the
         formulas it asks for.
@@ -81,7 +81,7 @@ def propose(
         candidates = list(_from_templates(spec, library, model, seed, evaluated, frozenset(exclude_formulas), report))
     width = max(4, len(str(len(candidates))))
     return [
-        _with_id(candidate, f'g{generation:03d}-c{number:0{width}d}') for number, candidate in enumerate(candidates, 1)
+        _with_id(candidate, f'g{generation:03d}_c{number:0{width}d}') for number, candidate in enumerate(candidates, 1)
     ]
 
 

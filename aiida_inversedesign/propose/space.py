@@ -51,13 +51,13 @@ class FormulaSpace:
         """Element counts of the formula with this number, 0 to size - 1."""
         if not 0 <= number < self.size:
             raise IndexError(f'{number} is not in 0 … {self.size - 1}')
-        for groups, size in zip(self._groups, self._sizes, strict=True):
-            if number < size:
-                break
-            number -= size
+        ratio = 0
+        while number >= self._sizes[ratio]:
+            number -= self._sizes[ratio]
+            ratio += 1
         left = list(self.elements)
         counts: Counts = {}
-        for count, members in groups:
+        for count, members in self._groups[ratio]:
             number, place = divmod(number, comb(len(left), members))
             chosen = _combination(left, members, place)
             counts |= dict.fromkeys(chosen, count)
