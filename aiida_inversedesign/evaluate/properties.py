@@ -31,7 +31,7 @@ def required_stages(properties: Iterable[str]) -> set[Stage]:
     Names that no engine knows (columns of a table) need nothing beyond the evaluation itself.
     """
     stages = {PROPERTIES[name].stage for name in properties if name in PROPERTIES}
-    return {'relax', *(stage for stage in ('eos', 'references') if stage in stages)}  # type: ignore[return-value]
+    return {'relax', *(stage for stage in ('eos', 'references') if stage in stages)}
 
 
 def dft_calculations_needed(settings: Mapping[str, Any], properties: Iterable[str]) -> int:

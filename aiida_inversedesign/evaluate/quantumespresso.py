@@ -107,10 +107,21 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
             return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
         relaxed = self.ctx.relax.outputs.output_structure
         self.ctx.jobs, self.ctx.seconds, self.ctx.submitted = list(allotment.jobs), allotment.seconds, 0
-        self.ctx.volumes = scaled_structures(
-            relaxed, orm.Int(settings['eos_points']), orm.Float(settings['eos_strain'])
+        self.ctx.volumes = self.run_once(
+            'scale_volumes',
+            scaled_structures,
+            structure=relaxed,
+            points=orm.Int(settings['eos_points']),
+            strain=orm.Float(settings['eos_strain']),
         )
-        self.ctx.kpoints = create_kpoints_from_distance(relaxed, orm.Float(kpoints_distance(settings)), orm.Bool(False))
+        self.ctx.kpoints = self.run_once(
+            'create_kpoints',
+            create_kpoints_from_distance,
+            structure=relaxed,
+            distance=orm.Float(kpoints_distance(settings)),
+            force_parity=orm.Bool(False),
+        ).outputs.result
+        self.ctx.insulator = self._is_insulator(settings)
         return None
 
     def has_volumes_left(self) -> bool:
