@@ -44,7 +44,7 @@ def single_point(name: str, strain: float, wfc: float, dual: float, arguments: a
         atoms.calc = Espresso(
             profile=EspressoProfile(command=arguments.pw, pseudo_dir=arguments.pseudo_dir),
             directory=folder,
-            pseudopotentials={symbol: PSEUDOPOTENTIALS[symbol].filename for symbol in set(atoms.symbols)},
+            pseudopotentials={symbol: arguments.pseudos[symbol] for symbol in set(atoms.symbols)},
             input_data={
                 'control': {'tstress': True},
                 'system': {'ecutwfc': wfc, 'ecutrho': wfc * dual, 'occupations': 'fixed'},
@@ -64,11 +64,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--pw', default='pw.x', help='command of pw.x')
     parser.add_argument('--pseudo-dir', default='/usr/share/espresso/pseudo')
+    parser.add_argument('--pseudos', nargs='+', default=[], help='other files than the demo uses: B=B.upf N=N.upf')
+    parser.add_argument('--cutoffs', nargs='+', help='wave-function cutoff in Ry and ratio of the density: 90:4')
     parser.add_argument('--mesh', type=int, default=4, help='k-points along each axis')
     parser.add_argument('--materials', nargs='+', default=list(MATERIALS))
     parser.add_argument('--jobs', type=int, default=1, help='pw.x at once')
     parser.add_argument('--output', type=Path, default=Path('convergence.json'))
     arguments = parser.parse_args()
+    files = {symbol: pseudo.filename for symbol, pseudo in PSEUDOPOTENTIALS.items()}
+    arguments.pseudos = files | dict(pair.split('=') for pair in arguments.pseudos)
+    cutoffs = CUTOFFS
+    if arguments.cutoffs:
+        cutoffs = [(int(wfc), int(dual)) for wfc, dual in (pair.split(':') for pair in arguments.cutoffs)]
     os.environ.setdefault('OMP_NUM_THREADS', '1')
 
     rows = []
@@ -76,7 +83,7 @@ def main() -> None:
     with ThreadPoolExecutor(arguments.jobs) as pool:
         for name in arguments.materials:
             reference = None
-            for wfc, dual in CUTOFFS:
+            for wfc, dual in cutoffs:
                 points = list(pool.map(lambda x: single_point(name, x, wfc, dual, arguments), STRAINS))  # noqa: B023
                 try:
                     fit = fit_birch_murnaghan([p['volume'] for p in points], [p['energy'] for p in points])
