@@ -153,23 +153,24 @@ def make_pw_code(executable: Path, computer: Computer, label: str = 'pw') -> Ins
     from aiida import orm
     from aiida.common.exceptions import NotExistent
 
-    code: Any
     try:
-        code = orm.load_code(f'{label}@{computer.label}')
+        found: Any = orm.load_code(f'{label}@{computer.label}')
     except NotExistent:
-        return orm.InstalledCode(
+        code = orm.InstalledCode(
             label=label,
             computer=computer,
             filepath_executable=str(executable),
             default_calc_job_plugin='quantumespresso.pw',
             prepend_text=PREPEND,
             with_mpi=False,
-        ).store()
-    if str(code.filepath_executable) != str(executable):
-        raise LocalSetupError(
-            f'the code {label}@{computer.label} is already {code.filepath_executable}: choose another label'
         )
-    return code
+        code.store()
+        return code
+    if str(found.filepath_executable) != str(executable):
+        raise LocalSetupError(
+            f'the code {label}@{computer.label} is already {found.filepath_executable}: choose another label'
+        )
+    return found  # type: ignore[no-any-return]
 
 
 def debian_pseudopotentials(download: Path) -> dict[str, Path]:
