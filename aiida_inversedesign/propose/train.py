@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import platform
 import time
 from collections import defaultdict
@@ -116,7 +117,8 @@ def train(
             **{name: importlib.metadata.version(name) for name in ('aiida-inversedesign', 'numpy', 'torch')},
         },
     }
-    return CspmlModel(model.scaler, model.members, model.features, record)
+    # plain JSON data, as it comes back from a file
+    return CspmlModel(model.scaler, model.members, model.features, json.loads(json.dumps(record)))
 
 
 def similar_pairs(
