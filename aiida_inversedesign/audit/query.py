@@ -12,12 +12,18 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from aiida.orm import CalcJobNode, Data, Dict, QueryBuilder, WorkChainNode
+from aiida.orm import CalcJobNode, Data, Dict, QueryBuilder, StructureData, WorkChainNode
 
+from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.table import TableData
 
 CAMPAIGN = 'aiida.workflows:inversedesign.campaign'
 PW = 'aiida.calculations:quantumespresso.pw'
+#: Jobs of the engines that are no DFT code, and what the audit calls them.
+OTHER_ENGINES = {
+    'aiida.calculations:inversedesign.ase': 'ase',
+    'aiida.calculations:inversedesign.table': 'table',
+}
 
 #: How many work chains lie between an evaluation and its calculation jobs.
 DEPTHS = (0, 1, 2)
@@ -35,7 +41,9 @@ class Job:
     """
 
     id: int
+    created: datetime
     generation: int
+    evaluation_id: int
     evaluation: str
     path: tuple[str, ...]
     process_type: str
@@ -50,6 +58,41 @@ class Job:
     def is_dft(self) -> bool:
         """Whether it ran a DFT code."""
         return self.process_type == PW
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it belongs to an elemental reference."""
+        return self.evaluation.startswith('reference_')
+
+    @property
+    def kind(self) -> str:
+        """What it was for.
+
+        ``reference``, ``relax``, ``final_scf``, ``equation_of_state``, ``static``, ``ase``, ``table`` or ``other``.
+        """
+        if not self.is_dft:
+            return OTHER_ENGINES.get(self.process_type, 'other')
+        if self.is_reference:
+            return 'reference'
+        if self.path[0].startswith('eos_'):
+            return 'equation_of_state'
+        if self.path[0].startswith('static'):
+            return 'static'
+        if self.path[0] == 'relax':
+            # aiida-quantumespresso before 5.0 ended a relaxation with a separate single point
+            return 'final_scf' if any(label.startswith('final_scf') for label in self.path[1:-1]) else 'relax'
+        return 'other'
+
+    @property
+    def is_restart(self) -> bool:
+        """Whether it is the second or a later attempt of its base work chain."""
+        name, _, number = self.path[-1].rpartition('_')
+        return name == 'iteration' and number.isdigit() and int(number) > 1
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended without exit code 0."""
+        return self.state in ('excepted', 'killed') or (self.state == 'finished' and self.exit_status != 0)
 
 
 @dataclass(frozen=True)
@@ -66,6 +109,11 @@ class Cost:
     charged_core_hours: float = 0.0
 
 
+def _among(identifiers: Iterable[int]) -> dict[str, Any]:
+    """The filter for nodes with one of these PKs; QueryBuilder refuses an empty list, and no PK is 0."""
+    return {'id': {'in': list(identifiers) or [0]}}
+
+
 def cost_of(jobs: Iterable[Job]) -> Cost:
     """The cost of some jobs."""
     real = [job for job in jobs if not job.cached]
@@ -79,16 +127,14 @@ def cost_of(jobs: Iterable[Job]) -> Cost:
 def find_jobs(generations: Iterable[int]) -> list[Job]:
     """Every calculation job below the generations with these PKs, in the order they were made."""
     identifiers = list(generations)
-    if not identifiers:
-        return []
     jobs = [job for depth in DEPTHS for job in _jobs_at(identifiers, depth)]
-    return sorted(jobs, key=lambda job: job.id)
+    return sorted(jobs, key=lambda job: (job.created, job.id))
 
 
 def _chain(generations: list[int], depth: int) -> QueryBuilder:
     """The joins from generations down to jobs with ``depth`` work chains between evaluation and job."""
     query = QueryBuilder()
-    query.append(WorkChainNode, filters={'id': {'in': generations}}, tag='generation', project='id')
+    query.append(WorkChainNode, filters=_among(generations), tag='generation', project='id')
     parent = 'generation'
     for level in range(depth + 1):
         query.append(
@@ -98,6 +144,7 @@ def _chain(generations: list[int], depth: int) -> QueryBuilder:
             edge_project='label',
             edge_tag=f'link_{level}',
             tag=f'level_{level}',
+            project='id',
         )
         parent = f'level_{level}'
     return query.append(
@@ -145,7 +192,9 @@ def _jobs_at(generations: list[int], depth: int) -> Iterator[Job]:
         ended = state in ('finished', 'excepted', 'killed')
         yield Job(
             id=job['id'],
+            created=job['ctime'],
             generation=row['generation']['id'],
+            evaluation_id=row['level_0']['id'],
             evaluation=row['link_0']['label'],
             path=(*(row[f'link_{level}']['label'] for level in range(1, depth + 1)), row['link_job']['label']),
             process_type=job['process_type'],
@@ -159,36 +208,65 @@ def _jobs_at(generations: list[int], depth: int) -> Iterator[Job]:
         )
 
 
+def generation_numbers(campaigns: Iterable[int]) -> dict[int, int]:
+    """Number of each generation of these campaigns by its PK, oldest first."""
+    query = QueryBuilder()
+    query.append(WorkChainNode, filters=_among(campaigns), tag='campaign')
+    query.append(
+        WorkChainNode,
+        with_incoming='campaign',
+        edge_filters={'type': 'call_work', 'label': {'like': 'generation\\_%'}},
+        edge_project='label',
+        edge_tag='link',
+        project=['id', 'ctime'],
+        tag='generation',
+    )
+    found = sorted(
+        (row['generation']['ctime'], row['generation']['id'], row['link']['label']) for row in query.iterdict()
+    )
+    return {identifier: int(label.rpartition('_')[2]) for _, identifier, label in found}
+
+
 def generation_ids(campaigns: Iterable[int]) -> list[int]:
     """PKs of the generations of these campaigns, oldest first."""
-    query = QueryBuilder()
-    query.append(WorkChainNode, filters={'id': {'in': list(campaigns)}}, tag='campaign')
-    query.append(
-        WorkChainNode, with_incoming='campaign', edge_filters={'type': 'call_work'}, project='id', tag='generation'
-    )
-    return sorted(query.all(flat=True))
+    return list(generation_numbers(campaigns))
 
 
 def chain_of(campaign: int) -> list[int]:
-    """PKs of the campaigns that share this one's settings node, oldest first: itself and those it resumed."""
+    """PKs of the campaigns that share this one's settings node, oldest first: itself and those it resumed.
+
+    The order is that of their creation: PKs are given anew when an archive is imported.
+    """
     query = QueryBuilder()
-    query.append(WorkChainNode, filters={'id': campaign}, tag='campaign')
+    query.append(WorkChainNode, filters={'id': campaign}, tag='campaign', project='ctime')
     query.append(Data, with_outgoing='campaign', edge_filters={'label': 'settings'}, tag='settings')
     query.append(
-        WorkChainNode, with_incoming='settings', filters={'process_type': CAMPAIGN}, project='id', tag='member'
+        WorkChainNode,
+        with_incoming='settings',
+        edge_filters={'label': 'settings'},
+        filters={'process_type': CAMPAIGN},
+        project=['ctime', 'id'],
+        tag='member',
     )
-    return sorted({identifier for identifier in query.all(flat=True) if identifier <= campaign})
+    return [identifier for own, created, identifier in sorted(query.distinct().all()) if created <= own]
+
+
+def _pk(node: WorkChainNode) -> int:
+    """The PK of a stored node."""
+    if node.pk is None:
+        raise ValueError(f'{node.process_label or "the work chain"} is not stored: only stored nodes can be queried')
+    return node.pk
 
 
 def campaign_cost(campaign: WorkChainNode) -> Cost:
     """What a campaign has cost so far, those that it resumed included."""
-    return cost_of(find_jobs(generation_ids(chain_of(campaign.pk))))
+    return cost_of(find_jobs(generation_ids(chain_of(_pk(campaign)))))
 
 
 def evaluation_costs(generation: WorkChainNode) -> dict[str, Cost]:
     """The cost of each evaluation of a generation, references included, by call link label."""
     jobs: dict[str, list[Job]] = {}
-    for job in find_jobs([generation.pk]):
+    for job in find_jobs([_pk(generation)]):
         jobs.setdefault(job.evaluation, []).append(job)
     return {label: cost_of(found) for label, found in jobs.items()}
 
@@ -226,7 +304,7 @@ class Evaluation:
 def find_evaluations(generations: Iterable[int]) -> list[Evaluation]:
     """Every evaluation launched by the generations with these PKs, elemental references included, oldest first."""
     query = QueryBuilder()
-    query.append(WorkChainNode, filters={'id': {'in': list(generations)}}, tag='generation', project='id')
+    query.append(WorkChainNode, filters=_among(generations), tag='generation', project='id')
     query.append(
         WorkChainNode,
         with_incoming='generation',
@@ -260,7 +338,7 @@ def find_evaluations(generations: Iterable[int]) -> list[Evaluation]:
         )
         for row in query.iterdict(batch_size=1000)
     ]
-    return sorted(found, key=lambda item: item.id)
+    return sorted(found, key=lambda item: (item.started, item.id))
 
 
 def list_campaigns() -> list[dict[str, Any]]:
@@ -277,6 +355,41 @@ def list_campaigns() -> list[dict[str, Any]]:
 def last_table(generations: Iterable[int]) -> TableData | None:
     """The newest table that one of these generations returned, or None."""
     query = QueryBuilder()
-    query.append(WorkChainNode, filters={'id': {'in': list(generations)}}, tag='generation')
+    query.append(WorkChainNode, filters=_among(generations), tag='generation')
     query.append(TableData, with_incoming='generation', edge_filters={'label': 'table', 'type': 'return'}, tag='table')
-    return query.order_by({'table': {'id': 'desc'}}).first(flat=True)
+    return query.order_by({'table': {'ctime': 'desc'}}).first(flat=True)
+
+
+def find_pools(generations: Iterable[int]) -> list[PoolData]:
+    """The pools that these generations returned, each once, oldest first."""
+    query = QueryBuilder()
+    query.append(WorkChainNode, filters=_among(generations), tag='generation')
+    query.append(
+        PoolData,
+        with_incoming='generation',
+        edge_filters={'label': 'pool', 'type': 'return'},
+        tag='pool',
+        project=['ctime', 'id', '*'],
+    )
+    return [node for _, _, node in sorted(query.distinct().all(), key=lambda row: row[:2])]
+
+
+def evaluated_properties(evaluations: Iterable[int]) -> dict[int, dict[str, float]]:
+    """Value of each property that the evaluations with these PKs returned."""
+    query = QueryBuilder()
+    query.append(WorkChainNode, filters=_among(evaluations), tag='evaluation', project='id')
+    query.append(
+        Dict, with_incoming='evaluation', edge_filters={'label': 'properties', 'type': 'return'}, project='attributes'
+    )
+    return {
+        identifier: {name: float(entry['value']) for name, entry in properties.items()}
+        for identifier, properties in query.iterall(batch_size=1000)
+    }
+
+
+def proposed_structures(evaluations: Iterable[int]) -> dict[int, StructureData]:
+    """The input structures of the evaluations with these PKs."""
+    query = QueryBuilder()
+    query.append(WorkChainNode, filters=_among(evaluations), tag='evaluation', project='id')
+    query.append(StructureData, with_outgoing='evaluation', edge_filters={'label': 'structure'}, project='*')
+    return dict(query.all())

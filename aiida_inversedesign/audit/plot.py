@@ -1,0 +1,84 @@
+"""The picture of a campaign: best value so far against the number of DFT calculations."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+#: Okabe and Ito's colours, told apart with every kind of colour vision.
+_BLUE, _ORANGE, _GREEN, _GREY = '#0072B2', '#D55E00', '#009E73', '#999999'
+
+
+def plot_progress(report: dict[str, Any], path: Path | str) -> Path:
+    """Draw the best value so far, each evaluation, the hits and the failures, and write the picture.
+
+    Without DFT calculations (engines ``table`` and ``ase``) the number of evaluations takes their place.
+
+    :param report: what :func:`aiida_inversedesign.audit.audit.audit` returns.
+    :param path: file to write; its suffix says which format (``.png``, ``.pdf``, ``.svg``).
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    steps = report['progress']
+    axis = 'dft_calculations' if report['dft_calculations']['total'] else 'evaluation'
+    objective = report['goal']['objectives'][0]
+    name = objective['property']
+    unit = report['units'][name]
+    figure = Figure(figsize=(6.4, 4.0), dpi=150, layout='constrained')
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    best = [step for step in steps if step['best'] is not None]
+    axes.step(
+        [step[axis] for step in best],
+        [step['best'] for step in best],
+        where='post',
+        color=_BLUE,
+        linewidth=2,
+        label='best so far',
+    )
+    known = [step for step in steps if step['value'] is not None]
+    others = [step for step in known if not step['hit']]
+    axes.plot(*_points(others, axis), 'o', color=_GREY, markersize=5, label='evaluation')
+    hits = [step for step in known if step['hit']]
+    if hits:
+        axes.plot(*_points(hits, axis), '*', color=_GREEN, markersize=13, markeredgecolor='black', label='hit')
+        for step in hits[:8]:
+            axes.annotate(
+                step['formula'], (step[axis], step['value']), textcoords='offset points', xytext=(7, 3), fontsize=8
+            )
+    failed = [step[axis] for step in steps if step['status'] == 'failed']
+    if failed:
+        # on the lower edge, whatever the values are: a failed evaluation has none
+        axes.plot(
+            failed,
+            [0.02] * len(failed),
+            'x',
+            color=_ORANGE,
+            transform=axes.get_xaxis_transform(),
+            label='failed',
+            clip_on=False,
+        )
+    for bound in _bounds(objective):
+        axes.axhline(bound, color='black', linewidth=0.8, linestyle='--')
+    axes.set_xlabel('DFT calculations' if axis == 'dft_calculations' else 'evaluations')
+    axes.set_ylabel(name.replace('_', ' ') + (f' ({unit})' if unit else ''))
+    axes.set_title(report['campaign']['name'], fontsize=10)
+    if axes.get_legend_handles_labels()[1]:
+        axes.legend(frameon=False, fontsize=8)
+    axes.spines[['top', 'right']].set_visible(False)
+    figure.savefig(path)
+    return Path(path)
+
+
+def _points(steps: list[dict[str, Any]], axis: str) -> tuple[list[float], list[float]]:
+    return [step[axis] for step in steps], [step['value'] for step in steps]
+
+
+def _bounds(objective: dict[str, Any]) -> list[float]:
+    """The values between, above or below which a hit lies."""
+    if 'window' in objective:
+        return list(objective['window'])
+    if 'target' in objective:
+        return [objective['target'] - objective['tolerance'], objective['target'] + objective['tolerance']]
+    return [objective['hit']] if 'hit' in objective else []
