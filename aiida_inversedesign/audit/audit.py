@@ -48,10 +48,15 @@ def audit(campaign: orm.WorkChainNode | int | str) -> dict[str, Any]:
     cost = query.cost_of(jobs)
     return {
         'schema': SCHEMA,
-        'campaign': {'pk': node.pk, 'uuid': node.uuid, 'name': settings.name, 'state': _state(node)},
-        'resumed': [identifier for identifier in chain if identifier != node.pk],
+        'campaign': {
+            'pk': node.pk,
+            'uuid': node.uuid,
+            'name': settings.name,
+            'state': _state(node),
+            'resumes': [identifier for identifier in chain if identifier != node.pk],
+            'units': {name: settings.unit(name) for name in goal.properties},
+        },
         'goal': goal.model_dump(mode='json', exclude_none=True),
-        'units': {name: settings.unit(name) for name in goal.properties},
         'evaluations': metrics.counts(outcomes),
         'dft_calculations': _count_dft(jobs),
         **_core_hours(jobs, cost.core_hours),
@@ -108,6 +113,7 @@ def _outcomes(
                 generation=generations[item.generation],
                 status=status,
                 arm=row.arm if row else '',
+                template=row.template if row else '',
                 hit=hit if goal.defines_hits and status != 'running' else None,
                 properties=found,
                 predicted=row.predicted if row else {},

@@ -36,6 +36,7 @@ class Outcome:
     generation: int
     status: str
     arm: str = ''
+    template: str = ''
     hit: bool | None = None
     properties: dict[str, float] = field(default_factory=dict)
     predicted: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -130,9 +131,12 @@ def enrichment(outcomes: Sequence[Outcome], goal: Goal) -> dict[str, Any]:
     if base == 0:
         return unknown(f'the base rate is not known: none of {len(control)} random evaluations is a hit')
     ratio = relative_risk(hits, len(chosen), base, len(control))
-    # with no hit at all the interval's logarithm has no value
-    low, high = ratio.confidence_interval(0.95) if hits else (None, None)
-    return {'value': float(ratio.relative_risk), 'low': low, 'high': high, 'n': len(chosen), 'n_control': len(control)}
+    result = {'value': float(ratio.relative_risk), 'n': len(chosen), 'n_control': len(control)}
+    if hits:
+        # without a hit the interval's logarithm has no value
+        interval = ratio.confidence_interval(0.95)
+        result |= {'low': float(interval.low), 'high': float(interval.high)}
+    return result
 
 
 def by_generation(outcomes: Sequence[Outcome], goal: Goal) -> list[dict[str, Any]]:
@@ -172,7 +176,7 @@ def best(outcomes: Sequence[Outcome], goal: Goal, number: int = 5) -> list[dict[
         if outcome.status == 'completed' and name in outcome.properties and is_feasible(goal, outcome.properties)
     ]
     able.sort(key=lambda outcome: loss(goal, outcome.properties))
-    keys = ('candidate', 'formula', 'generation', 'arm', 'properties', 'hit')
+    keys = ('candidate', 'formula', 'template', 'generation', 'arm', 'properties', 'hit')
     return [{key: getattr(outcome, key) for key in keys} for outcome in able[:number]]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 _BLUE, _ORANGE, _GREEN, _GREY = '#0072B2', '#D55E00', '#009E73', '#999999'
 
 
-def plot_progress(report: dict[str, Any], path: Path | str) -> Path:
+def plot_best_so_far(report: dict[str, Any], path: Path | str) -> Path:
     """Draw the best value so far, each evaluation, the hits and the failures, and write the picture.
 
     Without DFT calculations (engines ``table`` and ``ase``) the number of evaluations takes their place.
@@ -24,7 +24,7 @@ def plot_progress(report: dict[str, Any], path: Path | str) -> Path:
     axis = 'dft_calculations' if report['dft_calculations']['total'] else 'evaluation'
     objective = report['goal']['objectives'][0]
     name = objective['property']
-    unit = report['units'][name]
+    unit = report['campaign']['units'][name]
     figure = Figure(figsize=(6.4, 4.0), dpi=150, layout='constrained')
     FigureCanvasAgg(figure)
     axes = figure.subplots()

@@ -72,7 +72,7 @@ def test_evaluations_and_hits(resumed):
     assert report['calibration']['bulk_modulus']['n'] == 1
     assert report['calibration']['bulk_modulus']['mae'] == pytest.approx(10.0)
     assert report['validity']['value'] == 0.5
-    assert report['units'] == {'bulk_modulus': 'GPa'}
+    assert report['campaign']['units'] == {'bulk_modulus': 'GPa'}
 
 
 def test_json_has_the_documented_keys_and_reasons(resumed):
@@ -165,9 +165,9 @@ def test_the_audit_changes_nothing(resumed):
 
 def test_the_picture(resumed, tmp_path):
     from aiida_inversedesign.audit.audit import audit
-    from aiida_inversedesign.audit.plot import plot_progress
+    from aiida_inversedesign.audit.plot import plot_best_so_far
 
-    path = plot_progress(audit(resumed[2]), tmp_path / 'best.png')
+    path = plot_best_so_far(audit(resumed[2]), tmp_path / 'best.png')
     assert path.read_bytes().startswith(b'\x89PNG')
-    svg = plot_progress(audit(resumed[2]), tmp_path / 'best.svg').read_text()
+    svg = plot_best_so_far(audit(resumed[2]), tmp_path / 'best.svg').read_text()
     assert len(svg) > 1000
