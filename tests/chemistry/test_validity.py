@@ -39,7 +39,7 @@ def test_own_image_of_a_single_atom():
 
 def test_short_vector_hidden_in_a_skewed_cell():
     # the third vector is nearly 5 times the first: their difference, 1.0 Å long, is the shortest contact
-    crystal = Crystal([[4, 0, 0], [0, 9, 0], [20.0, 1.0, 0.0, *np.array([0, 0, 0.2])]], ('Si',), [[0, 0, 0]])
+    crystal = Crystal([[4, 0, 0], [0, 9, 0], [20.0, 1.0, 0.2]], ('Si',), [[0, 0, 0]])
     assert closest_contact(crystal).distance == pytest.approx((1 + 0.04) ** 0.5)
 
 
