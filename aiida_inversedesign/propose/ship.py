@@ -1,12 +1,13 @@
 """Makes the data that come with the package: ``python -m aiida_inversedesign.propose.ship STRUCTURES FINGERPRINTS``.
 
 Writes ``chemistry/element_volumes.csv``, ``propose/models/aflow.parquet`` and, from the Materials Project structures
-(jsonl) and their fingerprints (npz), the CSPML model ``propose/models/shipped.npz`` with its card ``shipped.json``.
+(jsonl.gz) and their fingerprints (npz), the CSPML model ``propose/models/shipped.npz`` with its card ``shipped.json``.
 """
 
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -77,7 +78,9 @@ def main(structures: Path, fingerprints: Path) -> None:
         print(f'skipped {item.source}: {item.reason}')
     write_volumes(library, package / 'chemistry' / 'element_volumes.csv')
     # the data set marks the formulas of the CSPML test crystals; they are kept out of the training
-    tested = frozenset(item.crystal.formula for item in library if item.properties.get('formula_in_cspml90'))
+    with gzip.open(structures, 'rt', encoding='utf-8') as handle:
+        marked = {record['id'] for record in map(json.loads, handle) if record['formula_in_cspml90']}
+    tested = frozenset(item.crystal.formula for item in library if item.id in marked)
     model = train_shipped(library, fingerprints, tested, lambda step, done: print(f'{step}: {done:.0%}', flush=True))
     (models / 'shipped.npz').write_bytes(model.to_bytes())
     (models / 'shipped.json').write_text(json.dumps(model.record, indent=2, ensure_ascii=False) + '\n')
