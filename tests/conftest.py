@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
+
+# importing aiida makes a configuration folder: not in the user's home
+os.environ.setdefault('AIIDA_PATH', tempfile.mkdtemp(prefix='inversedesign-tests-'))
 
 pytest_plugins = ['aiida.tools.pytest_fixtures']
 

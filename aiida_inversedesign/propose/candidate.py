@@ -21,7 +21,7 @@ class Verdict:
 class Candidate:
     """One proposed crystal.
 
-    :param id: unique within a campaign: ``g001-c0042`` is the 42nd of the proposal of generation 1.
+    :param id: unique within a campaign: ``g001_c0042`` is the 42nd of the proposal of generation 1.
     :param crystal: the proposed structure, or None if a filter rejected the formula before it was built.
     :param proposer: what proposed it, e.g. ``cspml``.
     :param probability: the ranking's score; for CSPML the probability that the template is right.

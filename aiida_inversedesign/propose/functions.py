@@ -29,23 +29,22 @@ def propose_candidates(
     :param generation: number of the generation, from 1.
     :param model: the CSPML model, where the method needs one.
     :param table: evaluations so far; a crystal equal to an evaluated one is rejected.
-    :param pool: the pool so far; its candidates that were not evaluated yet are kept.
+    :param pool: the pool so far; what is proposed is added to it.
     """
     spec = CampaignSettings.model_validate(settings.get_dict())
     rows = table.get_rows() if table else []
     earlier = pool.get_candidates() if pool else []
     try:
         proposed = propose(
-            spec,
+            spec.space,
+            spec.propose,
             library.get_library(),
             model.get_model() if model else None,
             seed=spec.seed,
             generation=generation.value,
             evaluated=[crystal for row in rows for crystal in (row.proposed, row.relaxed) if crystal],
-            exclude_formulas={candidate.formula for candidate in earlier},
+            considered={candidate.formula for candidate in earlier},
         )
     except ProposalError as error:
         return ExitCode(310, f'nothing to propose: {error}')
-    done = {row.candidate for row in rows}
-    kept = [candidate for candidate in earlier if candidate.accepted and candidate.id not in done]
-    return {'pool': PoolData.from_candidates([*kept, *proposed])}
+    return {'pool': PoolData.from_candidates([*earlier, *proposed])}

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import CampaignSpec, Space
+from aiida_inversedesign.campaign.spec import Propose, Space
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.formulas import parse_ratio, ratio_label, reduced_formula
@@ -49,13 +49,15 @@ class _Ranked:
 
 
 def propose(
-    spec: CampaignSpec,
+    space: Space,
+    settings: Propose,
     library: Library,
     model: CspmlModel | None,
     seed: int,
     generation: int,
     evaluated: Sequence[Crystal] = (),
-    exclude_formulas: Iterable[str] = frozenset(),
+    considered: Iterable[str] = (),
+    exclude_templates: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> list[Candidate]:
     """Propose crystals; the same inputs give the same candidates.
@@ -67,18 +69,32 @@ def propose(
     :param seed: of the formulas drawn from a large space, and of the random ranking.
     :param generation: number of the generation, part of the ids: ``g001_c0001``.
     :param evaluated: crystals evaluated before, which are not proposed again.
-    :param exclude_formulas: reduced formulas whose templates are not used; a fair test of the ranking removes the
+    :param considered: reduced formulas that earlier proposals were made for; they are not proposed again.
+    :param exclude_templates: reduced formulas whose templates are not used; a fair test of the ranking removes the
         formulas it asks for.
     :param progress: called with what is being done and the fraction done.
     :raises ProposalError: if the space holds no formula, or the library no template for it.
     """
     report = progress or (lambda step, done: None)
-    if spec.propose.method == 'library':
-        candidates = list(_whole_library(spec.space, library, evaluated, frozenset(exclude_formulas)))
+    unused, excluded = frozenset(considered), frozenset(exclude_templates)
+    if settings.method == 'library':
+        candidates = list(_whole_library(space, library, evaluated, unused | excluded))
+        if not candidates and unused:
+            raise ProposalError('every structure of the library in this space has been proposed')
         if not candidates:
-            raise ProposalError(_no_structure(spec.space, library))
+            raise ProposalError(_no_structure(space, library))
     else:
-        candidates = list(_from_templates(spec, library, model, seed, evaluated, frozenset(exclude_formulas), report))
+        # a large space is sampled anew for each generation
+        formulas, not_neutral = draw_formulas(space, seed + generation - 1, unused)
+        templates = _templates(library, space.max_sites, excluded)
+        labels = {ratio_label(counts) for counts in formulas}
+        if not labels & set(templates):
+            raise ProposalError(_no_template(sorted(labels), templates, library, space.max_sites))
+        ranked = _rank(formulas, templates, library, settings, model, seed, report)
+        candidates = [
+            *_crystals(formulas, ranked, templates, library, space, settings, evaluated, report),
+            *(_not_neutral(counts, settings.method) for counts in not_neutral),
+        ]
     width = max(4, len(str(len(candidates))))
     return [
         _with_id(candidate, f'g{generation:03d}_c{number:0{width}d}') for number, candidate in enumerate(candidates, 1)
@@ -131,43 +147,37 @@ def _no_structure(space: Space, library: Library) -> str:
     return f'none of the {len(library)} structures of the library lies in the space ({inside}): widen it'
 
 
-def _from_templates(
-    spec: CampaignSpec,
+def _crystals(
+    formulas: list[Counts],
+    ranked: dict[int, list[_Ranked]],
+    templates: dict[str, list[int]],
     library: Library,
-    model: CspmlModel | None,
-    seed: int,
+    space: Space,
+    settings: Propose,
     evaluated: Sequence[Crystal],
-    excluded: frozenset[str],
     report: Progress,
 ) -> Iterator[Candidate]:
-    space = spec.space
-    report('formulas', 0.0)
-    formulas, not_neutral = draw_formulas(space, seed)
-    templates = _templates(library, space.max_sites, excluded)
-    missing = sorted({ratio_label(counts) for counts in formulas} - set(templates))
-    if missing and len(missing) == len({ratio_label(counts) for counts in formulas}):
-        raise ProposalError(_no_template(missing, templates, library, space.max_sites))
-    ranked = _rank(formulas, templates, library, spec, model, seed, report)
-
+    """The crystal of each formula in each of its templates, with the filters' verdicts."""
     duplicates = Duplicates(evaluated)
     for number, counts in enumerate(formulas):
         report('crystals', number / len(formulas))
-        formula = reduced_formula(counts)
         charge = charge_verdict(counts, space.charge_neutral)
         if ratio_label(counts) not in templates:
             reason = f'no template of ratio {ratio_label(counts)} with at most {space.max_sites} sites'
             verdicts = ({'charge': charge} if charge else {}) | {'template': Verdict(False, None, reason)}
-            yield Candidate(id='', formula=formula, crystal=None, proposer=spec.propose.method, verdicts=verdicts)
+            formula = reduced_formula(counts)
+            yield Candidate(id='', formula=formula, crystal=None, proposer=settings.method, verdicts=verdicts)
             continue
         for rank, choice in enumerate(ranked[number], 1):
-            yield _build(spec, library, counts, choice, rank, charge, duplicates)
-    for counts in not_neutral:
-        rejected = charge_verdict(counts, 'require')
-        verdicts = {'charge': rejected} if rejected else {}
-        yield Candidate(
-            id='', formula=reduced_formula(counts), crystal=None, proposer=spec.propose.method, verdicts=verdicts
-        )
+            yield _build(space, settings, library, counts, choice, rank, charge, duplicates)
     report('crystals', 1.0)
+
+
+def _not_neutral(counts: Counts, proposer: str) -> Candidate:
+    """The record of a formula that was rejected before templates were looked for."""
+    rejected = charge_verdict(counts, 'require')
+    verdicts = {'charge': rejected} if rejected else {}
+    return Candidate(id='', formula=reduced_formula(counts), crystal=None, proposer=proposer, verdicts=verdicts)
 
 
 def _templates(library: Library, max_sites: int, excluded: frozenset[str]) -> dict[str, list[int]]:
@@ -216,7 +226,7 @@ def _rank(
     formulas: list[Counts],
     templates: dict[str, list[int]],
     library: Library,
-    spec: CampaignSpec,
+    settings: Propose,
     model: CspmlModel | None,
     seed: int,
     report: Progress,
@@ -234,14 +244,14 @@ def _rank(
         counts_of = [library[index].crystal.counts for index in indices]
         rows = element_rows([_reduced(counts) for counts in counts_of])
         order = _tie_order(library, indices)
-        network = (model or shipped_model()) if spec.propose.method == 'cspml' else None
+        network = (model or shipped_model()) if settings.method == 'cspml' else None
         described = network.describe(counts_of) if network else None
         for start in range(0, len(groups[label]), BLOCK):
             report('ranking', done / len(formulas))
             numbers = groups[label][start : start + BLOCK]
             queries = [formulas[number] for number in numbers]
             distances = [dissimilarities(counts, rows) for counts in queries]
-            if spec.propose.method == 'random':
+            if settings.method == 'random':
                 # seeded by the formula, so that a formula's templates do not depend on the other formulas
                 chosen = [_shuffled(len(indices), f'{seed} {reduced_formula(counts)}') for counts in queries]
                 scores: list[NDArray[np.float64] | None] = [None] * len(queries)
@@ -249,7 +259,7 @@ def _rank(
                 chosen = [np.lexsort((order, distance)) for distance in distances]
                 scores = [None] * len(queries)
             if network is not None and described is not None:
-                most = max(SHORTLIST, 4 * spec.propose.top_k)
+                most = max(SHORTLIST, 4 * settings.top_k)
                 chosen = [positions[:most] for positions in chosen]
                 asked = network.describe(queries)
                 block = np.concatenate(
@@ -267,7 +277,7 @@ def _rank(
                         float(distance[position]),
                         None if score is None else float(score[place]),
                     )
-                    for place, position in enumerate(positions[: spec.propose.top_k])
+                    for place, position in enumerate(positions[: settings.top_k])
                 ]
             done += len(numbers)
     return ranked
@@ -298,7 +308,8 @@ def _reduced(counts: Counts) -> Counts:
 
 
 def _build(
-    spec: CampaignSpec,
+    space: Space,
+    settings: Propose,
     library: Library,
     counts: Counts,
     choice: _Ranked,
@@ -311,16 +322,16 @@ def _build(
     estimate = estimate_volume(template.crystal, mapping, choice.dissimilarity)
     crystal = template.crystal.with_species(mapping).scaled_to(estimate.volume)
     verdicts: dict[str, Verdict] = {'charge': charge} if charge else {}
-    verdicts['sites'] = sites_verdict(crystal, spec.space.max_sites)
+    verdicts['sites'] = sites_verdict(crystal, space.max_sites)
     verdicts['volume'] = volume_verdict(estimate)
-    verdicts['distance'] = distance_verdict(crystal, spec.propose.min_distance)
+    verdicts['distance'] = distance_verdict(crystal, settings.min_distance)
     if all(verdict.passed for verdict in verdicts.values()):
         verdicts['duplicate'] = duplicates.verdict(f'{crystal.formula} as {template.id}', crystal)
     return Candidate(
         id='',
         formula=crystal.formula,
         crystal=crystal,
-        proposer=spec.propose.method,
+        proposer=settings.method,
         template=template.id,
         template_formula=template.crystal.formula,
         prototype=template.prototype,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from math import comb
 
 from aiida_inversedesign.campaign.spec import Space
@@ -80,7 +80,9 @@ def _combination(items: list[str], members: int, place: int) -> list[str]:
     return chosen
 
 
-def draw_formulas(space: Space, seed: int) -> tuple[list[Counts], list[Counts]]:
+def draw_formulas(
+    space: Space, seed: int, considered: Collection[str] = frozenset()
+) -> tuple[list[Counts], list[Counts]]:
     """The formulas to propose crystals for, and those rejected because they cannot be neutral.
 
     All of the space if it has at most ``max_formulas``, else a random sample without replacement, which is drawn by
@@ -88,20 +90,26 @@ def draw_formulas(space: Space, seed: int) -> tuple[list[Counts], list[Counts]]:
     ``charge_neutral: prefer`` those that can be neutral come first, with ``require`` the others are rejected.
 
     :param seed: of the random sample.
+    :param considered: reduced formulas to leave out.
     :raises ProposalError: if no formula is left, or an element has no data.
     """
     if unknown := unknown_elements(space.elements):
         raise ProposalError(f'space.elements: no element data for {", ".join(unknown)}: take them out')
-    named = [parse_formula(formula) for formula in space.formulas]
+    named = [parse_formula(formula) for formula in space.formulas if formula not in considered]
     if unknown := unknown_elements(symbol for counts in named for symbol in counts):
         raise ProposalError(f'space.formulas: no element data for {", ".join(unknown)}: take these formulas out')
     numbered = FormulaSpace(space.elements, space.ratios)
     room = max(space.max_formulas - len(named), 0)
-    wanted = room if space.charge_neutral == 'off' else OVERDRAW * room
+    # those considered before are drawn again and then left out, so that there must be room for them too
+    wanted = (room if space.charge_neutral == 'off' else OVERDRAW * room) + len(considered)
     total = numbered.size
     numbers = range(total) if total <= wanted else random.Random(seed).sample(range(total), wanted)  # noqa: S311
     known = {tuple(sorted(counts.items())) for counts in named}
-    drawn = [counts for counts in map(numbered.formula, numbers) if tuple(sorted(counts.items())) not in known]
+    drawn = [
+        counts
+        for counts in map(numbered.formula, numbers)
+        if tuple(sorted(counts.items())) not in known and reduced_formula(counts) not in considered
+    ]
     if total <= wanted:
         random.Random(seed).shuffle(drawn)  # noqa: S311
     rejected: list[Counts] = []
@@ -116,6 +124,8 @@ def draw_formulas(space: Space, seed: int) -> tuple[list[Counts], list[Counts]]:
             drawn = able
     formulas = (named + drawn)[: space.max_formulas]
     if not formulas:
+        if considered:
+            raise ProposalError(f'crystals of every formula of the space have been proposed ({len(considered)})')
         if rejected:
             raise ProposalError(
                 f'space: none of the formulas tried ({len(rejected)}, e.g. {reduced_formula(rejected[0])}) can be '

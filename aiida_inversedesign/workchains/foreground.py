@@ -12,6 +12,9 @@ from aiida.engine.utils import loop_scope
 from aiida.manage import get_manager
 from aiida.orm import ProcessNode
 
+#: Seconds between two looks of a work chain at its children: without a broker nobody tells it that they ended.
+POLL_INTERVAL = 0.2
+
 
 class ForegroundRunner(Runner):
     """A runner that knows its live processes.
@@ -43,9 +46,7 @@ def run_campaign(builder: Any) -> ProcessNode:
     What finished before the interruption is in the provenance graph, and ``resume`` goes on from it.
     """
     manager = get_manager()
-    runner = ForegroundRunner(
-        poll_interval=manager.get_option('runner.poll.interval'), persister=manager.get_persister(), communicator=None
-    )
+    runner = ForegroundRunner(poll_interval=POLL_INTERVAL, persister=manager.get_persister(), communicator=None)
     manager.set_runner(runner)
     interrupted = False
 

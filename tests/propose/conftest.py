@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aiida_inversedesign.campaign.spec import CampaignSpec
+from aiida_inversedesign.campaign.spec import Propose, Space
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.propose.library import Library, Template
 
@@ -30,13 +30,7 @@ def small_library(rocksalt):
 @pytest.fixture
 def campaign():
     def make(space, **propose):
-        return CampaignSpec(
-            name='test',
-            goal={'objectives': [{'property': 'bulk_modulus', 'maximize': True}]},
-            space=space,
-            propose=propose,
-            evaluate={'engine': 'ase', 'code': 'python@localhost'},
-            budget={'evaluations': 1},
-        )
+        """The arguments ``space`` and ``settings`` of a proposal."""
+        return Space(**space), Propose(**propose)
 
     return make

@@ -10,7 +10,7 @@ LIGHT = {'elements': ['B', 'C', 'N', 'Si'], 'ratios': ['1', '1:1'], 'max_sites':
 
 
 def test_light_elements_from_aflow(campaign):
-    pool = propose(campaign(LIGHT, top_k=15), aflow_library(), None, seed=1, generation=1)
+    pool = propose(*campaign(LIGHT, top_k=15), aflow_library(), None, seed=1, generation=1)
     found = {(item.formula, item.prototype): item for item in pool if item.accepted}
     diamond = found['C', 'diamond']
     assert diamond.crystal.volume / 2 == pytest.approx(5.67, rel=0.03)
@@ -28,7 +28,7 @@ def test_light_elements_from_aflow(campaign):
 def test_repeatable_and_seeded(campaign):
     space = {'elements': ['Li', 'Na', 'K', 'F', 'Cl', 'Br', 'O'], 'ratios': ['1:1', '2:1'], 'max_formulas': 6}
     one, two, other = (
-        [item.to_dict() for item in propose(campaign(space, top_k=2), aflow_library(), None, seed, 2)]
+        [item.to_dict() for item in propose(*campaign(space, top_k=2), aflow_library(), None, seed, 2)]
         for seed in (1, 1, 2)
     )
     assert one == two
@@ -38,7 +38,7 @@ def test_repeatable_and_seeded(campaign):
 
 @pytest.mark.parametrize('method', ['dissimilarity', 'random', 'cspml'])
 def test_methods(campaign, small_library, method):
-    pool = propose(campaign({'formulas': ['NaBr']}, method=method, top_k=2), small_library, None, 1, 1)
+    pool = propose(*campaign({'formulas': ['NaBr']}, method=method, top_k=2), small_library, None, 1, 1)
     assert [item.rank for item in pool] == [1, 2]
     assert {item.proposer for item in pool} == {method}
     assert (pool[0].probability is None) == (method != 'cspml')
@@ -51,17 +51,17 @@ def test_methods(campaign, small_library, method):
 
 def test_excluded_and_evaluated(campaign, small_library, rocksalt):
     spec = campaign({'formulas': ['NaCl']}, method='dissimilarity', top_k=1)
-    own = propose(spec, small_library, None, 1, 1)
+    own = propose(*spec, small_library, None, 1, 1)
     assert own[0].template == 'rocksalt'
     np.testing.assert_allclose(own[0].crystal.volume, rocksalt.volume)
-    again = propose(spec, small_library, None, 1, 2, evaluated=[own[0].crystal])
+    again = propose(*spec, small_library, None, 1, 2, evaluated=[own[0].crystal])
     assert again[0].rejected_by == 'duplicate'
-    fair = propose(spec, small_library, None, 1, 1, exclude_formulas={'NaCl'})
+    fair = propose(*spec, small_library, None, 1, 1, exclude_templates={'NaCl'})
     assert fair[0].template != 'rocksalt'
 
 
 def test_too_close_atoms_are_kept_with_their_verdict(campaign, small_library):
-    pool = propose(campaign({'formulas': ['KBr']}, min_distance=1.0, top_k=3), small_library, None, 1, 1)
+    pool = propose(*campaign({'formulas': ['KBr']}, min_distance=1.0, top_k=3), small_library, None, 1, 1)
     assert len(pool) == 3
     rejected = [item for item in pool if item.rejected_by == 'distance']
     assert rejected
@@ -69,32 +69,32 @@ def test_too_close_atoms_are_kept_with_their_verdict(campaign, small_library):
 
 
 def test_library_method_takes_structures_as_they_are(campaign, small_library, rocksalt):
-    pool = propose(campaign({}, method='library'), small_library, None, 1, 1, evaluated=[rocksalt])
+    pool = propose(*campaign({}, method='library'), small_library, None, 1, 1, evaluated=[rocksalt])
     assert [item.formula for item in pool] == ['NaCl', 'ZnS', 'CsCl']
     assert [item.accepted for item in pool] == [False, True, True]
     assert pool[1].crystal.content_hash == small_library[1].crystal.content_hash
     chlorides = campaign({'elements': ['Cs', 'Na', 'Cl'], 'ratios': ['1:1']}, method='library')
-    assert [item.formula for item in propose(chlorides, small_library, None, 1, 1)] == ['NaCl', 'CsCl']
+    assert [item.formula for item in propose(*chlorides, small_library, None, 1, 1)] == ['NaCl', 'CsCl']
 
 
 def test_required_neutrality_rejects_before_building(campaign, small_library):
     spec = campaign({'elements': ['B', 'C', 'N'], 'ratios': ['1:1'], 'charge_neutral': 'require'})
-    pool = propose(spec, small_library, None, 1, 1)
+    pool = propose(*spec, small_library, None, 1, 1)
     assert {item.formula for item in pool if item.crystal is not None} == {'BN'}
     assert {item.formula for item in pool if item.rejected_by == 'charge'} == {'BC', 'CN'}
 
 
 def test_one_ratio_without_template(campaign, small_library):
     spec = campaign({'formulas': ['KBr', 'K2O']})
-    rejected = [item for item in propose(spec, small_library, None, 1, 1) if item.rejected_by == 'template']
+    rejected = [item for item in propose(*spec, small_library, None, 1, 1) if item.rejected_by == 'template']
     assert [item.formula for item in rejected] == ['K2O']
     assert '2:1' in rejected[0].verdicts['template'].reason
 
 
 def test_impossible_spaces_say_what_to_do(campaign, small_library):
     with pytest.raises(ProposalError, match='nearest it has are 1:1'):
-        propose(campaign({'formulas': ['K2O']}), small_library, None, 1, 1)
+        propose(*campaign({'formulas': ['K2O']}), small_library, None, 1, 1)
     with pytest.raises(ProposalError, match='set max_sites to 2'):
-        propose(campaign({'formulas': ['KBr'], 'max_sites': 1}), small_library, None, 1, 1)
+        propose(*campaign({'formulas': ['KBr'], 'max_sites': 1}), small_library, None, 1, 1)
     with pytest.raises(ProposalError, match='widen'):
-        propose(campaign({'elements': ['U'], 'ratios': ['1']}, method='library'), small_library, None, 1, 1)
+        propose(*campaign({'elements': ['U'], 'ratios': ['1']}, method='library'), small_library, None, 1, 1)
