@@ -38,7 +38,7 @@ def describe(node: Any) -> dict[str, Any]:
     spec = CampaignSettings.model_validate(node.inputs.settings.get_dict())
     budget = node.inputs.budget.get_dict()
     generations = generation_ids(chain_of(node.pk))
-    table = last_table(generations) or node.inputs.get('table')
+    table = last_table(generations) or (node.inputs.table if 'table' in node.inputs else None)
     counts = table.counts if table is not None else {'total': 0, 'completed': 0, 'failed': 0, 'hits': 0}
     cost = campaign_cost(node)
     now = datetime.now(UTC)

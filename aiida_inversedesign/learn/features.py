@@ -15,34 +15,35 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
+from aiida_inversedesign.chemistry.elements import element_table
 
 Array = NDArray[np.float64]
 
-#: Element properties; those of ``SPREAD`` enter also with their weighted standard deviation.
+#: Element properties (columns of ``chemistry/elements.csv``); those of ``SPREAD`` enter also with their weighted
+#: standard deviation. The atomic weight enters as its logarithm.
 ELEMENT_NAMES: tuple[str, ...] = (
-    'electronegativity',
-    'covalent_radius',
-    'log_mass',
+    'en_pauling',
+    'covalent_radius_cordero',
+    'atomic_weight',
     'mendeleev_number',
-    'row',
-    'valence_s',
-    'valence_p',
-    'valence_d',
-    'valence_f',
+    'period',
+    's_valence',
+    'p_valence',
+    'd_valence',
+    'f_valence',
     'melting_point',
-    'atomic_volume',
-    'ionization_energy',
+    'molar_volume',
+    'ionization_energy_1',
     'electron_affinity',
 )
 SPREAD: tuple[str, ...] = (
-    'electronegativity',
-    'covalent_radius',
+    'en_pauling',
+    'covalent_radius_cordero',
     'mendeleev_number',
-    'valence_p',
-    'valence_d',
+    'p_valence',
+    'd_valence',
     'melting_point',
-    'atomic_volume',
+    'molar_volume',
 )
 STRUCTURE_NAMES: tuple[str, ...] = (
     'volume_per_atom',
@@ -60,12 +61,6 @@ STRUCTURE_NAMES: tuple[str, ...] = (
     'template_probability',
 )
 
-#: The last element with complete data (lawrencium).
-LAST_ELEMENT = 103
-#: Allen electronegativities where Pauling's scale has none (Mann, Meek, Allen, JACS 122, 2780 (2000)).
-_ALLEN = {'He': 4.160, 'Ne': 4.787, 'Ar': 3.242}
-_NOBLE_GASES = (2, 10, 18, 36, 54, 86)
-_ORBITALS = {'s': 0, 'p': 1, 'd': 2, 'f': 3}
 #: Contacts beyond this many sums of covalent radii count as none.
 _REACH = 1.45
 #: A neighbour counts half at 1.25 sums of covalent radii; the width keeps coordination smooth in the positions.
@@ -81,48 +76,14 @@ def feature_names() -> list[str]:
 
 
 @functools.cache
-def element_table() -> Array:
-    """Element properties, shape (104, 13): row Z, columns :data:`ELEMENT_NAMES`; row 0 is unused.
-
-    Units: electronegativity (Pauling), Å, ln u, –, –, electrons × 4, K, cm³/mol, eV, eV.
-    Source: pymatgen's periodic table; covalent radii of Cordero 2008 (ASE). Molar volumes that are not known are
-    those of the homologue one row above.
-    """
-    from ase.data import covalent_radii
-    from pymatgen.core import Element
-
-    table = np.zeros((LAST_ELEMENT + 1, len(ELEMENT_NAMES)))
-    for number in range(1, LAST_ELEMENT + 1):
-        element = Element.from_Z(number)
-        core = max((z for z in _NOBLE_GASES if z < number), default=0)
-        valence = _shells(element) - (_shells(Element.from_Z(core)) if core else 0)
-        homologue = element if element.molar_volume is not None else Element.from_Z(number - 32)
-        table[number] = [
-            _ALLEN[element.symbol] if element.symbol in _ALLEN else float(element.X),
-            covalent_radii[number],
-            math.log(float(element.atomic_mass)),
-            float(element.mendeleev_no),
-            float(element.row),
-            *valence,
-            float(element.melting_point),
-            float(homologue.molar_volume),
-            float(element.ionization_energy),
-            float(element.electron_affinity),
-        ]
-    table.flags.writeable = False
-    return table
-
-
-def _shells(element: object) -> Array:
-    counts = np.zeros(4)
-    for _, orbital, number in element.full_electronic_structure:  # type: ignore[attr-defined]
-        counts[_ORBITALS[orbital]] += number
-    return counts
-
-
-@functools.cache
-def _numbers() -> dict[str, int]:
-    return {symbol: number for number, symbol in enumerate(SYMBOLS[:LAST_ELEMENT], start=1)}
+def _elements() -> Array:
+    """Element properties, shape (m, 13), in the order of the element table; radii in Å, weights as ln u."""
+    table = element_table()
+    values = table.values[:, [table.names.index(name) for name in ELEMENT_NAMES]]
+    values[:, ELEMENT_NAMES.index('covalent_radius_cordero')] /= 100
+    values[:, ELEMENT_NAMES.index('atomic_weight')] = np.log(values[:, ELEMENT_NAMES.index('atomic_weight')])
+    values.flags.writeable = False
+    return values
 
 
 def featurize(crystals: Sequence[Crystal], probabilities: Sequence[float | None]) -> tuple[Array, list[str]]:
@@ -131,7 +92,7 @@ def featurize(crystals: Sequence[Crystal], probabilities: Sequence[float | None]
     :param crystals: length n.
     :param probabilities: score of each crystal's template, length n; None (no ranking) counts as 0.5.
     :returns: descriptors, shape (n, 33), all finite, and the names of the columns.
-    :raises ValueError: if the lengths differ, or an element lies beyond lawrencium.
+    :raises ValueError: if the lengths differ, or there are no data for an element.
     """
     if len(crystals) != len(probabilities):
         raise ValueError(f'{len(crystals)} crystals but {len(probabilities)} probabilities: give one (or None) each')
@@ -144,17 +105,17 @@ def featurize(crystals: Sequence[Crystal], probabilities: Sequence[float | None]
 
 
 def _describe(crystal: Crystal, probability: float) -> Array:
-    numbers = _numbers()
+    rows = element_table().index
     try:
-        kinds = np.array([numbers[symbol] for symbol in crystal.species])
+        kinds = np.array([rows[symbol] for symbol in crystal.species])
     except KeyError as error:
         raise ValueError(
             f'no descriptors for the element {error.args[0]!r} in {"".join(dict.fromkeys(crystal.species))}: '
-            'elements up to Lr (103) are known'
+            f'elements up to {element_table().symbols[-1]} are known'
         ) from None
     if not math.isfinite(probability):
         raise ValueError(f'the probability of a template must be a finite number, got {probability}')
-    sites = element_table()[kinds]
+    sites = _elements()[kinds]
     means = sites.mean(axis=0)
     spread = sites.std(axis=0)[_spread_columns()]
     radii = sites[:, 1]

@@ -2,10 +2,10 @@
 
 Length scale: log-normal prior that widens with the square root of the dimension d (Hvarfner, Hellsten, Nardi,
 ICML 2024). One length scale serves all descriptors, and its optimisation starts at √d. Measured on 1 181 bulk
-moduli (de Jong 2015), 33 descriptors, medians over 20 random training sets, rank correlation / MAE in GPa:
+moduli (de Jong 2015), 33 descriptors, medians over 10 to 20 random training sets, rank correlation / MAE in GPa:
 10 rows 0.69 / 49 (one scale per descriptor 0.57 / 60; principal components 0.69 / 49), 20 rows 0.85 / 32
 (0.66 / 59; 0.83 / 33), 50 rows 0.92 / 21 (0.93 / 19; 0.92 / 21). One scale per descriptor stays stuck at its prior
-until about 50 rows and then costs fifty times the time.
+until about 50 rows and then costs five to eight times the time.
 """
 
 from __future__ import annotations
