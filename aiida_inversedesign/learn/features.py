@@ -32,6 +32,7 @@ ELEMENT_NAMES: tuple[str, ...] = (
     'd_valence',
     'f_valence',
     'melting_point',
+    'heat_of_formation',
     'molar_volume',
     'ionization_energy_1',
     'electron_affinity',
@@ -77,7 +78,7 @@ def feature_names() -> list[str]:
 
 @functools.cache
 def _elements() -> Array:
-    """Element properties, shape (m, 13), in the order of the element table; radii in Å, weights as ln u."""
+    """Element properties, shape (m, 14), in the order of the element table; radii in Å, weights as ln u."""
     table = element_table()
     values = table.values[:, [table.names.index(name) for name in ELEMENT_NAMES]]
     values[:, ELEMENT_NAMES.index('covalent_radius_cordero')] /= 100
@@ -91,7 +92,7 @@ def featurize(crystals: Sequence[Crystal], probabilities: Sequence[float | None]
 
     :param crystals: length n.
     :param probabilities: score of each crystal's template, length n; None (no ranking) counts as 0.5.
-    :returns: descriptors, shape (n, 33), all finite, and the names of the columns.
+    :returns: descriptors, shape (n, 34), all finite, and the names of the columns.
     :raises ValueError: if the lengths differ, or there are no data for an element.
     """
     if len(crystals) != len(probabilities):
@@ -122,7 +123,7 @@ def _describe(crystal: Crystal, probability: float) -> Array:
     coordination, nearest, unlike = _contacts(crystal, kinds, radii)
     volume = crystal.volume
     # cm³/mol to Å³: 1 / 0.602214
-    elemental = sites[:, 10].sum() / 0.602214
+    elemental = sites[:, ELEMENT_NAMES.index('molar_volume')].sum() / 0.602214
     environment = np.round(np.column_stack([kinds, coordination, nearest]), 2)
     structure = [
         volume / len(kinds),

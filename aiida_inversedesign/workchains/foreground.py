@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import weakref
+from asyncio import InvalidStateError, sleep
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -12,10 +14,15 @@ from aiida.engine.runners import Runner
 from aiida.engine.utils import loop_scope
 from aiida.manage import get_manager
 from aiida.orm import ProcessNode
-from plumpy.greenback_bridge import run_with_portal
+from plumpy.exceptions import KilledError
+from plumpy.greenback_bridge import run_with_portal, sync_await
+from plumpy.process_states import KillInterruption
 
 #: Seconds between two looks of a work chain at its children: without a broker nobody tells it that they ended.
 POLL_INTERVAL = 0.2
+
+#: Seconds that a job gets to reach its next task before it is killed there.
+SETTLE = 1.0
 
 
 class ForegroundRunner(Runner):
@@ -35,16 +42,19 @@ class ForegroundRunner(Runner):
         self._live.add(instance)
         return instance
 
-    def kill_all(self, root: Process, message: str) -> None:
-        """Kill every live process: work chains before the jobs they wait for, and the root last.
+    def kill_all(self, message: str) -> None:
+        """Kill every live process: work chains from the root down, then the jobs they wait for.
 
-        A work chain that saw its job killed would go on and call it a failure; and with the root the event loop ends,
-        in which the schedulers are told to kill the jobs.
+        A work chain that saw its job killed would go on and call it a failure.
         """
-        live = [process for process in self._live if process is not root and not process.has_terminated()]
+        live = [process for process in self._live if not process.has_terminated()]
         for process in sorted(live, key=lambda item: (isinstance(item, CalcJob), item.pid)):
-            process.kill(msg_text=message)
-        root.kill(msg_text=message)
+            try:
+                process.kill(msg_text=message)
+            except InvalidStateError:
+                # the job was between two tasks while its scheduler was told; it is in the next one now
+                sync_await(sleep(SETTLE))
+                process.kill(msg_text=message, force_kill=True)
 
 
 def run_campaign(builder: Any) -> ProcessNode:
@@ -56,25 +66,36 @@ def run_campaign(builder: Any) -> ProcessNode:
     runner = ForegroundRunner(poll_interval=POLL_INTERVAL, persister=manager.get_persister(), communicator=None)
     manager.set_runner(runner)
     interrupted = False
-    tasks: list[Any] = []  # keeps the task alive until it has run
+    tasks: list[Any] = []
 
     def interrupt(_signal: int, _frame: Any) -> None:
         nonlocal interrupted
         if not interrupted:
             interrupted = True
             # killing a job waits for its scheduler, which inside a running loop only a task with a portal can do
-            kill = partial(run_with_portal, runner.kill_all, process, 'interrupted in the foreground')
+            kill = partial(run_with_portal, runner.kill_all, 'interrupted in the foreground')
             runner.loop.call_soon_threadsafe(lambda: tasks.append(runner.loop.create_task(kill())))
 
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
+        runner.loop.set_exception_handler(_ignore_kills)
         with loop_scope(runner.loop):
             process = runner.instantiate_process(builder)
             for number in handlers:
                 signal.signal(number, interrupt)
-            process.execute()
+            with suppress(KilledError):
+                process.execute()
+            # the root ends first, and with it the loop; the schedulers have still to be told to kill the jobs
+            for task in tasks:
+                runner.loop.run_until_complete(task)
     finally:
         for number, handler in handlers.items():
             signal.signal(number, handler)
         manager.reset_runner()
     return process.node
+
+
+def _ignore_kills(loop: Any, context: dict[str, Any]) -> None:
+    """A task that was told to end has done as it was told; everything else is reported as usual."""
+    if not isinstance(context.get('exception'), KillInterruption):
+        loop.default_exception_handler(context)
