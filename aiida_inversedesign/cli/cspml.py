@@ -149,7 +149,7 @@ def train(
 
     from aiida_inversedesign.data.cspml import CspmlData
     from aiida_inversedesign.data.store import get_library
-    from aiida_inversedesign.propose.ship import train_on
+    from aiida_inversedesign.propose.training import train_on
 
     whole = get_library(library_label).get_library()
     if not len(whole):

@@ -12,15 +12,12 @@ import json
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from aiida_inversedesign.chemistry.elements import element_table
-from aiida_inversedesign.chemistry.fingerprints import read_cache
 from aiida_inversedesign.propose.aflow import read_aflow
-from aiida_inversedesign.propose.cspml import CspmlModel
 from aiida_inversedesign.propose.importers import read_jsonl
 from aiida_inversedesign.propose.library import Library
-from aiida_inversedesign.propose.train import Progress, train
+from aiida_inversedesign.propose.train import Progress
+from aiida_inversedesign.propose.training import train_on
 from aiida_inversedesign.propose.volume import fit_volumes
 
 SOURCE, LICENSE = 'Materials Project (MP-20 and MPTS-52 subsets)', 'CC BY 4.0'
@@ -44,26 +41,6 @@ def write_volumes(library: Library, path: Path) -> None:
             writer.writerow([symbol, f'{value:.3f}', source])
 
 
-def stable_library(library: Library, exclude_formulas: frozenset[str]) -> Library:
-    """The crystals on the hull, the lowest one of each formula, without the excluded formulas."""
-    best: dict[str, tuple[float, str, int]] = {}
-    for index, item in enumerate(library):
-        formula, energy = item.crystal.formula, item.e_above_hull
-        if energy is None or energy > 0 or formula in exclude_formulas:
-            continue
-        formation = item.formation_energy if item.formation_energy is not None else 0.0
-        best[formula] = min(best.get(formula, (np.inf, '', -1)), (formation, item.id, index))
-    return library.subset(sorted(index for _, _, index in best.values()))
-
-
-def train_shipped(library: Library, fingerprints: Path, exclude: frozenset[str], progress: Progress) -> CspmlModel:
-    """Train the model that is shipped: stable crystals, one per formula, test formulas removed first."""
-    cache = read_cache(fingerprints)
-    stable = stable_library(library, exclude)
-    known = stable.subset([index for index, item in enumerate(stable) if item.id in cache])
-    return train(known, np.array([cache[item.id] for item in known]), SEED, progress=progress)
-
-
 def main(structures: Path, fingerprints: Path) -> None:
     """Make and write everything."""
     import torch
@@ -81,7 +58,8 @@ def main(structures: Path, fingerprints: Path) -> None:
     with gzip.open(structures, 'rt', encoding='utf-8') as handle:
         marked = {record['id'] for record in map(json.loads, handle) if record['formula_in_cspml90']}
     tested = frozenset(item.crystal.formula for item in library if item.id in marked)
-    model = train_shipped(library, fingerprints, tested, lambda step, done: print(f'{step}: {done:.0%}', flush=True))
+    report: Progress = lambda step, done: print(f'{step}: {done:.0%}', flush=True)  # noqa: E731
+    model = train_on(library, seed=SEED, cache=fingerprints, exclude_formulas=tested, progress=report)
     (models / 'shipped.npz').write_bytes(model.to_bytes())
     (models / 'shipped.json').write_text(json.dumps(model.record, indent=2, ensure_ascii=False) + '\n')
 
