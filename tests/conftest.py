@@ -11,7 +11,7 @@ import pytest
 # importing aiida makes a configuration folder: not in the user's home
 os.environ.setdefault('AIIDA_PATH', tempfile.mkdtemp(prefix='inversedesign-tests-'))
 
-pytest_plugins = ['aiida.tools.pytest_fixtures']
+pytest_plugins = ['aiida.tools.pytest_fixtures', 'rehearsal']
 
 
 @pytest.fixture(scope='session')
@@ -21,3 +21,12 @@ def shared() -> Path:
     if not (folder / 'data').is_dir():
         pytest.skip(f'no shared data at {folder}: set INVERSEDESIGN_SHARED')
     return folder
+
+
+@pytest.fixture(scope='session', autouse=True)
+def aiida_profile(aiida_config, aiida_profile_factory):
+    """The temporary profile of all tests: SQLite, with AiiDA's own broker so that a daemon can run."""
+    # on a busy machine the daemon answers late
+    aiida_config.set_option('daemon.timeout', 60)
+    with aiida_profile_factory(aiida_config, broker_backend='core.zeromq') as profile:
+        yield profile

@@ -120,7 +120,7 @@ def _last_line(text: str) -> str:
 
 
 def make_localhost_computer(workdir: Path, label: str = 'localhost', poll_interval: float = 0.5) -> Computer:
-    """This machine as an AiiDA computer without a scheduler, or the computer of that label if there is one.
+    """This machine as an AiiDA computer without a scheduler; one of that label is used and set to this interval.
 
     :param workdir: where the jobs run.
     :param poll_interval: seconds between two looks at the running jobs.
@@ -129,7 +129,7 @@ def make_localhost_computer(workdir: Path, label: str = 'localhost', poll_interv
     from aiida.common.exceptions import NotExistent
 
     try:
-        return orm.Computer.collection.get(label=label)
+        computer = orm.Computer.collection.get(label=label)
     except NotExistent:
         computer = orm.Computer(
             label=label,

@@ -29,6 +29,9 @@ from aiida_inversedesign.evaluate.pw_inputs import (
     single_point_builder,
 )
 
+#: Single points run at once where no scheduler queues them: they are short, and most of their time AiiDA is at work.
+AT_ONCE_UNSCHEDULED = 2
+
 
 class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
     """Relaxes a crystal with pw.x and computes its equation of state if a property needs it.
@@ -129,9 +132,11 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
         return self.ctx.submitted < len(self.ctx.jobs)
 
     def run_single_points(self) -> Any:
-        """Submit the next single points: all together, or one at a time where no scheduler would queue them."""
+        """Submit the next single points: all together, or two at a time where no scheduler would queue them."""
         code, settings = self.inputs.engine.code, self.inputs.settings.get_dict()
-        end = self.ctx.submitted + 1 if code.computer.scheduler_type == 'core.direct' else len(self.ctx.jobs)
+        end = len(self.ctx.jobs)
+        if code.computer.scheduler_type == 'core.direct':
+            end = min(end, self.ctx.submitted + AT_ONCE_UNSCHEDULED)
         nodes = {}
         for index in range(self.ctx.submitted, end):
             label = f'eos_{index:02d}'

@@ -25,8 +25,9 @@ def initial_design(
 ) -> list[int]:
     """Greedy maximin design (k-center; Gonzalez, Theor. Comput. Sci. 38, 293 (1985)).
 
-    Starts from the most probable proposal; each next one has the largest distance to those chosen, among the
-    formulas used least so far. Ties are broken by the seed.
+    Starts from the most probable proposal; each next one has the largest distance to those chosen, among the most
+    probable proposals of the formulas used least so far: distance alone would choose the pool's oddities, whose
+    evaluations are long and teach little. Ties are broken by the seed.
 
     :param features: descriptors of the pool and of what is done, shape (n, d).
     :param formulas: reduced formula of each row of ``features``.
@@ -47,15 +48,20 @@ def initial_design(
         distance = np.minimum(distance, np.linalg.norm(scaled - scaled[index], axis=1))
     score = np.array([-1.0 if value is None else value for value in probabilities])
 
-    def rank(index: int, first: bool) -> tuple[int, float, int]:
+    def rank(index: int, best_score: dict[str, float], first: bool) -> tuple[int, bool, float, int]:
         if first:
-            return 0, -float(score[index]), int(tie[index])
-        return used[formulas[index]], -float(distance[index]), int(tie[index])
+            return 0, False, -float(score[index]), int(tie[index])
+        formula = formulas[index]
+        return used[formula], score[index] < best_score[formula], -float(distance[index]), int(tie[index])
 
     left = set(range(len(features))) - set(done)
     chosen: list[int] = []
     while left and len(chosen) < size:
-        best = min(left, key=lambda i: rank(i, first=not chosen and not done))
+        best_score: dict[str, float] = {}
+        for index in left:
+            best_score[formulas[index]] = max(best_score.get(formulas[index], -1.0), float(score[index]))
+        first = not chosen and not done
+        best = min(left, key=lambda index: rank(index, best_score, first))
         left.discard(best)
         if acceptable is not None and not acceptable(best, chosen):
             continue

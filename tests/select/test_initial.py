@@ -58,3 +58,10 @@ def test_seeded(seed):
     first = initial_design(features, ['A'] * 20, [None] * 20, 5, seed)
     assert first == initial_design(features, ['A'] * 20, [None] * 20, 5, seed)
     assert first != initial_design(features, ['A'] * 20, [None] * 20, 5, seed + 7)
+
+
+def test_the_most_probable_proposal_of_a_formula_comes_before_its_oddities():
+    features = np.array([[0.0], [1.0], [9.0], [2.0], [8.0]])
+    chosen = initial_design(features, ['A', 'B', 'B', 'C', 'C'], [0.9, 0.5, 0.1, 0.6, 0.2], 4, seed=0)
+    assert chosen[:3] == [0, 3, 1]
+    assert chosen[3] in (2, 4)
