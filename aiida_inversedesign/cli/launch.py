@@ -48,8 +48,9 @@ def launch(file: Path, daemon: bool) -> None:
     metavar='KEY=VALUE',
     help='Change a limit, e.g. --budget evaluations=40; may be repeated.',
 )
+@click.option('--gone', is_flag=True, help='The interpreter that ran it is gone, though it seems to run (power cut).')
 @DAEMON
-def resume(campaign: str, budget: tuple[str, ...], daemon: bool) -> None:
+def resume(campaign: str, budget: tuple[str, ...], gone: bool, daemon: bool) -> None:
     """Go on with a campaign (PK or UUID) from what it has found, with another budget if wanted.
 
     Evaluations that had finished when the campaign was interrupted are kept; those that were running start again.
@@ -62,7 +63,7 @@ def resume(campaign: str, budget: tuple[str, ...], daemon: bool) -> None:
     node = load_campaign(campaign)
     from aiida_inversedesign.workchains.resume import resume_campaign
 
-    builder, spec = resume_campaign(node, _changes(budget))
+    builder, spec = resume_campaign(node, _changes(budget), gone)
     start(builder, spec, daemon)
 
 

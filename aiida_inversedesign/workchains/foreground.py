@@ -6,7 +6,6 @@ import signal
 import weakref
 from asyncio import InvalidStateError, sleep
 from contextlib import suppress
-from functools import partial
 from typing import Any
 
 from aiida.engine import CalcJob, Process
@@ -21,7 +20,7 @@ from plumpy.process_states import KillInterruption
 #: Seconds between two looks of a work chain at its children: without a broker nobody tells it that they ended.
 POLL_INTERVAL = 0.2
 
-#: Seconds that a job gets to reach its next task before it is killed there.
+#: Seconds that a job gets to reach its next task before it is killed there, and that all get to end afterwards.
 SETTLE = 1.0
 
 
@@ -65,31 +64,30 @@ def run_campaign(builder: Any) -> ProcessNode:
     manager = get_manager()
     runner = ForegroundRunner(poll_interval=POLL_INTERVAL, persister=manager.get_persister(), communicator=None)
     manager.set_runner(runner)
-    interrupted = False
     tasks: list[Any] = []
 
-    def interrupt(_signal: int, _frame: Any) -> None:
-        nonlocal interrupted
-        if not interrupted:
-            interrupted = True
+    def interrupt() -> None:
+        if not tasks:
             # killing a job waits for its scheduler, which inside a running loop only a task with a portal can do
-            kill = partial(run_with_portal, runner.kill_all, 'interrupted in the foreground')
-            runner.loop.call_soon_threadsafe(lambda: tasks.append(runner.loop.create_task(kill())))
+            tasks.append(runner.loop.create_task(run_with_portal(runner.kill_all, 'interrupted in the foreground')))
 
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         runner.loop.set_exception_handler(_ignore_kills)
         with loop_scope(runner.loop):
             process = runner.instantiate_process(builder)
-            for number in handlers:
-                signal.signal(number, interrupt)
+            for number in before:
+                # by the loop, not signal.signal: calculation functions that overlap leave each other's handlers behind
+                runner.loop.add_signal_handler(number, interrupt)
             with suppress(KilledError):
                 process.execute()
             # the root ends first, and with it the loop; the schedulers have still to be told to kill the jobs
             for task in tasks:
                 runner.loop.run_until_complete(task)
+                runner.loop.run_until_complete(sleep(SETTLE))
     finally:
-        for number, handler in handlers.items():
+        for number, handler in before.items():
+            runner.loop.remove_signal_handler(number)
             signal.signal(number, handler)
         manager.reset_runner()
     return process.node

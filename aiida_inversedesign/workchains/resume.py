@@ -19,18 +19,21 @@ if TYPE_CHECKING:
 _STATE = ('pool', 'table', 'surrogate', 'references')
 
 
-def resume_campaign(campaign: orm.WorkChainNode, changes: dict[str, Any]) -> tuple[ProcessBuilder, CampaignSpec]:
+def resume_campaign(
+    campaign: orm.WorkChainNode, changes: dict[str, Any], gone: bool = False
+) -> tuple[ProcessBuilder, CampaignSpec]:
     """The builder of a campaign that goes on where another one ended, and its specification.
 
     It shares the node of the settings with the first: by this the audit knows that they are one.
 
     :param changes: budget keys to change.
+    :param gone: the interpreter that ran it is known to be gone, so that it will never end by itself.
     :raises InverseDesignError: if the campaign still runs, or the changed budget is wrong.
     """
-    if not campaign.is_terminated:
+    if not campaign.is_terminated and not gone:
         raise InverseDesignError(
-            f'campaign {campaign.pk} has not ended ({campaign.process_state.value}): wait for it, '
-            f'or end it with `verdi process kill {campaign.pk}`'
+            f'campaign {campaign.pk} has not ended ({campaign.process_state.value}): wait for it, end it with '
+            f'`verdi process kill {campaign.pk}`, or say --gone if what ran it is gone (power cut, kill -9)'
         )
     settings = campaign.inputs.settings
     budget = {**campaign.inputs.budget.get_dict(), **changes}

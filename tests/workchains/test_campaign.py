@@ -143,3 +143,22 @@ def test_an_interrupted_batch_is_taken_up_again(campaign: Any) -> None:
     assert [row.candidate for row in again.outputs.table.get_rows()] == names
     (generation,) = (child for child in again.called if 'Generation' in child.process_label)
     assert labels(generation) == [*names[1:], 'harvest', 'fit']
+
+
+def test_a_campaign_that_seems_to_run_is_resumed_only_if_it_is_said_to_be_gone(campaign: Any) -> None:
+    from aiida.common.links import LinkType
+    from aiida.orm import WorkChainNode
+
+    from aiida_inversedesign.errors import InverseDesignError
+    from aiida_inversedesign.workchains.resume import resume_campaign
+
+    builder, _ = campaign(budget={'evaluations': 4})
+    lost = WorkChainNode(process_type='aiida.workflows:inversedesign.campaign')
+    for name in ('settings', 'budget', 'library'):
+        lost.base.links.add_incoming(builder[name].store(), LinkType.INPUT_WORK, name)
+    lost.base.links.add_incoming(builder.engine['data'], LinkType.INPUT_WORK, 'engine__data')
+    lost.store().set_process_state('waiting')
+    with pytest.raises(InverseDesignError, match='--gone'):
+        resume_campaign(lost, {})
+    builder, _ = resume_campaign(lost, {}, gone=True)
+    assert run_campaign(builder).outputs.table.counts['total'] == 4
