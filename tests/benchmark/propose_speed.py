@@ -18,7 +18,7 @@ from aiida_inversedesign.campaign.spec import Propose, Space
 from aiida_inversedesign.propose.importers import read_jsonl
 from aiida_inversedesign.propose.pipeline import propose
 
-ELEMENTS = 'Li Na K Mg Ca Sr Ba Al Ga Si Ge Ti Zr Mn Fe Zn O S Se N P F Cl'.split()
+ELEMENTS = ['Li', 'Na', 'K', 'Mg', 'Ca', 'Sr', 'Ba', 'Al', 'Ga', 'Si', 'Ge', 'Ti', 'Zr', 'Mn', 'Fe', 'Zn', 'O', 'S', 'Se', 'N', 'P', 'F', 'Cl']
 RATIOS = ['1:1', '2:1', '3:1:1', '1:1:1', '2:1:1', '2:2:1']
 
 
