@@ -15,10 +15,11 @@ import time
 from pathlib import Path
 
 from aiida_inversedesign.campaign.spec import Propose, Space
+from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.propose.importers import read_jsonl
 from aiida_inversedesign.propose.pipeline import propose
 
-ELEMENTS = ['Li', 'Na', 'K', 'Mg', 'Ca', 'Sr', 'Ba', 'Al', 'Ga', 'Si', 'Ge', 'Ti', 'Zr', 'Mn', 'Fe', 'Zn', 'O', 'S', 'Se', 'N', 'P', 'F', 'Cl']
+ELEMENTS = list(parse_formula('LiNaKMgCaSrBaAlGaSiGeTiZrMnFeZnOSSeNPFCl'))
 RATIOS = ['1:1', '2:1', '3:1:1', '1:1:1', '2:1:1', '2:2:1']
 
 
@@ -36,9 +37,7 @@ def main() -> None:
     accepted = sum(candidate.accepted for candidate in candidates)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(f'{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}')
-    print(
-        f'n = {formulas} formulas, library of {len(library)} structures, {len(candidates)} candidates, {accepted} accepted'
-    )
+    print(f'n = {formulas} formulas, {len(candidates)} candidates, {accepted} accepted; {len(library)} templates')
     print(f'{wall:.1f} s wall, {cpu:.1f} s CPU, {1000 * wall / formulas:.1f} ms a formula, peak {memory:.2f} GB')
 
 
