@@ -49,6 +49,7 @@ SPREAD: tuple[str, ...] = (
 STRUCTURE_NAMES: tuple[str, ...] = (
     'volume_per_atom',
     'volume_over_elements',
+    'cohesive_energy_density',
     'packing_fraction',
     'log_density',
     'log_sites',
@@ -92,7 +93,7 @@ def featurize(crystals: Sequence[Crystal], probabilities: Sequence[float | None]
 
     :param crystals: length n.
     :param probabilities: score of each crystal's template, length n; None (no ranking) counts as 0.5.
-    :returns: descriptors, shape (n, 34), all finite, and the names of the columns.
+    :returns: descriptors, shape (n, 35), all finite, and the names of the columns.
     :raises ValueError: if the lengths differ, or there are no data for an element.
     """
     if len(crystals) != len(probabilities):
@@ -128,6 +129,8 @@ def _describe(crystal: Crystal, probability: float) -> Array:
     structure = [
         volume / len(kinds),
         volume / elemental,
+        # kJ/mol of atoms to eV, per Å³: bulk moduli follow it (Makino, J. Alloys Compd. 242, 122 (1996))
+        sites[:, ELEMENT_NAMES.index('heat_of_formation')].sum() / 96.485 / volume,
         float((4 / 3 * math.pi * radii**3).sum() / volume),
         math.log(float(np.exp(sites[:, 2]).sum()) / volume / 0.602214),
         math.log(len(kinds)),

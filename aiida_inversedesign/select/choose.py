@@ -132,13 +132,20 @@ def _initial(
     chosen = initial_design(
         features,
         [*(candidate.formula for candidate in known), *(row.formula for row in rows)],
-        [*probabilities, *(row.probability for row in rows)],
+        [*map(_standing, known), *(row.probability for row in rows)],
         size,
         seed,
         done=range(len(pool), len(features)),
         acceptable=acceptable,
     )
     return [Choice(pool[index].id, 'initial', 'spread') for index in chosen]
+
+
+def _standing(candidate: Candidate) -> float | None:
+    """The probability of a proposal; the rank decides between equal ones."""
+    if candidate.probability is None:
+        return None
+    return candidate.probability - 1e-6 * (candidate.rank or 0)
 
 
 def _informed(

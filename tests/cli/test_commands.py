@@ -69,7 +69,7 @@ def test_check_prints_the_plan_with_units_and_limits() -> None:
 def test_check_names_every_problem_and_exits_with_1(tmp_path: Path) -> None:
     text = (WORKFLOWS / 'superhard_light.yaml').read_text().replace('bulk_modulus', 'bulk_modulos')
     path = tmp_path / 'broken.yaml'
-    path.write_text(text.replace('evaluations: 14', 'evaluations: none'))
+    path.write_text(text.replace('evaluations: 12', 'evaluations: none'))
     result = call('check', str(path), '--offline')
     assert result.exit_code == 1
     assert "did you mean 'bulk_modulus'?" in result.output
