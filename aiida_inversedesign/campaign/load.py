@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.campaign.spec import CampaignSpec, PropertyError
 from aiida_inversedesign.chemistry.formulas import SYMBOLS
 from aiida_inversedesign.errors import InverseDesignError
@@ -148,6 +149,8 @@ def validate_campaign(data: Mapping[str, Any], source: str = 'campaign') -> Camp
     except ValidationError as error:
         # the text of pydantic's nested errors may repeat the same finding for each member of a union
         problems = list(dict.fromkeys(_problem(item, data) for item in error.errors(include_url=False)))
+        # pydantic looks at the names of properties only where everything else is right
+        problems.extend(problem for problem in _unknown_properties(data) if problem not in problems)
         raise CampaignFileError(source, problems) from error
     return spec
 
@@ -201,8 +204,7 @@ def _problem(error: Any, data: Mapping[str, Any]) -> Problem:
     kind, location, context = error['type'], tuple(error['loc']), error.get('ctx', {})
     cause = context.get('error')
     if isinstance(cause, PropertyError):
-        where = _find_property(data, cause.name)
-        return Problem(where, _show(cause.name), str(cause), _nearest(cause.name, cause.allowed))
+        return next(problem for problem in _unknown_properties(data) if problem.value == _show(cause.name))
     # the tag of a discriminated union (the engine's name) is a step of pydantic's path, not of the file
     shown = _path(part for index, part in enumerate(location) if not (index == 1 and location[0] == 'evaluate'))
     value = '' if kind == 'missing' or error['input'] is data else _show(error['input'])
@@ -227,9 +229,16 @@ def _problem(error: Any, data: Mapping[str, Any]) -> Problem:
     return Problem(shown, value if kind != 'value_error' or not isinstance(error['input'], dict) else '', message)
 
 
-def _find_property(data: Mapping[str, Any], name: str) -> str:
+def _unknown_properties(data: Mapping[str, Any]) -> Iterator[Problem]:
+    """A problem for each property of the goal that nothing knows, as far as the data have the right shape."""
+    goal, engine = data.get('goal'), data.get('evaluate')
+    units = engine.get('units') if isinstance(engine, dict) and engine.get('engine') == 'table' else None
+    declarable = isinstance(engine, dict) and engine.get('engine') == 'table'
+    known = sorted({*PROPERTIES, *(units if isinstance(units, dict) else ())})
     for section in ('objectives', 'constraints'):
-        for index, item in enumerate(data['goal'].get(section) or []):
-            if item.get('property') == name:
-                return f'goal.{section}[{index}].property'
-    raise AssertionError(f'{name} is not in the goal')  # the validator read it from there
+        items = goal.get(section) if isinstance(goal, dict) else None
+        for index, item in enumerate(items if isinstance(items, list) else []):
+            name = item.get('property') if isinstance(item, dict) else None
+            if isinstance(name, str) and name not in known:
+                error = PropertyError(name, known, declarable)
+                yield Problem(f'goal.{section}[{index}].property', _show(name), str(error), _nearest(name, known))

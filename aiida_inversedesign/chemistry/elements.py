@@ -15,10 +15,12 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.errors import InverseDesignError
+
 Matrix = NDArray[np.float64]
 
 
-class ElementError(ValueError):
+class ElementError(InverseDesignError):
     """An element the table has no data for."""
 
 

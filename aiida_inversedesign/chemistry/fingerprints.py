@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.errors import InverseDesignError
 
 LENGTH = 244
 STATISTICS = ('mean', 'std_dev', 'minimum', 'maximum')
@@ -24,7 +25,7 @@ STATISTICS = ('mean', 'std_dev', 'minimum', 'maximum')
 Cache = MutableMapping[str, NDArray[np.float64]]
 
 
-class FingerprintError(RuntimeError):
+class FingerprintError(InverseDesignError):
     """A fingerprint that cannot be computed, with the reason."""
 
 

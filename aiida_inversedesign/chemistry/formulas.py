@@ -47,14 +47,14 @@ def parse_formula(formula: str) -> dict[str, int]:
     """
     from pymatgen.core import Composition
 
+    if not formula.strip():
+        raise FormulaError('the formula is empty: write one such as CaCO3')
     try:
         composition = Composition(formula, strict=True).element_composition
         amounts = composition.get_integer_formula_and_factor(max_denominator=1000)[0]
         reduced = Composition(amounts)
     except (ValueError, KeyError, TypeError) as error:
         raise FormulaError(f'{formula!r} is not a formula such as CaCO3 or Ca(NO3)2') from error
-    if not reduced:
-        raise FormulaError('the formula is empty: write one such as CaCO3')
     unknown = [element.symbol for element in reduced if element.symbol not in SYMBOLS]
     if unknown:
         raise FormulaError(f'{formula!r} names {unknown[0]!r}, which is no element')

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aiida_inversedesign.errors import InverseDesignError
+
 #: 1 eV/Å³ in GPa (CODATA 2018)
 GPA = 160.21766208
 
@@ -14,7 +16,7 @@ GPA = 160.21766208
 LEAST_POINTS = 5
 
 
-class EosError(ValueError):
+class EosError(InverseDesignError):
     """An equation of state that cannot be trusted, with the reason."""
 
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.errors import InverseDesignError
 
 #: what an engine has to compute
 Stage = Literal['relax', 'eos', 'references']
@@ -21,7 +22,7 @@ RELAX_JOBS = 2
 INTEGER_TOLERANCE = 0.05
 
 
-class TooFewBandsError(ValueError):
+class TooFewBandsError(InverseDesignError):
     """No empty band was computed, so that there is nothing to measure a gap to."""
 
 

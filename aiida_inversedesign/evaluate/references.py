@@ -10,6 +10,7 @@ from functools import cache
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import SYMBOLS
+from aiida_inversedesign.errors import InverseDesignError
 
 #: element → AFLOW prototype, the element it is named after, and the volume (Å³/atom) where that is another.
 #: These are the ground states that a simple lattice does not describe; carbon is graphite, not ASE's diamond.
@@ -32,7 +33,7 @@ AFLOW: dict[str, tuple[str, str, float | None]] = {
 }
 
 
-class ReferenceError(ValueError):
+class ReferenceError(InverseDesignError):
     """An element without a reference crystal."""
 
 

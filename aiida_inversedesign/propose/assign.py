@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.elements import element_table
+from aiida_inversedesign.errors import InverseDesignError
 
 #: equal counts up to this many are solved by trying every order for all templates at once (5! = 120)
 ENUMERATED = 5
 
 
-class AssignmentError(ValueError):
+class AssignmentError(InverseDesignError):
     """A formula and a template of different ratio labels."""
 
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from aiida_inversedesign.chemistry.descriptors import Scaler, describe
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import parse_formula
+from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.propose.library import Library
 
 #: layout of :meth:`CspmlModel.to_bytes`
@@ -32,7 +33,7 @@ CHUNK = 4096
 Floats = NDArray[np.float32]
 
 
-class ModelError(ValueError):
+class ModelError(InverseDesignError):
     """A CSPML model that cannot be read or does not fit, with what to do."""
 
 

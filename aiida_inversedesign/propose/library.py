@@ -16,12 +16,13 @@ from itertools import pairwise
 import numpy as np
 
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.errors import InverseDesignError
 
 #: layout of :meth:`Library.to_bytes`; a file of another one is refused
 SCHEMA = 'inversedesign.library/1'
 
 
-class LibraryError(ValueError):
+class LibraryError(InverseDesignError):
     """A library that cannot be read or used, with what to do."""
 
 

@@ -11,6 +11,7 @@ from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.formulas import parse_formula, parse_ratio, reduced_formula
 from aiida_inversedesign.chemistry.validity import charge_neutral
+from aiida_inversedesign.errors import InverseDesignError
 
 #: formulas drawn for each one kept, when those that can be neutral are wanted
 OVERDRAW = 10
@@ -18,7 +19,7 @@ OVERDRAW = 10
 Counts = dict[str, int]
 
 
-class ProposalError(ValueError):
+class ProposalError(InverseDesignError):
     """A space nothing can be proposed for, with what to do."""
 
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.descriptors import Scaler, describe
 from aiida_inversedesign.chemistry.elements import element_table
+from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.propose.cspml import CspmlModel
 from aiida_inversedesign.propose.library import Library
 
@@ -27,7 +28,7 @@ Progress = Callable[[str, float], None]
 Layers = tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
 
 
-class TrainingError(ValueError):
+class TrainingError(InverseDesignError):
     """A library that no model can be trained on, with the reason."""
 
 

@@ -106,7 +106,7 @@ class TestWithProfile:
             '--license', 'CC0', '--skipped', str(skipped),
         )  # fmt: skip
         assert 'imported 6 templates, skipped 2' in imported.output
-        assert 'no-lattice' in skipped.read_text()
+        assert 'line 7' in skipped.read_text()
         shown = json.loads(call('library', 'show', 'metals', '--format', 'json').output)
         assert shown['templates'] == 6
         assert 'stiffness' in shown['properties']
