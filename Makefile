@@ -6,6 +6,8 @@ TORCH ?= torch==2.13.0
 BIN := $(VENV)/bin
 DEMO ?= demo-campaign
 STAMP := $(VENV)/.installed
+# the daemon looks for verdi on the PATH
+export PATH := $(abspath $(BIN)):$(PATH)
 
 .PHONY: demo test test-all lint bench docs system clean
 
