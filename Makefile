@@ -15,7 +15,7 @@ demo: $(STAMP) system
 	$(BIN)/aiida-inversedesign demo --folder $(DEMO)
 
 test: $(STAMP) system
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not postgres and not slurm" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not daemon and not postgres and not slurm" $(PYTEST_ARGS)
 
 test-all: $(STAMP) system
 	$(BIN)/python -m pytest -m "" $(PYTEST_ARGS)

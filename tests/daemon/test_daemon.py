@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-pytestmark = pytest.mark.daemon
+pytestmark = [pytest.mark.daemon, pytest.mark.slow]
 
 
 def test_a_campaign_runs_through_the_daemon(campaign: Any, submit_and_await: Any) -> None:
