@@ -35,6 +35,7 @@ def python_code(aiida_profile_clean: Any, tmp_path: Path) -> str:
     )
 
 
+@pytest.mark.slow
 def test_an_interrupted_campaign_leaves_nothing_running_and_goes_on_with_resume(
     python_code: str, campaign: Any
 ) -> None:
