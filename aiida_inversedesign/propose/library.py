@@ -14,9 +14,13 @@ from importlib.resources import files
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.fingerprints import LENGTH
 from aiida_inversedesign.errors import InverseDesignError
+
+Fingerprints = NDArray[np.float32]
 
 #: layout of :meth:`Library.to_bytes`; a file of another one is refused
 SCHEMA = 'inversedesign.library/1'
@@ -67,11 +71,20 @@ class Template:
 class Library:
     """An ordered, immutable collection of templates.
 
-    :raises LibraryError: if two templates share an id.
+    :param fingerprints: structure fingerprint of each template, shape (n, 244); NaN rows where there is none.
+    :raises LibraryError: if two templates share an id, or there is another number of fingerprints than templates.
     """
 
-    def __init__(self, templates: Iterable[Template]) -> None:
+    def __init__(self, templates: Iterable[Template], fingerprints: Fingerprints | None = None) -> None:
         self._templates = tuple(templates)
+        if fingerprints is not None:
+            if fingerprints.shape != (len(self._templates), LENGTH):
+                raise LibraryError(
+                    f'{len(self._templates)} templates need fingerprints of shape ({len(self._templates)}, {LENGTH}), '
+                    f'got {fingerprints.shape}'
+                )
+            fingerprints = np.asarray(fingerprints, dtype=np.float32)
+        self._fingerprints = fingerprints
         repeated = [name for name, number in Counter(item.id for item in self._templates).items() if number > 1]
         if repeated:
             raise LibraryError(f'the id {repeated[0]!r} occurs more than once: ids must be unique within a library')
@@ -85,9 +98,17 @@ class Library:
     def __getitem__(self, index: int) -> Template:
         return self._templates[index]
 
+    @property
+    def fingerprints(self) -> Fingerprints | None:
+        """Structure fingerprint of each template, shape (n, 244), NaN where there is none; None if not computed."""
+        return self._fingerprints
+
     @cached_property
     def content_hash(self) -> str:
-        """SHA-256 of every template's id, crystal and data, independent of their order and of the file format."""
+        """SHA-256 of every template's id, crystal and data, independent of their order and of the file format.
+
+        Fingerprints follow from the crystals and are left out.
+        """
         lines = sorted(
             repr(
                 (
@@ -133,12 +154,18 @@ class Library:
 
     def subset(self, indices: Sequence[int]) -> Library:
         """The library of these templates alone."""
-        return Library(self._templates[index] for index in indices)
+        rows = list(indices)
+        chosen = None if self._fingerprints is None else self._fingerprints[rows]
+        return Library((self._templates[index] for index in rows), chosen)
 
     def without_formulas(self, formulas: Iterable[str]) -> Library:
         """The library without the templates of these reduced formulas: what a fair test needs."""
         excluded = frozenset(formulas)
-        return Library(item for item in self._templates if item.crystal.formula not in excluded)
+        return self.subset([i for i, item in enumerate(self._templates) if item.crystal.formula not in excluded])
+
+    def with_fingerprints(self, fingerprints: Fingerprints) -> Library:
+        """The same templates with these fingerprints, shape (n, 244)."""
+        return Library(self._templates, fingerprints)
 
     def to_bytes(self) -> bytes:
         """The library as a Parquet file; the same library gives the same bytes with the same pyarrow."""
@@ -167,6 +194,9 @@ class Library:
         names = sorted({name for item in self for name in item.properties})
         for name in names:
             columns[f'property.{name}'] = floats(item.properties.get(name) for item in self)
+        if self._fingerprints is not None:
+            flat = pa.array(self._fingerprints.ravel(), pa.float32())
+            columns['fingerprint'] = pa.FixedSizeListArray.from_arrays(flat, LENGTH)
         metadata = {b'schema': SCHEMA.encode(), b'properties': json.dumps(names).encode()}
         table = pa.table(columns).replace_schema_metadata(metadata)
         buffer = io.BytesIO()
@@ -193,7 +223,7 @@ class Library:
         columns = {
             name: table.column(name).to_pylist()
             for name in table.column_names
-            if name not in ('lattice', 'frac_coords')
+            if name not in ('lattice', 'frac_coords', 'fingerprint')
         }
         # the arrays are taken from Arrow's buffers: a Python float for each number would cost most of the time
         lattices = _split(table, 'lattice')
@@ -219,7 +249,11 @@ class Library:
                     },
                 )
             )  # fmt: skip
-        return cls(templates)
+        fingerprints = None
+        if 'fingerprint' in table.column_names:
+            flat = table.column('fingerprint').combine_chunks()
+            fingerprints = flat.flatten().to_numpy(zero_copy_only=False).reshape(-1, LENGTH)
+        return cls(templates, fingerprints)
 
 
 @functools.cache
