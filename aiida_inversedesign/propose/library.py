@@ -36,10 +36,12 @@ class Skipped:
 
     :param source: which one: file and line, block or id.
     :param reason: why, in words.
+    :param kind: by what it is counted, e.g. ``partial occupancy``; empty if not told.
     """
 
     source: str
     reason: str
+    kind: str = ''
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +57,7 @@ class Template:
     :param e_above_hull: energy above the convex hull in eV/atom, if known.
     :param formation_energy: formation energy in eV/atom, if known.
     :param properties: further numbers by name, in the units of their source.
+    :param date: ISO date on which it was retrieved from that source; empty if unknown.
     """
 
     id: str
@@ -66,6 +69,7 @@ class Template:
     e_above_hull: float | None = None
     formation_energy: float | None = None
     properties: dict[str, float] = field(default_factory=dict)
+    date: str = ''
 
 
 class Library:
@@ -107,7 +111,7 @@ class Library:
     def content_hash(self) -> str:
         """SHA-256 of every template's id, crystal and data, independent of their order and of the file format.
 
-        Fingerprints follow from the crystals and are left out.
+        Fingerprints follow from the crystals, and the date of retrieval changes nothing: both are left out.
         """
         lines = sorted(
             repr(
@@ -191,6 +195,9 @@ class Library:
             'e_above_hull': floats(item.e_above_hull for item in self),
             'formation_energy': floats(item.formation_energy for item in self),
         }
+        # as an optional column, a library without dates keeps its bytes, and with them the hash of its node
+        if any(item.date for item in self):
+            columns['date'] = pa.array([item.date for item in self], pa.string()).dictionary_encode()
         names = sorted({name for item in self for name in item.properties})
         for name in names:
             columns[f'property.{name}'] = floats(item.properties.get(name) for item in self)
@@ -228,6 +235,7 @@ class Library:
         # the arrays are taken from Arrow's buffers: a Python float for each number would cost most of the time
         lattices = _split(table, 'lattice')
         coordinates = _split(table, 'frac_coords')
+        dates = columns.get('date', [''] * table.num_rows)
         templates = []
         for row in range(table.num_rows):
             crystal = Crystal(
@@ -241,6 +249,7 @@ class Library:
                     id=columns['id'][row],
                     crystal=crystal,
                     properties={name: value for name, value in values.items() if value is not None},
+                    date=dates[row],
                     **{
                         name: columns[name][row]
                         for name in (
