@@ -8,9 +8,7 @@ on whether the structures of i and j are similar. Source: Kusaba, Liu and Yoshid
 from __future__ import annotations
 
 import functools
-import io
 import json
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -22,7 +20,7 @@ from numpy.typing import NDArray
 from aiida_inversedesign.chemistry.descriptors import Scaler, describe
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import parse_formula
-from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.propose.archive import Arrays, ModelError, pack, unpack
 from aiida_inversedesign.propose.library import Library
 
 #: layout of :meth:`CspmlModel.to_bytes`
@@ -31,10 +29,6 @@ SCHEMA = 'inversedesign.cspml/1'
 CHUNK = 4096
 
 Floats = NDArray[np.float32]
-
-
-class ModelError(InverseDesignError):
-    """A CSPML model that cannot be read or does not fit, with what to do."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,7 +86,7 @@ class CspmlModel:
 
     def to_bytes(self) -> bytes:
         """The model as a npz file without pickles; the same model gives the same bytes."""
-        arrays: dict[str, NDArray[Any]] = {
+        arrays: Arrays = {
             'schema': np.array(SCHEMA),
             'record': np.array(json.dumps(self.record, sort_keys=True)),
             'features': np.array(self.features),
@@ -103,14 +97,7 @@ class CspmlModel:
             for layer, (weights, bias) in enumerate(layers):
                 arrays[f'weights_{member}_{layer}'] = weights.astype(np.float16)
                 arrays[f'bias_{member}_{layer}'] = bias.astype(np.float32)
-        buffer = io.BytesIO()
-        with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED) as archive:
-            for name, array in arrays.items():
-                content = io.BytesIO()
-                np.lib.format.write_array(content, array, allow_pickle=False)
-                # numpy.savez would write the time of day into the archive
-                archive.writestr(zipfile.ZipInfo(f'{name}.npy', (1980, 1, 1, 0, 0, 0)), content.getvalue())
-        return buffer.getvalue()
+        return pack(arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> CspmlModel:
@@ -118,29 +105,24 @@ class CspmlModel:
 
         :raises ModelError: if the bytes are no such file.
         """
+        arrays = unpack(data)
+        if str(arrays.get('schema')) != SCHEMA:
+            raise ModelError(f'the model has the layout {arrays.get("schema")}, expected {SCHEMA}: train it again')
+        members: list[tuple[tuple[Floats, Floats], ...]] = []
+        while f'weights_{len(members)}_0' in arrays:
+            layers: list[tuple[Floats, Floats]] = []
+            member = len(members)
+            while f'weights_{member}_{len(layers)}' in arrays:
+                layer = len(layers)
+                weights = arrays[f'weights_{member}_{layer}'].astype(np.float32)
+                layers.append((weights, arrays[f'bias_{member}_{layer}'].astype(np.float32)))
+            members.append(tuple(layers))
         try:
-            with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-                if str(arrays['schema']) != SCHEMA:
-                    raise ModelError(f'the model has the layout {arrays["schema"]}, expected {SCHEMA}: train it again')
-                members: list[tuple[tuple[Floats, Floats], ...]] = []
-                while f'weights_{len(members)}_0' in arrays:
-                    layers: list[tuple[Floats, Floats]] = []
-                    member = len(members)
-                    while f'weights_{member}_{len(layers)}' in arrays:
-                        layer = len(layers)
-                        weights = arrays[f'weights_{member}_{layer}'].astype(np.float32)
-                        layers.append((weights, arrays[f'bias_{member}_{layer}'].astype(np.float32)))
-                    members.append(tuple(layers))
-                return cls(
-                    Scaler(arrays['mean'], arrays['std']),
-                    tuple(members),
-                    tuple(arrays['features'].tolist()),
-                    json.loads(str(arrays['record'])),
-                )
-        except (OSError, KeyError, zipfile.BadZipFile, EOFError) as error:
-            raise ModelError(f'this is no CSPML model file (npz): {error}') from error
-        except ValueError as error:
-            raise error if isinstance(error, ModelError) else ModelError(f'no CSPML model file: {error}') from error
+            scaler = Scaler(arrays['mean'], arrays['std'])
+            features, record = tuple(arrays['features'].tolist()), json.loads(str(arrays['record']))
+        except (KeyError, ValueError) as error:
+            raise ModelError(f'the model file lacks {error}') from error
+        return cls(scaler, tuple(members), features, record)
 
 
 @functools.cache

@@ -65,7 +65,7 @@ class Templates:
                 and (not excluded or library[index].crystal.formula not in excluded)
             ]
             if indices:
-                self._groups[label] = Group(library, np.array(indices, dtype=np.int64))
+                self._groups[label] = Group(library, label, np.array(indices, dtype=np.int64), excluded)
 
     @property
     def labels(self) -> list[str]:
@@ -82,10 +82,13 @@ class Group:
     """The templates of one ratio label, with what rankers ask of them, computed once.
 
     :param indices: places in the library, shape (n,).
+    :param excluded: reduced formulas that a ranker must not use, wherever it may know them from.
     """
 
     library: Library
+    label: str
     indices: NDArray[np.int64]
+    excluded: frozenset[str] = frozenset()
     #: a ranker keeps here what it computed for these templates, under its own name
     cache: dict[str, object] = field(default_factory=dict)
 

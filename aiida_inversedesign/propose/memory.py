@@ -1,0 +1,136 @@
+"""The compounds a ranker was trained on, small enough to travel with it: their structures vote in every library.
+
+A library of a few hundred prototypes says little about which of them a formula takes; the known compounds do. Of each
+the model keeps composition, energy above the hull and a compressed fingerprint, from which nobody can rebuild the
+structure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.chemistry.elements import element_table
+from aiida_inversedesign.chemistry.formulas import ratio_label, reduced_formula
+from aiida_inversedesign.propose.archive import Arrays
+from aiida_inversedesign.propose.set_transformer import Counts, Floats
+
+#: principal components of the fingerprints that are kept: distances up to 0.4 change by 0.002 on average
+COMPONENTS = 128
+#: marks an empty place among the elements
+NONE = 255
+
+
+@dataclass(frozen=True, eq=False)
+class Projection:
+    """Fingerprints in their principal components.
+
+    :param mean: shape (244,); :param basis: shape (244, p); :param step: size of one unit of int8, shape (p,).
+    """
+
+    mean: Floats
+    basis: Floats
+    step: Floats
+
+    @classmethod
+    def of(cls, fingerprints: Floats) -> Projection:
+        """The projection fitted to fingerprints without NaN, shape (n, 244)."""
+        mean = fingerprints.mean(axis=0)
+        _, _, components = np.linalg.svd(fingerprints - mean, full_matrices=False)
+        basis = components[:COMPONENTS].T.astype(np.float32)
+        projected = (fingerprints - mean) @ basis
+        step = np.maximum(np.abs(projected).max(axis=0), 1e-6) / 127
+        return cls(mean.astype(np.float32), basis, step.astype(np.float32))
+
+    def __call__(self, fingerprints: Floats) -> Floats:
+        """Shape (n, 244) → (n, p); rows of NaN stay so."""
+        out: Floats = (fingerprints - self.mean).astype(np.float32) @ self.basis
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class Memory:
+    """Known compounds, n of at most w elements each.
+
+    :param rows: rows of the element table, :data:`NONE` where there is no element, shape (n, w), uint8.
+    :param amounts: reduced amounts, shape (n, w), uint16.
+    :param e_above_hull: eV/atom, NaN if unknown, shape (n,), float16.
+    :param prints: projected fingerprints in units of ``projection.step``, shape (n, p), int8.
+    """
+
+    rows: NDArray[np.uint8]
+    amounts: NDArray[np.uint16]
+    e_above_hull: NDArray[np.float16]
+    prints: NDArray[np.int8]
+    projection: Projection
+
+    @classmethod
+    def of(cls, compositions: Sequence[Counts], fingerprints: Floats, e_above_hull: NDArray[np.float64]) -> Memory:
+        """The memory of compounds with reduced counts, fingerprints (n, 244) without NaN, and energies in eV/atom."""
+        table = element_table()
+        width = max(len(item) for item in compositions)
+        rows = np.full((len(compositions), width), NONE, dtype=np.uint8)
+        amounts = np.zeros((len(compositions), width), dtype=np.uint16)
+        for position, item in enumerate(compositions):
+            rows[position, : len(item)] = table.rows(item)
+            amounts[position, : len(item)] = list(item.values())
+        projection = Projection.of(fingerprints)
+        scaled = np.round(projection(fingerprints) / projection.step)
+        prints = np.clip(scaled, -127, 127).astype(np.int8)
+        return cls(rows, amounts, e_above_hull.astype(np.float16), prints, projection)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @cached_property
+    def _compositions(self) -> list[dict[str, int]]:
+        symbols = element_table().symbols
+        return [
+            {symbols[row]: int(amount) for row, amount in zip(rows, amounts, strict=True) if row != NONE}
+            for rows, amounts in zip(self.rows.tolist(), self.amounts.tolist(), strict=True)
+        ]
+
+    @cached_property
+    def _labels(self) -> dict[str, NDArray[np.int64]]:
+        labels: dict[str, list[int]] = {}
+        for position, counts in enumerate(self._compositions):
+            labels.setdefault(ratio_label(counts), []).append(position)
+        return {label: np.array(members) for label, members in labels.items()}
+
+    @cached_property
+    def formulas(self) -> frozenset[str]:
+        """Reduced formulas of all compounds: what the ranker was trained on."""
+        return frozenset(reduced_formula(counts) for counts in self._compositions)
+
+    def of_label(self, label: str) -> tuple[NDArray[np.int64], list[dict[str, int]]]:
+        """Places and compositions of the compounds of a ratio label."""
+        places = self._labels.get(label, np.empty(0, dtype=np.int64))
+        return places, [self._compositions[place] for place in places.tolist()]
+
+    def projected(self, places: NDArray[np.int64]) -> Floats:
+        """Projected fingerprints of compounds, shape (n, p)."""
+        out: Floats = self.prints[places].astype(np.float32) * self.projection.step
+        return out
+
+    def to_arrays(self) -> Arrays:
+        """Plain arrays by name."""
+        return {
+            'rows': self.rows,
+            'amounts': self.amounts,
+            'e_above_hull': self.e_above_hull,
+            'prints': self.prints,
+            'mean': self.projection.mean,
+            'basis': self.projection.basis.astype(np.float16),
+            'step': self.projection.step,
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: Arrays) -> Memory:
+        """The memory of :meth:`to_arrays`."""
+        basis = arrays['basis'].astype(np.float32)
+        projection = Projection(arrays['mean'], basis, arrays['step'])
+        return cls(arrays['rows'], arrays['amounts'], arrays['e_above_hull'], arrays['prints'], projection)
