@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'audit': ('audit', 'Compute the figures of a campaign from its provenance.'),
     'library': ('library', 'Import, list and show template libraries.'),
     'cspml': ('cspml', 'Train the proposal model and predict crystals.'),
+    'benchmark': ('benchmark', 'Run the comparisons of the README again.'),
 }
 
 

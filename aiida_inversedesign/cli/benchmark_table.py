@@ -1,0 +1,124 @@
+"""Draws the figures of ``benchmark`` as tables that fit 80 columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+
+def show_proposal(data: dict[str, Any]) -> None:
+    """The figures of ``benchmark proposal``; shares in per cent."""
+    console = Console()
+    library, ceiling = data['library'], data['ceiling']
+    console.print(
+        f'n = {data["n"]} queries ({data["queries"]}, seed {data["seed"]}), {data["n_with_templates"]} with templates '
+        f'of the same ratio; {library["templates"]} templates within {data["max_e_above_hull"]:g} eV/atom of the hull, '
+        f'library {library["hash"][:12]}',
+        highlight=False,
+    )
+    taus = [key for key in ceiling if key[0].isdigit()]
+    console.print(
+        f'ceiling, %: {", ".join(f"τ = {key}: {_percent(ceiling[key])}" for key in taus)}; matcher '
+        f'{_percent(ceiling["matcher"])}, and the space group {_percent(ceiling["both"])} (of {data["n_matcher"]})',
+        highlight=False,
+    )
+    for key in taus:
+        _show_recall(console, data['rankings'], key)
+    _show_structures(console, data)
+    _show_rest(console, data['rankings'])
+    for measure, title in ((taus[0], f'τ = {taus[0]}'), ('both', 'matcher and space group')):
+        _show_tests(console, data, measure, title)
+    if 'volume_error' in data:
+        _show_volumes(console, data['volume_error'])
+    if 'published_predictions' in data:
+        _show_predictions(console, data['published_predictions'])
+    if data['skipped']:
+        first = data['skipped'][0]
+        console.print(f'{len(data["skipped"])} queries skipped, first: {first["source"]}: {first["reason"]}')
+
+
+def _table(title: str, first: str, *columns: str) -> Table:
+    table = Table(first, title=title, title_justify='left', box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in columns:
+        table.add_column(name, justify='right')
+    return table
+
+
+def _show_recall(console: Console, rankings: dict[str, Any], tau: str) -> None:
+    ks = list(next(iter(rankings.values()))['recall'][tau])
+    table = _table(f'Recall of the findable, τ = {tau}, % (95 % interval below)', 'ranking', *(f'top {k}' for k in ks))
+    for name, ranking in rankings.items():
+        recall, intervals = ranking['recall'][tau], ranking['intervals']['recall'][tau]
+        table.add_row(name, *(f'{_percent(recall[k])}\n{"–".join(_percent(end) for end in intervals[k])}' for k in ks))
+    console.print(table)
+
+
+def _show_structures(console: Console, data: dict[str, Any]) -> None:
+    ks = list(next(iter(data['rankings'].values()))['matcher'])
+    title = f'Built structures, top {" / ".join(ks)}, % of {data["n_matcher"]}'
+    table = _table(title, 'ranking', 'matcher', 'space group', 'both')
+    for name, ranking in data['rankings'].items():
+        table.add_row(
+            name,
+            *(' / '.join(_percent(ranking[key][k]) for k in ks) for key in ('matcher', 'space_group', 'both')),
+        )
+    console.print(table)
+
+
+def _show_rest(console: Console, rankings: dict[str, Any]) -> None:
+    table = _table(
+        'Volume error of right first structures, speed, share of queries ranked',
+        'ranking', 'volume, %', 'queries/s', 'per CPU s', 'reach, %',
+    )  # fmt: skip
+    for name, ranking in rankings.items():
+        speed = [_number(ranking[key]) for key in ('queries_per_second', 'queries_per_cpu_second')]
+        table.add_row(name, _percent(ranking['volume_error']['median']), *speed, _percent(ranking['reach']))
+    console.print(table)
+
+
+def _show_tests(console: Console, data: dict[str, Any], measure: str, title: str) -> None:
+    if not data.get('paired') or (measure == 'both' and not data['n_matcher']):
+        return
+    first = next(iter(data['rankings']))
+    ks = list(next(iter(data['paired'].values()))[measure])
+    table = _table(
+        f'{title}: answered only by {first} / only by the other, p (McNemar, exact)',
+        'against',
+        *(f'top {k}' for k in ks),
+    )
+    for name, tests in data['paired'].items():
+        found = [tests[measure][k] for k in ks]
+        table.add_row(name, *(f'{item["first_only"]} / {item["second_only"]}, {item["p"]:.2g}' for item in found))
+    console.print(table)
+
+
+def _show_volumes(console: Console, errors: dict[str, Any]) -> None:
+    table = _table(
+        f'Relative volume error of the first structure of {errors["ranking"]}, %: median (90 %)',
+        'first structures', 'n', 'predicted', "template's own", 'pymatgen DLS',
+    )  # fmt: skip
+    for name, row in (('right (τ ≤ 0.1)', errors), ('all findable', errors['all_findable'])):
+        pairs = (('median', 'p90'), ('template_median', 'template_p90'), ('dls_median', 'dls_p90'))
+        table.add_row(name, str(row['n']), *(f'{_percent(row[one])} ({_percent(row[two])})' for one, two in pairs))
+    console.print(table)
+
+
+def _show_predictions(console: Console, found: dict[str, Any]) -> None:
+    taus = list(next(iter(found.values()))['within'])
+    columns = ('n', *(f'τ = {key}' for key in taus), 'matcher', 'group', 'both')
+    table = _table('Published predictions: crystals answered in the top 10', 'kind', *columns)
+    for kind, row in found.items():
+        counts = [row['within'][key] for key in taus] + [row[key] for key in ('matcher', 'space_group', 'both')]
+        table.add_row(kind, str(row['n']), *map(str, counts))
+    console.print(table)
+
+
+def _percent(share: float | None) -> str:
+    return '–' if share is None else f'{100 * share:.1f}'
+
+
+def _number(value: float | None) -> str:
+    return '–' if value is None else f'{value:.3g}'

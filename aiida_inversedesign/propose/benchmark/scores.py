@@ -1,0 +1,87 @@
+"""Shares with their intervals, success by rank, and paired tests: the statistics of the benchmark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: position of a hit that did not come
+NEVER = np.iinfo(np.int64).max
+
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Share:
+    """A share of n with its 95 % Wilson interval; all None if n is 0."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+def share(hits: int, n: int) -> Share:
+    """``hits`` of ``n``."""
+    if n == 0:
+        return Share(None, None, None, 0)
+    from scipy.stats import binomtest
+
+    interval = binomtest(hits, n).proportion_ci(confidence_level=0.95, method='wilson')
+    return Share(hits / n, float(interval.low), float(interval.high), n)
+
+
+def first_hit(hits: NDArray[np.bool_]) -> int:
+    """Position of the first hit, from 0; :data:`NEVER` if there is none."""
+    found = np.flatnonzero(hits)
+    return int(found[0]) if len(found) else NEVER
+
+
+def success(positions: Positions, ks: Sequence[int]) -> dict[int, Share]:
+    """Share of the queries with a hit among their first K, for each K.
+
+    :param positions: of the first hit of each query, from 0, shape (n,).
+    """
+    return {k: share(int((positions < k).sum()), len(positions)) for k in ks}
+
+
+def recall(positions: Positions, findable: NDArray[np.bool_], ks: Sequence[int]) -> dict[int, Share]:
+    """Success among the queries that some template answers (the findable): independent of the library's size."""
+    return success(positions[findable], ks)
+
+
+@dataclass(frozen=True)
+class Paired:
+    """McNemar's exact test of two rankings on the same queries.
+
+    :param first_only: queries that only the first ranking answers.
+    :param second_only: queries that only the second one answers.
+    :param p: two-sided probability of a difference as large, if both were equally good.
+    """
+
+    first_only: int
+    second_only: int
+    p: float
+
+
+def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paired:
+    """Compare two rankings by the queries that exactly one of them answers.
+
+    :param first: whether the first ranking answers each query, shape (n,); ``second`` likewise.
+    """
+    from scipy.stats import binomtest
+
+    only, other = int((first & ~second).sum()), int((second & ~first).sum())
+    p = float(binomtest(only, only + other, 0.5).pvalue) if only + other else 1.0
+    return Paired(only, other, p)
+
+
+def median_p90(values: Sequence[float]) -> tuple[float | None, float | None]:
+    """Median and 90th percentile; None of nothing."""
+    if not len(values):
+        return None, None
+    array = np.asarray(values, dtype=np.float64)
+    return float(np.median(array)), float(np.quantile(array, 0.9))
