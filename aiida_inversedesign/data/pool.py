@@ -13,7 +13,7 @@ from aiida_inversedesign.data.records import records_from_parquet, records_to_pa
 from aiida_inversedesign.propose.candidate import Candidate
 
 _COLUMNS = tuple(Candidate.__dataclass_fields__)
-_NESTED = ('crystal', 'assignment', 'verdicts')
+_NESTED = ('crystal', 'assignment', 'verdicts', 'within')
 
 
 class PoolData(PayloadData):

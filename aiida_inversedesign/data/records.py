@@ -23,11 +23,12 @@ def records_to_parquet(records: Sequence[Mapping[str, Any]], columns: Sequence[s
 
 
 def records_from_parquet(content: bytes, nested: Sequence[str]) -> list[dict[str, Any]]:
-    """The records of :func:`records_to_parquet`; the columns in ``nested`` are read back from JSON text."""
+    """The records of :func:`records_to_parquet`; those columns of ``nested`` that there are are read as JSON text."""
     import pyarrow.parquet as pq
 
     records: list[dict[str, Any]] = pq.read_table(io.BytesIO(content)).to_pylist()
     for record in records:
         for name in nested:
-            record[name] = None if record[name] is None else json.loads(record[name])
+            if record.get(name) is not None:
+                record[name] = json.loads(record[name])
     return records

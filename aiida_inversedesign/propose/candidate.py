@@ -29,6 +29,15 @@ class Candidate:
     :param assignment: element of the template → element of the candidate.
     :param volume_scale: volume of the candidate / volume of the template with the same cell.
     :param verdicts: each filter's verdict, in the order they were applied.
+    :param source: where the template comes from.
+    :param template_e_above_hull: energy of the template above the convex hull in eV/atom, if known.
+    :param proto_label: anonymous prototype of the candidate
+        (:func:`aiida_inversedesign.chemistry.prototypes.prototype_label`); empty if not determined.
+    :param dissimilarity: element dissimilarity per atom between template and candidate.
+    :param within: probability that the structure's fingerprint lies within 0.1, 0.2 and 0.3 of the formula's own
+        (:data:`aiida_inversedesign.propose.ranking.TAUS`).
+    :param volume: predicted volume in Å³ per atom.
+    :param volume_error: expected relative error of the volume.
     """
 
     id: str
@@ -43,6 +52,13 @@ class Candidate:
     assignment: dict[str, str] = field(default_factory=dict)
     volume_scale: float | None = None
     verdicts: dict[str, Verdict] = field(default_factory=dict)
+    source: str = ''
+    template_e_above_hull: float | None = None
+    proto_label: str = ''
+    dissimilarity: float | None = None
+    within: tuple[float, float, float] | None = None
+    volume: float | None = None
+    volume_error: float | None = None
 
     @property
     def accepted(self) -> bool:
@@ -59,12 +75,15 @@ class Candidate:
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}
         data['crystal'] = self.crystal.to_dict() if self.crystal else None
         data['verdicts'] = {name: vars(verdict) for name, verdict in self.verdicts.items()}
+        data['within'] = None if self.within is None else list(self.within)
         return data
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Candidate:
-        """The candidate of :meth:`to_dict`."""
+        """The candidate of :meth:`to_dict`; what an older one does not have stays unknown."""
         data = dict(data)
+        if data.get('within') is not None:
+            data['within'] = tuple(data['within'])
         data['crystal'] = Crystal.from_dict(data['crystal']) if data['crystal'] else None
         data['verdicts'] = {name: Verdict(**verdict) for name, verdict in data['verdicts'].items()}
         return cls(**data)

@@ -1,113 +1,252 @@
-"""The volume of a template after its elements were replaced.
+"""The volume of a formula in a template.
 
-Every element has a volume per atom, fitted to the crystals of a library; a template's volume is scaled by the ratio of
-the sums before and after. The ratio carries the packing of the template itself, so it is exact for the template's own
-elements. Median error over Materials Project pairs of equal structure: 1 % for neighbours in the periodic table, 7 %
-for distant elements (own volume of the template: 2 % and 37 %). Scaling covalent contacts instead was worse throughout.
+What a composition suggests (:class:`~aiida_inversedesign.propose.volume_network.CompositionNetwork`) is corrected by
+what structures like the template deviate from it: the residuals of the template and of its structural neighbours,
+weighted by how near their structures and their elements are. So an open framework stays open, whatever fills it.
 
-Pure elements bind differently: for them the volume of the element's ground state is used, unless that is molecular.
-All-electron volumes of every two elements in fcc, bcc, sc and diamond: median error 6–10 % for neighbours and 16–32 %
-for distant ones; with the fitted volumes 9–11 % and 25–38 %.
+Pure elements bind differently; for them, and without a trained model, templates are scaled by element volumes
+(:mod:`aiida_inversedesign.propose.element_volumes`).
 """
 
 from __future__ import annotations
 
-import csv
-import functools
-from bisect import bisect_left
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.resources import files
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
-from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.elements import ElementError, element_table
+from aiida_inversedesign.propose.assign import dissimilarities
+from aiida_inversedesign.propose.element_volumes import (
+    ElementVolumes,
+    VolumeEstimate,
+    element_volumes,
+    estimate_volume,
+    fit_volumes,
+    volume_sum,
+)
 from aiida_inversedesign.propose.library import Library
+from aiida_inversedesign.propose.ranking import Counts, Group
+from aiida_inversedesign.propose.volume_network import CompositionNetwork, VolumeModelError
 
-#: median relative error of the volume up to an element dissimilarity per atom (4 003 pairs of Materials Project
-#: crystals with fingerprints within 0.1 of each other); the last value holds beyond
-ERRORS: tuple[tuple[float, float], ...] = ((2, 0.01), (4, 0.03), (6, 0.045), (8, 0.063), (12, 0.073))
-ERROR_BEYOND = 0.21
-#: elements whose ground state is a crystal of diatomic molecules, whose volume says nothing of a network of bonds
-MOLECULAR = ('H', 'N', 'O', 'F', 'Cl', 'Br', 'I')
+__all__ = [
+    'ElementVolumes',
+    'VolumeEstimate',
+    'VolumeModel',
+    'VolumeModelError',
+    'Volumes',
+    'element_volumes',
+    'estimate_volume',
+    'fit_volumes',
+    'volume_sum',
+]
+
+Arrays = dict[str, NDArray[np.generic]]
+Progress = Callable[[str, float], None]
+
+#: structural kernel exp(-d²/2σ²) of the fingerprint distance d, and the distance beyond which it counts as zero
+SIGMA = 0.1
+REACH = 0.4
+#: composition kernel (1 + d²)^-p of the element dissimilarity per atom d. Heavy-tailed: a formula without near
+#: relatives still leans on the nearest ones it has.
+POWER = 3.0
+#: least and largest error that is told
+ERROR_RANGE = (0.003, 0.5)
 
 
-@dataclass(frozen=True)
-class VolumeEstimate:
-    """A predicted cell volume.
+class Volumes(Protocol):
+    """Predicts volumes: :class:`VolumeModel` or :class:`ElementVolumes`."""
 
-    :param volume: Å³.
-    :param scale: volume / volume of the template.
-    :param packing: volume / sum of the element volumes; near 1 for dense crystals, above 2 for molecular ones.
-    :param error: expected relative error (median).
+    def estimate(
+        self, counts: Counts, group: Group, indices: Sequence[int] | NDArray[np.int64]
+    ) -> list[VolumeEstimate]:
+        """The volume of each template's cell with the elements of a formula.
+
+        :param counts: reduced element counts of the formula, of the group's ratio label.
+        :param group: the templates of that ratio label; only these are looked at.
+        :param indices: the templates asked for, by their places in the library.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class Support:
+    """What the structural neighbours of some templates say about the volume of a formula.
+
+    :param residual: weighted mean of log(volume / volume of the composition), shape (k,).
+    :param features: what the error is told from, shape (k, 5); see :data:`ERROR_FEATURES`.
     """
 
-    volume: float
-    scale: float
-    packing: float
-    error: float
+    residual: NDArray[np.float64]
+    features: NDArray[np.float64]
 
 
-@functools.cache
-def element_volumes() -> dict[str, float]:
-    """Volume per atom of each element in compounds, Å³ (``element_volumes.csv``)."""
-    text = files('aiida_inversedesign.chemistry').joinpath('element_volumes.csv').read_text(encoding='utf-8')
-    return {row['symbol']: float(row['volume']) for row in csv.DictReader(text.splitlines())}
+#: logarithms of: element dissimilarity of the support (root mean square) and of the template, spread of the residuals,
+#: size of the residual; and a constant
+ERROR_FEATURES = ('support_dissimilarity', 'own_dissimilarity', 'spread', 'residual', 'constant')
 
 
-@functools.cache
-def pure_volumes() -> dict[str, float]:
-    """Volume per atom of each pure element, Å³: of its ground state (OQMD), or as in compounds if that is molecular."""
-    return element_table().column('gs_volume') | {symbol: element_volumes()[symbol] for symbol in MOLECULAR}
+def support(
+    starts: NDArray[np.int64],
+    kernel: NDArray[np.float64],
+    residuals: NDArray[np.float64],
+    dissimilarity: NDArray[np.float64],
+    own: NDArray[np.float64],
+) -> Support:
+    """Weighted means over the neighbours of k templates, listed one template after the other (m in all).
 
-
-def volume_sum(counts: Mapping[str, int]) -> float:
-    """Sum of the element volumes in compounds, or that of the ground state for a pure element, Å³.
-
-    :raises ElementError: if an element has none.
+    :param starts: where the neighbours of each template start, shape (k,).
+    :param kernel: structural weight of each neighbour, shape (m,).
+    :param residuals: log(volume / volume of its composition) of each neighbour, shape (m,).
+    :param dissimilarity: element dissimilarity per atom of each neighbour to the formula, shape (m,).
+    :param own: that of each template, shape (k,).
     """
-    volumes = pure_volumes() if len(counts) == 1 else element_volumes()
-    missing = sorted(set(counts) - set(volumes))
-    if missing:
-        raise ElementError(f'no volume for {", ".join(missing)}: the element table covers {", ".join(volumes)}')
-    return sum(volumes[symbol] * count for symbol, count in counts.items())
+    weights = kernel * (1 + dissimilarity**2) ** -POWER
+    lengths = np.diff(np.append(starts, len(kernel)))
+    total = np.add.reduceat(weights, starts)
+    mean = np.add.reduceat(weights * residuals, starts) / total
+    variance = np.add.reduceat(weights * (residuals - np.repeat(mean, lengths)) ** 2, starts) / total
+    distance = np.sqrt(np.add.reduceat(weights * dissimilarity**2, starts) / total)
+    columns = [
+        np.log(0.3 + distance),
+        np.log(0.3 + own),
+        np.log(0.003 + np.sqrt(variance)),
+        np.log(0.01 + np.abs(mean)),
+        np.ones(len(mean)),
+    ]
+    return Support(mean, np.stack(columns, axis=1))
 
 
-def estimate_volume(template: Crystal, mapping: Mapping[str, str], dissimilarity: float) -> VolumeEstimate:
-    """The volume of the template's cell once its elements are replaced.
+@dataclass(eq=False)
+class Known:
+    """What a model keeps of a group between formulas.
 
-    :param mapping: element of the template → new element.
-    :param dissimilarity: element dissimilarity per atom, for the error.
+    :param residuals: log(volume / volume of the composition) of each template, shape (n,).
+    :param neighbours: positions within the group and structural weights, of the templates asked for so far.
     """
-    before = volume_sum(template.counts)
-    after = volume_sum({mapping[symbol]: count for symbol, count in template.counts.items()})
-    scale = after / before
-    bounds = [bound for bound, _ in ERRORS]
-    place = bisect_left(bounds, dissimilarity)
-    error = ERRORS[place][1] if place < len(ERRORS) else ERROR_BEYOND
-    same = all(old == new for old, new in mapping.items())
-    return VolumeEstimate(template.volume * scale, scale, template.volume / before, 0.0 if same else error)
+
+    model: VolumeModel
+    residuals: NDArray[np.float64]
+    positions: dict[int, int]
+    neighbours: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=dict)
 
 
-def fit_volumes(library: Library, rounds: int = 20) -> dict[str, float]:
-    """Non-negative volumes per atom that best sum to the cell volumes of a library.
+@dataclass(frozen=True, eq=False)
+class VolumeModel:
+    """Volumes from composition and structural neighbours.
 
-    Least absolute relative deviations, by iteratively reweighted non-negative least squares.
-
-    :returns: volume of each element that occurs and got a positive volume, Å³.
+    :param network: volume per atom of a composition.
+    :param error_weights: weights of :data:`ERROR_FEATURES` for log(error), with and without fingerprints, shape (2, 5).
     """
-    from scipy.optimize import nnls
 
-    table = element_table()
-    amounts = np.zeros((len(library), len(table.symbols)))
-    for row, template in enumerate(library):
-        for symbol, count in template.crystal.counts.items():
-            amounts[row, table.index[symbol]] = count / template.crystal.volume
-    weights = np.ones(len(library))
-    volumes = np.zeros(len(table.symbols))
-    for _ in range(rounds):
-        volumes, _ = nnls(amounts * weights[:, None], weights)
-        # below 1 % all deviations weigh the same, else single exact entries would dominate
-        weights = 1 / np.sqrt(np.maximum(np.abs(amounts @ volumes - 1), 0.01))
-    return {symbol: float(value) for symbol, value in zip(table.symbols, volumes, strict=True) if value > 0}
+    network: CompositionNetwork
+    error_weights: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, library: Library, seed: int, progress: Progress | None = None) -> VolumeModel:
+        """Fit to the structures of a library; what a test will ask for is removed from it beforehand.
+
+        Needs torch. The same inputs give the same model on the same machine.
+
+        :param progress: called with what is being done and the fraction done.
+        :raises VolumeModelError: if the library has too few compounds.
+        """
+        from aiida_inversedesign.propose.train_volume import train_volume_model
+
+        return train_volume_model(library, seed, progress)
+
+    def estimate(
+        self, counts: Counts, group: Group, indices: Sequence[int] | NDArray[np.int64]
+    ) -> list[VolumeEstimate]:
+        """See :meth:`Volumes.estimate`; the error is the expected absolute relative one."""
+        if len(indices) == 0:
+            return []
+        if len(counts) == 1:
+            return ElementVolumes().estimate(counts, group, indices)
+        known = self._known(group)
+        places = [known.positions[int(index)] for index in indices]
+        neighbours = self._neighbours(group, known, places)
+        lengths = [len(positions) for positions, _ in neighbours]
+        starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
+        flat = np.concatenate([positions for positions, _ in neighbours])
+        kernel = np.concatenate([weights for _, weights in neighbours])
+        # one call for the neighbours and the templates themselves
+        distances = dissimilarities(counts, group.rows[np.concatenate([flat, places])])
+        found = support(starts, kernel, known.residuals[flat], distances[: len(flat)], distances[len(flat) :])
+        log_volumes = self.network.predict([counts]).mean() + found.residual
+        errors = self.errors(found.features, group.fingerprints is not None)
+        atoms, packed = sum(counts.values()), volume_sum(counts)
+        out = []
+        for index, place, log_volume, error in zip(indices, places, log_volumes.tolist(), errors.tolist(), strict=True):
+            crystal = group.library[int(index)].crystal
+            volume = crystal.nsites * float(np.exp(log_volume))
+            if group.counts[place] == counts:
+                volume, error = crystal.volume, 0.0
+            packing = volume / (packed * (crystal.nsites / atoms))
+            out.append(VolumeEstimate(volume, volume / crystal.volume, packing, error))
+        return out
+
+    def errors(self, features: NDArray[np.float64], fingerprints: bool) -> NDArray[np.float64]:
+        """Expected absolute relative errors, shape (k,)."""
+        logs = features @ self.error_weights[0 if fingerprints else 1]
+        bounded: NDArray[np.float64] = np.exp(np.clip(logs, *np.log(ERROR_RANGE)))
+        return bounded
+
+    def _known(self, group: Group) -> Known:
+        """What was computed for a group, or its start."""
+        known = group.cache.get('volume')
+        if not isinstance(known, Known) or known.model is not self:
+            crystals = [group.library[int(index)].crystal for index in group.indices]
+            measured = np.log([crystal.volume / crystal.nsites for crystal in crystals])
+            residuals = measured - self.network.predict(group.counts).mean(axis=0)
+            positions = {int(index): place for place, index in enumerate(group.indices)}
+            known = Known(self, residuals, positions)
+            group.cache['volume'] = known
+        return known
+
+    def _neighbours(
+        self, group: Group, known: Known, places: list[int]
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+        """Positions and structural weights of each template's neighbours, itself included."""
+        missing = [place for place in dict.fromkeys(places) if place not in known.neighbours]
+        if missing:
+            known.neighbours.update(zip(missing, structural_neighbours(group.fingerprints, missing), strict=True))
+        return [known.neighbours[place] for place in places]
+
+    def to_arrays(self) -> Arrays:
+        """The state as plain arrays."""
+        return {**self.network.to_arrays(), 'error_weights': self.error_weights}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> VolumeModel:
+        """The model of :meth:`to_arrays`.
+
+        :raises VolumeModelError: if arrays are missing or belong to another element table.
+        """
+        if 'error_weights' not in arrays:
+            raise VolumeModelError('this is no volume model: the array error_weights is missing: train it again')
+        return cls(CompositionNetwork.from_arrays(arrays), arrays['error_weights'].astype(np.float64))
+
+
+def structural_neighbours(
+    fingerprints: NDArray[np.float32] | None, places: Sequence[int]
+) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    """Structures near to some templates, each template itself included.
+
+    :param fingerprints: of all candidates, shape (n, 244), NaN where there is none; or None.
+    :param places: the templates, by their rows.
+    :returns: rows and weights exp(-d²/2σ²) of each template's neighbours within :data:`REACH`.
+    """
+    if fingerprints is None:
+        return [(np.array([place]), np.ones(1)) for place in places]
+    chosen = fingerprints[list(places)]
+    # |a - b|² by one matrix product; NaN never counts as near
+    squares = np.einsum('np,np->n', fingerprints, fingerprints)
+    squared = squares[list(places)][:, None] + squares[None] - 2 * (chosen @ fingerprints.T)
+    out = []
+    for row, place in enumerate(places):
+        squared[row, place] = 0.0
+        near = np.flatnonzero(squared[row] <= REACH**2)
+        out.append((near, np.exp(-np.maximum(squared[row, near], 0).astype(np.float64) / (2 * SIGMA**2))))
+    return out
