@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import signal
 import weakref
-from asyncio import InvalidStateError, sleep
+from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from aiida.common.datastructures import CalcJobState
 from aiida.engine import CalcJob, Process
+from aiida.engine.daemon.execmanager import kill_calculation
 from aiida.engine.runners import Runner
 from aiida.engine.utils import loop_scope
 from aiida.manage import get_manager
-from aiida.orm import ProcessNode
+from aiida.orm import CalcJobNode, ProcessNode
+from aiida.transports import Transport
 from plumpy.exceptions import KilledError
 from plumpy.greenback_bridge import run_with_portal, sync_await
 from plumpy.process_states import KillInterruption
+from plumpy.processes import Process as StateMachine
+from psutil import NoSuchProcess
+
+LOGGER = logging.getLogger(__name__)
 
 #: Seconds between two looks of a work chain at its children: without a broker nobody tells it that they ended.
 POLL_INTERVAL = 0.2
 
-#: Seconds that a job gets to reach its next task before it is killed there, and that all get to end afterwards.
+#: Seconds between two looks at the processes that were told to end, and the number of looks before they are forced.
+LOOK, LOOKS = 0.1, 100
+
+#: Looks at jobs that are being submitted: without the number of a job its scheduler cannot be told to cancel it.
+LOOKS_AT_SUBMISSION = 50
+
+#: Seconds between the last submission and its cancelling: by then a job has started the processes it consists of.
 SETTLE = 1.0
+
+#: How often a scheduler is told to cancel a job.
+ATTEMPTS = 3
 
 
 class ForegroundRunner(Runner):
@@ -35,6 +54,11 @@ class ForegroundRunner(Runner):
         super().__init__(**kwargs)
         self._live: weakref.WeakSet[Process] = weakref.WeakSet()
 
+    @property
+    def is_daemon_runner(self) -> bool:
+        """Keeps calculation functions from handling Ctrl-C: each would kill itself and fail the work chain above."""
+        return True
+
     def instantiate_process(self, process: Any, **inputs: Any) -> Process:
         """Make a process of this runner and remember it."""
         instance = super().instantiate_process(process, **inputs)
@@ -42,18 +66,79 @@ class ForegroundRunner(Runner):
         return instance
 
     def kill_all(self, message: str) -> None:
-        """Kill every live process: work chains from the root down, then the jobs they wait for.
+        """Kill every live process, then cancel the jobs of those that had one.
 
-        A work chain that saw its job killed would go on and call it a failure.
+        Work chains end before the jobs they wait for: one that saw its job killed would go on and call it a failure.
         """
+        self._end(lambda: self._alive(jobs=False), message)
+        self._look_until(lambda: not any(_is_being_submitted(job.node) for job in self._alive(jobs=True)))
+        jobs = [process.node for process in self._alive(jobs=True)]
+        self._end(lambda: self._alive(jobs=True), message)
+        if jobs:
+            sync_await(asyncio.sleep(SETTLE))
+            cancel_jobs(jobs)
+
+    def _alive(self, jobs: bool) -> list[Process]:
+        """The live jobs, or the live work chains, from the root down."""
         live = [process for process in self._live if not process.has_terminated()]
-        for process in sorted(live, key=lambda item: (isinstance(item, CalcJob), item.pid)):
+        return sorted((item for item in live if isinstance(item, CalcJob) is jobs), key=lambda item: item.pid)
+
+    def _end(self, alive: Callable[[], list[Process]], message: str) -> None:
+        """Tell processes to end until they have; one in mid-step may launch another before it does."""
+        for _ in range(LOOKS):
+            if not (processes := alive()):
+                return
+            for process in processes:
+                # between two tasks a job cannot be interrupted: it is told again in the next one
+                with suppress(asyncio.InvalidStateError):
+                    # not AiiDA's own kill: it has each scheduler told first, and where a job has just ended by itself
+                    # `core.direct` answers with an error, after which AiiDA tries again for five minutes
+                    StateMachine.kill(process, msg_text=message)
+            sync_await(asyncio.sleep(LOOK))
+        for process in alive():
+            StateMachine.kill(process, msg_text=message, force_kill=True)
+
+    @staticmethod
+    def _look_until(condition: Callable[[], bool]) -> None:
+        for _ in range(LOOKS_AT_SUBMISSION):
+            if condition():
+                return
+            sync_await(asyncio.sleep(LOOK))
+
+
+def _is_being_submitted(job: CalcJobNode) -> bool:
+    return job.get_state() == CalcJobState.SUBMITTING and job.get_job_id() is None
+
+
+def cancel_jobs(jobs: list[CalcJobNode]) -> None:
+    """Tell the schedulers to cancel jobs; one that cannot be cancelled is named in a warning."""
+    computers = defaultdict(list)
+    for job in jobs:
+        if job.get_job_id() is not None:
+            computers[job.computer.uuid].append(job)
+    for waiting in computers.values():
+        error: Exception | None = None
+        for _ in range(ATTEMPTS):
             try:
-                process.kill(msg_text=message)
-            except InvalidStateError:
-                # the job was between two tasks while its scheduler was told; it is in the next one now
-                sync_await(sleep(SETTLE))
-                process.kill(msg_text=message, force_kill=True)
+                with waiting[0].get_authinfo().get_transport() as transport:
+                    while waiting:
+                        _cancel(waiting[0], transport)
+                        del waiting[0]
+                break
+            except Exception as problem:  # plug-ins of transports and schedulers raise whatever they like
+                error = problem
+                sync_await(asyncio.sleep(SETTLE))
+        for job in waiting:
+            LOGGER.warning(
+                'job %s of CalcJob<%s> on %s could not be cancelled (%s): cancel it there by hand',
+                job.get_job_id(), job.pk, job.computer.label, error,
+            )  # fmt: skip
+
+
+def _cancel(job: CalcJobNode, transport: Transport) -> None:
+    # `core.direct` looks for the children of a process that may have ended
+    with suppress(NoSuchProcess):
+        kill_calculation(job, transport)
 
 
 def run_campaign(builder: Any) -> ProcessNode:
@@ -68,7 +153,7 @@ def run_campaign(builder: Any) -> ProcessNode:
 
     def interrupt() -> None:
         if not tasks:
-            # killing a job waits for its scheduler, which inside a running loop only a task with a portal can do
+            # killing waits for processes and schedulers, which inside a running loop only a task with a portal can do
             tasks.append(runner.loop.create_task(run_with_portal(runner.kill_all, 'interrupted in the foreground')))
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
@@ -77,20 +162,27 @@ def run_campaign(builder: Any) -> ProcessNode:
         with loop_scope(runner.loop):
             process = runner.instantiate_process(builder)
             for number in before:
-                # by the loop, not signal.signal: calculation functions that overlap leave each other's handlers behind
                 runner.loop.add_signal_handler(number, interrupt)
             with suppress(KilledError):
                 process.execute()
-            # the root ends first, and with it the loop; the schedulers have still to be told to kill the jobs
+            # the root ends first, and with it the loop; its children and their jobs have still to be ended
             for task in tasks:
                 runner.loop.run_until_complete(task)
-                runner.loop.run_until_complete(sleep(SETTLE))
+                runner.loop.run_until_complete(_cancel_tasks())
     finally:
         for number, handler in before.items():
             runner.loop.remove_signal_handler(number)
             signal.signal(number, handler)
         manager.reset_runner()
     return process.node
+
+
+async def _cancel_tasks() -> None:
+    """End what AiiDA would still try again, such as an upload that was interrupted."""
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 def _ignore_kills(loop: Any, context: dict[str, Any]) -> None:
