@@ -138,6 +138,10 @@ class PosteriorRanker:
             out += [self._choose(row, group, top_k)[0] for row in self.posterior(block, group)]
         return out
 
+    def explain(self, counts: Counts, group: Group, top_k: int) -> tuple[Ranked, NDArray[np.float64]]:
+        """What :meth:`rank` keeps for one formula, and the evidence its probabilities follow from, shape (k, 3, 4)."""
+        return self._choose(self.posterior([counts], group)[0], group, top_k)
+
     def _choose(self, weights: NDArray[np.float32], group: Group, top_k: int) -> tuple[Ranked, NDArray[np.float64]]:
         """The templates kept for one formula, and the evidence for each, shape (k, 3, 4)."""
         voters = self.voters(group)

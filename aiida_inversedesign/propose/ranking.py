@@ -134,7 +134,10 @@ class Group:
 class Ranker(Protocol):
     """Ranks the templates of formulas that share one ratio label."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What tables call it."""
+        ...
 
     def rank(self, queries: Sequence[Counts], group: Group, top_k: int) -> list[Ranked]:
         """The ``top_k`` best templates of each formula; fewer if the group is smaller.

@@ -48,12 +48,12 @@ class RankerRecipe:
     layers: int = 2
     heads: int = 4
     outputs: int = 64
-    dropout: float = 0.1
-    structure_dropout: float = 0.25
+    dropout: float = 0.2
+    structure_dropout: float = 0.5
     batch: int = 512
     learning_rate: float = 1.5e-3
     weight_decay: float = 1e-2
-    epochs: int = 30
+    epochs: int = 40
     validation: float = 0.06
     patience: int = 3
 
@@ -273,7 +273,7 @@ def _module(recipe: RankerRecipe, features: int, descriptors: int, prints: int) 
     parts: dict[str, nn.Module] = {
         'input_dropout': nn.Dropout(recipe.dropout / 2),
         'dropout': nn.Dropout(recipe.dropout),
-        'structure_dropout': nn.Dropout(2 * recipe.dropout),
+        'structure_dropout': nn.Dropout(min(0.5, 2 * recipe.dropout)),
         'element': nn.Linear(features, d),
         'amount': nn.Embedding(MAX_AMOUNT + 1, d),
         'fraction': nn.Linear(2, d),
