@@ -1,0 +1,128 @@
+"""Anonymous prototypes: one label for the crystals of one structure type, whatever their elements.
+
+The label is written as AFLOW does (Mehl et al., Comput. Mater. Sci. 136, S1 (2017)): anonymous formula, Pearson symbol,
+space group, Wyckoff letters of each element, e.g. ``ABC3_cP5_221_a_b_c`` for perovskite. Equivalent settings of a space
+group name its positions differently; of all of them (pymatgen's table, after aviary: Goodall et al., Sci. Adv. 8,
+eabn4117 (2022)) the alphabetically first label is taken, and elements of equal count are sorted by their letters.
+Two crystals of one label need not be alike: free coordinates and axes are not part of it.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from string import ascii_letters, ascii_uppercase
+from typing import TYPE_CHECKING
+
+from aiida_inversedesign.chemistry.crystal import Crystal
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.propose.library import Library
+
+#: tolerance of the symmetry in Å, that of the Materials Project
+SYMPREC = 0.1
+#: letters of the Pearson symbol: last space group of each crystal family
+FAMILIES = ((2, 'a'), (15, 'm'), (74, 'o'), (142, 't'), (194, 'h'), (230, 'c'))
+
+
+def prototype_label(crystal: Crystal, symprec: float = SYMPREC) -> str:
+    """The label of a crystal's anonymous prototype; empty if its symmetry cannot be determined.
+
+    :param symprec: tolerance of the symmetry in Å.
+    """
+    import spglib
+
+    # only which sites are alike matters, and spglib's answer must not depend on the elements
+    kinds = {symbol: number for number, symbol in enumerate(dict.fromkeys(crystal.species), 1)}
+    cell = (crystal.lattice, crystal.frac_coords, [kinds[symbol] for symbol in crystal.species])
+    try:
+        found = spglib.get_symmetry_dataset(cell, symprec=symprec)
+    except spglib.SpglibError:
+        found = None
+    if found is None:
+        return ''
+    orbits: dict[str, Counter[str]] = defaultdict(Counter)
+    seen = set()
+    for symbol, letter, orbit in zip(
+        crystal.species, found.wyckoffs, found.crystallographic_orbits.tolist(), strict=True
+    ):
+        if orbit not in seen:
+            seen.add(orbit)
+            orbits[symbol][letter] += 1
+    atoms = len(found.std_types)
+    centring = found.international[0]
+    if centring == 'R':
+        atoms //= 3
+    family = next(letter for last, letter in FAMILIES if found.number <= last)
+    pearson = f'{family}{"C" if centring in "AB" else centring}{atoms}'
+    ratio = _reduced(crystal.counts)
+    blocks = min(
+        sorted((ratio[symbol], _letters(letters, table)) for symbol, letters in orbits.items())
+        for table in _relabellings(found.number)
+    )
+    formula = ''.join(f'{_name(place)}{count if count > 1 else ""}' for place, (count, _) in enumerate(blocks))
+    return '_'.join([formula, pearson, str(found.number), *(letters for _, letters in blocks)])
+
+
+class PrototypeLabels:
+    """Labels of a library's templates, each determined when it is first asked for.
+
+    :param library: a crystal built from a template has the template's label.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._labels: dict[int, str] = {}
+
+    def __getitem__(self, index: int) -> str:
+        """The label of the template at this place in the library."""
+        index = int(index)
+        if index not in self._labels:
+            self._labels[index] = prototype_label(self._library[index].crystal)
+        return self._labels[index]
+
+    def distinct(self, indices: Sequence[int]) -> int:
+        """Number of different prototypes among these templates; one without a label counts as its own."""
+        labels = [self[index] for index in indices]
+        return len(set(filter(None, labels))) + labels.count('')
+
+
+@functools.lru_cache(maxsize=256)
+def _relabellings(number: int) -> tuple[dict[str, str], ...]:
+    """Ways to rename the Wyckoff positions of a space group, from one equivalent setting to another."""
+    tables = _relabelling_tables()[str(number)]
+    return tuple({chr(int(code)): letter for code, letter in table.items()} for table in tables)
+
+
+@functools.cache
+def _relabelling_tables() -> dict[str, list[dict[str, str]]]:
+    """pymatgen's table of every space group; its module would read all AFLOW prototypes too, which takes seconds."""
+    import gzip
+    import json
+    from importlib.resources import files
+
+    packed = files('pymatgen.analysis').joinpath('prototypes/wyckoff-position-relabelings.json.gz').read_bytes()
+    tables: dict[str, list[dict[str, str]]] = json.loads(gzip.decompress(packed))
+    return tables
+
+
+def _letters(letters: Counter[str], table: dict[str, str]) -> str:
+    """Wyckoff letters with their numbers, e.g. ``a2c``, renamed by ``table``."""
+    renamed: Counter[str] = Counter()
+    for letter, number in letters.items():
+        renamed[table.get(letter, letter)] += number
+    ordered = sorted(renamed.items(), key=lambda item: ascii_letters.index(item[0]))
+    return ''.join(f'{number if number > 1 else ""}{letter}' for letter, number in ordered)
+
+
+def _name(place: int) -> str:
+    """The letter that stands for an element."""
+    return ascii_uppercase[place % len(ascii_uppercase)]
+
+
+def _reduced(counts: dict[str, int]) -> dict[str, int]:
+    from math import gcd
+
+    divisor = gcd(*counts.values())
+    return {symbol: count // divisor for symbol, count in counts.items()}
