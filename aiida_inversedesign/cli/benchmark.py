@@ -119,11 +119,10 @@ def _run(
     """Read what the options name, and run the comparison."""
     from aiida_inversedesign.chemistry.fingerprints import read_cache
     from aiida_inversedesign.propose.benchmark import proposal as core
-    from aiida_inversedesign.propose.benchmark.models import TRAIN
     from aiida_inversedesign.propose.benchmark.queries import read_cspml90, read_structures
     from aiida_inversedesign.propose.benchmark.run import Settings
 
-    chosen = recipes or tuple(name for name in RECIPES if name in TRAIN)
+    chosen = recipes or RECIPES
     plain = tuple(name for name in BASELINES if name in (baselines or BASELINES))
     if 'published' not in chosen:
         plain = tuple(name for name in plain if name != 'fusion' or name in baselines)

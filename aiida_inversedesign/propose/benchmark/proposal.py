@@ -11,7 +11,7 @@ import numpy as np
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.fingerprints import Cache, fingerprints
-from aiida_inversedesign.propose.benchmark.models import READ, TRAIN, Trained, Training, with_fingerprints
+from aiida_inversedesign.propose.benchmark.models import TRAIN, Trained, Training, read_model, with_fingerprints
 from aiida_inversedesign.propose.benchmark.predictions import measure_predictions
 from aiida_inversedesign.propose.benchmark.queries import (
     BenchmarkError,
@@ -24,6 +24,7 @@ from aiida_inversedesign.propose.benchmark.queries import (
 from aiida_inversedesign.propose.benchmark.report import summarise
 from aiida_inversedesign.propose.benchmark.run import Progress, Settings, run
 from aiida_inversedesign.propose.benchmark.splits import TRAINED_ON, templates_for
+from aiida_inversedesign.propose.benchmark.structures import builder_of
 from aiida_inversedesign.propose.library import Library, Skipped
 from aiida_inversedesign.propose.rankers import NAMES, TRAINED, make_rankers
 
@@ -118,19 +119,21 @@ def benchmark(
     asked = formulas_of(queries)
     templates = templates_for(library, asked, options.max_e_above_hull)
     labels = {query.label for query in queries}
-    templates = with_fingerprints(templates, keyed(known, [item.id for item in templates]), progress, labels)
-    training = Training(library, asked, options.seed, known, options.epochs)
+    jobs = options.settings.jobs
+    templates = with_fingerprints(templates, known, progress, labels, jobs)
+    training = Training(library, asked, options.seed, known, options.epochs, jobs)
     trained = {name: _trained(name, training, options, progress) for name in _needed(options.rankings)}
     models = {name: item.ranker for name, item in trained.items()}
     rankers = make_rankers(options.rankings, templates, models, options.seed)
-    outcome = run(queries, templates, rankers, options.settings, progress=progress)
+    volumes = next((item.volumes for item in trained.values() if item.volumes is not None), None)
+    outcome = run(queries, templates, rankers, options.settings, builder_of(volumes), progress)
     figures = summarise(outcome, options.settings.taus)
     figures['max_e_above_hull'], figures['seed'] = options.max_e_above_hull, options.seed
     figures['models'] = {name: _card(item, name, options) for name, item in trained.items()}
     if predictions:
         names = [item.id for item in predictions]
         report = None if progress is None else (lambda done: progress('fingerprints of the predictions', done))
-        values = fingerprints([item.crystal for item in predictions], keyed(known, names), names, report)
+        values = fingerprints([item.crystal for item in predictions], keyed(known, names), names, report, jobs)
         figures['published_predictions'] = measure_predictions(
             queries, predictions, dict(zip(names, values, strict=True)), options.settings.taus, progress
         )
@@ -144,11 +147,9 @@ def _needed(rankings: Sequence[str]) -> list[str]:
 
 
 def _trained(name: str, training: Training, options: Options, progress: Progress | None) -> Trained:
-    if name not in TRAIN:
-        raise BenchmarkError(f'the ranking {name!r} cannot be trained here; there are {", ".join(TRAIN)}')
     if name in options.models:
         label, data = options.models[name]
-        return READ[name](data, training.asked, label)
+        return read_model(label, data, name, training.asked)
     told = None if progress is None else (lambda step, done: progress(f'training {name}: {step}', done))
     return TRAIN[name](training, told)
 
@@ -156,6 +157,5 @@ def _trained(name: str, training: Training, options: Options, progress: Progress
 def _card(trained: Trained, name: str, options: Options) -> dict[str, Any]:
     """The model card without the long list of formulas, and where the model comes from."""
     origin = options.models[name][0] if name in options.models else 'trained anew'
-    listed = trained.card.get(TRAINED_ON)
     card = {key: value for key, value in trained.card.items() if key != TRAINED_ON}
-    return {'origin': origin, **card, 'formulas': len(listed) if isinstance(listed, list) else None}
+    return {'origin': origin, **card, 'formulas': trained.formulas}

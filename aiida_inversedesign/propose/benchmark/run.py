@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.propose.benchmark.matching import Matches, Reference, Task, compare_all
-from aiida_inversedesign.propose.benchmark.queries import Query
+from aiida_inversedesign.propose.benchmark.queries import Query, formulas_of
 from aiida_inversedesign.propose.benchmark.scores import NEVER, first_hit
-from aiida_inversedesign.propose.benchmark.structures import Builder, build_structures
+from aiida_inversedesign.propose.benchmark.structures import Builder, builder_of
 from aiida_inversedesign.propose.benchmark.volumes import VolumeCase
 from aiida_inversedesign.propose.library import Library
 from aiida_inversedesign.propose.ranking import TAUS, Group, Ranker, Templates
@@ -83,31 +83,29 @@ def run(
     library: Library,
     rankers: Sequence[Ranker],
     settings: Settings | None = None,
-    builder: Builder = build_structures,
+    builder: Builder | None = None,
     progress: Progress | None = None,
 ) -> Outcome:
     """Ask every ranker for every query, and compare what it kept with the truth.
 
     :param library: templates with fingerprints; the queries' formulas are removed beforehand.
-    :param builder: makes the structures that StructureMatcher compares.
+    :param builder: makes the structures that are compared; default: volumes from element volumes.
     :param progress: called with what is being done and the fraction done.
     """
-    settings = settings or Settings()
+    settings, builder = settings or Settings(), builder or builder_of()
     report = progress or (lambda step, done: None)
-    templates = Templates(library)
+    templates = Templates(library, exclude_formulas=formulas_of(queries))
+    groups = [templates.group(query.label) for query in queries]
     by_label: dict[str, list[int]] = defaultdict(list)
     for number, query in enumerate(queries):
         by_label[query.label].append(number)
     empty = np.empty(0, dtype=np.int64)
     answers = {item.name: Answers(item.name, [empty] * len(queries)) for item in rankers}
     nearest: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = [(empty, np.empty(0))] * len(queries)
-    for label, numbers in sorted(by_label.items()):
-        group = templates.group(label)
-        if group is None:
-            continue
-        for number in numbers:
-            nearest[number] = _by_distance(queries[number], group)
-    calls = sum(len(numbers) for numbers in by_label.values()) * len(rankers)
+    for number, (query, group) in enumerate(zip(queries, groups, strict=True)):
+        if group is not None:
+            nearest[number] = _by_distance(query, group)
+    calls = len(queries) * len(rankers)
     done = 0
     for ranker in rankers:
         for label, numbers in sorted(by_label.items()):
@@ -130,7 +128,7 @@ def run(
     started = time.perf_counter()
     number = len(queries) if settings.matcher_queries is None else min(settings.matcher_queries, len(queries))
     report('building', 0.0)
-    tasks = [_task(queries[row], row, library, answers, nearest[row][0], builder) for row in range(number)]
+    tasks = [_task(queries[row], row, groups[row], answers, nearest[row][0], builder) for row in range(number)]
     seconds['building'] = time.perf_counter() - started
     started = time.perf_counter()
     matches = compare_all(tasks, settings.jobs, lambda fraction: report('StructureMatcher', fraction))
@@ -138,9 +136,9 @@ def run(
     report('volumes', 0.0)
     volumes = {
         name: [
-            _volume_case(query, int(item.kept[row][0]), library, builder, bool(item.positions[RIGHT][row] == 0))
-            for row, query in enumerate(queries)
-            if findable[RIGHT][row] and len(item.kept[row])
+            _volume_case(query, group, int(item.kept[row][0]), builder, bool(item.positions[RIGHT][row] == 0))
+            for row, (query, group) in enumerate(zip(queries, groups, strict=True))
+            if group is not None and findable[RIGHT][row] and len(item.kept[row])
         ]
         for name, item in answers.items()
     }
@@ -182,23 +180,23 @@ def _position(kept: NDArray[np.int64], nearest: tuple[NDArray[np.int64], NDArray
 def _task(
     query: Query,
     row: int,
-    library: Library,
+    group: Group | None,
     answers: dict[str, Answers],
     nearest: NDArray[np.int64],
     builder: Builder,
 ) -> Task:
     """What is compared for a query: the first structures of each ranking, then all others that could match."""
+    if group is None:
+        return Task(query.crystal, {}, {name: [] for name in answers})
     lists = {name: [int(index) for index in item.kept[row][: max(STRUCTURE_KS)]] for name, item in answers.items()}
     chosen = dict.fromkeys(index for indices in lists.values() for index in indices)
-    others = _could_match(query, library, [int(index) for index in nearest if int(index) not in chosen])
+    others = _could_match(query, group.library, [int(index) for index in nearest if int(index) not in chosen])
     indices = [*chosen, *others]
-    return Task(query.crystal, dict(zip(indices, builder(query.counts, indices, library), strict=True)), lists, others)
+    return Task(query.crystal, dict(zip(indices, builder(query.counts, indices, group), strict=True)), lists, others)
 
 
 def _could_match(query: Query, library: Library, indices: Sequence[int]) -> list[int]:
     """Templates with the space group of the truth and as many sites in the primitive cell."""
-    if not indices:
-        return []
     truth = Reference(query.crystal)
     return [
         index
@@ -207,9 +205,9 @@ def _could_match(query: Query, library: Library, indices: Sequence[int]) -> list
     ]
 
 
-def _volume_case(query: Query, index: int, library: Library, builder: Builder, right: bool) -> VolumeCase:
-    (built,) = builder(query.counts, [index], library)
-    return VolumeCase(built, library[index].crystal, query.crystal, right)
+def _volume_case(query: Query, group: Group, index: int, builder: Builder, right: bool) -> VolumeCase:
+    (built,) = builder(query.counts, [index], group)
+    return VolumeCase(built, group.library[index].crystal, query.crystal, right)
 
 
 __all__ = ['KS', 'NEVER', 'RIGHT', 'STRUCTURE_KS', 'Answers', 'Outcome', 'Settings', 'run']
