@@ -31,7 +31,7 @@ CHUNK = 32
 #: what is added to the key of a fingerprint over inequivalent sites, which is another one
 INEQUIVALENT = '/inequivalent'
 #: Å, of the search for symmetry
-SYMPREC = 0.01
+SYMPREC = 1e-4
 
 Cache = MutableMapping[str, Floats]
 
@@ -44,8 +44,9 @@ def fingerprint(crystal: Crystal, inequivalent_only: bool = False) -> Floats:
     """The fingerprint of a crystal, shape (244,): the four statistics of the first feature, of the second, and so on.
 
     :param inequivalent_only: compute one site of each set of symmetry-equivalent ones, weighted by their number.
-        Faster in crystals of high symmetry, but another number in 4 of 100 crystals, where an order parameter depends
-        on rounding or on the order of the neighbours; not to be mixed with fingerprints over all sites.
+        Not quite the same number, as an order parameter may depend on rounding or on the order of the neighbours:
+        on Materials Project structures 7 of 100 fingerprints change by more than 1e-4, 2 by more than 1e-3, for a
+        fifth of the time. Not to be mixed with fingerprints over all sites.
     :raises FingerprintError: if a site has no closed Voronoi cell, or the cell is too large or too dense.
     """
     from aiida_inversedesign.chemistry.site_features import site_features

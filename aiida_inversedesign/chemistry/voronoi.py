@@ -44,7 +44,7 @@ CLOSED, OPEN, TOO_DENSE, COINCIDENT, TOO_COMPLEX = 0, 1, 2, 3, 4
 REASONS = {
     OPEN: 'the Voronoi cell of site {site} is not closed by the atoms within {cutoff:.1f} Å: is the cell too flat?',
     TOO_DENSE: f'more than {MAX_ATOMS} atoms or {MAX_IMAGES} cells within {{cutoff:.1f}} Å of site {{site}}: '
-    'is the lattice in Å?',
+    'is the lattice in Å, without much vacuum, and reduced?',
     COINCIDENT: f'another atom is nearer than {MIN_DISTANCE} Å to site {{site}}: remove the duplicate',
     TOO_COMPLEX: f'the Voronoi cell of site {{site}} has more than {MAX_FACES} faces or a face {MAX_CORNERS} corners',
 }

@@ -221,6 +221,31 @@ def test_an_interrupted_computation_goes_on(tmp_path):
 
 
 @pytest.mark.slow
+def test_a_killed_computation_goes_on(tmp_path, records):
+    path = tmp_path / 'cache'
+    crystals = [Crystal.from_dict(record) for record in records[:200]]
+    (tmp_path / 'crystals.json').write_text(json.dumps([crystal.to_dict() for crystal in crystals]))
+    code = (
+        'import json, sys\n'
+        'from aiida_inversedesign.chemistry.crystal import Crystal\n'
+        'from aiida_inversedesign.chemistry.fingerprint_cache import FingerprintCache\n'
+        'from aiida_inversedesign.chemistry.fingerprints import fingerprints\n'
+        'crystals = [Crystal.from_dict(data) for data in json.load(open(sys.argv[1]))]\n'
+        'fingerprints(crystals, FingerprintCache(sys.argv[2]))\n'
+    )
+    process = subprocess.Popen([sys.executable, '-c', code, str(tmp_path / 'crystals.json'), str(path)])
+    while process.poll() is None and (not path.exists() or path.stat().st_size < 20 * RECORD):
+        time.sleep(0.002)
+    process.kill()
+    process.wait()
+    kept = len(FingerprintCache(path))
+    assert 19 <= kept < len(crystals)
+    cache = FingerprintCache(path)
+    assert np.isfinite(fingerprints(crystals, cache)).all()
+    assert len(FingerprintCache(path)) == len({crystal.content_hash for crystal in crystals})
+
+
+@pytest.mark.slow
 def test_works_without_a_folder_for_the_compiled_code():
     code = (
         'import numpy as np\n'
