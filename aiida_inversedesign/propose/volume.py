@@ -48,6 +48,8 @@ Progress = Callable[[str, float], None]
 #: structural kernel exp(-d²/2σ²) of the fingerprint distance d, and the distance beyond which it counts as zero
 SIGMA = 0.1
 REACH = 0.4
+#: distances in single precision are trusted up to this factor
+SLACK = 1.1
 #: composition kernel (1 + d²)^-p of the element dissimilarity per atom d. Heavy-tailed: a formula without near
 #: relatives still leans on the nearest ones it has.
 POWER = 3.0
@@ -246,7 +248,11 @@ def structural_neighbours(
     squared = squares[list(places)][:, None] + squares[None] - 2 * (chosen @ fingerprints.T)
     out = []
     for row, place in enumerate(places):
-        squared[row, place] = 0.0
-        near = np.flatnonzero(squared[row] <= REACH**2)
-        out.append((near, np.exp(-np.maximum(squared[row, near], 0).astype(np.float64) / (2 * SIGMA**2))))
+        near = np.flatnonzero(squared[row] <= SLACK * REACH**2)
+        # exactly, in double precision: the matrix product rounds in single and differs with the templates in it
+        difference = fingerprints[near].astype(np.float64) - fingerprints[place]
+        exact = np.einsum('np,np->n', difference, difference)
+        kept = (exact <= REACH**2) & (near != place)
+        rows, weights = near[kept], np.exp(-exact[kept] / (2 * SIGMA**2))
+        out.append((np.append(rows, place), np.append(weights, 1.0)))
     return out
