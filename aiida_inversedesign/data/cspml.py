@@ -1,4 +1,4 @@
-"""The CSPML model: ensemble weights, scalers and the record of its training."""
+"""The proposal model: weights, scalers and the record of its training."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from aiida.orm.pydantic import OrmMetadataField
 from aiida_inversedesign.data.payload import PayloadData
 
 if TYPE_CHECKING:
-    from aiida_inversedesign.propose.cspml import CspmlModel
+    from aiida_inversedesign.propose.model import AnyModel
+
+
+#: Models read before, by content hash: a campaign asks the same one again and again, and they are immutable.
+_READ: dict[str, AnyModel] = {}
+_KEPT = 2
 
 
 class CspmlData(PayloadData):
@@ -23,15 +28,19 @@ class CspmlData(PayloadData):
         )
 
     @classmethod
-    def from_model(cls, model: CspmlModel, label: str = '') -> CspmlData:
+    def from_model(cls, model: AnyModel, label: str = '') -> CspmlData:
         """An unstored node of a trained model."""
         return cls(model.to_bytes(), {'record': model.record}, label=label)
 
-    def get_model(self) -> CspmlModel:
-        """The model as the pure core uses it."""
-        from aiida_inversedesign.propose.cspml import CspmlModel
+    def get_model(self) -> AnyModel:
+        """The model as the pure core uses it; the same object for the same content."""
+        if self.content_hash not in _READ:
+            from aiida_inversedesign.propose.model import load_model
 
-        return CspmlModel.from_bytes(self.payload)
+            while len(_READ) >= _KEPT:
+                del _READ[next(iter(_READ))]
+            _READ[self.content_hash] = load_model(self.payload)
+        return _READ[self.content_hash]
 
     @property
     def record(self) -> dict[str, Any]:

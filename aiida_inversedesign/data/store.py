@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 
 from aiida.orm import QueryBuilder
 
@@ -40,15 +41,23 @@ def get_library(label: str) -> LibraryData:
 
 
 def get_model(label: str) -> CspmlData:
-    """The CSPML model with a label.
+    """The proposal model with a label, or of a file (``.npz``), which is stored under the file's name.
 
     :raises InverseDesignError: if there is none.
     """
+    if label.endswith('.npz'):
+        from aiida_inversedesign.propose.model import load_model
+
+        try:
+            content = Path(label).read_bytes()
+        except OSError as error:
+            raise InverseDesignError(f'the model file {label} cannot be read: {error.strerror}') from error
+        return _stored(CspmlData.from_model(load_model(content), label=Path(label).stem))
     if label == SHIPPED:
-        from aiida_inversedesign.propose.cspml import shipped_model
+        from aiida_inversedesign.propose.model import shipped_model
 
         return _stored(CspmlData.from_model(shipped_model(), label=SHIPPED))
-    return _existing(CspmlData, label, SHIPPED, 'CSPML model', 'train one with `aiida-inversedesign cspml train`')
+    return _existing(CspmlData, label, SHIPPED, 'proposal model', 'train one with `aiida-inversedesign cspml train`')
 
 
 def _stored(node: PayloadData):

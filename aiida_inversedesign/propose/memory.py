@@ -41,7 +41,8 @@ class Projection:
         """The projection fitted to fingerprints without NaN, shape (n, 244)."""
         mean = fingerprints.mean(axis=0)
         _, _, components = np.linalg.svd(fingerprints - mean, full_matrices=False)
-        basis = components[:COMPONENTS].T.astype(np.float32)
+        # as it is kept, so that a model reads back the same
+        basis = components[:COMPONENTS].T.astype(np.float16).astype(np.float32)
         projected = (fingerprints - mean) @ basis
         step = np.maximum(np.abs(projected).max(axis=0), 1e-6) / 127
         return cls(mean.astype(np.float32), basis, step.astype(np.float32))

@@ -151,7 +151,7 @@ class PosteriorRanker:
         # a template without fingerprint still stands for itself
         distance[candidates[:, None] == asked[None, :]] = 0
         mass = weights[asked]
-        chosen, gains = cover(similarity(distance), mass, top_k)
+        chosen, gains = cover(similarity(distance), mass, top_k, voters.prints[candidates])
         numbers = evidence(distance[chosen], mass, len(weights))
         logits = (numbers * self.calibration[None, :, :-1]).sum(axis=2) + self.calibration[None, :, -1]
         within = np.maximum.accumulate(1 / (1 + np.exp(-np.clip(logits, -30, 30))), axis=1)

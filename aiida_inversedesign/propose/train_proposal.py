@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.propose.calibrate import calibrate
-from aiida_inversedesign.propose.coverage import CENTRE, COVER, WIDTH
+from aiida_inversedesign.propose.coverage import CENTRE, EQUAL, LIKE, NARROW, WIDTH
 from aiida_inversedesign.propose.library import Library
 from aiida_inversedesign.propose.memory import Memory
 from aiida_inversedesign.propose.model import ProposalModel
@@ -66,7 +66,7 @@ def train_proposal_model(
         'library': {'hash': library.content_hash, 'templates': len(library), 'sources': library.sources},
         'seed': seed,
         'recipe': asdict(recipe),
-        'coverage': {'centre': CENTRE, 'width': WIDTH, 'cover': COVER},
+        'coverage': {'centre': CENTRE, 'width': WIDTH, 'like': LIKE, 'equal': EQUAL, 'narrow': NARROW},
         'compounds': {'training': len(training), 'validation': len(validation)},
         'validation': scores,
         'log': logs,
