@@ -1,19 +1,18 @@
-"""``library``: import, list and show template libraries."""
+"""``library``: import, merge, list and show template libraries."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
-from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.cli.library_import import import_library, merge_libraries
 
 
 @click.group()
 def library() -> None:
-    """Import, list and show template libraries.
+    """Import, merge, list and show template libraries.
 
     \b
     Example:
@@ -22,65 +21,8 @@ def library() -> None:
     """
 
 
-@library.command('import')
-@click.argument('kind', type=click.Choice(['jsonl', 'cif', 'csv']))
-@click.argument('source', type=click.Path(path_type=Path))
-@click.option('--label', required=True, help='Label to find the library by.')
-@click.option('--license', 'licence', default='', help='Licence of the data, kept with every entry.')
-@click.option('--source-name', default='', help='Where the data come from; default: the name of the file.')
-@click.option('--max-sites', type=click.IntRange(min=1), help='Leave out larger cells.')
-@click.option('--e-above-hull', type=float, help='Leave out entries further above the hull (eV/atom).')
-@click.option('--exclude-formulas', multiple=True, metavar='FORMULA', help='Leave out a formula; may be repeated.')
-@click.option('--skipped', type=click.Path(path_type=Path), help='Write what could not be read to this CSV file.')
-def import_library(
-    kind: str,
-    source: Path,
-    label: str,
-    licence: str,
-    source_name: str,
-    max_sites: int | None,
-    e_above_hull: float | None,
-    exclude_formulas: tuple[str, ...],
-    skipped: Path | None,
-) -> None:
-    """Import a library from a jsonl or CSV file, a CIF file or a folder of them.
-
-    A structure that cannot be read is skipped and listed with its reason.
-    """
-    from rich.console import Console
-
-    from aiida_inversedesign.propose import importers
-
-    read = {'jsonl': importers.read_jsonl, 'cif': importers.read_cif, 'csv': importers.read_csv}[kind]
-    if kind == 'cif' and e_above_hull is not None:
-        raise InverseDesignError('--e-above-hull needs energies, and CIF files have none: leave it out')
-    energies = {} if kind == 'cif' else {'max_e_above_hull': e_above_hull}
-    found, problems = read(
-        source,
-        source=source_name or source.name,
-        license=licence,
-        max_sites=max_sites,
-        exclude_formulas=set(exclude_formulas),
-        **energies,
-    )
-    console = Console(stderr=True)
-    for item in problems[:10]:
-        console.print(f'skipped {item.source}: {item.reason}', markup=False, highlight=False)
-    if len(problems) > 10:
-        console.print(f'… and {len(problems) - 10} more')
-    if skipped is not None:
-        import csv
-
-        with skipped.open('w', newline='', encoding='utf-8') as handle:
-            writer = csv.writer(handle)
-            writer.writerows([('source', 'reason'), *((item.source, item.reason) for item in problems)])
-    if not len(found):
-        raise InverseDesignError(f'{source}: none of {len(problems)} entries could be used; nothing was imported')
-    load_profile()
-    from aiida_inversedesign.data.library import LibraryData
-
-    node = LibraryData.from_library(found, label=label).store()
-    click.echo(f'imported {len(found)} templates, skipped {len(problems)}: library {label!r}, LibraryData<{node.pk}>')
+library.add_command(import_library)
+library.add_command(merge_libraries)
 
 
 @library.command('list')
@@ -115,8 +57,9 @@ def _show_list(rows: list[dict[str, Any]]) -> None:
 
 @library.command('show')
 @click.argument('label')
+@click.option('--entries', is_flag=True, help='List every entry with its source, licence, date and structure hash.')
 @FORMAT
-def show_library(label: str, output_format: str) -> None:
+def show_library(label: str, entries: bool, output_format: str) -> None:
     """Show what a library holds."""
     load_profile()
     from collections import Counter
@@ -124,7 +67,8 @@ def show_library(label: str, output_format: str) -> None:
     from aiida_inversedesign.data.store import get_library
 
     node = get_library(label)
-    templates = list(node.get_library())
+    content = node.get_library()
+    templates = list(content)
     ratios = Counter(template.crystal.ratio_label for template in templates)
     data = {
         'label': label,
@@ -133,11 +77,27 @@ def show_library(label: str, output_format: str) -> None:
         'templates': len(templates),
         'formulas': len({template.crystal.formula for template in templates}),
         'sources': node.sources,
+        'retrieved': sorted({template.date for template in templates if template.date}),
+        'fingerprints': content.fingerprints is not None,
         'properties': node.property_names,
         'largest_cell': max(template.crystal.nsites for template in templates),
         'ratios': dict(ratios.most_common()),
         'hash': node.content_hash,
     }
+    if entries:
+        data['entries'] = [
+            {
+                'id': template.id,
+                'formula': template.crystal.formula,
+                'sites': template.crystal.nsites,
+                'e_above_hull': template.e_above_hull,
+                'source': template.source,
+                'license': template.license,
+                'date': template.date or None,
+                'hash': template.crystal.content_hash,
+            }
+            for template in templates
+        ]
     emit(data, output_format, _show_library)
 
 
@@ -150,6 +110,15 @@ def _show_library(data: dict[str, Any]) -> None:
         table.add_row(key.replace('_', ' '), str(data[key]))
     for source, entry in data['sources'].items():
         table.add_row('source', f'{source}: {entry["templates"]} templates, licence {entry["license"] or "not stated"}')
+    table.add_row('retrieved', ' to '.join(dict.fromkeys((*data['retrieved'][:1], *data['retrieved'][-1:]))) or '–')
+    table.add_row('fingerprints', 'yes' if data['fingerprints'] else 'no')
     table.add_row('properties', ', '.join(data['properties']) or '–')
     table.add_row('ratios', ', '.join(f'{label} ({count})' for label, count in list(data['ratios'].items())[:15]))
     Console().print(table)
+    if 'entries' in data:
+        columns = list(data['entries'][0])
+        entries = Table(*columns)
+        for entry in data['entries']:
+            entry = {**entry, 'hash': entry['hash'][:12]}
+            entries.add_row(*('–' if entry[name] in (None, '') else str(entry[name]) for name in columns))
+        Console().print(entries)

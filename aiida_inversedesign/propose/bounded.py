@@ -12,10 +12,10 @@ from typing import BinaryIO, cast
 from aiida_inversedesign.propose.library import LibraryError
 
 MIB = 2**20
-#: bytes of a whole file after decompression, and of one line
-LARGEST_FILE, LONGEST_LINE = 8192 * MIB, 16 * MIB
-#: a gzip file that grows by more than this is a bomb, not data (structures as JSON: 4 to 12); asked after 64 MiB
-LARGEST_RATIO, RATIO_FROM = 200, 64 * MIB
+#: bytes of a whole file after decompression, and of one line; number of lines
+LARGEST_FILE, LONGEST_LINE, MOST_LINES = 8192 * MIB, 16 * MIB, 20_000_000
+#: a gzip file that grows by more than this is a bomb, not data (structures as JSON: 4 to 12); asked after 2 MiB
+LARGEST_RATIO, RATIO_FROM = 100, 2 * MIB
 
 
 class TooLargeError(LibraryError):
@@ -41,7 +41,7 @@ def read_lines(file: Path, fraction: Callable[[float], None] | None = None) -> I
     """The lines of a file, ``.gz`` decompressed; None stands for a line of more than 16 MiB, which is passed over.
 
     :param fraction: called now and then with the fraction of the file that is read.
-    :raises LibraryError: if it cannot be read, or is larger than 8 GiB after decompression, or a zip bomb.
+    :raises LibraryError: if it cannot be read, has more than 8 GiB or 20 million lines, or is a zip bomb.
     """
     with readable(file), file.open('rb') as raw:
         size = file.stat().st_size
@@ -49,7 +49,8 @@ def read_lines(file: Path, fraction: Callable[[float], None] | None = None) -> I
         total, number, skipping = 0, 0, False
         while chunk := stream.readline(LONGEST_LINE):
             total, number = total + len(chunk), number + 1
-            _check(file, total, raw.tell() if stream is not raw else None)
+            if number % 256 == 0 or len(chunk) > MIB:
+                _check(file, total, number, raw.tell() if stream is not raw else None)
             if fraction is not None and size and number % 256 == 0:
                 fraction(min(raw.tell() / size, 1.0))
             whole = chunk.endswith(b'\n') or len(chunk) < LONGEST_LINE
@@ -76,9 +77,9 @@ def read_text(file: Path, largest: int) -> str:
     return content.decode(errors='replace')
 
 
-def _check(file: Path, total: int, compressed: int | None) -> None:
-    if total > LARGEST_FILE:
-        raise TooLargeError(f'{file}: more than {LARGEST_FILE // MIB} MiB of text: split the file')
+def _check(file: Path, total: int, lines: int, compressed: int | None) -> None:
+    if total > LARGEST_FILE or lines > MOST_LINES:
+        raise TooLargeError(f'{file}: more than {LARGEST_FILE // MIB} MiB or {MOST_LINES} lines: split the file')
     if compressed is not None and total > RATIO_FROM and total > LARGEST_RATIO * max(compressed, 1):
         raise TooLargeError(
             f'{file}: grows more than {LARGEST_RATIO}-fold when decompressed ({total // MIB} MiB from '

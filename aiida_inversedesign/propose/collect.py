@@ -26,6 +26,8 @@ STRUCTURE_KEYS = frozenset(
 )
 #: most names of properties: each is a column of the library's file
 MOST_PROPERTIES = 256
+#: so many entries that are no crystals, and ten for each that is one, are no accident: the file is of another kind
+MOST_UNREADABLE = 100_000
 
 
 class FilterOptions(TypedDict, total=False):
@@ -86,12 +88,13 @@ def collect(
     :param source: where the entries come from, kept with each.
     :param license: licence of the entries that name none of their own.
     :param date: ISO date on which the entries were retrieved.
-    :raises LibraryError: if the entries have too many different properties.
+    :raises LibraryError: if the entries have too many different properties, or 100 000 are no crystals.
     """
     templates: dict[str, Template] = {}
     structures: dict[str, str] = {}
     names: set[str] = set()
     skipped: list[Skipped] = []
+    unreadable = 0
     for raw in records:
         try:
             template = _template(raw, wanted, source, license, date)
@@ -105,6 +108,12 @@ def collect(
         except Exception as error:
             kind = getattr(error, 'kind', entries.UNREADABLE)
             skipped.append(Skipped(raw.where[:500], (str(error) or type(error).__name__)[:500], kind))
+            unreadable += kind in (entries.UNREADABLE, entries.TOO_LARGE, entries.LATTICE)
+            if unreadable > max(MOST_UNREADABLE, 10 * len(templates)):
+                raise LibraryError(
+                    f'{raw.where}: {unreadable} entries are no crystals (the last: {skipped[-1].reason}): '
+                    'is this the right kind of file?'
+                ) from error
             continue
         templates[raw.name] = template
         structures[digest] = raw.name

@@ -5,6 +5,7 @@ A. Jain *et al.*, *APL Mater.* **1**, 011002 (2013); https://next-gen.materialsp
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -74,16 +75,17 @@ def read_materials_project(
 
 
 def _connect(endpoint: str | None) -> Any:
+    # asked before it is imported, which takes seconds
+    if importlib.util.find_spec('mp_api') is None:
+        raise RemoteError('the Materials Project is read by mp-api: pip install "aiida-inversedesign[mp]"')
     key = os.environ.get('MP_API_KEY', '')
-    try:
-        from mp_api.client import MPRester
-    except ImportError as error:
-        raise RemoteError('the Materials Project is read by mp-api: pip install "aiida-inversedesign[mp]"') from error
     if not key:
         raise RemoteError(
             'no key for the Materials Project: set MP_API_KEY to the key of your account at '
             'https://next-gen.materialsproject.org/api'
         )
+    from mp_api.client import MPRester
+
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         # the client raises its own errors, those of requests, and KeyError for answers of another form
@@ -117,14 +119,24 @@ def _records(
 
 
 def _raw(document: Mapping[str, Any], number: int, largest: int | None) -> Raw:
-    name = str(document.get('material_id') or '')
-    if not name:
+    if not document.get('material_id'):
         return entries.refused(f'entry {number}', entries.UNREADABLE, 'an entry without material_id')
+    name = _familiar(str(document['material_id']))
     symmetry, builder = document.get('symmetry'), document.get('builder_meta')
     carried = builder.get('license') if isinstance(builder, Mapping) else None
     fields = {key: document.get(key) for key in ('energy_above_hull', 'formation_energy_per_atom', 'band_gap')}
     fields['spacegroup'] = symmetry.get('number') if isinstance(symmetry, Mapping) else None
     return Raw(name, name, partial(_crystal, document, largest), fields, LICENSES.get(str(carried), str(carried or '')))
+
+
+def _familiar(name: str) -> str:
+    """The id as users and older data sets know it: the service may write mp-149 as mp-aaaaaaft."""
+    from emmet.core.mpid import AlphaID
+
+    try:
+        return str(AlphaID(name).string)
+    except (ValueError, TypeError, AttributeError):
+        return name
 
 
 def _crystal(document: Mapping[str, Any], largest: int | None) -> Any:

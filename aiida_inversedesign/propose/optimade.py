@@ -23,7 +23,7 @@ from aiida_inversedesign.propose.remote import Client, RemoteError
 PAGE = 100
 FIELDS = (
     'lattice_vectors', 'cartesian_site_positions', 'species', 'species_at_sites', 'nsites', 'dimension_types',
-    'structure_features', 'chemical_formula_reduced', 'last_modified',
+    'structure_features', 'immutable_id',
 )  # fmt: skip
 #: symbols of a species that are no atoms
 NO_ATOM = frozenset({'X', 'vacancy'})
@@ -73,7 +73,7 @@ def read_optimade(
         prefix, name = _provider(info)
         field = hull_field or HULL_FIELDS.get(prefix, '')
         fields = [*FIELDS, *([field] if field else [])]
-        params = {'response_fields': ','.join(fields), 'page_limit': str(PAGE)}
+        params = {'response_fields': ','.join(fields), 'page_limit': str(min(PAGE, limit or PAGE))}
         # the Materials Project's is nested, and cannot be asked for in a filter
         asked = field if field and field != HULL_FIELDS['mp'] else ''
         if query := _filter(filter, elements, chemsys, asked, wanted.max_e_above_hull):
@@ -173,9 +173,10 @@ def _next(page: Mapping[str, Any], current: str) -> str | None:
 def _raw(entry: Any, base: str, number: int, largest: int | None, hull_field: str) -> Raw:
     where = f'{base}/structures, entry {number}'
     attributes = entry.get('attributes') if isinstance(entry, dict) else None
-    if not isinstance(attributes, dict) or not entry.get('id'):
-        return entries.refused(where, entries.UNREADABLE, 'an entry without id or attributes')
-    name = str(entry['id'])
+    if not isinstance(attributes, dict):
+        return entries.refused(where, entries.UNREADABLE, 'an entry without attributes')
+    # an id is mandatory, but some servers are set up without
+    name = str(entry.get('id') or attributes.get('immutable_id') or f'{urlsplit(base).hostname}:{number}')
     hull = attributes.get(hull_field) if hull_field else None
     if isinstance(hull, dict):
         by_functional = (hull.get(functional) for functional in FUNCTIONALS)

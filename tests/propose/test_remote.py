@@ -1,0 +1,345 @@
+"""Imports over the network: from OPTIMADE's own server, from the Materials Project's client, and bad servers."""
+
+from __future__ import annotations
+
+import gzip
+import importlib.util
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from servers import answering_server, optimade_python, optimade_server
+
+from aiida_inversedesign.propose import materials_project, optimade
+from aiida_inversedesign.propose.collect import count_kinds
+from aiida_inversedesign.propose.materials_project import read_materials_project
+from aiida_inversedesign.propose.optimade import read_optimade
+from aiida_inversedesign.propose.remote import Client, RemoteError
+
+
+@pytest.fixture(scope='module')
+def provider(tmp_path_factory):
+    with optimade_server(tmp_path_factory.mktemp('optimade'), page_limit_max=20) as address:
+        yield address
+
+
+@pytest.fixture(scope='module')
+def documents():
+    """The test structures of the package ``optimade``, by id."""
+    import subprocess
+
+    asked = 'import optimade.server.data as d; print(d.__file__)'
+    found = subprocess.run([optimade_python(), '-W', 'ignore', '-c', asked], capture_output=True, text=True, check=True)
+    data = json.loads((Path(found.stdout.strip()).parent / 'test_structures.json').read_text())
+    return {item['task_id']: item for item in data}
+
+
+def quick():
+    return Client(backoff=0.01, timeout=2, deadline=2)
+
+
+class TestOptimade:
+    """Against the OPTIMADE project's own server."""
+
+    def test_everything_is_read_and_what_is_absurd_is_listed(self, provider, documents):
+        library, skipped = read_optimade(provider, date='2026-11-21')
+        assert len(library) + len(skipped) == len(documents) == 17
+        assert count_kinds(skipped) == {'absurd cell': 3}
+        assert all('Å³ per atom' in item.reason for item in skipped)
+        for template in library:
+            document = documents[template.id]
+            np.testing.assert_allclose(template.crystal.lattice, document['lattice_vectors'])
+            cartesian = template.crystal.frac_coords @ template.crystal.lattice
+            np.testing.assert_allclose(cartesian, document['cartesian_site_positions'], atol=1e-9)
+            symbols = {species['name']: species['chemical_symbols'][0] for species in document['species']}
+            assert list(template.crystal.species) == [symbols[name] for name in document['species_at_sites']]
+        assert library[0].source == f'Example provider ({provider}/v1)'
+        assert library[0].date == '2026-11-21'
+
+    def test_pages_are_followed_to_the_last(self, provider, monkeypatch):
+        monkeypatch.setattr(optimade, 'PAGE', 4)
+        seen = []
+        library, skipped = read_optimade(provider, progress=lambda number, fraction: seen.append((number, fraction)))
+        assert len(library) + len(skipped) == 17
+        assert [number for number, _ in seen] == [4, 8, 12, 16, 17]
+        assert seen[-1][1] == 1.0
+
+    def test_a_server_with_smaller_pages_is_read_at_its_own(self, provider):
+        # the server allows 20 entries a page and answers 403 to the 100 that are asked for
+        assert len(read_optimade(f'{provider}/v1/structures')[0]) == 14
+
+    def test_filters_reach_the_server(self, provider):
+        assert {template.crystal.formula for template in read_optimade(provider, chemsys='Ac-O')[0]} == {'Ac2O3'}
+        both = read_optimade(provider, filter='nelements<=5', elements=['Ag', 'Ac'])[0]
+        assert {template.id for template in both} == {'mpf_2', 'mpf_3'}
+        assert len(read_optimade(provider, limit=5)[0]) == 5
+
+    def test_a_wrong_filter_is_answered_with_the_servers_words(self, provider):
+        with pytest.raises(RemoteError, match='Unable to parse filter') as failure:
+            read_optimade(provider, filter='nelements==2')
+        assert failure.value.status == 400
+
+    def test_an_address_without_provider(self, provider):
+        with pytest.raises(RemoteError, match='no OPTIMADE provider'):
+            read_optimade(f'{provider}/nowhere')
+
+
+def structure(name='s1', **changes):
+    """Rock salt as an OPTIMADE entry."""
+    attributes = {
+        'lattice_vectors': [[0, 2.82, 2.82], [2.82, 0, 2.82], [2.82, 2.82, 0]],
+        'cartesian_site_positions': [[0, 0, 0], [2.82, 2.82, 2.82]],
+        'species': [
+            {'name': 'sodium', 'chemical_symbols': ['Na'], 'concentration': [1.0]},
+            {'name': 'Cl', 'chemical_symbols': ['Cl'], 'concentration': [1.0]},
+        ],
+        'species_at_sites': ['sodium', 'Cl'],
+        'dimension_types': [1, 1, 1],
+        'structure_features': [],
+    }
+    return {'id': name, 'type': 'structures', 'attributes': {**attributes, **changes}}
+
+
+def provider_of(*entries, prefix='exmpl', **info):
+    """What a provider with these entries on one page answers."""
+    meta = {'provider': {'prefix': prefix, 'name': 'Mine'}}
+
+    def answer(path, query):
+        if path == '/v1/info':
+            return {'data': {'attributes': info}, 'meta': meta}
+        if path == '/v1/structures':
+            return {'data': list(entries), 'meta': {**meta, 'data_returned': len(entries)}, 'links': {'next': None}}
+        return 404, {}, b'{"errors": [{"title": "Not Found"}]}'
+
+    return answer
+
+
+def test_entries_become_crystals_or_reasons(rocksalt):
+    mixed = [{'name': 'sodium', 'chemical_symbols': ['Na', 'K'], 'concentration': [0.5, 0.5]}]
+    vacancy = [{'name': 'sodium', 'chemical_symbols': ['Na', 'vacancy'], 'concentration': [0.9, 0.1]}]
+    entries = [
+        structure('good'),
+        structure('again'),
+        structure('molecule', dimension_types=[0, 0, 0]),
+        structure('flat', lattice_vectors=[[1, 0, 0], [0, 1, 0], [None, None, None]]),
+        structure('mixed', species=mixed),
+        structure('vacant', species=vacancy),
+        structure('marked', structure_features=['disorder']),
+        structure('bare', species=None),
+        structure('unknown', species_at_sites=['Na', 'Cl']),
+        structure('huge', cartesian_site_positions=[[0, 0, 0]] * 501),
+        structure('text', cartesian_site_positions=[['a', 0, 0], [1, 1, 1]]),
+        'nothing',
+    ]
+    with answering_server(provider_of(*entries, available_licenses=['CC-BY-4.0'])) as address:
+        library, skipped = read_optimade(address)
+    assert [template.id for template in library] == ['good']
+    assert library[0].license == 'CC-BY-4.0'
+    np.testing.assert_allclose(library[0].crystal.frac_coords, rocksalt.frac_coords, atol=1e-12)
+    assert count_kinds(skipped) == {
+        'partial occupancy': 3,
+        'no lattice': 2,
+        'unreadable': 4,
+        'duplicate structure': 1,
+        'absurd cell': 1,
+    }
+
+
+@pytest.mark.parametrize(
+    ('prefix', 'field', 'value', 'option'),
+    [
+        ('oqmd', '_oqmd_stability', 0.03, ''),
+        ('mp', '_mp_stability', {'gga_gga+u': {'energy_above_hull': 0.03}}, ''),
+        ('exmpl', '_exmpl_hull', 0.03, '_exmpl_hull'),
+    ],
+)
+def test_energies_above_the_hull_are_taken_from_the_providers_field(prefix, field, value, option):
+    queries = []
+
+    def answer(path, query):
+        queries.append(query)
+        return provider_of(structure('low', **{field: value}), prefix=prefix)(path, query)
+
+    with answering_server(answer) as address:
+        library, _ = read_optimade(address, hull_field=option, max_e_above_hull=0.1)
+        assert library[0].e_above_hull == 0.03
+        assert len(read_optimade(address, hull_field=option, max_e_above_hull=0.01)[0]) == 0
+    assert field in queries[1]['response_fields']
+    assert (f'{field}<=0.1' in queries[1].get('filter', '')) == (prefix != 'mp')
+
+
+class TestBadServers:
+    """What a client must survive."""
+
+    def test_what_passes_is_tried_again(self):
+        answers = iter([503, 429, 200])
+
+        def answer(path, query):
+            if path != '/v1/info':
+                return provider_of(structure())(path, query)
+            status = next(answers, 200)
+            return status, {'Retry-After': '0'}, b'{"data": {}}'
+
+        with answering_server(answer) as address:
+            assert len(read_optimade(address, client=quick())[0]) == 1
+
+    def test_a_server_that_stays_down_is_given_up(self):
+        calls = []
+
+        def answer(path, query):
+            calls.append(path)
+            return 503, {'Retry-After': 'Wed, 21 Oct 2099 07:28:00 GMT'}, b'later'
+
+        with answering_server(answer) as address, pytest.raises(RemoteError, match=r'503 \(4 tries\)'):
+            read_optimade(address, client=quick())
+        assert len(calls) == 4
+
+    def test_nobody_answers(self):
+        with pytest.raises(RemoteError, match='no answer'):
+            read_optimade('http://127.0.0.1:9', client=quick())
+        with pytest.raises(RemoteError, match='http://'):
+            read_optimade('ftp://example.org')
+
+    @pytest.mark.parametrize(
+        ('body', 'headers', 'says'),
+        [
+            (b'<html>', {'Content-Type': 'text/html'}, 'expected JSON, got text/html'),
+            (b'[' * 100_000, {}, 'expected JSON'),
+            (b'{"a": ' + b'9' * 10_000 + b'}', {}, 'expected JSON'),
+            (b'[1]', {}, 'JSON object'),
+            (b'{"data": 3}', {}, 'no list "data"'),
+            (gzip.compress(b' ' * 80 * 2**20), {'Content-Encoding': 'gzip'}, 'more than 64 MiB'),
+            (b'nonsense', {'Content-Encoding': 'gzip'}, 'no answer'),
+        ],
+    )
+    def test_answers_that_are_none(self, body, headers, says):
+        def answer(path, query):
+            return {'data': {}} if path == '/v1/info' else (200, headers, body)
+
+        with answering_server(answer) as address, pytest.raises(RemoteError, match=says):
+            read_optimade(address, client=Client(backoff=0.01))
+
+    def test_a_server_that_drips_is_given_up(self):
+        def drip():
+            for _ in range(100):
+                yield b' '
+                time.sleep(0.05)
+
+        started = time.monotonic()
+        with (
+            answering_server(lambda path, query: (200, {}, drip())) as address,
+            pytest.raises(RemoteError, match=r'took more than 0\.3 s'),
+        ):
+            Client(deadline=0.3).get(f'{address}/v1/info')
+        assert time.monotonic() - started < 3
+
+    def test_a_server_that_is_silent_is_asked_again(self):
+        def answer(path, query):
+            time.sleep(0.3)
+            return {}
+
+        with answering_server(answer) as address, pytest.raises(RemoteError, match=r'no answer.*4 tries'):
+            Client(backoff=0.01, timeout=0.1).get(f'{address}/v1/info')
+
+    @pytest.mark.parametrize(
+        ('link', 'says'),
+        [('{address}/v1/structures', 'its own next'), ('http://elsewhere.example/v1/structures', 'another host')],
+    )
+    def test_links_that_lead_astray(self, link, says):
+        def answer(path, query):
+            page = provider_of(structure())(path, query)
+            if path == '/v1/structures':
+                page['links'] = {'next': {'href': link.format(address=address)}}
+            return page
+
+        with answering_server(answer) as address, pytest.raises(RemoteError, match=says):
+            read_optimade(address, client=quick())
+
+
+mp_api = pytest.mark.skipif(importlib.util.find_spec('mp_api') is None, reason='mp-api is not installed (extra "mp")')
+
+
+@pytest.fixture(scope='module')
+def summaries():
+    """Summary documents as the models of emmet-core, which the service is built with, write them."""
+    from emmet.core.summary import SummaryDoc
+    from emmet.core.symmetry import SymmetryData
+    from pymatgen.core import Lattice, Structure
+
+    documents = []
+    for number, (metal, hull) in enumerate((('Li', 0.0), ('Na', 0.02), ('K', 0.3))):
+        salt = Structure.from_spacegroup('Fm-3m', Lattice.cubic(4.5 + number), [metal, 'Cl'], [[0, 0, 0], [0.5] * 3])
+        primitive = salt.get_primitive_structure()
+        document = SummaryDoc(
+            structure=primitive,
+            symmetry=SymmetryData.from_structure(primitive),
+            material_id=f'mp-{number + 1}',
+            deprecated=False,
+            energy_above_hull=hull,
+            formation_energy_per_atom=-1.5 - hull,
+            band_gap=5.0,
+            origins=[],
+        )
+        document.builder_meta.license = 'BY-NC' if metal == 'K' else 'BY-C'
+        documents.append(json.loads(document.model_dump_json()))
+    return documents
+
+
+@mp_api
+class TestMaterialsProject:
+    """The Materials Project's own client against a local server that answers in the service's format."""
+
+    @pytest.fixture
+    def service(self, summaries, monkeypatch):
+        monkeypatch.setenv('MP_API_KEY', 'k' * 32)
+        self.queries = []
+
+        def answer(path, query):
+            if path == '/heartbeat':
+                versions = {'version': '0.86.4', 'db_version': '2026.04.13', 'access_controlled_batch_ids': []}
+                return {'status': 'OK', 'time': '2026-11-21T00:00:00', **versions}
+            if path != '/materials/summary/':
+                return 404, {}, b'{"detail": "Not Found"}'
+            self.queries.append(query)
+            start, size = (int(query['_page']) - 1) * int(query['_per_page']), int(query['_per_page'])
+            most = float(query.get('energy_above_hull_max', 9))
+            found = [item for item in summaries if item['energy_above_hull'] <= most]
+            chosen = [{key: item.get(key) for key in query['_fields'].split(',')} for item in found[start:][:size]]
+            return {'data': chosen, 'meta': {'total_doc': len(found), 'api_version': '0.86.4'}}
+
+        with answering_server(answer) as address:
+            yield address
+
+    def test_documents_become_templates(self, service):
+        library, skipped = read_materials_project(endpoint=service, date='2026-11-21')
+        assert not skipped
+        assert [template.id for template in library] == ['mp-1', 'mp-2', 'mp-3']
+        sodium = library[1]
+        assert (sodium.crystal.formula, sodium.crystal.nsites, sodium.spacegroup) == ('NaCl', 2, 225)
+        assert (sodium.e_above_hull, sodium.formation_energy) == (0.02, -1.52)
+        assert sodium.properties['band_gap'] == 5.0
+        assert sodium.source == 'Materials Project 2026.04.13'
+        assert [template.license for template in library] == ['CC BY 4.0', 'CC BY 4.0', 'CC BY-NC 4.0']
+
+    def test_limits_are_asked_of_the_service_and_pages_followed(self, service, monkeypatch):
+        monkeypatch.setattr(materials_project, 'PAGE', 1)
+        library, _ = read_materials_project(elements=['Cl'], max_e_above_hull=0.1, max_sites=4, endpoint=service)
+        assert len(library) == 2
+        query = self.queries[0]
+        assert (query['elements'], query['energy_above_hull_max'], query['nsites_max']) == ('Cl', '0.1', '4')
+        assert query['deprecated'] == 'False'
+        assert [item['_page'] for item in self.queries] == ['1', '2', '3']
+        assert len(read_materials_project(chemsys='K-Cl', limit=1, endpoint=service)[0]) == 1
+        assert self.queries[-1]['chemsys'] == 'K-Cl'
+
+    def test_without_a_key(self, monkeypatch):
+        monkeypatch.delenv('MP_API_KEY', raising=False)
+        with pytest.raises(RemoteError, match='MP_API_KEY'):
+            read_materials_project()
+
+    def test_a_service_that_is_not_there(self, monkeypatch):
+        monkeypatch.setenv('MP_API_KEY', 'k' * 32)
+        with pytest.raises(RemoteError, match='does not answer'):
+            read_materials_project(endpoint='http://127.0.0.1:9/')
