@@ -45,7 +45,9 @@ def benchmark() -> None:
 @click.option(
     '--max-e-above-hull', type=click.FloatRange(min=0), default=0.1, show_default=True, help='Of templates, eV/atom.'
 )
-@click.option('--recipe', 'recipes', multiple=True, type=click.Choice(RECIPES), help='Trained rankings; default: all.')
+@click.option(
+    '--recipe', 'recipes', multiple=True, type=click.Choice([*RECIPES, 'none']), help='Trained rankings; default: all.'
+)
 @click.option(
     '--baseline',
     'baselines',
@@ -122,12 +124,14 @@ def _run(
     from aiida_inversedesign.propose.benchmark.queries import read_cspml90, read_structures
     from aiida_inversedesign.propose.benchmark.run import Settings
 
-    chosen = recipes or RECIPES
+    chosen = tuple(name for name in RECIPES if name in (recipes or RECIPES))
     plain = tuple(name for name in BASELINES if name in (baselines or BASELINES))
     if 'published' not in chosen:
         plain = tuple(name for name in plain if name != 'fusion' or name in baselines)
+    if not chosen and not plain:
+        raise InverseDesignError('nothing to compare: name a --recipe or a --baseline')
     options = core.Options(
-        rankings=(*(name for name in RECIPES if name in chosen), *plain),
+        rankings=(*chosen, *plain),
         models=_models(models, chosen),
         max_e_above_hull=max_e_above_hull,
         seed=seed,
@@ -199,12 +203,14 @@ def _models(given: tuple[str, ...], recipes: tuple[str, ...]) -> dict[str, tuple
     for text in given:
         recipe, _, name = text.rpartition('=')
         if recipe and recipe not in recipes:
-            raise InverseDesignError(f'--model {text}: {recipe!r} is not compared; compared are {", ".join(recipes)}')
+            raise InverseDesignError(
+                f'--model {text}: {recipe!r} is not compared; compared are {", ".join(recipes) or "plain rankings"}'
+            )
         if name == 'new':
             continue
-        if not recipe and len(recipes) > 1:
+        if not recipe and len(recipes) != 1:
             raise InverseDesignError(
-                f'--model {name}: say which recipe it belongs to, e.g. --model {recipes[0]}={name}, '
+                f'--model {name}: say which recipe it belongs to, e.g. --model ours={name}, '
                 f'or compare one recipe alone with --recipe'
             )
         found[recipe or recipes[0]] = (name, _model_file(name))

@@ -41,7 +41,8 @@ def show_proposal(data: dict[str, Any]) -> None:
 
 
 def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(first, title=title, title_justify='left', box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(title=title, title_justify='left', box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, no_wrap=True)
     for name in columns:
         table.add_column(name, justify='right')
     return table
@@ -63,7 +64,7 @@ def _show_structures(console: Console, data: dict[str, Any]) -> None:
     for name, ranking in data['rankings'].items():
         table.add_row(
             name,
-            *(' / '.join(_percent(ranking[key][k]) for k in ks) for key in ('matcher', 'space_group', 'both')),
+            *('/'.join(_percent(ranking[key][k]) for k in ks) for key in ('matcher', 'space_group', 'both')),
         )
     console.print(table)
 
@@ -97,7 +98,7 @@ def _show_tests(console: Console, data: dict[str, Any], measure: str, title: str
 
 def _show_volumes(console: Console, errors: dict[str, Any]) -> None:
     table = _table(
-        f'Relative volume error of the first structure of {errors["ranking"]}, %: median (90 %)',
+        f'Volume error of the first structure of {errors["ranking"]}, %: median (90 %)',
         'first structures', 'n', 'predicted', "template's own", 'pymatgen DLS',
     )  # fmt: skip
     for name, row in (('right (τ ≤ 0.1)', errors), ('all findable', errors['all_findable'])):
@@ -116,8 +117,8 @@ def _show_predictions(console: Console, found: dict[str, Any]) -> None:
     console.print(table)
 
 
-def _percent(share: float | None) -> str:
-    return '–' if share is None else f'{100 * share:.1f}'
+def _percent(share: float | None, digits: int = 1) -> str:
+    return '–' if share is None else f'{100 * share:.{digits}f}'
 
 
 def _number(value: float | None) -> str:

@@ -122,6 +122,7 @@ def test_the_table_shows_each_ranking(library: Path) -> None:
         (('--taus', 'near'), 'positive distances'),
         (('--recipe', 'published', '--model', 'missing.npz'), 'no such file'),
         (('--recipe', 'published', '--model', 'ours=missing.npz'), "'ours' is not compared"),
+        (('--recipe', 'none', '--baseline', 'none'), 'nothing to compare'),
         (('--n', '99999'), f'{TOTAL} or less'),
     ],
 )
@@ -130,6 +131,13 @@ def test_what_cannot_be_run_is_said_plainly(library: Path, arguments: tuple[str,
     result = call(*given)
     assert result.exit_code == 1
     assert says in ' '.join(result.output.split())
+
+
+def test_plain_rules_are_compared_without_training(library: Path) -> None:
+    result = call('--library', str(library), '--n', '3', '--recipe', 'none', '--taus', '0.1', '--format', 'json')
+    found = json.loads(result.stdout)
+    assert list(found['rankings']) == ['element_dissimilarity', 'nearest_descriptor', 'substitution', 'random']
+    assert found['models'] == {}
 
 
 def test_queries_from_a_file_are_removed_from_the_library(library: Path, tmp_path: Path) -> None:

@@ -191,8 +191,10 @@ def _task(
     lists = {name: [int(index) for index in item.kept[row][: max(STRUCTURE_KS)]] for name, item in answers.items()}
     chosen = dict.fromkeys(index for indices in lists.values() for index in indices)
     others = _could_match(query, group.library, [int(index) for index in nearest if int(index) not in chosen])
-    indices = [*chosen, *others]
-    return Task(query.crystal, dict(zip(indices, builder(query.counts, indices, group), strict=True)), lists, others)
+    built = dict(zip(chosen, builder(query.counts, list(chosen), group), strict=True))
+    # the matcher scales volumes, so that the quick rule does for those that only tell the ceiling
+    built |= zip(others, builder_of()(query.counts, others, group), strict=True)
+    return Task(query.crystal, built, lists, others)
 
 
 def _could_match(query: Query, library: Library, indices: Sequence[int]) -> list[int]:
