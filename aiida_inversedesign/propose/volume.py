@@ -48,7 +48,7 @@ Progress = Callable[[str, float], None]
 #: structural kernel exp(-d²/2σ²) of the fingerprint distance d, and the distance beyond which it counts as zero
 SIGMA = 0.1
 REACH = 0.4
-#: distances in single precision are trusted up to this factor
+#: squared distances by a matrix product in single precision are trusted up to this factor
 SLACK = 1.1
 #: composition kernel (1 + d²)^-p of the element dissimilarity per atom d. Heavy-tailed: a formula without near
 #: relatives still leans on the nearest ones it has.
@@ -125,12 +125,14 @@ class Known:
     """What a model keeps of a group between formulas.
 
     :param residuals: log(volume / volume of the composition) of each template, shape (n,).
+    :param squares: squared length of each fingerprint, shape (n,); None if there are no fingerprints.
     :param neighbours: positions within the group and structural weights, of the templates asked for so far.
     """
 
     model: VolumeModel
     residuals: NDArray[np.float64]
     positions: dict[int, int]
+    squares: NDArray[np.float32] | None
     neighbours: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=dict)
 
 
@@ -203,7 +205,9 @@ class VolumeModel:
             measured = np.log([crystal.volume / crystal.nsites for crystal in crystals])
             residuals = measured - self.network.predict(group.counts).mean(axis=0)
             positions = {int(index): place for place, index in enumerate(group.indices)}
-            known = Known(self, residuals, positions)
+            fingerprints = group.fingerprints
+            squares = None if fingerprints is None else np.einsum('np,np->n', fingerprints, fingerprints)
+            known = Known(self, residuals, positions, squares)
             group.cache['volume'] = known
         return known
 
@@ -213,7 +217,8 @@ class VolumeModel:
         """Positions and structural weights of each template's neighbours, itself included."""
         missing = [place for place in dict.fromkeys(places) if place not in known.neighbours]
         if missing:
-            known.neighbours.update(zip(missing, structural_neighbours(group.fingerprints, missing), strict=True))
+            found = structural_neighbours(group.fingerprints, missing, known.squares)
+            known.neighbours.update(zip(missing, found, strict=True))
         return [known.neighbours[place] for place in places]
 
     def to_arrays(self) -> Arrays:
@@ -232,26 +237,28 @@ class VolumeModel:
 
 
 def structural_neighbours(
-    fingerprints: NDArray[np.float32] | None, places: Sequence[int]
+    fingerprints: NDArray[np.float32] | None, places: Sequence[int], squares: NDArray[np.float32] | None = None
 ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     """Structures near to some templates, each template itself included.
 
     :param fingerprints: of all candidates, shape (n, 244), NaN where there is none; or None.
     :param places: the templates, by their rows.
+    :param squares: squared length of each fingerprint, if known.
     :returns: rows and weights exp(-d²/2σ²) of each template's neighbours within :data:`REACH`.
     """
     if fingerprints is None:
         return [(np.array([place]), np.ones(1)) for place in places]
     chosen = fingerprints[list(places)]
     # |a - b|² by one matrix product; NaN never counts as near
-    squares = np.einsum('np,np->n', fingerprints, fingerprints)
+    if squares is None:
+        squares = np.einsum('np,np->n', fingerprints, fingerprints)
     squared = squares[list(places)][:, None] + squares[None] - 2 * (chosen @ fingerprints.T)
     out = []
     for row, place in enumerate(places):
         near = np.flatnonzero(squared[row] <= SLACK * REACH**2)
-        # exactly, in double precision: the matrix product rounds in single and differs with the templates in it
-        difference = fingerprints[near].astype(np.float64) - fingerprints[place]
-        exact = np.einsum('np,np->n', difference, difference)
+        # again by itself: the rounding of the matrix product depends on the other templates in it
+        difference = fingerprints[near] - fingerprints[place]
+        exact = np.einsum('np,np->n', difference, difference).astype(np.float64)
         kept = (exact <= REACH**2) & (near != place)
         rows, weights = near[kept], np.exp(-exact[kept] / (2 * SIGMA**2))
         out.append((np.append(rows, place), np.append(weights, 1.0)))

@@ -13,6 +13,7 @@ import os
 import sys
 import time
 import warnings
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -64,11 +65,10 @@ def main() -> None:
         f'{(errors < told).mean():.2f} of the errors below what was told, {(errors < 2 * told).mean():.2f} below twice'
     )
     edges = np.quantile(told, [0, 0.25, 0.5, 0.75, 0.9, 1])
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
+    for low, high in pairwise(edges):
         part = (told >= low) & (told <= high)
-        print(
-            f'  told {low:.3f}–{high:.3f}: n = {part.sum()}, mean {errors[part].mean():.4f}, told {told[part].mean():.4f}'
-        )
+        means = f'mean {errors[part].mean():.4f}, told {told[part].mean():.4f}'
+        print(f'  told {low:.3f}–{high:.3f}: n = {part.sum()}, {means}')
     print(f'{1000 * seconds / len(told):.2f} ms CPU a formula with 10 templates')
 
 
