@@ -53,7 +53,9 @@ def _show_recall(console: Console, rankings: dict[str, Any], tau: str) -> None:
     table = _table(f'Recall of the findable, τ = {tau}, % (95 % interval below)', 'ranking', *(f'top {k}' for k in ks))
     for name, ranking in rankings.items():
         recall, intervals = ranking['recall'][tau], ranking['intervals']['recall'][tau]
-        table.add_row(name, *(f'{_percent(recall[k])}\n{"–".join(_percent(end) for end in intervals[k])}' for k in ks))
+        table.add_row(
+            name, *(f'{_percent(recall[k])}\n{"–".join(_percent(end, 0) for end in intervals[k])}' for k in ks)
+        )
     console.print(table)
 
 

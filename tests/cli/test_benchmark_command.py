@@ -153,3 +153,14 @@ def test_queries_from_a_file_are_removed_from_the_library(library: Path, tmp_pat
     assert found['library']['templates'] == TOTAL - 1
     assert found['rankings']['element_dissimilarity']['both'] == {'1': 1.0, '5': 1.0, '10': 1.0}
     assert len(found['skipped']) == 1
+
+
+@pytest.mark.usefixtures('aiida_profile_clean')
+def test_a_library_of_the_profile_is_found_by_its_label(library: Path) -> None:
+    from aiida_inversedesign.data.library import LibraryData
+
+    LibraryData.from_library(Library.from_bytes(library.read_bytes()), label='salts').store()
+    common = ('--n', '3', '--recipe', 'none', '--baseline', 'random', '--matcher-queries', '0', '--format', 'json')
+    stored = json.loads(call('--library', 'salts', *common).stdout)
+    assert stored['library'] == json.loads(call('--library', str(library), *common).stdout)['library']
+    assert "there is no library 'salt'" in call('--library', 'salt', *common).output

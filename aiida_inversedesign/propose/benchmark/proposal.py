@@ -158,4 +158,13 @@ def _card(trained: Trained, name: str, options: Options) -> dict[str, Any]:
     """The model card without the long list of formulas, and where the model comes from."""
     origin = options.models[name][0] if name in options.models else 'trained anew'
     card = {key: value for key, value in trained.card.items() if key != TRAINED_ON}
-    return {'origin': origin, **card, 'formulas': trained.formulas}
+    return {'origin': origin, **_plain(card), 'formulas': trained.formulas}
+
+
+def _plain(value: Any) -> Any:
+    """The value with None for NaN and infinity, which JSON does not know: a loss of no compounds, say."""
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

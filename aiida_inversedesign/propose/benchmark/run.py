@@ -127,8 +127,10 @@ def run(
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     number = len(queries) if settings.matcher_queries is None else min(settings.matcher_queries, len(queries))
-    report('building', 0.0)
-    tasks = [_task(queries[row], row, groups[row], answers, nearest[row][0], builder) for row in range(number)]
+    tasks = []
+    for row in range(number):
+        tasks.append(_task(queries[row], row, groups[row], answers, nearest[row][0], builder))
+        report('building', (row + 1) / number)
     seconds['building'] = time.perf_counter() - started
     started = time.perf_counter()
     matches = compare_all(tasks, settings.jobs, lambda fraction: report('StructureMatcher', fraction))
