@@ -206,11 +206,11 @@ class TestHarm:
     @pytest.mark.parametrize(('reader', 'start'), [(read_jsonl, b''), (read_csv, b'id,cif')])
     def test_zip_bomb_of_lines(self, tmp_path, reader, start):
         path = tmp_path / 'bomb.gz'
-        path.write_bytes(gzip.compress(start + b'\n' * 64 * bounded.MIB, 1))
+        path.write_bytes(gzip.compress(start + b'\n' * 64 * bounded.MIB))
         started = time.monotonic()
         with pytest.raises(LibraryError, match='zip bomb'):
             reader(path)
-        assert time.monotonic() - started < 20
+        assert time.monotonic() - started < 60
 
     def test_zip_bomb_in_one_line_and_as_cif(self, tmp_path):
         bomb = gzip.compress(b'0' * 128 * bounded.MIB, 1)
