@@ -161,7 +161,7 @@ def _show(problems: list[Skipped], written: Path | None) -> None:
     for item in problems[:SHOWN]:
         console.print(f'{item.source}: {item.reason}', markup=False, highlight=False)
     if len(problems) > SHOWN:
-        console.print(f'… and {len(problems) - SHOWN} more')
+        console.print(f'… and {len(problems) - SHOWN} more', highlight=False)
     if problems:
         kinds = ', '.join(f'{kind}: {number}' for kind, number in count_kinds(problems).items())
         console.print(f'{kinds}; all are listed in {written}', markup=False, highlight=False)
