@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from aiida_inversedesign.cli.common import FORMAT, emit, load_campaign, load_profile
+from aiida_inversedesign.errors import InverseDesignError
 
 
 @click.command()
@@ -40,7 +41,11 @@ def write_plot(report: dict[str, Any], path: Path) -> None:
     """Draw best-so-far against DFT calculations."""
     from aiida_inversedesign.audit.plot import plot_best_so_far
 
-    plot_best_so_far(report, path)
+    try:
+        plot_best_so_far(report, path)
+    except (OSError, ValueError) as error:
+        # matplotlib raises a ValueError for an ending it knows no format of
+        raise InverseDesignError(f'the picture {path} cannot be written: {error}') from error
 
 
 def write_json(report: dict[str, Any], path: Path) -> None:

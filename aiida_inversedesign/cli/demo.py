@@ -36,6 +36,10 @@ def demo(folder: Path, file: Path | None) -> None:
     Example:
       aiida-inversedesign demo
     """
+    from aiida_inversedesign.campaign.load import read_campaign
+
+    # before anything is made
+    spec = read_campaign(file or workflow_file('superhard_light.yaml'))
     folder = folder.resolve()
     home = folder / 'aiida'
     if os.environ.get('AIIDA_PATH') != str(home):
@@ -45,13 +49,11 @@ def demo(folder: Path, file: Path | None) -> None:
 
     load_profile(PROFILE)
     _set_up(folder)
-    from aiida_inversedesign.campaign.load import read_campaign
     from aiida_inversedesign.cli.audit import report_of, show_reports, write_json, write_plot
     from aiida_inversedesign.cli.launch import start
     from aiida_inversedesign.cli.plan import plan, show_plan
     from aiida_inversedesign.workchains.build import build_campaign
 
-    spec = read_campaign(file or workflow_file('superhard_light.yaml'))
     builder = build_campaign(spec)
     show_plan(plan(spec, checked_profile=True))
     node = start(builder, spec, daemon=False)
@@ -79,7 +81,12 @@ def workflow_file(name: str) -> Path:
 
 def _restart_in(folder: Path, home: Path, file: Path | None) -> None:
     """Start again with AiiDA's home in the demo's folder: AiiDA reads it once, when it is first imported."""
-    home.mkdir(parents=True, exist_ok=True)
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InverseDesignError(
+            f'the folder {home} cannot be made ({error.strerror}): choose another --folder'
+        ) from error
     command = [sys.executable, '-m', 'aiida_inversedesign.cli', 'demo', '--folder', str(folder)]
     if file is not None:
         command += ['--file', str(file.resolve())]

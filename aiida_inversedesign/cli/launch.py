@@ -75,7 +75,10 @@ def _changes(items: tuple[str, ...]) -> dict[str, Any]:
         key, equals, value = item.partition('=')
         if not equals:
             raise InverseDesignError(f'--budget {item}: write KEY=VALUE, e.g. evaluations=40')
-        changes[key] = yaml.safe_load(value)
+        try:
+            changes[key] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise InverseDesignError(f'--budget {item}: {value!r} is no value; write e.g. evaluations=40') from error
     return changes
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ToContext
+from aiida.engine import ExitCode
 
 from aiida_inversedesign.evaluate.ase_job import AseCalculation
 from aiida_inversedesign.evaluate.base import EvaluateWorkChain
 from aiida_inversedesign.evaluate.diagnosis import explain
 from aiida_inversedesign.evaluate.functions import fit_scan, job_properties, wanted
 from aiida_inversedesign.evaluate.limits import LimitError, allot
-from aiida_inversedesign.evaluate.options import job_options, processes
+from aiida_inversedesign.evaluate.options import processes
 from aiida_inversedesign.evaluate.properties import missing_properties
 
 #: what depends on electrons, of which an ASE calculator need not know anything
@@ -48,17 +48,7 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
             )
         except LimitError as error:
             return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
-        node = self.submit_once(
-            'relax',
-            AseCalculation,
-            code=self.inputs.engine.code,
-            structure=self.inputs.structure,
-            settings=self.inputs.settings,
-            scan=orm.Bool(self.needs('eos')),
-            metadata={'options': job_options(settings, allotment.seconds)},
-        )
-        self.report(f'launching AseCalculation<{node.pk}>')
-        return ToContext(job=node)
+        return self.submit_job(AseCalculation, allotment.seconds, scan=orm.Bool(self.needs('eos')))
 
     def inspect_job(self) -> ExitCode | None:
         """Take the relaxed crystal, if there is one."""

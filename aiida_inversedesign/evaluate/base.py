@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode
+from aiida.engine import CalcJob, ExitCode, ToContext
 
 from aiida_inversedesign.evaluate.functions import crystal_of, wanted
+from aiida_inversedesign.evaluate.options import job_options
 from aiida_inversedesign.evaluate.properties import missing_references, required_stages, unknown_properties
 from aiida_inversedesign.workchains.once import OnceWorkChain
 
@@ -85,3 +86,21 @@ class EvaluateWorkChain(OnceWorkChain):
             return {}
         missing = missing_references(crystal_of(self.inputs.structure).counts, self.inputs.references.get_dict())
         return {} if missing else {'references': self.inputs.references}
+
+    def submit_job(self, job: type[CalcJob], seconds: int, **inputs: Any) -> ToContext:
+        """Submit the one job of an engine that needs no more, as the child ``relax`` and in the context as ``job``.
+
+        :param seconds: the wall time granted to it.
+        :param inputs: what it takes beside code, structure and settings.
+        """
+        node = self.submit_once(
+            'relax',
+            job,
+            code=self.inputs.engine.code,
+            structure=self.inputs.structure,
+            settings=self.inputs.settings,
+            metadata={'options': job_options(self.inputs.settings.get_dict(), seconds)},
+            **inputs,
+        )
+        self.report(f'launching {job.__name__}<{node.pk}>')
+        return ToContext(job=node)

@@ -12,27 +12,13 @@ from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
 from aiida_inversedesign.evaluate.limits import Allotment, restart_policy
 from aiida_inversedesign.evaluate.options import job_options
-
-#: k-point distance (Å⁻¹) of the first, loose relaxation: the protocols' own value
-LOOSE_DISTANCE = 0.3
-
-#: an ``automatic`` electronic type becomes an insulator for the single points above this gap, in eV
-INSULATOR_GAP = 0.5
-
-#: pw.x's own default. The protocols' 0.4 takes twice the iterations in small cells (diamond: 26 instead of 14);
-#: where 0.7 does not converge, aiida-quantumespresso lowers it and goes on.
-MIXING_BETA = 0.7
-
-#: bands above the filled ones in the relaxation of an insulator
-EMPTY_BANDS = 4
+from aiida_inversedesign.workchains.protocols import protocol_inputs
 
 
-def kpoints_distance(settings: Mapping[str, Any]) -> float:
-    """The k-point distance in Å⁻¹: the settings' own, or else the protocol's."""
-    given = settings.get('kpoints_distance')
-    if given is not None:
-        return float(given)
-    return float(PwBaseWorkChain.get_protocol_inputs(settings['protocol'])['kpoints_distance'])
+def protocol_of(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The inputs of the settings' protocol, with the settings' own where they differ."""
+    own = {} if settings.get('kpoints_distance') is None else {'kpoints_distance': float(settings['kpoints_distance'])}
+    return protocol_inputs('quantumespresso', settings['protocol'], own)
 
 
 def relax_builder(
@@ -46,19 +32,24 @@ def relax_builder(
     :raises ValueError: if the family, a pseudopotential or its cutoffs are missing.
     """
     loose, final = (_overrides(structure, settings, jobs) for jobs in allotment.jobs)
-    loose['kpoints_distance'] = max(LOOSE_DISTANCE, kpoints_distance(settings))
+    protocol = protocol_of(settings)
+    loose['kpoints_distance'] = max(protocol['loose_kpoints_distance'], protocol['kpoints_distance'])
     builder = PwRelaxWorkChain.get_builder_from_protocol(
         code,
         structure,
         protocol=settings['protocol'],
-        overrides={'base_init_relax': loose, 'base_relax': final, 'meta_convergence': False},
+        overrides={
+            'base_init_relax': loose,
+            'base_relax': final,
+            'meta_convergence': protocol['meta_convergence'],
+        },
         relax_type=RelaxType.POSITIONS_CELL,
         options=job_options(settings, allotment.seconds),
         **_electrons(settings, settings['electronic_type'] == 'insulator'),
     )
     for namespace, jobs in zip((builder.base_init_relax, builder.base_relax), allotment.jobs, strict=True):
         _limit_restarts(namespace, jobs)
-        _add_empty_bands(namespace, structure)
+        _add_empty_bands(namespace, structure, protocol['empty_bands'])
     return builder
 
 
@@ -95,21 +86,22 @@ def _electrons(settings: Mapping[str, Any], insulator: bool) -> dict[str, Any]:
 
 def _overrides(structure: orm.StructureData, settings: Mapping[str, Any], jobs: int) -> dict[str, Any]:
     """What differs from the protocol, in the form of its overrides."""
+    protocol = protocol_of(settings)
     parameters: dict[str, Any] = {'SYSTEM': {}, 'ELECTRONS': {}}
     if not settings['spin']:
-        parameters['ELECTRONS']['mixing_beta'] = MIXING_BETA
+        parameters['ELECTRONS']['mixing_beta'] = protocol['mixing_beta']
     for key, name in (('cutoff_wfc', 'ecutwfc'), ('cutoff_rho', 'ecutrho')):
         if settings.get(key) is not None:
             parameters['SYSTEM'][name] = settings[key]
     return {
         'pseudo_family': settings['pseudos'],
-        'kpoints_distance': kpoints_distance(settings),
+        'kpoints_distance': protocol['kpoints_distance'],
         'max_iterations': restart_policy(jobs)[0],
         'pw': {'parameters': parameters},
     }
 
 
-def _add_empty_bands(namespace: Any, structure: orm.StructureData) -> None:
+def _add_empty_bands(namespace: Any, structure: orm.StructureData, number: int) -> None:
     """With fixed occupations pw.x computes the filled bands alone: add some, or there is no gap to be read."""
     if namespace.pw.parameters['SYSTEM']['occupations'] != 'fixed':
         return
@@ -117,7 +109,7 @@ def _add_empty_bands(namespace: Any, structure: orm.StructureData) -> None:
     electrons = sum(valences[site.kind_name] for site in structure.sites)
     if electrons % 2:
         raise ValueError(f'{electrons} electrons are an odd number, which no insulator without spin has')
-    namespace.pw.parameters['SYSTEM']['nbnd'] = electrons // 2 + EMPTY_BANDS
+    namespace.pw.parameters['SYSTEM']['nbnd'] = electrons // 2 + number
 
 
 def _limit_restarts(namespace: Any, jobs: int) -> None:

@@ -22,12 +22,7 @@ from aiida_inversedesign.evaluate.functions import (
 from aiida_inversedesign.evaluate.limits import Allotment, LimitError, allot
 from aiida_inversedesign.evaluate.options import processes
 from aiida_inversedesign.evaluate.properties import RELAX_JOBS, band_gap, missing_properties
-from aiida_inversedesign.evaluate.pw_inputs import (
-    INSULATOR_GAP,
-    kpoints_distance,
-    relax_builder,
-    single_point_builder,
-)
+from aiida_inversedesign.evaluate.pw_inputs import protocol_of, relax_builder, single_point_builder
 
 #: Single points run at once where no scheduler queues them: they are short, and most of their time AiiDA is at work.
 AT_ONCE_UNSCHEDULED = 2
@@ -121,7 +116,7 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
             'create_kpoints',
             create_kpoints_from_distance,
             structure=relaxed,
-            distance=orm.Float(kpoints_distance(settings)),
+            distance=orm.Float(protocol_of(settings)['kpoints_distance']),
             force_parity=orm.Bool(False),
         ).outputs.result
         self.ctx.insulator = self._is_insulator(settings)
@@ -208,7 +203,7 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
         if settings['spin'] or 'output_band' not in outputs:
             return False
         electrons = outputs.output_parameters['number_of_electrons']
-        return band_gap(outputs.output_band.get_bands(), electrons) > INSULATOR_GAP
+        return band_gap(outputs.output_band.get_bands(), electrons) > protocol_of(settings)['insulator_gap']
 
     def _single_points(self) -> dict[str, PwBaseWorkChain]:
         return {f'eos_{index:02d}': self.ctx[f'eos_{index:02d}'] for index in range(self.ctx.submitted)}

@@ -6,14 +6,13 @@ from functools import lru_cache
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, ToContext, calcfunction, if_
+from aiida.engine import ExitCode, calcfunction, if_
 
 from aiida_inversedesign.data.library import LibraryData
 from aiida_inversedesign.evaluate.base import EvaluateWorkChain
 from aiida_inversedesign.evaluate.diagnosis import explain
 from aiida_inversedesign.evaluate.functions import crystal_of, structure_of
 from aiida_inversedesign.evaluate.lookup import LookupTable, NoEntryError, fails_on_purpose, lookup_record
-from aiida_inversedesign.evaluate.options import job_options
 from aiida_inversedesign.evaluate.table_job import TableCalculation
 
 
@@ -63,17 +62,7 @@ class TableEvaluateWorkChain(EvaluateWorkChain):
 
     def run_job(self) -> Any:
         """Submit the job that takes the time."""
-        settings = self.inputs.settings.get_dict()
-        node = self.submit_once(
-            'relax',
-            TableCalculation,
-            code=self.inputs.engine.code,
-            structure=self.inputs.structure,
-            settings=self.inputs.settings,
-            metadata={'options': job_options(settings, settings['options']['max_wallclock_seconds'])},
-        )
-        self.report(f'launching TableCalculation<{node.pk}>')
-        return ToContext(job=node)
+        return self.submit_job(TableCalculation, self.inputs.settings['options']['max_wallclock_seconds'])
 
     def inspect_job(self) -> ExitCode | None:
         """Fail where the job failed."""

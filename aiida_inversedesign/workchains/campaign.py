@@ -8,16 +8,11 @@ from aiida.engine import ToContext, while_
 from aiida_inversedesign.audit.query import campaign_cost
 from aiida_inversedesign.campaign.budget import Spent, allowance
 from aiida_inversedesign.campaign.spec import Budget
-from aiida_inversedesign.data.pool import PoolData
-from aiida_inversedesign.data.surrogate import SurrogateData
-from aiida_inversedesign.data.table import TableData
 from aiida_inversedesign.evaluate.properties import dft_calculations_needed
 from aiida_inversedesign.workchains.conclude import conclude
 from aiida_inversedesign.workchains.generation import GenerationWorkChain, failure
 from aiida_inversedesign.workchains.once import OnceWorkChain
-
-#: What a generation hands to the next one.
-_STATE = ('pool', 'table', 'surrogate', 'references')
+from aiida_inversedesign.workchains.state import STATE, add_state_outputs, goal_properties
 
 
 class InverseDesignWorkChain(OnceWorkChain):
@@ -38,10 +33,7 @@ class InverseDesignWorkChain(OnceWorkChain):
             cls.finish,
         )
         spec.output('stop_reason', valid_type=orm.Str, help='Why the campaign stopped.')
-        spec.output('pool', valid_type=PoolData, required=False, help='The last pool of candidates.')
-        spec.output('table', valid_type=TableData, required=False, help='All evaluations.')
-        spec.output('surrogate', valid_type=SurrogateData, required=False, help='What was learned from them.')
-        spec.output('references', valid_type=orm.Dict, required=False, help='Elemental energies, eV/atom.')
+        add_state_outputs(spec)
         spec.exit_code(
             301,
             'NOTHING_EVALUATED',
@@ -59,7 +51,7 @@ class InverseDesignWorkChain(OnceWorkChain):
         self.ctx.generation = 0
         self.ctx.exhausted = None
         self.ctx.child = None
-        for name in _STATE:
+        for name in STATE:
             self.ctx[name] = self.inputs.get(name)
         if self.ctx.table is not None:
             self.ctx.generation = max((row.generation for row in self.ctx.table.get_rows()), default=0)
@@ -79,10 +71,8 @@ class InverseDesignWorkChain(OnceWorkChain):
     def may_go_on(self) -> bool:
         """Whether the budget allows another generation."""
         settings, budget = self.inputs.settings, Budget.model_validate(self.inputs.budget.get_dict())
-        goal = settings['goal']
-        properties = [item['property'] for item in [*goal['objectives'], *goal['constraints']]]
         wanted = settings['select']['initial' if self.ctx.generation == 0 else 'batch']
-        needed = dft_calculations_needed(settings['evaluate'], properties)
+        needed = dft_calculations_needed(settings['evaluate'], goal_properties(settings))
         spent = self._spent()
         allowed = self.ctx.exhausted or allowance(budget, spent, wanted, needed)
         self.ctx.spent = {**vars(spent), 'dft_per_evaluation': needed, 'exhausted': self.ctx.exhausted}
@@ -97,7 +87,7 @@ class InverseDesignWorkChain(OnceWorkChain):
         inputs = self.exposed_inputs(GenerationWorkChain)
         if self.ctx.child is not None:
             inputs.pop('interrupted', None)
-        inputs.update({name: self.ctx[name] for name in _STATE if self.ctx[name] is not None})
+        inputs.update({name: self.ctx[name] for name in STATE if self.ctx[name] is not None})
         child = self.submit_once(
             f'generation_{self.ctx.generation:03d}',
             GenerationWorkChain,
@@ -111,7 +101,7 @@ class InverseDesignWorkChain(OnceWorkChain):
     def inspect_generation(self):
         """Take over what the generation has found."""
         child = self.ctx.child
-        for name in _STATE:
+        for name in STATE:
             if name in child.outputs:
                 self.ctx[name] = child.outputs[name]
         if child.is_finished_ok:
@@ -138,6 +128,6 @@ class InverseDesignWorkChain(OnceWorkChain):
         return None
 
     def _return_state(self) -> None:
-        for name in _STATE:
+        for name in STATE:
             if self.ctx[name] is not None:
                 self.out(name, self.ctx[name])

@@ -11,15 +11,13 @@ from aiida_inversedesign.audit.query import evaluation_costs
 from aiida_inversedesign.campaign.budget import Allowance, share
 from aiida_inversedesign.data.cspml import CspmlData
 from aiida_inversedesign.data.library import LibraryData
-from aiida_inversedesign.data.pool import PoolData
-from aiida_inversedesign.data.surrogate import SurrogateData
-from aiida_inversedesign.data.table import TableData
 from aiida_inversedesign.evaluate.properties import dft_calculations_needed
 from aiida_inversedesign.learn.functions import fit_surrogate, harvest
 from aiida_inversedesign.propose.functions import propose_candidates
 from aiida_inversedesign.select.functions import select_batch
 from aiida_inversedesign.workchains.once import OnceWorkChain
 from aiida_inversedesign.workchains.references import collect_references, elemental_structures
+from aiida_inversedesign.workchains.state import add_state_inputs, add_state_outputs, goal_properties
 
 
 class GenerationWorkChain(OnceWorkChain):
@@ -34,10 +32,7 @@ class GenerationWorkChain(OnceWorkChain):
         spec.input('allowance', valid_type=orm.Dict, help='Most evaluations, DFT calculations and core-hours.')
         spec.input('library', valid_type=LibraryData, help='The templates.')
         spec.input('model', valid_type=CspmlData, required=False, help='The proposal model.')
-        spec.input('pool', valid_type=PoolData, required=False, help='Candidates proposed so far.')
-        spec.input('table', valid_type=TableData, required=False, help='Evaluations so far.')
-        spec.input('surrogate', valid_type=SurrogateData, required=False, help='What was learned from them.')
-        spec.input('references', valid_type=orm.Dict, required=False, help='Elemental energies so far, eV/atom.')
+        add_state_inputs(spec)
         spec.input_namespace('engine', dynamic=True, valid_type=orm.Data, help='Codes and data of the engine.')
         spec.input_namespace('interrupted', required=False, populate_defaults=False, help='A batch to take up again.')
         spec.input('interrupted.batch', valid_type=orm.Dict, required=False, help='What had been chosen.')
@@ -62,11 +57,8 @@ class GenerationWorkChain(OnceWorkChain):
             cls.inspect_evaluations,
             cls.fit,
         )
-        spec.output('pool', valid_type=PoolData, help='The candidates.')
+        add_state_outputs(spec)
         spec.output('batch', valid_type=orm.Dict, required=False, help='What was chosen and why.')
-        spec.output('table', valid_type=TableData, required=False, help='All evaluations so far.')
-        spec.output('surrogate', valid_type=SurrogateData, required=False, help='What was learned from them.')
-        spec.output('references', valid_type=orm.Dict, required=False, help='Elemental energies so far, eV/atom.')
         spec.exit_code(
             310,
             'SPACE_EXHAUSTED',
@@ -146,9 +138,8 @@ class GenerationWorkChain(OnceWorkChain):
         return None
 
     def _decision_failed(self, step: str, node: orm.ProcessNode):
-        reason = node.exit_message or (node.exception or '').strip().splitlines()[-1:] or 'no message'
         return self.exit_codes.DECISION_FAILED.format(
-            step=step, status=node.exit_status, reason=reason, pk=self.node.pk
+            step=step, status=node.exit_status, reason=failure(node), pk=self.node.pk
         )
 
     # -- elemental references ----------------------------------------------------------------------------------
@@ -159,8 +150,7 @@ class GenerationWorkChain(OnceWorkChain):
 
     @property
     def _properties(self) -> list[str]:
-        goal = self.inputs.settings['goal']
-        return list(dict.fromkeys(item['property'] for item in [*goal['objectives'], *goal['constraints']]))
+        return goal_properties(self.inputs.settings)
 
     def needs_references(self) -> bool:
         """Whether an element of the batch has no reference energy yet."""

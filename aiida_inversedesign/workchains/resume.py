@@ -11,12 +11,10 @@ from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.workchains.generation import failure
+from aiida_inversedesign.workchains.state import STATE
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
-
-#: What a generation returns and the next one takes.
-_STATE = ('pool', 'table', 'surrogate', 'references')
 
 
 def resume_campaign(
@@ -44,7 +42,7 @@ def resume_campaign(
         builder.budget = orm.Dict(spec.budget.model_dump(mode='json'))
     # what this campaign itself started from holds until one of its generations returned something newer
     for generation in _children(campaign, 'generation_'):
-        for name in _STATE:
+        for name in STATE:
             if name in generation.outputs:
                 builder[name] = generation.outputs[name]
     unfinished = _unfinished_generation(campaign)

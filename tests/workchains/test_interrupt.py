@@ -101,9 +101,9 @@ def test_an_interrupted_campaign_leaves_nothing_running_and_goes_on_with_resume(
 
     from aiida_inversedesign.workchains.resume import resume_campaign
 
-    # durations follow from the crystals: those of the first batch take 0.04, 0.5, 0.7 and 7 s
-    evaluate = {'code': python_code.full_label, 'delay_seconds': 4.0, 'delay_sigma': 1.5}
-    builder, _ = campaign(evaluate=evaluate, budget={'evaluations': 4})
+    # two waves of two jobs: while the second runs, the first has finished, however slow the machine is
+    evaluate = {'code': python_code.full_label, 'delay_seconds': 2.0, 'delay_sigma': 0.0}
+    builder, _ = campaign(evaluate=evaluate, budget={'evaluations': 4, 'at_once': 2})
     with Interruption(aiida_profile, *moment) as interruption:
         first = run_campaign(builder)
     assert interruption.sent

@@ -1,0 +1,38 @@
+"""What one generation hands to the next: the ports that a campaign, its generations and ``resume`` share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiida.orm import Dict
+
+from aiida_inversedesign.data.pool import PoolData
+from aiida_inversedesign.data.surrogate import SurrogateData
+from aiida_inversedesign.data.table import TableData
+
+#: Name → node type and what it is. A generation takes and returns them, the campaign returns the last ones.
+STATE = {
+    'pool': (PoolData, 'Candidates proposed so far.'),
+    'table': (TableData, 'Evaluations so far.'),
+    'surrogate': (SurrogateData, 'What was learned from them.'),
+    'references': (Dict, 'Elemental energies so far, eV/atom.'),
+}
+
+
+def add_state_inputs(spec: Any) -> None:
+    """Declare the state as optional inputs."""
+    for name, (node_class, text) in STATE.items():
+        spec.input(name, valid_type=node_class, required=False, help=text)
+
+
+def add_state_outputs(spec: Any) -> None:
+    """Declare the state as optional outputs: what ended early returns what it has."""
+    for name, (node_class, text) in STATE.items():
+        spec.output(name, valid_type=node_class, required=False, help=text)
+
+
+def goal_properties(settings: Mapping[str, Any]) -> list[str]:
+    """The properties that the objectives and constraints of a campaign's settings name, without repeats."""
+    goal = settings['goal']
+    return list(dict.fromkeys(item['property'] for item in [*goal['objectives'], *goal['constraints']]))
