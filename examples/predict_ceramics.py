@@ -5,8 +5,8 @@ Needs no AiiDA profile::
 
     python examples/predict_ceramics.py --library mp.parquet --exclude-own --output ceramics/
 
-A library file comes from ``library import … --output mp.parquet``, or is a jsonl file of structures. Without one the
-AFLOW prototypes are used, which have no template for some of the formulas. ``--exclude-own`` leaves the formulas' own
+A library file is Parquet (``Library.to_bytes``) or jsonl, one structure a line. Without one the AFLOW prototypes are
+used, which have no template for some of the formulas. ``--exclude-own`` leaves the formulas' own
 entries out of the templates: what the method would say if nobody had made them yet.
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -88,7 +89,9 @@ def proposal(output_format: str, output: Path | None, save_models: Path | None, 
 
     # messages of single structures without a clear symmetry; they count as having none
     os.environ.setdefault('SPGLIB_WARNING', 'OFF')
-    with _progress() as report:
+    with _progress() as report, warnings.catch_warnings():
+        # pymatgen tells of elements without electronegativity or radius, wherever it meets one
+        warnings.simplefilter('ignore', UserWarning)
         figures, models = _run(report, **options)
     if save_models is not None:
         save_models.mkdir(parents=True, exist_ok=True)
