@@ -90,7 +90,7 @@ def count_evaluated() -> int:
 @pytest.mark.parametrize(
     'moment',
     [
-        pytest.param((EVALUATED, JOBS), id='some have finished'),
+        pytest.param((EVALUATED, JOBS), id='some have finished', marks=pytest.mark.slow),
         pytest.param((JOBS,), id='jobs are being submitted', marks=pytest.mark.slow),
     ],
 )
