@@ -16,6 +16,7 @@ from aiida_inversedesign.propose.filters import (
     Duplicates,
     charge_verdict,
     distance_verdict,
+    oxidation_verdict,
     sites_verdict,
     volume_verdict,
 )
@@ -136,11 +137,11 @@ def _crystals(
     duplicates = Duplicates(evaluated)
     for number, counts in enumerate(formulas):
         report('crystals', number / len(formulas))
-        charge = charge_verdict(counts, space.charge_neutral)
+        charge = _charge(counts, space)
         group = templates.group(ratio_label(counts))
         if group is None:
             reason = f'no template of ratio {ratio_label(counts)} with at most {space.max_sites} sites'
-            verdicts = ({'charge': charge} if charge else {}) | {'template': Verdict(False, None, reason)}
+            verdicts = charge | {'template': Verdict(False, None, reason)}
             formula = reduced_formula(counts)
             yield Candidate(id='', formula=formula, crystal=None, proposer=settings.method, verdicts=verdicts)
             continue
@@ -158,11 +159,11 @@ def _candidate(
     group: Group,
     space: Space,
     settings: Propose,
-    charge: Verdict | None,
+    charge: dict[str, Verdict],
     duplicates: Duplicates,
 ) -> Candidate:
     template, crystal = group.library[built.index], built.crystal
-    verdicts: dict[str, Verdict] = {'charge': charge} if charge else {}
+    verdicts = dict(charge)
     verdicts['sites'] = sites_verdict(crystal, space.max_sites)
     verdicts['volume'] = volume_verdict(built.estimate)
     verdicts['distance'] = distance_verdict(crystal, settings.min_distance)
@@ -195,6 +196,12 @@ def _candidate(
         volume=built.estimate.volume / crystal.nsites,
         volume_error=built.estimate.error,
     )
+
+
+def _charge(counts: Counts, space: Space) -> dict[str, Verdict]:
+    """What the oxidation states say of a formula, once for all of its templates."""
+    charge = charge_verdict(counts, space.charge_neutral)
+    return {} if charge is None else {'charge': charge, 'oxidation': oxidation_verdict(counts)}
 
 
 def _not_neutral(counts: Counts, proposer: str) -> Candidate:

@@ -17,7 +17,7 @@ from aiida_inversedesign.propose.coverage import CENTRE, EQUAL, LIKE, NARROW, WI
 from aiida_inversedesign.propose.library import Library
 from aiida_inversedesign.propose.memory import Memory
 from aiida_inversedesign.propose.model import ProposalModel
-from aiida_inversedesign.propose.ranker import EVIDENCE, PosteriorRanker
+from aiida_inversedesign.propose.ranker import DISSIMILARITY, EVIDENCE, PosteriorRanker
 from aiida_inversedesign.propose.ranking import TAUS, reduced
 from aiida_inversedesign.propose.set_transformer import SetTransformer, Tokens
 from aiida_inversedesign.propose.train import Progress, TrainingError
@@ -66,6 +66,7 @@ def train_proposal_model(
         'library': {'hash': library.content_hash, 'templates': len(library), 'sources': library.sources},
         'seed': seed,
         'recipe': asdict(recipe),
+        'dissimilarity_weight': DISSIMILARITY,
         'coverage': {'centre': CENTRE, 'width': WIDTH, 'like': LIKE, 'equal': EQUAL, 'narrow': NARROW},
         'compounds': {'training': len(training), 'validation': len(validation)},
         'validation': scores,
