@@ -7,11 +7,9 @@ on whether the structures of i and j are similar. Source: Kusaba, Liu and Yoshid
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
 import numpy as np
@@ -123,9 +121,3 @@ class CspmlModel:
         except (KeyError, ValueError) as error:
             raise ModelError(f'the model file lacks {error}') from error
         return cls(scaler, tuple(members), features, record)
-
-
-@functools.cache
-def shipped_model() -> CspmlModel:
-    """The model that comes with the package; its card is ``models/shipped.json``."""
-    return CspmlModel.from_bytes(files('aiida_inversedesign.propose').joinpath('models/shipped.npz').read_bytes())

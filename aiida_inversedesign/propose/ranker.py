@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from aiida_inversedesign.chemistry.formulas import reduced_formula
 from aiida_inversedesign.propose.archive import Arrays
 from aiida_inversedesign.propose.assign import dissimilarities, element_rows
-from aiida_inversedesign.propose.coverage import cover, distances, similarity
+from aiida_inversedesign.propose.coverage import cover, distances
 from aiida_inversedesign.propose.memory import Memory
 from aiida_inversedesign.propose.ranking import TAUS, Counts, Group, Ranked
 from aiida_inversedesign.propose.set_transformer import Floats, SetTransformer, Tokens
@@ -162,7 +162,7 @@ class PosteriorRanker:
         # a template without fingerprint still stands for itself
         distance[candidates[:, None] == asked[None, :]] = 0
         mass = weights[asked]
-        chosen, gains = cover(similarity(distance), mass, top_k, voters.prints[candidates])
+        chosen, gains = cover(distance, mass, top_k, voters.prints[candidates])
         numbers = evidence(distance[chosen], mass, len(weights))
         logits = (numbers * self.calibration[None, :, :-1]).sum(axis=2) + self.calibration[None, :, -1]
         within = np.maximum.accumulate(1 / (1 + np.exp(-np.clip(logits, -30, 30))), axis=1)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.propose.calibrate import calibrate
-from aiida_inversedesign.propose.coverage import CENTRE, EQUAL, LIKE, NARROW, WIDTH
+from aiida_inversedesign.propose.coverage import CENTRE, EQUAL, FIRST, LATER, LIKE, NARROW, WIDTH
 from aiida_inversedesign.propose.library import Library
 from aiida_inversedesign.propose.memory import Memory
 from aiida_inversedesign.propose.model import ProposalModel
@@ -67,7 +67,15 @@ def train_proposal_model(
         'seed': seed,
         'recipe': asdict(recipe),
         'dissimilarity_weight': DISSIMILARITY,
-        'coverage': {'centre': CENTRE, 'width': WIDTH, 'like': LIKE, 'equal': EQUAL, 'narrow': NARROW},
+        'coverage': {
+            'centre': CENTRE,
+            'later': LATER,
+            'first': FIRST,
+            'width': WIDTH,
+            'like': LIKE,
+            'equal': EQUAL,
+            'narrow': NARROW,
+        },
         'compounds': {'training': len(training), 'validation': len(validation)},
         'validation': scores,
         'log': logs,

@@ -11,7 +11,7 @@ from aiida_inversedesign.propose.coverage import EQUAL, cover, distances, simila
 def test_the_second_template_is_another_structure():
     prints = np.array([[0.0], [0.01], [1.0]], dtype=np.float32)
     weights = np.array([0.4, 0.35, 0.25], dtype=np.float32)
-    chosen, gains = cover(similarity(distances(prints, prints)), weights, 3, prints)
+    chosen, gains = cover(distances(prints, prints), weights, 3, prints)
     assert chosen.tolist()[:2] == [0, 2]
     assert gains[0] > gains[1]
 
@@ -19,22 +19,22 @@ def test_the_second_template_is_another_structure():
 def test_an_equal_template_comes_last_however_sure_the_first_is():
     prints = np.array([[0.0], [0.001], [1.0], [np.nan]], dtype=np.float32)
     weights = np.array([0.6, 0.3999, 0.0001, 0], dtype=np.float32)
-    stands_for = similarity(distances(prints, prints))
-    chosen, _ = cover(stands_for, weights, 4, prints)
+    between = distances(prints, prints)
+    chosen, _ = cover(between, weights, 4, prints)
     assert chosen.tolist() == [0, 2, 3, 1]
 
 
 def test_templates_of_like_structure_vote_together():
     prints = np.array([[0.0], [1.0], [1.01], [1.02]], dtype=np.float32)
     weights = np.array([0.34, 0.22, 0.22, 0.22], dtype=np.float32)
-    chosen, _ = cover(similarity(distances(prints, prints)), weights, 1, prints)
+    chosen, _ = cover(distances(prints, prints), weights, 1, prints)
     assert chosen[0] in (1, 2, 3)
 
 
 @given(arrays(np.float32, (6, 3), elements=st.floats(-2, 2, width=32)), st.integers(1, 9))
 def test_each_template_once_and_never_more_than_there_are(prints, number):
     weights = np.full(6, 1 / 6, dtype=np.float32)
-    chosen, gains = cover(similarity(distances(prints, prints)), weights, number, prints)
+    chosen, gains = cover(distances(prints, prints), weights, number, prints)
     assert len(set(chosen.tolist())) == len(chosen) == min(number, 6)
     assert gains.sum() <= 1 + 1e-5
     assert gains[0] == gains.max()

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.elements import element_table
-from aiida_inversedesign.propose.cspml import CspmlModel, ModelError, shipped_model
+from aiida_inversedesign.propose.cspml import CspmlModel, ModelError
 from aiida_inversedesign.propose.library import Library, Template
 from aiida_inversedesign.propose.train import Recipe, TrainingError, _folded, _network, train
 
@@ -94,15 +93,3 @@ def npz(**arrays):
 def test_no_model_file(data):
     with pytest.raises(ModelError):
         CspmlModel.from_bytes(data)
-
-
-def test_shipped_model():
-    model = shipped_model()
-    assert len(model.members) == 5
-    assert model.features == element_table().names
-    assert model.record['test']['accuracy'] > 0.85
-    crystal = Crystal(np.eye(3) * 4, ('K', 'Br'), [[0, 0, 0], [0.5, 0.5, 0.5]])
-    other = Crystal(np.eye(3) * 4, ('B', 'N'), [[0, 0, 0], [0.5, 0.5, 0.5]])
-    library = Library([Template('KBr', crystal, '', ''), Template('BN', other, '', '')])
-    probability = model.rank('RbBr', library, [0, 1])
-    assert probability[0] > 0.7 > 0.4 > probability[1]

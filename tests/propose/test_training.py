@@ -11,7 +11,7 @@ from aiida_inversedesign.chemistry.fingerprints import write_cache
 from aiida_inversedesign.propose.importers import read_jsonl
 from aiida_inversedesign.propose.library import Library
 from aiida_inversedesign.propose.train import Recipe
-from aiida_inversedesign.propose.training import stable_library, train_on
+from aiida_inversedesign.propose.training import lowest_of_each_formula, train_on
 
 
 def test_one_stable_crystal_of_each_formula_is_trained_on(small_library: Library) -> None:
@@ -19,8 +19,8 @@ def test_one_stable_crystal_of_each_formula_is_trained_on(small_library: Library
     above = replace(first, id='above', e_above_hull=0.05)
     worse = replace(first, id='worse', e_above_hull=0.0, formation_energy=-1.0)
     best = replace(first, id='best', e_above_hull=0.0, formation_energy=-2.0)
-    assert [item.id for item in stable_library(Library([above, worse, best]))] == ['best']
-    assert len(stable_library(Library([best]), exclude_formulas={best.crystal.formula})) == 0
+    assert [item.id for item in lowest_of_each_formula(Library([above, worse, best]))] == ['best']
+    assert len(lowest_of_each_formula(Library([best]), exclude_formulas={best.crystal.formula})) == 0
 
 
 def test_a_model_is_trained_from_structures_and_cached_fingerprints(shared: Path, tmp_path: Path) -> None:
@@ -29,7 +29,8 @@ def test_a_model_is_trained_from_structures_and_cached_fingerprints(shared: Path
     reference = np.load(shared / 'data' / 'fingerprints_reference.npz')
     rows = dict(zip(reference['ids'].tolist(), reference['fingerprints'], strict=True))
     cache = tmp_path / 'fingerprints.npz'
-    write_cache(cache, {item.id: rows[item.id] for item in some})
+    # two are missing in the file: they are computed
+    write_cache(cache, {item.id: rows[item.id] for item in list(some)[:-2]})
     steps: list[str] = []
     held_out = some[0].crystal.formula
     model = train_on(
@@ -41,7 +42,7 @@ def test_a_model_is_trained_from_structures_and_cached_fingerprints(shared: Path
         progress=lambda step, done: steps.append(step),
     )
     assert 'fingerprints' in steps
-    assert held_out not in {item.crystal.formula for item in stable_library(some, {held_out})}
+    assert held_out not in {item.crystal.formula for item in lowest_of_each_formula(some, 0.0, {held_out})}
     probabilities = model.rank('NaCl', some, range(len(some)))
     assert probabilities.shape == (len(some),)
     assert probabilities.std() > 0

@@ -1,0 +1,85 @@
+"""What is asked of a generator of formulas, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.campaign.spec import Space
+from aiida_inversedesign.errors import InverseDesignError
+
+Array = NDArray[np.float64]
+Counts = dict[str, int]
+#: value of formulas, larger is better, shape (n,); asked in batches
+Score = Callable[[Sequence[Counts]], Array]
+
+
+class GeneratorError(InverseDesignError):
+    """A request that a generator cannot serve."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """A formula that was evaluated.
+
+    :param counts: element counts of the reduced formula.
+    :param utility: how good it turned out to be; larger is better.
+    """
+
+    counts: Counts
+    utility: float
+
+
+@dataclass(frozen=True)
+class Request:
+    """Which formulas are wanted.
+
+    :param space: the campaign's space; what does not belong to it is never proposed.
+    :param number: most formulas wanted.
+    :param seed: of all random choices; the same request has the same answer.
+    :param score: value of formulas, e.g. an acquisition of :mod:`.score`.
+    :param known: formulas evaluated so far.
+    :param considered: reduced formulas that are not proposed again.
+    :param allowed: further condition on formulas, e.g. the composition constraints of a campaign.
+    """
+
+    space: Space
+    number: int
+    seed: int
+    score: Score
+    known: Sequence[Known] = ()
+    considered: Collection[str] = frozenset()
+    allowed: Callable[[Counts], bool] | None = None
+
+
+@dataclass(frozen=True)
+class Proposed:
+    """A formula that a generator found.
+
+    :param generator: its name.
+    :param score: the request's score of the formula; None where the generator did not ask for it.
+    :param residual: distance of the formula's descriptor from the point it was made of, for ``inverse_kmd``.
+    """
+
+    counts: Counts
+    generator: str
+    score: float | None = None
+    residual: float | None = None
+
+
+class FormulaGenerator(Protocol):
+    """A source of formulas."""
+
+    @property
+    def name(self) -> str:
+        """What the formulas it finds are marked with."""
+
+    def propose(self, request: Request) -> list[Proposed]:
+        """Different formulas of the space, the best first; fewer than wanted where it finds no more.
+
+        :raises GeneratorError: if it cannot serve the request at all; says what it needs.
+        """
