@@ -60,8 +60,9 @@ def main(structures: Path, fingerprints: Path, test: Path) -> None:
     report: Progress = lambda step, done: print(f'{step}: {done:.0%}', flush=True)  # noqa: E731
     model = train_on(library, seed=SEED, cache=fingerprints, exclude_formulas=tested, progress=report)
     (models / 'shipped.npz').write_bytes(model.to_bytes())
-    card = model.record | {'excluded_formulas': sorted(tested)}
-    (models / 'shipped.json').write_text(json.dumps(card, indent=2, ensure_ascii=False) + '\n', encoding='utf-8')
+    (models / 'shipped.json').write_text(
+        json.dumps(model.record, indent=2, ensure_ascii=False) + '\n', encoding='utf-8'
+    )
 
 
 if __name__ == '__main__':

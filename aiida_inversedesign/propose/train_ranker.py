@@ -43,7 +43,7 @@ class RankerRecipe:
     """
 
     taus: tuple[float, ...] = (0.05, 0.1, 0.2, 0.3, 0.5)
-    members: int = 3
+    members: int = 5
     width: int = 128
     layers: int = 2
     heads: int = 4

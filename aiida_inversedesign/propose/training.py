@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection
 from functools import partial
 from pathlib import Path
@@ -65,12 +66,17 @@ def train_on(
         raise TrainingError('no compound of the library is left to train on: import more, or exclude fewer formulas')
     chosen = complete_fingerprints(chosen, cache, progress)
     assert chosen.fingerprints is not None  # noqa: S101
+    # a benchmark asks the card which formulas the model was kept from
+    kept_from = {'excluded_formulas': sorted(exclude_formulas)}
     if published:
         settings = recipe if isinstance(recipe, Recipe) else None
-        return train(chosen, chosen.fingerprints.astype(np.float64), seed, settings, progress)
+        network = train(chosen, chosen.fingerprints.astype(np.float64), seed, settings, progress)
+        return dataclasses.replace(network, record=network.record | kept_from)
     from aiida_inversedesign.propose.train_proposal import train_proposal_model
 
-    return train_proposal_model(chosen, seed, recipe if isinstance(recipe, RankerRecipe) else RankerRecipe(), progress)
+    settings_ours = recipe if isinstance(recipe, RankerRecipe) else RankerRecipe()
+    model = train_proposal_model(chosen, seed, settings_ours, progress)
+    return dataclasses.replace(model, record=model.record | kept_from)
 
 
 def complete_fingerprints(library: Library, cache: Path | None = None, progress: Progress | None = None) -> Library:

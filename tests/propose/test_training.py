@@ -43,6 +43,7 @@ def test_a_model_is_trained_from_structures_and_cached_fingerprints(shared: Path
     )
     assert 'fingerprints' in steps
     assert held_out not in {item.crystal.formula for item in lowest_of_each_formula(some, 0.0, {held_out})}
+    assert model.record['excluded_formulas'] == [held_out]
     probabilities = model.rank('NaCl', some, range(len(some)))
     assert probabilities.shape == (len(some),)
     assert probabilities.std() > 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -110,6 +110,10 @@ class Archive:
             return -np.inf
         return self._scores[key] - (0.0 if self._preferred[key] else self._penalty)
 
+    def scored(self) -> list[tuple[Counts, float]]:
+        """All scored formulas with their values for the search, in the order they were scored."""
+        return [(dict(key), self._value(key)) for key in self._scores]
+
     def ranked(self) -> list[Counts]:
         """All scored formulas, the best first: those preferred before the others, then by score."""
         order = sorted(self._scores, key=lambda key: (not self._preferred[key], -self._scores[key], key))
@@ -117,13 +121,6 @@ class Archive:
 
     def best(self, generator: str, residuals: Mapping[Key, float] | None = None) -> list[Proposed]:
         """The best formulas, as many as wanted, as proposals of this generator."""
-        return self._proposals(self.ranked(), generator, residuals or {})
-
-    def _proposals(
-        self, formulas: Iterable[Counts], generator: str, residuals: Mapping[Key, float]
-    ) -> list[Proposed]:
-        chosen = list(formulas)[: self.request.number]
-        return [
-            Proposed(counts, generator, self._scores[key_of(counts)], residuals.get(key_of(counts)))
-            for counts in chosen
-        ]
+        chosen = [(counts, key_of(counts)) for counts in self.ranked()[: self.request.number]]
+        known = residuals or {}
+        return [Proposed(counts, generator, self._scores[key], known.get(key)) for counts, key in chosen]

@@ -29,5 +29,3 @@ class Enumeration:
             if len(found) == request.number or request.allowed is None:
                 break
         return found
-
-
