@@ -210,6 +210,8 @@ def _problem(error: Any, data: Mapping[str, Any]) -> Problem:
     value = '' if kind == 'missing' or error['input'] is data else _show(error['input'])
     if kind == 'extra_forbidden':
         allowed = _keys_at(location[:-1])
+        if location[:2] == ('goal', 'constraints') and location[-1] in _keys_at(('goal', 'composition', 0)):
+            return Problem(shown, value, 'unknown key; limits on the formula itself stand in goal.composition')
         return Problem(shown, value, f'unknown key; expected {", ".join(allowed)}', _nearest(location[-1], allowed))
     if kind == 'missing':
         return Problem(shown, '', 'is missing and has no default')
@@ -222,8 +224,9 @@ def _problem(error: Any, data: Mapping[str, Any]) -> Problem:
     if kind == 'literal_error':
         words = [word.strip("'") for word in str(context['expected']).replace(' or ', ', ').split(', ')]
         return Problem(shown, value, f'expected {context["expected"]}', _nearest(error['input'], words))
-    if kind == 'value_error' and location[-1:] == ('elements',):
-        wrong = [item for item in error['input'] if item not in SYMBOLS]
+    if kind == 'value_error' and location[-1:] in (('element',), ('elements',), ('forbidden',)):
+        named = [error['input']] if isinstance(error['input'], str) else error['input']
+        wrong = [item for item in named if item not in SYMBOLS]
         return Problem(shown, value, str(cause), _nearest(str(wrong[0]).capitalize(), SYMBOLS) if wrong else None)
     message = str(cause) if kind == 'value_error' else error['msg'][0].lower() + error['msg'][1:]
     return Problem(shown, value if kind != 'value_error' or not isinstance(error['input'], dict) else '', message)

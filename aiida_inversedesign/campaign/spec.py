@@ -87,11 +87,71 @@ class Constraint(Model):
         return self
 
 
+class CompositionConstraint(Model):
+    """What the formulas themselves must keep: exactly one of ``element``, ``elements``, ``forbidden``, ``quantity``.
+
+    Formulas that break one are not evaluated. Limits include their bounds.
+    """
+
+    element: str | None = Field(None, description='an element, of whose atomic fraction min and max are the limits')
+    elements: list[str] | None = Field(None, description='elements, of the sum of whose atomic fractions they are')
+    forbidden: list[str] | None = Field(None, description='elements that must not occur')
+    quantity: Literal['price', 'hhi_production', 'hhi_reserves'] | None = Field(
+        None,
+        description='mean over the elements by mass: price (USD/kg), or the Herfindahl-Hirschman index (0 to 10000) '
+        'of production or reserves, a measure of supply risk',
+    )
+    min: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(None, description='lowest allowed value')
+    max: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(None, description='highest allowed value')
+
+    @field_validator('element', 'elements', 'forbidden')
+    @classmethod
+    def _symbols(cls, value: str | list[str] | None) -> str | list[str] | None:
+        named = [value] if isinstance(value, str) else value or []
+        if value == []:
+            raise ValueError('names no element')
+        for symbol in named:
+            if symbol not in SYMBOLS:
+                raise ValueError(f'{symbol!r} is no chemical symbol')
+        return value if isinstance(value, str) or value is None else list(dict.fromkeys(named))
+
+    @model_validator(mode='after')
+    def _one_kind(self) -> CompositionConstraint:
+        kinds = [key for key in ('element', 'elements', 'forbidden', 'quantity') if getattr(self, key) is not None]
+        if len(kinds) != 1:
+            raise ValueError(
+                'a composition constraint needs exactly one of element, elements, forbidden or quantity, '
+                f'got {" and ".join(kinds) or "none"}'
+            )
+        bounded = self.min is not None or self.max is not None
+        if kinds == ['forbidden']:
+            if bounded:
+                raise ValueError('forbidden takes no min or max: to limit an element, write element: instead')
+            return self
+        if not bounded:
+            raise ValueError(f'{kinds[0]} needs min, max or both')
+        if self.min is not None and self.max is not None and self.min > self.max:
+            raise ValueError(f'min must not be above max, got {self.min} and {self.max}')
+        if kinds != ['quantity'] and max(self.min or 0.0, self.max or 0.0) > 1:
+            raise ValueError('an atomic fraction is at most 1: write 0.2 for 20 %')
+        return self
+
+    @builtins.property  # read like a field
+    def label(self) -> str:
+        """What is limited, in a few words."""
+        if self.forbidden is not None:
+            return f'no {", ".join(self.forbidden)}'
+        if self.quantity is not None:
+            return self.quantity
+        return f'fraction of {" + ".join([self.element] if self.element else self.elements or [])}'
+
+
 class Goal(Model):
     """What is asked for."""
 
     objectives: list[Objective] = Field(min_length=1)
     constraints: list[Constraint] = []
+    composition: list[CompositionConstraint] = Field([], description='what the formulas themselves must keep')
 
     @property
     def properties(self) -> list[str]:
@@ -172,7 +232,21 @@ class Propose(Model):
 class Select(Model):
     """How the next batch is chosen."""
 
-    acquisition: Literal['auto', 'log_ei', 'posterior_mean', 'random'] = 'auto'
+    acquisition: Literal[
+        'auto',
+        'log_ei',
+        'qlog_ei',
+        'ucb',
+        'pi',
+        'thompson',
+        'knowledge_gradient',
+        'spacier',
+        'ego',
+        'log_ehvi',
+        'log_nehvi',
+        'posterior_mean',
+        'random',
+    ] = Field('auto', description='how a candidate is valued (see select/acquisition.py)')
     initial: Count = Field(4, description='evaluations of the first generation, spread over the pool')
     batch: Count = Field(2, description='evaluations of each later generation')
     control_fraction: Fraction = Field(0.0, description='share of each batch drawn at random')
@@ -286,9 +360,29 @@ class CampaignSettings(Model):
         for name in self.goal.properties:
             if name not in known:
                 raise PropertyError(name, sorted(known), declarable=isinstance(engine, Table))
+        self._acquisition_fits()
+        self._elements_left()
         if self.propose.method != 'library' and not (self.space.elements or self.space.formulas):
             raise ValueError('space names no formulas: give elements and ratios, or formulas')
         return self
+
+    def _acquisition_fits(self) -> None:
+        name, several = self.select.acquisition, len(self.goal.objectives) > 1
+        if several and name in ('qlog_ei', 'knowledge_gradient', 'ego'):
+            raise ValueError(f'select.acquisition {name} is for one objective: write auto, log_nehvi, log_ehvi or pi')
+        if not several and name in ('log_ehvi', 'log_nehvi'):
+            raise ValueError(f'select.acquisition {name} is for several objectives: write auto or log_ei')
+        if name == 'spacier' and not self.goal.defines_hits:
+            raise ValueError(
+                'select.acquisition spacier needs a region to move towards: give every objective a target, a window '
+                'or a hit threshold'
+            )
+
+    def _elements_left(self) -> None:
+        forbidden = {symbol for rule in self.goal.composition for symbol in rule.forbidden or []}
+        left = [symbol for symbol in self.space.elements if symbol not in forbidden]
+        if self.space.elements and not left and not self.space.formulas:
+            raise ValueError('goal.composition forbids every element of space.elements: nothing is left to propose')
 
     def unit(self, name: str) -> str:
         """The unit of one of the campaign's properties."""

@@ -60,6 +60,19 @@ def test_a_valid_file_keeps_its_values_and_fills_in_defaults() -> None:
         ('goal.objectives.0.tolerance', -1, 'goal.objectives[0].tolerance', 'greater than 0', None),
         ('goal.constraints.0.property', 'bandgap', 'goal.constraints[0].property', 'unknown', 'band_gap'),
         ('goal.constraints.0.min', float('nan'), 'goal.constraints[0].min', 'finite', None),
+        (
+            'goal.composition',
+            [{'element': 'si', 'max': 0.2}],
+            'goal.composition[0].element',
+            'no chemical symbol',
+            'Si',
+        ),
+        ('goal.composition', [{'forbidden': ['PB']}], 'goal.composition[0].forbidden', 'no chemical symbol', 'Pb'),
+        ('goal.composition', [{'element': 'Si'}], 'goal.composition[0]', 'needs min, max or both', None),
+        ('goal.composition', [{'quantity': 'prise', 'max': 9}], 'goal.composition[0].quantity', 'price', 'price'),
+        ('goal.constraints.0.element', 'Si', 'goal.constraints[0].element', 'stand in goal.composition', None),
+        ('select', {'acquisition': 'logei'}, 'select.acquisition', 'log_ei', 'log_ei'),
+        ('select', {'acquisition': 'log_nehvi'}, '', 'several objectives', None),
         ('space.elements', ['B', 'si'], 'space.elements', 'no chemical symbol', 'Si'),
         ('space.ratios', ['2:2'], 'space.ratios', "write '1:1'", None),
         ('space.ratios', ['1:1:1:1:1'], 'space', 'needs 5 different elements', None),
@@ -84,6 +97,23 @@ def test_a_wrong_value_is_named_with_its_place_and_the_nearest_word(
     assert problem.path == where
     assert says in problem.expected
     assert problem.nearest == nearest
+
+
+def test_what_an_acquisition_cannot_serve_is_refused_before_anything_runs() -> None:
+    data = broken('goal.objectives', [{'property': 'bulk_modulus', 'maximize': True}])
+    data['select'] = {'acquisition': 'spacier'}
+    with pytest.raises(CampaignFileError, match='a region to move towards'):
+        validate_campaign(data)
+    data['goal']['objectives'].append({'property': 'density', 'minimize': True})
+    data['select'] = {'acquisition': 'knowledge_gradient'}
+    with pytest.raises(CampaignFileError, match='for one objective'):
+        validate_campaign(data)
+
+
+def test_a_space_without_any_allowed_element_is_refused() -> None:
+    data = broken('goal.composition', [{'forbidden': ['B', 'C', 'N', 'Si']}])
+    with pytest.raises(CampaignFileError, match='nothing is left to propose'):
+        validate_campaign(data)
 
 
 def test_all_problems_are_reported_at_once() -> None:
