@@ -226,7 +226,9 @@ class Propose(Model):
     )
     model: str = Field('shipped', description='label of a CSPML model')
     top_k: Count = Field(5, description='templates kept for each formula')
-    min_distance: Fraction = Field(0.7, description='least distance, in sums of covalent radii')
+    min_distance: Fraction = Field(
+        0.85, description='least distance in sums of covalent radii; less for pairs that are known to bind shorter'
+    )
 
 
 class Select(Model):

@@ -11,6 +11,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.chemistry.contacts import limit
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import covalent_radii
 
@@ -55,15 +56,20 @@ class Contact:
     :param ratio: distance / (sum of the covalent radii).
     :param distance: distance in Å.
     :param elements: the two elements.
+    :param limit: least ratio allowed between them.
     """
 
     ratio: float
     distance: float
     elements: tuple[str, str]
+    limit: float = 0.0
 
 
-def closest_contact(crystal: Crystal) -> Contact:
+def closest_contact(crystal: Crystal, least: float | None = None) -> Contact:
     """The contact with the least distance / (sum of covalent radii), each site's own periodic images included.
+
+    With ``least`` it is the contact that comes nearest to its limit, or falls furthest below it
+    (:func:`aiida_inversedesign.chemistry.contacts.limit`).
 
     Exact for every cell: an atom's distance to its own image along the shortest lattice vector bounds the answer from
     above, and all images within that bound are visited, counted by the heights of the cell.
@@ -90,9 +96,18 @@ def closest_contact(crystal: Crystal) -> Contact:
     distances[first == second, own] = np.inf
     nearest = distances.min(axis=1)
     ratios = nearest / (radii[first] + radii[second])
-    best = int(np.argmin(ratios))
+    limits = np.ones(len(ratios)) if least is None else _limits(crystal.species, least)[first, second]
+    best = int(np.argmin(ratios / limits))
     pair = (crystal.species[first[best]], crystal.species[second[best]])
-    return Contact(float(ratios[best]), float(nearest[best]), pair)
+    return Contact(float(ratios[best]), float(nearest[best]), pair, 0.0 if least is None else float(limits[best]))
+
+
+def _limits(species: tuple[str, ...], least: float) -> NDArray[np.float64]:
+    """Least contact allowed between every two sites, shape (n, n)."""
+    symbols, codes = np.unique(species, return_inverse=True)
+    table = np.array([[limit(str(one), str(other), least) for other in symbols] for one in symbols])
+    out: NDArray[np.float64] = table[np.ix_(codes, codes)]
+    return out
 
 
 def _image_range(lattice: NDArray[np.float64]) -> tuple[int, int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.oxidation import charge_score, oxidation_score
 from aiida_inversedesign.chemistry.validity import charge_neutral, closest_contact
+from aiida_inversedesign.propose.build import Built
 from aiida_inversedesign.propose.candidate import Verdict
 from aiida_inversedesign.propose.volume import VolumeEstimate
 
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 #: A template that fills more space than this, in sums of element volumes, is molecular or a framework with guests
 #: left out; 99 % of the Materials Project crystals have less than 1.6.
 MAX_PACKING = 2.0
+#: a cell is widened for a short contact by at most this many expected errors of its volume
+WIDENING = 2.0
 
 
 def charge_verdict(counts: Mapping[str, int], mode: Literal['off', 'prefer', 'require']) -> Verdict | None:
@@ -56,18 +60,38 @@ def volume_verdict(estimate: VolumeEstimate) -> Verdict:
 
 
 def distance_verdict(crystal: Crystal, least: float) -> Verdict:
-    """Whether all contacts, periodic images included, are at least ``least`` sums of covalent radii: value is the
-    shortest one in these."""
-    contact = closest_contact(crystal)
-    if contact.ratio >= least:
+    """Whether all contacts, periodic images included, are at least ``least`` sums of covalent radii.
+
+    Pairs that bind shorter in known compounds have limits of their own (:mod:`aiida_inversedesign.chemistry.contacts`).
+    Value is the contact that comes nearest to its limit, in these sums.
+    """
+    contact = closest_contact(crystal, least)
+    if contact.ratio >= contact.limit:
         return Verdict(True, contact.ratio)
     first, second = contact.elements
     return Verdict(
         False,
         contact.ratio,
         f'{first}–{second} are {contact.distance:.2f} Å apart, {contact.ratio:.2f} of their covalent radii '
-        f'(at least {least:g})',
+        f'(at least {contact.limit:.2f})',
     )
+
+
+def widened(built: Built, least: float) -> Built:
+    """The crystal with its cell widened until every contact keeps its limit, if the volume's error allows that much.
+
+    :returns: the same crystal if no contact is too short, or if widening would need more than twice the volume's error.
+    """
+    contact = closest_contact(built.crystal, least)
+    if contact.ratio >= contact.limit:
+        return built
+    # a little more than needed, so that rounding does not undo it
+    factor = (contact.limit / contact.ratio) ** 3 * (1 + 1e-9)
+    if factor - 1 > WIDENING * built.estimate.error:
+        return built
+    volume = built.estimate.volume * factor
+    estimate = dataclasses.replace(built.estimate, volume=volume, scale=built.estimate.scale * factor)
+    return dataclasses.replace(built, crystal=built.crystal.scaled_to(volume), estimate=estimate)
 
 
 class Duplicates:

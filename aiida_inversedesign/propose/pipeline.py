@@ -19,6 +19,7 @@ from aiida_inversedesign.propose.filters import (
     oxidation_verdict,
     sites_verdict,
     volume_verdict,
+    widened,
 )
 from aiida_inversedesign.propose.library import Library
 from aiida_inversedesign.propose.model import AnyModel, ProposalModel, shipped_model
@@ -148,7 +149,8 @@ def _crystals(
         chosen = ranked[number]
         built = build(counts, chosen.indices, group, volumes)
         for rank, one in enumerate(built, 1):
-            yield _candidate(one, chosen, rank, group, space, settings, charge, duplicates)
+            fitting = widened(one, settings.min_distance)
+            yield _candidate(fitting, chosen, rank, group, space, settings, charge, duplicates)
     report('crystals', 1.0)
 
 

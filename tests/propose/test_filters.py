@@ -1,8 +1,10 @@
 """Each filter accepts what it should and says why not."""
 
 import numpy as np
+import pytest
 
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.validity import closest_contact
 from aiida_inversedesign.propose.filters import (
     Duplicates,
     charge_verdict,
@@ -54,3 +56,20 @@ def test_duplicates(rocksalt):
 def test_evaluated_supercell_is_recognised(rocksalt):
     doubled = Crystal.from_pymatgen(rocksalt.to_pymatgen().make_supercell([1, 1, 2], in_place=False))
     assert 'evaluated' in Duplicates([doubled]).verdict('new', rocksalt).reason
+
+
+def test_a_cell_is_widened_within_the_error_of_its_volume(small_library):
+    from aiida_inversedesign.propose.build import Built
+    from aiida_inversedesign.propose.filters import widened
+    from aiida_inversedesign.propose.volume import VolumeEstimate
+
+    crystal = small_library[0].crystal
+    near = closest_contact(crystal).ratio
+    built = Built(0, crystal, {'Na': 'Na', 'Cl': 'Cl'}, 0.0, VolumeEstimate(crystal.volume, 1.0, 1.0, 0.05))
+    assert widened(built, near * 0.99) is built
+    slightly = widened(built, near * 1.02)
+    assert closest_contact(slightly.crystal).ratio >= near * 1.02
+    assert slightly.estimate.volume == pytest.approx(crystal.volume * 1.02**3)
+    assert slightly.estimate.scale == pytest.approx(1.02**3)
+    # 10 % in the distance is 33 % in the volume, more than twice the error
+    assert widened(built, near * 1.1) is built

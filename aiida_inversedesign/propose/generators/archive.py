@@ -120,7 +120,17 @@ class Archive:
         return [dict(key) for key in order]
 
     def best(self, generator: str, residuals: Mapping[Key, float] | None = None) -> list[Proposed]:
-        """The best formulas, as many as wanted, as proposals of this generator."""
-        chosen = [(counts, key_of(counts)) for counts in self.ranked()[: self.request.number]]
-        known = residuals or {}
-        return [Proposed(counts, generator, self._scores[key], known.get(key)) for counts, key in chosen]
+        """The best formulas, as many as wanted, as proposals of this generator.
+
+        :param residuals: of the only formulas to take; default: all.
+        """
+        ranked = [(counts, key_of(counts)) for counts in self.ranked()]
+        if residuals is None:
+            chosen = [Proposed(counts, generator, self._scores[key]) for counts, key in ranked]
+        else:
+            chosen = [
+                Proposed(counts, generator, self._scores[key], residuals[key])
+                for counts, key in ranked
+                if key in residuals
+            ]
+        return chosen[: self.request.number]

@@ -22,6 +22,10 @@ class GeneratorError(InverseDesignError):
     """A request that a generator cannot serve."""
 
 
+class NotReadyError(GeneratorError):
+    """A generator that needs more evaluated formulas than there are."""
+
+
 @dataclass(frozen=True)
 class Known:
     """A formula that was evaluated.
@@ -81,5 +85,6 @@ class FormulaGenerator(Protocol):
     def propose(self, request: Request) -> list[Proposed]:
         """Different formulas of the space, the best first; fewer than wanted where it finds no more.
 
-        :raises GeneratorError: if it cannot serve the request at all; says what it needs.
+        :raises NotReadyError: if it learns from evaluated formulas and there are too few.
+        :raises GeneratorError: if the space or the score is wrong.
         """

@@ -56,7 +56,7 @@ class Evolution:
             for _ in range(ATTEMPTS * size):
                 if len(children) >= (1 - IMMIGRANTS) * size:
                     break
-                pool = ancestors if ancestors and rng.random() < DESCENDANTS else parents
+                pool = ancestors if ancestors and rng.random() < DESCENDANTS else parents or ancestors
                 if not pool:
                     break
                 child = vary(pool)

@@ -20,7 +20,15 @@ from aiida_inversedesign.chemistry.kmd import KernelMean, kernel_mean
 from aiida_inversedesign.chemistry.kmd_formulas import nearest_formulas
 from aiida_inversedesign.chemistry.kmd_inverse import Inverse
 from aiida_inversedesign.propose.generators.archive import EFFORT, Archive
-from aiida_inversedesign.propose.generators.base import Array, Counts, GeneratorError, Known, Proposed, Request
+from aiida_inversedesign.propose.generators.base import (
+    Array,
+    Counts,
+    GeneratorError,
+    Known,
+    NotReadyError,
+    Proposed,
+    Request,
+)
 from aiida_inversedesign.propose.generators.domain import Key, key_of
 
 #: fewest evaluated formulas, and the most that the process is fitted to
@@ -31,8 +39,8 @@ COMPONENTS, VARIANCE = 20, 0.99
 BOUNDS = (0.0, 1.0, 2.0)
 #: points on the way from a formula to the optimum, as shares of it
 WAY = (0.25, 0.5, 0.75, 1.0)
-#: formulas taken around one point, and climbs for each ten formulas wanted
-AROUND, CLIMBS = 10, 2
+#: formulas taken around one point, climbs for each ten formulas wanted, and most climbs
+AROUND, CLIMBS, MOST_CLIMBS = 10, 2, 100
 
 
 class InverseKmd:
@@ -51,11 +59,11 @@ class InverseKmd:
     def propose(self, request: Request) -> list[Proposed]:
         """The best formulas around the optima, each with its residual.
 
-        :raises GeneratorError: with fewer than three evaluated formulas.
+        :raises NotReadyError: with fewer than three evaluated formulas.
         :raises KmdError: if the descriptor cannot be inverted over the elements of the space.
         """
         if len(request.known) < MINIMUM:
-            raise GeneratorError(
+            raise NotReadyError(
                 f'inverse_kmd learns from evaluated formulas: {len(request.known)} are too few, {MINIMUM} are needed; '
                 'take enumeration for the first generation'
             )
@@ -66,8 +74,7 @@ class InverseKmd:
         inverse = Inverse(self.descriptor, archive.domain.elements)
         model = _fit(self.descriptor, request.known, surrounding, request.seed)
         residuals: dict[Key, float] = {}
-        starts = _starts(request.known, surrounding, max(4, CLIMBS * request.number // 10))
-        per_point = max(1, AROUND)
+        starts = _starts(request.known, surrounding, min(MOST_CLIMBS, max(4, CLIMBS * request.number // 10)))
         for number, start in enumerate(starts):
             if archive.exhausted:
                 break
@@ -76,7 +83,7 @@ class InverseKmd:
             for share in WAY:
                 point = model.point(first + share * (last - first))
                 found = nearest_formulas(
-                    inverse, point, list(archive.domain.ratios), charge=archive.domain.charge, number=per_point
+                    inverse, point, list(archive.domain.ratios), charge=archive.domain.charge, number=AROUND
                 )
                 for item in found:
                     key = key_of(item.counts)

@@ -6,7 +6,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from aiida_inversedesign.chemistry.formulas import reduced_formula
-from aiida_inversedesign.propose.generators.base import FormulaGenerator, GeneratorError, Proposed, Request
+from aiida_inversedesign.propose.generators.base import (
+    FormulaGenerator,
+    GeneratorError,
+    NotReadyError,
+    Proposed,
+    Request,
+)
 from aiida_inversedesign.propose.generators.enumeration import Enumeration
 from aiida_inversedesign.propose.generators.evolution import Evolution
 from aiida_inversedesign.propose.generators.inverse import InverseKmd
@@ -40,8 +46,7 @@ class Mix:
     def propose(self, request: Request) -> list[Proposed]:
         """The formulas of all generators in turn; what one does not find, enumeration makes up for.
 
-        A generator that cannot serve the request, e.g. because nothing was evaluated yet, leaves its share to
-        enumeration too.
+        A generator that learns from evaluated formulas leaves its share to enumeration as long as there are too few.
         """
         wanted = shared_out(request.number, [share for _, share in self.parts])
         found: list[list[Proposed]] = []
@@ -84,7 +89,7 @@ def _without(generator: FormulaGenerator, request: Request, taken: set[str]) -> 
     """What a generator finds; its formulas count as taken from now on."""
     try:
         found = generator.propose(request)
-    except GeneratorError:
+    except NotReadyError:
         return []
     taken |= {reduced_formula(item.counts) for item in found}
     return found

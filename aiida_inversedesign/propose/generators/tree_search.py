@@ -2,11 +2,16 @@
 
 The root chooses the ratio, every level below the element of the next place, the largest count first. A run goes down
 by the upper confidence bound (UCT; Kocsis and Szepesvári, ECML 2006), adds one node, completes the formula at random,
-and hands the formula's score back to all nodes it went through. A node's value is the mean of its scores and the best
-one in equal parts, for one good formula is wanted, not a good average (Schadd et al., KBS 34, 3 (2012), and the use for
-materials of Dieb et al., Sci. Technol. Adv. Mater. 18, 498 (2017)). Children that were never visited, a hundred at a
-level, start from the mean over all runs that gave the element the same count (rapid action values; Gelly and Silver,
-Artif. Intell. 175, 1856 (2011)).
+and hands the formula's score back to all nodes it went through. Three things differ from a game's tree:
+
+- A node's value is the mean of its scores and the best one in equal parts, for good formulas are wanted, not a good
+  average (Schadd et al., Knowl.-Based Syst. 34, 3 (2012)).
+- There are up to a hundred choices at a level. They are ordered by the mean over all runs that gave the element the
+  same count (rapid action values; Gelly and Silver, Artif. Intell. 175, 1856 (2011)), and a node visited n times looks
+  at about 2 √n of them (progressive widening; Coulom, LNCS 4630, 72 (2007)).
+- The exploration is counted in standard deviations of the scores seen.
+
+Tree search for materials: Dieb et al., Sci. Technol. Adv. Mater. 18, 498 (2017).
 """
 
 from __future__ import annotations
@@ -21,8 +26,10 @@ from numpy.typing import NDArray
 from aiida_inversedesign.propose.generators.archive import EFFORT, Archive
 from aiida_inversedesign.propose.generators.base import Array, Counts, Proposed, Request
 
-#: weight of exploration in the confidence bound of values in 0 … 1
-EXPLORATION = math.sqrt(2) / 2
+#: weight of exploration in the confidence bound, of UCB1
+EXPLORATION = math.sqrt(2)
+#: a node visited n times looks at this many times √n of its choices
+WIDENING = 2.0
 #: runs whose scores are asked for at once
 BATCH = 32
 #: runs for each formula of the budget, where many lead to formulas that may not be proposed
@@ -72,6 +79,7 @@ class _Tree:
     def __init__(self, archive: Archive, rng: random.Random) -> None:
         self.archive, self.rng = archive, rng
         self.elements = archive.domain.elements
+        self.column = {symbol: column for column, symbol in enumerate(self.elements)}
         self.ratios = [ratio for ratio in archive.domain.ratios.values() if len(ratio) <= len(self.elements)]
         self.root = _Node.of(np.ones(len(self.ratios), dtype=bool))
         # sum and number of the rewards of each element with each count, and over all counts
@@ -83,8 +91,22 @@ class _Tree:
         scores = scores[np.isfinite(scores)]
         self.low = float(np.median(scores)) if len(scores) else 0.0
         self.high = float(scores.max()) if len(scores) else 1.0
+        self.ratio_total, self.ratio_visits = np.zeros(len(self.ratios)), np.zeros(len(self.ratios))
+        self.rewards: list[float] = []
         for formula, value in archive.scored():
             self._learn(formula, self._reward(value))
+        self._recall()
+        self.deviation = self._deviation()
+
+    def _recall(self) -> None:
+        """What the evaluated formulas say of elements and ratios, on the same scale as the scores."""
+        known = self.archive.request.known
+        utilities = np.array([item.utility for item in known])
+        if not len(utilities):
+            return
+        middle, top = float(np.median(utilities)), float(utilities.max())
+        for item in known:
+            self._learn(item.counts, max(item.utility - middle, 0.0) / ((top - middle) or 1.0))
 
     def search(self) -> None:
         """Runs until the budget is used up, the tree is exhausted, or no run finds anything new."""
@@ -106,6 +128,10 @@ class _Tree:
                 for node, choice in path:
                     node.total[choice] += reward
                     node.best[choice] = max(node.best[choice], reward)
+            self.deviation = self._deviation()
+
+    def _deviation(self) -> float:
+        return float(np.std(self.rewards)) if len(self.rewards) > 1 else 1.0
 
     def _reward(self, value: float) -> float:
         """0 at the median of the first scores and below, 1 at the best so far."""
@@ -114,15 +140,21 @@ class _Tree:
         return min(max((value - self.low) / (self.high - self.low), 0.0), 1.0)
 
     def _learn(self, formula: Counts, reward: float) -> None:
+        self.rewards.append(reward)
+        ratio = tuple(sorted(formula.values(), reverse=True))
+        if ratio in self.ratios:
+            self.ratio_total[self.ratios.index(ratio)] += reward
+            self.ratio_visits[self.ratios.index(ratio)] += 1
         for symbol, count in formula.items():
-            if count in self.count_row and symbol in self.elements:
-                place = self.count_row[count], self.elements.index(symbol)
+            if count in self.count_row and symbol in self.column:
+                place = self.count_row[count], self.column[symbol]
                 self.action_total[place] += reward
                 self.action_visits[place] += 1
 
     def _run(self) -> tuple[list[tuple[_Node, int]], Counts]:
         """One way down: the nodes and choices, which count as visited from now on, and the formula at its end."""
-        choice = self._choose(self.root, np.zeros(len(self.ratios)))
+        overall = self.ratio_total.sum() / max(self.ratio_visits.sum(), 1.0)
+        choice = self._choose(self.root, (self.ratio_total + overall) / (self.ratio_visits + 1))
         ratio = self.ratios[choice]
         path, node, chosen = [(self.root, choice)], self.root, list[int]()
         expanded = False
@@ -146,9 +178,14 @@ class _Tree:
 
     def _choose(self, node: _Node, means: Array) -> int:
         visits = node.visits + PRIOR
-        value = (0.5 * (node.total + PRIOR * means) / visits) + 0.5 * np.where(node.visits > 0, node.best, means)
-        bound = value + EXPLORATION * np.sqrt(np.log(visits.sum() + 1) / visits)
-        bound[~node.open] = -np.inf
+        value = 0.5 * (node.total + PRIOR * means) / visits + 0.5 * np.where(node.visits > 0, node.best, means)
+        bound = value + EXPLORATION * self.deviation * np.sqrt(np.log(visits.sum() + 1) / visits)
+        looked_at = node.open & (node.visits > 0)
+        width = math.ceil(WIDENING * math.sqrt(node.visits.sum() + 1))
+        if looked_at.sum() < width:
+            waiting = np.flatnonzero(node.open & ~looked_at)
+            looked_at[waiting[np.argsort(-means[waiting], kind='stable')[: width - int(looked_at.sum())]]] = True
+        bound[~looked_at] = -np.inf
         best = np.flatnonzero(bound >= bound.max() - 1e-12)
         return int(best[self.rng.randrange(len(best))])
 

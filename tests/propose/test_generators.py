@@ -1,0 +1,325 @@
+"""Generators of formulas: they stay in the space, repeat themselves, and find better formulas than enumeration."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import json
+import random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from aiida_inversedesign.campaign.spec import Space
+from aiida_inversedesign.chemistry.elements import element_table
+from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label, reduced_formula
+from aiida_inversedesign.chemistry.kmd import kernel_mean
+from aiida_inversedesign.chemistry.validity import charge_neutral
+from aiida_inversedesign.propose.generators.archive import Archive
+from aiida_inversedesign.propose.generators.base import GeneratorError, Known, NotReadyError, Proposed, Request
+from aiida_inversedesign.propose.generators.domain import Domain, key_of
+from aiida_inversedesign.propose.generators.evolution import Evolution, Variation
+from aiida_inversedesign.propose.generators.inverse import InverseKmd
+from aiida_inversedesign.propose.generators.mix import GENERATORS, Mix, make_generator, shared_out
+from aiida_inversedesign.propose.generators.tree_search import TreeSearch
+
+ELEMENTS = ['Li', 'Na', 'K', 'Mg', 'Ca', 'Sr', 'Al', 'Ga', 'Si', 'Ge', 'Sn', 'Ti', 'Zr', 'N', 'P', 'O', 'S', 'Se', 'F']
+RATIOS = ['1:1', '2:1', '3:1', '3:2', '2:1:1', '3:1:1', '4:2:1']
+SEARCHES = ['inverse_kmd', 'evolution', 'tree_search']
+
+MASS = element_table().column('en_pauling')
+
+
+def negativity(formulas):
+    """A score with one simple optimum: far from pure anions and far from metals."""
+    values = [
+        sum(MASS[symbol] * count for symbol, count in counts.items()) / sum(counts.values()) for counts in formulas
+    ]
+    return -np.abs(np.array(values) - 3.2)
+
+
+def request(**changes):
+    space = Space(
+        elements=changes.pop('elements', ELEMENTS),
+        ratios=changes.pop('ratios', RATIOS),
+        formulas=changes.pop('formulas', []),
+        charge_neutral=changes.pop('charge', 'off'),
+    )
+    rng = random.Random(7)
+    domain = Domain(Request(space, 1, 0, negativity))
+    known = [domain.draw(rng) for _ in range(20)] if space.elements else []
+    evaluated = [Known(counts, float(value)) for counts, value in zip(known, negativity(known), strict=True)]
+    defaults = {'number': 20, 'seed': 3, 'score': negativity, 'known': evaluated}
+    return Request(space=space, **(defaults | changes))
+
+
+def formulas(found):
+    return [reduced_formula(item.counts) for item in found]
+
+
+@pytest.mark.parametrize('name', GENERATORS)
+@pytest.mark.parametrize('charge', ['off', 'prefer', 'require'])
+def test_proposals_belong_to_the_space(name, charge):
+    considered = formulas(make_generator(name).propose(request(charge=charge)))[:5]
+    asked = request(charge=charge, considered=considered, allowed=lambda counts: 'F' not in counts)
+    found = make_generator(name).propose(asked)
+    assert len(found) == len(set(formulas(found))) == 20
+    assert not set(considered) & set(formulas(found))
+    for item in found:
+        assert item.generator == name
+        assert ratio_label(item.counts) in RATIOS
+        assert set(item.counts) <= set(ELEMENTS) - {'F'}
+        assert charge != 'require' or charge_neutral(item.counts)
+    if charge == 'prefer':
+        neutral = [charge_neutral(item.counts) for item in found]
+        assert neutral == sorted(neutral, reverse=True)
+
+
+@pytest.mark.parametrize('name', GENERATORS)
+def test_the_same_request_has_the_same_answer(name):
+    first, again = (make_generator(name).propose(request()) for _ in range(2))
+    assert first == again
+    assert np.array_equal([item.score or 0 for item in first], [item.score or 0 for item in again])
+    random.seed(1)
+    np.random.seed(1)
+    assert make_generator(name).propose(request()) == first
+
+
+@pytest.mark.parametrize('name', ['enumeration', 'evolution', 'tree_search'])
+def test_another_seed_has_another_answer(name):
+    # only few of the formulas are scored, so that the ways differ
+    wide = {'ratios': ['4:3:2:1', '5:3:2:1'], 'number': 200}
+    assert set(formulas(make_generator(name).propose(request(seed=1, **wide)))) != set(
+        formulas(make_generator(name).propose(request(seed=2, **wide)))
+    )
+
+
+@pytest.mark.parametrize('name', SEARCHES)
+def test_searches_find_better_scores_than_as_many_random_formulas(name):
+    wide = request(elements=list(element_table().symbols), ratios=['3:2:1', '4:2:1', '3:1:1', '5:2:1'])
+    archive = Archive(wide)
+    archive.score(archive.fresh(random.Random(0), archive.budget))
+    random_scores = [item.score for item in archive.best('random')]
+    found = make_generator(name).propose(wide)
+    assert all(item.score == pytest.approx(negativity([item.counts])[0]) for item in found)
+    assert np.mean([item.score for item in found]) > np.mean(random_scores)
+
+
+@pytest.mark.parametrize('name', SEARCHES)
+def test_a_small_space_is_scored_completely(name):
+    small = request(elements=['Na', 'K', 'Cl', 'Br', 'O'], ratios=['1:1', '2:1'], number=4)
+    everything = list(Domain(small).every())
+    order = np.argsort(-negativity(everything), kind='stable')[:4]
+    assert {item.score for item in make_generator(name).propose(small)} == set(negativity(everything)[order])
+
+
+@pytest.mark.parametrize('name', GENERATORS)
+def test_formulas_named_one_by_one(name):
+    known = [Known(parse_formula(formula), 0.0) for formula in ('LiF', 'NaF', 'KF')]
+    asked = request(
+        elements=[], ratios=[], formulas=['NaCl', 'MgO', 'SiC'], known=known, considered={'MgO'}, charge='prefer'
+    )
+    found = make_generator(name).propose(asked)
+    assert set(formulas(found)) == {'NaCl', 'SiC'}
+
+
+def test_nothing_left():
+    asked = request(elements=['Na', 'Cl'], ratios=['1:1'], considered={'NaCl'})
+    for name in GENERATORS:
+        assert make_generator(name).propose(asked) == []
+    assert Mix({'evolution': 1}).propose(asked) == []
+
+
+def test_inverse_needs_evaluated_formulas():
+    with pytest.raises(NotReadyError, match='enumeration for the first generation'):
+        InverseKmd().propose(request(known=()))
+    mixed = Mix({'inverse_kmd': 1, 'evolution': 1}).propose(request(known=()))
+    assert {item.generator for item in mixed} == {'enumeration', 'evolution'}
+    assert len(mixed) == 20
+
+
+def test_inverse_tells_its_residual():
+    for item in InverseKmd().propose(request()):
+        assert item.residual is not None
+        assert 0 <= item.residual < np.linalg.norm(kernel_mean().kernel)
+
+
+def test_inverse_of_equal_and_of_bad_utilities():
+    flat = [Known(item.counts, 1.0) for item in request().known]
+    assert len(InverseKmd().propose(request(known=flat))) > 0
+    with pytest.raises(GeneratorError, match='no number'):
+        InverseKmd().propose(request(known=[*flat, Known({'Na': 1}, float('nan'))]))
+
+
+def test_scores_that_are_no_numbers():
+    for name in SEARCHES:
+        with pytest.raises(GeneratorError, match='one number each'):
+            make_generator(name).propose(request(score=lambda items: np.full(len(items), np.nan)))
+        with pytest.raises(GeneratorError, match='shape'):
+            make_generator(name).propose(request(score=lambda items: np.zeros(3)))
+        # an acquisition may be −∞ everywhere
+        assert make_generator(name).propose(request(score=lambda items: np.full(len(items), -np.inf)))
+
+
+def test_unknown_elements_and_names():
+    with pytest.raises(GeneratorError, match='Og'):
+        Evolution().propose(request(elements=['Na', 'Og'], ratios=['1:1']))
+    with pytest.raises(GeneratorError, match='Og'):
+        Mix({'evolution': 1}).propose(request(elements=['Na', 'Og'], ratios=['1:1'], known=[]))
+    with pytest.raises(GeneratorError, match='enumeration, inverse_kmd'):
+        make_generator('magic')
+    for shares in ({}, {'evolution': 0}, {'evolution': -1, 'enumeration': 2}, {'evolution': float('nan')}):
+        with pytest.raises(GeneratorError, match='shares'):
+            Mix(shares)
+
+
+def test_mix_keeps_who_found_what():
+    shares = {'enumeration': 0.2, 'inverse_kmd': 0.2, 'evolution': 0.3, 'tree_search': 0.3}
+    found = Mix(shares).propose(request(number=40))
+    assert len(found) == len(set(formulas(found))) == 40
+    counts = {name: sum(item.generator == name for item in found) for name in shares}
+    assert counts['evolution'] == counts['tree_search'] == 12
+    assert counts['inverse_kmd'] <= 8
+    assert counts['enumeration'] == 40 - 24 - counts['inverse_kmd']
+    assert Mix(shares).propose(request(number=40)) == found
+    assert found[0].generator == 'enumeration'
+
+    # a generator of one's own
+    class Fixed:
+        name = 'fixed'
+
+        def propose(self, request):
+            return [Proposed({'Na': 1, 'F': 1}, self.name)][: request.number]
+
+    assert {item.generator for item in Mix([(Fixed(), 1)]).propose(request(number=5))} == {'fixed', 'enumeration'}
+
+
+@given(st.integers(0, 500), st.lists(st.floats(0.01, 10), min_size=1, max_size=5))
+def test_shares(number, shares):
+    parts = shared_out(number, shares)
+    assert sum(parts) == number
+    assert all(abs(part - number * share / sum(shares)) < 1 for part, share in zip(parts, shares, strict=True))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 2**31), st.sampled_from(RATIOS), st.sampled_from(['substitute', 'cross', 'exchange', 'any']))
+def test_variations_are_formulas(seed, ratio, operator):
+    rng = random.Random(seed)
+    domain = Domain(request(ratios=[ratio, '3:2:1', '1']))
+    vary = Variation(domain, rng)
+    first, second = domain.draw(rng), domain.draw(rng)
+    made = {
+        'substitute': lambda: vary.substitute(first),
+        'cross': lambda: vary.cross(first, second),
+        'exchange': lambda: vary.exchange(first),
+        'any': lambda: vary([first, second]),
+    }[operator]()
+    assert set(made) <= set(ELEMENTS)
+    assert all(count > 0 for count in made.values())
+    if operator != 'any':
+        assert sorted(made.values()) == sorted(first.values())
+
+
+def test_substitutes_are_similar():
+    vary = Variation(Domain(request()), random.Random(0))
+    made = [vary.substitute({'Sr': 1}) for _ in range(300)]
+    often = {symbol: sum(symbol in counts for counts in made) for symbol in ELEMENTS}
+    assert often['Ca'] > often['Ge']
+    assert often['Ca'] + often['Mg'] > 5 * (often['F'] + often['N'])
+
+
+def test_tree_visits_every_formula_of_its_ratios_at_most_once():
+    """With a budget as large as the space the tree ends because nothing is left, and has met everything."""
+    asked = request(elements=ELEMENTS[:12], ratios=['2:2:1', '2:1'], number=60, known=())
+    asked = dataclasses.replace(asked, space=asked.space)
+    size = Domain(asked).size
+    assert size == 12 * 55 + 12 * 11
+    archive = Archive(asked)
+    archive.budget = size - 1
+    assert not archive.survey()
+    archive.budget = size
+    from aiida_inversedesign.propose.generators.tree_search import _Tree
+
+    tree = _Tree(archive, random.Random(0))
+    tree.search()
+    assert len(archive) == size or not tree.root.open.any()
+    assert len(archive) >= 0.95 * size
+
+
+@pytest.fixture(scope='module')
+def perovskites(shared):
+    """Heat of formation of the most stable arrangement of each known perovskite of ratio 3:1:1, eV/atom."""
+    heats: dict[str, float] = {}
+    with gzip.open(shared / 'data' / 'perov5_structures.jsonl.gz', 'rt') as file:
+        for line in file:
+            row = json.loads(line)
+            if 'heat_all' in row and ratio_label(parse_formula(row['formula'])) == '3:1:1':
+                heats[row['formula']] = min(row['heat_all'], heats.get(row['formula'], np.inf))
+    return heats
+
+
+def surrogate_request(values, sign, evaluated, number, seed):
+    """A search for high ``sign`` × property among known formulas, led by a surrogate of the evaluated ones."""
+    from aiida_inversedesign.propose.generators.score import formula_surrogate
+
+    known = {key_of(parse_formula(formula)): formula for formula in values}
+    done = random.Random(seed).sample(sorted(values), evaluated)
+    surrogate = formula_surrogate([(formula, {'y': sign * values[formula]}) for formula in done], ['y'], seed)
+
+    def score(items):
+        mean, deviation = surrogate.predict(items)['y']
+        return mean + deviation
+
+    space = Space(
+        elements=sorted({symbol for key in known for symbol, _ in key}),
+        ratios=sorted({ratio_label(dict(key)) for key in known}),
+        charge_neutral='off',
+    )
+    asked = Request(
+        space,
+        number,
+        seed,
+        score,
+        [Known(parse_formula(formula), sign * values[formula]) for formula in done],
+        frozenset(done),
+        lambda counts: key_of(counts) in known,
+    )
+    return asked, {key: sign * values[formula] for key, formula in known.items()}
+
+
+@pytest.mark.parametrize('name', SEARCHES)
+def test_stable_perovskites_are_found_sooner_than_by_enumeration(name, perovskites):
+    """1 of 20 known perovskites is wanted, 50 formulas are proposed: enumeration finds 2 or 3 of them."""
+    found, drawn = 0, 0
+    for seed in range(2):
+        asked, truth = surrogate_request(perovskites, -1, 60, 50, seed)
+        wanted = np.quantile(list(truth.values()), 0.95)
+        found += sum(truth[key_of(item.counts)] >= wanted for item in make_generator(name).propose(asked))
+        drawn += sum(truth[key_of(item.counts)] >= wanted for item in make_generator('enumeration').propose(asked))
+    assert found >= drawn + 5
+    assert found >= 10
+
+
+@pytest.mark.parametrize('name', ['evolution', 'tree_search'])
+def test_stiff_compounds_are_found_sooner_than_by_chance(name, shared):
+    """The stiffest tenth of the known elastic tensors, in a space a thousand times as large."""
+    values: dict[str, float] = {}
+    with gzip.open(shared / 'data' / 'elastic_structures.jsonl.gz', 'rt') as file:
+        for line in file:
+            row = json.loads(line)
+            values[row['formula']] = max(row['K_VRH'], values.get(row['formula'], -np.inf))
+    asked, truth = surrogate_request(values, 1, 100, 30, 0)
+    wanted = np.quantile(list(truth.values()), 0.9)
+    found = make_generator(name).propose(asked)
+    assert len(found) == 30
+    # 3 of 30 by chance
+    assert sum(truth[key_of(item.counts)] >= wanted for item in found) >= 12
+
+
+def test_tree_search_and_evolution_learn_from_evaluated_formulas():
+    wide = {'elements': list(element_table().symbols), 'ratios': ['4:3:2:1'], 'number': 20}
+    for generator in (Evolution(), TreeSearch()):
+        informed = generator.propose(request(**wide))
+        assert informed != generator.propose(request(known=(), **wide))
