@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -14,16 +14,13 @@ from aiida_inversedesign.learn.features import featurize
 from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.learn.table import EvaluationRow
 from aiida_inversedesign.propose.candidate import Candidate
-from aiida_inversedesign.select.acquisition import Acquisition
+from aiida_inversedesign.select.batch import choose_points
 from aiida_inversedesign.select.duplicates import Duplicates
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.initial import initial_design
+from aiida_inversedesign.select.observed import Observed
 
 Array = NDArray[np.float64]
-
-#: Candidates scored again for the second and later places of a batch. Improvements are submodular: what a candidate
-#: adds can only shrink when others are chosen, so that the next best is found among the best of the first pass.
-_SHORTLIST = 1000
 
 
 @dataclass(frozen=True)
@@ -31,7 +28,7 @@ class Choice:
     """One chosen candidate and why it was chosen.
 
     :param arm: ``initial`` (spread, no surrogate yet), ``acquisition``, or ``control`` (drawn at random).
-    :param acquisition: ``spread``, ``log_ei``, ``log_nehvi``, ``posterior_mean`` or ``random``.
+    :param acquisition: ``spread``, ``random``, or a name of :mod:`aiida_inversedesign.select.acquisition`.
     :param value: the acquisition's value when it was chosen; None for ``spread`` and ``random``.
     :param predicted: mean and standard deviation per property when it was chosen.
     """
@@ -159,65 +156,37 @@ def _informed(
     size: int,
     seed: int,
 ) -> list[Choice]:
-    name = 'log_ei' if settings.acquisition == 'auto' else settings.acquisition
     rng = np.random.default_rng(seed)
     places = control_places(settings.control_fraction, rows, size, float(rng.random()))
     inputs = surrogate.inputs(*_crystals(pool))
-    order = iter(rng.permutation(len(pool)).tolist())
-    taken: list[int] = []
-    control = _take(order, pool, taken, duplicates, places)
-    values: dict[int, float | None] = dict.fromkeys(control)
-    label = 'random'
-    if name == 'random':
-        values.update(dict.fromkeys(_take(order, pool, taken, duplicates, size - len(taken))))
-    elif len(taken) < size:
-        completed = [row for row in rows if row.status == 'completed']
-        baseline = surrogate.inputs([row.proposed for row in completed], [row.probability for row in completed])
-        acquisition = Acquisition(name, goal, surrogate, rows, baseline, seed)
-        label = acquisition.name
-        waiting = surrogate.inputs(*_crystals(running))
-        ranked: NDArray[np.int64] | None = None
-        while len(taken) < size:
-            pending = np.concatenate([waiting, inputs[taken]])
-            if ranked is None:
-                ranked = np.argsort(-acquisition.score(inputs, pending), kind='stable')
-                order = iter(ranked.tolist())
-            else:
-                short, rest = ranked[:_SHORTLIST], ranked[_SHORTLIST:]
-                again = short[np.argsort(-acquisition.score(inputs[short], pending), kind='stable')]
-                order = iter([*again.tolist(), *rest.tolist()])
-            found = _take(order, pool, taken, duplicates, 1)
-            if not found:
-                break
-            values[found[0]] = float(acquisition.score(inputs[found], pending)[0])
+
+    def acceptable(index: int, taken: list[int]) -> bool:
+        return duplicates.is_new(pool[index]) and duplicates.differs(pool[index], [pool[i] for i in taken])
+
+    chosen = choose_points(
+        settings.acquisition,
+        goal,
+        surrogate,
+        Observed.from_rows(rows, surrogate, goal.properties),
+        inputs,
+        size,
+        seed,
+        pending=surrogate.inputs(*_crystals(running)),
+        control=places,
+        acceptable=acceptable,
+    )
     return [
         Choice(
-            pool[index].id,
-            'control' if index in control else 'acquisition',
-            'random' if index in control else label,
-            value,
+            pool[place.index].id,
+            place.arm,
+            place.acquisition,
+            place.value,
+            # one by one: what is recorded must not depend on the size of the batch
             {
-                prop: (float(mean[0]), float(deviation[0]))
-                for prop, model in surrogate.models.items()
-                for mean, deviation in [model.predict(inputs[[index]])]
+                name: (float(mean[0]), float(deviation[0]))
+                for name, model in surrogate.models.items()
+                for mean, deviation in [model.predict(inputs[[place.index]])]
             },
         )
-        for index, value in values.items()
+        for place in chosen
     ]
-
-
-def _take(
-    order: Iterator[int], pool: list[Candidate], taken: list[int], duplicates: Duplicates, count: int
-) -> list[int]:
-    """The first ``count`` of ``order`` that are new; they are added to ``taken``."""
-    found: list[int] = []
-    while len(found) < count:
-        index = next(order, None)
-        if index is None:
-            break
-        if index in taken or not duplicates.is_new(pool[index]):
-            continue
-        if duplicates.differs(pool[index], [pool[i] for i in taken]):
-            found.append(index)
-            taken.append(index)
-    return found

@@ -61,6 +61,12 @@ def test_a_batch_of_one_is_the_first_of_a_larger(pool, rows, surrogate):
     assert choose_batch(GOAL, Select(), pool, rows, surrogate, 3, seed=5)[:1] == one
 
 
+def same(first: list[Choice], second: list[Choice]) -> bool:
+    """The same candidates with the same scores; sums over blocks of another size differ in the last digits."""
+    values = [np.array([choice.value or 0.0 for choice in batch]) for batch in (first, second)]
+    return [one.candidate for one in first] == [one.candidate for one in second] and np.allclose(*values, rtol=1e-9)
+
+
 def test_rejected_evaluated_and_pending_are_left_out(pool, rows, surrogate, evaluate):
     best = choose_batch(GOAL, Select(), pool, rows, surrogate, 3, seed=0)
     ids = [choice.candidate for choice in best]
@@ -115,8 +121,8 @@ def test_fewer_candidates_than_asked(pool, rows, surrogate):
 
 def test_many_candidates_take_the_shortlist(pool, rows, surrogate, monkeypatch):
     whole = choose_batch(GOAL, Select(), pool, rows, surrogate, 4, seed=2)
-    monkeypatch.setattr('aiida_inversedesign.select.choose._SHORTLIST', 40)
-    assert choose_batch(GOAL, Select(), pool, rows, surrogate, 4, seed=2) == whole
+    monkeypatch.setattr('aiida_inversedesign.select.batch.SHORTLIST', 40)
+    assert same(choose_batch(GOAL, Select(), pool, rows, surrogate, 4, seed=2), whole)
 
 
 def test_bad_requests(pool, rows, surrogate):
@@ -146,12 +152,12 @@ def test_the_control_fraction_is_met(fraction, sizes, seed):
 
 def test_control_is_drawn_uniformly(pool, rows, surrogate):
     drawn = [
-        choose_batch(GOAL, Select(control_fraction=1.0), pool, rows, surrogate, 4, seed=seed) for seed in range(60)
+        choose_batch(GOAL, Select(control_fraction=1.0), pool, rows, surrogate, 4, seed=seed) for seed in range(30)
     ]
     assert {choice.arm for batch in drawn for choice in batch} == {'control'}
     places = [int(choice.candidate[-4:]) for batch in drawn for choice in batch]
     assert abs(np.mean(places) - 159.5) < 3 * 81 / len(places) ** 0.5
-    assert len(set(places)) > 130
+    assert len(set(places)) > 80
 
 
 def search(pool, evaluate, settings: Select, seed: int, steps: int) -> list[str]:
@@ -169,10 +175,10 @@ def search(pool, evaluate, settings: Select, seed: int, steps: int) -> list[str]
 
 
 def test_the_search_beats_chance(pool, evaluate, answers):
-    """30 of 300 evaluations, five seeds: random finds 1.5 of the 15 best on average."""
+    """30 of 300 evaluations, three seeds: random finds 1.5 of the 15 best on average."""
     order = sorted(answers, key=lambda name: -answers[name]['bulk_modulus'])
     best = set(order[:15])
-    found = [len(best & set(search(pool, evaluate, Select(initial=6, batch=4), seed, 30))) for seed in range(5)]
+    found = [len(best & set(search(pool, evaluate, Select(initial=6, batch=4), seed, 30))) for seed in range(3)]
     assert np.mean(found) > 6
     assert min(found) > 3
 

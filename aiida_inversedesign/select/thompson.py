@@ -1,0 +1,59 @@
+"""Thompson sampling: each place of a batch goes to the best candidate of one draw of the surrogate.
+
+Source: Thompson 1933; for batches Kandasamy et al., AISTATS 2018. A joint draw of a large pool is not affordable, so
+that it is made over the candidates with the highest upper bounds u(μ) + 3σ: the others would have to be three standard
+deviations luckier than they are expected to be even to enter.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.select.problem import Problem
+from aiida_inversedesign.select.rule import in_chunks, refined
+
+Array = NDArray[np.float64]
+
+_BOUND = 3.0
+
+
+class Thompson:
+    """The utility in one joint draw of the posterior, the mean over the objectives."""
+
+    name: ClassVar[str] = 'thompson'
+
+    def shrinks(self, problem: Problem) -> bool:
+        """No: every place has a draw of its own."""
+        return False
+
+    def refuses(self, goal: Goal) -> str:
+        """It serves every goal."""
+        return ''
+
+    def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
+        """See :class:`~aiida_inversedesign.select.rule.Rule`; each number of pending ones has a draw of its own."""
+
+        def bound(points: Array) -> Array:
+            marginals = problem.marginals(points)
+            values = [
+                utility.value(mean) + _BOUND * utility.deviation(deviation)
+                for utility in problem.utilities
+                for mean, deviation in [marginals[utility.property]]
+            ]
+            return np.asarray(np.mean(values, axis=0) + problem.log_weight(points, marginals))
+
+        def draw(short: NDArray[np.int64]) -> Array:
+            points = inputs[short]
+            seed = int(np.random.SeedSequence([problem.seed, len(pending)]).generate_state(1)[0])
+            drawn = {
+                name: problem.models[name].sample(points, 1, seed + place)[0]
+                for place, name in enumerate(dict.fromkeys(utility.property for utility in problem.utilities))
+            }
+            values = [utility.value(drawn[utility.property]) for utility in problem.utilities]
+            return np.asarray(np.mean(values, axis=0) + problem.log_weight(points, problem.marginals(points)))
+
+        return refined(in_chunks(bound, inputs), draw)
