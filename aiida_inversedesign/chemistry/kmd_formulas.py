@@ -26,6 +26,8 @@ Placed = tuple[tuple[int, int], ...]
 MOST = 4
 #: most atoms of a formula when no ratios are given
 LARGEST = 20
+#: formulas whose oxidation states are looked at, for each one wanted
+WEIGHED = 5
 #: replacements of one element that are kept as neighbours of an assignment
 REPLACEMENTS = 3
 
@@ -77,10 +79,14 @@ def nearest_formulas(
     if not near:
         return []
     residuals = _residuals(inverse, near, target, apart)
+    order = np.argsort(residuals, kind='stable')
     # a penalty of at most 2 cannot bring anything farther than this to the front
-    limit = 2 * np.sort(residuals)[min(number, len(near)) - 1] + NEGLIGIBLE
+    limit = 2 * residuals[order[min(number, len(near)) - 1]] + NEGLIGIBLE
+    weighed = number if charge == 'off' else WEIGHED * number
     found = []
-    for place in np.flatnonzero(residuals <= limit):
+    for place in order[:weighed]:
+        if residuals[place] > limit:
+            break
         counts, residual = _counts(inverse, near[place]), float(residuals[place])
         score = charge_score(counts)
         found.append((residual * (1.0 if charge == 'off' else 2.0 - score), Inverted(counts, residual, score)))
@@ -132,11 +138,14 @@ def _rounded(inverse: Inverse, target: Array, most: int, largest: int) -> set[Pl
 def _of_ratios(inverse: Inverse, target: Array, ratios: Sequence[str]) -> set[Placed]:
     """For each ratio the assignments of elements on the way to the best one, and those around them."""
     found: set[Placed] = set()
+    starts: dict[int, list[int]] = {}
     for label in ratios:
         counts = parse_ratio(label)
         if len(counts) > len(inverse.elements):
             continue
-        places, best = _start(inverse, target, len(counts)), np.inf
+        if len(counts) not in starts:
+            starts[len(counts)] = _start(inverse, target, len(counts))
+        places, best = starts[len(counts)], np.inf
         while True:
             around = _around(inverse, target, counts, places)
             found |= {tuple(sorted(zip(other, counts, strict=True))) for _, other in around}
@@ -154,10 +163,11 @@ def _around(
     rows, fractions = inverse.rows, np.array(counts) / sum(counts)
     offset = fractions @ rows[places] - target
     around = [(float(offset @ offset), places)]
+    lengths = (rows**2).sum(axis=1)
     for position, fraction in enumerate(fractions):
-        # what the others leave open, and how each element would fill it
-        trials = offset + fraction * (rows - rows[places[position]])
-        squares = (trials**2).sum(axis=1)
+        # ‖offset + f (r_new − r_old)‖² for every new element
+        rest = offset - fraction * rows[places[position]]
+        squares = rest @ rest + 2 * fraction * (rows @ rest) + fraction**2 * lengths
         squares[places] = np.inf
         around += [
             (float(squares[place]), [*places[:position], int(place), *places[position + 1 :]])

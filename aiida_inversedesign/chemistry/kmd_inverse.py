@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 
 #: largest grid that is tried in search of one that can be inverted
 LARGEST_GRID = 256
+#: elements tried in the place of one of a sparse mixture
+EXCHANGES = 5
 #: weights below this are rounding errors of the solver
 NEGLIGIBLE = 1e-12
 
@@ -114,9 +116,8 @@ class Inverse:
         while improved:
             improved = False
             for position in range(min(most, len(self.elements))):
-                for place in range(len(self.elements)):
-                    if place in support:
-                        continue
+                rest = support[:position] + support[position + 1 :]
+                for place in self._complements(target, rest, support):
                     trial = [*support[:position], place, *support[position + 1 :]]
                     fractions = self._solve(target, trial)
                     distance = self._distance(target, trial, fractions)
@@ -124,6 +125,17 @@ class Inverse:
                         support, values, best, improved = trial, fractions, distance, True
         kept = values > 0
         return [place for place, keep in zip(support, kept, strict=True) if keep], values[kept]
+
+    def _complements(self, target: Array, rest: list[int], without: list[int]) -> list[int]:
+        """The elements that, mixed into the best mixture of the rest, come nearest to the target."""
+        if not rest:
+            gaps = ((self.rows - target) ** 2).sum(axis=1)
+        else:
+            offset = self._solve(target, rest) @ self.rows[rest] - target
+            away = self.rows - target - offset
+            share = np.clip(-(away @ offset) / np.maximum((away**2).sum(axis=1), 1e-300), 0.0, 1.0)
+            gaps = ((offset + share[:, None] * away) ** 2).sum(axis=1)
+        return [int(place) for place in np.argsort(gaps, kind='stable') if place not in without][:EXCHANGES]
 
     def _checked(self, points: Array) -> Array:
         width = self.descriptor.kernel.shape[1]

@@ -29,13 +29,14 @@ ELEMENTS = ['Li', 'Na', 'K', 'Mg', 'Ca', 'Sr', 'Al', 'Ga', 'Si', 'Ge', 'Sn', 'Ti
 RATIOS = ['1:1', '2:1', '3:1', '3:2', '2:1:1', '3:1:1', '4:2:1']
 SEARCHES = ['inverse_kmd', 'evolution', 'tree_search']
 
-MASS = element_table().column('en_pauling')
+NEGATIVITY = element_table().column('en_pauling')
 
 
 def negativity(formulas):
     """A score with one simple optimum: far from pure anions and far from metals."""
     values = [
-        sum(MASS[symbol] * count for symbol, count in counts.items()) / sum(counts.values()) for counts in formulas
+        sum(NEGATIVITY[symbol] * count for symbol, count in counts.items()) / sum(counts.values())
+        for counts in formulas
     ]
     return -np.abs(np.array(values) - 3.2)
 
@@ -132,12 +133,19 @@ def test_nothing_left():
     assert Mix({'evolution': 1}).propose(asked) == []
 
 
-def test_inverse_needs_evaluated_formulas():
-    with pytest.raises(NotReadyError, match='enumeration for the first generation'):
-        InverseKmd().propose(request(known=()))
-    mixed = Mix({'inverse_kmd': 1, 'evolution': 1}).propose(request(known=()))
-    assert {item.generator for item in mixed} == {'enumeration', 'evolution'}
+def test_without_a_score_everything_is_enumerated():
+    for name in SEARCHES:
+        with pytest.raises(NotReadyError, match='take enumeration'):
+            make_generator(name).propose(request(score=None))
+    mixed = Mix({'inverse_kmd': 1, 'evolution': 1}).propose(request(score=None))
+    assert {item.generator for item in mixed} == {'enumeration'}
     assert len(mixed) == 20
+
+
+@pytest.mark.parametrize('name', SEARCHES)
+def test_a_score_alone_is_enough(name):
+    found = make_generator(name).propose(request(known=(), ratios=['4:3:2:1', '5:3:2:1']))
+    assert len(found) == 20
 
 
 def test_inverse_tells_its_residual():

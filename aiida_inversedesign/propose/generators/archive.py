@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from aiida_inversedesign.propose.generators.base import Array, Counts, GeneratorError, Proposed, Request
+from aiida_inversedesign.propose.generators.base import Array, Counts, GeneratorError, NotReadyError, Proposed, Request
 from aiida_inversedesign.propose.generators.domain import Domain, Key, key_of
 
 #: formulas scored for each one wanted, and at least
@@ -23,10 +23,13 @@ class Archive:
 
     :param request: what is wanted.
     :param effort: formulas scored for each one wanted.
+    :raises NotReadyError: if the request has no score.
     """
 
     def __init__(self, request: Request, effort: int = EFFORT) -> None:
-        self.request = request
+        if request.score is None:
+            raise NotReadyError('a search needs scores, and nothing was evaluated yet: take enumeration')
+        self.request, self._score = request, request.score
         self.domain = Domain(request)
         self.budget = max(LEAST, effort * request.number)
         self._scores: dict[Key, float] = {}
@@ -95,7 +98,7 @@ class Archive:
         """
         new = {key_of(counts): counts for counts in formulas if self.open(counts)}
         if new:
-            values = np.asarray(self.request.score(list(new.values())), dtype=np.float64)
+            values = np.asarray(self._score(list(new.values())), dtype=np.float64)
             if values.shape != (len(new),) or np.isnan(values).any():
                 raise GeneratorError(
                     f'the score of {len(new)} formulas has the shape {values.shape} and '

@@ -23,7 +23,7 @@ class GeneratorError(InverseDesignError):
 
 
 class NotReadyError(GeneratorError):
-    """A generator that needs more evaluated formulas than there are."""
+    """Too little was evaluated to search for anything; enumeration always can."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Request:
     :param space: the campaign's space; what does not belong to it is never proposed.
     :param number: most formulas wanted.
     :param seed: of all random choices; the same request has the same answer.
-    :param score: value of formulas, e.g. an acquisition of :mod:`.score`.
+    :param score: value of formulas, e.g. an acquisition of :mod:`.score`; None as long as nothing can be learned.
     :param known: formulas evaluated so far.
     :param considered: reduced formulas that are not proposed again.
     :param allowed: further condition on formulas, e.g. the composition constraints of a campaign.
@@ -54,7 +54,7 @@ class Request:
     space: Space
     number: int
     seed: int
-    score: Score
+    score: Score | None
     known: Sequence[Known] = ()
     considered: Collection[str] = frozenset()
     allowed: Callable[[Counts], bool] | None = None
@@ -85,6 +85,6 @@ class FormulaGenerator(Protocol):
     def propose(self, request: Request) -> list[Proposed]:
         """Different formulas of the space, the best first; fewer than wanted where it finds no more.
 
-        :raises NotReadyError: if it learns from evaluated formulas and there are too few.
+        :raises NotReadyError: if it searches and the request has no score.
         :raises GeneratorError: if the space or the score is wrong.
         """

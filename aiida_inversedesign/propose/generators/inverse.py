@@ -1,9 +1,10 @@
 """Formulas at the optimum of a surrogate in the space of a kernel mean descriptor, by the descriptor's inverse.
 
-A Gaussian process learns the utility of the evaluated formulas from the principal components of their descriptors. Its
-upper confidence bound is climbed from good formulas, for several weights of the uncertainty, within the range of the
-descriptors of the space. The points on the way, from the formula to the optimum, are no formulas: the inverse of the
-descriptor turns each into the nearest ones of the space, and the request's score ranks them.
+A Gaussian process learns, from the principal components of the descriptors, first the utility of the evaluated
+formulas and then, in further rounds, the score of all that were tried. Its upper confidence bound is climbed from good
+formulas, for several weights of the uncertainty, within the range of the descriptors of the space. The points on the
+way, from a formula to the optimum, are no formulas: the inverse of the descriptor turns each into the nearest ones of
+the space, and the request's score ranks them.
 
 Source of the inversion: Kusaba et al., Phys. Rev. B 108, 134107 (2023).
 """
@@ -24,29 +25,32 @@ from aiida_inversedesign.propose.generators.base import (
     Array,
     Counts,
     GeneratorError,
-    Known,
-    NotReadyError,
     Proposed,
     Request,
 )
 from aiida_inversedesign.propose.generators.domain import Key, key_of
 
-#: fewest evaluated formulas, and the most that the process is fitted to
-MINIMUM, MOST = 3, 400
+#: a formula and its value
+Taught = tuple[Counts, float]
+
+#: fewest evaluated formulas whose utility is learned, and the most formulas that the process is fitted to
+MINIMUM, MOST = 3, 200
 #: principal components of the descriptor, at most, and the share of the variance they are to hold
 COMPONENTS, VARIANCE = 20, 0.99
 #: weights of the standard deviation in the confidence bound
 BOUNDS = (0.0, 1.0, 2.0)
 #: points on the way from a formula to the optimum, as shares of it
 WAY = (0.25, 0.5, 0.75, 1.0)
-#: formulas taken around one point, climbs for each ten formulas wanted, and most climbs
-AROUND, CLIMBS, MOST_CLIMBS = 10, 2, 100
+#: formulas taken around one point
+AROUND = 10
+#: rounds, and climbs in all: for each formula wanted, at least, and at most
+ROUNDS, CLIMBS, LEAST, LARGEST = 5, 0.2, 20, 100
 
 
 class InverseKmd:
     """The inverse kernel mean descriptor of the surrogate's optimum.
 
-    :param effort: formulas scored for each one wanted.
+    :param effort: most formulas scored for each one wanted.
     :param descriptor: the descriptor; default: ``1d``.
     """
 
@@ -59,23 +63,32 @@ class InverseKmd:
     def propose(self, request: Request) -> list[Proposed]:
         """The best formulas around the optima, each with its residual.
 
-        :raises NotReadyError: with fewer than three evaluated formulas.
+        :raises NotReadyError: if the request has no score.
         :raises KmdError: if the descriptor cannot be inverted over the elements of the space.
         """
-        if len(request.known) < MINIMUM:
-            raise NotReadyError(
-                f'inverse_kmd learns from evaluated formulas: {len(request.known)} are too few, {MINIMUM} are needed; '
-                'take enumeration for the first generation'
-            )
         archive = Archive(request, self.effort)
         if archive.survey():
             return archive.best(self.name)
-        surrounding = archive.ranked()
         inverse = Inverse(self.descriptor, archive.domain.elements)
-        model = _fit(self.descriptor, request.known, surrounding, request.seed)
         residuals: dict[Key, float] = {}
-        starts = _starts(request.known, surrounding, min(MOST_CLIMBS, max(4, CLIMBS * request.number // 10)))
-        for number, start in enumerate(starts):
+        climbs = min(LARGEST, max(LEAST, round(CLIMBS * request.number))) // ROUNDS
+        if len(request.known) >= MINIMUM:
+            taught = [(item.counts, item.utility) for item in request.known]
+            self._round(archive, inverse, taught, climbs, residuals)
+        for _ in range(ROUNDS - 1):
+            taught = _rewards(archive)
+            if archive.exhausted or len(taught) < MINIMUM:
+                break
+            self._round(archive, inverse, taught, climbs, residuals)
+        return archive.best(self.name, residuals)
+
+    def _round(
+        self, archive: Archive, inverse: Inverse, taught: list[Taught], climbs: int, residuals: dict[Key, float]
+    ) -> None:
+        """Learn, climb, and score the formulas around the points on the way."""
+        taught = sorted(taught, key=lambda pair: (-pair[1], key_of(pair[0])))
+        model = _fit(self.descriptor, taught, archive.ranked()[:MOST], archive.request.seed)
+        for number, (start, _) in enumerate(taught[:climbs]):
             if archive.exhausted:
                 break
             first = model.components(self.descriptor.describe([start]))[0]
@@ -89,18 +102,16 @@ class InverseKmd:
                     key = key_of(item.counts)
                     residuals[key] = min(item.residual, residuals.get(key, np.inf))
                 archive.score([item.counts for item in found])
-        return archive.best(self.name, residuals)
 
 
-def _starts(known: Sequence[Known], surrounding: Sequence[Counts], number: int) -> list[Counts]:
-    """Formulas to climb from: the best evaluated ones and those of the best score, in turn."""
-    evaluated = sorted(known, key=lambda item: (-item.utility, key_of(item.counts)))
-    starts: dict[Key, Counts] = {}
-    for place in range(number):
-        for source in ([item.counts for item in evaluated], list(surrounding)):
-            if place < len(source):
-                starts.setdefault(key_of(source[place]), source[place])
-    return list(starts.values())[:number]
+def _rewards(archive: Archive) -> list[Taught]:
+    """The formulas scored so far with their scores, which are cut at the median: how bad a bad one is teaches nothing.
+
+    An acquisition on a logarithmic scale falls by hundreds where nothing is expected.
+    """
+    scored = [(counts, value) for counts, value in archive.scored() if np.isfinite(value)]
+    middle = float(np.median([value for _, value in scored])) if scored else 0.0
+    return [(counts, max(value, middle)) for counts, value in scored]
 
 
 @dataclass(frozen=True)
@@ -160,21 +171,21 @@ class _Process:
         return top
 
 
-def _fit(descriptor: KernelMean, known: Sequence[Known], surrounding: Sequence[Counts], seed: int) -> _Process:
-    """The process of the utilities; the components come from all formulas, evaluated or not."""
+def _fit(descriptor: KernelMean, taught: Sequence[Taught], others: Sequence[Counts], seed: int) -> _Process:
+    """The process of the values, the best first; the components come from all formulas."""
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
 
-    best = sorted(known, key=lambda item: (-item.utility, key_of(item.counts)))
+    best = list(taught)
     if len(best) > MOST:
         # the best half of those that fit in, and a sample of the others
         rest = np.random.default_rng(seed).permutation(np.arange(MOST // 2, len(best)))[: MOST - MOST // 2]
         best = [*best[: MOST // 2], *(best[row] for row in np.sort(rest))]
-    targets = np.array([item.utility for item in best])
+    targets = np.array([value for _, value in best])
     if not np.isfinite(targets).all():
         raise GeneratorError('the utility of an evaluated formula is no number: leave its row out')
-    evaluated = descriptor.describe([item.counts for item in best])
-    everything = np.concatenate([evaluated, descriptor.describe(surrounding)])
+    evaluated = descriptor.describe([counts for counts, _ in best])
+    everything = np.concatenate([evaluated, descriptor.describe(others)])
     mean = everything.mean(axis=0)
     _, singular, axes = np.linalg.svd(everything - mean, full_matrices=False)
     share = np.cumsum(singular**2) / max(float((singular**2).sum()), 1e-300)

@@ -46,7 +46,7 @@ class Mix:
     def propose(self, request: Request) -> list[Proposed]:
         """The formulas of all generators in turn; what one does not find, enumeration makes up for.
 
-        A generator that learns from evaluated formulas leaves its share to enumeration as long as there are too few.
+        Without a score everything is enumerated.
         """
         wanted = shared_out(request.number, [share for _, share in self.parts])
         found: list[list[Proposed]] = []

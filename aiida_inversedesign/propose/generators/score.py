@@ -17,9 +17,7 @@ from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.learn.base import Regressor
 from aiida_inversedesign.learn.gp import fit_gp
 from aiida_inversedesign.learn.table import EvaluationRow, is_feasible, loss
-from aiida_inversedesign.propose.generators.base import Array, Counts, GeneratorError, Known, Score
-from aiida_inversedesign.select.acquisition import make_acquisition
-from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.propose.generators.base import Array, Counts, Known, NotReadyError, Score
 
 #: fewest values of a property before it is modelled
 MINIMUM = 3
@@ -60,10 +58,10 @@ def formula_surrogate(
     """Learn properties from formulas and their values; one formula may come several times, with other crystals.
 
     :param rows: formulas, each with the properties that are known of it; NaN and infinity are no values.
-    :raises GeneratorError: if a property is known of fewer than three formulas.
+    :raises NotReadyError: if a property is known of fewer than three formulas.
     """
     if not rows or not properties:
-        raise GeneratorError('no evaluated formulas or no properties to learn: evaluate candidates first')
+        raise NotReadyError('no evaluated formulas or no properties to learn: evaluate candidates first')
     features = describe([formula for formula, _ in rows])
     scaler = Scaler.of(features)
     inputs = np.clip(scaler.transform(features), -LIMIT, LIMIT)
@@ -72,7 +70,7 @@ def formula_surrogate(
         values = np.array([float(values.get(name, np.nan)) for _, values in rows])
         usable = np.isfinite(values)
         if usable.sum() < MINIMUM:
-            raise GeneratorError(
+            raise NotReadyError(
                 f'{int(usable.sum())} evaluated formula(s) have a value of {name!r}, at least {MINIMUM} are needed: '
                 'evaluate more candidates first'
             )
@@ -85,9 +83,12 @@ def formula_score(rows: Sequence[EvaluationRow], goal: Goal, seed: int, acquisit
 
     :param acquisition: name of an acquisition. Several objectives without hits take the closed form of the
         hypervolume improvement for ``auto``: a search scores thousands of formulas.
-    :raises GeneratorError: if a property of the goal is known of fewer than three formulas.
+    :raises NotReadyError: if a property of the goal is known of fewer than three formulas.
     :raises SelectError: if the acquisition cannot serve the goal.
     """
+    from aiida_inversedesign.select.acquisition import make_acquisition
+    from aiida_inversedesign.select.observed import Observed
+
     done = [row for row in rows if row.status == 'completed']
     formulas = [parse_formula(row.formula) for row in done]
     surrogate = formula_surrogate(
