@@ -19,16 +19,17 @@ class SurrogateData(PayloadData):
     FILENAME: ClassVar[str] = 'surrogate.json'
 
     class AttributesModel(PayloadData.AttributesModel):
-        kind: str = OrmMetadataField(description='Kind of surrogate', read_only=True)
+        kind: str = OrmMetadataField(description='Kind of surrogate that was asked for', read_only=True)
+        models: dict[str, Any] = OrmMetadataField(description='Kind of model of each property', read_only=True)
         rows: dict[str, Any] = OrmMetadataField(description='Number of training rows of each property', read_only=True)
 
     @classmethod
     def from_surrogate(cls, surrogate: Surrogate) -> SurrogateData:
         """An unstored node of a fitted surrogate."""
-        state = surrogate.state()
-        content = json.dumps(state, allow_nan=False).encode()
-        rows = {name: len(model['y']) for name, model in state['models'].items()}
-        return cls(content, {'kind': state['kind'], 'rows': rows})
+        content = json.dumps(surrogate.state(), allow_nan=False).encode()
+        rows = {name: len(model.y) for name, model in surrogate.models.items()}
+        models = {name: model.kind for name, model in surrogate.models.items()}
+        return cls(content, {'kind': surrogate.kind, 'rows': rows, 'models': models})
 
     def get_surrogate(self) -> Surrogate:
         """The fitted surrogate, built from what is stored."""
@@ -43,8 +44,13 @@ class SurrogateData(PayloadData):
 
     @property
     def kind(self) -> str:
-        """Kind of surrogate."""
+        """Kind of surrogate that was asked for."""
         return str(self.base.attributes.get('kind'))
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Kind of model of each property; nodes of the first version had Gaussian processes only."""
+        return dict(self.base.attributes.get('models', dict.fromkeys(self.rows, 'gp')))
 
     @property
     def rows(self) -> dict[str, int]:

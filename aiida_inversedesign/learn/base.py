@@ -15,6 +15,9 @@ Array = NDArray[np.float64]
 #: Where the model of each kind is defined; imported when it is needed.
 _CLASSES = {
     'gp': ('aiida_inversedesign.learn.gp', 'GaussianProcess'),
+    'forest': ('aiida_inversedesign.learn.forest', 'Forest'),
+    'bootstrap': ('aiida_inversedesign.learn.bootstrap', 'Bootstrap'),
+    'transfer': ('aiida_inversedesign.learn.transfer', 'Transfer'),
 }
 
 

@@ -1,9 +1,9 @@
-"""The surrogate of a campaign: one Gaussian process per property on the descriptors of proposed crystals."""
+"""The surrogate of a campaign: one model per property on descriptors, and one of failures."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,12 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.errors import InverseDesignError
-from aiida_inversedesign.learn.features import feature_names, featurize
-from aiida_inversedesign.learn.gp import GaussianProcess, GpError, fit_gp
+from aiida_inversedesign.learn.base import Regressor, RegressorError, regressor_from_state
+from aiida_inversedesign.learn.choice import KINDS, Setting, fit_chosen, recipes
+from aiida_inversedesign.learn.failure import FailureModel, fit_failure
+from aiida_inversedesign.learn.features import STRUCTURE_NAMES, feature_names, featurize
 from aiida_inversedesign.learn.table import EvaluationRow
+from aiida_inversedesign.learn.transfer import Prior
 
 Array = NDArray[np.float64]
 
@@ -21,8 +24,8 @@ Array = NDArray[np.float64]
 MINIMUM_ROWS = 3
 #: Standardised descriptors are cut here: an odd proposal must not lie infinitely far from everything.
 _LIMIT = 5.0
-#: Version of the layout of :meth:`Surrogate.state`.
-STATE_VERSION = 1
+#: Version of the layout of :meth:`Surrogate.state`; version 1 had Gaussian processes only, and no failures.
+STATE_VERSION = 2
 
 
 class SurrogateError(InverseDesignError):
@@ -33,10 +36,13 @@ class SurrogateError(InverseDesignError):
 class Surrogate:
     """Fitted models of one or several properties.
 
-    :param kind: the method, ``gp``.
+    :param kind: what was asked for: ``auto``, ``gp``, ``forest``, ``bootstrap`` or ``transfer``.
+    :param names: of the descriptors, length d.
     :param center: mean of each descriptor over the training rows, shape (d,).
     :param width: standard deviation of each descriptor, 1 where it does not vary, shape (d,).
-    :param models: the process of each property, in its own unit.
+    :param models: the model of each property, in its own unit.
+    :param failure: probability that an evaluation fails, or None if failures were not told.
+    :param record: for each property which models competed, their scores, and why the chosen one.
     """
 
     kind: str
@@ -44,11 +50,19 @@ class Surrogate:
     names: tuple[str, ...]
     center: Array
     width: Array
-    models: dict[str, GaussianProcess]
+    models: dict[str, Regressor]
+    failure: FailureModel | None = None
+    record: dict[str, Any] = field(default_factory=dict)
 
     def inputs(self, crystals: Sequence[Crystal], probabilities: Sequence[float | None]) -> Array:
-        """Standardised descriptors of crystals, shape (n, d), the inputs of every model."""
-        return self.standardise(featurize(crystals, probabilities)[0])
+        """Standardised descriptors of crystals, shape (n, d), the inputs of every model.
+
+        :raises SurrogateError: if the surrogate was fitted on other descriptors than those of crystals.
+        """
+        features, names = featurize(crystals, probabilities)
+        if tuple(names) != self.names:
+            raise SurrogateError('the surrogate was fitted with other descriptors: fit it again from its table')
+        return self.standardise(features)
 
     def standardise(self, features: Array) -> Array:
         """Descriptors on the scale of the training rows, cut at five standard deviations, shape (n, d)."""
@@ -61,38 +75,55 @@ class Surrogate:
         inputs = self.inputs(crystals, probabilities)
         return {name: model.predict(inputs) for name, model in self.models.items()}
 
+    def condition(self, inputs: Array) -> Surrogate:
+        """The same surrogate as if candidates had been evaluated, each with what is predicted for it.
+
+        :param inputs: standardised descriptors of pending candidates, shape (p, d).
+        """
+        return replace(self, models={name: model.condition(inputs) for name, model in self.models.items()})
+
     def state(self) -> dict[str, Any]:
-        """Plain JSON data from which :meth:`from_state` makes the same surrogate without fitting again."""
+        """Plain JSON data from which :meth:`from_state` makes the same surrogate."""
         return {
             'version': STATE_VERSION,
             'kind': self.kind,
             'seed': self.seed,
             'names': list(self.names),
+            'descriptors': 'crystals' if list(self.names) == feature_names() else 'columns',
             'center': self.center.tolist(),
             'width': self.width.tolist(),
             'models': {name: model.state() for name, model in self.models.items()},
+            'failure': self.failure.state() if self.failure else None,
+            'record': self.record,
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Surrogate:
-        """The surrogate of :meth:`state`.
+        """The surrogate of :meth:`state`; states of version 1 are read too.
 
         :raises SurrogateError: if it was written by another version, or for other descriptors.
         """
-        if state.get('version') != STATE_VERSION:
+        if state.get('version') not in (1, STATE_VERSION):
             raise SurrogateError(
-                f'surrogate state of version {state.get("version")!r}; this package reads {STATE_VERSION}: '
+                f'surrogate state of version {state.get("version")!r}; this package reads 1 to {STATE_VERSION}: '
                 'fit it again from its table'
             )
-        if state['names'] != feature_names():
+        if state.get('descriptors', 'crystals') == 'crystals' and state['names'] != feature_names():
             raise SurrogateError('the surrogate was fitted with other descriptors: fit it again from its table')
+        try:
+            models = {name: regressor_from_state(model) for name, model in state['models'].items()}
+            failure = FailureModel.from_state(state['failure']) if state.get('failure') else None
+        except RegressorError as error:
+            raise SurrogateError(f'{error}: fit the surrogate again from its table') from error
         return cls(
             kind=state['kind'],
             seed=state['seed'],
             names=tuple(state['names']),
             center=np.array(state['center'], dtype=np.float64),
             width=np.array(state['width'], dtype=np.float64),
-            models={name: GaussianProcess.from_state(model) for name, model in state['models'].items()},
+            models=models,
+            failure=failure,
+            record=dict(state.get('record', {})),
         )
 
 
@@ -102,46 +133,126 @@ def scaling(features: Array) -> tuple[Array, Array]:
     return center, np.where(width > 1e-9 * np.maximum(np.abs(center), 1.0), width, 1.0)
 
 
-def fit_surrogate(rows: Sequence[EvaluationRow], properties: Sequence[str], kind: str, seed: int) -> Surrogate:
-    """Fit a surrogate to the completed evaluations.
+def composition_columns(names: Sequence[str]) -> NDArray[np.bool_] | None:
+    """Which descriptors of crystals describe the composition; None if the names are not those of crystals."""
+    if list(names) != feature_names():
+        return None
+    return np.array([name not in STRUCTURE_NAMES for name in names])
 
-    Each property is learned from every completed row that has it; the inputs are the crystals as proposed, which is
-    all that is known of a candidate.
+
+def fit_on_features(
+    features: Array,
+    targets: Mapping[str, Array],
+    failed: NDArray[np.bool_] | None = None,
+    kind: str = 'auto',
+    seed: int = 0,
+    names: Sequence[str] | None = None,
+    reference: Array | None = None,
+    priors: Sequence[Prior] = (),
+) -> Surrogate:
+    """Fit a surrogate to a matrix of descriptors, as campaigns do to their tables.
+
+    Each property is learned from the rows that have a finite value of it.
+
+    :param features: descriptors of what was evaluated, in that order, shape (n, d).
+    :param targets: values of each property, shape (n,), NaN where there is none.
+    :param failed: which evaluations failed, shape (n,), or None if that is not known.
+    :param kind: ``auto``, ``gp``, ``forest``, ``bootstrap`` or ``transfer``.
+    :param names: of the columns; by default ``column_0`` …
+    :param reference: descriptors of the pool, shape (m, d), by which they are standardised; by default the rows that
+        have a value of some property.
+    :param priors: learned from other data (``transfer.learn_prior``); ``auto`` lets them compete.
+    :raises SurrogateError: if the kind is unknown, no property is asked for, a property has fewer than three rows,
+        shapes differ, or a descriptor is not finite.
+    """
+    features = np.asarray(features, dtype=np.float64)
+    columns = [f'column_{index}' for index in range(features.shape[-1])] if names is None else list(names)
+    _check(features, targets, failed, columns)
+    setting = Setting(seed, composition_columns(columns), tuple(priors))
+    try:
+        recipes(kind, setting)
+    except RegressorError as error:
+        raise SurrogateError(str(error)) from error
+    known = {
+        name: np.flatnonzero(np.isfinite(np.asarray(values, dtype=np.float64))) for name, values in targets.items()
+    }
+    for name, rows in known.items():
+        if len(rows) < MINIMUM_ROWS:
+            raise SurrogateError(
+                f'{len(rows)} completed evaluation(s) have a value of {name!r}, at least {MINIMUM_ROWS} are needed '
+                f'({len(features)} evaluations in all): evaluate more candidates first'
+            )
+    usable = np.unique(np.concatenate(list(known.values())))
+    frame = Surrogate(kind, seed, tuple(columns), *scaling(features[usable] if reference is None else reference), {})
+    models, record = {}, {}
+    for name, rows in known.items():
+        values = np.asarray(targets[name], dtype=np.float64)[rows]
+        own = features[rows]
+
+        def earlier(count: int, own: Array = own) -> tuple[Array, Setting]:
+            then = frame
+            if reference is None:
+                center, width = scaling(own[:count])
+                then = replace(frame, center=center, width=width)
+            return then.standardise(own[:count]), replace(setting, center=then.center, width=then.width)
+
+        now = replace(setting, center=frame.center, width=frame.width)
+        try:
+            models[name], record[name] = fit_chosen(frame.standardise(own), values, kind, now, earlier)
+        except RegressorError as error:
+            raise SurrogateError(f'no surrogate of {name!r}: {error}') from error
+        record[name]['rows_without_value'] = len(features) - len(rows)
+    failure = None if failed is None else fit_failure(frame.standardise(features), np.asarray(failed, dtype=bool))
+    return replace(frame, models=models, failure=failure, record=record)
+
+
+def _check(
+    features: Array, targets: Mapping[str, Array], failed: NDArray[np.bool_] | None, columns: Sequence[str]
+) -> None:
+    if not targets:
+        raise SurrogateError('no properties to model: the goal must name at least one')
+    if features.ndim != 2 or features.shape[1] != len(columns):
+        raise SurrogateError(f'features of shape {features.shape} for {len(columns)} columns: one row per evaluation')
+    given = {**targets, **({} if failed is None else {'failed': failed})}
+    for name, values in given.items():
+        if np.shape(values) != (len(features),):
+            raise SurrogateError(f'{name!r} has shape {np.shape(values)} for {len(features)} rows of features')
+    bad = np.argwhere(~np.isfinite(features))
+    if len(bad):
+        row, column = bad[0]
+        raise SurrogateError(
+            f'{len(np.unique(bad[:, 0]))} row(s) of features contain NaN or infinity, first row {row} in '
+            f'{columns[column]!r}: fill these values or leave the rows or the column out'
+        )
+
+
+def fit_surrogate(
+    rows: Sequence[EvaluationRow], properties: Sequence[str], kind: str, seed: int, priors: Sequence[Prior] = ()
+) -> Surrogate:
+    """Fit a surrogate to the evaluations so far.
+
+    Each property is learned from every completed row that has it, and failures from all rows; the inputs are the
+    crystals as proposed, which is all that is known of a candidate.
 
     :param properties: names of the properties to model.
-    :param kind: ``auto`` or ``gp``.
+    :param kind: ``auto``, ``gp``, ``forest``, ``bootstrap`` or ``transfer``.
+    :param priors: learned from other data.
     :raises SurrogateError: if the kind is unknown, nothing is asked for, or a property has fewer than three rows.
     """
-    if kind not in ('auto', 'gp'):
-        raise SurrogateError(f'unknown surrogate {kind!r}: use auto or gp')
-    if not properties:
-        raise SurrogateError('no properties to model: the goal must name at least one')
-    usable = [
-        row for row in rows if row.status == 'completed' and any(_value(row, name) is not None for name in properties)
-    ]
-    for name in properties:
-        count = sum(_value(row, name) is not None for row in usable)
-        if count < MINIMUM_ROWS:
-            raise SurrogateError(
-                f'{count} completed evaluation(s) have a value of {name!r}, at least {MINIMUM_ROWS} are needed '
-                f'({len(rows)} evaluations in all): evaluate more candidates first'
-            )
-    features, names = featurize([row.proposed for row in usable], [row.probability for row in usable])
-    center, width = scaling(features)
-    inputs = np.clip((features - center) / width, -_LIMIT, _LIMIT)
-    models = {}
-    for name in properties:
-        values = [_value(row, name) for row in usable]
-        known = [index for index, value in enumerate(values) if value is not None]
-        targets = np.array([values[index] for index in known], dtype=np.float64)
-        try:
-            models[name] = fit_gp(inputs[known], targets, seed)
-        except GpError as error:
-            raise SurrogateError(f'no surrogate of {name!r}: {error}') from error
-    return Surrogate('gp', seed, tuple(names), center, width, models)
+    if kind not in KINDS:
+        raise SurrogateError(f'unknown surrogate {kind!r}: use {", ".join(KINDS[:-1])} or {KINDS[-1]}')
+    if not rows and properties:
+        raise SurrogateError(
+            f'0 completed evaluation(s) have a value of {properties[0]!r}, at least {MINIMUM_ROWS} are needed '
+            '(0 evaluations in all): evaluate more candidates first'
+        )
+    features, names = featurize([row.proposed for row in rows], [row.probability for row in rows])
+    targets = {name: np.array([_value(row, name) for row in rows]) for name in properties}
+    failed = np.array([row.status == 'failed' for row in rows], dtype=bool)
+    return fit_on_features(features, targets, failed, kind, seed, names, priors=priors)
 
 
-def _value(row: EvaluationRow, name: str) -> float | None:
-    """The row's finite value of a property; NaN and infinity are no measurements."""
-    value = row.properties.get(name)
-    return float(value) if value is not None and np.isfinite(value) else None
+def _value(row: EvaluationRow, name: str) -> float:
+    """The row's finite value of a property; NaN if it failed, has none, or has one that is no measurement."""
+    value = row.properties.get(name) if row.status == 'completed' else None
+    return float(value) if value is not None and np.isfinite(value) else float('nan')

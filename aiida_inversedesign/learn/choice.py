@@ -1,0 +1,212 @@
+"""Which model of a property: those that are asked for compete on rows that they have not seen.
+
+Every candidate predicts each row of the table from others (five-fold cross-validation; in a forest by the trees that
+have not drawn it), its deviations are calibrated, and the mean log density of the values is its score, with heavy tails
+so that one outlier does not decide. The best Gaussian process stays unless a model of another kind beats it by more
+than the standard error of the difference. The competition is held again each time the rows have grown by a fifth.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.learn.base import Regressor, RegressorError, check_training, target_scale
+from aiida_inversedesign.learn.bootstrap import fit_bootstrap
+from aiida_inversedesign.learn.calibrate import Z80, deviation_factor, tailed_log_density
+from aiida_inversedesign.learn.ensemble import Ensemble
+from aiida_inversedesign.learn.forest import fit_forest
+from aiida_inversedesign.learn.gp import GaussianProcess, fit_gp
+from aiida_inversedesign.learn.transfer import Prior, Transfer, fit_transfer
+
+Array = NDArray[np.float64]
+
+KINDS = ('auto', 'gp', 'forest', 'bootstrap', 'transfer')
+#: Fewer rows than this decide nothing: the first of the list is taken.
+LEAST_ROWS = 10
+_FOLDS = 5
+_GROWTH = 1.2
+#: Competitions remembered, so that a search that fits after every evaluation does not repeat them.
+_REMEMBERED = 256
+_memory: OrderedDict[str, dict[str, Any]] = OrderedDict()
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What models of one table share.
+
+    :param seed: of forests and bootstrap ensembles, and of the folds.
+    :param composition: which columns describe the composition, or None where that means nothing.
+    :param priors: functions of raw descriptors, learned from other data.
+    :param center: by which the inputs were standardised, shape (d,); None: they are raw.
+    :param width: likewise.
+    """
+
+    seed: int = 0
+    composition: NDArray[np.bool_] | None = None
+    priors: tuple[Prior, ...] = ()
+    center: Array | None = None
+    width: Array | None = None
+
+
+Fit = Callable[[Array, Array, Setting], Regressor]
+
+#: Models by name, the simpler first. The name is the kind and, after a slash, the kernel.
+RECIPES: dict[str, Fit] = {
+    'gp/iso': lambda X, y, setting: fit_gp(X, y, form='iso'),
+    'gp/ard': lambda X, y, setting: fit_gp(X, y, form='ard'),
+    'gp/mixed': lambda X, y, setting: fit_gp(X, y, form='mixed', composition=setting.composition),
+    'transfer': lambda X, y, setting: fit_transfer(X, y, setting.priors, setting.center, setting.width),
+    'forest': lambda X, y, setting: fit_forest(X, y, setting.seed),
+    'bootstrap': lambda X, y, setting: fit_bootstrap(X, y, setting.seed, form='ard'),
+}
+
+
+def recipes(kind: str, setting: Setting) -> list[str]:
+    """Names of the models that compete for a kind.
+
+    :raises RegressorError: if the kind is unknown, or ``transfer`` has nothing to transfer from.
+    """
+    if kind not in KINDS:
+        raise RegressorError(f'unknown surrogate {kind!r}: use {", ".join(KINDS[:-1])} or {KINDS[-1]}')
+    if kind == 'transfer' and not setting.priors:
+        raise RegressorError('transfer needs other data to learn from: name learn.source, or use another surrogate')
+    names = [name for name in RECIPES if kind == 'auto' or _kind(name) == kind]
+    mask = setting.composition
+    if mask is None or mask.all() or not mask.any():
+        names = [name for name in names if name != 'gp/mixed']
+    return names if setting.priors else [name for name in names if name != 'transfer']
+
+
+def fit_chosen(
+    X: Array,
+    y: Array,
+    kind: str = 'auto',
+    setting: Setting | None = None,
+    earlier: Callable[[int], tuple[Array, Setting]] | None = None,
+) -> tuple[Regressor, dict[str, Any]]:
+    """Fit the model of a kind that predicts best.
+
+    :param X: inputs in the order in which they were evaluated, shape (n, d), scaled to about unit variance.
+    :param y: targets, shape (n,).
+    :param earlier: gives the inputs of the first k rows, and the setting, as they were when there were only those;
+        by default the first k of ``X``.
+    :returns: the model, calibrated, and the record: ``chosen``, ``reason``, ``n`` (rows that decided), ``folds``,
+        and for each candidate its ``score`` (mean log density per row of the standardised targets), ``se`` of the
+        difference to the best, ``coverage80``, ``mae`` (the property's unit), ``factor``.
+    :raises RegressorError: if the kind is unknown or the data cannot be learned from.
+    """
+    X, y = check_training(X, y)
+    setting = setting or Setting()
+    names = recipes(kind, setting)
+    rows = decisive_rows(len(y))
+    flat = target_scale(y[:rows])[2] if rows else True
+    if rows == 0 or flat:
+        reason = f'{len(y)} row(s) decide nothing, {LEAST_ROWS} would' if rows == 0 else 'all values are equal'
+        return RECIPES[names[0]](X, y, setting), {'chosen': names[0], 'reason': reason, 'n': len(y), 'candidates': {}}
+    before, then = earlier(rows) if earlier else (X[:rows], setting)
+    record = _competition(before, y[:rows], names, then)
+    model = RECIPES[record['chosen']](X, y, setting)
+    return with_factor(model, float(record['candidates'][record['chosen']]['factor'])), record
+
+
+def with_factor(model: Regressor, factor: float) -> Regressor:
+    """The model with another factor on its deviations.
+
+    Its own comes from rows that were left out after the hyperparameters had seen them.
+    """
+    if isinstance(model, GaussianProcess):
+        return replace(model, outputscale=factor**2)
+    if isinstance(model, Transfer):
+        return replace(model, process=replace(model.process, outputscale=factor**2))
+    if isinstance(model, Ensemble):
+        return replace(model, factor=factor)
+    raise RegressorError(f'a {model.kind} has no factor on its deviations')
+
+
+def decisive_rows(n: int) -> int:
+    """How many of the first rows decide: the largest of 10, 12, 15, 18, 21, 25, … up to n; 0 below ten."""
+    rows, exact = 0, float(LEAST_ROWS)
+    while math.ceil(exact - 1e-9) <= n:
+        rows, exact = math.ceil(exact - 1e-9), exact * _GROWTH
+    return rows
+
+
+def _competition(X: Array, y: Array, names: Sequence[str], setting: Setting) -> dict[str, Any]:
+    """The record of one competition, remembered by its data."""
+    digest = hashlib.sha256(repr((names, X.shape, setting.seed, len(setting.priors))).encode())
+    for array in (X, y, *(prior.weights for prior in setting.priors)):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    if setting.composition is not None:
+        digest.update(setting.composition.tobytes())
+    key = digest.hexdigest()
+    if key not in _memory:
+        _memory[key] = _compete(X, y, names, setting)
+        if len(_memory) > _REMEMBERED:
+            _memory.popitem(last=False)
+    return _memory[key]
+
+
+def _compete(X: Array, y: Array, names: Sequence[str], setting: Setting) -> dict[str, Any]:
+    offset, scale, _ = target_scale(y)
+    z = (y - offset) / scale
+    densities, candidates = {}, {}
+    for name in names:
+        mean, deviation = unseen_predictions(X, z, name, setting)
+        known = np.isfinite(mean)
+        misses = (z - mean)[known] / deviation[known]
+        factor = deviation_factor(misses)
+        density = np.full(len(z), np.nan)
+        density[known] = tailed_log_density(z[known], mean[known], factor * deviation[known])
+        densities[name] = density
+        candidates[name] = {
+            'score': float(np.nanmean(density)),
+            'coverage80': float((np.abs(misses) <= Z80 * factor).mean()),
+            'mae': float(np.abs(z - mean)[known].mean() * scale),
+            'factor': factor,
+        }
+    best = max(names, key=lambda name: candidates[name]['score'])
+    for name in names:
+        difference = densities[best] - densities[name]
+        difference = difference[np.isfinite(difference)]
+        candidates[name]['se'] = float(difference.std(ddof=1) / math.sqrt(len(difference)))
+    chosen, reason = _decide(names, best, candidates)
+    return {'chosen': chosen, 'reason': reason, 'n': len(y), 'folds': _FOLDS, 'candidates': candidates}
+
+
+def _decide(names: Sequence[str], best: str, candidates: dict[str, Any]) -> tuple[str, str]:
+    """What is chosen, and why."""
+    if len(names) == 1:
+        return best, 'the only candidate'
+    first = _kind(names[0])
+    usual = max((name for name in names if _kind(name) == first), key=lambda name: candidates[name]['score'])
+    gap, error = candidates[best]['score'] - candidates[usual]['score'], candidates[usual]['se']
+    if best == usual:
+        return best, f'{best} predicts left-out rows best'
+    if gap <= error:
+        return usual, f'{best} is better by {gap:.2f} ± {error:.2f} nats per row only, within the error'
+    return best, f'{best} predicts left-out rows better than {usual}, by {gap:.2f} ± {error:.2f} nats per row'
+
+
+def _kind(name: str) -> str:
+    return name.split('/')[0]
+
+
+def unseen_predictions(X: Array, y: Array, name: str, setting: Setting) -> tuple[Array, Array]:
+    """Mean and uncalibrated deviation of each row by a model that has not seen it, each of shape (n,)."""
+    if name == 'forest':
+        return replace(fit_forest(X, y, setting.seed), factor=1.0).left_out()
+    folds = np.random.default_rng(setting.seed).permutation(len(y)) % _FOLDS
+    mean, deviation = np.empty(len(y)), np.empty(len(y))
+    for fold in range(_FOLDS):
+        out = folds == fold
+        part = with_factor(RECIPES[name](X[~out], y[~out], setting), 1.0)
+        mean[out], deviation[out] = part.predict(X[out])
+    return mean, deviation

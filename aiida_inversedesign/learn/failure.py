@@ -1,0 +1,170 @@
+"""The probability that an evaluation fails, learned from those that did.
+
+A Gaussian process on the logit of the probability with Laplace's approximation (Rasmussen and Williams, Gaussian
+Processes for Machine Learning, algorithms 3.1 and 3.2) around the base rate. Whether failures depend on the crystal at
+all is decided by the evidence; without evidence for it every crystal has the base rate.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.learn.base import RegressorError, check_inputs
+from aiida_inversedesign.learn.kernel import Kernel
+from aiida_inversedesign.learn.threads import one_thread
+
+Array = NDArray[np.float64]
+
+STATE_VERSION = 1
+#: Belief about the base rate before anything failed: a beta distribution with mean 0.1 that counts as five rows.
+_FAILED, _COMPLETED = 0.5, 4.5
+#: What is tried: standard deviations of the logit, and length scales in units of √d.
+_WIDTHS, _LENGTHS = (0.7, 1.5, 3.0), (0.3, 0.6, 1.2)
+_CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class FailureModel:
+    """Failures as a function of standardised descriptors.
+
+    :param X: descriptors of all evaluations, shape (n, d).
+    :param failed: which of them failed, shape (n,).
+    :param base_rate: probability of a failure, whatever the crystal.
+    :param width: standard deviation of the logit around that of the base rate; 0 if the crystal does not matter.
+    :param length: length scale of the logit.
+    :param evidence: gain in log evidence over the base rate alone, 0 if the crystal does not matter.
+    """
+
+    X: Array
+    failed: NDArray[np.bool_]
+    base_rate: float
+    width: float
+    length: float
+    evidence: float
+    _pull: Array = field(repr=False, compare=False)
+    _shrink: Array = field(repr=False, compare=False)
+
+    def probability(self, X: Array) -> Array:
+        """Probability that the evaluation of each crystal fails, shape (m,).
+
+        :param X: standardised descriptors, shape (m, d).
+        :raises RegressorError: if they have another number of columns or are not finite.
+        """
+        X = check_inputs(X, self.X.shape[1])
+        if self.width == 0:
+            return np.full(len(X), self.base_rate)
+        kernel = _kernel(self.X.shape[1], self.length)
+        logit = math.log(self.base_rate / (1 - self.base_rate))
+        answer = np.empty(len(X))
+        with one_thread():
+            for begin in range(0, len(X), _CHUNK):
+                chunk = slice(begin, begin + _CHUNK)
+                cross = self.width**2 * kernel(X[chunk], self.X)
+                explained = cross @ self._shrink.T
+                variance = np.maximum(self.width**2 - np.einsum('ij,ij->i', explained, explained), 0.0)
+                # mean of a logistic function under a normal distribution (MacKay, Neural Comput. 4, 720 (1992))
+                latent = (logit + cross @ self._pull) / np.sqrt(1 + math.pi * variance / 8)
+                answer[chunk] = 1 / (1 + np.exp(-latent))
+        return answer
+
+    def state(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {
+            'version': STATE_VERSION,
+            'X': self.X.tolist(),
+            'failed': self.failed.tolist(),
+            'base_rate': self.base_rate,
+            'width': self.width,
+            'length': self.length,
+            'evidence': self.evidence,
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> FailureModel:
+        """The model of :meth:`state`.
+
+        :raises RegressorError: if it was written by another version.
+        """
+        if state.get('version') != STATE_VERSION:
+            raise RegressorError(
+                f'state of failures of version {state.get("version")!r}; this package reads {STATE_VERSION}'
+            )
+        X = np.array(state['X'], dtype=np.float64).reshape(len(state['failed']), -1)
+        failed = np.array(state['failed'], dtype=bool)
+        width, length = float(state['width']), float(state['length'])
+        rate = float(state['base_rate'])
+        with one_thread():
+            _, pull, shrink = _laplace(X, failed, rate, width, length)
+        return cls(X, failed, rate, width, length, float(state['evidence']), pull, shrink)
+
+
+def fit_failure(X: Array, failed: NDArray[np.bool_]) -> FailureModel:
+    """Learn where evaluations fail.
+
+    :param X: standardised descriptors of all evaluations, completed and failed, shape (n, d).
+    :param failed: shape (n,).
+    :raises RegressorError: if there are no rows, the shapes differ, or a descriptor is not finite.
+    """
+    X, failed = np.array(X, dtype=np.float64), np.array(failed, dtype=bool)
+    if X.ndim != 2 or failed.shape != (len(X),) or len(X) == 0:
+        raise RegressorError(f'descriptors of shape {X.shape} and failures of shape {failed.shape}: one per row')
+    check_inputs(X, X.shape[1])
+    rate = (failed.sum() + _FAILED) / (len(failed) + _FAILED + _COMPLETED)
+    settings = [(width, length) for width in _WIDTHS for length in _LENGTHS]
+    # half of the belief is that the crystal does not matter, the other half is spread over the settings
+    price = math.log(len(settings))
+    best = (0.0, 0.0, 1.0)
+    if 0 < failed.sum() < len(failed):
+        with one_thread():
+            alone = float(np.where(failed, math.log(rate), math.log(1 - rate)).sum())
+            for width, length in settings:
+                gain = _laplace(X, failed, rate, width, length)[0] - alone - price
+                best = max(best, (gain, width, length))
+    gain, width, length = best
+    with one_thread():
+        _, pull, shrink = _laplace(X, failed, rate, width, length)
+    return FailureModel(X, failed, float(rate), width, length, gain, pull, shrink)
+
+
+def _kernel(dimension: int, length: float) -> Kernel:
+    scale = np.array([length * math.sqrt(dimension)])
+    return Kernel('iso', np.zeros(dimension, dtype=np.int64), scale, np.empty(0))
+
+
+def _laplace(
+    X: Array, failed: NDArray[np.bool_], rate: float, width: float, length: float
+) -> tuple[float, Array, Array]:
+    """Approximate log evidence, weights of the latent mean, and the matrix that reduces the latent variance."""
+    from scipy.linalg import cholesky, solve_triangular
+
+    n = len(X)
+    if width == 0:
+        return 0.0, np.zeros(n), np.zeros((n, n))
+    covariance = width**2 * _kernel(X.shape[1], length)(X, X)
+    logit = math.log(rate / (1 - rate))
+    sign = np.where(failed, 1.0, -1.0)
+    latent, pull = np.zeros(n), np.zeros(n)
+    value = -math.inf
+    for _ in range(50):
+        probability = 1 / (1 + np.exp(-(latent + logit)))
+        root = np.sqrt(probability * (1 - probability))
+        lower = cholesky(np.eye(n) + root[:, None] * covariance * root, lower=True)
+        slope = failed - probability
+        target = root**2 * latent + slope
+        inner = solve_triangular(lower, root * (covariance @ target), lower=True)
+        pull = target - root * solve_triangular(lower, inner, lower=True, trans='T')
+        latent = covariance @ pull
+        fit = -float(np.log1p(np.exp(-sign * (latent + logit))).sum()) - 0.5 * float(pull @ latent)
+        if fit - value < 1e-8:
+            break
+        value = fit
+    probability = 1 / (1 + np.exp(-(latent + logit)))
+    root = np.sqrt(probability * (1 - probability))
+    lower = cholesky(np.eye(n) + root[:, None] * covariance * root, lower=True)
+    evidence = fit - float(np.log(np.diag(lower)).sum())
+    return evidence, pull, solve_triangular(lower, np.diag(root), lower=True)

@@ -1,0 +1,112 @@
+"""The competition: the better model wins, the record says why, and nothing depends on what was fitted before."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aiida_inversedesign.learn import choice
+from aiida_inversedesign.learn.base import RegressorError
+from aiida_inversedesign.learn.calibrate import calibration
+from aiida_inversedesign.learn.choice import Setting, decisive_rows, fit_chosen
+from aiida_inversedesign.learn.transfer import learn_prior
+
+
+def smooth(n: int, seed: int = 0):
+    X = np.random.default_rng(seed).normal(size=(n, 5))
+    return X, np.sin(X[:, 0]) + 0.4 * X[:, 1]
+
+
+def jumping(n: int, seed: int = 0):
+    X = np.random.default_rng(seed).normal(size=(n, 20))
+    return X, 5.0 * (X[:, 3] > 0.2) + 3.0 * (X[:, 7] > 0) * (X[:, 3] < 0.2)
+
+
+def test_each_kind_of_data_finds_its_model():
+    model, record = fit_chosen(*smooth(60))
+    assert model.kind == 'gp'
+    assert record['chosen'].startswith('gp/')
+    assert set(record['candidates']) == {'gp/iso', 'gp/ard', 'forest', 'bootstrap'}
+    model, record = fit_chosen(*jumping(100))
+    assert model.kind == 'forest'
+    assert record['chosen'] == 'forest'
+    assert 'forest predicts left-out rows better than gp/' in record['reason']
+    scores = {name: entry['score'] for name, entry in record['candidates'].items()}
+    assert max(scores, key=scores.get) == 'forest'
+
+
+def test_related_data_compete_and_win():
+    Z, z = smooth(400, seed=9)
+    prior = learn_prior('same', Z, z)
+    X, y = smooth(15)
+    model, record = fit_chosen(X, y, 'auto', Setting(priors=(prior,)))
+    assert model.kind == 'transfer'
+    assert record['candidates']['transfer']['mae'] < record['candidates']['gp/iso']['mae']
+
+
+def test_a_mixed_kernel_competes_where_there_is_composition():
+    mask = np.array([True, True, True, False, False])
+    _, record = fit_chosen(*smooth(20), 'gp', Setting(composition=mask))
+    assert set(record['candidates']) == {'gp/iso', 'gp/ard', 'gp/mixed'}
+    _, record = fit_chosen(*smooth(20), 'gp', Setting(composition=np.ones(5, bool)))
+    assert set(record['candidates']) == {'gp/iso', 'gp/ard'}
+
+
+@pytest.mark.parametrize('kind', ['gp', 'forest', 'bootstrap'])
+def test_one_kind_can_be_asked_for(kind):
+    model, record = fit_chosen(*smooth(20), kind)
+    assert model.kind == kind
+    assert all(name.split('/')[0] == kind for name in record['candidates'])
+
+
+def test_too_few_or_equal_rows_decide_nothing():
+    model, record = fit_chosen(*smooth(6))
+    assert (model.kind, record['chosen'], record['candidates']) == ('gp', 'gp/iso', {})
+    assert record['reason'] == '6 row(s) decide nothing, 10 would'
+    X, _ = smooth(30)
+    _, record = fit_chosen(X, np.ones(30))
+    assert record['reason'] == 'all values are equal'
+
+
+def test_values_that_were_equal_at_first_are_no_problem():
+    X, y = smooth(30)
+    y[:25] = 3.0
+    model, record = fit_chosen(X, y)
+    assert np.isfinite(model.predict(X)[1]).all()
+    assert record['chosen']
+
+
+def test_the_competition_is_held_on_a_ladder_and_does_not_depend_on_memory(monkeypatch):
+    assert [decisive_rows(n) for n in (9, 10, 11, 12, 13, 14, 100, 103, 500)] == [0, 10, 10, 12, 12, 12, 90, 90, 461]
+    X, y = smooth(24)
+    held = []
+    compete = choice._compete
+    monkeypatch.setattr(choice, '_compete', lambda *args: held.append(1) or compete(*args))
+    monkeypatch.setattr(choice, '_memory', type(choice._memory)())
+    for n in (21, 22, 23, 24):
+        model, record = fit_chosen(X[:n], y[:n])
+        assert record['n'] == 21
+    assert len(held) == 1
+    monkeypatch.setattr(choice, '_memory', type(choice._memory)())
+    again, same = fit_chosen(X, y)
+    assert same == record
+    assert np.array_equal(again.predict(X)[1], model.predict(X)[1])
+
+
+@pytest.mark.parametrize('make', [smooth, jumping])
+def test_intervals_of_the_chosen_model_hold(make):
+    covered = []
+    for seed in range(4):
+        model, _ = fit_chosen(*make(50, seed), 'auto', Setting(seed=seed))
+        test, values = make(400, seed + 100)
+        covered.append(calibration(values, *model.predict(test)).coverage['80'])
+    assert 0.68 <= np.mean(covered) <= 0.94
+
+
+def test_bad_requests():
+    with pytest.raises(RegressorError, match="unknown surrogate 'oracle': use auto, gp, forest, bootstrap or transfer"):
+        fit_chosen(*smooth(12), 'oracle')
+    with pytest.raises(RegressorError, match='needs other data'):
+        fit_chosen(*smooth(12), 'transfer')
+    with pytest.raises(RegressorError, match='no rows'):
+        fit_chosen(np.empty((0, 3)), np.empty(0))
