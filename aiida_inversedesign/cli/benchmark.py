@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_inversedesign.cli.benchmark_search import search
 from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -30,6 +31,9 @@ def benchmark() -> None:
     Example:
       aiida-inversedesign benchmark proposal --library mp --queries random --n 1000 --seed 1
     """
+
+
+benchmark.add_command(search)
 
 
 @benchmark.command()

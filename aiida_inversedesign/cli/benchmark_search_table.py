@@ -1,0 +1,118 @@
+"""Draws the figures of ``benchmark search`` as tables that fit 80 columns."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+#: Numbers of evaluations that fit beside the names of the arms.
+_COLUMNS = 4
+
+
+def show_search(data: dict[str, Any]) -> None:
+    """The figures of ``benchmark search``; 95 % intervals over the seeds in brackets."""
+    console = Console()
+    pool = data['pool']
+    lost = ', '.join(f'{number} {reason}' for reason, number in pool['left_out'].items())
+    console.print(
+        f'{pool["file"]}: {pool["n"]} candidates{f" (left out: {lost})" if lost else ""}, {data["hits"]} hits '
+        f'({data["rule"]}); {data["seeds"]} seeds, {data["initial"]} starting points, batches of {data["batch"]}, '
+        f'at most {data["budget"]} evaluations',
+        highlight=False,
+    )
+    _show_hits(console, data)
+    _show_evaluations(console, data)
+    _show_cost(console, data)
+    _show_paired(console, data['paired'])
+    for name, arm in data['arms'].items():
+        if arm['hits_at'] is None:
+            console.print(f'{name}: no figures: {arm["reason"]}', markup=False)
+        for item in arm.get('failed', [])[:1]:
+            console.print(f'{name}: {len(arm["failed"])} run(s) failed, first: {item["reason"]}', markup=False)
+
+
+def _table(title: str, first: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify='left', box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, no_wrap=True)
+    for name in columns:
+        table.add_column(name, justify='right')
+    return table
+
+
+def _run(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: arm for name, arm in data['arms'].items() if arm['hits_at'] is not None}
+
+
+def _marks(figures: dict[str, Any]) -> list[str]:
+    """A few numbers of evaluations, evenly spread over those there are, the last one among them."""
+    keys = list(figures)[1:] or list(figures)
+    step = max(1, -(-len(keys) // _COLUMNS))
+    return keys[::-1][::step][::-1]
+
+
+def _show_hits(console: Console, data: dict[str, Any]) -> None:
+    arms = _run(data)
+    if not arms:
+        return
+    marks = _marks(next(iter(arms.values()))['hits_at'])
+    table = _table(f'Hits of {data["hits"]} after so many evaluations: mean [95 %]', 'arm', *marks)
+    for name, arm in arms.items():
+        table.add_row(name, *(_with_interval(arm['hits_at'][mark], 'mean', 1) for mark in marks))
+    console.print(table)
+
+
+def _show_evaluations(console: Console, data: dict[str, Any]) -> None:
+    table = _table(
+        f'Evaluations to half ({data["half"]}) and to all hits: median [95 %]; acceleration over random',
+        'arm', 'to half', 'accel.', 'to all', 'accel.',
+    )  # fmt: skip
+    for name, arm in _run(data).items():
+        cells = []
+        for key, factor in (('half', 'acceleration'), ('all', 'acceleration_to_all')):
+            until = arm[f'evaluations_to_{key}']
+            known = until['median'] is not None
+            cells += [
+                _with_interval(until, 'median', 0) if known else f'> {until["more_than"]}',
+                _number(arm[factor]) if known else '–',
+            ]
+        table.add_row(name, *cells)
+    console.print(table)
+
+
+def _show_cost(console: Console, data: dict[str, Any]) -> None:
+    table = _table('Calibration and cost', 'arm', '80 % coverage', 's/step', 'max', 'peak MB', 'n')
+    for name, arm in _run(data).items():
+        if arm.get('exact'):
+            continue
+        coverage = _with_interval(arm['coverage'], 'value', 2) if arm['coverage']['value'] is not None else '–'
+        numbers = (arm['seconds_per_step'], arm['seconds_per_step_max'], arm['peak_mb'])
+        table.add_row(name, coverage, *map(_number, numbers), str(arm['n']))
+    if table.row_count:
+        console.print(table)
+
+
+def _show_paired(console: Console, paired: dict[str, Any]) -> None:
+    if not paired:
+        return
+    marks = _marks(next(iter(paired['against'].values()))['hits_at'])
+    table = _table(f'Hits of {paired["first"]} less those of the other, same starts: mean [95 %]', 'against', *marks)
+    for name, row in paired['against'].items():
+        table.add_row(name, *(_with_interval(row['hits_at'][mark], 'mean', 1) for mark in marks))
+    console.print(table)
+
+
+def _with_interval(figure: dict[str, Any], key: str, digits: int) -> str:
+    if figure[key] is None:
+        return '–'
+    value = f'{figure[key]:.{digits}f}'
+    if figure['low'] == figure['high'] == figure[key] or (figure['low'] is None and figure['high'] is None):
+        return value
+    low, high = ('…' if end is None else f'{end:.{digits}f}' for end in (figure['low'], figure['high']))
+    return f'{value} [{low}–{high}]'
+
+
+def _number(value: float | None) -> str:
+    return '–' if value is None else f'{value:.3g}'
