@@ -74,7 +74,7 @@ class ProposalModel:
                     'the model was trained with another element table: train it again (aiida-inversedesign cspml train)'
                 )
             ranker = PosteriorRanker.from_arrays(select(arrays, 'ranker.'))
-            volumes = VolumeModel.from_arrays(select(arrays, 'volumes.'))
+            volumes = VolumeModel.from_arrays(select(arrays, 'volumes.')).remembering(ranker.memory)
         except (KeyError, ValueError, TypeError) as error:
             raise error if isinstance(error, ModelError) else ModelError(f'the model file lacks {error}') from error
         return cls(ranker, volumes, features, record)

@@ -31,8 +31,6 @@ BLOCK = 64
 #: structures go with a chemistry, the plain distance of the elements still tells the nearest relatives apart. Chosen on
 #: held-out compounds.
 DISSIMILARITY = 0.3
-#: a remembered compound this near to a library entry of the same formula is that entry
-SAME = 0.05
 #: names of the numbers that the probabilities are calibrated on, see :func:`evidence`
 EVIDENCE = ('logit of the mass', 'log of the voters', 'entropy', 'rank')
 
@@ -75,48 +73,25 @@ class PosteriorRanker:
         known = group.cache.get(self.name)
         if isinstance(known, Voters):
             return known
-        projection = self.memory.projection
-        prints = group.fingerprints
-        own = projection(prints) if prints is not None else np.full((len(group), projection.basis.shape[1]), np.nan)
-        places, compositions, remembered = self._recall(group, own)
-        tokens = Tokens.of([*group.counts, *compositions])
-        energies = np.concatenate([group.e_above_hull, self.memory.e_above_hull[places].astype(np.float64)])
-        # remembered fingerprints come back from their projection: the networks look at all 244 numbers
-        known_prints = self.memory.projected(places)
-        rebuilt = known_prints @ projection.basis.T + projection.mean
-        whole = prints if prints is not None else np.full((len(group), rebuilt.shape[1]), np.nan, dtype=np.float32)
-        full = np.concatenate([whole, rebuilt]).astype(np.float32)
+        recalled = self.memory.beyond(group)
+        tokens = Tokens.of([*group.counts, *recalled.compositions])
+        remembered_energies = self.memory.e_above_hull[recalled.places].astype(np.float64)
+        energies = np.concatenate([group.e_above_hull, remembered_energies])
+        whole, own = group.fingerprints, recalled.templates
+        if whole is None or own is None:
+            whole = np.full((len(group), recalled.fingerprints.shape[1]), np.nan, dtype=np.float32)
+            own = np.full((len(group), recalled.prints.shape[1]), np.nan, dtype=np.float32)
+        full = np.concatenate([whole, recalled.fingerprints]).astype(np.float32)
         found = Voters(
             len(group),
             tuple(member.keys(tokens, full) for member in self.members),
             tuple(member.hull_bias(energies) for member in self.members),
-            np.concatenate([own, known_prints]).astype(np.float32),
-            element_rows([*group.counts, *compositions]),
-            {formula: [len(group) + place for place in at] for formula, at in remembered.items()},
+            np.concatenate([own, recalled.prints]).astype(np.float32),
+            element_rows([*group.counts, *recalled.compositions]),
+            {formula: [len(group) + place for place in at] for formula, at in recalled.positions.items()},
         )
         group.cache[self.name] = found
         return found
-
-    def _recall(
-        self, group: Group, own: Floats
-    ) -> tuple[NDArray[np.int64], list[dict[str, int]], dict[str, list[int]]]:
-        """The remembered compounds that are no library entry: places, compositions, and positions by formula."""
-        places, compositions = self.memory.of_label(group.label)
-        formulas = [reduced_formula(counts) for counts in compositions]
-        present: dict[str, list[int]] = {}
-        for position, index in enumerate(group.indices.tolist()):
-            present.setdefault(group.library[index].crystal.formula, []).append(position)
-        prints = self.memory.projected(places)
-        kept = []
-        for row, formula in enumerate(formulas):
-            twins = present.get(formula, [])
-            near = bool(twins) and bool((np.linalg.norm(own[twins] - prints[row], axis=1) < SAME).any())
-            if not near and formula not in group.excluded:
-                kept.append(row)
-        positions: dict[str, list[int]] = {}
-        for place, row in enumerate(kept):
-            positions.setdefault(formulas[row], []).append(place)
-        return places[kept], [compositions[row] for row in kept], positions
 
     def posterior(self, queries: Sequence[Counts], group: Group) -> NDArray[np.float32]:
         """Probability of each voter for each formula, shape (queries, voters).

@@ -61,6 +61,7 @@ def train_proposal_model(
     calibration, scores = calibrate(draft, library, training, validation)
     ranker = PosteriorRanker(tuple(members), _memory(data, library, np.arange(len(data))), calibration)
     volumes = VolumeModel.fit(library, seed, lambda step, done: report(f'volumes: {step}', done))
+    volumes = volumes.remembering(ranker.memory)
     record = {
         'method': 'posterior over known structures by a set transformer, templates chosen by coverage',
         'library': {'hash': library.content_hash, 'templates': len(library), 'sources': library.sources},
@@ -118,6 +119,7 @@ def _split(data: Compounds, recipe: RankerRecipe, seed: int) -> tuple[NDArray[np
 
 
 def _memory(data: Compounds, library: Library, rows: NDArray[np.int64]) -> Memory:
-    return Memory.of(
-        [reduced(library[int(row)].crystal.counts) for row in rows], data.fingerprints[rows], data.e_above_hull[rows]
-    )
+    crystals = [library[int(row)].crystal for row in rows]
+    volumes = np.array([crystal.volume / crystal.nsites for crystal in crystals])
+    compositions = [reduced(crystal.counts) for crystal in crystals]
+    return Memory.of(compositions, data.fingerprints[rows], data.e_above_hull[rows], volumes)

@@ -40,6 +40,8 @@ class Recipe:
     :param members: number of networks; each leaves out this part of the formulas.
     :param pair_distance: structural neighbours are compounds of one ratio label within this fingerprint distance.
     :param pair_weight: weight of the difference between neighbours in the loss.
+    :param open: compounds that fill more than this many sums of their element volumes (layers, molecules, frameworks)
+        teach only by comparison with neighbours: their openness is the structure's, not the composition's.
     :param error_queries: formulas that the error is fitted on, at most.
     """
 
@@ -52,6 +54,7 @@ class Recipe:
     weight_decay: float = 1e-4
     pair_distance: float = 0.2
     pair_weight: float = 3.0
+    open: float = 1.3
     error_queries: int = 4000
 
 
@@ -160,6 +163,7 @@ def _train_member(
         schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.learning_rate, total_steps=steps)
         x = torch.from_numpy(inputs)
         y = torch.from_numpy((TARGET_SCALE * targets).astype(np.float32))
+        dense = torch.from_numpy(targets <= np.log(recipe.open))
         for _ in range(recipe.epochs):
             drawn = starts + (rng.random(len(rows)) * lengths).astype(np.int64)
             pairs = torch.from_numpy(np.stack([rows, np.where(lengths > 0, flat[drawn % len(flat)], rows)]))
@@ -168,7 +172,7 @@ def _train_member(
                 optimizer.zero_grad()
                 first, second = network(x[chosen.reshape(-1)]).reshape(2, -1) - y[chosen]
                 zero = torch.zeros_like(first)
-                loss = smooth_l1_loss(first, zero, beta=0.3)
+                loss = smooth_l1_loss(first * dense[chosen[0]], zero, beta=0.3)
                 loss = loss + recipe.pair_weight * smooth_l1_loss(first - second, zero, beta=0.1)
                 loss.backward()
                 optimizer.step()

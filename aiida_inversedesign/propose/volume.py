@@ -17,7 +17,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.propose.assign import dissimilarities
+from aiida_inversedesign.chemistry.formulas import reduced_formula
+from aiida_inversedesign.propose.assign import dissimilarities, element_rows
 from aiida_inversedesign.propose.element_volumes import (
     ElementVolumes,
     VolumeEstimate,
@@ -27,6 +28,7 @@ from aiida_inversedesign.propose.element_volumes import (
     volume_sum,
 )
 from aiida_inversedesign.propose.library import Library
+from aiida_inversedesign.propose.memory import Memory
 from aiida_inversedesign.propose.ranking import Counts, Group
 from aiida_inversedesign.propose.volume_network import CompositionNetwork, VolumeModelError
 
@@ -124,15 +126,22 @@ def support(
 class Known:
     """What a model keeps of a group between formulas.
 
-    :param residuals: log(volume / volume of the composition) of each template, shape (n,).
-    :param squares: squared length of each fingerprint, shape (n,); None if there are no fingerprints.
-    :param neighbours: positions within the group and structural weights, of the templates asked for so far.
+    :param residuals: log(volume / volume of the composition) of templates, then of remembered compounds, shape (n,).
+    :param positions: row of each template, by its place in the library.
+    :param rows: rows of the element table, shape (n, elements).
+    :param fingerprints: shape (n, 244); None if the templates have none.
+    :param squares: squared length of each fingerprint, shape (n,).
+    :param remembered: rows of each remembered formula.
+    :param neighbours: rows and structural weights, of the templates asked for so far.
     """
 
     model: VolumeModel
     residuals: NDArray[np.float64]
     positions: dict[int, int]
+    rows: NDArray[np.int64]
+    fingerprints: NDArray[np.float32] | None
     squares: NDArray[np.float32] | None
+    remembered: dict[str, list[int]]
     neighbours: dict[int, tuple[NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=dict)
 
 
@@ -142,10 +151,12 @@ class VolumeModel:
 
     :param network: volume per atom of a composition.
     :param error_weights: weights of :data:`ERROR_FEATURES` for log(error), with and without fingerprints, shape (2, 5).
+    :param memory: known compounds that are neighbours beside the templates; a formula's own entry is none.
     """
 
     network: CompositionNetwork
     error_weights: NDArray[np.float64]
+    memory: Memory | None = None
 
     @classmethod
     def fit(cls, library: Library, seed: int, progress: Progress | None = None) -> VolumeModel:
@@ -170,13 +181,16 @@ class VolumeModel:
             return ElementVolumes().estimate(counts, group, indices)
         known = self._known(group)
         places = [known.positions[int(index)] for index in indices]
-        neighbours = self._neighbours(group, known, places)
+        neighbours = self._neighbours(known, places)
         lengths = [len(positions) for positions, _ in neighbours]
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
         flat = np.concatenate([positions for positions, _ in neighbours])
         kernel = np.concatenate([weights for _, weights in neighbours])
         # one call for the neighbours and the templates themselves
-        distances = dissimilarities(counts, group.rows[np.concatenate([flat, places])])
+        own = known.remembered.get(reduced_formula(counts))
+        if own is not None:
+            kernel = np.where(np.isin(flat, own), 0.0, kernel)
+        distances = dissimilarities(counts, known.rows[np.concatenate([flat, places])])
         found = support(starts, kernel, known.residuals[flat], distances[: len(flat)], distances[len(flat) :])
         log_volumes = self.network.predict([counts]).mean() + found.residual
         errors = self.errors(found.features, group.fingerprints is not None)
@@ -205,24 +219,35 @@ class VolumeModel:
             measured = np.log([crystal.volume / crystal.nsites for crystal in crystals])
             residuals = measured - self.network.predict(group.counts).mean(axis=0)
             positions = {int(index): place for place, index in enumerate(group.indices)}
-            fingerprints = group.fingerprints
+            rows, fingerprints, remembered = group.rows, group.fingerprints, {}
+            if self.memory is not None and fingerprints is not None:
+                recalled = self.memory.beyond(group)
+                if recalled.compositions:
+                    measured = self.memory.log_volumes[recalled.places]
+                    more = measured - self.network.predict(recalled.compositions).mean(axis=0)
+                    residuals = np.concatenate([residuals, more])
+                    rows = np.concatenate([rows, element_rows(recalled.compositions)])
+                    fingerprints = np.concatenate([fingerprints, recalled.fingerprints]).astype(np.float32)
+                    remembered = {name: [len(group) + at for at in ats] for name, ats in recalled.positions.items()}
             squares = None if fingerprints is None else np.einsum('np,np->n', fingerprints, fingerprints)
-            known = Known(self, residuals, positions, squares)
+            known = Known(self, residuals, positions, rows, fingerprints, squares, remembered)
             group.cache['volume'] = known
         return known
 
-    def _neighbours(
-        self, group: Group, known: Known, places: list[int]
-    ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    def _neighbours(self, known: Known, places: list[int]) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """Positions and structural weights of each template's neighbours, itself included."""
         missing = [place for place in dict.fromkeys(places) if place not in known.neighbours]
         if missing:
-            found = structural_neighbours(group.fingerprints, missing, known.squares)
+            found = structural_neighbours(known.fingerprints, missing, known.squares)
             known.neighbours.update(zip(missing, found, strict=True))
         return [known.neighbours[place] for place in places]
 
+    def remembering(self, memory: Memory) -> VolumeModel:
+        """The same model with known compounds as further neighbours."""
+        return VolumeModel(self.network, self.error_weights, memory)
+
     def to_arrays(self) -> Arrays:
-        """The state as plain arrays."""
+        """The state as plain arrays; the memory is kept by whoever gave it."""
         return {**self.network.to_arrays(), 'error_weights': self.error_weights}
 
     @classmethod

@@ -32,7 +32,8 @@ def test_a_pair_is_short_when_most_of_its_compounds_are():
     short = [rocksalt(2 * 0.8 * (1.53 + 0.66) + 0.001 * n, 'V', 'O') for n in range(12)]
     usual = [rocksalt(2 * 1.0 * (1.76 + 0.66) + 0.001 * n, 'Ca', 'O') for n in range(12)]
     found = fit_short_pairs([*short, *usual])
-    assert list(found) == [('O', 'V')]
+    assert ('O', 'V') in found
+    assert not any('Ca' in pair for pair in found)
     number, least = found['O', 'V']
     assert number == 12
     assert 0.8 <= least < 0.81

@@ -27,7 +27,8 @@ def test_charge_modes():
     bad = {'B': 1, 'C': 1}
     assert charge_verdict(bad, 'off') is None
     assert charge_verdict(bad, 'prefer').passed
-    assert charge_verdict(bad, 'prefer').value == 0
+    good = charge_verdict({'Na': 1, 'Cl': 1}, 'prefer')
+    assert 0 <= charge_verdict(bad, 'prefer').value < good.value <= 1
     assert not charge_verdict(bad, 'require').passed
     assert charge_verdict({'B': 1, 'N': 1}, 'require').passed
 
