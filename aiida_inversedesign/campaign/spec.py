@@ -257,7 +257,20 @@ class Select(Model):
 class Learn(Model):
     """What is learned from the evaluations."""
 
-    surrogate: Literal['auto', 'gp'] = 'auto'
+    surrogate: Literal['auto', 'gp', 'forest', 'bootstrap', 'transfer'] = Field(
+        'auto', description='model of each property; auto lets them compete on rows that they have not seen'
+    )
+    source: list[str] = Field(
+        [],
+        description="properties of the library's own entries that transfer starts from: formation_energy, "
+        "e_above_hull, volume, or one that the library brings; with auto, transfer competes",
+    )
+
+    @model_validator(mode='after')
+    def _transfer_needs_a_source(self) -> Learn:
+        if self.surrogate == 'transfer' and not self.source:
+            raise ValueError('surrogate: transfer needs source: properties of the library to start from')
+        return self
 
 
 class Options(Model):

@@ -7,9 +7,11 @@ from aiida.orm import Dict, StructureData
 
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.data.library import LibraryData
 from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.surrogate import SurrogateData
 from aiida_inversedesign.data.table import TableData
+from aiida_inversedesign.learn.source import SourceError, library_priors
 from aiida_inversedesign.learn.surrogate import SurrogateError
 from aiida_inversedesign.learn.surrogate import fit_surrogate as fit
 from aiida_inversedesign.learn.table import EvaluationRow, is_hit
@@ -64,16 +66,18 @@ def harvest(settings: Dict, pool: PoolData, batch: Dict, outcomes: Dict, table: 
 
 
 @calcfunction
-def fit_surrogate(settings: Dict, table: TableData):
-    """Fit the surrogate to the completed rows of the table.
+def fit_surrogate(settings: Dict, table: TableData, library: LibraryData | None = None):
+    """Fit the surrogate to the rows of the table.
 
     :param settings: the campaign file without its budget; its ``seed`` fixes all random choices.
-    :return: ``surrogate``; exit code 320 if there are too few completed rows.
+    :param library: whose entries have the properties of ``learn.source``, where that names any.
+    :return: ``surrogate``; exit code 320 if there are too few completed rows, or nothing to transfer from.
     """
     spec = CampaignSettings.model_validate(settings.get_dict())
     try:
-        surrogate = fit(table.get_rows(), spec.goal.properties, kind=spec.learn.surrogate, seed=spec.seed)
-    except SurrogateError as error:
+        priors = library_priors(library.get_library(), spec.learn.source, spec.seed) if library else ()
+        surrogate = fit(table.get_rows(), spec.goal.properties, spec.learn.surrogate, spec.seed, priors)
+    except (SurrogateError, SourceError) as error:
         return ExitCode(320, f'no surrogate yet: {error}')
     return {'surrogate': SurrogateData.from_surrogate(surrogate)}
 
