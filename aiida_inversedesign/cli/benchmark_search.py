@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit
+from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 
 
 @click.command()
@@ -57,6 +57,13 @@ from aiida_inversedesign.cli.common import FORMAT, emit
     type=click.Path(path_type=Path, file_okay=False),
     help='Folder of finished runs and descriptors; default: OUTPUT.state, if there is an output.',
 )
+@click.option(
+    '--through-campaign',
+    'campaign_seed',
+    type=click.IntRange(min=0),
+    metavar='SEED',
+    help='Run this seed of our first arm as a real campaign too, and compare its decisions (needs a profile).',
+)
 @click.option('--resume/--no-resume', default=True, show_default=True, help='Take finished runs from the state.')
 @FORMAT
 def search(
@@ -78,13 +85,15 @@ def search(
     jobs: int,
     output: Path | None,
     state: Path | None,
+    campaign_seed: int | None,
     resume: bool,
     output_format: str,
 ) -> None:
     """Measure how many evaluations each way of choosing needs for the hits of a pool.
 
     Every arm starts from the same points, is told the answers of what it chose, and never sees the others. Random
-    search is computed exactly. docs/benchmarks.md tells what each figure means. No AiiDA profile is needed.
+    search is computed exactly. docs/benchmarks.md tells what each figure means. No AiiDA profile is needed, except for
+    --through-campaign.
 
     \b
     Examples:
@@ -103,15 +112,21 @@ def search(
 
     chosen, marks = parse_arms(arms), _numbers(at)
     goal = parse_goal(goal_text, name, where, hit)
+    if campaign_seed is not None:
+        load_profile()
     folder = state or (output.with_name(f'{output.name}.state') if output else None)
     with tempfile.TemporaryDirectory() as nowhere, _progress() as report:
         cache = folder or Path(nowhere)
-        pool = read_pool(pool_file, goal.properties, ignore, cache, jobs, report=report)
+        pool = read_pool(pool_file, goal.properties, ignore, cache, jobs, campaign_seed is not None, report)
         task = make_task(goal, pool.values, top)
         plan = Plan(initial, batch, budget, start)
         numbers = range(first_seed, first_seed + seeds)
         outcome = run_all(pool, task, plan, chosen, numbers, folder, resume, jobs, report)
     figures = summarise(outcome, marks)
+    if campaign_seed is not None:
+        from aiida_inversedesign.select.benchmark.through_campaign import first_of_ours, through_campaign
+
+        figures['through_campaign'] = through_campaign(pool, task, plan, first_of_ours(chosen), campaign_seed)
     if output is not None:
         import json
 

@@ -27,9 +27,13 @@ def show_search(data: dict[str, Any]) -> None:
     _show_evaluations(console, data)
     _show_cost(console, data)
     _show_paired(console, data['paired'])
+    if 'through_campaign' in data:
+        _show_campaign(console, data['through_campaign'])
     for name, arm in data['arms'].items():
         if arm['hits_at'] is None:
             console.print(f'{name}: no figures: {arm["reason"]}', markup=False)
+        elif 'note' in arm:
+            console.print(f'{name}: {arm["note"]}', markup=False)
         for item in arm.get('failed', [])[:1]:
             console.print(f'{name}: {len(arm["failed"])} run(s) failed, first: {item["reason"]}', markup=False)
 
@@ -102,6 +106,18 @@ def _show_paired(console: Console, paired: dict[str, Any]) -> None:
     for name, row in paired['against'].items():
         table.add_row(name, *(_with_interval(row['hits_at'][mark], 'mean', 1) for mark in marks))
     console.print(table)
+
+
+def _show_campaign(console: Console, found: dict[str, Any]) -> None:
+    console.print(
+        f'campaign {found["campaign"]} of {found["arm"]}, seed {found["seed"]}: {found["identical"]} of '
+        f'{found["decisions"]} batches are those of the search',
+        highlight=False,
+    )
+    if found['different'] is not None:
+        console.print(f'first difference: {found["different"]}', markup=False)
+    if 'reason' in found:
+        console.print(found['reason'], markup=False)
 
 
 def _with_interval(figure: dict[str, Any], key: str, digits: int) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -83,6 +85,7 @@ class Run:
     :param seconds: of each choice: fit and selection.
     :param peak_mb: largest memory of the process during the search.
     :param how: how often the arm used which acquisition and surrogate.
+    :param code: tells one version of what chooses from another, see :func:`code_digest`.
     """
 
     arm: str
@@ -93,6 +96,7 @@ class Run:
     seconds: list[float] = field(default_factory=list)
     peak_mb: float | None = None
     how: dict[str, int] = field(default_factory=dict)
+    code: str = ''
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -102,6 +106,17 @@ class Run:
     def from_dict(cls, data: dict[str, Any]) -> Run:
         """The run of :meth:`to_dict`."""
         return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+
+
+@functools.cache
+def code_digest() -> str:
+    """SHA-256 of the sources of surrogates, acquisitions and arms, shortened."""
+    package = Path(__file__).resolve().parents[2]
+    digest = hashlib.sha256()
+    for folder in ('learn', 'select'):
+        for file in sorted((package / folder).rglob('*.py')):
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def starting_points(pool: Pool, task: Task, initial: int, seed: int, start: str = 'random') -> list[int]:
@@ -140,7 +155,7 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
     """
     _reset_peak()
     points = starting_points(pool, task, min(plan.initial, plan.budget), seed, plan.start)
-    run = Run(arm.name, seed, len(points), points)
+    run = Run(arm.name, seed, len(points), points, code=code_digest())
     searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed))
     generation = 1
     while len(run.order) < min(plan.budget, len(pool)) and not _complete(run.order, task):

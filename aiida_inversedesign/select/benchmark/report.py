@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aiida_inversedesign.select.benchmark import statistics
 from aiida_inversedesign.select.benchmark.arms import RANDOM, describe_arm
 from aiida_inversedesign.select.benchmark.goals import feasible, utilities
-from aiida_inversedesign.select.benchmark.loop import Run
+from aiida_inversedesign.select.benchmark.loop import Run, code_digest
 from aiida_inversedesign.select.benchmark.run import Outcome
 
 Array = NDArray[np.float64]
@@ -55,9 +55,20 @@ def summarise(outcome: Outcome, at: Sequence[int] = ()) -> dict[str, Any]:
         'batch': plan.batch,
         'budget': plan.budget,
         'half': half_of(outcome),
+        'versions': _versions(),
         'arms': arms,
         'paired': _paired(outcome, marks),
     }
+
+
+def _versions() -> dict[str, str]:
+    """Of what all arms of ours rest on."""
+    from importlib.metadata import version
+
+    from aiida_inversedesign import __version__
+
+    packages = ('numpy', 'scipy', 'scikit-learn', 'torch', 'botorch')
+    return {'aiida-inversedesign': __version__, 'code': code_digest(), **{name: version(name) for name in packages}}
 
 
 def half_of(outcome: Outcome) -> int:
@@ -102,7 +113,13 @@ def _searched(runs: list[Run], outcome: Outcome, marks: Sequence[int]) -> dict[s
         'seconds_per_step_max': max(seconds, default=None),
         'peak_mb': max(peaks, default=None),
         'how': dict(sum((Counter(run.how) for run in runs), Counter[str]())),
+        'code': dict(Counter(run.code for run in runs)),
     }
+    other = sum(run.code != code_digest() for run in runs)
+    if other:
+        result['note'] = (
+            f'{other} of {len(runs)} runs were made by another version of the code: --no-resume repeats them'
+        )
     for key, number, until in (('acceleration', half, to_half), ('acceleration_to_all', task.total, to_all)):
         result |= _acceleration(key, statistics.random_mean(number, task.total, size), until)
     return result
