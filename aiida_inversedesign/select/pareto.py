@@ -41,8 +41,8 @@ class LogExpectedHypervolumeImprovement(_Marginal):
 
     def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
         """Sum over the cells above the front of the product of the expected widths that are filled."""
-        observed = utilities(problem)
-        lower, upper = cells(observed, reference_point(observed))
+        # what is only pending must not move the point that volumes are counted from
+        lower, upper = cells(utilities(problem), reference_point(utilities(problem, settled=True)))
         total = np.full(len(inputs), -np.inf)
         # each edge is shared by many cells: its expectation is computed once
         gains = []
@@ -103,10 +103,16 @@ class NoisyExpectedHypervolumeImprovement(LogExpectedHypervolumeImprovement):
         return refined(first, exact, _MOST)
 
 
-def utilities(problem: Problem) -> Array:
-    """Utilities of the feasible observations that have every objective, shape (n, m)."""
+def utilities(problem: Problem, settled: bool = False) -> Array:
+    """Utilities of the feasible observations that have every objective, shape (n, m).
+
+    :param settled: leave pending candidates out.
+    """
     values = np.stack([u.value(problem.observed.values[u.property]) for u in problem.utilities], axis=-1)
-    return np.asarray(values[np.isfinite(values).all(axis=1) & problem.feasible])
+    kept = np.isfinite(values).all(axis=1) & problem.feasible
+    if settled:
+        kept[len(kept) - problem.pending :] = False
+    return np.asarray(values[kept])
 
 
 def reference_point(observed: Array) -> Array:

@@ -40,6 +40,7 @@ class Problem:
 
     :param models: one for each property of the goal.
     :param failure: a :class:`~aiida_inversedesign.learn.failure.FailureModel`, or None.
+    :param pending: how many of the last observations are pending candidates at their predicted means.
     :raises SelectError: if a property of the goal is not modelled or not among the observations.
     """
 
@@ -48,6 +49,7 @@ class Problem:
     failure: Any
     observed: Observed
     seed: int = 0
+    pending: int = 0
 
     @classmethod
     def of(cls, goal: Goal, surrogate: Any, observed: Observed, seed: int) -> Problem:
@@ -149,4 +151,5 @@ class Problem:
         for name in self.observed.values:
             means.setdefault(name, np.full(len(pending), np.nan))
         models = {name: self.models[name].condition(pending) for name in self.goal.properties}
-        return replace(self, models=models, observed=self.observed.added(pending, means))
+        observed = self.observed.added(pending, means)
+        return replace(self, models=models, observed=observed, pending=self.pending + len(pending))
