@@ -153,7 +153,7 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
 
     :raises PoolError: if the arm chooses something twice, too much, or nothing.
     """
-    _reset_peak()
+    reset_peak()
     points = starting_points(pool, task, min(plan.initial, plan.budget), seed, plan.start)
     run = Run(arm.name, seed, len(points), points, code=code_digest())
     searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed))
@@ -172,7 +172,7 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
         for name, (mean, deviation) in step.predicted.items():
             pairs = zip(mean.tolist(), deviation.tolist(), strict=True)
             run.predicted.setdefault(name, []).extend([one, two] for one, two in pairs)
-    run.peak_mb = _peak_mb()
+    run.peak_mb = peak_mb()
     return run
 
 
@@ -189,14 +189,14 @@ def _check(chosen: Sequence[int], order: Sequence[int], size: int, total: int, n
         )
 
 
-def _reset_peak() -> None:
+def reset_peak() -> None:
     """Let the kernel count the peak memory of this process anew, where it can (Linux)."""
     with contextlib.suppress(OSError):
         Path('/proc/self/clear_refs').write_text('5')
 
 
-def _peak_mb() -> float | None:
-    """Largest resident memory since :func:`_reset_peak`, or of the process where the kernel does not tell."""
+def peak_mb() -> float | None:
+    """Largest resident memory since :func:`reset_peak`, or of the process where the kernel does not tell."""
     try:
         lines = Path('/proc/self/status').read_text().splitlines()
         return next(int(line.split()[1]) / 1024 for line in lines if line.startswith('VmHWM'))
