@@ -21,13 +21,7 @@ from aiida_inversedesign.chemistry.kmd import KernelMean, kernel_mean
 from aiida_inversedesign.chemistry.kmd_formulas import nearest_formulas
 from aiida_inversedesign.chemistry.kmd_inverse import Inverse
 from aiida_inversedesign.propose.generators.archive import EFFORT, Archive
-from aiida_inversedesign.propose.generators.base import (
-    Array,
-    Counts,
-    GeneratorError,
-    Proposed,
-    Request,
-)
+from aiida_inversedesign.propose.generators.base import Array, Counts, GeneratorError, Proposed, Request
 from aiida_inversedesign.propose.generators.domain import Key, key_of
 
 #: a formula and its value
@@ -43,8 +37,10 @@ BOUNDS = (0.0, 1.0, 2.0)
 WAY = (0.25, 0.5, 0.75, 1.0)
 #: formulas taken around one point
 AROUND = 10
-#: rounds, and climbs in all: for each formula wanted, at least, and at most
-ROUNDS, CLIMBS, LEAST, LARGEST = 5, 0.2, 20, 100
+#: no further round once so many formulas for each one wanted were found
+ENOUGH = 10
+#: most rounds, climbs of a round for each formula wanted and at least, and most climbs in all
+ROUNDS, CLIMBS, LEAST, LARGEST = 15, 0.04, 4, 200
 
 
 class InverseKmd:
@@ -71,37 +67,44 @@ class InverseKmd:
             return archive.best(self.name)
         inverse = Inverse(self.descriptor, archive.domain.elements)
         residuals: dict[Key, float] = {}
-        climbs = min(LARGEST, max(LEAST, round(CLIMBS * request.number))) // ROUNDS
-        if len(request.known) >= MINIMUM:
-            taught = [(item.counts, item.utility) for item in request.known]
-            self._round(archive, inverse, taught, climbs, residuals)
-        for _ in range(ROUNDS - 1):
-            taught = _rewards(archive)
-            if archive.exhausted or len(taught) < MINIMUM:
+        started: set[Key] = set()
+        climbs = max(LEAST, round(CLIMBS * request.number))
+        for number in range(min(ROUNDS, LARGEST // climbs)):
+            if number == 0 and len(request.known) >= MINIMUM:
+                taught = [(item.counts, item.utility) for item in request.known]
+            else:
+                taught = _rewards(archive)
+            if archive.exhausted or len(taught) < MINIMUM or len(residuals) >= ENOUGH * request.number:
                 break
-            self._round(archive, inverse, taught, climbs, residuals)
+            taught.sort(key=lambda pair: (-pair[1], key_of(pair[0])))
+            model = _fit(self.descriptor, taught, archive.ranked()[:MOST], request.seed)
+            starts = [counts for counts, _ in taught if key_of(counts) not in started][:climbs]
+            started |= {key_of(counts) for counts in starts}
+            for place, start in enumerate(starts):
+                self._climb(archive, inverse, model, start, BOUNDS[place % len(BOUNDS)], residuals)
         return archive.best(self.name, residuals)
 
-    def _round(
-        self, archive: Archive, inverse: Inverse, taught: list[Taught], climbs: int, residuals: dict[Key, float]
+    def _climb(
+        self,
+        archive: Archive,
+        inverse: Inverse,
+        model: _Process,
+        start: Counts,
+        weight: float,
+        residuals: dict[Key, float],
     ) -> None:
-        """Learn, climb, and score the formulas around the points on the way."""
-        taught = sorted(taught, key=lambda pair: (-pair[1], key_of(pair[0])))
-        model = _fit(self.descriptor, taught, archive.ranked()[:MOST], archive.request.seed)
-        for number, (start, _) in enumerate(taught[:climbs]):
-            if archive.exhausted:
-                break
-            first = model.components(self.descriptor.describe([start]))[0]
-            last = model.climb(first, BOUNDS[number % len(BOUNDS)])
-            for share in WAY:
-                point = model.point(first + share * (last - first))
-                found = nearest_formulas(
-                    inverse, point, list(archive.domain.ratios), charge=archive.domain.charge, number=AROUND
-                )
-                for item in found:
-                    key = key_of(item.counts)
-                    residuals[key] = min(item.residual, residuals.get(key, np.inf))
-                archive.score([item.counts for item in found])
+        """Score the formulas around the points on the way from one formula to the optimum above it."""
+        first = model.components(self.descriptor.describe([start]))[0]
+        last = model.climb(first, weight)
+        for share in WAY:
+            point = model.point(first + share * (last - first))
+            found = nearest_formulas(
+                inverse, point, list(archive.domain.ratios), charge=archive.domain.charge, number=AROUND
+            )
+            for item in found:
+                key = key_of(item.counts)
+                residuals[key] = min(item.residual, residuals.get(key, np.inf))
+            archive.score([item.counts for item in found])
 
 
 def _rewards(archive: Archive) -> list[Taught]:
@@ -119,9 +122,15 @@ class _Process:
     """A Gaussian process with a squared-exponential kernel over principal components of the descriptor.
 
     :param mean: of the descriptor, shape (d,).
-    :param axes: shape (c, d); the components are scaled to unit variance.
-    :param inputs: components of the evaluated formulas, shape (n, c).
-    :param low: lowest components of any formula seen, shape (c,); ``high`` likewise.
+    :param axes: principal axes, shape (c, d).
+    :param spread: standard deviation along each axis, by which the components are divided, shape (c,).
+    :param inputs: components of the formulas that were learned, shape (n, c).
+    :param weights: inverse of their covariance times their values, shape (n,).
+    :param inverse: inverse of their covariance, shape (n, n).
+    :param length: of the kernel, in scaled components.
+    :param variance: of the kernel.
+    :param low: lowest components of any formula seen, shape (c,).
+    :param high: highest ones.
     """
 
     mean: Array
