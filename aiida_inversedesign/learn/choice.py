@@ -31,6 +31,8 @@ Array = NDArray[np.float64]
 KINDS = ('auto', 'gp', 'forest', 'bootstrap', 'transfer')
 #: Fewer rows than this decide nothing: the first of the list is taken.
 LEAST_ROWS = 10
+#: More rows than this do not sharpen the decision enough for their time: so many are drawn from them.
+_MOST_ROWS = 300
 _FOLDS = 5
 _GROWTH = 1.2
 #: Competitions remembered, so that a search that fits after every evaluation does not repeat them.
@@ -155,6 +157,9 @@ def _competition(X: Array, y: Array, names: Sequence[str], setting: Setting) -> 
 
 
 def _compete(X: Array, y: Array, names: Sequence[str], setting: Setting) -> dict[str, Any]:
+    if len(y) > _MOST_ROWS:
+        drawn = np.sort(np.random.default_rng(setting.seed).permutation(len(y))[:_MOST_ROWS])
+        X, y = X[drawn], y[drawn]
     offset, scale, _ = target_scale(y)
     z = (y - offset) / scale
     densities, candidates = {}, {}

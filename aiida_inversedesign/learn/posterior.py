@@ -42,7 +42,13 @@ def optimise(kernel: Kernel, X: Array, z: Array) -> tuple[Kernel, float]:
     widest = math.log(1e3 * math.sqrt(X.shape[1]))
     bounds = [(math.log(2.5e-2), widest)] * lengths + [(-6.0, 6.0)] * weights + [(math.log(LEAST_NOISE), 3.0)]
     found = minimize(
-        _loss, first, args=(kernel, prior, X, z), jac=True, method='L-BFGS-B', bounds=bounds, options={'maxiter': 200}
+        _loss,
+        first,
+        args=(kernel, prior, X, z),
+        jac=True,
+        method='L-BFGS-B',
+        bounds=bounds,
+        options={'maxiter': 200, 'ftol': 1e-7},
     )
     return _unpack(found.x, kernel), math.exp(found.x[-1])
 
