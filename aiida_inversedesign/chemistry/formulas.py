@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import permutations
 from math import gcd
@@ -28,11 +30,20 @@ class FormulaError(InverseDesignError):
     """A formula or ratio label that cannot be read."""
 
 
+@contextlib.contextmanager
+def _no_electronegativity() -> Iterator[None]:
+    """pymatgen sorts by electronegativity and warns of noble gases, which have none."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='No Pauling electronegativity')
+        yield
+
+
 @functools.lru_cache(maxsize=65536)
 def _reduced(items: tuple[tuple[str, int], ...]) -> str:
     from pymatgen.core import Composition
 
-    return str(Composition(dict(items)).reduced_formula)
+    with _no_electronegativity():
+        return str(Composition(dict(items)).reduced_formula)
 
 
 def reduced_formula(counts: Mapping[str, int]) -> str:
@@ -50,9 +61,10 @@ def parse_formula(formula: str) -> dict[str, int]:
     if not formula.strip():
         raise FormulaError('the formula is empty: write one such as CaCO3')
     try:
-        composition = Composition(formula, strict=True).element_composition
-        amounts = composition.get_integer_formula_and_factor(max_denominator=1000)[0]
-        reduced = Composition(amounts)
+        with _no_electronegativity():
+            composition = Composition(formula, strict=True).element_composition
+            amounts = composition.get_integer_formula_and_factor(max_denominator=1000)[0]
+            reduced = Composition(amounts)
     except (ValueError, KeyError, TypeError) as error:
         raise FormulaError(f'{formula!r} is not a formula such as CaCO3 or Ca(NO3)2') from error
     unknown = [element.symbol for element in reduced if element.symbol not in SYMBOLS]

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import functools
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -146,7 +147,10 @@ def _element(symbol: str) -> _Element:
             shares[int(state)] = shares.get(int(state), 0.0) + share
     shares.pop(0, None)
     most = max(shares.values(), default=1.0)
-    negativity = float(element.X)
+    with warnings.catch_warnings():
+        # pymatgen warns for elements without one, and gives NaN
+        warnings.simplefilter('ignore')
+        negativity = float(element.X)
     # noble gases have no Pauling electronegativity: they give no electrons away
     return _Element(
         element.is_metal,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
@@ -126,7 +127,11 @@ def _states(symbol: str) -> tuple[bool, float, tuple[int, ...]]:
 
     element = Element(symbol)
     states = STATES.get(symbol, element.common_oxidation_states)
-    return element.is_metal, float(element.X), tuple(int(state) for state in states)
+    with warnings.catch_warnings():
+        # pymatgen warns for elements without one, and gives NaN
+        warnings.simplefilter('ignore')
+        electronegativity = float(element.X)
+    return element.is_metal, electronegativity, tuple(int(state) for state in states)
 
 
 def charge_neutral(counts: Mapping[str, int]) -> bool:

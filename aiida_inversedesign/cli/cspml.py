@@ -264,7 +264,11 @@ def _show_card(record: dict[str, Any]) -> None:
     table.add_row('compounds', ', '.join(f'{name} {number}' for name, number in record['compounds'].items()))
     table.add_row('seed', str(record['seed']))
     for tau, scores in record.get('validation', {}).items():
-        recall = ', '.join(f'top {k} {value:.1%}' for k, value in scores['recall'].items() if value is not None)
+        recall = ', '.join(
+            f'top {k} {value:.1%}'
+            for k, value in sorted(scores['recall'].items(), key=lambda pair: int(pair[0]))
+            if value is not None
+        )
         table.add_row(f'validation τ={tau}', f'n = {scores["n"]}: {recall}; Brier {scores["brier"]}')
     if 'test' in record:
         table.add_row('test pairs', ', '.join(f'{name} {value}' for name, value in record['test'].items()))

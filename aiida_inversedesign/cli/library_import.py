@@ -50,7 +50,7 @@ _RESULT = _options(
     click.option(
         '--skipped',
         type=click.Path(dir_okay=False, path_type=Path),
-        help='CSV file for what was not taken and why; default: LABEL-skipped.csv beside the source.',
+        help='CSV file for what was not taken and why; default: LABEL-skipped.csv in the current folder.',
     ),
     click.option('--fingerprints/--no-fingerprints', default=True, help='Whether structure fingerprints are computed.'),
     click.option(

@@ -30,7 +30,7 @@ class Request:
     """What was asked of an import or a merge.
 
     :param wanted: options of :class:`~aiida_inversedesign.propose.collect.Filter`.
-    :param skipped: file for what was not taken; default: ``<label>-skipped.csv`` beside the file that is read.
+    :param skipped: file for what was not taken; default: ``<label>-skipped.csv`` in the current folder.
     :param file: the file or folder that is read, if it is one.
     :param verbs: what was done to the templates that are in the library, and to the others.
     """
@@ -172,14 +172,13 @@ def _write(problems: list[Skipped], request: Request) -> Path | None:
     if not problems and request.skipped is None:
         return None
     name = re.sub(r'[^\w.+-]+', '_', request.label) + '-skipped.csv'
-    beside = [] if request.file is None else [request.file.resolve().parent / name]
+    path = request.skipped or Path.cwd() / name
     rows = [('source', 'kind', 'reason'), *((item.source, item.kind, item.reason) for item in problems)]
-    for path in [request.skipped] if request.skipped is not None else [*beside, Path.cwd() / name]:
-        try:
-            with path.open('w', newline='', encoding='utf-8', errors='replace') as handle:
-                csv.writer(handle).writerows(rows)
-        except OSError as error:
-            failure = error
-            continue
-        return path
-    raise InverseDesignError(f'the list of what was skipped cannot be written ({failure}): name a file with --skipped')
+    try:
+        with path.open('w', newline='', encoding='utf-8', errors='replace') as handle:
+            csv.writer(handle).writerows(rows)
+    except OSError as error:
+        raise InverseDesignError(
+            f'the list of what was skipped cannot be written to {path} ({error.strerror}): name a file with --skipped'
+        ) from error
+    return path

@@ -69,8 +69,8 @@ def _stored(node: PayloadData):
 def _existing(node_class: type[PayloadData], label: str, built_in: str, kind: str, remedy: str):
     node = find_labelled(node_class, label)
     if node is None:
-        labels = [built_in, *list_labels(node_class)]
+        labels = list(dict.fromkeys([built_in, *list_labels(node_class)]))
         near = difflib.get_close_matches(label, labels, n=1)
-        hint = f'; did you mean {near[0]!r}?' if near else ''
+        hint = f'; did you mean {near[0]!r}?' if near else '.'
         raise InverseDesignError(f'there is no {kind} {label!r}{hint} There are: {", ".join(labels)}; or {remedy}')
     return node

@@ -42,6 +42,12 @@ def write(path: Path, *items: Any) -> Path:
     return path
 
 
+@pytest.fixture(autouse=True)
+def in_tmp(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lists of what was skipped are written to the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 def rows(path: Path) -> list[dict[str, str]]:
     with path.open(newline='') as handle:
         return list(csv.DictReader(handle))
@@ -51,7 +57,7 @@ def stored() -> list[dict[str, Any]]:
     return json.loads(call('library', 'list', '--format', 'json').output)
 
 
-def test_import_counts_by_kind_and_lists_beside_the_source(tmp_path: Path) -> None:
+def test_import_counts_by_kind_and_lists_in_the_current_folder(tmp_path: Path) -> None:
     path = write(tmp_path / 'metals.jsonl', *records(), *records()[:2], '{', {'id': 'x', 'species': ['H']})
     result = call('library', 'import', 'jsonl', str(path), '--label', 'me/tals', '--date', '2026-01-31')
     assert 'imported 4 templates, skipped 4' in result.output
