@@ -1,117 +1,107 @@
 """What a formula is worth before its crystal is known: a surrogate on compositions and an acquisition on it.
 
-The candidates' own surrogate looks at crystals. A generator searches before there are any, so that it is led by a
-Gaussian process on the statistics of the composition alone, and by the same acquisition functions.
+The candidates' own surrogate looks at crystals. A generator searches before there are any, so that it is led by models
+of the same kinds on the statistics of the composition alone, and by the same acquisition functions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_inversedesign.campaign.spec import Goal
-from aiida_inversedesign.chemistry.descriptors import Scaler, describe
+from aiida_inversedesign.campaign.composition import composition_verdicts
+from aiida_inversedesign.campaign.spec import Goal, Space
+from aiida_inversedesign.chemistry.descriptors import describe, descriptor_names
 from aiida_inversedesign.chemistry.formulas import parse_formula
-from aiida_inversedesign.learn.base import Regressor
-from aiida_inversedesign.learn.gp import fit_gp
+from aiida_inversedesign.learn.surrogate import MINIMUM_ROWS, Surrogate, fit_on_features
 from aiida_inversedesign.learn.table import EvaluationRow, is_feasible, loss
-from aiida_inversedesign.propose.generators.base import Array, Counts, Known, NotReadyError, Score
+from aiida_inversedesign.propose.generators.base import Array, Counts, Known, NotReadyError, Request, Score
 
-#: fewest values of a property before it is modelled
-MINIMUM = 3
-#: standardised descriptors are cut here: an odd formula must not lie infinitely far from everything
-LIMIT = 5.0
+#: Acquisitions whose values of two formulas can be compared though they were asked for at different times. The others
+#: draw samples, or look at the best of those asked for together.
+COMPARABLE = ('log_ei', 'ucb', 'pi', 'posterior_mean', 'log_ehvi')
 
 
 @dataclass(frozen=True, eq=False)
 class FormulaSurrogate:
     """Properties as functions of the composition.
 
-    :param scaler: of the composition's statistics over the evaluated formulas.
-    :param models: the model of each property, in its own unit.
-    :param failure: not modelled here; what acquisitions ask a surrogate for.
+    :param surrogate: fitted on the statistics of compositions (:func:`~aiida_inversedesign.chemistry.descriptors.describe`).
     """
 
-    scaler: Scaler
-    models: dict[str, Regressor]
-    failure: None = None
+    surrogate: Surrogate
 
     def inputs(self, formulas: Sequence[str | Counts]) -> Array:
         """Standardised descriptors of formulas, shape (n, d)."""
-        return np.clip(self.scaler.transform(describe(formulas)), -LIMIT, LIMIT)
+        return self.surrogate.standardise(describe(formulas))
 
     def predict(self, formulas: Sequence[str | Counts]) -> dict[str, tuple[Array, Array]]:
         """Mean and standard deviation of every property, each of shape (n,), in the property's unit."""
         inputs = self.inputs(formulas)
-        return {name: model.predict(inputs) for name, model in self.models.items()}
-
-    def condition(self, inputs: Array) -> FormulaSurrogate:
-        """The same surrogate as if points had been measured at their predicted mean."""
-        return replace(self, models={name: model.condition(inputs) for name, model in self.models.items()})
+        return {name: model.predict(inputs) for name, model in self.surrogate.models.items()}
 
 
 def formula_surrogate(
-    rows: Sequence[tuple[str | Counts, Mapping[str, float]]], properties: Sequence[str], seed: int
+    rows: Sequence[tuple[str | Counts, Mapping[str, float]]],
+    properties: Sequence[str],
+    seed: int,
+    failed: Sequence[bool] | None = None,
+    kind: str = 'gp',
 ) -> FormulaSurrogate:
     """Learn properties from formulas and their values; one formula may come several times, with other crystals.
 
     :param rows: formulas, each with the properties that are known of it; NaN and infinity are no values.
-    :raises NotReadyError: if a property is known of fewer than three formulas.
+    :param failed: which evaluations failed, if that is to be learned too.
+    :param kind: of the models, as for :func:`~aiida_inversedesign.learn.surrogate.fit_on_features`.
+    :raises NotReadyError: if a property is known of fewer than three rows.
     """
-    if not rows or not properties:
-        raise NotReadyError('no evaluated formulas or no properties to learn: evaluate candidates first')
-    features = describe([formula for formula, _ in rows])
-    scaler = Scaler.of(features)
-    inputs = np.clip(scaler.transform(features), -LIMIT, LIMIT)
-    models: dict[str, Regressor] = {}
-    for name in properties:
-        values = np.array([float(values.get(name, np.nan)) for _, values in rows])
-        usable = np.isfinite(values)
-        if usable.sum() < MINIMUM:
+    targets = {name: np.array([float(values.get(name, np.nan)) for _, values in rows]) for name in properties}
+    for name, values in targets.items():
+        count = int(np.isfinite(values).sum())
+        if count < MINIMUM_ROWS:
             raise NotReadyError(
-                f'{int(usable.sum())} evaluated formula(s) have a value of {name!r}, at least {MINIMUM} are needed: '
-                'evaluate more candidates first'
+                f'{count} evaluation(s) have a value of {name!r}, at least {MINIMUM_ROWS} are needed to lead a search: '
+                'take enumeration until then'
             )
-        models[name] = fit_gp(inputs[usable], values[usable], seed)
-    return FormulaSurrogate(scaler, models)
+    flags = None if failed is None else np.asarray(failed, dtype=bool)
+    features = describe([formula for formula, _ in rows])
+    return FormulaSurrogate(fit_on_features(features, targets, flags, kind, seed, descriptor_names()))
 
 
 def formula_score(rows: Sequence[EvaluationRow], goal: Goal, seed: int, acquisition: str = 'auto') -> Score:
     """The acquisition of a campaign's goal as a score of formulas.
 
-    :param acquisition: name of an acquisition. Several objectives without hits take the closed form of the
-        hypervolume improvement for ``auto``: a search scores thousands of formulas.
-    :raises NotReadyError: if a property of the goal is known of fewer than three formulas.
-    :raises SelectError: if the acquisition cannot serve the goal.
+    :param acquisition: name of an acquisition; one that cannot compare formulas asked for at different times gives
+        way to the closed form that ``auto`` takes.
+    :raises NotReadyError: if a property of the goal is known of fewer than three rows.
     """
     from aiida_inversedesign.select.acquisition import make_acquisition
     from aiida_inversedesign.select.observed import Observed
 
-    done = [row for row in rows if row.status == 'completed']
-    formulas = [parse_formula(row.formula) for row in done]
-    surrogate = formula_surrogate(
-        [(formula, row.properties) for formula, row in zip(formulas, done, strict=True)], goal.properties, seed
-    )
-    values = {
-        name: np.array([row.properties.get(name, np.nan) for row in done], dtype=np.float64) for name in goal.properties
-    }
-    observed = Observed(surrogate.inputs(formulas), values, np.zeros(len(done), dtype=bool))
-    if acquisition == 'auto' and len(goal.objectives) > 1 and not goal.defines_hits:
+    formulas: list[str | Counts] = [parse_formula(row.formula) for row in rows]
+    values = [row.properties if row.status == 'completed' else {} for row in rows]
+    failed = np.array([row.status == 'failed' for row in rows], dtype=bool)
+    model = formula_surrogate(list(zip(formulas, values, strict=True)), goal.properties, seed, failed.tolist())
+    columns = {name: np.array([float(item.get(name, np.nan)) for item in values]) for name in goal.properties}
+    observed = Observed(model.inputs(formulas), columns, failed)
+    if acquisition not in COMPARABLE:
+        acquisition = 'auto'
+    if len(goal.objectives) > 1 and acquisition in ('auto', 'log_ei', 'ucb') and not goal.defines_hits:
         acquisition = 'log_ehvi'
-    function = make_acquisition(acquisition, goal, surrogate, observed, seed)
+    function = make_acquisition(acquisition, goal, model.surrogate, observed, seed)
     nothing = np.empty((0, observed.inputs.shape[1]))
-    return lambda wanted: function.score(surrogate.inputs(wanted), nothing)
+    return lambda wanted: function.score(model.inputs(wanted), nothing)
 
 
 def known_formulas(rows: Sequence[EvaluationRow], goal: Goal) -> list[Known]:
-    """The evaluated formulas with their utility, each with its best crystal, those that keep the constraints first.
+    """The evaluated formulas with their utility, each with that of its best crystal, the best first.
 
     The utility is that of the first objective; a crystal that breaks a constraint is worth less than all others.
     """
-    prop = goal.objectives[0].property
-    done = [row for row in rows if row.status == 'completed' and np.isfinite(row.properties.get(prop, np.nan))]
+    name = goal.objectives[0].property
+    done = [row for row in rows if row.status == 'completed' and np.isfinite(row.properties.get(name, np.nan))]
     utilities = [-loss(goal, row.properties) for row in done]
     spread = float(np.ptp(utilities)) if utilities else 0.0
     best: dict[str, float] = {}
@@ -120,3 +110,30 @@ def known_formulas(rows: Sequence[EvaluationRow], goal: Goal) -> list[Known]:
         best[row.formula] = max(value, best.get(row.formula, -np.inf))
     ordered = sorted(best.items(), key=lambda item: (-item[1], item[0]))
     return [Known(parse_formula(formula), utility) for formula, utility in ordered]
+
+
+def campaign_request(
+    space: Space,
+    goal: Goal,
+    rows: Sequence[EvaluationRow],
+    considered: Collection[str],
+    number: int,
+    seed: int,
+    acquisition: str = 'auto',
+) -> Request:
+    """What a campaign asks of its generators: its goal as the score, its composition constraints as the condition.
+
+    :param rows: the evaluations so far; without enough of them the request has no score.
+    :param considered: reduced formulas that were proposed before.
+    """
+    score: Score | None
+    try:
+        score = formula_score(rows, goal, seed, acquisition)
+    except NotReadyError:
+        score = None
+
+    def keeps(counts: Counts) -> bool:
+        return all(verdict.passed for verdict in composition_verdicts(counts, goal.composition))
+
+    known = known_formulas(rows, goal)
+    return Request(space, number, seed, score, known, frozenset(considered), keeps if goal.composition else None)
