@@ -263,7 +263,7 @@ class Learn(Model):
     source: list[str] = Field(
         [],
         description="properties of the library's own entries that transfer starts from: formation_energy, "
-        "e_above_hull, volume, or one that the library brings; with auto, transfer competes",
+        'e_above_hull, volume, or one that the library brings; with auto, transfer competes',
     )
 
     @model_validator(mode='after')

@@ -140,7 +140,8 @@ def test_the_memory_keeps_compositions_and_distances(halides_differ: Library) ->
     counts = [item.crystal.counts for item in halides_differ]
     prints = halides_differ.fingerprints
     assert prints is not None
-    memory = Memory.from_arrays(Memory.of(counts, prints, np.zeros(len(counts)), np.full(len(counts), 20.0)).to_arrays())
+    made = Memory.of(counts, prints, np.zeros(len(counts)), np.full(len(counts), 20.0))
+    memory = Memory.from_arrays(made.to_arrays())
     places, compositions = memory.of_label('1:1')
     assert [dict(item) for item in compositions] == counts
     assert memory.formulas == {item.crystal.formula for item in halides_differ}

@@ -28,7 +28,8 @@ COMPARABLE = ('log_ei', 'ucb', 'pi', 'posterior_mean', 'log_ehvi')
 class FormulaSurrogate:
     """Properties as functions of the composition.
 
-    :param surrogate: fitted on the statistics of compositions (:func:`~aiida_inversedesign.chemistry.descriptors.describe`).
+    :param surrogate: fitted on the statistics of compositions
+        (:func:`~aiida_inversedesign.chemistry.descriptors.describe`).
     """
 
     surrogate: Surrogate
