@@ -257,7 +257,7 @@ class Select(Model):
 class Learn(Model):
     """What is learned from the evaluations."""
 
-    surrogate: Literal['auto', 'gp', 'forest', 'bootstrap', 'transfer'] = Field(
+    surrogate: Literal['auto', 'gp', 'forest', 'bootstrap', 'transfer', 'hurdle'] = Field(
         'auto', description='model of each property; auto lets them compete on rows that they have not seen'
     )
     source: list[str] = Field(

@@ -18,6 +18,7 @@ _CLASSES = {
     'forest': ('aiida_inversedesign.learn.forest', 'Forest'),
     'bootstrap': ('aiida_inversedesign.learn.bootstrap', 'Bootstrap'),
     'transfer': ('aiida_inversedesign.learn.transfer', 'Transfer'),
+    'hurdle': ('aiida_inversedesign.learn.hurdle', 'Hurdle'),
 }
 
 

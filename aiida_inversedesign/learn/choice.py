@@ -4,6 +4,7 @@ Every candidate predicts each row of the table from others (five-fold cross-vali
 have not drawn it), its deviations are calibrated, and the mean log density of the values is its score, with heavy tails
 so that one outlier does not decide. The best Gaussian process stays unless a model of another kind beats it by more
 than the standard error of the difference. The competition is held again each time the rows have grown by a fifth.
+Where half of the values are exactly equal there is no competition: that is a case for a hurdle.
 """
 
 from __future__ import annotations
@@ -24,11 +25,12 @@ from aiida_inversedesign.learn.calibrate import Z80, deviation_factor, tailed_lo
 from aiida_inversedesign.learn.ensemble import Ensemble
 from aiida_inversedesign.learn.forest import fit_forest
 from aiida_inversedesign.learn.gp import GaussianProcess, fit_gp
+from aiida_inversedesign.learn.hurdle import fit_hurdle, usual_value
 from aiida_inversedesign.learn.transfer import Prior, Transfer, fit_transfer
 
 Array = NDArray[np.float64]
 
-KINDS = ('auto', 'gp', 'forest', 'bootstrap', 'transfer')
+KINDS = ('auto', 'gp', 'forest', 'bootstrap', 'transfer', 'hurdle')
 #: Fewer rows than this decide nothing: the first of the list is taken.
 LEAST_ROWS = 10
 #: More rows than this do not sharpen the decision enough for their time: so many are drawn from them.
@@ -68,6 +70,7 @@ RECIPES: dict[str, Fit] = {
     'transfer': lambda X, y, setting: fit_transfer(X, y, setting.priors, setting.center, setting.width),
     'forest': lambda X, y, setting: fit_forest(X, y, setting.seed),
     'bootstrap': lambda X, y, setting: fit_bootstrap(X, y, setting.seed, form='ard'),
+    'hurdle': lambda X, y, setting: fit_hurdle(X, y, setting.seed),
 }
 
 
@@ -80,7 +83,8 @@ def recipes(kind: str, setting: Setting) -> list[str]:
         raise RegressorError(f'unknown surrogate {kind!r}: use {", ".join(KINDS[:-1])} or {KINDS[-1]}')
     if kind == 'transfer' and not setting.priors:
         raise RegressorError('transfer needs other data to learn from: name learn.source, or use another surrogate')
-    names = [name for name in RECIPES if kind == 'auto' or _kind(name) == kind]
+    # a hurdle gives probabilities where the others give densities: it is not compared with them
+    names = [name for name in RECIPES if _kind(name) == kind or (kind == 'auto' and name != 'hurdle')]
     mask = setting.composition
     if mask is None or mask.all() or not mask.any():
         names = [name for name in names if name != 'gp/mixed']
@@ -108,6 +112,10 @@ def fit_chosen(
     X, y = check_training(X, y)
     setting = setting or Setting()
     names = recipes(kind, setting)
+    usual = usual_value(y)
+    if kind == 'hurdle' or (kind == 'auto' and usual is not None and not target_scale(y)[2]):
+        reason = f'{np.mean(y == usual):.0%} of the values are exactly {usual:g}' if kind == 'auto' else 'asked for'
+        return fit_hurdle(X, y, setting.seed), {'chosen': 'hurdle', 'reason': reason, 'n': len(y), 'candidates': {}}
     rows = decisive_rows(len(y))
     flat = target_scale(y[:rows])[2] if rows else True
     if rows == 0 or flat:

@@ -8,7 +8,7 @@ all is decided by the evidence; without evidence for it every crystal has the ba
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,7 +33,7 @@ class FailureModel:
     """Failures as a function of standardised descriptors.
 
     :param X: descriptors of all evaluations, shape (n, d).
-    :param failed: which of them failed, shape (n,).
+    :param failed: 1 for each that failed, 0 else, for pending ones the predicted probability, shape (n,).
     :param base_rate: probability of a failure, whatever the crystal.
     :param width: standard deviation of the logit around that of the base rate; 0 if the crystal does not matter.
     :param length: length scale of the logit.
@@ -41,7 +41,7 @@ class FailureModel:
     """
 
     X: Array
-    failed: NDArray[np.bool_]
+    failed: Array
     base_rate: float
     width: float
     length: float
@@ -72,6 +72,23 @@ class FailureModel:
                 answer[chunk] = 1 / (1 + np.exp(-latent))
         return answer
 
+    def condition(self, X: Array) -> FailureModel:
+        """The same model as if points had been evaluated, each failed as likely as is predicted.
+
+        The latent mean does not change, its variance shrinks.
+
+        :param X: pending points, shape (p, d).
+        """
+        if len(X) == 0 or self.width == 0:
+            return self
+        X = check_inputs(X, self.X.shape[1])
+        with one_thread():
+            cross = self.width**2 * _kernel(self.X.shape[1], self.length)(X, self.X)
+            latent = math.log(self.base_rate / (1 - self.base_rate)) + cross @ self._pull
+            rows, labels = np.vstack([self.X, X]), np.concatenate([self.failed, 1 / (1 + np.exp(-latent))])
+            _, pull, shrink = _laplace(rows, labels, self.base_rate, self.width, self.length)
+        return replace(self, X=rows, failed=labels, _pull=pull, _shrink=shrink)
+
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
         return {
@@ -95,7 +112,7 @@ class FailureModel:
                 f'state of failures of version {state.get("version")!r}; this package reads {STATE_VERSION}'
             )
         X = np.array(state['X'], dtype=np.float64).reshape(len(state['failed']), -1)
-        failed = np.array(state['failed'], dtype=bool)
+        failed = np.array(state['failed'], dtype=np.float64)
         width, length = float(state['width']), float(state['length'])
         rate = float(state['base_rate'])
         with one_thread():
@@ -103,32 +120,33 @@ class FailureModel:
         return cls(X, failed, rate, width, length, float(state['evidence']), pull, shrink)
 
 
-def fit_failure(X: Array, failed: NDArray[np.bool_]) -> FailureModel:
+def fit_failure(X: Array, failed: NDArray[np.bool_], always_local: bool = False) -> FailureModel:
     """Learn where evaluations fail.
 
     :param X: standardised descriptors of all evaluations, completed and failed, shape (n, d).
     :param failed: shape (n,).
+    :param always_local: take the best dependence on the crystal even where there is no evidence for any.
     :raises RegressorError: if there are no rows, the shapes differ, or a descriptor is not finite.
     """
-    X, failed = np.array(X, dtype=np.float64), np.array(failed, dtype=bool)
-    if X.ndim != 2 or failed.shape != (len(X),) or len(X) == 0:
-        raise RegressorError(f'descriptors of shape {X.shape} and failures of shape {failed.shape}: one per row')
+    X, labels = np.array(X, dtype=np.float64), np.array(failed, dtype=bool).astype(np.float64)
+    if X.ndim != 2 or labels.shape != (len(X),) or len(X) == 0:
+        raise RegressorError(f'descriptors of shape {X.shape} and failures of shape {labels.shape}: one per row')
     check_inputs(X, X.shape[1])
-    rate = (failed.sum() + _FAILED) / (len(failed) + _FAILED + _COMPLETED)
+    rate = (float(labels.sum()) + _FAILED) / (len(labels) + _FAILED + _COMPLETED)
     settings = [(width, length) for width in _WIDTHS for length in _LENGTHS]
     # half of the belief is that the crystal does not matter, the other half is spread over the settings
     price = math.log(len(settings))
-    best = (0.0, 0.0, 1.0)
-    if 0 < failed.sum() < len(failed):
+    best = (-math.inf, *settings[0]) if always_local else (0.0, 0.0, 1.0)
+    if 0 < labels.sum() < len(labels):
         with one_thread():
-            alone = float(np.where(failed, math.log(rate), math.log(1 - rate)).sum())
+            alone = float((labels * math.log(rate) + (1 - labels) * math.log(1 - rate)).sum())
             for width, length in settings:
-                gain = _laplace(X, failed, rate, width, length)[0] - alone - price
+                gain = _laplace(X, labels, rate, width, length)[0] - alone - price
                 best = max(best, (gain, width, length))
-    gain, width, length = best
+    gain, width, length = best if math.isfinite(best[0]) else (0.0, *best[1:])
     with one_thread():
-        _, pull, shrink = _laplace(X, failed, rate, width, length)
-    return FailureModel(X, failed, float(rate), width, length, gain, pull, shrink)
+        _, pull, shrink = _laplace(X, labels, rate, width, length)
+    return FailureModel(X, labels, rate, width, length, gain, pull, shrink)
 
 
 def _kernel(dimension: int, length: float) -> Kernel:
@@ -136,9 +154,7 @@ def _kernel(dimension: int, length: float) -> Kernel:
     return Kernel('iso', np.zeros(dimension, dtype=np.int64), scale, np.empty(0))
 
 
-def _laplace(
-    X: Array, failed: NDArray[np.bool_], rate: float, width: float, length: float
-) -> tuple[float, Array, Array]:
+def _laplace(X: Array, failed: Array, rate: float, width: float, length: float) -> tuple[float, Array, Array]:
     """Approximate log evidence, weights of the latent mean, and the matrix that reduces the latent variance."""
     from scipy.linalg import cholesky, solve_triangular
 
@@ -147,7 +163,6 @@ def _laplace(
         return 0.0, np.zeros(n), np.zeros((n, n))
     covariance = width**2 * _kernel(X.shape[1], length)(X, X)
     logit = math.log(rate / (1 - rate))
-    sign = np.where(failed, 1.0, -1.0)
     latent, pull = np.zeros(n), np.zeros(n)
     value = -math.inf
     for _ in range(50):
@@ -159,7 +174,8 @@ def _laplace(
         inner = solve_triangular(lower, root * (covariance @ target), lower=True)
         pull = target - root * solve_triangular(lower, inner, lower=True, trans='T')
         latent = covariance @ pull
-        fit = -float(np.log1p(np.exp(-sign * (latent + logit))).sum()) - 0.5 * float(pull @ latent)
+        likelihood = failed * (latent + logit) - np.logaddexp(0.0, latent + logit)
+        fit = float(likelihood.sum()) - 0.5 * float(pull @ latent)
         if fit - value < 1e-8:
             break
         value = fit

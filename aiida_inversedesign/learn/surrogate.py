@@ -80,7 +80,8 @@ class Surrogate:
 
         :param inputs: standardised descriptors of pending candidates, shape (p, d).
         """
-        return replace(self, models={name: model.condition(inputs) for name, model in self.models.items()})
+        models = {name: model.condition(inputs) for name, model in self.models.items()}
+        return replace(self, models=models, failure=self.failure.condition(inputs) if self.failure else None)
 
     def state(self) -> dict[str, Any]:
         """Plain JSON data from which :meth:`from_state` makes the same surrogate."""

@@ -68,10 +68,11 @@ def test_too_few_or_equal_rows_decide_nothing():
     assert record['reason'] == 'all values are equal'
 
 
-def test_values_that_were_equal_at_first_are_no_problem():
+@pytest.mark.parametrize('kind', ['auto', 'gp', 'forest', 'bootstrap'])
+def test_values_that_were_equal_at_first_are_no_problem(kind):
     X, y = smooth(30)
     y[:25] = 3.0
-    model, record = fit_chosen(X, y)
+    model, record = fit_chosen(X, y, kind)
     assert np.isfinite(model.predict(X)[1]).all()
     assert record['chosen']
 
@@ -103,8 +104,20 @@ def test_intervals_of_the_chosen_model_hold(make):
     assert 0.68 <= np.mean(covered) <= 0.94
 
 
+def test_mostly_equal_values_are_a_case_for_a_hurdle():
+    X, y = smooth(30)
+    model, record = fit_chosen(X, np.where(np.arange(30) < 18, 3.0, y))
+    assert (model.kind, record['reason']) == ('hurdle', '60% of the values are exactly 3')
+    assert fit_chosen(X, np.where(np.arange(30) < 10, 3.0, y))[0].kind != 'hurdle'
+    assert fit_chosen(X, np.where(np.arange(30) < 18, 3.0, y), 'gp')[0].kind == 'gp'
+    with pytest.raises(RegressorError, match='at least half of the rows'):
+        fit_chosen(X, y, 'hurdle')
+
+
 def test_bad_requests():
-    with pytest.raises(RegressorError, match="unknown surrogate 'oracle': use auto, gp, forest, bootstrap or transfer"):
+    with pytest.raises(
+        RegressorError, match="unknown surrogate 'oracle': use auto, gp, forest, bootstrap, transfer or hurdle"
+    ):
         fit_chosen(*smooth(12), 'oracle')
     with pytest.raises(RegressorError, match='needs other data'):
         fit_chosen(*smooth(12), 'transfer')
