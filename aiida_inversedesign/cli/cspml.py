@@ -99,6 +99,7 @@ def _row(candidate: Any) -> dict[str, Any]:
         'template_e_above_hull': candidate.template_e_above_hull,
         'source': candidate.source,
         'prototype': candidate.prototype,
+        'prototype_label': candidate.proto_label,
         'assignment': candidate.assignment,
         'dissimilarity': candidate.dissimilarity,
         'volume_per_atom': candidate.crystal.volume / candidate.crystal.nsites if candidate.crystal else None,
@@ -144,7 +145,15 @@ def _show(rows: list[dict[str, Any]]) -> None:
         volume = '–' if row['volume_per_atom'] is None else f'{row["volume_per_atom"]:.2f} ± {row["volume_error"]:.0%}'
         verdict = 'accepted' if row['accepted'] else f'{row["rejected_by"]}: {row["reason"]}'
         template = f'{row["template_formula"]} ({row["template"]})'
-        cells = (row['formula'], str(row['rank'] or '–'), probability, template, row['prototype'], volume, verdict)
+        cells = (
+            row['formula'],
+            str(row['rank'] or '–'),
+            probability,
+            template,
+            row['prototype'] or row['prototype_label'],
+            volume,
+            verdict,
+        )
         table.add_row(*map(escape, cells))
     Console().print(table)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from aiida_inversedesign.campaign.spec import Propose, Space
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import parse_ratio, ratio_label, reduced_formula
+from aiida_inversedesign.chemistry.prototypes import PrototypeLabels
 from aiida_inversedesign.propose.baselines import ElementDissimilarityRanker, RandomRanker
 from aiida_inversedesign.propose.build import Built, build
 from aiida_inversedesign.propose.candidate import Candidate, Verdict
@@ -32,6 +33,9 @@ from aiida_inversedesign.propose.whole_library import no_structure, whole_librar
 __all__ = ['ProposalError', 'propose']
 
 Progress = Callable[[str, float], None]
+
+#: proposals of more candidates than this do without the labels of their prototypes, which take 4 ms a template
+LABELLED = 1000
 
 
 def propose(
@@ -136,6 +140,7 @@ def _crystals(
 ) -> Iterator[Candidate]:
     """The crystal of each formula in each of its templates, with the filters' verdicts."""
     duplicates = Duplicates(evaluated)
+    labels = PrototypeLabels(templates.library) if len(formulas) * settings.top_k <= LABELLED else None
     for number, counts in enumerate(formulas):
         report('crystals', number / len(formulas))
         charge = _charge(counts, space)
@@ -150,7 +155,9 @@ def _crystals(
         built = build(counts, chosen.indices, group, volumes)
         for rank, one in enumerate(built, 1):
             fitting = widened(one, settings.min_distance)
-            yield _candidate(fitting, chosen, rank, group, space, settings, charge, duplicates)
+            candidate = _candidate(fitting, chosen, rank, group, space, settings, charge, duplicates)
+            label = '' if labels is None else labels[one.index]
+            yield dataclasses.replace(candidate, proto_label=label)
     report('crystals', 1.0)
 
 

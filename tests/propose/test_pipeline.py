@@ -23,6 +23,9 @@ def test_light_elements_from_aflow(campaign):
     assert pool[0].id.endswith('c0001')
     assert max(item.crystal.nsites for item in pool) <= 4
     assert all(0 <= item.probability <= 1 for item in pool)
+    assert diamond.proto_label == 'A_cF8_227_a'
+    assert diamond.rank <= 2
+    assert found['BN', 'Zincblende, Sphalerite'].rank <= 3
 
 
 def test_repeatable_and_seeded(campaign):
