@@ -106,7 +106,7 @@ class TestWithProfile:
         text = refused(call('library', 'show', 'aflov'))
         assert "did you mean 'aflow'?" in text
         refused(call('cspml', 'predict', 'SiC', '--library', 'none'))
-        assert "there is no CSPML model 'none'" in refused(call('cspml', 'predict', 'SiC', '--model', 'none'))
+        assert "there is no proposal model 'none'" in refused(call('cspml', 'predict', 'SiC', '--model', 'none'))
 
     @pytest.mark.parametrize('formula', ['Xx2O', '', 'Si-1C', 'SiC)', '2', 'K2O3Br7'])
     def test_a_formula_that_cannot_be_predicted(self, formula: str) -> None:
