@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from aiida_inversedesign.campaign.composition import composition_verdicts
+from aiida_inversedesign.campaign.spec import CompositionConstraint
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.oxidation import charge_score, oxidation_score
 from aiida_inversedesign.chemistry.validity import charge_neutral, closest_contact
@@ -38,6 +40,14 @@ def charge_verdict(counts: Mapping[str, int], mode: Literal['off', 'prefer', 're
     neutral = charge_neutral(counts)
     reason = '' if neutral else 'common oxidation states do not balance'
     return Verdict(neutral or mode == 'prefer', charge_score(counts), reason)
+
+
+def composition_verdict(counts: Mapping[str, int], constraints: Sequence[CompositionConstraint]) -> Verdict:
+    """Whether a formula keeps the composition constraints: value is that of the first it breaks."""
+    for found in composition_verdicts(counts, constraints):
+        if not found.passed:
+            return Verdict(False, found.value, f'{found.label}: {found.reason}')
+    return Verdict(True)
 
 
 def oxidation_verdict(counts: Mapping[str, int]) -> Verdict:

@@ -44,6 +44,7 @@ def propose_candidates(
             generation=generation.value,
             evaluated=[crystal for row in rows for crystal in (row.proposed, row.relaxed) if crystal],
             considered={candidate.formula for candidate in earlier},
+            composition=spec.goal.composition,
         )
     except ProposalError as error:
         return ExitCode(310, f'nothing to propose: {error}')

@@ -6,7 +6,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from aiida_inversedesign.campaign.spec import Propose, Space
+from aiida_inversedesign.campaign.spec import CompositionConstraint, Propose, Space
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import parse_ratio, ratio_label, reduced_formula
 from aiida_inversedesign.chemistry.prototypes import PrototypeLabels
@@ -16,6 +16,7 @@ from aiida_inversedesign.propose.candidate import Candidate, Verdict
 from aiida_inversedesign.propose.filters import (
     Duplicates,
     charge_verdict,
+    composition_verdict,
     distance_verdict,
     oxidation_verdict,
     sites_verdict,
@@ -48,6 +49,7 @@ def propose(
     evaluated: Sequence[Crystal] = (),
     considered: Iterable[str] = (),
     exclude_templates: Iterable[str] = (),
+    composition: Sequence[CompositionConstraint] = (),
     progress: Progress | None = None,
 ) -> list[Candidate]:
     """Propose crystals; the same inputs give the same candidates.
@@ -62,13 +64,14 @@ def propose(
     :param considered: reduced formulas that earlier proposals were made for; they are not proposed again.
     :param exclude_templates: reduced formulas whose templates are not used; a fair test of the ranking removes the
         formulas it asks for.
+    :param composition: what the formulas themselves must keep; the others are rejected before anything is ranked.
     :param progress: called with what is being done and the fraction done.
     :raises ProposalError: if the space holds no formula, or the library no template for it.
     """
     report = progress or (lambda step, done: None)
     unused, excluded = frozenset(considered), frozenset(exclude_templates)
     if settings.method == 'library':
-        candidates = list(whole_library(space, library, evaluated, unused | excluded))
+        candidates = list(whole_library(space, library, evaluated, unused | excluded, composition))
         if not candidates and unused:
             raise ProposalError('every structure of the library in this space has been proposed')
         if not candidates:
@@ -76,6 +79,11 @@ def propose(
     else:
         # a large space is sampled anew for each generation
         formulas, not_neutral = draw_formulas(space, seed + generation - 1, unused)
+        kept = [composition_verdict(counts, composition).passed for counts in formulas]
+        outside = [counts for counts, passed in zip(formulas, kept, strict=True) if not passed]
+        formulas = [counts for counts, passed in zip(formulas, kept, strict=True) if passed]
+        if not formulas:
+            raise ProposalError(_none_kept(outside, composition))
         templates = Templates(library, space.max_sites, excluded)
         labels = {ratio_label(counts) for counts in formulas}
         if not labels & set(templates.labels):
@@ -85,6 +93,7 @@ def propose(
         candidates = [
             *_crystals(formulas, ranked, templates, volumes, space, settings, evaluated, report),
             *(_not_neutral(counts, settings.method) for counts in not_neutral),
+            *(_outside(counts, settings.method, composition) for counts in outside),
         ]
     width = max(4, len(str(len(candidates))))
     return [
@@ -211,6 +220,20 @@ def _charge(counts: Counts, space: Space) -> dict[str, Verdict]:
     """What the oxidation states say of a formula, once for all of its templates."""
     charge = charge_verdict(counts, space.charge_neutral)
     return {} if charge is None else {'charge': charge, 'oxidation': oxidation_verdict(counts)}
+
+
+def _outside(counts: Counts, proposer: str, composition: Sequence[CompositionConstraint]) -> Candidate:
+    """The record of a formula that breaks a composition constraint."""
+    verdicts = {'composition': composition_verdict(counts, composition)}
+    return Candidate(id='', formula=reduced_formula(counts), crystal=None, proposer=proposer, verdicts=verdicts)
+
+
+def _none_kept(outside: list[Counts], composition: Sequence[CompositionConstraint]) -> str:
+    example = composition_verdict(outside[0], composition).reason
+    return (
+        f'goal.composition: none of the {len(outside)} formulas tried keeps it, e.g. {reduced_formula(outside[0])}: '
+        f'{example}: loosen it, or widen the space'
+    )
 
 
 def _not_neutral(counts: Counts, proposer: str) -> Candidate:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from aiida_inversedesign.campaign.spec import Space
+from aiida_inversedesign.campaign.spec import CompositionConstraint, Space
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.propose.candidate import Candidate, Verdict
-from aiida_inversedesign.propose.filters import sites_verdict
+from aiida_inversedesign.propose.filters import composition_verdict, sites_verdict
 from aiida_inversedesign.propose.library import Library
 
 
 def whole_library(
-    space: Space, library: Library, evaluated: Sequence[Crystal], excluded: frozenset[str]
+    space: Space,
+    library: Library,
+    evaluated: Sequence[Crystal],
+    excluded: frozenset[str],
+    composition: Sequence[CompositionConstraint] = (),
 ) -> Iterator[Candidate]:
     """The library's own structures within the space, as they are; those evaluated before are rejected."""
     known = {crystal.content_hash for crystal in evaluated}
@@ -38,6 +42,7 @@ def whole_library(
             assignment={symbol: symbol for symbol in crystal.counts},
             volume_scale=1.0,
             verdicts={
+                **({'composition': composition_verdict(crystal.counts, composition)} if composition else {}),
                 'sites': sites_verdict(crystal, space.max_sites),
                 'duplicate': Verdict(new, None, '' if new else 'evaluated before'),
             },

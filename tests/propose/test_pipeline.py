@@ -101,3 +101,21 @@ def test_impossible_spaces_say_what_to_do(campaign, small_library):
         propose(*campaign({'formulas': ['KBr'], 'max_sites': 1}), small_library, None, 1, 1)
     with pytest.raises(ProposalError, match='widen'):
         propose(*campaign({'elements': ['U'], 'ratios': ['1']}, method='library'), small_library, None, 1, 1)
+
+
+def test_composition_constraints_reject_before_ranking(campaign, small_library):
+    from aiida_inversedesign.campaign.spec import CompositionConstraint
+
+    spec = campaign({'elements': ['Na', 'K', 'Br', 'Cl'], 'ratios': ['1:1'], 'charge_neutral': 'off'})
+    rule = [CompositionConstraint(forbidden=['K'])]
+    pool = propose(*spec, small_library, None, 1, 1, composition=rule)
+    assert {item.formula for item in pool if item.accepted} <= {'NaBr', 'NaCl', 'BrCl'}
+    rejected = [item for item in pool if item.rejected_by == 'composition']
+    assert {item.formula for item in rejected} == {'KNa', 'KBr', 'KCl'}
+    assert 'contains K' in rejected[0].verdicts['composition'].reason
+    with pytest.raises(ProposalError, match=r'goal\.composition'):
+        propose(*campaign({'formulas': ['KBr']}), small_library, None, 1, 1, composition=rule)
+    taken = propose(*campaign({}, method='library'), small_library, None, 1, 1, composition=[
+        CompositionConstraint(element='Cl', max=0.4)
+    ])  # fmt: skip
+    assert [(item.formula, item.accepted) for item in taken] == [('NaCl', False), ('ZnS', True), ('CsCl', False)]

@@ -20,6 +20,7 @@ import numpy as np
 from aiida_inversedesign.chemistry.kmd import KernelMean, kernel_mean
 from aiida_inversedesign.chemistry.kmd_formulas import nearest_formulas
 from aiida_inversedesign.chemistry.kmd_inverse import Inverse
+from aiida_inversedesign.learn.threads import one_thread
 from aiida_inversedesign.propose.generators.archive import EFFORT, Archive
 from aiida_inversedesign.propose.generators.base import Array, Counts, GeneratorError, Proposed, Request
 from aiida_inversedesign.propose.generators.domain import Key, key_of
@@ -37,8 +38,8 @@ BOUNDS = (0.0, 1.0, 2.0)
 WAY = (0.25, 0.5, 0.75, 1.0)
 #: formulas taken around one point
 AROUND = 10
-#: no further round once so many formulas for each one wanted were found
-ENOUGH = 10
+#: no further round once so many formulas were found, as a share of those that may be scored
+ENOUGH = 0.5
 #: most rounds, climbs of a round for each formula wanted and at least, and most climbs in all
 ROUNDS, CLIMBS, LEAST, LARGEST = 15, 0.04, 4, 200
 
@@ -65,6 +66,13 @@ class InverseKmd:
         archive = Archive(request, self.effort)
         if archive.survey():
             return archive.best(self.name)
+        # sums over several threads depend on their number in the last digits, which a climb magnifies
+        with one_thread():
+            return archive.best(self.name, self._search(archive))
+
+    def _search(self, archive: Archive) -> dict[Key, float]:
+        """Score formulas in rounds of learning and climbing; the residual of each formula."""
+        request = archive.request
         inverse = Inverse(self.descriptor, archive.domain.elements)
         residuals: dict[Key, float] = {}
         started: set[Key] = set()
@@ -74,7 +82,7 @@ class InverseKmd:
                 taught = [(item.counts, item.utility) for item in request.known]
             else:
                 taught = _rewards(archive)
-            if archive.exhausted or len(taught) < MINIMUM or len(residuals) >= ENOUGH * request.number:
+            if archive.exhausted or len(taught) < MINIMUM or len(residuals) >= ENOUGH * archive.budget:
                 break
             taught.sort(key=lambda pair: (-pair[1], key_of(pair[0])))
             model = _fit(self.descriptor, taught, archive.ranked()[:MOST], request.seed)
@@ -82,7 +90,7 @@ class InverseKmd:
             started |= {key_of(counts) for counts in starts}
             for place, start in enumerate(starts):
                 self._climb(archive, inverse, model, start, BOUNDS[place % len(BOUNDS)], residuals)
-        return archive.best(self.name, residuals)
+        return residuals
 
     def _climb(
         self,
