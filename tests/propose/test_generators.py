@@ -5,7 +5,11 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import os
 import random
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,12 +25,13 @@ from aiida_inversedesign.propose.generators.archive import Archive
 from aiida_inversedesign.propose.generators.base import GeneratorError, Known, NotReadyError, Proposed, Request
 from aiida_inversedesign.propose.generators.domain import Domain, key_of
 from aiida_inversedesign.propose.generators.evolution import Evolution, Variation
-from aiida_inversedesign.propose.generators.inverse import InverseKmd
+from aiida_inversedesign.propose.generators.inverse import InverseKmd, _fit
 from aiida_inversedesign.propose.generators.mix import GENERATORS, Mix, make_generator, shared_out
 from aiida_inversedesign.propose.generators.tree_search import TreeSearch
 
 ELEMENTS = ['Li', 'Na', 'K', 'Mg', 'Ca', 'Sr', 'Al', 'Ga', 'Si', 'Ge', 'Sn', 'Ti', 'Zr', 'N', 'P', 'O', 'S', 'Se', 'F']
 RATIOS = ['1:1', '2:1', '3:1', '3:2', '2:1:1', '3:1:1', '4:2:1']
+NUMBER = 10
 SEARCHES = ['inverse_kmd', 'evolution', 'tree_search']
 
 NEGATIVITY = element_table().column('en_pauling')
@@ -52,8 +57,14 @@ def request(**changes):
     domain = Domain(Request(space, 1, 0, negativity))
     known = [domain.draw(rng) for _ in range(20)] if space.elements else []
     evaluated = [Known(counts, float(value)) for counts, value in zip(known, negativity(known), strict=True)]
-    defaults = {'number': 20, 'seed': 3, 'score': negativity, 'known': evaluated}
+    defaults = {'number': NUMBER, 'seed': 3, 'score': negativity, 'known': evaluated}
     return Request(space=space, **(defaults | changes))
+
+
+@pytest.fixture
+def short(monkeypatch):
+    """Searches that score few formulas, where it does not matter how good they are."""
+    monkeypatch.setattr('aiida_inversedesign.propose.generators.archive.LEAST', 150)
 
 
 def formulas(found):
@@ -62,11 +73,11 @@ def formulas(found):
 
 @pytest.mark.parametrize('name', GENERATORS)
 @pytest.mark.parametrize('charge', ['off', 'prefer', 'require'])
-def test_proposals_belong_to_the_space(name, charge):
+def test_proposals_belong_to_the_space(short, name, charge):
     considered = formulas(make_generator(name).propose(request(charge=charge)))[:5]
     asked = request(charge=charge, considered=considered, allowed=lambda counts: 'F' not in counts)
     found = make_generator(name).propose(asked)
-    assert len(found) == len(set(formulas(found))) == 20
+    assert len(found) == len(set(formulas(found))) == NUMBER
     assert not set(considered) & set(formulas(found))
     for item in found:
         assert item.generator == name
@@ -79,7 +90,7 @@ def test_proposals_belong_to_the_space(name, charge):
 
 
 @pytest.mark.parametrize('name', GENERATORS)
-def test_the_same_request_has_the_same_answer(name):
+def test_the_same_request_has_the_same_answer(short, name):
     first, again = (make_generator(name).propose(request()) for _ in range(2))
     assert first == again
     assert np.array_equal([item.score or 0 for item in first], [item.score or 0 for item in again])
@@ -139,29 +150,69 @@ def test_without_a_score_everything_is_enumerated():
             make_generator(name).propose(request(score=None))
     mixed = Mix({'inverse_kmd': 1, 'evolution': 1}).propose(request(score=None))
     assert {item.generator for item in mixed} == {'enumeration'}
-    assert len(mixed) == 20
+    assert len(mixed) == NUMBER
 
 
 @pytest.mark.parametrize('name', SEARCHES)
-def test_a_score_alone_is_enough(name):
+def test_a_score_alone_is_enough(short, name):
     found = make_generator(name).propose(request(known=(), ratios=['4:3:2:1', '5:3:2:1']))
-    assert len(found) == 20
+    assert len(found) == NUMBER
 
 
-def test_inverse_tells_its_residual():
+def test_inverse_tells_its_residual(short):
     for item in InverseKmd().propose(request()):
         assert item.residual is not None
         assert 0 <= item.residual < np.linalg.norm(kernel_mean().kernel)
 
 
-def test_inverse_of_equal_and_of_bad_utilities():
+def test_climbing_follows_the_gradient():
+    known = [(item.counts, item.utility) for item in request().known]
+    process = _fit(kernel_mean(), sorted(known, key=lambda pair: -pair[1]), [], 0)
+    assert process.point(process.components(kernel_mean().describe([known[0][0]]))[0]) == pytest.approx(
+        kernel_mean().describe([known[0][0]])[0], abs=0.2
+    )
+    start = process.inputs[3] + 0.1
+    for weight in (0.0, 2.0):
+        value, gradient = process.bound(start, weight)
+        steps = 1e-5 * np.eye(len(start))
+        slopes = [
+            (process.bound(start + step, weight)[0] - process.bound(start - step, weight)[0]) / 2e-5 for step in steps
+        ]
+        assert gradient == pytest.approx(slopes, abs=1e-6)
+        assert process.bound(process.climb(start, weight), weight)[0] > value
+
+
+def test_the_answer_does_not_depend_on_the_order_of_sets():
+    """Another process hashes strings in another way."""
+    code = (
+        'import sys; sys.path.insert(0, sys.argv[1])\n'
+        'from test_generators import *\n'
+        'import aiida_inversedesign.propose.generators.archive as archive\n'
+        'archive.LEAST = 150\n'
+        'shares = dict.fromkeys(GENERATORS, 1)\n'
+        'print(formulas(Mix(shares).propose(request(number=16, considered={"NaF", "SiO2", "TiO2"}))))'
+    )
+    answers = {
+        subprocess.run(
+            [sys.executable, '-c', code, str(Path(__file__).parent)],
+            env={**os.environ, 'PYTHONHASHSEED': seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ('1', '2')
+    }
+    assert len(answers) == 1
+
+
+def test_inverse_of_equal_and_of_bad_utilities(short):
     flat = [Known(item.counts, 1.0) for item in request().known]
     assert len(InverseKmd().propose(request(known=flat))) > 0
     with pytest.raises(GeneratorError, match='no number'):
         InverseKmd().propose(request(known=[*flat, Known({'Na': 1}, float('nan'))]))
 
 
-def test_scores_that_are_no_numbers():
+def test_scores_that_are_no_numbers(short):
     for name in SEARCHES:
         with pytest.raises(GeneratorError, match='one number each'):
             make_generator(name).propose(request(score=lambda items: np.full(len(items), np.nan)))
@@ -183,7 +234,7 @@ def test_unknown_elements_and_names():
             Mix(shares)
 
 
-def test_mix_keeps_who_found_what():
+def test_mix_keeps_who_found_what(short):
     shares = {'enumeration': 0.2, 'inverse_kmd': 0.2, 'evolution': 0.3, 'tree_search': 0.3}
     found = Mix(shares).propose(request(number=40))
     assert len(found) == len(set(formulas(found))) == 40
