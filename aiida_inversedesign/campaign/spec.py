@@ -224,11 +224,38 @@ class Propose(Model):
         'cspml',
         description='how templates are ranked; "library" takes the library\'s own structures as the candidates',
     )
-    model: str = Field('shipped', description='label of a CSPML model')
+    model: str = Field('shipped', description='label of a proposal model, or its npz file')
     top_k: Count = Field(5, description='templates kept for each formula')
     min_distance: Fraction = Field(
         0.85, description='least distance in sums of covalent radii; less for pairs that are known to bind shorter'
     )
+    generators: dict[Literal['enumeration', 'inverse_kmd', 'evolution', 'tree_search'], Positive] = Field(
+        {'enumeration': 1.0},
+        description='sources of new formulas and their shares; searches begin when there is something to learn from',
+    )
+    renew: Count | None = Field(
+        None,
+        description='formulas that each later generation proposes anew; default: 50 with a search among the '
+        'generators, without one none until the pool runs out',
+    )
+
+    @builtins.property  # read like a field
+    def searches(self) -> bool:
+        """Whether a generator searches, led by what was learned so far."""
+        return set(self.generators) != {'enumeration'}
+
+    @builtins.property  # read like a field
+    def renewed(self) -> int:
+        """Formulas that each later generation proposes anew."""
+        return self.renew if self.renew is not None else (50 if self.searches else 0)
+
+    @model_validator(mode='after')
+    def _generators_need_formulas(self) -> Propose:
+        if not self.generators:
+            raise ValueError('generators names none: leave it out, or write {enumeration: 1}')
+        if self.method == 'library' and (self.searches or self.renew is not None):
+            raise ValueError('method library proposes the structures of the library: generators and renew do not apply')
+        return self
 
 
 class Select(Model):

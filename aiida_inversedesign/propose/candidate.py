@@ -38,6 +38,7 @@ class Candidate:
         (:data:`aiida_inversedesign.propose.ranking.TAUS`).
     :param volume: predicted volume in Å³ per atom.
     :param volume_error: expected relative error of the volume.
+    :param generator: what found the formula (:mod:`aiida_inversedesign.propose.generators`).
     """
 
     id: str
@@ -59,6 +60,7 @@ class Candidate:
     within: tuple[float, float, float] | None = None
     volume: float | None = None
     volume_error: float | None = None
+    generator: str = 'enumeration'
 
     @property
     def accepted(self) -> bool:

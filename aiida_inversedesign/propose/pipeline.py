@@ -23,6 +23,7 @@ from aiida_inversedesign.propose.filters import (
     volume_verdict,
     widened,
 )
+from aiida_inversedesign.propose.generators.base import Proposed
 from aiida_inversedesign.propose.library import Library
 from aiida_inversedesign.propose.model import AnyModel, ProposalModel, shipped_model
 from aiida_inversedesign.propose.published import PublishedRanker
@@ -50,6 +51,7 @@ def propose(
     considered: Iterable[str] = (),
     exclude_templates: Iterable[str] = (),
     composition: Sequence[CompositionConstraint] = (),
+    proposed: Sequence[Proposed] | None = None,
     progress: Progress | None = None,
 ) -> list[Candidate]:
     """Propose crystals; the same inputs give the same candidates.
@@ -65,6 +67,7 @@ def propose(
     :param exclude_templates: reduced formulas whose templates are not used; a fair test of the ranking removes the
         formulas it asks for.
     :param composition: what the formulas themselves must keep; the others are rejected before anything is ranked.
+    :param proposed: the formulas, from generators; None enumerates the space.
     :param progress: called with what is being done and the fraction done.
     :raises ProposalError: if the space holds no formula, or the library no template for it.
     """
@@ -77,8 +80,13 @@ def propose(
         if not candidates:
             raise ProposalError(no_structure(space, library))
     else:
-        # a large space is sampled anew for each generation
-        formulas, not_neutral = draw_formulas(space, seed + generation - 1, unused)
+        if proposed is None:
+            # a large space is sampled anew for each generation
+            formulas, not_neutral = draw_formulas(space, seed + generation - 1, unused)
+        else:
+            formulas, not_neutral = [item.counts for item in proposed], []
+            if not formulas:
+                raise ProposalError('the generators find no further formula in the space: widen it')
         kept = [composition_verdict(counts, composition).passed for counts in formulas]
         outside = [counts for counts, passed in zip(formulas, kept, strict=True) if not passed]
         formulas = [counts for counts, passed in zip(formulas, kept, strict=True) if passed]
@@ -95,14 +103,16 @@ def propose(
             *(_not_neutral(counts, settings.method) for counts in not_neutral),
             *(_outside(counts, settings.method, composition) for counts in outside),
         ]
+    sources = {reduced_formula(item.counts): item.generator for item in proposed or ()}
     width = max(4, len(str(len(candidates))))
     return [
-        _with_id(candidate, f'g{generation:03d}_c{number:0{width}d}') for number, candidate in enumerate(candidates, 1)
+        dataclasses.replace(
+            candidate,
+            id=f'g{generation:03d}_c{number:0{width}d}',
+            generator=sources.get(candidate.formula, candidate.generator),
+        )
+        for number, candidate in enumerate(candidates, 1)
     ]
-
-
-def _with_id(candidate: Candidate, name: str) -> Candidate:
-    return dataclasses.replace(candidate, id=name)
 
 
 def _tools(settings: Propose, model: AnyModel | None, seed: int) -> tuple[Ranker, Volumes]:

@@ -9,6 +9,7 @@ from aiida.plugins import WorkflowFactory
 
 from aiida_inversedesign.audit.query import evaluation_costs
 from aiida_inversedesign.campaign.budget import Allowance, share
+from aiida_inversedesign.campaign.spec import Propose
 from aiida_inversedesign.data.cspml import CspmlData
 from aiida_inversedesign.data.library import LibraryData
 from aiida_inversedesign.evaluate.properties import dft_calculations_needed
@@ -90,8 +91,10 @@ class GenerationWorkChain(OnceWorkChain):
         self.report(f'taking up {len(self.ctx.waiting)} of {len(self.ctx.structures)} evaluations of a batch again')
 
     def needs_candidates(self) -> bool:
-        """Whether the pool has fewer candidates left than the batch needs."""
+        """Whether the pool has fewer candidates left than the batch needs, or every generation proposes anew."""
         if self.ctx.pool is None:
+            return True
+        if 'table' in self.inputs and Propose.model_validate(self.inputs.settings['propose']).renewed:
             return True
         done = self.inputs.table.counts['total'] if 'table' in self.inputs else 0
         return self.ctx.pool.accepted - done < self.inputs.allowance['evaluations']
