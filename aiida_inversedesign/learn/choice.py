@@ -2,9 +2,12 @@
 
 Every candidate predicts each row of the table from others (five-fold cross-validation; in a forest by the trees that
 have not drawn it), its deviations are calibrated, and the mean log density of the values is its score, with heavy tails
-so that one outlier does not decide. The best Gaussian process stays unless a model of another kind beats it by more
-than the standard error of the difference. The competition is held again each time the rows have grown by a fifth.
-Where half of the values are exactly equal there is no competition: that is a case for a hurdle.
+so that one outlier does not decide. A simpler model, earlier in the list, stays unless the best beats it by more than
+the standard error of the difference. The competition is held again each time the rows have grown by a fifth. Where half
+of the values are exactly equal there is none: that is a case for a hurdle.
+
+The deviations of the winner are then calibrated on the later half of the rows, each predicted from those before: what
+a search chooses is unlike what it has chosen so far, which rows left out at random do not tell.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from aiida_inversedesign.learn.hurdle import fit_hurdle, usual_value
 from aiida_inversedesign.learn.transfer import Prior, Transfer, fit_transfer
 
 Array = NDArray[np.float64]
+
 
 KINDS = ('auto', 'gp', 'forest', 'bootstrap', 'transfer', 'hurdle')
 #: Fewer rows than this decide nothing: the first of the list is taken.
@@ -74,6 +78,10 @@ RECIPES: dict[str, Fit] = {
 }
 
 
+def _kind(name: str) -> str:
+    return name.split('/')[0]
+
+
 def recipes(kind: str, setting: Setting) -> list[str]:
     """Names of the models that compete for a kind.
 
@@ -106,7 +114,8 @@ def fit_chosen(
         by default the first k of ``X``.
     :returns: the model, calibrated, and the record: ``chosen``, ``reason``, ``n`` (rows that decided), ``folds``,
         and for each candidate its ``score`` (mean log density per row of the standardised targets), ``se`` of the
-        difference to the best, ``coverage80``, ``mae`` (the property's unit), ``factor``.
+        difference to the best, ``coverage80``, ``mae`` (the property's unit), ``factor``; ``factor`` on the
+        deviations of the model, from ``later_rows`` predicted from earlier ones.
     :raises RegressorError: if the kind is unknown or the data cannot be learned from.
     """
     X, y = check_training(X, y)
@@ -124,7 +133,7 @@ def fit_chosen(
     before, then = earlier(rows) if earlier else (X[:rows], setting)
     record = _competition(before, y[:rows], names, then)
     model = RECIPES[record['chosen']](X, y, setting)
-    return with_factor(model, float(record['candidates'][record['chosen']]['factor'])), record
+    return with_factor(model, float(record['factor'])), record
 
 
 def with_factor(model: Regressor, factor: float) -> Regressor:
@@ -191,25 +200,42 @@ def _compete(X: Array, y: Array, names: Sequence[str], setting: Setting) -> dict
         difference = difference[np.isfinite(difference)]
         candidates[name]['se'] = float(difference.std(ddof=1) / math.sqrt(len(difference)))
     chosen, reason = _decide(names, best, candidates)
-    return {'chosen': chosen, 'reason': reason, 'n': len(y), 'folds': _FOLDS, 'candidates': candidates}
+    record = {'chosen': chosen, 'reason': reason, 'n': len(y), 'folds': _FOLDS, 'candidates': candidates}
+    mean, deviation = later_predictions(X, z, chosen, setting)
+    misses = ((z[-len(mean) :] - mean) / deviation) if len(mean) else np.empty(0)
+    factor = deviation_factor(misses) if len(misses) else float(candidates[chosen]['factor'])
+    return {**record, 'later_rows': len(misses), 'factor': factor}
 
 
 def _decide(names: Sequence[str], best: str, candidates: dict[str, Any]) -> tuple[str, str]:
-    """What is chosen, and why."""
+    """What is chosen, and why: the first that the best does not beat by more than the error."""
     if len(names) == 1:
         return best, 'the only candidate'
-    first = _kind(names[0])
-    usual = max((name for name in names if _kind(name) == first), key=lambda name: candidates[name]['score'])
-    gap, error = candidates[best]['score'] - candidates[usual]['score'], candidates[usual]['se']
-    if best == usual:
+    chosen = next(
+        name
+        for name in names
+        if candidates[best]['score'] - candidates[name]['score'] <= candidates[name]['se'] or name == best
+    )
+    if chosen == best:
         return best, f'{best} predicts left-out rows best'
-    if gap <= error:
-        return usual, f'{best} is better by {gap:.2f} ± {error:.2f} nats per row only, within the error'
-    return best, f'{best} predicts left-out rows better than {usual}, by {gap:.2f} ± {error:.2f} nats per row'
+    gap, error = candidates[best]['score'] - candidates[chosen]['score'], candidates[chosen]['se']
+    return chosen, f'{best} is better by {gap:.2f} ± {error:.2f} nats per row only, within the error'
 
 
-def _kind(name: str) -> str:
-    return name.split('/')[0]
+def later_predictions(X: Array, y: Array, name: str, setting: Setting) -> tuple[Array, Array]:
+    """Mean and uncalibrated deviation of the later half of the rows, block after block from all rows before.
+
+    :returns: each of shape (n // 2,); empty if there are fewer than twenty rows.
+    """
+    n = len(y)
+    if n < 2 * LEAST_ROWS:
+        return np.empty(0), np.empty(0)
+    begin = n - n // 2
+    parts = []
+    for block in np.array_split(np.arange(begin, n), _FOLDS):
+        known = slice(0, int(block[0]))
+        parts.append(with_factor(RECIPES[name](X[known], y[known], setting), 1.0).predict(X[block]))
+    return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
 def unseen_predictions(X: Array, y: Array, name: str, setting: Setting) -> tuple[Array, Array]:

@@ -30,7 +30,8 @@ def test_each_kind_of_data_finds_its_model():
     model, record = fit_chosen(*jumping(100))
     assert model.kind == 'forest'
     assert record['chosen'] == 'forest'
-    assert 'forest predicts left-out rows better than gp/' in record['reason']
+    assert record['reason'] == 'forest predicts left-out rows best'
+    assert record['later_rows'] == 45
     scores = {name: entry['score'] for name, entry in record['candidates'].items()}
     assert max(scores, key=scores.get) == 'forest'
 
