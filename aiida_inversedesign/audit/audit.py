@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -42,7 +43,12 @@ def audit(campaign: orm.WorkChainNode | int | str) -> dict[str, Any]:
     jobs = query.find_jobs(generations)
     table = query.last_table(generations)
     rows = table.get_rows() if table is not None else []
-    outcomes = _outcomes(query.find_evaluations(generations), generations, jobs, rows, goal)
+    candidates = _candidates(generations)
+    found_by = {candidate.id: candidate.generator for candidate in candidates}
+    outcomes = [
+        dataclasses.replace(outcome, generator=found_by.get(outcome.candidate, ''))
+        for outcome in _outcomes(query.find_evaluations(generations), generations, jobs, rows, goal)
+    ]
     steps = metrics.progress(outcomes, goal)
     hits = metrics.hit_costs(steps)
     cost = query.cost_of(jobs)
@@ -63,13 +69,14 @@ def audit(campaign: orm.WorkChainNode | int | str) -> dict[str, Any]:
         'hit_rate': metrics.rate_of(outcomes, goal),
         **_hit_costs(hits, cost, goal),
         'enrichment': metrics.enrichment(outcomes, goal),
-        'validity': metrics.validity(_candidates(generations)),
+        'validity': metrics.validity(candidates),
         'uniqueness': metrics.unknown('not computed by this version'),
         'novelty': metrics.unknown('not computed by this version'),
         'diversity': metrics.diversity(outcomes),
         'calibration': metrics.calibration(outcomes, goal.properties),
         'reproducibility': metrics.unknown('not computed by this version'),
         'by_generation': metrics.by_generation(outcomes, goal),
+        'by_generator': metrics.by_generator(outcomes, goal),
         **_stop_reason(node),
         'best': metrics.best(outcomes, goal),
         'progress': steps,

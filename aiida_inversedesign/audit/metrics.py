@@ -25,6 +25,7 @@ class Outcome:
     :param generation: number of the generation that launched it first.
     :param status: ``completed``, ``failed`` or ``running``.
     :param arm: ``initial``, ``acquisition`` or ``control``; empty while it is not recorded.
+    :param generator: what found its formula; empty where the pool does not say.
     :param hit: None where the goal defines no hits or the evaluation runs.
     :param predicted: mean and standard deviation per property when it was chosen.
     :param dft_calculations: DFT jobs made for it, and for the references before it, cache copies left out.
@@ -37,6 +38,7 @@ class Outcome:
     status: str
     arm: str = ''
     template: str = ''
+    generator: str = ''
     hit: bool | None = None
     properties: dict[str, float] = field(default_factory=dict)
     predicted: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -155,6 +157,16 @@ def by_generation(outcomes: Sequence[Outcome], goal: Goal) -> list[dict[str, Any
             }
         )
     return result
+
+
+def by_generator(outcomes: Sequence[Outcome], goal: Goal) -> list[dict[str, Any]]:
+    """Evaluations and hit rate of the formulas that each generator found, the initial design apart."""
+    later = [outcome for outcome in outcomes if outcome.arm != 'initial']
+    return [
+        {'generator': name, 'evaluations': counts(own), 'hit_rate': rate_of(own, goal)}
+        for name in sorted({outcome.generator for outcome in later if outcome.generator})
+        for own in [[outcome for outcome in later if outcome.generator == name]]
+    ]
 
 
 def counts(outcomes: Sequence[Outcome]) -> dict[str, int]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from rehearsal import BCC, FCC
 
+from aiida_inversedesign.audit.audit import audit
 from aiida_inversedesign.workchains.foreground import run_campaign
 
 
@@ -40,3 +41,7 @@ def test_later_generations_search_for_formulas(campaign: Any) -> None:
     accepted = {candidate.formula for candidate in pool if candidate.accepted}
     assert not accepted & {'Na', 'K'}
     assert len(node.outputs.table.get_rows()) == 8
+    # the audit tells what found what, the initial design apart
+    shares = {item['generator']: item['evaluations']['total'] for item in audit(node)['by_generator']}
+    assert sum(shares.values()) == 4
+    assert set(shares) <= {'enumeration', 'evolution'}
