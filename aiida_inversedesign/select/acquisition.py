@@ -103,7 +103,7 @@ def make_acquisition(name: str, goal: Goal, surrogate: Any, observed: Observed, 
     :raises SelectError: if the name is unknown, the acquisition cannot serve the goal, or a property is missing.
     """
     problem = Problem.of(goal, surrogate, observed, seed)
-    name = resolve(name, goal, surrogate, observed)
+    name = resolve(name, goal)
     if name not in RULES:
         raise SelectError(f'unknown acquisition {name!r}: use one of {", ".join(NAMES)}')
     rule = RULES[name]()
@@ -113,13 +113,25 @@ def make_acquisition(name: str, goal: Goal, surrogate: Any, observed: Observed, 
     return Acquisition(rule, problem)
 
 
-def resolve(name: str, goal: Goal, surrogate: Any, observed: Observed) -> str:
-    """The name itself, or what ``auto`` means for this goal and these data.
+def resolve(name: str, goal: Goal) -> str:
+    """The name itself, or what ``auto`` means for this goal.
 
-    The improvement of several objectives is that of their hypervolume, so that ``log_ei`` means ``log_nehvi`` there.
+    Where the goal says what a hit is, the probability of one (``pi``): it counts what is wanted, and of all rules it
+    is the one whose single step is optimal for it (Garnett et al., ICML 2012, active search). Where it does not,
+    ``ucb`` for one objective and ``log_nehvi`` for several: an improvement over the best is worth little once the
+    best is found, and would be sought in odd corners instead of among the further good ones. The improvement of
+    several objectives is that of their hypervolume, so that ``log_ei`` means ``log_nehvi`` there.
+
+    Measured with Gaussian processes, no constant being fitted (bulk and shear modulus of 1 181
+    crystals, formation energy of 2 000), 20 starting points. Maximised without a threshold, batches of 5, members of
+    the top 5 % after 100 evaluations (6 seeds): ``ucb`` 50, 40, 57; ``log_ei`` 28, 19, 41; ``thompson`` 50, 38, 50;
+    ``posterior_mean`` 51, 35, 64, which takes up to twice as long to the very best, where ``ucb`` and ``log_ei`` are
+    equal. Windows inside the data: ``pi`` 17, 27, 22 hits, ``log_ei`` 17, 26, 22, ``spacier`` 18, 17, 17. A window
+    above the 96 % quantile with all starting points below the 25 % quantile, one at a time (12 seeds): ``pi`` reaches
+    it after 24, 24, 24 evaluations (median), ``log_ei`` 26, 30, 35, ``spacier`` 34 and more.
     """
-    if len(goal.objectives) > 1 and (name == 'log_ei' or (name == 'auto' and not goal.defines_hits)):
+    if name == 'auto' and goal.defines_hits:
+        return 'pi'
+    if len(goal.objectives) > 1 and name in ('auto', 'log_ei'):
         return 'log_nehvi'
-    if name != 'auto':
-        return name
-    return 'log_ei' if len(goal.objectives) == 1 else 'pi'
+    return 'ucb' if name == 'auto' else name

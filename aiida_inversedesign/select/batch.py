@@ -66,7 +66,7 @@ def choose_points(
     rng = np.random.default_rng(seed)
     waiting = np.empty((0, inputs.shape[1])) if pending is None else pending
     acceptable = acceptable or distinct(inputs, waiting)
-    name = resolve(name, goal, surrogate, observed)
+    name = resolve(name, goal)
     order = rng.permutation(len(inputs))
     taken: list[int] = []
     at_random = iter(order.tolist())

@@ -5,6 +5,10 @@ together (Terakura's slides; Nanjo et al., npj Comput. Mater. 2025). U is the pr
 constraints allow: a box. For a given S with the point p of U nearest to f̂(S), the best Y* lies on the line between
 the two, Y* = (f̂ + λ p) / (1 + λ), so that A = −λ/(1 + λ) ‖f̂(S) − p‖² − σ(S). Everything is counted in standard
 deviations of the data; σ(S) is the norm over the properties.
+
+σ(S) is a penalty: the target region is approached over candidates that are predicted well. Where a region lies outside
+of the data this is slower than to go for the probability of a hit, which grows with σ (see :func:`.acquisition.resolve`
+for figures).
 """
 
 from __future__ import annotations

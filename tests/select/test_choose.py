@@ -46,7 +46,7 @@ def test_deterministic_recorded_and_new(pool, rows, surrogate, acquisition):
     assert batch == choose_batch(GOAL, settings, pool, rows, surrogate, 4, seed=5)
     assert len({choice.candidate for choice in batch}) == 4
     assert not {choice.candidate for choice in batch} & {row.candidate for row in rows}
-    expected = {'auto': 'log_ei'}.get(acquisition, acquisition)
+    expected = {'auto': 'ucb'}.get(acquisition, acquisition)
     for choice in batch:
         assert choice.acquisition == (expected if choice.arm == 'acquisition' else 'random')
         assert (choice.value is None) == (choice.acquisition == 'random')
