@@ -300,7 +300,9 @@ class GenerationWorkChain(OnceWorkChain):
 
     def fit(self):
         """Fit the surrogate to what is known now."""
-        node = self.run_once('fit', fit_surrogate, settings=self.inputs.settings, table=self.ctx.table)
+        # the library's entries are a source of the transfer surrogate, where the campaign names properties of theirs
+        source = {'library': self.inputs.library} if self.inputs.settings['learn'].get('source') else {}
+        node = self.run_once('fit', fit_surrogate, settings=self.inputs.settings, table=self.ctx.table, **source)
         if node.is_finished_ok:
             self.out('surrogate', node.outputs.surrogate)
             return None
