@@ -53,8 +53,9 @@ def _run(data: dict[str, Any]) -> dict[str, Any]:
 def _marks(figures: dict[str, Any]) -> list[str]:
     """A few numbers of evaluations, evenly spread over those there are, the last one among them."""
     keys = list(figures)[1:] or list(figures)
-    step = max(1, -(-len(keys) // _COLUMNS))
-    return keys[::-1][::step][::-1]
+    number = min(_COLUMNS, len(keys))
+    places = [round(place * (len(keys) - 1) / max(number - 1, 1)) for place in range(number)]
+    return [keys[place] for place in places]
 
 
 def _show_hits(console: Console, data: dict[str, Any]) -> None:

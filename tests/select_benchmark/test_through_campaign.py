@@ -7,13 +7,14 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from aiida_inversedesign.select.benchmark.goals import make_task, parse_goal
 from aiida_inversedesign.select.benchmark.loop import Plan
 from aiida_inversedesign.select.benchmark.ours import OurArm
 from aiida_inversedesign.select.benchmark.pool import Pool, PoolError, read_pool
-from aiida_inversedesign.select.benchmark.through_campaign import first_of_ours, through_campaign
+from aiida_inversedesign.select.benchmark.through_campaign import as_stored, first_of_ours, through_campaign
 
 
 @pytest.fixture(scope='module')
@@ -55,3 +56,12 @@ def test_peers_have_no_campaigns() -> None:
     assert first_of_ours(['random', 'botorch', 'forest:ucb', 'auto']).name == 'forest:ucb'
     with pytest.raises(PoolError, match='an arm of ours'):
         first_of_ours(['random', 'botorch'])
+
+
+def test_answers_are_compared_as_nodes_keep_them(elastic: Pool) -> None:
+    from aiida.orm import Dict
+
+    stored = as_stored(elastic).values['K_VRH']
+    answers = elastic.values['K_VRH'].tolist()
+    assert stored.tolist() == Dict({'values': answers}).store()['values']
+    assert np.abs(stored - answers).max() < 1e-9

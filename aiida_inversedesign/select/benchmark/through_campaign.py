@@ -8,6 +8,7 @@ evaluated again by campaigns, so that the search that is compared leaves them ou
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ def through_campaign(pool: Pool, task: Task, plan: Plan, arm: OurArm, seed: int)
     """
     if pool.crystals is None:
         raise PoolError(f'{pool.name}: a campaign needs structures: take a pool of structures (.jsonl)')
+    pool = as_stored(pool)
     campaign = _Campaign(pool, task, plan, arm, seed)
     run = search(campaign.arm(), pool, task, seed, plan)
     node = campaign.run(run)
@@ -69,6 +71,22 @@ def through_campaign(pool: Pool, task: Task, plan: Plan, arm: OurArm, seed: int)
     if not node.is_finished_ok:
         found['reason'] = f'the campaign ended with exit code {node.exit_status}: {node.exit_message}'
     return found
+
+
+def as_stored(pool: Pool) -> Pool:
+    """The pool with its answers as AiiDA keeps them in a node: 14 significant digits.
+
+    The last digits would decide between equally good splits of a forest.
+    """
+    from aiida.orm.implementation import utils
+
+    round_off: Any = utils.clean_value
+
+    values = {
+        name: np.array([round_off(value) for value in column.tolist()], dtype=np.float64)
+        for name, column in pool.values.items()
+    }
+    return replace(pool, values=values)
 
 
 def first_of_ours(arms: Sequence[str]) -> OurArm:
