@@ -84,17 +84,14 @@ def complete_fingerprints(library: Library, cache: Path | None = None, progress:
 
     :param cache: see :func:`train_on`.
     """
-    from aiida_inversedesign.chemistry.fingerprints import LENGTH, fingerprints, read_cache
+    from aiida_inversedesign.chemistry.fingerprints import LENGTH, read_cache
+    from aiida_inversedesign.propose.fingerprinted import with_fingerprints
 
     values = library.fingerprints
     values = np.full((len(library), LENGTH), np.nan, dtype=np.float32) if values is None else values.copy()
     known = read_cache(cache) if cache is not None else {}
-    missing: list[int] = np.flatnonzero(np.isnan(values).any(axis=1)).tolist()
-    for row in missing:
+    for row in np.flatnonzero(np.isnan(values).any(axis=1)).tolist():
         if library[row].id in known:
             values[row] = known[library[row].id]
-    missing = [row for row in missing if np.isnan(values[row]).any()]
-    if missing:
-        report = partial(progress, 'fingerprints') if progress is not None else None
-        values[missing] = fingerprints([library[row].crystal for row in missing], progress=report)
-    return library.with_fingerprints(values)
+    report = partial(progress, 'fingerprints') if progress is not None else None
+    return with_fingerprints(library.with_fingerprints(values), progress=report)[0]

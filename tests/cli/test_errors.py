@@ -110,7 +110,7 @@ class TestWithProfile:
 
     @pytest.mark.parametrize('formula', ['Xx2O', '', 'Si-1C', 'SiC)', '2', 'K2O3Br7'])
     def test_a_formula_that_cannot_be_predicted(self, formula: str) -> None:
-        refused(call('cspml', 'predict', '--', formula))
+        assert refused(call('cspml', 'predict', '--', formula)).startswith('Error: ')
 
     def test_a_plot_that_cannot_be_written(self, campaign: Any, tmp_path: Path) -> None:
         from aiida_inversedesign.workchains.foreground import run_campaign

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiida_inversedesign.propose.benchmark.queries import BenchmarkError
 from aiida_inversedesign.propose.library import Library
+from aiida_inversedesign.propose.training import lowest_of_each_formula
 
 #: keys of a model card that tell the formulas the model was trained on, and those it was kept from
 TRAINED_ON, KEPT_FROM = 'formulas', 'excluded_formulas'
@@ -19,21 +20,13 @@ def templates_for(library: Library, asked: Collection[str], max_e_above_hull: fl
 
     :raises BenchmarkError: if nothing is left.
     """
-    excluded = frozenset(asked)
-    best: dict[str, tuple[float, float, str, int]] = {}
-    for index, item in enumerate(library):
-        energy = item.e_above_hull if item.e_above_hull is not None else 0.0
-        if energy > max_e_above_hull or item.crystal.formula in excluded:
-            continue
-        formation = item.formation_energy if item.formation_energy is not None else 0.0
-        key = (energy, formation, item.id, index)
-        best[item.crystal.formula] = min(best.get(item.crystal.formula, key), key)
-    if not best:
+    chosen = lowest_of_each_formula(library, max_e_above_hull, asked)
+    if not len(chosen):
         raise BenchmarkError(
-            f'no template is left within {max_e_above_hull} eV/atom of the hull once the {len(excluded)} formulas '
-            'asked for are removed: take a larger library or fewer queries'
+            f'no template is left within {max_e_above_hull} eV/atom of the hull once the {len(frozenset(asked))} '
+            'formulas asked for are removed: take a larger library or fewer queries'
         )
-    return library.subset(sorted(index for *_, index in best.values()))
+    return chosen
 
 
 def check_unseen(card: Mapping[str, Any], asked: Collection[str], name: str) -> None:
