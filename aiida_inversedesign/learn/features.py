@@ -2,7 +2,8 @@
 
 Composition: weighted means and spreads of element properties (as in Ward et al., npj Comput. Mater. 2, 16028
 (2016), cut to those that carry independent information). Structure: packing, contacts and coordination from
-one neighbour search that needs no symmetry analysis, so that pools of 100 000 candidates stay affordable.
+one neighbour search that needs no symmetry analysis, so that pools of 100 000 candidates stay affordable. Formula: how
+usual its oxidation states are.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import element_table
+from aiida_inversedesign.chemistry.oxidation import oxidation_scores
 
 Array = NDArray[np.float64]
 
@@ -62,6 +64,8 @@ STRUCTURE_NAMES: tuple[str, ...] = (
     'distinct_sites',
     'template_probability',
 )
+#: How usual the oxidation states of the formula are, see :mod:`aiida_inversedesign.chemistry.oxidation`.
+CHARGE_NAMES: tuple[str, ...] = ('charge_score', 'oxidation_score')
 
 #: Contacts beyond this many sums of covalent radii count as none.
 _REACH = 1.45
@@ -74,7 +78,7 @@ _CHUNK = 2_000_000
 def feature_names() -> list[str]:
     """Names of the columns of :func:`featurize`, in order."""
     means = [f'mean_{name}' for name in ELEMENT_NAMES]
-    return [*means, *(f'spread_{name}' for name in SPREAD), *STRUCTURE_NAMES]
+    return [*means, *(f'spread_{name}' for name in SPREAD), *STRUCTURE_NAMES, *CHARGE_NAMES]
 
 
 @functools.cache
@@ -93,7 +97,7 @@ def featurize(crystals: Sequence[Crystal], probabilities: Sequence[float | None]
 
     :param crystals: length n.
     :param probabilities: score of each crystal's template, length n; None (no ranking) counts as 0.5.
-    :returns: descriptors, shape (n, 35), all finite, and the names of the columns.
+    :returns: descriptors, shape (n, 37), all finite, and the names of the columns.
     :raises ValueError: if the lengths differ, or there are no data for an element.
     """
     if len(crystals) != len(probabilities):
@@ -143,7 +147,10 @@ def _describe(crystal: Crystal, probability: float) -> Array:
         len(set(map(tuple, environment.tolist()))) / len(kinds),
         probability,
     ]
-    return np.concatenate([means, spread, structure])
+    counts = crystal.counts
+    divisor = math.gcd(*counts.values())
+    usual = oxidation_scores({symbol: number // divisor for symbol, number in counts.items()})
+    return np.concatenate([means, spread, structure, [usual.charge, usual.oxidation]])
 
 
 @functools.cache

@@ -52,6 +52,22 @@ def test_known_crystals():
     assert oxide['template_probability'] == 0.5
 
 
+def test_usual_oxidation_states_score_high_whatever_the_cell():
+    odd = Crystal(FCC * 4.21, ('Mg', 'F'), [[0, 0, 0], [0.5, 0.5, 0.5]])
+    double = Crystal(
+        np.diag([2, 1, 1]) @ PERICLASE.lattice,
+        ('Mg', 'Mg', 'O', 'O'),
+        [[0, 0, 0], [0.5, 0, 0], [0.25, 0.5, 0.5], [0.75, 0.5, 0.5]],
+    )
+    oxide = one(PERICLASE)
+    assert oxide['charge_score'] > 0.9
+    assert oxide['oxidation_score'] > 0.9
+    assert one(odd)['oxidation_score'] < 0.1
+    assert {name: one(double)[name] for name in ('charge_score', 'oxidation_score')} == {
+        name: oxide[name] for name in ('charge_score', 'oxidation_score')
+    }
+
+
 @settings(max_examples=30, deadline=None)
 @given(
     shift=st.tuples(*[st.floats(-2, 2)] * 3),
