@@ -52,6 +52,8 @@ def stop_reason(budget: Budget, spent: Spent) -> str | None:
             f'too many failures: {spent.failed} of {spent.evaluations} evaluations failed '
             f'(budget.failure_rate {budget.failure_rate:g})'
         )
+    if budget.max_failures is not None and spent.failed >= budget.max_failures:
+        return f'too many failures: {spent.failed} evaluations failed (budget.max_failures {budget.max_failures})'
     for name, words in (
         ('evaluations', 'evaluations'),
         ('dft_calculations', 'DFT calculations'),

@@ -15,6 +15,8 @@ Count = Annotated[int, Field(ge=1)]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
+#: What stands in the head of a job script must not be able to end its line.
+Word = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9._,:@+=-]{0,99}$')]
 
 
 class Model(BaseModel):
@@ -301,17 +303,32 @@ class Learn(Model):
 
 
 class Options(Model):
-    """Scheduler options of the engine's jobs."""
+    """Scheduler options of jobs; what is not named comes from the protocol (``evaluate/options.py``)."""
 
-    num_machines: Count = 1
-    num_mpiprocs_per_machine: Count = 1
-    max_wallclock_seconds: Count = 3600
-    queue_name: str | None = None
-    account: str | None = None
-    withmpi: bool = False
+    num_machines: Count | None = Field(None, description='nodes of the cluster')
+    num_mpiprocs_per_machine: Count | None = Field(None, description='MPI processes on each node')
+    num_cores_per_mpiproc: Count | None = Field(None, description='cores of each MPI process')
+    max_wallclock_seconds: Count | None = Field(None, description='longest run of one job')
+    max_memory_gb: Positive | None = Field(None, description='memory on each node, GB')
+    queue_name: Word | None = Field(None, description='queue, or partition')
+    account: Word | None = Field(None, description='what the job is charged to')
+    qos: Word | None = Field(None, description='quality of service')
+    withmpi: bool | None = Field(None, description='default: what the code says, else with more than one process')
 
 
-class QuantumEspresso(Model):
+class Engine(Model):
+    """What every engine may say."""
+
+    options: Options = Options()
+    clean_workdir: Literal['never', 'completed', 'always'] = Field(
+        'never', description='whether the folders of its jobs on the computer are emptied once an evaluation has ended'
+    )
+    free_space_gb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        1.0, description="least free space, GB, on the profile's disk and where the computer runs its jobs"
+    )
+
+
+class QuantumEspresso(Engine):
     """Relaxation and further properties with pw.x."""
 
     engine: Literal['quantumespresso']
@@ -326,10 +343,10 @@ class QuantumEspresso(Model):
     eos_points: Annotated[int, Field(ge=5, le=21)] = Field(7, description='volumes of the equation of state')
     eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = Field(0.06, description='largest relative volume change')
     max_restarts: Annotated[int, Field(ge=0, le=10)] = Field(2, description='restarts of one calculation')
-    options: Options = Options()
+    npool: Count | None = Field(None, description='k-point pools among which pw.x shares its processes')
 
 
-class Ase(Model):
+class Ase(Engine):
     """Any ASE calculator, as a job on any computer."""
 
     engine: Literal['ase']
@@ -341,10 +358,9 @@ class Ase(Model):
     relax_cell: bool = True
     eos_points: Annotated[int, Field(ge=5, le=21)] = 7
     eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = 0.06
-    options: Options = Options()
 
 
-class Table(Model):
+class Table(Engine):
     """Looks the answers up in a data set: for rehearsals, benchmarks and tests."""
 
     engine: Literal['table']
@@ -357,7 +373,6 @@ class Table(Model):
     delay_seconds: Annotated[float, Field(ge=0, le=86400)] = Field(0.0, description='median duration of a look-up')
     delay_sigma: Annotated[float, Field(ge=0, le=3)] = Field(0.0, description='σ of its log-normal spread')
     fail_fraction: Fraction = Field(0.0, description='share of look-ups that fail on purpose')
-    options: Options = Options()
 
     @model_validator(mode='after')
     def _delay_needs_a_job(self) -> Table:
@@ -379,6 +394,7 @@ class Budget(Model):
     generations: Count | None = Field(None, description='most generations')
     failure_rate: Fraction | None = Field(None, description='stop when a larger share of evaluations fails')
     failure_minimum: Count = Field(5, description='evaluations before failure_rate is looked at')
+    max_failures: Count | None = Field(None, description='stop when so many evaluations have failed')
     at_once: Count | None = Field(None, description='most evaluations in flight; default: the batch')
 
 

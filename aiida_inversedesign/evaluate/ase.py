@@ -12,7 +12,7 @@ from aiida_inversedesign.evaluate.base import EvaluateWorkChain
 from aiida_inversedesign.evaluate.diagnosis import explain
 from aiida_inversedesign.evaluate.functions import fit_scan, job_properties, wanted
 from aiida_inversedesign.evaluate.limits import LimitError, allot
-from aiida_inversedesign.evaluate.options import processes
+from aiida_inversedesign.evaluate.options import processes, wall_seconds
 from aiida_inversedesign.evaluate.properties import missing_properties
 
 #: what depends on electrons, of which an ASE calculator need not know anything
@@ -41,7 +41,7 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
                 chains=1,
                 later=0,
                 max_restarts=0,
-                max_seconds=settings['options']['max_wallclock_seconds'],
+                max_seconds=wall_seconds(settings),
                 processes=processes(settings),
                 jobs_left=self.limit('dft_calculations'),
                 core_hours_left=self.limit('core_hours'),

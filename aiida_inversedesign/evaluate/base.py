@@ -99,7 +99,9 @@ class EvaluateWorkChain(OnceWorkChain):
             code=self.inputs.engine.code,
             structure=self.inputs.structure,
             settings=self.inputs.settings,
-            metadata={'options': job_options(self.inputs.settings.get_dict(), seconds)},
+            metadata={
+                'options': job_options(self.inputs.settings.get_dict(), seconds, self.inputs.engine.code.with_mpi)
+            },
             **inputs,
         )
         self.report(f'launching {job.__name__}<{node.pk}>')

@@ -44,7 +44,7 @@ def relax_builder(
             'meta_convergence': protocol['meta_convergence'],
         },
         relax_type=RelaxType.POSITIONS_CELL,
-        options=job_options(settings, allotment.seconds),
+        options=job_options(settings, allotment.seconds, code.with_mpi),
         **_electrons(settings, settings['electronic_type'] == 'insulator'),
     )
     for namespace, jobs in zip((builder.base_init_relax, builder.base_relax), allotment.jobs, strict=True):
@@ -68,7 +68,7 @@ def single_point_builder(
         structure,
         protocol=settings['protocol'],
         overrides=_overrides(structure, settings, jobs),
-        options=job_options(settings, seconds),
+        options=job_options(settings, seconds, code.with_mpi),
         **_electrons(settings, insulator),
     )
     builder.pop('kpoints_distance')
@@ -93,11 +93,12 @@ def _overrides(structure: orm.StructureData, settings: Mapping[str, Any], jobs: 
     for key, name in (('cutoff_wfc', 'ecutwfc'), ('cutoff_rho', 'ecutrho')):
         if settings.get(key) is not None:
             parameters['SYSTEM'][name] = settings[key]
+    pools = settings.get('npool')
     return {
         'pseudo_family': settings['pseudos'],
         'kpoints_distance': protocol['kpoints_distance'],
         'max_iterations': restart_policy(jobs)[0],
-        'pw': {'parameters': parameters},
+        'pw': {'parameters': parameters} | ({} if pools is None else {'parallelization': {'npool': pools}}),
     }
 
 

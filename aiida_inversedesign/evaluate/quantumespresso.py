@@ -20,7 +20,7 @@ from aiida_inversedesign.evaluate.functions import (
     wanted,
 )
 from aiida_inversedesign.evaluate.limits import Allotment, LimitError, allot
-from aiida_inversedesign.evaluate.options import processes
+from aiida_inversedesign.evaluate.options import processes, wall_seconds
 from aiida_inversedesign.evaluate.properties import RELAX_JOBS, band_gap, missing_properties
 from aiida_inversedesign.evaluate.pw_inputs import protocol_of, relax_builder, single_point_builder
 
@@ -189,7 +189,7 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
             chains,
             later,
             settings['max_restarts'],
-            settings['options']['max_wallclock_seconds'],
+            wall_seconds(settings),
             processes(settings),
             None if jobs is None else jobs - len(done),
             None if hours is None else hours - sum(core_seconds(job) for job in done) / 3600,

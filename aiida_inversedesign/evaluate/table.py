@@ -13,6 +13,7 @@ from aiida_inversedesign.evaluate.base import EvaluateWorkChain
 from aiida_inversedesign.evaluate.diagnosis import explain
 from aiida_inversedesign.evaluate.functions import crystal_of, structure_of
 from aiida_inversedesign.evaluate.lookup import LookupTable, NoEntryError, fails_on_purpose, lookup_record
+from aiida_inversedesign.evaluate.options import wall_seconds
 from aiida_inversedesign.evaluate.table_job import TableCalculation
 
 
@@ -62,7 +63,7 @@ class TableEvaluateWorkChain(EvaluateWorkChain):
 
     def run_job(self) -> Any:
         """Submit the job that takes the time."""
-        return self.submit_job(TableCalculation, self.inputs.settings['options']['max_wallclock_seconds'])
+        return self.submit_job(TableCalculation, wall_seconds(self.inputs.settings.get_dict()))
 
     def inspect_job(self) -> ExitCode | None:
         """Fail where the job failed."""
