@@ -1,0 +1,218 @@
+"""Where a campaign stands: as plain data, from a few scalar queries, so that it may be asked for every second."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any
+
+from aiida_inversedesign.audit import query
+from aiida_inversedesign.campaign.spec import CampaignSettings, Goal
+from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
+from aiida_inversedesign.learn.table import is_feasible, is_hit, loss
+
+#: Fewer evaluations than this say nothing about how long the rest will take.
+LEAST_FOR_RATE = 5
+
+#: No time is foretold once nothing has ended for so many times the longest wait so far.
+STALLED = 3.0
+
+#: Budgets that are used up steadily; hits come when they come.
+_STEADY = ('evaluations', 'dft_calculations', 'core_hours')
+
+
+def describe(node: Any) -> dict[str, Any]:
+    """Where a campaign stands, as plain data: state, budget used, best, what runs, what failed and why.
+
+    Evaluations count from the moment they end, not from the harvest of their generation.
+
+    :param node: the campaign's ``WorkChainNode``.
+    """
+    settings = CampaignSettings.model_validate(node.inputs.settings.get_dict())
+    goal, budget = settings.goal, node.inputs.budget.get_dict()
+    chain = query.chain_of(node.pk)
+    own = set(query.generation_ids([node.pk]))
+    generations = query.generation_ids(chain)
+    launched = query.find_evaluations(generations)
+    jobs = query.find_jobs(generations)
+    evaluations = _evaluations(launched, goal)
+    if len(chain) == 1 and 'table' in node.inputs:
+        evaluations = _earlier(node.inputs.table, {item['candidate'] for item in evaluations}) + evaluations
+    cost = query.cost_of(jobs)
+    now = datetime.now(UTC)
+    ended = [item for item in evaluations if item['status'] != 'running']
+    failed = [item for item in ended if item['status'] == 'failed']
+    used = {
+        'evaluations': len(evaluations),
+        'dft_calculations': cost.dft_calculations,
+        'core_hours': cost.core_hours,
+        'hits': sum(item['hit'] is True for item in ended),
+        'generations': len(generations),
+    }
+    best = _best(ended, goal)
+    return {
+        'schema': 'inversedesign/1',
+        'pk': node.pk,
+        'uuid': node.uuid,
+        'name': settings.name,
+        'state': node.process_state.value if node.process_state is not None else 'created',
+        'ended': node.is_terminated,
+        'exit_status': node.exit_status,
+        'exit_message': node.exit_message,
+        'stop_reason': node.outputs.stop_reason.value if 'stop_reason' in node.outputs else None,
+        'started': node.ctime.isoformat(),
+        'used': {name: {'value': value, 'limit': budget.get(name)} for name, value in used.items()},
+        'completed': len(ended) - len(failed),
+        'failed': len(failed),
+        'best': best,
+        'best_so_far': best_so_far(evaluations, goal),
+        'objective': goal.objectives[0].model_dump(mode='json', exclude_none=True),
+        'units': {name: settings.unit(name) for name in goal.properties},
+        'running': [
+            {
+                'candidate': item.label,
+                'pk': item.id,
+                'what': item.description or item.label,
+                'state': item.state,
+                'seconds': (now - item.started).total_seconds(),
+            }
+            for item in launched
+            if item.is_running
+        ],
+        'hits': [_shown(item, 'properties') for item in ended if item['hit'] is True],
+        'failures': [_shown(item, 'reason') for item in failed],
+        'time_left': _time_left(node, launched, jobs, own, used, budget, now),
+    }
+
+
+def _evaluations(launched: Sequence[query.Evaluation], goal: Goal) -> list[dict[str, Any]]:
+    """The last launch of each candidate, in the order of the launches, with what came of it."""
+    last = {item.label: item.id for item in launched}
+    chosen = [item for item in launched if not item.is_reference and last[item.label] == item.id]
+    properties = query.evaluated_properties(item.id for item in chosen if item.exit_status == 0)
+    unnamed = [item.id for item in chosen if not item.description]
+    structures = query.proposed_structures(unnamed) if unnamed else {}
+    result = []
+    for item in chosen:
+        found = properties.get(item.id, {})
+        status = 'running' if item.is_running else 'completed' if item.exit_status == 0 else 'failed'
+        formula = item.description.rpartition(' ')[2] or structures[item.id].get_formula('hill_compact')
+        result.append(
+            {
+                'candidate': item.label,
+                'formula': reduced_formula(parse_formula(formula)),
+                'status': status,
+                'properties': found,
+                'hit': is_hit(goal, found) if status == 'completed' else None,
+                'reason': _reason(item) if status == 'failed' else '',
+            }
+        )
+    return result
+
+
+def _reason(item: query.Evaluation) -> str:
+    """Why an evaluation did not end well, in words."""
+    if item.state == 'killed':
+        return 'it was killed before it finished'
+    if item.state == 'excepted':
+        return f'it stopped with an internal error, see `verdi process report {item.id}`'
+    return item.exit_message or f'it ended with exit code {item.exit_status}'
+
+
+def _earlier(table: Any, known: set[str]) -> list[dict[str, Any]]:
+    """Rows of a table that the campaign was given, of evaluations that are not its own."""
+    return [
+        {name: getattr(row, name) for name in ('candidate', 'formula', 'status', 'properties', 'hit', 'reason')}
+        for row in table.get_rows()
+        if row.candidate not in known
+    ]
+
+
+def _shown(item: dict[str, Any], *keys: str) -> dict[str, Any]:
+    return {key: item[key] for key in ('candidate', 'formula', *keys)}
+
+
+def _able(evaluations: Sequence[dict[str, Any]], goal: Goal) -> list[dict[str, Any]]:
+    """Those completed that have the first objective's property and keep the constraints."""
+    name = goal.objectives[0].property
+    return [item for item in evaluations if name in item['properties'] and is_feasible(goal, item['properties'])]
+
+
+def _best(evaluations: Sequence[dict[str, Any]], goal: Goal) -> dict[str, Any] | None:
+    found = min(_able(evaluations, goal), key=lambda item: loss(goal, item['properties']), default=None)
+    return None if found is None else _shown(found, 'properties', 'hit')
+
+
+def best_so_far(evaluations: Sequence[dict[str, Any]], goal: Goal) -> list[list[float]]:
+    """The steps of the best value: number of the evaluation that made it, and the value.
+
+    :param evaluations: in the order of the launches; numbers count from 1.
+    """
+    able = {item['candidate'] for item in _able(evaluations, goal)}
+    steps, least = [], math.inf
+    for number, item in enumerate(evaluations, start=1):
+        if item['candidate'] in able and (distance := loss(goal, item['properties'])) < least:
+            steps.append([number, item['properties'][goal.objectives[0].property]])
+            least = distance
+    return steps
+
+
+def _time_left(
+    node: Any,
+    launched: Sequence[query.Evaluation],
+    jobs: Sequence[query.Job],
+    own: set[int],
+    used: dict[str, Any],
+    budget: dict[str, Any],
+    now: datetime,
+) -> dict[str, Any]:
+    """:func:`time_left` of a campaign."""
+    if node.is_terminated:
+        return {'seconds': None, 'reason': 'the campaign has ended'}
+    mine = [item for item in launched if item.generation in own and not item.is_reference]
+    cost = query.cost_of([job for job in jobs if job.generation in own])
+    running = sum(item.is_running for item in mine)
+    return time_left(
+        started=node.ctime,
+        ends=[item.changed for item in mine if not item.is_running],
+        spent={
+            'evaluations': len(mine) - running,
+            'dft_calculations': cost.dft_calculations,
+            'core_hours': cost.core_hours or 0.0,
+        },
+        left={
+            name: budget[name] - (used[name] or 0) + (running if name == 'evaluations' else 0)
+            for name in _STEADY
+            if budget.get(name) is not None
+        },
+        now=now,
+    )
+
+
+def time_left(
+    started: datetime, ends: Sequence[datetime], spent: dict[str, float], left: dict[str, float], now: datetime
+) -> dict[str, Any]:
+    """Seconds until the first budget is used up at the campaign's own rate so far, or why that is not known.
+
+    :param ends: when each of the campaign's own evaluations ended.
+    :param spent: what the campaign itself has used of each budget since ``started``.
+    :param left: what is left of each budget that is limited.
+    """
+    if len(ends) < LEAST_FOR_RATE:
+        return {
+            'seconds': None,
+            'reason': f'only {len(ends)} evaluations have ended; a rate needs {LEAST_FOR_RATE}',
+        }
+    times = [started, *sorted(ends)]
+    longest = max((after - before).total_seconds() for before, after in pairwise(times))
+    waiting = (now - times[-1]).total_seconds()
+    if waiting > STALLED * longest:
+        return {'seconds': None, 'reason': f'nothing has ended for {waiting / 60:.0f} min, longer than ever before'}
+    elapsed = (now - started).total_seconds()
+    found = {name: elapsed * max(left[name], 0.0) / spent[name] for name in left if spent.get(name)}
+    if not found:
+        return {'seconds': None, 'reason': 'no budget is limited that is used up steadily'}
+    first = min(found, key=lambda name: found[name])
+    return {'seconds': found[first], 'until': first}
