@@ -5,24 +5,12 @@ from __future__ import annotations
 import builtins
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from aiida_inversedesign.campaign.engine_settings import Evaluate, Table
+from aiida_inversedesign.campaign.model import Count, Finite, Fraction, Model, Name, Positive
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.chemistry.formulas import SYMBOLS, parse_ratio
-
-Name = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$')]
-Count = Annotated[int, Field(ge=1)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
-#: What stands in the head of a job script must not be able to end its line.
-Word = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9._,:@+=-]{0,99}$')]
-
-
-class Model(BaseModel):
-    """A section of the campaign file: unknown keys are errors."""
-
-    model_config = ConfigDict(extra='forbid', frozen=True)
 
 
 class Objective(Model):
@@ -152,7 +140,7 @@ class Goal(Model):
     """What is asked for."""
 
     objectives: list[Objective] = Field(min_length=1)
-    constraints: list[Constraint] = []
+    constraints: list[Constraint] = Field([], description='bounds that a hit must also keep')
     composition: list[CompositionConstraint] = Field([], description='what the formulas themselves must keep')
 
     @property
@@ -279,8 +267,17 @@ class Select(Model):
         'random',
     ] = Field('auto', description='how a candidate is valued (see select/acquisition.py)')
     initial: Count = Field(4, description='evaluations of the first generation, spread over the pool')
-    batch: Count = Field(2, description='evaluations of each later generation')
+    batch: Count = Field(
+        2,
+        description='evaluations of each later generation; with schedule asynchronous, results between two proposals '
+        'of a search, and evaluations at once where budget.at_once does not say',
+    )
     control_fraction: Fraction = Field(0.0, description='share of each batch drawn at random')
+    schedule: Literal['generations', 'asynchronous'] = Field(
+        'generations',
+        description='generations: a batch is chosen when the last one has ended; asynchronous: as soon as one '
+        'evaluation has ended the next is chosen, so that budget.at_once are always running',
+    )
 
 
 class Learn(Model):
@@ -300,88 +297,6 @@ class Learn(Model):
         if self.surrogate == 'transfer' and not self.source:
             raise ValueError('surrogate: transfer needs source: properties of the library to start from')
         return self
-
-
-class Options(Model):
-    """Scheduler options of jobs; what is not named comes from the protocol (``evaluate/options.py``)."""
-
-    num_machines: Count | None = Field(None, description='nodes of the cluster')
-    num_mpiprocs_per_machine: Count | None = Field(None, description='MPI processes on each node')
-    num_cores_per_mpiproc: Count | None = Field(None, description='cores of each MPI process')
-    max_wallclock_seconds: Count | None = Field(None, description='longest run of one job')
-    max_memory_gb: Positive | None = Field(None, description='memory on each node, GB')
-    queue_name: Word | None = Field(None, description='queue, or partition')
-    account: Word | None = Field(None, description='what the job is charged to')
-    qos: Word | None = Field(None, description='quality of service')
-    withmpi: bool | None = Field(None, description='default: what the code says, else with more than one process')
-
-
-class Engine(Model):
-    """What every engine may say."""
-
-    options: Options = Options()
-    clean_workdir: Literal['never', 'completed', 'always'] = Field(
-        'never', description='whether the folders of its jobs on the computer are emptied once an evaluation has ended'
-    )
-    free_space_gb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        1.0, description="least free space, GB, on the profile's disk and where the computer runs its jobs"
-    )
-
-
-class QuantumEspresso(Engine):
-    """Relaxation and further properties with pw.x."""
-
-    engine: Literal['quantumespresso']
-    pw: str = Field(description='label of the pw.x code, e.g. pw@localhost')
-    pseudos: str = Field(description='label of the pseudopotential family')
-    protocol: Literal['fast', 'balanced', 'stringent'] = 'balanced'
-    electronic_type: Literal['metal', 'insulator', 'automatic'] = 'metal'
-    spin: bool = Field(False, description='collinear spin polarisation')
-    kpoints_distance: Positive | None = Field(None, description='Å^-1; default: that of the protocol')
-    cutoff_wfc: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
-    cutoff_rho: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
-    eos_points: Annotated[int, Field(ge=5, le=21)] = Field(7, description='volumes of the equation of state')
-    eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = Field(0.06, description='largest relative volume change')
-    max_restarts: Annotated[int, Field(ge=0, le=10)] = Field(2, description='restarts of one calculation')
-    npool: Count | None = Field(None, description='k-point pools among which pw.x shares its processes')
-
-
-class Ase(Engine):
-    """Any ASE calculator, as a job on any computer."""
-
-    engine: Literal['ase']
-    code: str = Field(description='label of a Python code with ASE installed')
-    calculator: str = Field('emt', description='name for ase.calculators.calculator.get_calculator_class')
-    arguments: dict[str, float | int | str | bool] = {}
-    fmax: Positive = Field(0.02, description='largest force after the relaxation, eV/Å')
-    steps: Count = Field(300, description='most relaxation steps')
-    relax_cell: bool = True
-    eos_points: Annotated[int, Field(ge=5, le=21)] = 7
-    eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = 0.06
-
-
-class Table(Engine):
-    """Looks the answers up in a data set: for rehearsals, benchmarks and tests."""
-
-    engine: Literal['table']
-    data: str = Field(description='label of a library that carries the properties')
-    units: dict[str, str] = Field({}, description="unit of each of the data set's own properties")
-    match: Literal['exact', 'structure'] = Field(
-        'exact', description='find an entry by identical structure, or by StructureMatcher within the formula'
-    )
-    code: str | None = Field(None, description='label of a Python code; with it each look-up is a job')
-    delay_seconds: Annotated[float, Field(ge=0, le=86400)] = Field(0.0, description='median duration of a look-up')
-    delay_sigma: Annotated[float, Field(ge=0, le=3)] = Field(0.0, description='σ of its log-normal spread')
-    fail_fraction: Fraction = Field(0.0, description='share of look-ups that fail on purpose')
-
-    @model_validator(mode='after')
-    def _delay_needs_a_job(self) -> Table:
-        if self.delay_seconds > 0 and self.code is None:
-            raise ValueError('delay_seconds needs code: a look-up that takes time runs as a job')
-        return self
-
-
-Evaluate = Annotated[QuantumEspresso | Ase | Table, Field(discriminator='engine')]
 
 
 class Budget(Model):
@@ -452,6 +367,14 @@ class CampaignSpec(CampaignSettings):
     """A campaign file."""
 
     budget: Budget
+
+    @model_validator(mode='after')
+    def _schedule_has_no_generations(self) -> CampaignSpec:
+        if self.select.schedule == 'asynchronous' and self.budget.generations is not None:
+            raise ValueError(
+                'budget.generations counts nothing with select.schedule asynchronous: limit evaluations instead'
+            )
+        return self
 
     @model_validator(mode='after')
     def _hits_defined(self) -> CampaignSpec:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
-from aiida_inversedesign.campaign.spec import Ase, CampaignSpec, QuantumEspresso, Table
+from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
+from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.data.store import get_library, get_model
 from aiida_inversedesign.errors import InverseDesignError
 

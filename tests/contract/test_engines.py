@@ -10,8 +10,8 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 from aiida.plugins.entry_point import get_entry_point_names
 
+from aiida_inversedesign.campaign.engine_settings import Ase, Table
 from aiida_inversedesign.campaign.properties import PROPERTIES
-from aiida_inversedesign.campaign.spec import Ase, Table
 
 ENGINES = [name for name in get_entry_point_names('aiida.workflows') if name.startswith('inversedesign.evaluate.')]
 

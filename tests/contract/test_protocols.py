@@ -52,7 +52,7 @@ def test_builder_of_a_relaxation(pw: Any, data_regression: Any, protocol: str, e
     from aiida.orm import StructureData
     from ase.build import bulk
 
-    from aiida_inversedesign.campaign.spec import QuantumEspresso
+    from aiida_inversedesign.campaign.engine_settings import QuantumEspresso
     from aiida_inversedesign.evaluate.limits import Allotment
     from aiida_inversedesign.evaluate.pw_inputs import relax_builder
 

@@ -12,7 +12,7 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 from ase.build import bulk
 
-from aiida_inversedesign.campaign.spec import QuantumEspresso
+from aiida_inversedesign.campaign.engine_settings import QuantumEspresso
 from aiida_inversedesign.cli import setup_local
 from aiida_inversedesign.evaluate.diagnosis import jobs_below
 from aiida_inversedesign.evaluate.eos import GPA

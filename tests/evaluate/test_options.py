@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from aiida_inversedesign.campaign.spec import Ase, Options, QuantumEspresso
+from aiida_inversedesign.campaign.engine_settings import Ase, Options, QuantumEspresso
 from aiida_inversedesign.evaluate.options import job_options, processes, wall_seconds
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
+from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
 from aiida_inversedesign.campaign.properties import PROPERTIES
-from aiida_inversedesign.campaign.spec import Ase, QuantumEspresso, Table
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.evaluate.properties import (
     TooFewBandsError,
