@@ -4,46 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.audit.record import CandidateRecord, EvaluationRecord
 from aiida_inversedesign.campaign.spec import Goal
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.learn.table import is_feasible, loss
-from aiida_inversedesign.propose.candidate import Candidate
 
 #: Levels at which the coverage of predictions is reported.
 COVERAGES = (0.5, 0.8, 0.95)
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """One evaluation as the provenance shows it.
-
-    :param generation: number of the generation that launched it first.
-    :param status: ``completed``, ``failed`` or ``running``.
-    :param arm: ``initial``, ``acquisition`` or ``control``; empty while it is not recorded.
-    :param generator: what found its formula; empty where the pool does not say.
-    :param hit: None where the goal defines no hits or the evaluation runs.
-    :param predicted: mean and standard deviation per property when it was chosen.
-    :param dft_calculations: DFT jobs made for it, and for the references before it, cache copies left out.
-    :param core_hours: those recorded, None where no job has a record.
-    """
-
-    candidate: str
-    formula: str
-    generation: int
-    status: str
-    arm: str = ''
-    template: str = ''
-    generator: str = ''
-    hit: bool | None = None
-    properties: dict[str, float] = field(default_factory=dict)
-    predicted: dict[str, tuple[float, float]] = field(default_factory=dict)
-    dft_calculations: int = 0
-    core_hours: float | None = None
+#: The figures are made from the records of evaluations.
+Outcome = EvaluationRecord
 
 
 def unknown(reason: str, **further: Any) -> dict[str, Any]:
@@ -192,7 +167,7 @@ def best(outcomes: Sequence[Outcome], goal: Goal, number: int = 5) -> list[dict[
     return [{key: getattr(outcome, key) for key in keys} for outcome in able[:number]]
 
 
-def validity(candidates: Sequence[Candidate]) -> dict[str, Any]:
+def validity(candidates: Sequence[CandidateRecord]) -> dict[str, Any]:
     """Share of proposals that pass every filter, and filter by filter in the order they were applied."""
     if not candidates:
         return unknown('no pool of candidates is recorded', filters=[])

@@ -59,7 +59,7 @@ def show_reports(reports: dict[str, Any] | list[dict[str, Any]]) -> None:
     from rich.table import Table
 
     columns = reports if isinstance(reports, list) else [reports]
-    table = Table('figure', *(f'{report["campaign"]["name"]} ({report["campaign"]["pk"]})' for report in columns))
+    table = Table('figure', *(f'{report["campaign"]["name"]} ({report["campaign"]["uuid"][:8]})' for report in columns))
     for title, describe in _ROWS:
         table.add_row(title, *(describe(report) for report in columns))
     console = Console()

@@ -1,0 +1,50 @@
+"""What the data set of a ``table`` campaign answers for every candidate: the base rate of random choice. No aiida."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from aiida_inversedesign.audit.record import CampaignRecord
+from aiida_inversedesign.evaluate.lookup import LookupTable, NoEntryError, entry_values, fails_on_purpose
+
+
+class NoAnswersError(LookupError):
+    """What an evaluation would find is not known for every candidate, with the reason."""
+
+
+def answers_of(record: CampaignRecord, library_node: Callable[[str], Any]) -> dict[str, dict[str, float] | None]:
+    """The properties of each candidate that passed every filter; None where its evaluation fails.
+
+    :param library_node: the node of an input of the campaign that is a library, by the name of the port.
+    :raises NoAnswersError: if the engine is none that looks answers up, or nothing was proposed.
+    """
+    if record.engine != 'table':
+        raise NoAnswersError('what an evaluation would find is known for the evaluated candidates only')
+    candidates = [candidate for candidate in record.candidates if candidate.accepted]
+    if not candidates:
+        raise NoAnswersError('no candidate passed every filter')
+    node = library_node('engine__data')
+    if node is None:
+        raise NoAnswersError('the data set of the campaign is not here')
+    settings = record.settings['evaluate']
+    library = node.get_library()
+    whole = record.settings.get('propose', {}).get('method') == 'library'
+    same = whole and record.library is not None and record.library.hash == node.content_hash
+    entries = {template.id: template for template in library} if same else {}
+    table = None if same else LookupTable(library)
+    fraction = settings.get('fail_fraction', 0.0)
+    wanted = record.goal.properties
+    found: dict[str, dict[str, float] | None] = {}
+    for candidate in candidates:
+        values: dict[str, float] | None = None
+        if not (fraction and candidate.crystal is not None and fails_on_purpose(candidate.crystal, fraction)):
+            try:
+                template = entries.get(candidate.template) if table is None else None
+                if template is None and table is not None and candidate.crystal is not None:
+                    template = table.find(candidate.crystal, settings.get('match', 'exact'))
+                values = entry_values(template) if template is not None else None
+            except NoEntryError:
+                values = None
+        found[candidate.id] = values if values is not None and all(name in values for name in wanted) else None
+    return found

@@ -1,0 +1,238 @@
+"""From the provenance graph to the record of a campaign; asks only through ``query.py`` and ``queries/``."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from aiida import orm
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
+
+from aiida_inversedesign.audit import query
+from aiida_inversedesign.audit.answers import NoAnswersError, answers_of
+from aiida_inversedesign.audit.queries import decisions, jobs
+from aiida_inversedesign.audit.record import (
+    AuditError,
+    CampaignRecord,
+    CandidateRecord,
+    EvaluationRecord,
+    GenerationRecord,
+    JobRecord,
+    cost_of,
+    read_goal,
+)
+from aiida_inversedesign.audit.rows import read_pool, read_table
+from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.chemistry.formulas import reduced_formula
+from aiida_inversedesign.learn.table import is_hit
+
+
+def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
+    """Everything that the loaded profile or archive knows of a campaign and those it resumed.
+
+    :param campaign: its node, PK or UUID.
+    :raises AuditError: if there is no such node, it is no campaign, or what it stored cannot be understood.
+    """
+    node = _campaign_node(campaign)
+    assert node.pk is not None  # noqa: S101  # stored nodes have one
+    facts = query.campaign_facts(node.pk)
+    versions = facts.pop('version') or {}
+    recorded = {'aiida-core': versions.get('core'), 'aiida-inversedesign': versions.get('plugin')}
+    settings = decisions.dict_of(node.pk, 'settings')
+    if settings is None:
+        raise AuditError(f'the settings of campaign {node.pk} are not here: an archive must hold its inputs too')
+    chain = query.chain_of(node.pk)
+    generations = query.find_generations(chain)
+    identifiers = [generation['pk'] for generation in generations]
+    codes = decisions.find_codes(identifiers)
+    found = [
+        replace(job, code=codes[job.generation]['label'], computer=codes[job.generation]['computer'])
+        if job.generation in codes
+        else job
+        for job in jobs.find_jobs(identifiers)
+    ]
+    versions = {name: version for name, version in recorded.items() if version}
+    candidates = _candidates(identifiers)
+    batches = decisions.find_batches(identifiers)
+    kinds, surrogates = decisions.kinds_at_choice(identifiers), decisions.find_surrogates(identifiers)
+    record = CampaignRecord(
+        **facts,
+        name=str(settings.get('name', node.label)),
+        stop_reason=query.stop_reason(node.pk),
+        resumed=tuple(query.campaign_facts(pk)['uuid'] for pk in chain if pk != node.pk),
+        settings=settings,
+        budget=decisions.dict_of(node.pk, 'budget') or {},
+        library=decisions.library_of(node.pk),
+        model=decisions.model_of(node.pk),
+        versions=versions,
+        codes=_distinct_codes(codes, found),
+        generations=tuple(
+            GenerationRecord(
+                **generation,
+                batch=tuple(batches.get(generation['pk'], {}).get('choices', ())),
+                chosen_with=kinds.get(generation['pk'], ''),
+                surrogate=surrogates.get(generation['pk']),
+            )
+            for generation in generations
+        ),
+        evaluations=(),
+        jobs=tuple(found),
+        candidates=tuple(candidates.values()),
+        references=decisions.last_references(identifiers),
+        source=_source(node.pk),
+    )
+    goal = read_goal(settings, node.uuid, versions)
+    record = replace(record, evaluations=tuple(_evaluations(record, candidates, goal)))
+    try:
+        answers = answers_of(record, lambda port: decisions.library_node(node.pk, port))
+    except NoAnswersError as error:
+        return replace(record, answers_reason=str(error))
+    return replace(record, answers=answers)
+
+
+def _campaign_node(campaign: orm.WorkChainNode | int | str) -> orm.WorkChainNode:
+    try:
+        node = campaign if isinstance(campaign, orm.Node) else orm.load_node(campaign)
+    except (NotExistent, MultipleObjectsError, ValueError) as error:
+        raise AuditError(f'there is no campaign {campaign}: `aiida-inversedesign status` lists them') from error
+    if not isinstance(node, orm.WorkChainNode) or node.process_type != query.CAMPAIGN or node.pk is None:
+        raise AuditError(
+            f'{node.__class__.__name__} {node.pk} is no campaign: '
+            'give the PK of one that `aiida-inversedesign status` lists'
+        )
+    return node
+
+
+def _source(pk: int) -> str:
+    """Where the record was read, on one line: all else is the same wherever that was."""
+    from aiida.manage import get_manager
+
+    profile = get_manager().get_profile()
+    if profile is None:
+        return f'campaign {pk}'
+    if profile.storage_backend == 'core.sqlite_zip':
+        return f'campaign {pk} in archive {profile.storage_config["filepath"]}'
+    return f'campaign {pk} in profile {profile.name} ({profile.storage_backend})'
+
+
+def _candidates(generations: Sequence[int]) -> dict[str, CandidateRecord]:
+    """Every candidate that was considered, once, by id."""
+    found: dict[str, CandidateRecord] = {}
+    for pool in decisions.largest_pools(generations):
+        for candidate in read_pool(pool.payload, f'PoolData<{pool.pk}>'):
+            found.setdefault(candidate.id, candidate)
+    return found
+
+
+def _distinct_codes(codes: Mapping[int, dict[str, Any]], found: Sequence[JobRecord]) -> tuple[dict[str, Any], ...]:
+    """Each code once, with the versions that its jobs recorded."""
+    distinct = {code['uuid']: code for code in codes.values()}
+    recorded: dict[str, set[str]] = {}
+    for job in found:
+        if job.code_version:
+            recorded.setdefault(job.code, set()).add(job.code_version)
+    return tuple(
+        {**code, 'versions': sorted(recorded.get(code['label'], ()))}
+        for code in sorted(distinct.values(), key=lambda code: (code['label'], code['uuid']))
+    )
+
+
+def _evaluations(
+    record: CampaignRecord, candidates: Mapping[str, CandidateRecord], goal: Goal
+) -> list[EvaluationRecord]:
+    """One record for each candidate that was launched, in the order of the first launches.
+
+    What references and launches that a resumed campaign repeated have cost is added to the candidate that came next.
+    """
+    identifiers = [generation.pk for generation in record.generations]
+    launched = query.find_evaluations(identifiers)
+    generations = {generation.pk: generation for generation in record.generations}
+    choices = {
+        choice['candidate']: (choice, generation.chosen_with)
+        for generation in record.generations
+        for choice in generation.batch
+    }
+    table = query.last_table(identifiers)
+    rows = {row['candidate']: row for row in read_table(table.payload, f'TableData<{table.pk}>')} if table else {}
+    returned = query.returned_properties(identifiers)
+    last = {item.label: item for item in launched}
+    first = {item.label: item for item in reversed(launched)}
+    unknown = [
+        item.id for name, item in last.items() if name not in rows and name not in candidates and not item.is_reference
+    ]
+    structures = query.proposed_structures(unknown) if unknown else {}
+    own: dict[int, list[JobRecord]] = {}
+    for job in record.jobs:
+        own.setdefault(job.evaluation_id, []).append(job)
+    waiting: list[JobRecord] = []
+    found = []
+    for item in launched:
+        waiting += own.get(item.id, [])
+        if item.is_reference or last[item.label] is not item:
+            continue
+        cost, waiting = cost_of(waiting), []
+        candidate, row = candidates.get(item.label), rows.get(item.label, {})
+        choice, chosen_with = choices.get(item.label, ({}, ''))
+        status = 'running' if item.is_running else 'completed' if item.exit_status == 0 else 'failed'
+        # the table adds what only the whole campaign tells, as the energy above the hull
+        properties = {**row.get('properties', {}), **returned.get(item.id, {})} if status == 'completed' else {}
+        hit = is_hit(goal, properties) if status == 'completed' else False
+        predicted = choice.get('predicted') or row.get('predicted') or {}
+        text = row.get('proposed') or (candidate.crystal_text if candidate else None)
+        if text is None and item.id in structures:
+            text = _text(structures[item.id])
+        found.append(
+            EvaluationRecord(
+                candidate=item.label,
+                formula=row.get('formula') or (candidate.formula if candidate else '') or _formula(text),
+                generation=generations[item.generation].number,
+                status=status,
+                arm=choice.get('arm') or row.get('arm', ''),
+                template=row.get('template') or (candidate.template if candidate else ''),
+                generator=candidate.generator if candidate else '',
+                proposer=candidate.proposer if candidate else '',
+                prototype=candidate.proto_label if candidate else '',
+                surrogate=chosen_with if choice.get('arm') == 'acquisition' else '',
+                acquisition=choice.get('acquisition', ''),
+                acquisition_value=choice.get('value'),
+                probability=candidate.probability if candidate else row.get('probability'),
+                hit=hit if goal.defines_hits and status != 'running' else None,
+                properties=properties,
+                predicted={name: (pair[0], pair[1]) for name, pair in predicted.items()},
+                reason=_reason(item, row) if status == 'failed' else '',
+                exit_status=item.exit_status,
+                dft_calculations=cost.dft_calculations,
+                core_hours=cost.core_hours,
+                pk=item.id,
+                uuid=item.uuid,
+                started=first[item.label].started,
+                ended=None if item.is_running else item.changed,
+                proposed_text=text,
+                relaxed_text=row.get('relaxed') if status == 'completed' else None,
+            )
+        )
+    return found
+
+
+def _reason(item: query.Evaluation, row: Mapping[str, Any]) -> str:
+    """Why an evaluation failed, in plain words."""
+    if row.get('reason'):
+        return str(row['reason'])
+    if item.state == 'killed':
+        return 'it was killed before it finished'
+    if item.state == 'excepted':
+        return 'it stopped with an internal error'
+    return item.exit_message or f'it ended with exit code {item.exit_status}'
+
+
+def _text(structure: orm.StructureData) -> str:
+    from aiida_inversedesign.chemistry.crystal import Crystal
+
+    return json.dumps(Crystal.from_pymatgen(structure.get_pymatgen()).to_dict())
+
+
+def _formula(text: str | None) -> str:
+    return reduced_formula(Counter(json.loads(text)['species'])) if text else ''

@@ -1,0 +1,168 @@
+"""What the generations decided and what they were given: batches, surrogates, pools, libraries, codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiida.orm import AbstractCode, CalcFunctionNode, Computer, Data, Dict, QueryBuilder, WorkChainNode
+
+from aiida_inversedesign.audit.queries.jobs import among
+from aiida_inversedesign.audit.record import LibraryRecord, SurrogateRecord
+from aiida_inversedesign.data.cspml import CspmlData
+from aiida_inversedesign.data.library import LibraryData
+from aiida_inversedesign.data.pool import PoolData
+from aiida_inversedesign.data.surrogate import SurrogateData
+
+
+def _called(generations: Iterable[int], step: str) -> QueryBuilder:
+    """The calculation functions of one step of these generations."""
+    query = QueryBuilder()
+    query.append(WorkChainNode, filters=among(generations), tag='generation', project='id')
+    return query.append(
+        CalcFunctionNode, with_incoming='generation', edge_filters={'type': 'call_calc', 'label': step}, tag='step'
+    )
+
+
+def find_batches(generations: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """What each generation chose, as stored: ``generation`` and ``choices``, by the generation's PK.
+
+    That of an interrupted generation is the same one in the generation that took it up again.
+    """
+    identifiers = list(generations)
+    chosen = _called(identifiers, 'select').append(
+        Dict, with_incoming='step', edge_filters={'label': 'batch', 'type': 'create'}, project='attributes'
+    )
+    found = dict(chosen.iterall(batch_size=1000))
+    again = QueryBuilder().append(WorkChainNode, filters=among(identifiers), tag='generation', project='id')
+    again.append(Dict, with_outgoing='generation', edge_filters={'label': 'interrupted__batch'}, project='attributes')
+    return {**dict(again.iterall(batch_size=1000)), **found}
+
+
+def kinds_at_choice(generations: Iterable[int]) -> dict[int, str]:
+    """Kind of the surrogate that each generation chose with, by the generation's PK."""
+    query = _called(generations, 'select').append(
+        SurrogateData, with_outgoing='step', edge_filters={'label': 'surrogate'}, project='attributes.kind'
+    )
+    return dict(query.iterall(batch_size=1000))
+
+
+def find_surrogates(generations: Iterable[int]) -> dict[int, SurrogateRecord]:
+    """The surrogate that each generation returned, by the generation's PK."""
+    query = QueryBuilder().append(WorkChainNode, filters=among(generations), tag='generation', project='id')
+    query.append(
+        SurrogateData,
+        with_incoming='generation',
+        edge_filters={'label': 'surrogate', 'type': 'return'},
+        project=['uuid', 'attributes.kind', 'attributes.models', 'attributes.rows'],
+    )
+    return {
+        identifier: SurrogateRecord(uuid, kind, models or dict.fromkeys(rows or {}, kind), rows or {})
+        for identifier, uuid, kind, models, rows in query.iterall(batch_size=1000)
+    }
+
+
+def largest_pools(generations: Iterable[int]) -> list[PoolData]:
+    """The pools of these generations that are not part of a later one, oldest first.
+
+    A proposal that is given a pool adds to it: what went into the making of another pool need not be read.
+    """
+    identifiers = list(generations)
+    query = QueryBuilder().append(WorkChainNode, filters=among(identifiers), tag='generation')
+    query.append(
+        PoolData,
+        with_incoming='generation',
+        edge_filters={'label': 'pool', 'type': 'return'},
+        tag='pool',
+        project=['ctime', 'uuid'],
+    )
+    proposed = _called(identifiers, 'propose').append(
+        PoolData,
+        with_incoming='step',
+        edge_filters={'type': 'create'},
+        tag='pool',
+        project=['ctime', 'uuid'],
+    )
+    found = {uuid: created for created, uuid in query.distinct().all()}
+    found |= {uuid: created for _, created, uuid in proposed.all()}
+    taken = _called(identifiers, 'propose').append(
+        PoolData, with_outgoing='step', edge_filters={'label': 'pool'}, tag='earlier', project='uuid'
+    )
+    earlier = {uuid for _, uuid in taken.all()}
+    left = sorted((created, uuid) for uuid, created in found.items() if uuid not in earlier)
+    return [
+        QueryBuilder().append(PoolData, filters={'uuid': uuid}).one()[0]  # each is large: one by one
+        for _, uuid in left
+    ]
+
+
+def last_references(generations: Iterable[int]) -> dict[str, float]:
+    """Energies of the elemental references that the newest of these generations with any returned, eV/atom."""
+    query = QueryBuilder().append(WorkChainNode, filters=among(generations), tag='generation')
+    query.append(
+        Dict,
+        with_incoming='generation',
+        edge_filters={'label': 'references', 'type': 'return'},
+        tag='references',
+        project='attributes',
+    )
+    return dict(query.order_by({'references': {'ctime': 'desc'}}).first(flat=True) or {})
+
+
+def library_of(campaign: int) -> LibraryRecord | None:
+    """The templates of a campaign, as their node describes them."""
+    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
+    query.append(
+        LibraryData,
+        with_outgoing='campaign',
+        edge_filters={'label': 'library'},
+        project=['label', 'uuid', 'attributes.count', 'attributes.content_hash', 'attributes.sources'],
+    )
+    found = query.first()
+    return LibraryRecord(*found[:4], dict(found[4] or {})) if found else None
+
+
+def model_of(campaign: int) -> dict[str, Any] | None:
+    """Label, UUID and attributes of the proposal model of a campaign, or None."""
+    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
+    query.append(
+        CspmlData,
+        with_outgoing='campaign',
+        edge_filters={'label': 'model'},
+        project=['label', 'uuid', 'attributes'],
+    )
+    found = query.first()
+    return {'label': found[0], 'uuid': found[1], **found[2]} if found else None
+
+
+def library_node(campaign: int, port: str) -> LibraryData | None:
+    """The library that a campaign was given as ``library`` or ``engine__data``, or None."""
+    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
+    query.append(LibraryData, with_outgoing='campaign', edge_filters={'label': port})
+    return query.first(flat=True)
+
+
+def dict_of(campaign: int, port: str) -> dict[str, Any] | None:
+    """The content of an input of a campaign that is a ``Dict``, or None if the graph does not hold it."""
+    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
+    query.append(Data, with_outgoing='campaign', edge_filters={'label': port}, project='attributes')
+    found = query.first(flat=True)
+    return dict(found) if found is not None else None
+
+
+def find_codes(generations: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Label, computer, plugin and UUID of the code that each generation's engine uses, by the generation's PK."""
+    identifiers = list(generations)
+    query = QueryBuilder().append(WorkChainNode, filters=among(identifiers), tag='generation', project='id')
+    query.append(
+        AbstractCode,
+        with_outgoing='generation',
+        edge_filters={'label': {'like': 'engine\\_\\_%'}},
+        tag='code',
+        project=['label', 'uuid', 'attributes.input_plugin'],
+    )
+    query.append(Computer, with_node='code', project='label')
+    return {
+        identifier: {'label': f'{label}@{computer}', 'computer': computer, 'plugin': plugin or '', 'uuid': uuid}
+        for identifier, label, uuid, plugin, computer in query.iterall(batch_size=1000)
+    }

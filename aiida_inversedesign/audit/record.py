@@ -1,0 +1,409 @@
+"""Everything the audit knows of a campaign, as plain values. Imports no aiida.
+
+The record is what :func:`aiida_inversedesign.audit.load.load_record` reads from the provenance graph, of the campaigns
+that it resumed too. Whatever is computed, drawn or written about a campaign is made from it. Crystals are kept as the
+JSON text they were stored as and become objects when they are asked for: of ten thousand evaluations most never are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.propose.candidate import Verdict
+
+#: The DFT code whose jobs count as DFT calculations, by process type.
+PW = 'aiida.calculations:quantumespresso.pw'
+#: Jobs of the engines that are no DFT code, and what the audit calls them.
+OTHER_ENGINES = {
+    'aiida.calculations:inversedesign.ase': 'ase',
+    'aiida.calculations:inversedesign.table': 'table',
+}
+
+
+class AuditError(InverseDesignError):
+    """Something that is no campaign, or none that can be read, was to be audited."""
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """One calculation job below a generation.
+
+    :param id: its PK where it was read.
+    :param changed: when it last changed; once it has ended, when that was.
+    :param generation: PK of the generation.
+    :param evaluation_id: PK of the evaluation.
+    :param evaluation: call link label of the evaluation: a candidate's id, or ``reference_<element>``.
+    :param path: call link labels from the evaluation down to the job.
+    :param wall_seconds: as recorded by the code, or None.
+    :param allowed_seconds: an upper bound where nothing is recorded: the wall time it was allowed, or its lifetime.
+    :param cached: whether it is a copy of an earlier job, which cost nothing.
+    :param code_version: of the executable, as its output says; empty where it does not.
+    :param code: full label of the code; empty if not known.
+    :param computer: label of the computer; empty if not known.
+    """
+
+    id: int
+    created: datetime
+    generation: int
+    evaluation_id: int
+    evaluation: str
+    path: tuple[str, ...]
+    process_type: str
+    exit_status: int | None
+    state: str
+    processes: int
+    wall_seconds: float | None
+    allowed_seconds: float
+    cached: bool
+    uuid: str = ''
+    changed: datetime | None = None
+    exit_message: str | None = None
+    code_version: str = ''
+    code: str = ''
+    computer: str = ''
+
+    @property
+    def is_dft(self) -> bool:
+        """Whether it ran a DFT code."""
+        return self.process_type == PW
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it belongs to an elemental reference."""
+        return self.evaluation.startswith('reference_')
+
+    @property
+    def kind(self) -> str:
+        """What it was for.
+
+        ``reference``, ``relax``, ``final_scf``, ``equation_of_state``, ``static``, ``ase``, ``table`` or ``other``.
+        """
+        if not self.is_dft:
+            return OTHER_ENGINES.get(self.process_type, 'other')
+        if self.is_reference:
+            return 'reference'
+        if self.path[0].startswith('eos_'):
+            return 'equation_of_state'
+        if self.path[0].startswith('static'):
+            return 'static'
+        if self.path[0] == 'relax':
+            # aiida-quantumespresso before 5.0 ended a relaxation with a separate single point
+            return 'final_scf' if any(label.startswith('final_scf') for label in self.path[1:-1]) else 'relax'
+        return 'other'
+
+    @property
+    def is_restart(self) -> bool:
+        """Whether it is the second or a later attempt of its base work chain."""
+        name, _, number = self.path[-1].rpartition('_')
+        return name == 'iteration' and number.isdigit() and int(number) > 1
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self.state in ('finished', 'excepted', 'killed')
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended without exit code 0."""
+        return self.state in ('excepted', 'killed') or (self.state == 'finished' and self.exit_status != 0)
+
+    @property
+    def core_hours(self) -> float | None:
+        """Processes × wall time; 0 for a cache copy, None where no wall time is recorded."""
+        if self.cached:
+            return 0.0
+        return None if self.wall_seconds is None else self.processes * self.wall_seconds / 3600
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, in plain words; empty if it did not."""
+        from aiida_inversedesign.evaluate.failures import failure_reason
+
+        if not self.has_failed:
+            return ''
+        name = 'PwCalculation' if self.is_dft else self.process_type.rpartition('.')[2]
+        return failure_reason(name, self.exit_status, self.exit_message, self.state)
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What calculation jobs have cost.
+
+    :param dft_calculations: DFT jobs, restarts and failures included, cache copies not.
+    :param core_hours: as recorded, or None where no job has a record.
+    :param charged_core_hours: the same with each unrecorded job at its upper bound, for budgets.
+    """
+
+    dft_calculations: int = 0
+    core_hours: float | None = None
+    charged_core_hours: float = 0.0
+
+
+def cost_of(jobs: Iterable[JobRecord]) -> Cost:
+    """The cost of some jobs."""
+    real = [job for job in jobs if not job.cached]
+    recorded = [job.processes * job.wall_seconds / 3600 for job in real if job.wall_seconds is not None]
+    charged = [
+        job.processes * (job.allowed_seconds if job.wall_seconds is None else job.wall_seconds) / 3600 for job in real
+    ]
+    return Cost(sum(job.is_dft for job in real), sum(recorded) if recorded else None, sum(charged))
+
+
+def _crystal(text: str | None) -> Crystal | None:
+    return Crystal.from_dict(json.loads(text)) if text else None
+
+
+@dataclass(frozen=True)
+class EvaluationRecord:
+    """One candidate whose evaluation was launched, as the provenance shows it; the elemental references are no such.
+
+    :param generation: number of the generation that launched it last.
+    :param status: ``completed``, ``failed`` or ``running``.
+    :param arm: ``initial``, ``acquisition`` or ``control``; empty while it is not recorded.
+    :param generator: what found its formula; empty where the pool does not say.
+    :param proposer: what proposed its structure.
+    :param prototype: anonymous prototype of the proposal; empty if it was not determined.
+    :param surrogate: kind of the surrogate it was chosen with; empty if there was none.
+    :param acquisition: what it was chosen by, e.g. ``spread`` or ``log_ei``; empty where it is not recorded.
+    :param acquisition_value: the acquisition's value when it was chosen.
+    :param hit: None where the goal defines no hits or the evaluation runs.
+    :param predicted: mean and standard deviation per property when it was chosen.
+    :param reason: why it failed, in words; empty if it did not.
+    :param dft_calculations: DFT jobs made for it, its earlier launches and the references before it; no cache copies.
+    :param core_hours: those recorded, None where no job has a record.
+    :param pk: of its last launch. :param uuid: the same.
+    :param started: when it was first launched. :param ended: None while it runs.
+    :param proposed_text: the crystal as proposed, as JSON text of :meth:`Crystal.to_dict`.
+    :param relaxed_text: the crystal after the evaluation; None where there is none.
+    """
+
+    candidate: str
+    formula: str
+    generation: int
+    status: str
+    arm: str = ''
+    template: str = ''
+    generator: str = ''
+    proposer: str = ''
+    prototype: str = ''
+    surrogate: str = ''
+    acquisition: str = ''
+    acquisition_value: float | None = None
+    probability: float | None = None
+    hit: bool | None = None
+    properties: dict[str, float] = field(default_factory=dict)
+    predicted: dict[str, tuple[float, float]] = field(default_factory=dict)
+    reason: str = ''
+    exit_status: int | None = None
+    dft_calculations: int = 0
+    core_hours: float | None = None
+    pk: int | None = None
+    uuid: str = ''
+    started: datetime | None = None
+    ended: datetime | None = None
+    proposed_text: str | None = field(default=None, repr=False)
+    relaxed_text: str | None = field(default=None, repr=False)
+
+    @cached_property
+    def proposed(self) -> Crystal | None:
+        """The crystal as proposed; None only if the graph does not hold it."""
+        return _crystal(self.proposed_text)
+
+    @cached_property
+    def relaxed(self) -> Crystal | None:
+        """The crystal after the evaluation, or None if it did not complete."""
+        return _crystal(self.relaxed_text)
+
+
+@dataclass(frozen=True)
+class CandidateRecord:
+    """One candidate that was considered, whether or not it was evaluated; the fields are those of ``Candidate``.
+
+    :param proto_label: anonymous prototype; empty if it was not determined.
+    :param crystal_text: JSON text of :meth:`Crystal.to_dict`; None if a filter rejected the formula before.
+    """
+
+    id: str
+    formula: str
+    proposer: str = ''
+    generator: str = ''
+    template: str = ''
+    template_formula: str = ''
+    prototype: str = ''
+    proto_label: str = ''
+    probability: float | None = None
+    rank: int | None = None
+    source: str = ''
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    crystal_text: str | None = field(default=None, repr=False)
+
+    @cached_property
+    def crystal(self) -> Crystal | None:
+        """The proposed structure, or None if a filter rejected the formula before it was built."""
+        return _crystal(self.crystal_text)
+
+    @property
+    def accepted(self) -> bool:
+        """Whether every filter let it pass."""
+        return self.crystal_text is not None and all(verdict.passed for verdict in self.verdicts.values())
+
+    @property
+    def rejected_by(self) -> str | None:
+        """The first filter that rejected it, or None."""
+        return next((name for name, verdict in self.verdicts.items() if not verdict.passed), None)
+
+
+@dataclass(frozen=True)
+class SurrogateRecord:
+    """The surrogate that a generation's evaluations taught.
+
+    :param kind: as the campaign file asked for it. :param models: kind of model of each property.
+    :param rows: number of training rows of each property.
+    """
+
+    uuid: str
+    kind: str
+    models: dict[str, str]
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True)
+class GenerationRecord:
+    """One generation.
+
+    :param batch: each choice as :meth:`aiida_inversedesign.select.choose.Choice.to_dict` wrote it.
+    :param chosen_with: kind of the surrogate that the batch was chosen with; empty if there was none.
+    :param surrogate: what was fitted after its evaluations, or None.
+    """
+
+    number: int
+    pk: int
+    uuid: str
+    state: str
+    exit_status: int | None
+    exit_message: str | None
+    created: datetime
+    changed: datetime
+    batch: tuple[dict[str, Any], ...] = ()
+    chosen_with: str = ''
+    surrogate: SurrogateRecord | None = None
+
+
+@dataclass(frozen=True)
+class LibraryRecord:
+    """A library as its node describes it.
+
+    :param sources: licence and number of templates of each source.
+    """
+
+    label: str
+    uuid: str
+    count: int
+    hash: str
+    sources: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class CampaignRecord:
+    """A campaign and those it resumed.
+
+    :param resumed: UUIDs of the campaigns it resumed, oldest first.
+    :param settings: the campaign file without its budget. :param budget: its budget, as last changed.
+    :param library: the templates; None if the graph does not hold them.
+    :param model: what the proposal model's node says of it, or None.
+    :param versions: of the packages that made it, as recorded: aiida-core, aiida-inversedesign, engine plugins.
+    :param codes: label, computer, plugin and recorded versions of each code of the engine.
+    :param evaluations: in the order of their first launches.
+    :param jobs: in the order they were made, those of references and earlier launches too.
+    :param candidates: every candidate considered, each once.
+    :param references: energy of each elemental crystal in eV/atom, as far as they were computed.
+    :param answers: of a campaign with the ``table`` engine, what the data set answers for each candidate that passed
+        every filter: its properties, or None where its evaluation fails; None as a whole where it is not known.
+    :param answers_reason: why it is not known.
+    :param source: where it was read: profile and storage, or archive file.
+    """
+
+    pk: int
+    uuid: str
+    name: str
+    state: str
+    exit_status: int | None
+    exit_message: str | None
+    stop_reason: str | None
+    created: datetime
+    changed: datetime
+    resumed: tuple[str, ...]
+    settings: dict[str, Any]
+    budget: dict[str, Any]
+    library: LibraryRecord | None
+    model: dict[str, Any] | None
+    versions: dict[str, str]
+    codes: tuple[dict[str, Any], ...]
+    generations: tuple[GenerationRecord, ...]
+    evaluations: tuple[EvaluationRecord, ...]
+    jobs: tuple[JobRecord, ...]
+    candidates: tuple[CandidateRecord, ...]
+    references: dict[str, float] = field(default_factory=dict)
+    answers: Mapping[str, Mapping[str, float] | None] | None = None
+    answers_reason: str = ''
+    source: str = ''
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the campaign runs no more."""
+        return self.state in ('finished', 'excepted', 'killed')
+
+    @cached_property
+    def goal(self) -> Goal:
+        """What was asked for.
+
+        :raises AuditError: if this version does not understand it.
+        """
+        return read_goal(self.settings, self.uuid, self.versions)
+
+    @cached_property
+    def units(self) -> dict[str, str]:
+        """Unit of each property of the goal; empty where it is not known."""
+        from aiida_inversedesign.campaign.properties import PROPERTIES
+
+        declared = (self.settings.get('evaluate') or {}).get('units') or {}
+        return {
+            name: PROPERTIES[name].unit if name in PROPERTIES else declared.get(name, '')
+            for name in self.goal.properties
+        }
+
+    @property
+    def engine(self) -> str:
+        """What evaluates: ``quantumespresso``, ``ase`` or ``table``."""
+        return str((self.settings.get('evaluate') or {}).get('engine', ''))
+
+
+def read_goal(settings: Mapping[str, Any], uuid: str, versions: Mapping[str, str]) -> Goal:
+    """The goal of a campaign's settings.
+
+    :raises AuditError: if this version does not understand it.
+    """
+    from pydantic import ValidationError
+
+    from aiida_inversedesign import __version__
+
+    if 'goal' not in settings:
+        raise AuditError(f'the settings of campaign {uuid} name no goal: without it nothing can be said of hits')
+    try:
+        return Goal.model_validate(settings['goal'])
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = '.'.join(map(str, ('goal', *first['loc'])))
+        made = versions.get('aiida-inversedesign', 'an unknown version')
+        raise AuditError(
+            f'the settings of campaign {uuid} were written by aiida-inversedesign {made}, and {place} means nothing '
+            f'to {__version__} ({first["msg"]}): audit it with the version that made it'
+        ) from error
