@@ -2,35 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
 from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
+from aiida_inversedesign.cli.findings import Finding, show_findings
 from aiida_inversedesign.errors import InverseDesignError
-
-#: Processes of one evaluation that hold a daemon slot while they wait: evaluation, relaxation, base, calculation job.
-SLOTS_PER_EVALUATION = 4
-
-#: Slots that the campaign itself and its generation hold.
-SLOTS_OF_CAMPAIGN = 2
-
-#: Less free disk space than this is worth a warning, in GB.
-LEAST_DISK = 5
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One line of the report."""
-
-    subject: str
-    state: Literal['ok', 'warning', 'error']
-    text: str
-    remedy: str = ''
 
 
 @click.command()
@@ -46,7 +26,7 @@ def doctor(file: Path | None, output_format: str) -> None:
       aiida-inversedesign doctor workflows/superhard_light.yaml
     """
     findings = list(examine(file))
-    emit([vars(finding) for finding in findings], output_format, _show)
+    emit([vars(finding) for finding in findings], output_format, show_findings)
     if any(finding.state == 'error' for finding in findings):
         raise SystemExit(1)
 
@@ -60,9 +40,12 @@ def examine(file: Path | None) -> Iterator[Finding]:
         return
     from aiida.manage import get_manager
 
+    from aiida_inversedesign.cli.daemon_check import examine_daemon
+    from aiida_inversedesign.cli.disk_check import examine_disk
+
     profile = get_manager().get_profile()
     yield Finding('profile', 'ok', f'{profile.name} ({profile.storage_backend})')
-    at_once = 1
+    spec = None
     if file is not None:
         from aiida_inversedesign.campaign.load import read_campaign
 
@@ -71,12 +54,11 @@ def examine(file: Path | None) -> Iterator[Finding]:
         except InverseDesignError as error:
             yield Finding('campaign', 'error', str(error))
         else:
-            at_once = spec.budget.at_once or max(spec.select.initial, spec.select.batch)
             yield from _campaign(spec)
-    yield from _daemon(profile, at_once)
+    yield from examine_daemon(spec, required=False)
     for check in (_codes, _families, _libraries):
         yield check()
-    yield _disk(profile)
+    yield from examine_disk(spec)
 
 
 def _campaign(spec: Any) -> Iterator[Finding]:
@@ -89,31 +71,6 @@ def _campaign(spec: Any) -> Iterator[Finding]:
             yield Finding('campaign', 'error', problem)
     else:
         yield Finding('campaign', 'ok', f'{spec.name}: everything it needs is here')
-
-
-def _daemon(profile: Any, at_once: int) -> Iterator[Finding]:
-    from aiida.engine.daemon.client import get_daemon_client
-    from aiida.manage import get_config_option
-
-    if profile.process_control_backend is None:
-        text = 'this profile has no broker: campaigns run in the foreground only'
-        yield Finding('daemon', 'warning', text, 'for a daemon: verdi presto --use-zeromq')
-        return
-    client = get_daemon_client()
-    if not client.is_daemon_running:
-        text = 'not running: only campaigns in the foreground will move'
-        yield Finding('daemon', 'warning', text, 'verdi daemon start')
-        return
-    workers = client.get_numprocesses()['numprocesses']
-    slots = workers * get_config_option('daemon.worker_process_slots')
-    needed = SLOTS_OF_CAMPAIGN + SLOTS_PER_EVALUATION * at_once
-    yield Finding('daemon', 'ok', f'{workers} worker(s), {slots} process slots')
-    if slots < needed:
-        # parents wait in their slots: with too few of them nothing can run any more
-        text = f'{at_once} evaluations at once hold {needed} slots, there are {slots}'
-        yield Finding('slots', 'error', text, 'verdi daemon incr, or verdi config set daemon.worker_process_slots 200')
-    else:
-        yield Finding('slots', 'ok', f'{at_once} evaluation(s) at once hold {needed} of {slots}')
 
 
 def _codes() -> Finding:
@@ -142,26 +99,3 @@ def _libraries() -> Finding:
 
     labels = sorted({AFLOW, *list_labels(LibraryData)})
     return Finding('libraries', 'ok', ', '.join(labels))
-
-
-def _disk(profile: Any) -> Finding:
-    folder = Path(profile.storage_config.get('filepath', Path.home()))
-    free = shutil.disk_usage(folder if folder.exists() else Path.home()).free / 1e9
-    text = f'{free:.0f} GB free at {folder}'
-    if free < LEAST_DISK:
-        return Finding('disk', 'warning', text, 'verdi storage maintain, or clean remote folders')
-    return Finding('disk', 'ok', text)
-
-
-def _show(findings: list[dict[str, str]]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-    from rich.text import Text
-
-    colours = {'ok': 'green', 'warning': 'yellow', 'error': 'red'}
-    table = Table('', 'what', 'finding', 'how to mend it', box=None, padding=(0, 2, 0, 0))
-    for item in findings:
-        state = Text(item['state'], style=colours[item['state']])
-        table.add_row(state, item['subject'], escape(item['text']), escape(item['remedy']))
-    Console().print(table)

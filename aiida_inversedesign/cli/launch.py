@@ -83,7 +83,16 @@ def _changes(items: tuple[str, ...]) -> dict[str, Any]:
 
 
 def start(builder: Any, spec: CampaignSpec, daemon: bool) -> WorkChainNode:
-    """Submit a campaign, or run it here and say how it ended."""
+    """Submit a campaign, or run it here and say how it ended.
+
+    :raises NotReadyError: if the daemon, its slots or the disks do not allow it.
+    """
+    from aiida_inversedesign.cli.daemon_check import examine_daemon
+    from aiida_inversedesign.cli.disk_check import examine_disk
+    from aiida_inversedesign.cli.findings import refuse_errors
+
+    findings = [*(examine_daemon(spec, required=True) if daemon else ()), *examine_disk(spec)]
+    refuse_errors(findings)
     if daemon:
         return _submit(builder)
     from aiida_inversedesign.cli.progress import CampaignProgress
@@ -107,17 +116,7 @@ def start(builder: Any, spec: CampaignSpec, daemon: bool) -> WorkChainNode:
 
 def _submit(builder: Any) -> WorkChainNode:
     from aiida.engine import submit
-    from aiida.engine.daemon.client import get_daemon_client
-    from aiida.manage import get_manager
 
-    profile = get_manager().get_profile()
-    if profile is None or profile.process_control_backend is None:
-        raise InverseDesignError(
-            'this profile has no broker, so no daemon can run the campaign: launch it without --daemon, '
-            'or make a profile with `verdi presto --use-zeromq`'
-        )
-    if not get_daemon_client().is_daemon_running:
-        raise InverseDesignError('the daemon of this profile does not run: start it with `verdi daemon start`')
     node = submit(builder)
     click.echo(f'submitted campaign {node.pk}: follow it with `aiida-inversedesign status {node.pk}`')
     return node

@@ -12,7 +12,9 @@ from aiida_inversedesign.evaluate.properties import dft_calculations_needed
 from aiida_inversedesign.workchains.conclude import conclude
 from aiida_inversedesign.workchains.generation import GenerationWorkChain, failure
 from aiida_inversedesign.workchains.once import OnceWorkChain
+from aiida_inversedesign.workchains.room import shortage
 from aiida_inversedesign.workchains.state import STATE, add_state_outputs, goal_properties
+from aiida_inversedesign.workchains.stopping import find_request
 
 
 class InverseDesignWorkChain(OnceWorkChain):
@@ -78,8 +80,20 @@ class InverseDesignWorkChain(OnceWorkChain):
         self.ctx.spent = {**vars(spent), 'dft_per_evaluation': needed, 'exhausted': self.ctx.exhausted}
         if isinstance(allowed, str):
             return False
+        if requested := self._requested():
+            self.ctx.spent['requested'] = requested
+            return False
         self.ctx.allowance = {**vars(allowed), 'at_once': budget.at_once}
         return True
+
+    def _requested(self) -> str | None:
+        """Why the campaign stops although its budget allows more: a user asked for it, or a disk is full."""
+        request = find_request(self.node.pk)
+        if request is not None:
+            return str(request)
+        # settings of the first version have no such key
+        least = self.inputs.settings['evaluate'].get('free_space_gb', 0.0)
+        return shortage(least, self.inputs.engine.values()) if 'engine' in self.inputs else None
 
     def run_generation(self):
         """Launch the next generation."""

@@ -14,11 +14,15 @@ def conclude(budget: Dict, spent: Dict):
     """Why a campaign stops.
 
     :param budget: the ``budget`` section of the campaign file.
-    :param spent: what was used, the DFT jobs that one more evaluation needs, and whether the space is exhausted.
+    :param spent: what was used, the DFT jobs that one more evaluation needs, whether the space is exhausted, and why
+        the campaign was to stop although the budget allowed more (a user's request, no disk space).
     """
     used = spent.get_dict()
     exhausted, needed = used.pop('exhausted'), used.pop('dft_per_evaluation')
+    requested = used.pop('requested', None)
     reason = exhausted or allowance(Budget.model_validate(budget.get_dict()), Spent(**used), 1, needed)
+    if not isinstance(reason, str):
+        reason = requested or reason
     if not isinstance(reason, str):
         raise ValueError(f'the budget still allows {reason}: there is no reason to stop')
     return {'stop_reason': Str(reason)}

@@ -18,7 +18,14 @@ from aiida_inversedesign.propose.functions import propose_candidates
 from aiida_inversedesign.select.functions import select_batch
 from aiida_inversedesign.workchains.once import OnceWorkChain
 from aiida_inversedesign.workchains.references import collect_references, elemental_structures
-from aiida_inversedesign.workchains.state import add_state_inputs, add_state_outputs, goal_properties
+from aiida_inversedesign.workchains.state import (
+    add_state_inputs,
+    add_state_outputs,
+    engine_properties,
+    references_wanted,
+    stability_wanted,
+)
+from aiida_inversedesign.workchains.stopping import request_for, was_killed_by_request
 
 
 class GenerationWorkChain(OnceWorkChain):
@@ -153,11 +160,11 @@ class GenerationWorkChain(OnceWorkChain):
 
     @property
     def _properties(self) -> list[str]:
-        return goal_properties(self.inputs.settings)
+        return engine_properties(self.inputs.settings)
 
     def needs_references(self) -> bool:
         """Whether an element of the batch has no reference energy yet."""
-        if 'formation_energy' not in self._properties or self._engine == 'table':
+        if not references_wanted(self.inputs.settings) or request_for(self.node) is not None:
             return False
         elements = {kind.symbol for name in self.ctx.waiting for kind in self.ctx.structures[name].kinds}
         known = self.ctx.references.get_dict() if self.ctx.references is not None else {}
@@ -212,7 +219,10 @@ class GenerationWorkChain(OnceWorkChain):
         return share(self._allowance(), number)
 
     def has_waiting(self) -> bool:
-        """Whether chosen candidates have not been launched yet."""
+        """Whether chosen candidates have not been launched yet, and the campaign is not to stop."""
+        if self.ctx.waiting and (request := request_for(self.node)) is not None:
+            self.report(f'{request}: {", ".join(self.ctx.waiting)} not launched')
+            return False
         return bool(self.ctx.waiting)
 
     def run_evaluations(self):
@@ -261,8 +271,12 @@ class GenerationWorkChain(OnceWorkChain):
         outcomes = interrupted.outcomes.get_dict() if 'outcomes' in interrupted else {}
         properties = dict(interrupted.get('properties', {}))
         structures = dict(interrupted.get('relaxed', {}))
+        request = request_for(self.node)
         for name in self.ctx.get('launched', []):
             child = self.ctx[name]
+            if was_killed_by_request(child, request):
+                self.report(f'{name} was ended by the stop; it counts as not evaluated')
+                continue
             completed = child.is_finished_ok
             outcomes[name] = {
                 'exit_status': child.exit_status if child.is_finished else -1,
@@ -276,6 +290,8 @@ class GenerationWorkChain(OnceWorkChain):
                 self.report(f'{name} failed: {outcomes[name]["reason"]}')
         results = {'properties': properties, 'structures': structures} if properties else {}
         inputs = {'table': self.inputs.table} if 'table' in self.inputs else {}
+        if stability_wanted(self.inputs.settings):
+            inputs['references'] = self.ctx.references if self.ctx.references is not None else orm.Dict({})
         node = self.run_once(
             'harvest',
             harvest,

@@ -1,0 +1,55 @@
+"""Findings: what is well and what is wrong, each with how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from aiida_inversedesign.errors import InverseDesignError
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the report.
+
+    :param remedy: what to do, a command where there is one.
+    """
+
+    subject: str
+    state: Literal['ok', 'warning', 'error']
+    text: str
+    remedy: str = ''
+
+
+class NotReadyError(InverseDesignError):
+    """A campaign that cannot run now, with every reason and its remedy."""
+
+    def __init__(self, problems: list[Finding]) -> None:
+        self.problems = problems
+        lines = [f'  {item.subject}: {item.text}' + (f'; {item.remedy}' if item.remedy else '') for item in problems]
+        super().__init__('\n'.join(['the campaign was not launched:', *lines]))
+
+
+def refuse_errors(findings: Iterable[Finding]) -> None:
+    """Go on only if nothing is an error.
+
+    :raises NotReadyError: with every error among the findings.
+    """
+    if problems := [item for item in findings if item.state == 'error']:
+        raise NotReadyError(problems)
+
+
+def show_findings(findings: list[dict[str, str]]) -> None:
+    """Print findings for people."""
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+    from rich.text import Text
+
+    colours = {'ok': 'green', 'warning': 'yellow', 'error': 'red'}
+    table = Table('', 'what', 'finding', 'how to mend it', box=None, padding=(0, 2, 0, 0))
+    for item in findings:
+        state = Text(item['state'], style=colours[item['state']])
+        table.add_row(state, item['subject'], escape(item['text']), escape(item['remedy']))
+    Console().print(table)
