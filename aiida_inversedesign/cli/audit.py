@@ -8,33 +8,40 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit, load_campaign, load_profile
+from aiida_inversedesign.cli.common import ARCHIVE, FORMAT, emit, opened_campaign
 from aiida_inversedesign.errors import InverseDesignError
 
 
 @click.command()
-@click.argument('campaigns', nargs=-1, required=True, metavar='CAMPAIGN...')
+@click.argument('campaigns', nargs=-1, metavar='[PK|UUID]...')
+@ARCHIVE
 @click.option('--plot', type=click.Path(path_type=Path, dir_okay=False), help='Write best-so-far as PNG.')
 @FORMAT
-def audit(campaigns: tuple[str, ...], plot: Path | None, output_format: str) -> None:
+def audit(campaigns: tuple[str, ...], archive: Path | None, plot: Path | None, output_format: str) -> None:
     """Compute every figure of one campaign (PK or UUID), or of several, from provenance alone; read only.
 
     \b
-    Example:
+    Examples:
       aiida-inversedesign audit 1234 --plot best.png
+      aiida-inversedesign audit 1234 1250 1302
+      aiida-inversedesign audit --archive campaign.aiida --format json
     """
-    load_profile()
-    reports = [report_of(name) for name in campaigns]
+    if archive is None and not campaigns:
+        raise InverseDesignError('name a campaign (`aiida-inversedesign status` lists them), or --archive FILE')
+    reports = []
+    for name in campaigns or (None,):
+        with opened_campaign(name, archive) as node:
+            reports.append(report_of(node))
     emit(reports[0] if len(reports) == 1 else reports, output_format, show_reports)
     if plot is not None:
         write_plot(reports[0], plot)
 
 
-def report_of(campaign: str) -> dict[str, Any]:
-    """The audit of one campaign as plain data."""
+def report_of(campaign: Any) -> dict[str, Any]:
+    """The audit of one campaign (node, PK or UUID) as plain data."""
     from aiida_inversedesign.audit.audit import audit as compute
 
-    return compute(load_campaign(campaign))
+    return compute(campaign)
 
 
 def write_plot(report: dict[str, Any], path: Path) -> None:

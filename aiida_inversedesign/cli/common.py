@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -59,6 +61,42 @@ def load_campaign(identifier: str) -> WorkChainNode:
     if node.process_type != 'aiida.workflows:inversedesign.campaign':
         raise InverseDesignError(f'node {identifier} is a {node.node_type.split(".")[-2]}, not a campaign')
     return node
+
+
+ARCHIVE = click.option(
+    '--archive',
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar='FILE.aiida',
+    help='Read an exported archive instead of the profile; none is needed then.',
+)
+
+
+def campaign_argument(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Let a command take ``CAMPAIGN`` (PK or UUID) or ``--archive FILE.aiida``: parameters ``campaign``, ``archive``.
+
+    The command opens what was named with :func:`opened_campaign`.
+    """
+    return click.argument('campaign', required=False, metavar='[PK|UUID]')(ARCHIVE(function))
+
+
+@contextmanager
+def opened_campaign(campaign: str | None, archive: Path | None) -> Iterator[WorkChainNode]:
+    """The campaign that was named, in the profile or in an archive; it is read inside the context.
+
+    An archive with one campaign needs no name; those that a campaign resumed do not count.
+
+    :raises InverseDesignError: if nothing was named, there is no such campaign, or the archive cannot be read.
+    """
+    if archive is None:
+        if campaign is None:
+            raise InverseDesignError('name a campaign (`aiida-inversedesign status` lists them), or --archive FILE')
+        load_profile()
+        yield load_campaign(campaign)
+        return
+    from aiida_inversedesign.audit.archive import only_campaign, open_archive
+
+    with open_archive(archive):
+        yield only_campaign(campaign, f'the archive {archive}')
 
 
 def print_json(data: Any) -> None:

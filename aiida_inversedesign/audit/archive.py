@@ -1,0 +1,94 @@
+"""Campaigns inside an exported archive, read without a profile and without importing anything."""
+
+from __future__ import annotations
+
+import sqlite3
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from aiida import orm
+
+from aiida_inversedesign.audit import query
+from aiida_inversedesign.audit.record import AuditError
+
+
+@contextmanager
+def open_archive(path: Path | str) -> Iterator[None]:
+    """Make an archive the loaded, read-only profile for as long as the context lasts; then the earlier one again.
+
+    Nodes of the earlier profile must be loaded anew afterwards.
+
+    :raises AuditError: if there is no such file, it is no archive, it is damaged, or of another version of AiiDA.
+    """
+    from aiida.common.exceptions import AiidaException
+    from aiida.manage import get_manager
+    from aiida.storage.sqlite_zip.backend import SqliteZipBackend
+
+    path = Path(path)
+    _check_file(path)
+    manager = get_manager()
+    earlier = manager.get_profile()
+    try:
+        try:
+            manager.load_profile(SqliteZipBackend.create_profile(path), allow_switch=True)
+            # reads the database: one that is cut off is found here
+            query.list_campaigns()
+        except (AiidaException, OSError, zipfile.BadZipFile, sqlite3.Error) as error:
+            raise _unreadable(path, error) from error
+        except Exception as error:
+            if type(error).__module__.startswith('sqlalchemy'):
+                raise _unreadable(path, error) from error
+            raise
+        try:
+            yield
+        except (zipfile.BadZipFile, EOFError, FileNotFoundError) as error:
+            # the nodes are there, but a file of one of them is not
+            raise AuditError(f'{path}: a file of a node cannot be read ({error}): the archive is damaged') from error
+    finally:
+        manager.unload_profile()
+        if earlier is not None:
+            manager.load_profile(earlier, allow_switch=True)
+
+
+def _check_file(path: Path) -> None:
+    if not path.is_file():
+        raise AuditError(f'{path}: there is no such file')
+    if not zipfile.is_zipfile(path):
+        raise AuditError(
+            f'{path} is no AiiDA archive, or only the beginning of one: make it again with '
+            '`aiida-inversedesign paper` or `verdi archive create -N CAMPAIGN`, and copy it whole'
+        )
+
+
+def _unreadable(path: Path, error: Exception) -> AuditError:
+    if type(error).__name__ == 'IncompatibleStorageSchema':
+        return AuditError(
+            f'{path} was written by another version of AiiDA: convert it with '
+            f'`verdi archive migrate {path} NEW.aiida`, then audit that file'
+        )
+    return AuditError(f'{path} cannot be read as an AiiDA archive ({error}): it is damaged, or something else')
+
+
+def only_campaign(identifier: str | None, place: str) -> orm.WorkChainNode:
+    """The campaign of this PK or UUID; without one the only campaign there is, those it resumed aside.
+
+    :param place: where it is looked for, for the message.
+    :raises AuditError: if there is no campaign, or none is named and there are several.
+    """
+    found = query.list_campaigns()
+    if not found:
+        raise AuditError(f'there is no campaign in {place}')
+    names = ', '.join(f'{item["uuid"][:8]} ({item["name"]})' for item in found)
+    if identifier is not None:
+        chosen = [item for item in found if identifier == str(item['pk']) or item['uuid'].startswith(identifier)]
+        if len(chosen) != 1:
+            raise AuditError(f'there is no campaign {identifier} in {place}: it has {names}')
+        return orm.load_node(chosen[0]['pk'])
+    # the last of a chain stands for those that it resumed
+    resumed = {pk for item in found for pk in query.chain_of(item['pk']) if pk != item['pk']}
+    last = [item for item in found if item['pk'] not in resumed]
+    if len(last) != 1:
+        raise AuditError(f'{place} has several campaigns: name one of {names}')
+    return orm.load_node(last[0]['pk'])

@@ -1,0 +1,149 @@
+"""An exported archive tells the same as the profile it came from; what is no archive is told so."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from aiida_inversedesign.audit.record import AuditError
+
+
+def seal():
+    """What has ended is sealed, as AiiDA does; only that can be exported."""
+    from aiida.orm import ProcessNode, QueryBuilder
+
+    for node in QueryBuilder().append(ProcessNode).all(flat=True):
+        if not node.is_sealed:
+            node.seal()
+
+
+@pytest.fixture(scope='module')
+def archived(resumed, tmp_path_factory):
+    """The resumed campaign, the JSON of its audit, the archive of exactly it, and one with a further campaign."""
+    from aiida.orm import Dict
+    from aiida.tools.archive import create_archive
+
+    from aiida_inversedesign.audit.audit import audit
+
+    graph, first, second = resumed
+    kept, graph.settings = graph.settings, Dict(graph.settings.get_dict()).store()
+    other = graph.campaign()
+    graph.settings = kept
+    seal()
+    path = tmp_path_factory.mktemp('archive') / 'campaign.aiida'
+    create_archive([first, second], filename=path)
+    both = path.with_name('two.aiida')
+    create_archive([first, second, other], filename=both)
+    return second.uuid, audit(second), path, both
+
+
+def lines(report):
+    """The JSON as it is printed, without the line that says where it was read."""
+    text = json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False)
+    return [line for line in text.splitlines() if not line.startswith('  "source": ')]
+
+
+def test_the_same_json_from_archive_and_profile(archived):
+    from aiida.manage import get_manager
+
+    from aiida_inversedesign.audit.archive import only_campaign, open_archive
+    from aiida_inversedesign.audit.audit import audit
+
+    uuid, expected, path, _ = archived
+    before = get_manager().get_profile()
+    with open_archive(path):
+        assert get_manager().get_profile().storage_backend == 'core.sqlite_zip'
+        # the campaign that was resumed is no second one
+        found = audit(only_campaign(None, 'the archive'))
+        assert audit(only_campaign(uuid[:8], 'the archive')) == found
+    assert get_manager().get_profile() is before
+    assert found['campaign']['uuid'] == uuid
+    assert found['source'] != expected['source']
+    assert str(path) in found['source']
+    assert lines(found) == lines(expected)
+
+
+def test_nothing_of_the_archive_changes(archived):
+    from aiida_inversedesign.audit.archive import only_campaign, open_archive
+    from aiida_inversedesign.audit.audit import audit
+
+    path = archived[2]
+    before = path.read_bytes()
+    with open_archive(path):
+        audit(only_campaign(None, 'the archive'))
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ('name', 'expected'),
+    [
+        ('missing', 'there is no such file'),
+        ('text', 'is no AiiDA archive'),
+        ('cut', 'is no AiiDA archive'),
+        ('zip', 'cannot be read as an AiiDA archive'),
+        ('holes', 'cannot be read|is damaged|No such file|damaged'),
+        ('empty', 'there is no campaign in'),
+    ],
+)
+def test_what_is_no_archive(archived, tmp_path, name, expected):
+    import zipfile
+
+    from aiida.tools.archive import create_archive
+
+    from aiida_inversedesign.audit.archive import only_campaign, open_archive
+    from aiida_inversedesign.audit.audit import audit
+
+    path, whole = tmp_path / f'{name}.aiida', archived[2]
+    if name == 'text':
+        path.write_text('not an archive')
+    elif name == 'cut':
+        path.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    elif name == 'zip':
+        with zipfile.ZipFile(path, 'w') as other:
+            other.writestr('readme.txt', 'something else')
+    elif name == 'holes':
+        # its index is whole, its content is not
+        data = bytearray(whole.read_bytes())
+        for start in range(0, len(data) * 9 // 10, 4096):
+            data[start + 64 : start + 512] = bytes(448)
+        path.write_bytes(bytes(data))
+    elif name == 'empty':
+        from aiida.orm import Int
+
+        create_archive([Int(1).store()], filename=path)
+    with pytest.raises(AuditError, match=expected), open_archive(path):
+        audit(only_campaign(None, f'the archive {path}'))
+
+
+def test_several_campaigns_need_a_name(archived):
+    from aiida_inversedesign.audit.archive import only_campaign, open_archive
+
+    uuid, both = archived[0], archived[3]
+    with open_archive(both):
+        with pytest.raises(AuditError, match='several campaigns'):
+            only_campaign(None, 'the archive')
+        assert only_campaign(uuid, 'the archive').uuid == uuid
+        with pytest.raises(AuditError, match='there is no campaign 0000'):
+            only_campaign('0000', 'the archive')
+
+
+def test_the_command(archived, tmp_path):
+    from click.testing import CliRunner
+
+    from aiida_inversedesign.cli import cli
+
+    uuid, expected, path, _ = archived
+    plot = tmp_path / 'best.png'
+    result = CliRunner().invoke(cli, ['audit', '--archive', str(path), '--format', 'json', '--plot', str(plot)])
+    assert result.exit_code == 0, result.output
+    assert lines(json.loads(result.stdout)) == lines(expected)
+    assert plot.stat().st_size > 1000
+    copy = tmp_path / 'copy.aiida'
+    shutil.copy(path, copy)
+    result = CliRunner().invoke(cli, ['audit', uuid, '--archive', str(copy)])
+    assert result.exit_code == 0, result.output
+    result = CliRunner().invoke(cli, ['audit', '--archive', str(tmp_path)])
+    assert result.exit_code != 0
+    assert 'Traceback' not in result.output
