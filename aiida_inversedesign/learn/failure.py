@@ -89,6 +89,18 @@ class FailureModel:
             _, pull, shrink = _laplace(rows, labels, self.base_rate, self.width, self.length)
         return replace(self, X=rows, failed=labels, _pull=pull, _shrink=shrink)
 
+    def with_rows(self, X: Array, failed: NDArray[np.bool_]) -> FailureModel:
+        """The same dependence on the crystal, with the base rate and the labels of these evaluations.
+
+        :param X: standardised descriptors of all evaluations, shape (n, d).
+        :param failed: shape (n,).
+        """
+        X, labels = check_inputs(X, self.X.shape[1]), np.asarray(failed, dtype=np.float64)
+        rate = _base_rate(labels)
+        with one_thread():
+            _, pull, shrink = _laplace(X, labels, rate, self.width, self.length)
+        return replace(self, X=X, failed=labels, base_rate=rate, _pull=pull, _shrink=shrink)
+
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
         return {
@@ -132,7 +144,7 @@ def fit_failure(X: Array, failed: NDArray[np.bool_], always_local: bool = False)
     if X.ndim != 2 or labels.shape != (len(X),) or len(X) == 0:
         raise RegressorError(f'descriptors of shape {X.shape} and failures of shape {labels.shape}: one per row')
     check_inputs(X, X.shape[1])
-    rate = (float(labels.sum()) + _FAILED) / (len(labels) + _FAILED + _COMPLETED)
+    rate = _base_rate(labels)
     settings = [(width, length) for width in _WIDTHS for length in _LENGTHS]
     # half of the belief is that the crystal does not matter, the other half is spread over the settings
     price = math.log(len(settings))
@@ -147,6 +159,10 @@ def fit_failure(X: Array, failed: NDArray[np.bool_], always_local: bool = False)
     with one_thread():
         _, pull, shrink = _laplace(X, labels, rate, width, length)
     return FailureModel(X, labels, rate, width, length, gain, pull, shrink)
+
+
+def _base_rate(labels: Array) -> float:
+    return (float(labels.sum()) + _FAILED) / (len(labels) + _FAILED + _COMPLETED)
 
 
 def _kernel(dimension: int, length: float) -> Kernel:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -67,6 +68,11 @@ STRUCTURE_NAMES: tuple[str, ...] = (
 #: How usual the oxidation states of the formula are, see :mod:`aiida_inversedesign.chemistry.oxidation`.
 CHARGE_NAMES: tuple[str, ...] = ('charge_score', 'oxidation_score')
 
+#: Place of the one descriptor that is no property of the crystal.
+_PROBABILITY = len(ELEMENT_NAMES) + len(SPREAD) + STRUCTURE_NAMES.index('template_probability')
+#: Descriptors of crystals that are still in use: a search asks for those of its whole pool at each choice.
+_described: WeakKeyDictionary[Crystal, Array] = WeakKeyDictionary()
+
 #: Contacts beyond this many sums of covalent radii count as none.
 _REACH = 1.45
 #: A neighbour counts half at 1.25 sums of covalent radii; the width keeps coordination smooth in the positions.
@@ -111,6 +117,18 @@ def featurize(crystals: Sequence[Crystal], probabilities: Sequence[float | None]
 
 
 def _describe(crystal: Crystal, probability: float) -> Array:
+    if not math.isfinite(probability):
+        raise ValueError(f'the probability of a template must be a finite number, got {probability}')
+    known = _described.get(crystal)
+    if known is None:
+        known = _described[crystal] = _describe_crystal(crystal)
+    row = known.copy()
+    row[_PROBABILITY] = probability
+    return row
+
+
+def _describe_crystal(crystal: Crystal) -> Array:
+    """Every descriptor but the probability of the template, which is left at zero."""
     rows = element_table().index
     try:
         kinds = np.array([rows[symbol] for symbol in crystal.species])
@@ -119,8 +137,6 @@ def _describe(crystal: Crystal, probability: float) -> Array:
             f'no descriptors for the element {error.args[0]!r} in {"".join(dict.fromkeys(crystal.species))}: '
             f'elements up to {element_table().symbols[-1]} are known'
         ) from None
-    if not math.isfinite(probability):
-        raise ValueError(f'the probability of a template must be a finite number, got {probability}')
     sites = _elements()[kinds]
     means = sites.mean(axis=0)
     spread = sites.std(axis=0)[_spread_columns()]
@@ -145,7 +161,7 @@ def _describe(crystal: Crystal, probability: float) -> Array:
         nearest.std(),
         unlike,
         len(set(map(tuple, environment.tolist()))) / len(kinds),
-        probability,
+        0.0,
     ]
     counts = crystal.counts
     divisor = math.gcd(*counts.values())

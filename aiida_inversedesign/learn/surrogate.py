@@ -248,12 +248,13 @@ def fit_surrogate(
             '(0 evaluations in all): evaluate more candidates first'
         )
     features, names = featurize([row.proposed for row in rows], [row.probability for row in rows])
-    targets = {name: np.array([_value(row, name) for row in rows]) for name in properties}
+    targets = {name: values_of(rows, name) for name in properties}
     failed = np.array([row.status == 'failed' for row in rows], dtype=bool)
     return fit_on_features(features, targets, failed, kind, seed, names, priors=priors)
 
 
-def _value(row: EvaluationRow, name: str) -> float:
-    """The row's finite value of a property; NaN if it failed, has none, or has one that is no measurement."""
-    value = row.properties.get(name) if row.status == 'completed' else None
-    return float(value) if value is not None and np.isfinite(value) else float('nan')
+def values_of(rows: Sequence[EvaluationRow], name: str) -> Array:
+    """The finite value of a property in each row, shape (n,); NaN if it failed, has none, or one that is no number."""
+    values = [row.properties.get(name) if row.status == 'completed' else None for row in rows]
+    found = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
+    return np.where(np.isfinite(found), found, np.nan)

@@ -179,13 +179,14 @@ class Transfer:
         """Standard deviation of the targets."""
         return target_scale(self.y)[1]
 
-    def _extended(self, X: Array) -> Array:
+    def extended(self, X: Array) -> Array:
+        """The inputs of the process: descriptors followed by the priors, shape (m, d + k)."""
         X = check_inputs(X, len(self.center))
         return _extend(X, self.priors, self.center, self.width)
 
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the property of each crystal, each of shape (m,)."""
-        inputs = self._extended(X)
+        inputs = self.extended(X)
         mean, deviation = self.process.predict(inputs)
         return mean + inputs[:, len(self.center) :] @ self.slopes, deviation
 
@@ -195,14 +196,14 @@ class Transfer:
 
     def sample(self, X: Array, number: int, seed: int) -> Array:
         """Draws of the property at all points jointly, shape (number, m)."""
-        inputs = self._extended(X)
+        inputs = self.extended(X)
         return np.asarray(self.process.sample(inputs, number, seed) + inputs[:, len(self.center) :] @ self.slopes)
 
     def condition(self, X: Array) -> Transfer:
         """The same model as if points had been measured at their predicted mean."""
         if len(X) == 0:
             return self
-        return replace(self, process=self.process.condition(self._extended(X)))
+        return replace(self, process=self.process.condition(self.extended(X)))
 
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
