@@ -62,6 +62,7 @@ def choose_batch(
     size: int,
     seed: int,
     pending: Sequence[str] = (),
+    pending_arms: Sequence[str] = (),
 ) -> list[Choice]:
     """Choose up to ``size`` candidates; the same arguments give the same batch.
 
@@ -70,6 +71,7 @@ def choose_batch(
     Places are filled in the order control arm, acquisition; each choice counts as evaluated for the next.
 
     :param pending: ids of candidates whose evaluations are running; all must be among ``candidates``.
+    :param pending_arms: the arm of each of them, by which the control arm keeps its share; by default unknown.
     :returns: fewer than ``size`` choices if no more candidates are left.
     :raises SelectError: if the size is negative, ids repeat, or a pending id is not among the candidates.
     """
@@ -89,19 +91,22 @@ def choose_batch(
     duplicates = Duplicates(rows, running)
     if surrogate is None:
         return _initial(pool, running, rows, duplicates, size, seed)
-    return _informed(goal, settings, pool, running, rows, surrogate, duplicates, size, seed)
+    return _informed(goal, settings, pool, running, rows, surrogate, duplicates, size, seed, pending_arms)
 
 
-def control_places(fraction: float, rows: Sequence[EvaluationRow], size: int, draw: float) -> int:
+def control_places(
+    fraction: float, rows: Sequence[EvaluationRow], size: int, draw: float, pending_arms: Sequence[str] = ()
+) -> int:
     """How many of the next ``size`` places belong to the control arm.
 
     What is missing to the fraction over the campaign so far (initial design left out), rounded at random so that
     small batches meet it on average.
 
     :param draw: uniform random number in [0, 1).
+    :param pending_arms: arms of evaluations that are running.
     """
-    later = [row for row in rows if row.arm != 'initial']
-    missing = fraction * (len(later) + size) - sum(row.arm == 'control' for row in later)
+    later = [arm for arm in (*(row.arm for row in rows), *pending_arms) if arm != 'initial']
+    missing = fraction * (len(later) + size) - later.count('control')
     return int(np.clip(np.floor(missing + draw), 0, size))
 
 
@@ -155,9 +160,10 @@ def _informed(
     duplicates: Duplicates,
     size: int,
     seed: int,
+    pending_arms: Sequence[str],
 ) -> list[Choice]:
     rng = np.random.default_rng(seed)
-    places = control_places(settings.control_fraction, rows, size, float(rng.random()))
+    places = control_places(settings.control_fraction, rows, size, float(rng.random()), pending_arms)
     inputs = surrogate.inputs(*_crystals(pool))
 
     def acceptable(index: int, taken: list[int]) -> bool:

@@ -9,7 +9,11 @@ from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.surrogate import SurrogateData
 from aiida_inversedesign.data.table import TableData
+from aiida_inversedesign.learn.update import knows, with_rows
 from aiida_inversedesign.select.choose import choose_batch
+
+#: Seeds of the choices of one generation lie apart from those of the next by so many.
+_TURNS = 100_000
 
 
 @calcfunction
@@ -20,6 +24,7 @@ def select_batch(
     size: Int,
     table: TableData | None = None,
     surrogate: SurrogateData | None = None,
+    pending: Dict | None = None,
 ):
     """Choose which candidates to evaluate next.
 
@@ -27,19 +32,30 @@ def select_batch(
     :param pool: the candidates.
     :param size: how many to choose at most.
     :param table: evaluations so far.
-    :param surrogate: fitted to them; without one the batch spreads over the pool.
+    :param surrogate: fitted to them, or to the first of them: it is then told of the others, without a new fit.
+        Without one the batch spreads over the pool.
+    :param pending: with the asynchronous schedule: ``turn``, the number of the choice within the generation (another
+        one, other random choices), and ``running``, the arm of each candidate that is being evaluated.
     :return: ``batch`` (Dict: for each chosen candidate why, the acquisition and the prediction) and ``structures``.
     """
     spec = CampaignSettings.model_validate(settings.get_dict())
     candidates = [candidate for candidate in pool.get_candidates() if candidate.accepted]
+    rows = table.get_rows() if table else []
+    model = surrogate.get_surrogate() if surrogate else None
+    if model is not None and not knows(model, rows):
+        model = with_rows(model, rows)
+    # sorted: not every database keeps the order of keys
+    running = dict(sorted(pending['running'].items())) if pending else {}
     choices = choose_batch(
         spec.goal,
         spec.select,
         candidates,
-        table.get_rows() if table else [],
-        surrogate.get_surrogate() if surrogate else None,
+        rows,
+        model,
         size=size.value,
-        seed=spec.seed + generation.value,
+        seed=spec.seed + generation.value + (_TURNS * pending['turn'] if pending else 0),
+        pending=list(running),
+        pending_arms=list(running.values()),
     )
     crystals = {candidate.id: candidate.crystal for candidate in candidates}
     batch = Dict({'generation': generation.value, 'choices': [choice.to_dict() for choice in choices]})

@@ -188,3 +188,11 @@ def test_unusual_cell_is_a_candidate_like_any_other(pool, rows, surrogate):
         pool[100], id='g001_c9999', crystal=Crystal(np.diag([3.0, 3.0, 300.0]), ('Si',), [[0, 0, 0]]), formula='Si'
     )
     assert len(choose_batch(GOAL, Select(), [needle], rows, surrogate, 1, seed=0)) == 1
+
+
+def test_the_control_arm_counts_what_is_running() -> None:
+    from aiida_inversedesign.select.choose import control_places
+
+    # eight running, one of them control: at a fraction of 0.1 no further place is due
+    assert control_places(0.1, [], 1, 0.05, ['control', *['acquisition'] * 7]) == 0
+    assert control_places(0.1, [], 1, 0.95, ['acquisition'] * 19) == 1
