@@ -31,7 +31,7 @@ def describe(node: Any) -> dict[str, Any]:
     :param node: the campaign's ``WorkChainNode``.
     """
     settings = CampaignSettings.model_validate(node.inputs.settings.get_dict())
-    goal, budget = settings.goal, node.inputs.budget.get_dict()
+    goal, budget = settings.goal, node.inputs.budget.get_dict() if 'budget' in node.inputs else {}
     chain = query.chain_of(node.pk)
     own = set(query.generation_ids([node.pk]))
     generations = query.generation_ids(chain)

@@ -1,0 +1,235 @@
+"""A campaign as pandas DataFrames: evaluations, jobs, candidates, generations, hits. The same from profile and archive.
+
+Each function takes the record of a campaign, so that several tables cost one reading::
+
+    from aiida_inversedesign.audit.frames import evaluations, read_record
+
+    record = read_record(1234)                      # or read_record('campaign.aiida'), without any profile
+    table = evaluations(record)
+    table.attrs['units']['bulk_modulus']            # 'GPa'
+
+``DataFrame.attrs['units']`` has the unit of each column that has one, ``attrs['campaign']`` the campaign's UUID.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.campaign.properties import unit_of
+from aiida_inversedesign.learn.table import is_feasible, loss
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def _names(text: str) -> tuple[str, ...]:
+    """Names of columns: words are easier to read than a column of strings."""
+    return tuple(text.split())
+
+
+#: Units of the columns that every campaign has.
+_UNITS = {
+    'core_hours': 'h',
+    'seconds': 's',
+    'wall_seconds': 's',
+}
+
+_EVALUATION = _names(
+    'candidate formula generation arm generator proposer template prototype surrogate acquisition acquisition_value '
+    'probability status reason exit_status hit'
+)
+_TIMES = ('dft_calculations', 'core_hours', 'started', 'ended', 'pk', 'uuid')
+
+
+def read_record(source: Any, campaign: str | None = None) -> CampaignRecord:
+    """The record of a campaign.
+
+    :param source: its node, PK or UUID in the loaded profile; or the path of an archive (``.aiida``), for which no
+        profile is needed.
+    :param campaign: PK or UUID of the campaign, where an archive has several.
+    :raises AuditError: if there is no such campaign.
+    """
+    from aiida_inversedesign.audit.load import load_record
+
+    if isinstance(source, Path) or (isinstance(source, str) and source.endswith('.aiida')):
+        from aiida_inversedesign.audit.archive import only_campaign, open_archive
+
+        with open_archive(source):
+            return load_record(only_campaign(campaign, f'the archive {source}'))
+    return load_record(source)
+
+
+def evaluations(record: CampaignRecord) -> DataFrame:
+    """One row for each evaluation, in the order of the launches.
+
+    Each property has a column of its name; what the surrogate predicted for it at the choice is in
+    ``<property>_predicted`` and ``<property>_predicted_std``.
+    """
+    return _evaluation_frame(record, record.evaluations)
+
+
+def hits(record: CampaignRecord) -> DataFrame:
+    """The evaluations that are hits, in the order of the launches; columns as those of :func:`evaluations`."""
+    return _evaluation_frame(record, [item for item in record.evaluations if item.hit])
+
+
+def best(record: CampaignRecord, number: int = 10) -> DataFrame:
+    """The completed evaluations that keep the constraints, the best value of the first objective first."""
+    return _evaluation_frame(record, best_evaluations(record)[:number])
+
+
+def best_evaluations(record: CampaignRecord) -> list[EvaluationRecord]:
+    """The completed evaluations that keep the constraints, the least distance from the first objective first."""
+    goal = record.goal
+    name = goal.objectives[0].property
+    able = [
+        item
+        for item in record.evaluations
+        if item.status == 'completed' and name in item.properties and is_feasible(goal, item.properties)
+    ]
+    return sorted(able, key=lambda item: loss(goal, item.properties))
+
+
+def jobs(record: CampaignRecord) -> DataFrame:
+    """One row for each calculation job, references, restarts, failures and cache copies included."""
+    numbers = {generation.pk: generation.number for generation in record.generations}
+    rows = [
+        {
+            'evaluation': job.evaluation,
+            'generation': numbers.get(job.generation),
+            'kind': job.kind,
+            'path': '/'.join(job.path),
+            'is_dft': job.is_dft,
+            'is_reference': job.is_reference,
+            'is_restart': job.is_restart,
+            'cached': job.cached,
+            'state': job.state,
+            'exit_status': job.exit_status,
+            'failure': job.failure,
+            'processes': job.processes,
+            'wall_seconds': job.wall_seconds,
+            'core_hours': job.core_hours,
+            'created': job.created,
+            'changed': job.changed,
+            'code': job.code,
+            'code_version': job.code_version,
+            'computer': job.computer,
+            'pk': job.id,
+            'uuid': job.uuid,
+        }
+        for job in record.jobs
+    ]
+    columns = _names(
+        'evaluation generation kind path is_dft is_reference is_restart cached state exit_status failure processes '
+        'wall_seconds core_hours created changed code code_version computer pk uuid'
+    )
+    return _frame(record, rows, columns)
+
+
+def candidates(record: CampaignRecord) -> DataFrame:
+    """One row for each candidate that was considered, rejected ones included, with the filter that rejected it."""
+    evaluated = {item.candidate: item.status for item in record.evaluations}
+    columns = _names(
+        'candidate formula proposer generator template template_formula prototype proto_label probability rank source '
+        'accepted rejected_by reason evaluated'
+    )
+    rows = []
+    for item in record.candidates:
+        verdict = item.verdicts.get(item.rejected_by or '')
+        own: dict[str, Any] = {'candidate': item.id, 'reason': verdict.reason if verdict else ''}
+        own['evaluated'] = evaluated.get(item.id, '')
+        rows.append({name: own[name] if name in own else getattr(item, name) for name in columns})
+    return _frame(record, rows, columns)
+
+
+def generations(record: CampaignRecord) -> DataFrame:
+    """One row for each generation, as often as it was launched: what it evaluated, what that cost, what was learned."""
+    columns = _names(
+        'number state exit_status created changed evaluations completed failed hits dft_calculations core_hours '
+        'chosen_with surrogate pk uuid'
+    )
+    last = {generation.number: generation.pk for generation in record.generations}
+    rows = []
+    for generation in record.generations:
+        # an interrupted generation and the one that took it up share their number: its evaluations are the latter's
+        final = last[generation.number] == generation.pk
+        own = [item for item in record.evaluations if item.generation == generation.number and final]
+        hours = [item.core_hours for item in own if item.core_hours is not None]
+        statuses = [item.status for item in own]
+        rows.append(
+            {
+                'number': generation.number,
+                'state': generation.state,
+                'exit_status': generation.exit_status,
+                'created': generation.created,
+                'changed': generation.changed,
+                'evaluations': len(own),
+                'completed': statuses.count('completed'),
+                'failed': statuses.count('failed'),
+                'hits': sum(item.hit is True for item in own),
+                'dft_calculations': sum(item.dft_calculations for item in own),
+                'core_hours': sum(hours) if hours else None,
+                'chosen_with': generation.chosen_with,
+                'surrogate': _models(generation.surrogate),
+                'pk': generation.pk,
+                'uuid': generation.uuid,
+            }
+        )
+    return _frame(record, rows, columns)
+
+
+def _models(surrogate: Any) -> str:
+    """The kinds of model that a surrogate consists of."""
+    if surrogate is None:
+        return ''
+    return ', '.join(dict.fromkeys(surrogate.models.values())) or surrogate.kind
+
+
+def property_names(record: CampaignRecord) -> list[str]:
+    """Every property that the goal names or an evaluation has, those of the goal first."""
+    found: dict[str, None] = dict.fromkeys(record.goal.properties)
+    for item in record.evaluations:
+        found.update(dict.fromkeys(item.properties))
+    return list(found)
+
+
+def property_unit(record: CampaignRecord, name: str) -> str:
+    """Unit of a property; empty if it has none or it is not known."""
+    return unit_of(name, (record.settings.get('evaluate') or {}).get('units')) or ''
+
+
+def _evaluation_frame(record: CampaignRecord, chosen: Iterable[EvaluationRecord]) -> DataFrame:
+    names = property_names(record)
+    # the same columns for all tables of a campaign, whichever rows they have
+    predicted = [name for name in names if any(name in item.predicted for item in record.evaluations)]
+    rows = []
+    for item in chosen:
+        row = {name: getattr(item, name) for name in _EVALUATION}
+        row |= {name: item.properties.get(name) for name in names}
+        for name in predicted:
+            row[f'{name}_predicted'], row[f'{name}_predicted_std'] = item.predicted.get(name, (None, None))
+        row |= {name: getattr(item, name) for name in _TIMES}
+        row['seconds'] = (item.ended - item.started).total_seconds() if item.ended and item.started else None
+        rows.append(row)
+    columns = [*_EVALUATION, *names]
+    columns += [f'{name}_predicted{ending}' for name in predicted for ending in ('', '_std')]
+    return _frame(record, rows, [*columns, 'seconds', *_TIMES])
+
+
+def _frame(record: CampaignRecord, rows: list[dict[str, Any]], columns: Iterable[str]) -> DataFrame:
+    """The rows as a table that knows its units."""
+    import pandas as pd
+
+    columns = list(columns)
+    frame = pd.DataFrame(rows, columns=columns)
+    units = {name: unit for name, unit in _UNITS.items() if name in columns}
+    for name in property_names(record):
+        unit = property_unit(record, name)
+        for column in (name, f'{name}_predicted', f'{name}_predicted_std'):
+            if unit and column in columns:
+                units[column] = unit
+    frame.attrs = {'campaign': record.uuid, 'units': units}
+    return frame

@@ -1,0 +1,1 @@
+"""The paper folder of a campaign: tables, figures, crystals, archive, methods paragraph, references and metadata."""
