@@ -32,7 +32,13 @@ PROPERTIES: dict[str, Property] = {
     'bulk_modulus_derivative': Property('', "B0' of the same fit", 'eos'),
     'eos_residual': Property('eV/atom', 'root mean square residual of the Birch–Murnaghan fit', 'eos'),
     'formation_energy': Property('eV/atom', 'energy against the elements at the same settings', 'references'),
+    'e_above_hull': Property(
+        'eV/atom', "energy above the convex hull of the campaign's own calculations and the elements", 'references'
+    ),
 }
+
+#: The property that no single evaluation has: it stands against all others and changes as they come.
+STABILITY = 'e_above_hull'
 
 
 def unit_of(name: str, declared: dict[str, str] | None = None) -> str | None:

@@ -11,6 +11,7 @@ from aiida_inversedesign.data.library import LibraryData
 from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.surrogate import SurrogateData
 from aiida_inversedesign.data.table import TableData
+from aiida_inversedesign.evaluate.stability import with_stability
 from aiida_inversedesign.learn.source import SourceError, library_priors
 from aiida_inversedesign.learn.surrogate import SurrogateError
 from aiida_inversedesign.learn.surrogate import fit_surrogate as fit
@@ -18,7 +19,15 @@ from aiida_inversedesign.learn.table import EvaluationRow, is_hit
 
 
 @calcfunction
-def harvest(settings: Dict, pool: PoolData, batch: Dict, outcomes: Dict, table: TableData | None = None, **results):
+def harvest(
+    settings: Dict,
+    pool: PoolData,
+    batch: Dict,
+    outcomes: Dict,
+    table: TableData | None = None,
+    references: Dict | None = None,
+    **results,
+):
     """Add one row for each launched evaluation of a batch to the table.
 
     :param settings: the campaign file without its budget.
@@ -27,8 +36,10 @@ def harvest(settings: Dict, pool: PoolData, batch: Dict, outcomes: Dict, table: 
     :param outcomes: for each launched candidate the exit status, the reason of a failure in words, and the cost.
         A failed process leaves no data that could be linked, so that this is its record.
     :param table: the rows so far.
+    :param references: energies of the elements, given where the goal names the energy above the hull: it is found
+        anew for all rows, since a crystal found later can lie below an earlier one.
     :param results: ``properties`` and ``structures`` of the completed evaluations, by candidate.
-    :return: ``table``.
+    :return: ``table``; with ``references`` also ``stability``, what each energy above the hull was measured against.
     """
     goal = CampaignSettings.model_validate(settings.get_dict()).goal
     rows = table.get_rows() if table else []
@@ -62,7 +73,10 @@ def harvest(settings: Dict, pool: PoolData, batch: Dict, outcomes: Dict, table: 
                 probability=candidate.probability,
             )
         )
-    return {'table': TableData.from_rows(rows, goal)}
+    if references is None:
+        return {'table': TableData.from_rows(rows, goal)}
+    rows, stability = with_stability(rows, references.get_dict(), goal)
+    return {'table': TableData.from_rows(rows, goal), 'stability': Dict(stability)}
 
 
 @calcfunction

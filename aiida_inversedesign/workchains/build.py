@@ -11,6 +11,7 @@ from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, T
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.data.store import get_library, get_model
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.workchains.state import references_wanted
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -143,14 +144,14 @@ def _pseudo_problems(spec: CampaignSpec, engine: QuantumEspresso) -> list[str]:
 def _reference_problems(spec: CampaignSpec) -> list[str]:
     from aiida_inversedesign.evaluate.references import ReferenceError, reference_crystal
 
-    if 'formation_energy' not in spec.goal.properties:
+    if not references_wanted(spec.model_dump(mode='json')):
         return []
     problems = []
     for symbol in space_elements(spec):
         try:
             reference_crystal(symbol)
         except ReferenceError as error:
-            problems.append(f'formation_energy: {error}')
+            problems.append(f'formation energies: {error}')
     return problems
 
 

@@ -7,9 +7,11 @@ from typing import Any
 
 from aiida.orm import Dict
 
+from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.surrogate import SurrogateData
 from aiida_inversedesign.data.table import TableData
+from aiida_inversedesign.evaluate.properties import required_stages
 
 #: Name → node type and what it is. A generation takes and returns them, the campaign returns the last ones.
 STATE = {
@@ -36,3 +38,26 @@ def goal_properties(settings: Mapping[str, Any]) -> list[str]:
     """The properties that the objectives and constraints of a campaign's settings name, without repeats."""
     goal = settings['goal']
     return list(dict.fromkeys(item['property'] for item in [*goal['objectives'], *goal['constraints']]))
+
+
+def engine_properties(settings: Mapping[str, Any]) -> list[str]:
+    """What each evaluation is asked for.
+
+    The energy above the hull follows from the energies of all evaluations, so that an engine which computes is asked
+    for the energy. A data set has answers of its own.
+    """
+    names = goal_properties(settings)
+    if settings['evaluate']['engine'] == 'table' or STABILITY not in names:
+        return names
+    return list(dict.fromkeys([*(name for name in names if name != STABILITY), 'energy']))
+
+
+def stability_wanted(settings: Mapping[str, Any]) -> bool:
+    """Whether the goal names the energy above the hull, and an engine computes the energies that it takes."""
+    return STABILITY in goal_properties(settings) and settings['evaluate']['engine'] != 'table'
+
+
+def references_wanted(settings: Mapping[str, Any]) -> bool:
+    """Whether a property of the goal needs the energies of the elements."""
+    needed = 'references' in required_stages(goal_properties(settings))
+    return needed and settings['evaluate']['engine'] != 'table'
