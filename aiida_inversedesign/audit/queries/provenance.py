@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from aiida.orm import Data, ProcessNode, QueryBuilder, User
 
@@ -135,13 +136,12 @@ def find_links(processes: Iterable[int]) -> Iterator[Link]:
                 yield Link(process, link_type, label, identifier, uuid, node_type)
 
 
-def find_creators(nodes: Iterable[int]) -> dict[int, str]:
-    """Process type of the calculation that created each of these nodes; those that none created are left out."""
-    found: dict[int, str] = {}
+def attributes_of(nodes: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """The attributes of the nodes with these PKs."""
+    found: dict[int, dict[str, Any]] = {}
     for part in _parts(list(nodes)):
-        query = QueryBuilder().append(ProcessNode, tag='process', project='process_type')
-        query.append(Data, with_incoming='process', edge_filters={'type': 'create'}, filters=among(part), project='id')
-        found |= {identifier: process_type or '' for process_type, identifier in query.iterall(batch_size=1000)}
+        query = QueryBuilder().append(Data, filters=among(part), project=['id', 'attributes'])
+        found |= {identifier: attributes for identifier, attributes in query.iterall(batch_size=1000)}
     return found
 
 

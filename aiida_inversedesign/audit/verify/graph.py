@@ -1,0 +1,63 @@
+"""The provenance of a campaign in memory: calls, and the data that went in and came out of each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from aiida_inversedesign.audit.queries.provenance import Call, Link, find_calls, find_links
+
+
+@dataclass
+class Graph:
+    """Calls below some campaigns with their links.
+
+    :param calls: by PK.
+    :param inputs: of each call, by label.
+    :param created: outputs that each calculation made, by label.
+    :param returned: outputs that each work chain returned, by label.
+    :param creator: PK of the call that made a node, by the node's PK.
+    """
+
+    calls: dict[int, Call] = field(default_factory=dict)
+    children: dict[int, list[Call]] = field(default_factory=lambda: defaultdict(list))
+    inputs: dict[int, dict[str, Link]] = field(default_factory=lambda: defaultdict(dict))
+    created: dict[int, dict[str, Link]] = field(default_factory=lambda: defaultdict(dict))
+    returned: dict[int, dict[str, Link]] = field(default_factory=lambda: defaultdict(dict))
+    creator: dict[int, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, campaigns: Iterable[int]) -> Graph:
+        """The graph below the campaigns with these PKs."""
+        graph = cls()
+        for call in find_calls(campaigns):
+            graph.calls[call.id] = call
+            if call.parent is not None:
+                graph.children[call.parent].append(call)
+        for link in find_links(graph.calls):
+            side = {'create': graph.created, 'return': graph.returned}.get(link.type, graph.inputs)
+            side[link.process][link.label] = link
+            if link.type == 'create':
+                graph.creator[link.node] = link.process
+        return graph
+
+    def below(self, call: int) -> Iterator[Call]:
+        """Everything that a call called, directly or not, parents before children."""
+        for child in self.children.get(call, []):
+            yield child
+            yield from self.below(child.id)
+
+    def called(self, call: int, label: str) -> list[Call]:
+        """The children of a call with this label, oldest first."""
+        return [child for child in self.children.get(call, []) if child.label == label]
+
+    def step(self, call: int, label: str) -> Call | None:
+        """The last child of a call with this label that ended well, or None."""
+        ended = [child for child in self.called(call, label) if child.exit_status == 0]
+        return ended[-1] if ended else None
+
+    def data(self) -> dict[int, Link]:
+        """One link to each node of data."""
+        sides = (self.inputs, self.created, self.returned)
+        return {link.node: link for side in sides for links in list(side.values()) for link in links.values()}

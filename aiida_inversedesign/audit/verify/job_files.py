@@ -1,0 +1,38 @@
+"""Whether the results of a calculation job follow from the files that it left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from aiida import orm
+
+from aiida_inversedesign.audit.verify.compare import compare
+from aiida_inversedesign.audit.verify.findings import Finding
+
+#: The jobs whose files are JSON, and the outputs that copy their numbers.
+_SCRIPTS = ('aiida.calculations:inversedesign.ase', 'aiida.calculations:inversedesign.table')
+
+
+def check_job(pk: int) -> Iterator[Finding]:
+    """Findings on one job."""
+    node = orm.load_node(pk)
+    if node.process_type in _SCRIPTS:
+        yield from _check_script(node)
+
+
+def _check_script(node: orm.CalcJobNode) -> Iterator[Finding]:
+    """The outputs of a script against its ``results.json``."""
+    outputs = node.outputs
+    if 'retrieved' not in outputs or 'results.json' not in outputs.retrieved.base.repository.list_object_names():
+        return
+    written = json.loads(outputs.retrieved.base.repository.get_object_content('results.json'))
+    for name in ('results', 'scan'):
+        if name not in outputs:
+            continue
+        stored = outputs[name].get_dict()
+        source = written if name == 'results' else written.get('scan', {})
+        comparison = compare(stored, {key: source.get(key) for key in stored}, 1e-10)
+        if comparison.status == 'different':
+            message = f'the output `{name}` of {node.process_label} is not what the job wrote ({comparison.message})'
+            yield Finding('calculation_output', outputs[name].uuid, message)

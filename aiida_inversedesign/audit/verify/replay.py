@@ -1,0 +1,181 @@
+"""Calculation functions run again from the inputs stored in the graph; nothing is stored."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal
+
+from aiida import orm
+from aiida.common.links import LinkType
+from aiida.engine import ExitCode
+
+from aiida_inversedesign.audit.verify.compare import Comparison, compare, worst
+from aiida_inversedesign.audit.verify.content import compare_nodes
+
+#: Relative deviation of what only copies numbers or computes them in closed form.
+EXACT = 1e-8
+#: Relative deviation of what an optimiser found: its last digits depend on the processor's linear algebra.
+FITTED = 1e-5
+
+
+@dataclass(frozen=True)
+class Repeatable:
+    """A function that can be run again.
+
+    :param kind: what it decides (``proposal`` … ``references``), or ``evaluation`` for a property of one crystal.
+    :param finding: kind of finding where an evaluation's function gives another result.
+    """
+
+    kind: str
+    module: str
+    name: str
+    tolerance: float = EXACT
+    finding: str = ''
+
+    def load(self) -> Callable[..., Any]:
+        """The function itself, without AiiDA's recording around it."""
+        function: Callable[..., Any] = getattr(importlib.import_module(self.module), self.name).__wrapped__
+        return function
+
+
+def _evaluation(module: str, name: str, finding: str) -> Repeatable:
+    return Repeatable('evaluation', module, name, finding=finding)
+
+
+_PACKAGE = 'aiida_inversedesign'
+_FUNCTIONS = (
+    Repeatable('proposal', f'{_PACKAGE}.propose.functions', 'propose_candidates'),
+    Repeatable('selection', f'{_PACKAGE}.select.functions', 'select_batch', FITTED),
+    Repeatable('harvest', f'{_PACKAGE}.learn.functions', 'harvest'),
+    Repeatable('fit', f'{_PACKAGE}.learn.functions', 'fit_surrogate', FITTED),
+    Repeatable('conclusion', f'{_PACKAGE}.workchains.conclude', 'conclude'),
+    Repeatable('references', f'{_PACKAGE}.workchains.references', 'elemental_structures', finding='structure'),
+    Repeatable('references', f'{_PACKAGE}.workchains.references', 'collect_references', finding='reference'),
+    _evaluation(f'{_PACKAGE}.evaluate.table', 'look_up', 'property'),
+    _evaluation(f'{_PACKAGE}.evaluate.functions', 'scaled_structures', 'structure'),
+    _evaluation(f'{_PACKAGE}.evaluate.functions', 'fit_equation_of_state', 'equation_of_state'),
+    _evaluation(f'{_PACKAGE}.evaluate.functions', 'fit_scan', 'equation_of_state'),
+    _evaluation(f'{_PACKAGE}.evaluate.functions', 'relaxed_properties', 'property'),
+    _evaluation(f'{_PACKAGE}.evaluate.functions', 'job_properties', 'property'),
+    _evaluation(
+        'aiida_quantumespresso.calculations.functions.create_kpoints_from_distance',
+        'create_kpoints_from_distance',
+        'settings',
+    ),
+)
+#: Names of entry points that some of them were run under.
+_ENTRY_POINTS = {
+    'aiida.calculations:inversedesign.propose': 'propose_candidates',
+    'aiida.calculations:inversedesign.select': 'select_batch',
+    'aiida.calculations:inversedesign.harvest': 'harvest',
+    'aiida.calculations:inversedesign.fit': 'fit_surrogate',
+    'aiida.calculations:quantumespresso.create_kpoints_from_distance': 'create_kpoints_from_distance',
+}
+_BY_NAME = {item.name: item for item in _FUNCTIONS}
+
+#: Functions by process type. No other is ever imported: an archive of others may name any module.
+REPEATABLE: dict[str, Repeatable] = {f'{item.module}.{item.name}': item for item in _FUNCTIONS} | {
+    entry_point: _BY_NAME[name] for entry_point, name in _ENTRY_POINTS.items()
+}
+
+#: The kinds that are decisions of the campaign, in the order they are taken.
+DECISIONS = ('proposal', 'selection', 'references', 'harvest', 'fit', 'conclusion')
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of running one function again.
+
+    :param message: where the result differs and how, or why it could not be had.
+    """
+
+    pk: int
+    uuid: str
+    kind: str
+    function: str
+    status: Literal['identical', 'within_tolerance', 'different', 'not_repeatable']
+    deviation: float
+    message: str
+    seconds: float
+
+
+def run_again(pk: int) -> Replay:
+    """Run the function of a calculation node again and compare its outputs with those stored."""
+    begun = time.perf_counter()
+    node = orm.load_node(pk)
+    known = REPEATABLE.get(node.process_type or '')
+    kind, function = (known.kind, known.name) if known else ('other', node.process_label or '')
+
+    def result(status: Any, message: str = '', deviation: float = 0.0) -> Replay:
+        seconds = time.perf_counter() - begun
+        return Replay(pk, node.uuid, kind, function, status, deviation, message, seconds)
+
+    if known is None:
+        return result('not_repeatable', f'{node.process_type} is no function that this version knows')
+    if not node.is_finished:
+        state = node.process_state.value if node.process_state is not None else 'created'
+        return result('not_repeatable', f'it did not finish (it is {state}), so that there is nothing to compare with')
+    other = other_versions(known.module, node.base.attributes.get('version', {}))
+    try:
+        again = known.load()
+        found = again(**node.base.links.get_incoming(link_type=LinkType.INPUT_CALC).nested())
+        comparison = _compare_results(node, found, known.tolerance)
+    except ImportError as error:
+        return result('not_repeatable', f'its code cannot be imported here: {error}')
+    except Exception as error:  # whatever inputs that were altered, or code that is not the same, lead to
+        message = f'run again it stops with an error ({type(error).__name__}: {error})'
+        return result('not_repeatable' if other else 'different', _with_versions(message, other))
+    if comparison.status == 'different' and other:
+        return result('not_repeatable', _with_versions(comparison.message, other), comparison.deviation)
+    return result(comparison.status, comparison.message, comparison.deviation)
+
+
+def other_versions(module: str, recorded: Mapping[str, str]) -> str:
+    """The versions that ran a function of a module, if they are not those here, in words."""
+    package = module.partition('.')[0]
+    names = {'core': 'aiida-core', 'plugin': package.replace('_', '-')}
+    here = {key: version(name) for key, name in names.items()}
+    return ', '.join(
+        f'{names[key]} {recorded[key]} (here {here[key]})' for key in names if recorded.get(key, here[key]) != here[key]
+    )
+
+
+def _with_versions(message: str, other: str) -> str:
+    return f'it was run by {other}; {message}' if other else message
+
+
+def _compare_results(node: orm.CalcFunctionNode, found: Any, tolerance: float) -> Comparison:
+    """Exit code and outputs of a stored run against those of a new one."""
+    status, message = (found.status, found.message) if isinstance(found, ExitCode) else (0, None)
+    exits = compare({'exit_status': node.exit_status}, {'exit_status': status}, 0.0)
+    if exits.status == 'different' or status:
+        return worst([exits, compare({'exit_message': node.exit_message}, {'exit_message': message}, 0.0)])
+    stored = {link.link_label: link.node for link in node.base.links.get_outgoing(link_type=LinkType.CREATE).all()}
+    made = dict(_flat(found))
+    names = compare(sorted(stored), sorted(made), 0.0)
+    if names.status == 'different':
+        lost, new = sorted(set(made) - set(stored)), sorted(set(stored) - set(made))
+        parts = [f'{", ".join(lost)} is missing from its outputs' if lost else '']
+        parts.append(f'{", ".join(new)} is an output that it does not give' if new else '')
+        return Comparison('different', 1.0, 'outputs', '; '.join(part for part in parts if part))
+    results = []
+    for name, output in made.items():
+        one = compare_nodes(stored[name], output, tolerance)
+        prefix = f'{name}.' if one.message and one.where else f'{name} ' if one.message else ''
+        results.append(Comparison(one.status, one.deviation, f'{name}.{one.where}', prefix + one.message))
+    return worst(results)
+
+
+def _flat(found: Any, prefix: str = '') -> list[tuple[str, orm.Data]]:
+    """Outputs by the label of their link; a single one is called ``result``."""
+    if isinstance(found, orm.Data):
+        return [(prefix or 'result', found)]
+    return [
+        pair
+        for name, value in (found or {}).items()
+        for pair in _flat(value, f'{prefix}__{name}' if prefix else str(name))
+    ]
