@@ -13,6 +13,7 @@ from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, T
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.chemistry.formulas import parse_formula
+from aiida_inversedesign.evaluate.properties import required_stages
 
 #: The campaign and its generation.
 OWN_PARENTS = 2
@@ -63,7 +64,7 @@ def slots_needed(spec: CampaignSpec, queued: bool, points_unqueued: int = 2) -> 
         eos = any(PROPERTIES[name].stage == 'eos' for name in spec.goal.properties if name in PROPERTIES)
         parents, jobs = _pw(engine, eos, queued, points_unqueued)
     stages = [(at_once * parents, at_once * jobs)]
-    if 'formation_energy' in spec.goal.properties and not isinstance(engine, Table):
+    if 'references' in required_stages(spec.goal.properties) and not isinstance(engine, Table):
         # the references of all elements of a batch are computed together, before the batch
         elements = len(_elements(spec)) or at_once
         stages.append((elements * (RELAX_PARENTS if isinstance(engine, QuantumEspresso) else 1), elements))

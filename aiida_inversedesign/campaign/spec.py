@@ -334,6 +334,7 @@ class CampaignSettings(Model):
             if name not in known:
                 raise PropertyError(name, sorted(known), declarable=isinstance(engine, Table))
         self._acquisition_fits()
+        self._source_is_no_answer()
         self._elements_left()
         if self.propose.method != 'library' and not (self.space.elements or self.space.formulas):
             raise ValueError('space names no formulas: give elements and ratios, or formulas')
@@ -349,6 +350,16 @@ class CampaignSettings(Model):
             raise ValueError(
                 'select.acquisition spacier needs a region to move towards: give every objective a target, a window '
                 'or a hit threshold'
+            )
+
+    def _source_is_no_answer(self) -> None:
+        if not isinstance(self.evaluate, Table) or self.propose.library != self.evaluate.data:
+            return
+        answers = [name for name in self.learn.source if name in self.goal.properties]
+        if answers:
+            raise ValueError(
+                f'learn.source {answers[0]} is what is searched for, and {self.evaluate.data!r} holds its answers: the '
+                'surrogate would know them before anything is evaluated; name another property, or another library'
             )
 
     def _elements_left(self) -> None:

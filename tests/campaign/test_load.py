@@ -172,3 +172,16 @@ def test_a_budget_of_hits_needs_a_threshold() -> None:
     data['budget']['hits'] = 2
     with pytest.raises(CampaignFileError, match='needs a threshold'):
         validate_campaign(data)
+
+
+def test_answers_of_the_data_set_are_no_source_of_what_is_learned() -> None:
+    data = copy.deepcopy(VALID)
+    data['goal'] = {'objectives': [{'property': 'formation_energy', 'minimize': True}]}
+    data['propose'] = {'library': 'alloys'}
+    data['learn'] = {'surrogate': 'transfer', 'source': ['formation_energy']}
+    data['evaluate'] = {'engine': 'table', 'data': 'alloys'}
+    with pytest.raises(CampaignFileError, match='holds its answers'):
+        validate_campaign(data)
+    # another data set of the same property is what transfer is for
+    data['propose'] = {'library': 'others'}
+    assert validate_campaign(data).learn.source == ['formation_energy']
