@@ -15,6 +15,10 @@ from aiida_inversedesign.propose.candidate import Candidate
 _COLUMNS = tuple(Candidate.__dataclass_fields__)
 _NESTED = ('crystal', 'assignment', 'verdicts', 'within')
 
+#: Candidates of the pools that this interpreter has read last: each choice of a campaign asks for them again.
+_READ: dict[str, tuple[Candidate, ...]] = {}
+_REMEMBERED = 2
+
 
 class PoolData(PayloadData):
     """Candidates of one proposal: every one that was considered, with each filter's verdict."""
@@ -45,8 +49,13 @@ class PoolData(PayloadData):
         )
 
     def get_candidates(self) -> list[Candidate]:
-        """Every candidate, rejected ones included."""
-        return [Candidate.from_dict(record) for record in records_from_parquet(self.payload, _NESTED)]
+        """Every candidate, rejected ones included; they are shared between calls and must not be changed."""
+        if self.content_hash not in _READ:
+            while len(_READ) >= _REMEMBERED:
+                del _READ[next(iter(_READ))]
+            records = records_from_parquet(self.payload, _NESTED)
+            _READ[self.content_hash] = tuple(Candidate.from_dict(record) for record in records)
+        return list(_READ[self.content_hash])
 
     @property
     def count(self) -> int:

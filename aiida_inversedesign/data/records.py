@@ -4,21 +4,40 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-
-def records_to_parquet(records: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> bytes:
-    """Parquet bytes of records that have the given columns; lists and mappings are written as JSON text."""
+if TYPE_CHECKING:
     import pyarrow as pa
-    import pyarrow.parquet as pq
+
+
+def records_to_parquet(records: Sequence[Mapping[str, Any]], columns: Sequence[str], small: bool = False) -> bytes:
+    """Parquet bytes of records that have the given columns; lists and mappings are written as JSON text.
+
+    :param small: leave out statistics and dictionaries, which take more room than some tens of records do.
+    """
+    import pyarrow as pa
 
     def flat(value: Any) -> Any:
         return json.dumps(value, allow_nan=False) if isinstance(value, dict | list) else value
 
-    table = pa.table({name: [flat(record[name]) for record in records] for name in columns})
+    return _written(pa.table({name: [flat(record[name]) for record in records] for name in columns}), small)
+
+
+def joined_parquet(parts: Iterable[bytes]) -> bytes:
+    """The Parquet bytes of several tables below each other; a column that is empty in one takes the others' type."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    tables = [pq.read_table(io.BytesIO(part)) for part in parts]
+    return _written(pa.concat_tables(tables, promote_options='permissive'), False)
+
+
+def _written(table: pa.Table, small: bool) -> bytes:
+    import pyarrow.parquet as pq
+
     sink = io.BytesIO()
-    pq.write_table(table, sink, compression='zstd')
+    pq.write_table(table, sink, compression='zstd', use_dictionary=not small, write_statistics=not small)
     return sink.getvalue()
 
 

@@ -108,3 +108,39 @@ def test_a_node_without_its_bulk_cannot_be_stored() -> None:
 
     with pytest.raises(ValidationError, match=r'pool\.parquet'):
         PoolData().store()
+
+
+def test_a_growing_table_keeps_its_older_rows_in_the_same_files() -> None:
+    from dataclasses import replace
+
+    from aiida.orm import load_node
+
+    from aiida_inversedesign.data import table
+    from aiida_inversedesign.data.records import records_from_parquet
+
+    first, failed = rows()
+    many = [replace(first, candidate=f'g001_c{index:04d}') for index in range(2 * table.PART)] + [failed]
+    node = table.TableData.from_rows(many, GOAL).store()
+    assert [row.candidate for row in node.get_rows()] == [row.candidate for row in many]
+    assert len(records_from_parquet(node.payload, ())) == len(many)
+    # another interpreter: nothing is remembered, and what it writes is the same
+    table._parts = table._Parts()
+    read = load_node(node.uuid).get_rows()
+    later = table.TableData.from_rows([*read, first], GOAL).store()
+    files = [dict(item.base.repository.metadata['o']) for item in (node, later)]
+    kept = [name for name in files[1] if files[0].get(name) == files[1][name]]
+    assert kept == ['rows_00000.parquet', 'rows_00001.parquet']
+    assert later.content_hash != node.content_hash
+    # a row that changes is written, whatever is remembered of the others
+    changed = [replace(read[0], hit=False), *read[1:]]
+    assert table.TableData.from_rows(changed, GOAL).get_rows()[0].hit is False
+
+
+def test_tables_of_the_first_version_can_be_read() -> None:
+    from aiida_inversedesign.data.records import records_to_parquet
+    from aiida_inversedesign.data.table import _COLUMNS, TableData
+
+    content = records_to_parquet([row.to_dict() for row in rows()], _COLUMNS)
+    old = TableData(content, {'counts': {'total': 2}, 'best': None}).store()
+    assert [row.candidate for row in old.get_rows()] == [row.candidate for row in rows()]
+    assert old.payload == content
