@@ -1,0 +1,75 @@
+"""Budgets while evaluations run side by side: whatever they use of their limits, the total is never exceeded."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS
+from aiida_inversedesign.campaign.stream import Limits, evaluation_limits, fit_is_due, most_of_one
+
+
+def test_without_a_budget_there_is_no_limit() -> None:
+    assert evaluation_limits(Limits(), [], 8, 2) == Limits(None, None)
+
+
+def test_places_share_what_is_left_and_nobody_hoards() -> None:
+    assert evaluation_limits(Limits(80), [], 8, 2).dft_calculations == 10
+    assert evaluation_limits(Limits(800), [], 8, 2, Limits(6)).dft_calculations == 6
+    # seven places reserved 70 of 80, the eighth gets the rest
+    assert evaluation_limits(Limits(80), [Limits(10)] * 7, 1, 2).dft_calculations == 10
+    assert evaluation_limits(Limits(72), [Limits(10)] * 7, 1, 2).dft_calculations == 2
+    assert evaluation_limits(Limits(71), [Limits(10)] * 7, 1, 2) is None
+    # shared among free places it would not do, but for one it does
+    assert evaluation_limits(Limits(5), [], 8, 2).dft_calculations == 2
+
+
+def test_core_hours_are_shared_alike() -> None:
+    assert evaluation_limits(Limits(None, 4.0), [], 4, 0).core_hours == 1.0
+    assert evaluation_limits(Limits(None, 4.0), [Limits(None, 3.5)], 1, 0).core_hours == pytest.approx(0.5)
+    assert evaluation_limits(Limits(None, 4.0), [Limits(None, 3.999)], 1, 0) is None
+    assert evaluation_limits(Limits(None, 100.0), [], 1, 0, Limits(2, 3.0)).core_hours == 3.0
+    assert evaluation_limits(Limits(None, LEAST_CORE_HOURS), [], 8, 0).core_hours == pytest.approx(LEAST_CORE_HOURS)
+
+
+def test_the_most_of_one_counts_every_restart() -> None:
+    assert most_of_one({'max_restarts': 2}, 9, 3600, 4) == Limits(27, 108.0)
+    assert most_of_one({}, 0, 1800, 1) == Limits(1, 0.5)
+
+
+@given(
+    st.integers(0, 60),
+    st.floats(0, 3),
+    st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=80),
+    st.integers(1, 8),
+    st.integers(1, 4),
+)
+def test_whatever_evaluations_use_the_budget_holds(
+    jobs: int, hours: float, course: list[tuple[float, bool]], at_once: int, needed: int
+) -> None:
+    used, used_hours, running = 0, 0.0, []
+    for share, ends in course:
+        while len(running) < at_once:
+            left = Limits(jobs - used, hours - used_hours)
+            limits = evaluation_limits(left, running, at_once - len(running), needed, Limits(3 * needed, 1.0))
+            if limits is None:
+                break
+            assert limits.dft_calculations >= needed
+            running.append(limits)
+        if running and ends:
+            ended = running.pop(0)
+            used += round(share * ended.dft_calculations)
+            used_hours += share * ended.core_hours
+        assert used + sum(item.dft_calculations for item in running) <= jobs
+        assert used_hours + sum(item.core_hours for item in running) <= hours + 1e-9
+
+
+def test_fits_become_rare_but_never_stop() -> None:
+    fits, fitted = [], 0
+    for rows in range(1, 1001):
+        if fit_is_due(rows, fitted):
+            fits.append(rows)
+            fitted = rows
+    assert fits[:10] == list(range(1, 11))
+    assert 45 < len(fits) < 65
