@@ -52,6 +52,7 @@ def job_options(settings: Mapping[str, Any], seconds: int, with_mpi: bool | None
     del options['max_wallclock_seconds']
     if 'max_memory_gb' in options:
         result['max_memory_kb'] = int(options.pop('max_memory_gb') * KIB_PER_GB)
-    if 'withmpi' not in options and with_mpi is None:
-        options['withmpi'] = processes(settings) > 1
+    if 'withmpi' not in options:
+        # always said: the job's plugin may have a default of its own
+        options['withmpi'] = processes(settings) > 1 if with_mpi is None else with_mpi
     return result | options

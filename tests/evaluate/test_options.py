@@ -47,8 +47,8 @@ def test_options_of_a_job_are_those_of_aiida() -> None:
     [
         ({}, None, False),
         ({'num_mpiprocs_per_machine': 2}, None, True),
-        ({'num_mpiprocs_per_machine': 2}, True, None),
-        ({}, False, None),
+        ({'num_mpiprocs_per_machine': 2}, True, True),
+        ({}, False, False),
         ({'withmpi': True}, None, True),
     ],
 )
