@@ -1,0 +1,89 @@
+"""Colours and the common layout of the page's plots.
+
+The colours are Okabe and Ito's, told apart with every kind of colour vision; each has a twin for the dark page,
+which the page's script puts in its place.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from plotly.graph_objects import Figure
+
+BLUE, ORANGE, GREEN, VERMILLION = '#0072b2', '#e69f00', '#009e73', '#d55e00'
+PURPLE, SKY, YELLOW, GREY = '#cc79a7', '#56b4e9', '#b8a900', '#8a8f98'
+TEXT, MUTED, GRID, AXIS = '#1d2329', '#5b6570', '#e4e7eb', '#9aa3ad'
+#: Fills of bands and bars behind lines.
+BLUE_BAND, GREY_BAND, GREEN_BAND = 'rgba(0,114,178,0.16)', 'rgba(110,118,128,0.18)', 'rgba(0,158,115,0.14)'
+
+#: Each colour of the light page and its twin on the dark one.
+DARK = {
+    BLUE: '#5aaee6',
+    ORANGE: '#f0b429',
+    GREEN: '#2fc295',
+    VERMILLION: '#f07c3a',
+    PURPLE: '#dd96bd',
+    SKY: '#86cbf2',
+    YELLOW: '#e8dc5a',
+    GREY: '#8f98a3',
+    TEXT: '#e3e7eb',
+    MUTED: '#a3adb8',
+    GRID: '#2d343c',
+    AXIS: '#5d6772',
+    BLUE_BAND: 'rgba(90,174,230,0.22)',
+    GREY_BAND: 'rgba(150,158,168,0.22)',
+    GREEN_BAND: 'rgba(47,194,149,0.18)',
+}
+
+#: Colours in the order in which categories take them, and a symbol for each, so that colour is never alone.
+CYCLE = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION, YELLOW, GREY)
+SYMBOLS = ('circle', 'diamond', 'square', 'triangle-up', 'cross', 'pentagon', 'hexagram', 'star')
+
+FONT = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
+
+
+def figure(x_title: str, y_title: str, height: int = 360, **layout: Any) -> Figure:
+    """An empty figure in the page's style; titles may hold only text that was made safe for plotly."""
+    import plotly.graph_objects as go
+
+    axis = {
+        'gridcolor': GRID,
+        'linecolor': AXIS,
+        'showline': True,
+        'zeroline': False,
+        'ticks': 'outside',
+        'ticklen': 4,
+        'tickcolor': AXIS,
+        'automargin': True,
+        'title': {'standoff': 10},
+    }
+    drawn = go.Figure()
+    drawn.update_layout(
+        template=go.layout.Template(),
+        height=height,
+        autosize=True,
+        paper_bgcolor='rgba(0,0,0,0)',
+        plot_bgcolor='rgba(0,0,0,0)',
+        font={'family': FONT, 'size': 13, 'color': TEXT},
+        margin={'l': 56, 'r': 12, 't': 12, 'b': 44},
+        legend={'orientation': 'h', 'y': 1.02, 'yanchor': 'bottom', 'x': 0, 'xanchor': 'left', 'font': {'size': 12}},
+        hoverlabel={'font': {'family': FONT, 'size': 12}},
+        hovermode='closest',
+        xaxis={**axis, 'title': {'text': x_title, 'standoff': 10}},
+        yaxis={**axis, 'title': {'text': y_title, 'standoff': 10}},
+    )
+    drawn.update_layout(**layout)
+    return drawn
+
+
+def lean(values: Iterable[float | None], digits: int = 6) -> list[float | None]:
+    """Numbers with so many significant digits, so that the page stays small; what is not finite is left out."""
+    return [None if value is None or not math.isfinite(value) else float(f'{value:.{digits}g}') for value in values]
+
+
+def whole_numbers(largest: float) -> dict[str, Any]:
+    """Settings of an axis that counts: no ticks between whole numbers."""
+    return {'dtick': 1, 'tick0': 0} if largest <= 12 else {'tickformat': ',d'}

@@ -1,0 +1,110 @@
+"""Numbers, units, formulas and reasons as a reader expects them, safe to place into a page."""
+
+from __future__ import annotations
+
+import html
+import math
+import re
+from datetime import datetime
+from typing import Any
+
+from markupsafe import Markup, escape
+
+_SUPERSCRIPTS = str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹')
+_SUBSCRIPTS = str.maketrans('0123456789', '₀₁₂₃₄₅₆₇₈₉')
+
+#: What an arm is called on the page.
+ARMS = {
+    'initial': 'initial design',
+    'acquisition': 'chosen by the acquisition',
+    'control': 'random control',
+    '': 'not recorded',
+}
+
+
+def formula_html(formula: str) -> Markup:
+    """A formula with its counts as subscripts; everything else is escaped."""
+    return Markup(re.sub(r'(?<=[A-Za-z)\]])(\d+(?:\.\d+)?)', r'<sub>\1</sub>', str(escape(formula))))  # noqa: S704
+
+
+def formula_plain(formula: str) -> str:
+    """A formula with its counts as Unicode subscripts, for plots."""
+    return re.sub(r'(?<=[A-Za-z)\]])\d+', lambda found: found[0].translate(_SUBSCRIPTS), formula)
+
+
+def plot_text(text: str) -> str:
+    """Text for plotly, which reads a few HTML tags: escaped, so that it shows as it is."""
+    return html.escape(text, quote=False)
+
+
+def unit_text(unit: str | None) -> str:
+    """A unit with raised exponents, e.g. ``Å³/atom``."""
+    return re.sub(r'\^(-?\d+)', lambda found: found[1].translate(_SUPERSCRIPTS), unit or '')
+
+
+def property_text(name: str, unit: str | None = None) -> str:
+    """A property's name in words, with its unit where there is one."""
+    words = name.replace('_', ' ')
+    return f'{words} ({unit_text(unit)})' if unit else words
+
+
+def number(value: Any, digits: int = 4) -> str:
+    """A number with so many significant digits, a true minus sign, and – where there is none."""
+    if value is None or isinstance(value, str | dict):
+        return '–'
+    if isinstance(value, bool):
+        return 'yes' if value else 'no'
+    if isinstance(value, int):
+        return f'{value:,}'.replace(',', '\u2009').replace('-', '−')
+    if not math.isfinite(value):
+        return '–'
+    text = f'{value:.{digits}g}'
+    mantissa, _, exponent = text.partition('e')
+    if exponent:
+        power = str(int(exponent)).translate(_SUPERSCRIPTS)
+        return f'{mantissa} × 10{power}'.replace('-', '−')
+    return text.replace('-', '−')
+
+
+def percent(share: float | None) -> str:
+    """A share in per cent, two significant digits where it is small."""
+    if share is None or not math.isfinite(share):
+        return '–'
+    return f'{100 * share:.0f} %' if share >= 0.1 or share == 0 else f'{100 * share:.2g} %'
+
+
+def interval_text(figure: dict[str, Any]) -> str:
+    """A share with its 95 % interval and n, or why it is not known."""
+    if figure.get('value') is None:
+        return f'not known: {figure.get("reason", "no reason is given")}'
+    text = percent(figure['value'])
+    if figure.get('low') is not None:
+        text += f' (95 % interval {percent(figure["low"])} to {percent(figure["high"])}, n = {figure["n"]})'
+    return text
+
+
+def count(n: int, one: str, many: str | None = None) -> str:
+    """``1 hit``, ``3 hits``, ``no hits``."""
+    return f'{number(n) if n else "no"} {one if n == 1 else many or one + "s"}'
+
+
+def moment(time: datetime | str | None) -> str:
+    """A time in the page's form: ``2026-03-01 14:05 UTC``."""
+    if time is None:
+        return '–'
+    if isinstance(time, str):
+        time = datetime.fromisoformat(time)
+    return time.strftime('%Y-%m-%d %H:%M') + (' UTC' if time.utcoffset() is not None else '')
+
+
+def duration(seconds: float | None) -> str:
+    """A span of time in its two largest units."""
+    if seconds is None:
+        return '–'
+    if seconds < 90:
+        return f'{seconds:.0f} s'
+    if seconds < 90 * 60:
+        return f'{seconds / 60:.0f} min'
+    if seconds < 48 * 3600:
+        return f'{seconds / 3600:.1f} h'
+    return f'{seconds / 86400:.1f} days'
