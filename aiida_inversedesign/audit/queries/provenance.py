@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from aiida.orm import Data, ProcessNode, QueryBuilder, User
+from aiida.orm import Data, Node, ProcessNode, QueryBuilder, User
 
 from aiida_inversedesign.audit.queries.jobs import among
 
@@ -141,7 +141,30 @@ def attributes_of(nodes: Iterable[int]) -> dict[int, dict[str, Any]]:
     found: dict[int, dict[str, Any]] = {}
     for part in _parts(list(nodes)):
         query = QueryBuilder().append(Data, filters=among(part), project=['id', 'attributes'])
-        found |= {identifier: attributes for identifier, attributes in query.iterall(batch_size=1000)}
+        found |= dict(query.all(batch_size=1000))
+    return found
+
+
+def nodes_of(nodes: Iterable[int]) -> list[Node]:
+    """The nodes with these PKs, read together."""
+    parts = _parts(list(nodes))
+    return [node for part in parts for node in QueryBuilder().append(Node, filters=among(part)).all(flat=True)]
+
+
+def input_hashes(processes: Iterable[int]) -> dict[int, dict[str, tuple[int, str | None]]]:
+    """PK and recorded hash of each input of these processes, by PK of the process and label of the input."""
+    found: dict[int, dict[str, tuple[int, str | None]]] = {}
+    for part in _parts(list(processes)):
+        query = QueryBuilder().append(ProcessNode, filters=among(part), tag='process', project='id')
+        query.append(
+            Data,
+            with_outgoing='process',
+            edge_filters={'type': {'in': ['input_calc', 'input_work']}},
+            edge_project='label',
+            project=['id', 'extras._aiida_hash'],
+        )
+        for process, node, recorded, label in query.iterall(batch_size=1000):
+            found.setdefault(process, {})[label] = (node, recorded)
     return found
 
 

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from aiida_inversedesign.audit.queries.provenance import Call, Link
 from aiida_inversedesign.audit.verify.case import Case
 from aiida_inversedesign.audit.verify.compare import compare
 from aiida_inversedesign.audit.verify.findings import Finding
+from aiida_inversedesign.audit.verify.replay import REPEATABLE
 from aiida_inversedesign.workchains.state import STATE
 
 #: Inputs that all generations of a campaign share, and the kind of finding where one has another.
 _SHARED = {'settings': 'settings', 'library': 'library', 'model': 'model'}
 #: The steps of a generation that are decisions.
-_STEPS = ('propose', 'select', 'harvest', 'fit')
+_STEPS = ('propose_candidates', 'select_batch', 'harvest', 'fit_surrogate')
+#: What each of them takes from its generation, or from its earlier steps.
+_TAKEN = {
+    'propose_candidates': ('generation', 'table', 'pool'),
+    'select_batch': ('generation', 'table', 'surrogate', 'pool'),
+    'harvest': ('table', 'pool', 'batch'),
+    'fit_surrogate': ('table',),
+}
 
 
 def check_decisions(case: Case) -> Iterator[Finding]:
@@ -84,48 +91,51 @@ def _difference(case: Case, one: Link, other: Link) -> tuple[str, set[str]]:
 
 
 def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
-    """Whether the decisions of a generation took what it had, and are all there."""
+    """Whether the decisions of a generation took what it had, and are all there.
+
+    A generation may choose and harvest several times: each step takes what the generation was given or what one of its
+    earlier steps made.
+    """
     graph = case.graph
     own, returned = graph.inputs[generation.id], graph.returned[generation.id]
-    propose, select, harvest = (graph.step(generation.id, label) for label in ('propose', 'select', 'harvest'))
-    pool = graph.created[propose.id].get('pool') if propose else own.get('pool')
-    batch = graph.created[select.id].get('batch') if select else own.get('interrupted__batch')
-    table = graph.created[harvest.id].get('table') if harvest else None
-    expected: dict[str, dict[str, Link | None]] = {
-        'propose': {name: own.get(name) for name in ('generation', 'table', 'pool')},
-        'select': {name: own.get(name) for name in ('generation', 'table', 'surrogate')} | {'pool': pool},
-        'harvest': {'table': own.get('table'), 'pool': pool, 'batch': batch},
-        'fit': {'table': table},
+    steps = {name: graph.steps(generation.id, name) for name in _STEPS}
+    known: dict[str, set[int | None]] = {name: {link.node} for name, link in own.items()}
+    known['batch'] = {own['interrupted__batch'].node} if 'interrupted__batch' in own else set()
+    for call in graph.children.get(generation.id, []):
+        function = REPEATABLE[call.process_type].name if call.process_type in REPEATABLE else ''
+        if function not in _STEPS:
+            continue
+        taken, who = graph.inputs[call.id], f'{function} of {generation.label}'
+        shared = ['settings', *(name for name in ('library', 'model') if name in taken or function == _STEPS[0])]
+        for name in shared:
+            yield from _check_same(case, _SHARED[name], who, name, own, taken)
+        for name in _TAKEN[function]:
+            node = taken[name].node if name in taken else None
+            if node not in known.get(name, {None}):
+                yield Finding('state', call.uuid, f'{who} did not take the {name} of its generation')
+        for name, link in graph.created.get(call.id, {}).items():
+            known.setdefault(name, set()).add(link.node)
+    needed = {
+        'propose_candidates': 'pool' in returned and 'pool' not in own,
+        'select_batch': 'batch' in returned and 'interrupted__batch' not in own,
+        'harvest': 'table' in returned,
+        'fit_surrogate': 'surrogate' in returned,
     }
-    for label in _STEPS:
-        for call in graph.called(generation.id, label):
-            taken, who = graph.inputs[call.id], f'the {label} step of {generation.label}'
-            shared = ['settings', *(name for name in ('library', 'model') if name in taken or label == 'propose')]
-            for name in shared:
-                yield from _check_same(case, _SHARED[name], who, name, own, taken)
-            for name, link in expected[label].items():
-                if (link and link.node) != (taken[name].node if name in taken else None):
-                    yield Finding('state', call.uuid, f'{who} did not take the {name} of its generation')
-    needed: list[tuple[Any, str, bool]] = [
-        (propose, 'proposal', 'pool' in returned and 'pool' not in own),
-        (select, 'selection', 'batch' in returned and 'interrupted__batch' not in own),
-        (harvest, 'harvest', 'table' in returned),
-        (graph.step(generation.id, 'fit'), 'fit', 'surrogate' in returned),
-    ]
-    for call, name, is_needed in needed:
-        if is_needed and call is None:
-            yield Finding('missing_decision', generation.uuid, f'the {name} of {generation.label} is not in the graph')
-    yield from _check_size(case, generation, select)
+    for name, is_needed in needed.items():
+        if is_needed and not steps[name]:
+            yield Finding('missing_decision', generation.uuid, f'{name} of {generation.label} is not in the graph')
+    if len(steps['select_batch']) == 1:
+        yield from _check_size(case, generation, steps['select_batch'][0])
 
 
-def _check_size(case: Case, generation: Call, select: Call | None) -> Iterator[Finding]:
+def _check_size(case: Case, generation: Call, select: Call) -> Iterator[Finding]:
     """Whether a selection chose as many as the generation was allowed."""
     own = case.graph.inputs[generation.id]
-    if select is None or 'allowance' not in own or 'size' not in case.graph.inputs[select.id]:
+    if 'allowance' not in own or 'size' not in case.graph.inputs[select.id]:
         return
     size = case.attributes(case.graph.inputs[select.id]['size']).get('value')
     allowed = case.attributes(own['allowance']).get('evaluations')
-    if size != allowed:
+    if size > allowed:
         message = f'{generation.label} was allowed {allowed} evaluations, its selection was asked for {size}'
         yield Finding('budget', select.uuid, message)
 
@@ -134,36 +144,30 @@ def check_seeds(case: Case) -> Iterator[Finding]:
     """Whether the surrogates were fitted with the campaign's seed."""
     seed = case.settings.get('seed')
     for generation in case.generations:
-        fit = case.graph.step(generation.id, 'fit')
-        link = case.graph.created[fit.id].get('surrogate') if fit else None
-        if link is None:
-            continue
-        used = case.node(link).state.get('seed')
-        if used != seed:
-            message = f'the surrogate of {generation.label} was fitted with seed {used}, the settings say {seed}'
-            yield Finding('seed', link.uuid, message)
+        fits = case.graph.steps(generation.id, 'fit_surrogate')
+        for link in case.graph.outputs(fits, 'surrogate'):
+            used = case.node(link).state.get('seed')
+            if used != seed:
+                message = f'a surrogate of {generation.label} was fitted with seed {used}, the settings say {seed}'
+                yield Finding('seed', link.uuid, message)
 
 
 def check_templates(case: Case) -> Iterator[Finding]:
     """Whether the candidates' templates are those of the campaign's library."""
     library = case.node(case.graph.inputs[case.campaign]['library']).get_library()
     formulas = {template.id: template.crystal.formula for template in library}
-    seen: set[int] = set()
     for generation in case.generations:
-        propose = case.graph.step(generation.id, 'propose')
-        link = case.graph.created[propose.id].get('pool') if propose else None
-        if link is None or link.node in seen:
-            continue
-        seen.add(link.node)
-        foreign = [
-            candidate
-            for candidate in case.node(link).get_candidates()
-            if candidate.template and formulas.get(candidate.template) != (candidate.template_formula or None)
-        ]
-        if foreign:
-            first = foreign[0]
-            message = (
-                f'{len(foreign)} candidates of the proposal of {generation.label} come from templates that the '
-                f"campaign's library does not have, the first is {first.id} from {first.template}"
-            )
-            yield Finding('library', link.uuid, message)
+        proposals = case.graph.steps(generation.id, 'propose_candidates')
+        for link in case.graph.outputs(proposals, 'pool'):
+            foreign = [
+                candidate
+                for candidate in case.node(link).get_candidates()
+                if candidate.template and formulas.get(candidate.template) != candidate.template_formula
+            ]
+            if foreign:
+                first = foreign[0]
+                message = (
+                    f'{len(foreign)} candidates of the proposal of {generation.label} come from templates that the '
+                    f"campaign's library does not have, the first is {first.id} from {first.template}"
+                )
+                yield Finding('library', link.uuid, message)

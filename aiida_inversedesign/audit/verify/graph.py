@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
 from aiida_inversedesign.audit.queries.provenance import Call, Link, find_calls, find_links
+from aiida_inversedesign.audit.verify.replay import REPEATABLE
 
 
 @dataclass
@@ -52,12 +53,18 @@ class Graph:
         """The children of a call with this label, oldest first."""
         return [child for child in self.children.get(call, []) if child.label == label]
 
-    def step(self, call: int, label: str) -> Call | None:
-        """The last child of a call with this label that ended well, or None."""
-        ended = [child for child in self.called(call, label) if child.exit_status == 0]
-        return ended[-1] if ended else None
+    def steps(self, call: int, function: str) -> list[Call]:
+        """The runs of a function that ended well among the children of a call, oldest first.
 
-    def data(self) -> dict[int, Link]:
-        """One link to each node of data."""
-        sides = (self.inputs, self.created, self.returned)
-        return {link.node: link for side in sides for links in list(side.values()) for link in links.values()}
+        :param function: its name, as :data:`aiida_inversedesign.audit.verify.replay.REPEATABLE` knows it.
+        """
+        known = [child for child in self.children.get(call, []) if child.exit_status == 0]
+        return [
+            child
+            for child in known
+            if child.process_type in REPEATABLE and REPEATABLE[child.process_type].name == function
+        ]
+
+    def outputs(self, calls: Iterable[Call], label: str) -> list[Link]:
+        """The outputs of some calculations with this label."""
+        return [self.created[call.id][label] for call in calls if label in self.created.get(call.id, {})]

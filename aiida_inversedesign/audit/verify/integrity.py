@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from aiida import orm
 from aiida.common.hashing import make_hash
-from aiida.common.links import LinkType
 from aiida.orm.nodes.caching import NodeCaching
 from aiida.repository import Repository
 
+from aiida_inversedesign.audit.queries.provenance import input_hashes, nodes_of
 from aiida_inversedesign.audit.verify.findings import Finding
 from aiida_inversedesign.data.payload import PayloadData
 
@@ -18,31 +18,28 @@ from aiida_inversedesign.data.payload import PayloadData
 _HASH = '_aiida_hash'
 
 
-def check_node(node: orm.Node) -> tuple[list[Finding], bool]:
-    """Findings on one node, and whether it has a hash to compare with: nodes of an imported archive lose theirs."""
-    findings = _check_files(node)
-    stored = node.base.extras.get(_HASH, None)
-    if stored is not None and not findings and stored != _hash(node):
-        what = 'its content' if not isinstance(node, orm.ProcessNode) else 'its attributes or inputs'
-        findings.append(
-            Finding('changed_node', node.uuid, f'{_name(node)}: {what} were changed after it was stored (other hash)')
-        )
-    return findings, stored is not None
-
-
 def check_nodes(identifiers: Iterable[int]) -> tuple[list[Finding], int, int]:
-    """Findings on the nodes with these PKs, how many were checked, and how many of them have no hash."""
+    """Findings on the nodes with these PKs, how many were checked, and how many of them have no hash.
+
+    Nodes of an archive that was imported into a profile have lost theirs.
+    """
+    nodes = nodes_of(identifiers)
+    inputs = input_hashes(node.pk for node in nodes if isinstance(node, orm.ProcessNode))
     findings: list[Finding] = []
-    checked = without = 0
-    for identifier in identifiers:
-        found, hashed = check_node(orm.load_node(identifier))
-        findings += found
-        checked += 1
-        without += not hashed
-    return findings, checked, without
+    without = 0
+    for node in nodes:
+        changed = _check_files(node)
+        stored = node.base.extras.get(_HASH, None)
+        if stored is not None and not changed and stored != _hash(node, inputs.get(node.pk, {})):
+            what = 'attributes or inputs' if isinstance(node, orm.ProcessNode) else 'content'
+            message = f'{_name(node)}: its {what} were changed after it was stored (its hash is another one)'
+            changed.append(Finding('changed_node', node.uuid, message))
+        findings += changed
+        without += stored is None
+    return findings, len(nodes), without
 
 
-def _hash(node: orm.Node) -> str | None:
+def _hash(node: orm.Node, inputs: Mapping[str, tuple[int, str | None]]) -> str | None:
     """The hash of a node by AiiDA's own rule.
 
     That of a process covers its inputs. Here their stored hashes stand for them: an input that was changed is found
@@ -50,16 +47,15 @@ def _hash(node: orm.Node) -> str | None:
     """
     if not isinstance(node, orm.ProcessNode):
         return node.base.caching.compute_hash()
-    links = node.base.links.get_incoming(link_type=(LinkType.INPUT_CALC, LinkType.INPUT_WORK)).all()
     # what ProcessNodeCaching and CalcJobNodeCaching make of what every node has
     objects = NodeCaching.get_objects_to_hash(node.base.caching)
     if isinstance(node, orm.CalcJobNode):
         del objects['repository_hash']
-    return str(make_hash({**objects, 'inputs': {link.link_label: _stored_hash(link.node) for link in links}}))
-
-
-def _stored_hash(node: orm.Node) -> str | None:
-    return node.base.extras.get(_HASH, None) or node.base.caching.compute_hash()
+    hashes = {
+        label: orm.load_node(pk).base.caching.compute_hash() if recorded is None else recorded
+        for label, (pk, recorded) in inputs.items()
+    }
+    return str(make_hash({**objects, 'inputs': hashes}))
 
 
 def _check_files(node: orm.Node) -> list[Finding]:

@@ -93,12 +93,13 @@ def _check_allowance(
 def _check_end(case: Case, campaign: int, budget: int, needed: int, jobs: list[JobRecord]) -> Iterator[Finding]:
     """Whether the conclusion was drawn from the budget and what was spent."""
     graph = case.graph
-    conclude = graph.step(campaign, 'conclude')
+    conclusions = graph.steps(campaign, 'conclude')
     stated = graph.returned[campaign].get('stop_reason')
-    if conclude is None:
+    if not conclusions:
         if stated is not None:
             yield Finding('missing_decision', stated.uuid, 'the conclusion that the stop reason comes from is missing')
         return
+    conclude = conclusions[-1]
     taken, made = graph.inputs[conclude.id], graph.created[conclude.id].get('stop_reason')
     if 'budget' not in taken or taken['budget'].node != budget:
         yield Finding('budget', conclude.uuid, 'the conclusion was drawn from another budget than that of the campaign')
@@ -115,7 +116,8 @@ def _check_end(case: Case, campaign: int, budget: int, needed: int, jobs: list[J
     # a generation that found nothing left to evaluate does not count
     generations = max(numbers, default=told.get('generations', 0)) - (told.get('exhausted') is not None)
     expected = {**vars(_spent(counts, generations, jobs)), 'dft_per_evaluation': needed}
-    told.pop('exhausted', None)
+    for name in ('exhausted', 'requested'):
+        told.pop(name, None)
     if not _recorded(jobs):
         expected.pop('core_hours')
         told.pop('core_hours', None)
@@ -131,7 +133,10 @@ def _check_reason(
     """Whether the reason to stop follows from the budget; one that differs in its limits only blames the budget."""
     used = dict(told)
     exhausted, needed = used.pop('exhausted'), used.pop('dft_per_evaluation')
+    requested = used.pop('requested', None)
     reason = exhausted or allowance(Budget.model_validate(case.attributes(budget)), Spent(**used), 1, needed)
+    if not isinstance(reason, str):
+        reason = requested or reason
     stated = case.attributes(made).get('value') if made is not None else None
     if not isinstance(reason, str):
         message = f'the campaign stopped ({stated}) although its budget would have allowed another generation'

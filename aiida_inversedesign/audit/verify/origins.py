@@ -58,11 +58,9 @@ def _taken(case: Case, call: Call) -> Iterator[tuple[Link, str]]:
     given = {link.node for link in case.graph.inputs[call.parent].values()}
     for label, link in case.graph.inputs[call.id].items():
         fresh = label in _MADE_BY_WORK_CHAINS or link.node_type.startswith(_PLAIN)
-        if not fresh and link.node not in given and link.node not in case.graph.creator:
-            yield (
-                link,
-                f'the {label} that {_name(case, call)} was computed from was made by no calculation in the graph',
-            )
+        # an empty one stands for nothing known yet
+        if not fresh and link.node not in given and link.node not in case.graph.creator and case.attributes(link):
+            yield link, f'the {label} that {_name(case, call)} was computed from: no calculation in the graph made it'
 
 
 def _is_below(case: Case, call: int, ancestor: int) -> bool:

@@ -1,0 +1,124 @@
+"""``verify``: takes every decision of a campaign again and compares."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_inversedesign.cli.common import FORMAT, campaign_argument, emit, opened_campaign
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+#: Lines of a list that a table shows; JSON has all.
+_SHOWN = 20
+
+
+@click.command()
+@campaign_argument
+@click.option(
+    '--sample', type=click.IntRange(min=1), help='Run no more than this many of each kind again, drawn at random.'
+)
+@click.option('--seed', type=int, default=0, show_default=True, help='Of the sample.')
+@click.option('--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes to use.')
+@FORMAT
+def verify(
+    campaign: str | None, archive: Path | None, sample: int | None, seed: int, jobs: int, output_format: str
+) -> None:
+    """Run every decision of a campaign (PK or UUID) again from its stored inputs, and compare; nothing is stored.
+
+    Exit code 1 when something differs or is found that is not as it should be.
+
+    \b
+    Examples:
+      aiida-inversedesign verify 1234
+      aiida-inversedesign verify --archive campaign.aiida --jobs 4
+      aiida-inversedesign verify 1234 --sample 50 --seed 7 --format json
+    """
+    from aiida_inversedesign.audit.verify import verify as run
+    from aiida_inversedesign.audit.verify.run import is_sound
+
+    with opened_campaign(campaign, archive) as node, _progress() as progress:
+        report = run(node, sample=sample, jobs=jobs, seed=seed, progress=progress)
+    emit(report, output_format, show)
+    if not is_sound(report):
+        raise SystemExit(1)
+
+
+class _progress:  # noqa: N801
+    """A bar on the error output, so that what is printed can be read by another program."""
+
+    def __enter__(self) -> Any:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+        self.bar = Progress(
+            TextColumn('{task.description}'),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self.task = self.bar.add_task('', total=None)
+        self.bar.start()
+        return self.update
+
+    def update(self, step: str, done: int, total: int) -> None:
+        """Show how far it is."""
+        self.bar.update(self.task, description=step, completed=done, total=total)
+
+    def __exit__(self, *_: object) -> None:
+        self.bar.stop()
+
+
+def show(report: dict[str, Any]) -> None:
+    """Print a verification."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console()
+    table = Table('', 'run again', 'identical', 'within tolerance', 'different', 'not repeatable')
+    rows = [(kind, counts['decisions'], counts) for kind, counts in report['by_kind'].items()]
+    evaluations = report['evaluations']
+    rows.append(('evaluations', evaluations['calculations'], evaluations))
+    for name, number, counts in rows:
+        figures = (counts[key] for key in ('identical', 'within_tolerance', 'different', 'not_repeatable'))
+        table.add_row(name, str(number), *(str(len(item) if isinstance(item, list) else item) for item in figures))
+    console.print(table)
+    _list(console, 'different', [*report['different'], *evaluations['different']], ('function', 'of', 'message'))
+    repeatable = [*report['not_repeatable'], *evaluations['not_repeatable']]
+    _list(console, 'not repeatable here', repeatable, ('function', 'of', 'message'))
+    _list(console, 'findings', report['findings'], ('kind', 'node', 'message'))
+    console.print(_verdict(report), highlight=False, soft_wrap=True)
+
+
+def _list(console: Console, title: str, entries: list[dict[str, Any]], keys: tuple[str, ...]) -> None:
+    from rich.table import Table
+
+    if not entries:
+        return
+    table = Table(*keys, title=title)
+    for entry in entries[:_SHOWN]:
+        table.add_row(*(str(entry[key]) for key in keys))
+    console.print(table)
+    if len(entries) > _SHOWN:
+        console.print(f'and {len(entries) - _SHOWN} more (--format json shows all)')
+
+
+def _verdict(report: dict[str, Any]) -> str:
+    nodes, sample = report['nodes'], report['sample']
+    parts = [f'{report["identical"]} of {report["decisions"]} decisions are identical']
+    deviation = max(report['largest_deviation'], report['evaluations']['largest_deviation'])
+    if deviation:
+        parts.append(f'the largest deviation is {deviation:.1e}')
+    if sample:
+        parts.append(f'a sample of {sample["size"]} of each kind (seed {sample["seed"]})')
+    parts.append(f'{nodes["checked"]} nodes checked')
+    if nodes['without_hash']:
+        parts.append(f'{nodes["without_hash"]} of them have no recorded hash')
+    number = len(report['findings'])
+    parts.append(f'{number} finding{"" if number == 1 else "s"}' if number else 'nothing else found')
+    return f'{"; ".join(parts)} ({report["seconds"]:.1f} s)'
