@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'resume': ('launch', 'Go on with a campaign from its last table.'),
     'status': ('status', 'Show where a campaign stands.'),
     'audit': ('audit', 'Compute the figures of a campaign from its provenance.'),
+    'verify': ('verify', 'Run every decision of a campaign again and compare.'),
     'library': ('library', 'Import, list and show template libraries.'),
     'cspml': ('cspml', 'Train the proposal model and predict crystals.'),
     'benchmark': ('benchmark', 'Run the comparisons of the README again.'),
