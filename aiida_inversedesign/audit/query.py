@@ -133,10 +133,13 @@ def campaign_cost(campaign: WorkChainNode) -> Cost:
     return cost_of(find_jobs(generation_ids(chain_of(_pk(campaign)))))
 
 
-def evaluation_costs(generation: WorkChainNode) -> dict[str, Cost]:
-    """The cost of each evaluation of a generation, references included, by call link label."""
+def evaluation_costs(generation: WorkChainNode, evaluations: Iterable[int] | None = None) -> dict[str, Cost]:
+    """The cost of each evaluation of a generation, references included, by call link label.
+
+    :param evaluations: PKs of those that alone are looked at; by default all.
+    """
     jobs: dict[str, list[JobRecord]] = {}
-    for job in find_jobs([_pk(generation)]):
+    for job in find_jobs([_pk(generation)], evaluations):
         jobs.setdefault(job.evaluation, []).append(job)
     return {label: cost_of(found) for label, found in jobs.items()}
 

@@ -22,13 +22,13 @@ from aiida_inversedesign.learn.table import EvaluationRow, is_hit
 def harvest(
     settings: Dict,
     pool: PoolData,
-    batch: Dict,
     outcomes: Dict,
+    batch: Dict | None = None,
     table: TableData | None = None,
     references: Dict | None = None,
     **results,
 ):
-    """Add one row for each launched evaluation of a batch to the table.
+    """Add one row for each launched evaluation that has ended to the table.
 
     :param settings: the campaign file without its budget.
     :param pool: the candidates.
@@ -38,14 +38,16 @@ def harvest(
     :param table: the rows so far.
     :param references: energies of the elements, given where the goal names the energy above the hull: it is found
         anew for all rows, since a crystal found later can lie below an earlier one.
-    :param results: ``properties`` and ``structures`` of the completed evaluations, by candidate.
+    :param results: ``properties`` and ``structures`` of the completed evaluations, by candidate; with the asynchronous
+        schedule ``batches``, several choices in place of one.
     :return: ``table``; with ``references`` also ``stability``, what each energy above the hull was measured against.
     """
     goal = CampaignSettings.model_validate(settings.get_dict()).goal
     rows = table.get_rows() if table else []
     known = {row.candidate for row in rows}
     candidates = {candidate.id: candidate for candidate in pool.get_candidates()}
-    for choice in batch['choices']:
+    batches = [batch] if batch else [node for _, node in sorted(results['batches'].items())]
+    for generation, choice in ((item['generation'], choice) for item in batches for choice in item['choices']):
         name = choice['candidate']
         if name not in outcomes or name in known:
             continue
@@ -56,7 +58,7 @@ def harvest(
         rows.append(
             EvaluationRow(
                 candidate=name,
-                generation=batch['generation'],
+                generation=generation,
                 arm=choice['arm'],
                 formula=candidate.formula,
                 status='completed' if completed else 'failed',

@@ -8,6 +8,8 @@ from aiida.common.links import LinkType
 from aiida.engine import CalcJob, WorkChain
 from aiida.orm import CalcFunctionNode, ProcessNode
 
+from aiida_inversedesign.audit.queries.steps import find_step
+
 
 class OnceWorkChain(WorkChain):
     """A WorkChain whose children are identified by their call link label.
@@ -25,8 +27,15 @@ class OnceWorkChain(WorkChain):
         metadata = {**inputs.pop('metadata', {}), 'call_link_label': label}
         return self.submit(process_class, **inputs, metadata=metadata)
 
-    def run_once(self, label: str, function: Any, **inputs: Any) -> CalcFunctionNode:
-        """Run a calculation function under ``label``, or return the one that already ran under it."""
+    def run_once(self, label: str, function: Any, name: str = '', **inputs: Any) -> CalcFunctionNode:
+        """Run a calculation function under ``label``, or return the one that already ran under it.
+
+        :param name: tells steps under the same label apart; it becomes the label of the node.
+        """
+        if name:
+            known = find_step(self.node.pk, label, name)
+            metadata = {'call_link_label': label, 'label': name}
+            return known or function.run_get_node(**inputs, metadata=metadata)[1]
         existing = [node for node in self._children_under(LinkType.CALL_CALC, label) if node.is_finished]
         if existing:
             return existing[-1]

@@ -18,10 +18,13 @@ def among(identifiers: Iterable[int]) -> dict[str, Any]:
     return {'id': {'in': list(identifiers) or [0]}}
 
 
-def find_jobs(generations: Iterable[int]) -> list[JobRecord]:
-    """Every calculation job below the generations with these PKs, in the order they were made."""
-    identifiers = list(generations)
-    jobs = [job for depth in DEPTHS for job in _jobs_at(identifiers, depth)]
+def find_jobs(generations: Iterable[int], evaluations: Iterable[int] | None = None) -> list[JobRecord]:
+    """Every calculation job below the generations with these PKs, in the order they were made.
+
+    :param evaluations: PKs of those evaluations, references included, that alone are looked at; by default all.
+    """
+    identifiers, only = list(generations), None if evaluations is None else list(evaluations)
+    jobs = [job for depth in DEPTHS for job in _jobs_at(identifiers, depth, only)]
     # equal times are told apart by UUIDs: PKs are given anew when an archive is imported
     return sorted(jobs, key=lambda job: (job.created, job.uuid))
 
@@ -41,7 +44,7 @@ _COLUMNS = [
 ]
 
 
-def _chain(generations: list[int], depth: int, columns: list[str]) -> QueryBuilder:
+def _chain(generations: list[int], depth: int, columns: list[str], evaluations: list[int] | None) -> QueryBuilder:
     """The joins from generations down to jobs with ``depth`` work chains between evaluation and job."""
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(generations), tag='generation', project='id')
@@ -54,6 +57,7 @@ def _chain(generations: list[int], depth: int, columns: list[str]) -> QueryBuild
             edge_project='label',
             edge_tag=f'link_{level}',
             tag=f'level_{level}',
+            filters=among(evaluations) if level == 0 and evaluations is not None else {},
             project='id',
         )
         parent = f'level_{level}'
@@ -68,8 +72,8 @@ def _chain(generations: list[int], depth: int, columns: list[str]) -> QueryBuild
     )
 
 
-def _jobs_at(generations: list[int], depth: int) -> Iterator[JobRecord]:
-    recorded = _chain(generations, depth, ['id']).append(
+def _jobs_at(generations: list[int], depth: int, evaluations: list[int] | None) -> Iterator[JobRecord]:
+    recorded = _chain(generations, depth, ['id'], evaluations).append(
         Dict,
         with_incoming='job',
         edge_filters={'label': 'output_parameters'},
@@ -77,7 +81,7 @@ def _jobs_at(generations: list[int], depth: int) -> Iterator[JobRecord]:
         project=['attributes.wall_time_seconds', 'attributes.creator_version'],
     )
     outputs = {row['job']['id']: row['parameters'] for row in recorded.iterdict(batch_size=1000)}
-    for row in _chain(generations, depth, _COLUMNS).iterdict(batch_size=1000):
+    for row in _chain(generations, depth, _COLUMNS, evaluations).iterdict(batch_size=1000):
         job = row['job']
         output = outputs.get(job['id'], {})
         resources = job['attributes.resources'] or {}
