@@ -68,7 +68,7 @@ def _examine_computer(computer: Computer, least: float) -> Finding:
     if space is None:
         return Finding(subject, 'warning', f'{computer.label} does not tell its free space', 'look at it by hand')
     if space.free_gb < least:
-        return _too_little(subject, space, least, '`aiida-inversedesign clean` empties folders of ended evaluations')
+        return _too_little(subject, space, least, '`aiida-inversedesign clean` removes folders of ended evaluations')
     return Finding(subject, 'ok', str(space))
 
 

@@ -54,6 +54,7 @@ def resume(campaign: str, budget: tuple[str, ...], gone: bool, daemon: bool) -> 
     """Go on with a campaign (PK or UUID) from what it has found, with another budget if wanted.
 
     Evaluations that had finished when the campaign was interrupted are kept; those that were running start again.
+    It needs a campaign that has ended: `stop` ends one cleanly.
 
     \b
     Example:

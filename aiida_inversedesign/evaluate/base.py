@@ -7,6 +7,8 @@ from typing import Any
 from aiida import orm
 from aiida.engine import CalcJob, ExitCode, ToContext
 
+from aiida_inversedesign.evaluate.cleaning import is_to_be_cleaned, remote_folders, remove_folders
+from aiida_inversedesign.evaluate.diagnosis import jobs_below
 from aiida_inversedesign.evaluate.functions import crystal_of, wanted
 from aiida_inversedesign.evaluate.options import job_options
 from aiida_inversedesign.evaluate.properties import missing_references, required_stages, unknown_properties
@@ -71,6 +73,17 @@ class EvaluateWorkChain(OnceWorkChain):
     def unknown(self, names: list[str]) -> list[str]:
         """The names this engine does not compute."""
         return unknown_properties(names)
+
+    def on_terminated(self) -> None:
+        """Remove the folders of the jobs if the campaign asks for it; what fails there is no failure of this."""
+        super().on_terminated()
+        # settings of the first version have no such key
+        if not is_to_be_cleaned(self.inputs.settings.get_dict().get('clean_workdir', 'never'), self.node):
+            return
+        removed, problems = remove_folders(remote_folders(jobs_below(self.node)))
+        for problem in problems:
+            self.report(f'folders could not be removed: {problem}; `aiida-inversedesign clean` tries again')
+        self.report(f'removed the folders of {removed} jobs')
 
     def needs(self, stage: str) -> bool:
         """Whether a property that was asked for needs this stage."""

@@ -25,10 +25,15 @@ from plumpy.process_states import KillInterruption
 from plumpy.processes import Process as StateMachine
 from psutil import NoSuchProcess
 
+from aiida_inversedesign.workchains.stopping import find_request
+
 LOGGER = logging.getLogger(__name__)
 
 #: Seconds between two looks of a work chain at its children: without a broker nobody tells it that they ended.
 POLL_INTERVAL = 0.2
+
+#: Seconds between two looks for a request to stop that kills what runs.
+STOP_INTERVAL = 2.0
 
 #: Seconds between two looks at the processes that were told to end, and the number of looks before they are forced.
 LOOK, LOOKS = 0.1, 100
@@ -53,6 +58,7 @@ class ForegroundRunner(Runner):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._live: weakref.WeakSet[Process] = weakref.WeakSet()
+        self._kept: tuple[type, ...] = ()
 
     @property
     def is_daemon_runner(self) -> bool:
@@ -65,11 +71,14 @@ class ForegroundRunner(Runner):
         self._live.add(instance)
         return instance
 
-    def kill_all(self, message: str) -> None:
+    def kill_all(self, message: str, keep: tuple[type, ...] = ()) -> None:
         """Kill every live process, then cancel the jobs of those that had one.
 
         Work chains end before the jobs they wait for: one that saw its job killed would go on and call it a failure.
+
+        :param keep: classes of work chains that go on.
         """
+        self._kept = keep
         self._end(lambda: self._alive(jobs=False), message)
         self._look_until(lambda: not any(_is_being_submitted(job.node) for job in self._alive(jobs=True)))
         jobs = [process.node for process in self._alive(jobs=True)]
@@ -80,7 +89,7 @@ class ForegroundRunner(Runner):
 
     def _alive(self, jobs: bool) -> list[Process]:
         """The live jobs, or the live work chains, from the root down."""
-        live = [process for process in self._live if not process.has_terminated()]
+        live = [item for item in self._live if not item.has_terminated() and not isinstance(item, self._kept)]
         return sorted((item for item in live if isinstance(item, CalcJob) is jobs), key=lambda item: item.pid)
 
     def _end(self, alive: Callable[[], list[Process]], message: str) -> None:
@@ -144,28 +153,46 @@ def _cancel(job: CalcJobNode, transport: Transport) -> None:
 def run_campaign(builder: Any) -> ProcessNode:
     """Run a campaign to its end in this interpreter; Ctrl-C (or SIGTERM) kills it together with its jobs.
 
+    A request to stop that kills (``aiida-inversedesign stop --kill`` elsewhere) ends its evaluations only.
+
     What finished before the interruption is in the provenance graph, and ``resume`` goes on from it.
     """
+    from aiida_inversedesign.workchains.campaign import InverseDesignWorkChain
+    from aiida_inversedesign.workchains.generation import GenerationWorkChain
+
     manager = get_manager()
     runner = ForegroundRunner(poll_interval=POLL_INTERVAL, persister=manager.get_persister(), communicator=None)
     manager.set_runner(runner)
     tasks: list[Any] = []
 
+    def kill(message: str, *keep: type) -> asyncio.Task[Any]:
+        # killing waits for processes and schedulers, which inside a running loop only a task with a portal can do
+        return runner.loop.create_task(run_with_portal(runner.kill_all, message, keep))
+
     def interrupt() -> None:
         if not tasks:
-            # killing waits for processes and schedulers, which inside a running loop only a task with a portal can do
-            tasks.append(runner.loop.create_task(run_with_portal(runner.kill_all, 'interrupted in the foreground')))
+            tasks.append(kill('interrupted in the foreground'))
+
+    async def watch(campaign: int) -> None:
+        while (request := find_request(campaign)) is None or not request.kill:
+            await asyncio.sleep(STOP_INTERVAL)
+        # the campaign and its generation go on, to harvest what finished
+        await kill('stopped', InverseDesignWorkChain, GenerationWorkChain)
 
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         runner.loop.set_exception_handler(_ignore_kills)
         with loop_scope(runner.loop):
             process = runner.instantiate_process(builder)
+            watcher = runner.loop.create_task(watch(process.pid))
             for number in before:
                 runner.loop.add_signal_handler(number, interrupt)
             with suppress(KilledError):
                 process.execute()
             # the root ends first, and with it the loop; its children and their jobs have still to be ended
+            watcher.cancel()
+            with suppress(asyncio.CancelledError):
+                runner.loop.run_until_complete(watcher)
             for task in tasks:
                 runner.loop.run_until_complete(task)
                 runner.loop.run_until_complete(_cancel_tasks())
