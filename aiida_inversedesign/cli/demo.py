@@ -52,6 +52,7 @@ def demo(folder: Path, file: Path | None) -> None:
     from aiida_inversedesign.cli.audit import report_of, show_reports, write_json, write_plot
     from aiida_inversedesign.cli.launch import start
     from aiida_inversedesign.cli.plan import plan, show_plan
+    from aiida_inversedesign.cli.report import write_page
     from aiida_inversedesign.workchains.build import build_campaign
 
     builder = build_campaign(spec)
@@ -59,10 +60,12 @@ def demo(folder: Path, file: Path | None) -> None:
     node = start(builder, spec, daemon=False)
     report = report_of(str(node.pk))
     show_reports(report)
+    page = write_page(node, folder / f'campaign-{node.pk}-report.html')
     plot, figures = folder / f'campaign-{node.pk}-best.png', folder / f'campaign-{node.pk}-audit.json'
     write_plot(report, plot)
     write_json(report, figures)
-    click.echo(f'\nbest so far against DFT calculations: {plot}')
+    click.echo(f'\nthe report, open it in a browser:      {page}')
+    click.echo(f'best so far against DFT calculations: {plot}')
     click.echo(f'all figures of the audit:             {figures}')
     click.echo(f'the provenance:  AIIDA_PATH={home} verdi -p {PROFILE} process show {node.pk}')
 

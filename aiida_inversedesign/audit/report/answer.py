@@ -164,7 +164,7 @@ def _key_figures(record: CampaignRecord, figures: dict[str, Any]) -> list[tuple[
     first = figures.get('first_hit') or {}
     if first.get('evaluation') is not None:
         remark = f'{number(first["dft_calculations"])} DFT calculations' if dft['total'] else ''
-        shown.append(('first hit', f'evaluation {first["evaluation"]}', remark))
+        shown.append(('first hit at evaluation', number(first['evaluation']), remark))
     enrichment = figures.get('enrichment') or {}
     if enrichment.get('value') is not None:
         remark = 'hit rate / base rate'

@@ -43,11 +43,12 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     word = 'DFT calculation' if dft else 'calculation job'
     failed = sum(job.has_failed for job in counted)
     lead = (
-        f'{count(len(counted), word).capitalize() if not counted else count(len(counted), word)} in all: '
+        f'{count(len(counted), word)} in all: '
         f'{number(failed)} failed, {number(sum(job.is_restart for job in counted))} restarts, '
-        f'{number(sum(job.is_reference for job in counted))} for elemental references; '
-        f'{count(cached, "copy", "copies")} from the cache, which cost nothing.'
+        f'{number(sum(job.is_reference for job in counted))} for elemental references.'
     )
+    if cached:
+        lead += f' {count(cached, "copy", "copies")} from the cache cost nothing and are not counted.'
     notes = []
     hours = figures.get('core_hours')
     missing = figures.get('core_hours_not_recorded') or {}
@@ -110,7 +111,7 @@ def _bar(drawn: Any, names: list[str], values: list[int], name: str, colour: str
             y=names,
             orientation='h',
             name=name,
-            marker={'color': colour, 'pattern': {'shape': pattern, 'size': 5, 'solidity': 0.25}},
+            marker={'color': colour, 'pattern': {'shape': pattern, 'size': 6, 'fillmode': 'overlay', 'fgcolor': '#ffffff', 'fgopacity': 0.55}},
             text=[number(value) if value else '' for value in values],
             textposition='inside',
             insidetextanchor='middle',

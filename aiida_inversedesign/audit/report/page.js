@@ -25,7 +25,8 @@
   const touch = window.matchMedia('(pointer: coarse)').matches;
   const config = {
     responsive: true, displaylogo: false, displayModeBar: touch ? false : 'hover',
-    modeBarButtonsToRemove: ['select2d', 'lasso2d', 'autoScale2d', 'toggleSpikelines', 'sendDataToCloud'],
+    // plotly's own list has a button that sends the plot to a server
+    modeBarButtons: [['zoom2d', 'pan2d', 'zoomIn2d', 'zoomOut2d', 'resetScale2d', 'toImage']], plotlyServerURL: '',
   };
 
   function draw(figure, width) {
