@@ -33,8 +33,8 @@ def _names(text: str) -> tuple[str, ...]:
 #: Units of the columns that every campaign has.
 _UNITS = {
     'core_hours': 'h',
-    'seconds': 's',
-    'wall_seconds': 's',
+    'duration': 's',
+    'wall_time': 's',
 }
 
 _EVALUATION = _names(
@@ -110,7 +110,7 @@ def jobs(record: CampaignRecord) -> DataFrame:
             'exit_status': job.exit_status,
             'failure': job.failure,
             'processes': job.processes,
-            'wall_seconds': job.wall_seconds,
+            'wall_time': job.wall_seconds,
             'core_hours': job.core_hours,
             'created': job.created,
             'changed': job.changed,
@@ -124,7 +124,7 @@ def jobs(record: CampaignRecord) -> DataFrame:
     ]
     columns = _names(
         'evaluation generation kind path is_dft is_reference is_restart cached state exit_status failure processes '
-        'wall_seconds core_hours created changed code code_version computer pk uuid'
+        'wall_time core_hours created changed code code_version computer pk uuid'
     )
     return _frame(record, rows, columns)
 
@@ -212,11 +212,11 @@ def _evaluation_frame(record: CampaignRecord, chosen: Iterable[EvaluationRecord]
         for name in predicted:
             row[f'{name}_predicted'], row[f'{name}_predicted_std'] = item.predicted.get(name, (None, None))
         row |= {name: getattr(item, name) for name in _TIMES}
-        row['seconds'] = (item.ended - item.started).total_seconds() if item.ended and item.started else None
+        row['duration'] = (item.ended - item.started).total_seconds() if item.ended and item.started else None
         rows.append(row)
     columns = [*_EVALUATION, *names]
     columns += [f'{name}_predicted{ending}' for name in predicted for ending in ('', '_std')]
-    return _frame(record, rows, [*columns, 'seconds', *_TIMES])
+    return _frame(record, rows, [*columns, 'duration', *_TIMES])
 
 
 def _frame(record: CampaignRecord, rows: list[dict[str, Any]], columns: Iterable[str]) -> DataFrame:

@@ -22,6 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'status': ('status', 'Show where a campaign stands.'),
     'clean': ('clean', 'Remove the folders of ended evaluations on their computers.'),
     'audit': ('audit', 'Compute the figures of a campaign from its provenance.'),
+    'paper': ('paper', 'Write tables, figures, crystals, methods and archive of a campaign into a folder.'),
     'verify': ('verify', 'Run every decision of a campaign again and compare.'),
     'report': ('report', 'Write a page of a campaign: answer, pictures, plots and table.'),
     'library': ('library', 'Import, list and show template libraries.'),
