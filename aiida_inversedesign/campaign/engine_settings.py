@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+import re
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from aiida_inversedesign.campaign.model import Count, Fraction, Model, Positive, Word
 
@@ -38,7 +40,7 @@ class Engine(Model):
     )
     options: Options = Options()
     clean_workdir: Literal['never', 'completed', 'always'] = Field(
-        'never', description='whether the folders of its jobs on the computer are emptied once an evaluation has ended'
+        'never', description='whether the folders of its jobs on the computer are removed once an evaluation has ended'
     )
     free_space_gb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         1.0, description="least free space, GB, on the profile's disk and where the computer runs its jobs"
@@ -68,13 +70,36 @@ class Ase(Engine):
 
     engine: Literal['ase']
     code: str = Field(description='label of a Python code with ASE installed')
-    calculator: str = Field('emt', description='name for ase.calculators.calculator.get_calculator_class')
-    arguments: dict[str, float | int | str | bool] = Field({}, description='of the calculator')
+    calculator: Annotated[str, Field(pattern=r'^[A-Za-z][A-Za-z0-9_]{0,49}$')] = Field(
+        'emt', description='name for ase.calculators.calculator.get_calculator_class'
+    )
+    arguments: dict[str, float | int | str | bool] = Field(
+        {}, description='of the calculator: numbers and single words; no commands, no paths'
+    )
     fmax: Positive = Field(0.02, description='largest force after the relaxation, eV/Å')
     steps: Count = Field(300, description='most relaxation steps')
     relax_cell: bool = True
     eos_points: Annotated[int, Field(ge=5, le=21)] = 7
     eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = 0.06
+
+    @field_validator('arguments')
+    @classmethod
+    def _no_commands(cls, value: dict[str, float | int | str | bool]) -> dict[str, float | int | str | bool]:
+        """A campaign file is data: what starts a program or names a file to load is set up on the computer."""
+        for name, item in value.items():
+            if not re.fullmatch(r'[A-Za-z_]\w{0,49}', name) or re.search(
+                r'command|cmd|exec|binary|profile', name, re.I
+            ):
+                raise ValueError(
+                    f'{name[:60]!r} may not be set here: commands are set up on the computer, for ASE or the code'
+                )
+            if isinstance(item, str) and not re.fullmatch(r'[\w.:+-]{0,60}', item):
+                raise ValueError(
+                    f'{name}: only single words and numbers, no paths, addresses or commands: {item[:60]!r}'
+                )
+            if isinstance(item, float) and not math.isfinite(item):
+                raise ValueError(f'{name}: the number must be finite')
+        return value
 
 
 class Table(Engine):

@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
+from aiida_inversedesign.campaign.files import FileRefusedError, inside, read_bounded
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.campaign.spec import CampaignSpec, PropertyError
 from aiida_inversedesign.chemistry.formulas import SYMBOLS
 from aiida_inversedesign.errors import InverseDesignError
 
 #: No campaign file is larger; the limit keeps a wrong path (an archive, a log) from being parsed for minutes.
-MAX_BYTES = 1_000_000
+MAX_BYTES = 250_000
+#: most problems that are told at once
+MOST_PROBLEMS = 30
 
 
 @dataclass(frozen=True)
@@ -52,8 +58,28 @@ class CampaignFileError(InverseDesignError):
         super().__init__('\n'.join([f'{source}: {len(problems)} problem(s)', *(f'  {item}' for item in problems)]))
 
 
+#: control characters but tab and line feed, directional formatting and halves of surrogate pairs
+_CONTROL = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML without tags that build objects, and without keys that silently replace each other."""
+    """YAML without tags that build objects, references, and keys that silently replace each other."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        """Refuse references: a few lines of them can stand for billions of values."""
+        if self.check_event(yaml.AliasEvent):
+            event = self.peek_event()  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(
+                None, None, f'references such as *{event.anchor} are not read: write the value out', event.start_mark
+            )
+        return super().compose_node(parent, index)
+
+    def construct_scalar(self, node: Any) -> Any:
+        """Refuse characters that no terminal, database or job script should be given."""
+        text = super().construct_scalar(node)
+        if isinstance(text, str) and _CONTROL.search(text):
+            raise yaml.constructor.ConstructorError(None, None, 'control characters are not allowed', node.start_mark)
+        return text
 
 
 def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -106,16 +132,31 @@ _Loader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _mapping
 def read_campaign(path: str | Path) -> CampaignSpec:
     """The checked campaign of a YAML file.
 
+    A file that it names lies in its own folder or below, and is named from there.
+
     :raises CampaignFileError: if it cannot be read, is no YAML, or does not describe a campaign.
     """
     path = Path(path)
     try:
-        if path.is_file() and path.stat().st_size > MAX_BYTES:
-            raise CampaignFileError(str(path), [Problem('', '', f'larger than {MAX_BYTES} bytes: not a campaign file')])
-        text = path.read_text(encoding='utf-8')
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bounded(path, MAX_BYTES).decode('utf-8')
+    except FileRefusedError as error:
+        raise CampaignFileError(str(path), [Problem('', '', f'{error}: not a campaign file')]) from error
+    except UnicodeDecodeError as error:
         raise CampaignFileError(str(path), [Problem('', '', f'cannot be read ({error})')]) from error
-    return parse_campaign(text, source=str(path))
+    return _find_model(parse_campaign(text, source=str(path)), path)
+
+
+def _find_model(spec: CampaignSpec, file: Path) -> CampaignSpec:
+    """The campaign with the path of its model file, if it names one, seen from the current folder."""
+    if not spec.propose.model.endswith('.npz'):
+        return spec
+    try:
+        found = inside(file.parent, spec.propose.model)
+    except FileRefusedError as error:
+        problem = Problem('propose.model', _show(spec.propose.model), str(error))
+        raise CampaignFileError(str(file), [problem]) from error
+    propose = spec.propose.model_copy(update={'model': os.path.relpath(found)})
+    return spec.model_copy(update={'propose': propose})
 
 
 def parse_campaign(text: str, source: str = 'campaign') -> CampaignSpec:
@@ -148,9 +189,13 @@ def validate_campaign(data: Mapping[str, Any], source: str = 'campaign') -> Camp
         spec = CampaignSpec.model_validate(data)
     except ValidationError as error:
         # the text of pydantic's nested errors may repeat the same finding for each member of a union
-        problems = list(dict.fromkeys(_problem(item, data) for item in error.errors(include_url=False)))
+        found = error.errors(include_url=False)
+        problems = list(dict.fromkeys(_problem(item, data) for item in found[:MOST_PROBLEMS]))
         # pydantic looks at the names of properties only where everything else is right
-        problems.extend(problem for problem in _unknown_properties(data) if problem not in problems)
+        unknown = islice(_unknown_properties(data), MOST_PROBLEMS)
+        problems.extend(problem for problem in unknown if problem not in problems)
+        if len(found) > MOST_PROBLEMS:
+            problems.append(Problem('', '', f'{len(found) - MOST_PROBLEMS} further problems; only the first are shown'))
         raise CampaignFileError(source, problems) from error
     return spec
 
@@ -181,9 +226,14 @@ def _show(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + '…'
 
 
+@functools.cache
+def _schema() -> dict[str, Any]:
+    return CampaignSpec.model_json_schema()
+
+
 def _keys_at(location: Iterable[int | str]) -> list[str]:
     """The keys that the schema allows in the section at ``location``."""
-    schema = CampaignSpec.model_json_schema()
+    schema = _schema()
     definitions = schema['$defs']
 
     def resolve(node: dict[str, Any]) -> dict[str, Any]:

@@ -26,6 +26,10 @@ SYMBOLS: tuple[str, ...] = (
 # fmt: on
 
 
+#: most characters of a formula
+LONGEST = 200
+
+
 class FormulaError(InverseDesignError):
     """A formula or ratio label that cannot be read."""
 
@@ -60,6 +64,8 @@ def parse_formula(formula: str) -> dict[str, int]:
 
     if not formula.strip():
         raise FormulaError('the formula is empty: write one such as CaCO3')
+    if len(formula) > LONGEST:
+        raise FormulaError(f'a formula of {len(formula)} characters is none: {formula[:20]!r}…')
     try:
         with _no_electronegativity():
             composition = Composition(formula, strict=True).element_composition

@@ -104,22 +104,28 @@ def show_plan(data: dict[str, Any]) -> None:
     """Print a plan for people."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     space, select, budget = data['space'], data['select'], data['budget']
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
-    table.add_row('campaign', data['name'])
+
+    def row(name: str, text: str) -> None:
+        # words of the file are no markup
+        table.add_row(name, Text(text))
+
+    row('campaign', data['name'])
     for text in data['goal']:
-        table.add_row('objective', text)
+        row('objective', text)
     for text in data['constraints']:
-        table.add_row('constraint', text)
+        row('constraint', text)
     if space['elements'] or space['formulas_at_most']:
         size = f'at most {space["formulas_at_most"]} formulas'
-        table.add_row('space', f'{" ".join(space["elements"])}  ratios {", ".join(space["ratios"])}: {size}')
-    table.add_row('templates', f'{data["propose"]["library"]}, ranked by {data["propose"]["method"]}')
-    table.add_row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}')
-    table.add_row('engine', f'{data["engine"]}, {data["dft_calculations_per_evaluation"]} DFT calculations each')
-    table.add_row('stops at', ', '.join(f'{name} {value}' for name, value in budget.items()))
-    table.add_row('evaluations', f'at most {data["evaluations_at_most"]} within this budget')
+        row('space', f'{" ".join(space["elements"])}  ratios {", ".join(space["ratios"])}: {size}')
+    row('templates', f'{data["propose"]["library"]}, ranked by {data["propose"]["method"]}')
+    row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}')
+    row('engine', f'{data["engine"]}, {data["dft_calculations_per_evaluation"]} DFT calculations each')
+    row('stops at', ', '.join(f'{name} {value}' for name, value in budget.items()))
+    row('evaluations', f'at most {data["evaluations_at_most"]} within this budget')
     console = Console()
     console.print(table)
     if data['profile_checked']:

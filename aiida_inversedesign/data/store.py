@@ -7,6 +7,7 @@ from pathlib import Path
 
 from aiida.orm import QueryBuilder
 
+from aiida_inversedesign.campaign.files import FileRefusedError, read_bounded
 from aiida_inversedesign.data.cspml import CspmlData
 from aiida_inversedesign.data.library import LibraryData
 from aiida_inversedesign.data.payload import PayloadData
@@ -46,12 +47,13 @@ def get_model(label: str) -> CspmlData:
     :raises InverseDesignError: if there is none.
     """
     if label.endswith('.npz'):
+        from aiida_inversedesign.propose.archive import MOST_BYTES
         from aiida_inversedesign.propose.model import load_model
 
         try:
-            content = Path(label).read_bytes()
-        except OSError as error:
-            raise InverseDesignError(f'the model file {label} cannot be read: {error.strerror}') from error
+            content = read_bounded(Path(label), MOST_BYTES)
+        except FileRefusedError as error:
+            raise InverseDesignError(f'the model file {label}: {error}') from error
         return _stored(CspmlData.from_model(load_model(content), label=Path(label).stem))
     if label == SHIPPED:
         from aiida_inversedesign.propose.model import shipped_model

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import io
+import math
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,8 +18,8 @@ from aiida_inversedesign.errors import InverseDesignError
 
 Arrays = dict[str, NDArray[Any]]
 
-#: a model file larger than this, unpacked, is refused: ours have some 10 MB
-MOST_BYTES = 2**30
+#: a model file larger than this, packed or unpacked, is refused, and one of more arrays: ours have some 10 MB and 100
+MOST_BYTES, MOST_ARRAYS = 2**28, 10_000
 
 
 class ModelError(InverseDesignError):
@@ -40,11 +44,32 @@ def unpack(data: bytes) -> Arrays:
     :raises ModelError: if the bytes are no such file.
     """
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            size = sum(item.file_size for item in archive.infolist())
-        if size > MOST_BYTES:
-            raise ModelError(f'the model file unpacks to {size / 1e9:.1f} GB: this is none of ours')
+        _check(data)
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return {name: arrays[name] for name in arrays.files}
-    except (OSError, KeyError, zipfile.BadZipFile, EOFError, ValueError) as error:
-        raise ModelError(f'this is no model file (npz): {error}') from error
+    # the headers are evaluated as literals, which fails in many ways; a wrong method of compression is not implemented
+    except (
+        OSError, KeyError, zipfile.BadZipFile, EOFError, ValueError, SyntaxError, TypeError, AttributeError,
+        RecursionError, NotImplementedError, RuntimeError, zlib.error, struct.error,
+        tokenize.TokenError,
+    ) as error:  # fmt: skip
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f'this is no model file (npz): {str(error)[:200]}') from error
+
+
+def _check(data: bytes) -> None:
+    """Refuse a file of more than it may be, before anything is unpacked."""
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = archive.infolist()
+        size = sum(item.file_size for item in members)
+        if size > MOST_BYTES or len(members) > MOST_ARRAYS:
+            raise ModelError(f'{len(members)} arrays of {size / 1e9:.1f} GB: this is no model file of ours')
+        for item in members:
+            with archive.open(item) as stream:
+                version = np.lib.format.read_magic(stream)
+                read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+                shape, _, dtype = read(stream)
+            # memory is taken by the shape that the header names
+            if dtype.hasobject or min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize > item.file_size:
+                raise ModelError(f'{item.filename[:100]!r} is no array of numbers or texts of the size it should have')

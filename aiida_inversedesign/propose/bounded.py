@@ -28,6 +28,8 @@ def readable(file: Path) -> Iterator[None]:
 
     :raises LibraryError: if it cannot be opened, read or decompressed.
     """
+    if file.exists() and not file.is_file():
+        raise LibraryError(f'{file}: cannot be read (it is no regular file)')
     try:
         yield
     except FileNotFoundError as error:

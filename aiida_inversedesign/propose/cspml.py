@@ -107,17 +107,17 @@ class CspmlModel:
         if str(arrays.get('schema')) != SCHEMA:
             raise ModelError(f'the model has the layout {arrays.get("schema")}, expected {SCHEMA}: train it again')
         members: list[tuple[tuple[Floats, Floats], ...]] = []
-        while f'weights_{len(members)}_0' in arrays:
-            layers: list[tuple[Floats, Floats]] = []
-            member = len(members)
-            while f'weights_{member}_{len(layers)}' in arrays:
-                layer = len(layers)
-                weights = arrays[f'weights_{member}_{layer}'].astype(np.float32)
-                layers.append((weights, arrays[f'bias_{member}_{layer}'].astype(np.float32)))
-            members.append(tuple(layers))
         try:
+            while f'weights_{len(members)}_0' in arrays:
+                layers: list[tuple[Floats, Floats]] = []
+                member = len(members)
+                while f'weights_{member}_{len(layers)}' in arrays:
+                    layer = len(layers)
+                    weights = arrays[f'weights_{member}_{layer}'].astype(np.float32)
+                    layers.append((weights, arrays[f'bias_{member}_{layer}'].astype(np.float32)))
+                members.append(tuple(layers))
             scaler = Scaler(arrays['mean'], arrays['std'])
             features, record = tuple(arrays['features'].tolist()), json.loads(str(arrays['record']))
-        except (KeyError, ValueError) as error:
+        except (KeyError, ValueError, TypeError, RecursionError) as error:
             raise ModelError(f'the model file lacks {error}') from error
         return cls(scaler, tuple(members), features, record)

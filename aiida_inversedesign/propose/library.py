@@ -12,18 +12,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.resources import files
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.fingerprints import LENGTH
+from aiida_inversedesign.chemistry.formulas import SYMBOLS
 from aiida_inversedesign.errors import InverseDesignError
 
 Fingerprints = NDArray[np.float32]
 
 #: layout of :meth:`Library.to_bytes`; a file of another one is refused
 SCHEMA = 'inversedesign.library/1'
+#: most numbers and texts in its file: so many, and so many more for each byte
+MOST_VALUES, MOST_PER_BYTE = 10**6, 10
 
 
 class LibraryError(InverseDesignError):
@@ -217,16 +221,24 @@ class Library:
         :raises LibraryError: if the bytes are no such file.
         """
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         try:
-            table = pq.read_table(io.BytesIO(data))
-        except pa.ArrowException as error:
-            raise LibraryError(f'this is no library file (Parquet): {error}') from error
+            return cls._from_table(_read_parquet(data))
+        except (
+            pa.ArrowException, OSError, KeyError, ValueError, TypeError, AttributeError, IndexError, RecursionError
+        ) as error:  # fmt: skip
+            if isinstance(error, InverseDesignError):
+                raise
+            raise LibraryError(f'this is no library file (Parquet): {str(error)[:200]}') from error
+
+    @classmethod
+    def _from_table(cls, table: Any) -> Library:
+        """The library of an Arrow table; what does not fit raises nearly anything."""
         metadata = table.schema.metadata or {}
         if metadata.get(b'schema') != SCHEMA.encode():
             raise LibraryError(f'this Parquet file is no template library ({SCHEMA}): import the structures again')
         names = json.loads(metadata[b'properties'])
+        _check_words(table)
         columns = {
             name: table.column(name).to_pylist()
             for name in table.column_names
@@ -269,6 +281,36 @@ class Library:
 def aflow_library() -> Library:
     """The AFLOW prototypes of pymatgen as primitive cells (:func:`aiida_inversedesign.propose.aflow.read_aflow`)."""
     return Library.from_bytes(files('aiida_inversedesign.propose').joinpath('models/aflow.parquet').read_bytes())
+
+
+def _read_parquet(data: bytes) -> Any:
+    """The table of a Parquet file that is as large as its bytes let expect.
+
+    :raises LibraryError: if it is not.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    file = pq.ParquetFile(pa.BufferReader(data))
+    about = file.metadata
+    groups = [about.row_group(index) for index in range(about.num_row_groups)]
+    values = sum(group.column(index).num_values for group in groups for index in range(group.num_columns))
+    # equal values are stored once with their number: a few bytes can stand for billions
+    if values > MOST_VALUES + MOST_PER_BYTE * len(data) or about.num_rows > max(1000, len(data)):
+        raise LibraryError(f'{about.num_rows} rows, {values} values in {len(data)} bytes: refused as a bomb')
+    return file.read()
+
+
+def _check_words(table: Any) -> None:
+    """Refuse formulas and elements that are none."""
+    import pyarrow.compute as pc
+
+    species = set(pc.unique(table.column('species').combine_chunks().flatten()).to_pylist())
+    if unknown := species - set(SYMBOLS):
+        raise LibraryError(f'the library names {str(min(map(str, unknown)))[:20]!r}, which is no element')
+    for name, pattern in (('formula', '^[A-Za-z0-9()]+$'), ('ratio_label', '^[0-9:]+$')):
+        if not pc.all(pc.match_substring_regex(table.column(name), pattern), skip_nulls=False).as_py():
+            raise LibraryError(f'the column {name} of the library has entries that are none')
 
 
 def _split(table: object, name: str) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:

@@ -75,7 +75,7 @@ class ProposalModel:
                 )
             ranker = PosteriorRanker.from_arrays(select(arrays, 'ranker.'))
             volumes = VolumeModel.from_arrays(select(arrays, 'volumes.')).remembering(ranker.memory)
-        except (KeyError, ValueError, TypeError) as error:
+        except (KeyError, ValueError, TypeError, AttributeError, IndexError, RecursionError) as error:
             raise error if isinstance(error, ModelError) else ModelError(f'the model file lacks {error}') from error
         return cls(ranker, volumes, features, record)
 
