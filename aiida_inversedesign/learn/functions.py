@@ -12,9 +12,9 @@ from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.surrogate import SurrogateData
 from aiida_inversedesign.data.table import TableData
 from aiida_inversedesign.evaluate.stability import with_stability
-from aiida_inversedesign.learn.source import SourceError, library_priors
+from aiida_inversedesign.learn.campaign import fit_next
+from aiida_inversedesign.learn.source import SourceError
 from aiida_inversedesign.learn.surrogate import SurrogateError
-from aiida_inversedesign.learn.surrogate import fit_surrogate as fit
 from aiida_inversedesign.learn.table import EvaluationRow, is_hit
 
 
@@ -91,8 +91,7 @@ def fit_surrogate(settings: Dict, table: TableData, library: LibraryData | None 
     """
     spec = CampaignSettings.model_validate(settings.get_dict())
     try:
-        priors = library_priors(library.get_library(), spec.learn.source, spec.seed) if library else ()
-        surrogate = fit(table.get_rows(), spec.goal.properties, spec.learn.surrogate, spec.seed, priors)
+        surrogate = fit_next(spec, table.get_rows(), library.get_library() if library else None)
     except (SurrogateError, SourceError) as error:
         return ExitCode(320, f'no surrogate yet: {error}')
     return {'surrogate': SurrogateData.from_surrogate(surrogate)}

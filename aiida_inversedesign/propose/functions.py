@@ -10,11 +10,8 @@ from aiida_inversedesign.data.cspml import CspmlData
 from aiida_inversedesign.data.library import LibraryData
 from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.table import TableData
-from aiida_inversedesign.learn.table import EvaluationRow
-from aiida_inversedesign.propose.generators.base import Proposed
-from aiida_inversedesign.propose.generators.mix import Mix
-from aiida_inversedesign.propose.generators.score import campaign_request
-from aiida_inversedesign.propose.pipeline import ProposalError, propose
+from aiida_inversedesign.propose.campaign import propose_next
+from aiida_inversedesign.propose.pipeline import ProposalError
 
 
 @calcfunction
@@ -35,41 +32,15 @@ def propose_candidates(
     :param table: evaluations so far; a crystal equal to an evaluated one is rejected.
     :param pool: the pool so far; what is proposed is added to it.
     """
-    spec = CampaignSettings.model_validate(settings.get_dict())
-    rows = table.get_rows() if table else []
-    earlier = pool.get_candidates() if pool else []
-    considered = {candidate.formula for candidate in earlier}
     try:
-        proposed = propose(
-            spec.space,
-            spec.propose,
+        candidates = propose_next(
+            CampaignSettings.model_validate(settings.get_dict()),
             library.get_library(),
             model.get_model() if model else None,
-            seed=spec.seed,
-            generation=generation.value,
-            evaluated=[crystal for row in rows for crystal in (row.proposed, row.relaxed) if crystal],
-            considered=considered,
-            composition=spec.goal.composition,
-            proposed=_searched(spec, rows, considered, generation.value),
+            generation.value,
+            table.get_rows() if table else [],
+            pool.get_candidates() if pool else [],
         )
     except ProposalError as error:
         return ExitCode(310, f'nothing to propose: {error}')
-    return {'pool': PoolData.from_candidates([*earlier, *proposed])}
-
-
-def _searched(
-    spec: CampaignSettings, rows: list[EvaluationRow], considered: set[str], generation: int
-) -> list[Proposed] | None:
-    """Formulas of the campaign's generators; None where its whole space is enumerated."""
-    if not rows or not spec.propose.renewed:
-        return None
-    request = campaign_request(
-        spec.space,
-        spec.goal,
-        rows,
-        considered,
-        number=spec.propose.renewed,
-        seed=spec.seed + generation,
-        acquisition=spec.select.acquisition,
-    )
-    return Mix(spec.propose.generators).propose(request)
+    return {'pool': PoolData.from_candidates(candidates)}
