@@ -9,6 +9,7 @@ from aiida_inversedesign.audit.query import campaign_cost
 from aiida_inversedesign.campaign.budget import Spent, allowance
 from aiida_inversedesign.campaign.spec import Budget
 from aiida_inversedesign.evaluate.properties import dft_calculations_needed
+from aiida_inversedesign.workchains.asynchronous import AsynchronousWorkChain
 from aiida_inversedesign.workchains.conclude import conclude
 from aiida_inversedesign.workchains.generation import GenerationWorkChain, failure
 from aiida_inversedesign.workchains.once import OnceWorkChain
@@ -74,6 +75,8 @@ class InverseDesignWorkChain(OnceWorkChain):
         """Whether the budget allows another generation."""
         settings, budget = self.inputs.settings, Budget.model_validate(self.inputs.budget.get_dict())
         wanted = settings['select']['initial' if self.ctx.generation == 0 else 'batch']
+        if self._is_asynchronous:
+            wanted = budget.evaluations
         needed = dft_calculations_needed(settings['evaluate'], goal_properties(settings))
         spent = self._spent()
         allowed = self.ctx.exhausted or allowance(budget, spent, wanted, needed)
@@ -84,7 +87,15 @@ class InverseDesignWorkChain(OnceWorkChain):
             self.ctx.spent['requested'] = requested
             return False
         self.ctx.allowance = {**vars(allowed), 'at_once': budget.at_once}
+        if self._is_asynchronous:
+            # it decides by itself when it has enough hits or too many failures
+            self.ctx.allowance['budget'] = self.inputs.budget.get_dict()
         return True
+
+    @property
+    def _is_asynchronous(self) -> bool:
+        # settings of the first version have no such key
+        return self.inputs.settings['select'].get('schedule') == 'asynchronous'
 
     def _requested(self) -> str | None:
         """Why the campaign stops although its budget allows more: a user asked for it, or a disk is full."""
@@ -104,12 +115,12 @@ class InverseDesignWorkChain(OnceWorkChain):
         inputs.update({name: self.ctx[name] for name in STATE if self.ctx[name] is not None})
         child = self.submit_once(
             f'generation_{self.ctx.generation:03d}',
-            GenerationWorkChain,
+            AsynchronousWorkChain if self._is_asynchronous else GenerationWorkChain,
             **inputs,
             generation=orm.Int(self.ctx.generation),
             allowance=orm.Dict(self.ctx.allowance),
         )
-        self.report(f'launching generation {self.ctx.generation} as GenerationWorkChain<{child.pk}>')
+        self.report(f'launching generation {self.ctx.generation} as {child.process_label}<{child.pk}>')
         return ToContext(child=child)
 
     def inspect_generation(self):

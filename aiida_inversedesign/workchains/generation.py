@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import ToContext, if_, while_
 from aiida.plugins import WorkflowFactory
 
 from aiida_inversedesign.audit.query import evaluation_costs
+from aiida_inversedesign.audit.record import Cost
 from aiida_inversedesign.campaign.budget import Allowance, share
 from aiida_inversedesign.campaign.spec import Propose
 from aiida_inversedesign.data.cspml import CspmlData
@@ -45,7 +48,7 @@ class GenerationWorkChain(OnceWorkChain):
         spec.input_namespace('interrupted', required=False, populate_defaults=False, help='A batch to take up again.')
         spec.input('interrupted.batch', valid_type=orm.Dict, required=False, help='What had been chosen.')
         spec.input('interrupted.outcomes', valid_type=orm.Dict, required=False, help='What became of the finished.')
-        for name in ('structures', 'properties', 'relaxed'):
+        for name in ('structures', 'properties', 'relaxed', 'batches'):
             spec.input_namespace(f'interrupted.{name}', required=False, dynamic=True, valid_type=orm.Data)
         spec.outline(
             cls.setup,
@@ -277,14 +280,8 @@ class GenerationWorkChain(OnceWorkChain):
             if was_killed_by_request(child, request):
                 self.report(f'{name} was ended by the stop; it counts as not evaluated')
                 continue
-            completed = child.is_finished_ok
-            outcomes[name] = {
-                'exit_status': child.exit_status if child.is_finished else -1,
-                'reason': '' if completed else failure(child),
-                'dft_calculations': costs[name].dft_calculations if name in costs else 0,
-                'core_hours': costs[name].core_hours if name in costs else None,
-            }
-            if completed:
+            outcomes[name] = outcome_of(child, costs.get(name))
+            if child.is_finished_ok:
                 properties[name], structures[name] = child.outputs.properties, child.outputs.structure
             else:
                 self.report(f'{name} failed: {outcomes[name]["reason"]}')
@@ -326,6 +323,16 @@ class GenerationWorkChain(OnceWorkChain):
             self.report(node.exit_message)
             return None
         return self._decision_failed('fit', node)
+
+
+def outcome_of(evaluation: orm.WorkChainNode, cost: Cost | None) -> dict[str, Any]:
+    """What became of an evaluation, as the harvest is told: exit status, reason of a failure, and the cost."""
+    return {
+        'exit_status': evaluation.exit_status if evaluation.is_finished else -1,
+        'reason': '' if evaluation.is_finished_ok else failure(evaluation),
+        'dft_calculations': cost.dft_calculations if cost else 0,
+        'core_hours': cost.core_hours if cost else None,
+    }
 
 
 def failure(node: orm.ProcessNode) -> str:

@@ -1,0 +1,105 @@
+"""What an interrupted generation had decided and found, as inputs of the one that goes on with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.common.links import LinkType
+
+from aiida_inversedesign.audit.query import evaluation_costs
+from aiida_inversedesign.workchains.generation import outcome_of
+
+#: Step → what the newest one of it made, as the generation would have returned it.
+_MADE = {'propose': 'pool', 'references': 'references'}
+#: The same for a stream, which harvests and fits all the time.
+_MADE_BY_STREAM = {**_MADE, 'harvest': 'table', 'fit': 'surrogate'}
+
+
+def children(node: orm.WorkChainNode, prefix: str) -> list[orm.ProcessNode]:
+    """The called processes whose link label starts with ``prefix``, oldest first."""
+    return [child for label, child in _calls(node) if label.startswith(prefix)]
+
+
+def _calls(node: orm.WorkChainNode) -> list[tuple[str, orm.ProcessNode]]:
+    links = node.base.links.get_outgoing(link_type=(LinkType.CALL_WORK, LinkType.CALL_CALC)).all()
+    return sorted(((link.link_label, link.node) for link in links), key=lambda pair: pair[1].pk)
+
+
+def unfinished(campaign: orm.WorkChainNode) -> orm.WorkChainNode | None:
+    """The last generation of a campaign, if it had chosen candidates and did not hand over a table."""
+    generations = children(campaign, 'generation_')
+    if not generations or 'table' in generations[-1].outputs:
+        return None
+    last = generations[-1]
+    chosen = 'interrupted' in last.inputs or any(node.is_finished_ok for node in children(last, 'select'))
+    return last if chosen else None
+
+
+def inputs_to_go_on(generation: orm.WorkChainNode) -> dict[str, Any]:
+    """Inputs of a campaign that goes on with an unfinished generation: the newest state, and ``interrupted``."""
+    is_stream = generation.process_label == 'AsynchronousWorkChain'
+    made = _MADE_BY_STREAM if is_stream else _MADE
+    calls = _calls(generation)
+    state = {
+        made[label]: child.outputs[made[label]]
+        for label, child in calls
+        if label in made and isinstance(child, orm.CalcFunctionNode) and child.is_finished_ok
+    }
+    return {**state, 'interrupted': _of_stream(generation, calls, state) if is_stream else _of_batch(generation, calls)}
+
+
+def _of_batch(generation: orm.WorkChainNode, calls: list[tuple[str, orm.ProcessNode]]) -> dict[str, Any]:
+    """The one batch of a generation: what was chosen, and what has finished."""
+    earlier = generation.inputs.interrupted if 'interrupted' in generation.inputs else {}
+    if earlier:
+        batch, structures = earlier['batch'], dict(earlier['structures'])
+    else:
+        selection = [child for label, child in calls if label == 'select'][-1]
+        batch, structures = selection.outputs.batch, _structures(selection)
+    return {'batch': batch, 'structures': structures, **_results(generation, calls, structures, earlier)}
+
+
+def _of_stream(
+    generation: orm.WorkChainNode, calls: list[tuple[str, orm.ProcessNode]], state: dict[str, Any]
+) -> dict[str, Any]:
+    """The choices of a stream of which some candidates are not in its table."""
+    earlier = generation.inputs.interrupted if 'interrupted' in generation.inputs else {}
+    table = state.get('table') or (generation.inputs.table if 'table' in generation.inputs else None)
+    known = {row.candidate for row in table.get_rows()} if table is not None else set()
+    batches, structures = dict(earlier.get('batches', {})), dict(earlier.get('structures', {}))
+    for label, child in calls:
+        if label == 'select' and child.is_finished_ok:
+            batches[f'pk_{child.pk:012d}'] = child.outputs.batch
+            structures |= _structures(child)
+    structures = {name: node for name, node in structures.items() if name not in known}
+    batches = {
+        key: batch
+        for key, batch in batches.items()
+        if any(choice['candidate'] in structures for choice in batch['choices'])
+    }
+    return {'batches': batches, 'structures': structures, **_results(generation, calls, structures, earlier)}
+
+
+def _structures(selection: orm.ProcessNode) -> dict[str, orm.StructureData]:
+    return dict(selection.outputs.structures) if 'structures' in selection.outputs else {}
+
+
+def _results(
+    generation: orm.WorkChainNode, calls: list[tuple[str, orm.ProcessNode]], names: dict[str, Any], earlier: Any
+) -> dict[str, Any]:
+    """Outcomes, properties and relaxed crystals of the candidates of these names that have finished."""
+    finished = {label: child for label, child in calls if label in names and child.is_finished}
+    costs = evaluation_costs(generation, [child.pk for child in finished.values()])
+    outcomes = {
+        name: outcome
+        for name, outcome in (earlier['outcomes'].get_dict() if 'outcomes' in earlier else {}).items()
+        if name in names
+    }
+    outcomes |= {name: outcome_of(child, costs.get(name)) for name, child in finished.items()}
+    results: dict[str, Any] = {'outcomes': orm.Dict(outcomes)}
+    for key, output in (('properties', 'properties'), ('relaxed', 'structure')):
+        found = {name: node for name, node in dict(earlier.get(key, {})).items() if name in names}
+        found |= {name: child.outputs[output] for name, child in finished.items() if child.is_finished_ok}
+        results[key] = found
+    return results
