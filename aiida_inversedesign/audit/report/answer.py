@@ -21,6 +21,7 @@ from aiida_inversedesign.audit.report.words import (
     unit_text,
 )
 from aiida_inversedesign.campaign.spec import Goal, Objective
+from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.errors import InverseDesignError
 
 #: Crystals that are shown with a picture.
@@ -132,7 +133,7 @@ def _headline(record: CampaignRecord, figures: dict[str, Any]) -> Markup:
         top = Markup('{} with {} {} {}').format(formula_html(best[0]['formula']), property_text(name), value, unit)
     if counts['hits']:
         verb = 'meets' if counts['hits'] == 1 else 'meet'
-        found = Markup('{} {} the goal').format(count(counts['hits'], 'crystal').capitalize(), verb)
+        found = Markup('{} {} the goal').format(count(counts['hits'], 'crystal'), verb)
         return found + Markup('; the best is {}.').format(top) if best else found + '.'
     if not counts['completed']:
         running = f', {count(counts["running"], "is", "are")} running' if counts['running'] else ''
@@ -183,14 +184,15 @@ def _cards(record: CampaignRecord, figures: dict[str, Any]) -> list[Card]:
 
 def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
     crystal = item.relaxed or item.proposed
-    drawn, colours, symmetry = Markup(), [], ''
+    drawn, colours, symmetry, prototype = Markup(), [], '', item.prototype
     if crystal is not None:
         try:
             drawn, colours = (
                 picture(crystal, f'crystal-{place}', f'Crystal structure of {item.formula}'),
                 legend(crystal),
             )
-            symmetry = space_group(crystal)
+            # of the crystal that is shown: relaxing may have changed that of the proposal
+            symmetry, prototype = space_group(crystal), prototype_label(crystal) or item.prototype
         except InverseDesignError as error:
             drawn = Markup('<p class="none">no picture: {}</p>').format(str(error))
     names = [*record.goal.properties, *(name for name in item.properties if name not in record.goal.properties)]
@@ -199,7 +201,7 @@ def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
         if name in item.properties:
             unit = unit_text(unit_of(record, name))
             values.append((property_text(name), f'{number(item.properties[name])} {unit}'.rstrip()))
-    facts = [('prototype', prototype_text(item.prototype) if item.prototype else 'not determined')]
+    facts = [('prototype', prototype_text(prototype) if prototype else 'not determined')]
     if symmetry:
         facts.append(('space group', symmetry))
     facts.append(('found', f'generation {item.generation}, {ARMS.get(item.arm, item.arm)}'))
@@ -213,7 +215,8 @@ def unit_of(record: CampaignRecord, name: str) -> str:
     """The unit of any property, those outside the goal too."""
     from aiida_inversedesign.campaign.properties import unit_of as known
 
-    return record.units.get(name) or known(name) or ''
+    declared = (record.settings.get('evaluate') or {}).get('units') or {}
+    return record.units.get(name) or known(name, declared) or ''
 
 
 def space_group(crystal: Any) -> str:

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.audit.report.section import Section
-from aiida_inversedesign.audit.report.words import count, formula_html, number, percent
+from aiida_inversedesign.audit.report.words import count, formula_html, number, percent, sentence
 
 #: Examples named for each reason.
 EXAMPLES = 6
@@ -23,7 +23,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     jobs = [job for job in record.jobs if job.has_failed and not job.cached]
     if not failed and not jobs:
         return Section('failures', title, reason='nothing has failed' if ended else 'no evaluation has ended')
-    lead = f'{count(len(failed), "evaluation").capitalize()} of {number(len(ended))} failed'
+    lead = f'{sentence(count(len(failed), "evaluation"))} of {number(len(ended))} failed'
     lead += f' ({percent(len(failed) / len(ended))}).' if ended else '.'
     lead += ' Failed evaluations count as cost and stay in every hit rate.'
     body = Markup()

@@ -9,7 +9,7 @@ from typing import Any
 from aiida_inversedesign.audit.record import CampaignRecord, JobRecord
 from aiida_inversedesign.audit.report import theme
 from aiida_inversedesign.audit.report.section import Plot, Section
-from aiida_inversedesign.audit.report.words import count, number
+from aiida_inversedesign.audit.report.words import count, number, sentence
 
 KINDS = {
     'relax': 'relaxation',
@@ -77,7 +77,7 @@ def _by_kind(jobs: Sequence[JobRecord], word: str) -> Plot:
     drawn.update_yaxes(autorange='reversed', showline=False, ticks='')
     total = Counter(job.kind for job in jobs)
     alt = ', '.join(f'{KINDS[kind]} {total[kind]}' for kind in kinds)
-    return Plot('plot-kinds', drawn, alt, f'{word}s by what they computed.'.capitalize().replace('Dft', 'DFT'))
+    return Plot('plot-kinds', drawn, alt, sentence(f'{word}s by what they computed.'))
 
 
 def _by_fate(record: CampaignRecord, jobs: Sequence[JobRecord], word: str) -> Plot:
@@ -111,7 +111,16 @@ def _bar(drawn: Any, names: list[str], values: list[int], name: str, colour: str
             y=names,
             orientation='h',
             name=name,
-            marker={'color': colour, 'pattern': {'shape': pattern, 'size': 6, 'fillmode': 'overlay', 'fgcolor': '#ffffff', 'fgopacity': 0.55}},
+            marker={
+                'color': colour,
+                'pattern': {
+                    'shape': pattern,
+                    'size': 6,
+                    'fillmode': 'overlay',
+                    'fgcolor': '#ffffff',
+                    'fgopacity': 0.55,
+                },
+            },
             text=[number(value) if value else '' for value in values],
             textposition='inside',
             insidetextanchor='middle',

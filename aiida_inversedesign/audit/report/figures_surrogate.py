@@ -9,7 +9,15 @@ from typing import Any
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.audit.report import theme
 from aiida_inversedesign.audit.report.section import Plot, Section
-from aiida_inversedesign.audit.report.words import ARMS, formula_plain, number, percent, plot_text, property_text
+from aiida_inversedesign.audit.report.words import (
+    ARMS,
+    formula_plain,
+    number,
+    percent,
+    plot_text,
+    property_text,
+    sentence,
+)
 
 #: Fewest predictions of which a calibration curve says something.
 LEAST_CURVE = 5
@@ -178,7 +186,7 @@ def _words(record: CampaignRecord, name: str, figure: dict[str, Any]) -> str:
     if figure.get('mae') is None:
         return ''
     unit = property_text('', record.units.get(name)).strip(' ()')
-    text = f'{property_text(name).capitalize()}: mean absolute error {number(figure["mae"], 3)} {unit}'.rstrip()
+    text = f'{sentence(property_text(name))}: mean absolute error {number(figure["mae"], 3)} {unit}'.rstrip()
     if figure.get('z_spread') is not None:
         text += f'; spread of the standardised errors {number(figure["z_spread"], 3)} (1 is honest)'
     inside = (figure.get('coverage') or {}).get('0.95', {})

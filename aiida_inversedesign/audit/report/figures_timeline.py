@@ -100,7 +100,7 @@ def _plot(spans: Sequence[Span], rows: Sequence[int], what: str) -> Plot:
     import plotly.graph_objects as go
 
     height = 130 + min(14 * (max(rows) + 1), 420)
-    drawn = theme.figure('', f'{what}s at once', height=height)
+    drawn = theme.figure('', 'at once', height=height)
     width = max(2, min(9, 420 // (max(rows) + 1)))
     groups = list(dict.fromkeys(span.group for span in sorted(spans, key=lambda span: span.start)))
     for number, group in enumerate(groups):

@@ -33,7 +33,7 @@ from aiida_inversedesign.audit.report import (
 )
 from aiida_inversedesign.audit.report.answer import answer
 from aiida_inversedesign.audit.report.section import Plot, Section
-from aiida_inversedesign.audit.report.words import formula_html, moment, number
+from aiida_inversedesign.audit.report.words import formula_html, moment, number, sentence
 from aiida_inversedesign.errors import InverseDesignError
 
 #: A campaign's record and its audit.
@@ -80,7 +80,7 @@ def render(record: CampaignRecord, figures: dict[str, Any], others: Sequence[Aud
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {'formula': formula_html, 'moment': moment, 'number': number}
+    environment.filters |= {'formula': formula_html, 'moment': moment, 'sentence': sentence, 'number': number}
     return environment.from_string(_read('page.html.j2')).render(
         record=record,
         answer=answer(record, figures),

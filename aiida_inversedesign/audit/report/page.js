@@ -24,7 +24,7 @@
 
   const touch = window.matchMedia('(pointer: coarse)').matches;
   const config = {
-    responsive: true, displaylogo: false, displayModeBar: touch ? false : 'hover',
+    responsive: true, displaylogo: false,
     // plotly's own list has a button that sends the plot to a server
     modeBarButtons: [['zoom2d', 'pan2d', 'zoomIn2d', 'zoomOut2d', 'resetScale2d', 'toImage']], plotlyServerURL: '',
   };
@@ -43,7 +43,9 @@
       shown.layout.font.size = 11;
       shown.layout.margin = Object.assign(shown.layout.margin, {l: 44, r: 8});
     }
-    const options = Object.assign({toImageButtonOptions: {format: 'svg', filename: figure.id}}, config);
+    const options = Object.assign({
+      displayModeBar: touch || narrow ? false : 'hover', toImageButtonOptions: {format: 'svg', filename: figure.id},
+    }, config);
     return Plotly.react(place, shown.data, shown.layout, options);
   }
 
@@ -141,6 +143,11 @@
       return row.filter((value) => typeof value === 'string').join(' ').toLowerCase();
     });
     const heads = element('tr');
+    const sorters = [];
+    // the structures stand after this column
+    const AFTER = place.hit;
+    // paper has no room for these columns
+    const wide = (key) => /^[ms]:/.test(key) || ['acquisition', 'generator', 'template', 'uuid'].includes(key);
     table.columns.forEach(function (column, index) {
       const head = element('th', null, column[2] === 'number' ? 'n' : '');
       head.scope = 'col';
@@ -154,8 +161,10 @@
       });
       head.append(button);
       heads.append(head);
+      head.classList.toggle('screen', wide(column[0]));
+      sorters.push(head);
+      if (index === AFTER) heads.append(element('th', 'structure', 'screen'));
     });
-    heads.append(element('th', 'structure'));
     byId('table').tHead.append(heads);
 
     function chosenRows() {
@@ -212,6 +221,17 @@
       return element('td', value, String(value).length > 40 ? 'long' : '');
     }
 
+    function structure(row) {
+      const made = element('td', table.cifs[row] ? null : '–', 'screen');
+      if (table.cifs[row]) {
+        const button = element('button', 'CIF', 'cif');
+        button.type = 'button';
+        button.dataset.row = row;
+        made.append(button);
+      }
+      return made;
+    }
+
     function show() {
       const found = chosenRows();
       const size = Number(byId('rows').value) || found.length || 1;
@@ -221,19 +241,16 @@
       for (const row of found.slice(page * size, (page + 1) * size)) {
         const own = table.rows[row];
         const line = element('tr', null, own[place.hit] === 'yes' ? 'hit' : own[place.status]);
-        table.columns.forEach(function (column, index) { line.append(cell(row, column, index)); });
-        const last = element('td');
-        if (table.cifs[row]) {
-          const button = element('button', 'CIF', 'cif');
-          button.type = 'button';
-          button.dataset.row = row;
-          last.append(button);
-        }
-        line.append(last);
+        table.columns.forEach(function (column, index) {
+          const made = cell(row, column, index);
+          made.classList.toggle('screen', wide(column[0]));
+          line.append(made);
+          if (index === AFTER) line.append(structure(row));
+        });
         part.append(line);
       }
       body.replaceChildren(part);
-      Array.from(heads.children).slice(0, -1).forEach(function (head, index) {
+      sorters.forEach(function (head, index) {
         head.setAttribute('aria-sort', index !== order.key ? 'none' : order.ascending ? 'ascending' : 'descending');
       });
       byId('shown').textContent = found.length === table.rows.length ? ''

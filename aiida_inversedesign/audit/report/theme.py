@@ -68,7 +68,7 @@ def figure(x_title: str, y_title: str, height: int = 360, **layout: Any) -> Figu
         paper_bgcolor='rgba(0,0,0,0)',
         plot_bgcolor='rgba(0,0,0,0)',
         font={'family': FONT, 'size': 13, 'color': TEXT},
-        margin={'l': 56, 'r': 12, 't': 12, 'b': 44},
+        margin={'l': 56, 'r': 12, 't': 30, 'b': 44},
         legend={
             'orientation': 'h',
             'y': 1.02,

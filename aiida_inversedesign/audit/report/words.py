@@ -88,6 +88,11 @@ def count(n: int, one: str, many: str | None = None) -> str:
     return f'{number(n) if n else "no"} {one if n == 1 else many or one + "s"}'
 
 
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning; the rest stays, as symbols must."""
+    return text[:1].upper() + text[1:]
+
+
 def moment(time: datetime | str | None) -> str:
     """A time in the page's form: ``2026-03-01 14:05 UTC``."""
     if time is None:
