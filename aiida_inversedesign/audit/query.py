@@ -15,6 +15,7 @@ from typing import Any
 from aiida.orm import Data, Dict, QueryBuilder, Str, StructureData, WorkChainNode
 
 from aiida_inversedesign.audit.queries.jobs import among, find_jobs
+from aiida_inversedesign.audit.queries.scalars import edge, scalars
 from aiida_inversedesign.audit.record import Cost, JobRecord, cost_of
 from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.table import TableData
@@ -44,15 +45,13 @@ def generation_numbers(campaigns: Iterable[int]) -> dict[int, int]:
     query.append(
         WorkChainNode,
         with_incoming='campaign',
-        edge_filters={'type': 'call_work', 'label': {'like': 'generation\\_%'}},
+        edge_filters=edge('generation_%', 'call_work'),
         edge_project='label',
         edge_tag='link',
         project=['id', 'ctime'],
         tag='generation',
     )
-    found = sorted(
-        (row['generation']['ctime'], row['generation']['id'], row['link']['label']) for row in query.iterdict()
-    )
+    found = sorted((created, identifier, label) for identifier, created, label in scalars(query))
     return {identifier: int(label.rpartition('_')[2]) for _, identifier, label in found}
 
 
@@ -63,7 +62,7 @@ def find_generations(campaigns: Iterable[int]) -> list[dict[str, Any]]:
     query.append(
         WorkChainNode,
         with_incoming='campaign',
-        edge_filters={'type': 'call_work', 'label': {'like': 'generation\\_%'}},
+        edge_filters=edge('generation_%', 'call_work'),
         edge_project='label',
         edge_tag='link',
         project=list(_PROCESS),
@@ -71,10 +70,10 @@ def find_generations(campaigns: Iterable[int]) -> list[dict[str, Any]]:
     )
     found = [
         {
-            'number': int(row['link']['label'].rpartition('_')[2]),
-            **{_PROCESS[column]: value for column, value in row['generation'].items()},
+            'number': int(label.rpartition('_')[2]),
+            **dict(zip(_PROCESS.values(), values, strict=True)),
         }
-        for row in query.iterdict(batch_size=1000)
+        for *values, label in scalars(query)
     ]
     return sorted(found, key=lambda item: (item['created'], item['uuid']))
 
@@ -91,7 +90,7 @@ def stop_reason(campaign: int) -> str | None:
     query.append(
         Str,
         with_incoming='campaign',
-        edge_filters={'label': 'stop_reason', 'type': 'return'},
+        edge_filters=edge('stop_reason', 'return'),
         project='attributes.value',
     )
     return query.first(flat=True)
@@ -109,11 +108,11 @@ def chain_of(campaign: int) -> list[int]:
     """
     query = QueryBuilder()
     query.append(WorkChainNode, filters={'id': campaign}, tag='campaign', project='ctime')
-    query.append(Data, with_outgoing='campaign', edge_filters={'label': 'settings'}, tag='settings')
+    query.append(Data, with_outgoing='campaign', edge_filters=edge('settings'), tag='settings')
     query.append(
         WorkChainNode,
         with_incoming='settings',
-        edge_filters={'label': 'settings'},
+        edge_filters=edge('settings'),
         filters={'process_type': CAMPAIGN},
         project=['ctime', 'id'],
         tag='member',
@@ -181,7 +180,7 @@ def find_evaluations(generations: Iterable[int]) -> list[Evaluation]:
     query.append(
         WorkChainNode,
         with_incoming='generation',
-        edge_filters={'type': 'call_work'},
+        edge_filters=edge(kind='call_work'),
         edge_project='label',
         edge_tag='link',
         tag='evaluation',
@@ -196,20 +195,10 @@ def find_evaluations(generations: Iterable[int]) -> list[Evaluation]:
             'mtime',
         ],
     )
+    names = ('id', 'uuid', 'description', 'state', 'exit_status', 'exit_message', 'started', 'changed')
     found = [
-        Evaluation(
-            id=row['evaluation']['id'],
-            uuid=row['evaluation']['uuid'],
-            generation=row['generation']['id'],
-            label=row['link']['label'],
-            state=row['evaluation']['attributes.process_state'],
-            exit_status=row['evaluation']['attributes.exit_status'],
-            exit_message=row['evaluation']['attributes.exit_message'],
-            description=row['evaluation']['label'],
-            started=row['evaluation']['ctime'],
-            changed=row['evaluation']['mtime'],
-        )
-        for row in query.iterdict(batch_size=1000)
+        Evaluation(generation=generation, label=label, **dict(zip(names, values, strict=True)))
+        for generation, *values, label in scalars(query)
     ]
     return sorted(found, key=lambda item: (item.started, item.uuid))
 
@@ -229,7 +218,7 @@ def last_table(generations: Iterable[int]) -> TableData | None:
     """The newest table that one of these generations returned, or None."""
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(generations), tag='generation')
-    query.append(TableData, with_incoming='generation', edge_filters={'label': 'table', 'type': 'return'}, tag='table')
+    query.append(TableData, with_incoming='generation', edge_filters=edge('table', 'return'), tag='table')
     return query.order_by({'table': {'ctime': 'desc'}}).first(flat=True)
 
 
@@ -240,7 +229,7 @@ def find_pools(generations: Iterable[int]) -> list[PoolData]:
     query.append(
         PoolData,
         with_incoming='generation',
-        edge_filters={'label': 'pool', 'type': 'return'},
+        edge_filters=edge('pool', 'return'),
         tag='pool',
         project=['ctime', 'id', '*'],
     )
@@ -251,12 +240,10 @@ def evaluated_properties(evaluations: Iterable[int]) -> dict[int, dict[str, floa
     """Value of each property that the evaluations with these PKs returned."""
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(evaluations), tag='evaluation', project='id')
-    query.append(
-        Dict, with_incoming='evaluation', edge_filters={'label': 'properties', 'type': 'return'}, project='attributes'
-    )
+    query.append(Dict, with_incoming='evaluation', edge_filters=edge('properties', 'return'), project='attributes')
     return {
         identifier: {name: float(entry['value']) for name, entry in properties.items()}
-        for identifier, properties in query.iterall(batch_size=1000)
+        for identifier, properties in scalars(query)
     }
 
 
@@ -265,14 +252,12 @@ def returned_properties(generations: Iterable[int]) -> dict[int, dict[str, float
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(generations), tag='generation')
     query.append(
-        WorkChainNode, with_incoming='generation', edge_filters={'type': 'call_work'}, tag='evaluation', project='id'
+        WorkChainNode, with_incoming='generation', edge_filters=edge(kind='call_work'), tag='evaluation', project='id'
     )
-    query.append(
-        Dict, with_incoming='evaluation', edge_filters={'label': 'properties', 'type': 'return'}, project='attributes'
-    )
+    query.append(Dict, with_incoming='evaluation', edge_filters=edge('properties', 'return'), project='attributes')
     return {
         identifier: {name: float(entry['value']) for name, entry in properties.items()}
-        for identifier, properties in query.iterall(batch_size=1000)
+        for identifier, properties in scalars(query)
     }
 
 
@@ -280,5 +265,5 @@ def proposed_structures(evaluations: Iterable[int]) -> dict[int, StructureData]:
     """The input structures of the evaluations with these PKs."""
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(evaluations), tag='evaluation', project='id')
-    query.append(StructureData, with_outgoing='evaluation', edge_filters={'label': 'structure'}, project='*')
+    query.append(StructureData, with_outgoing='evaluation', edge_filters=edge('structure'), project='*')
     return dict(query.all())

@@ -18,7 +18,8 @@ def _records(content: bytes, what: str, needed: Sequence[str]) -> Iterator[dict[
     import pyarrow.parquet as pq
 
     try:
-        columns = pq.read_table(io.BytesIO(content)).to_pydict()
+        # read_table would import pandas first
+        columns = pq.ParquetFile(io.BytesIO(content)).read().to_pydict()
     except (pa.ArrowInvalid, OSError) as error:
         raise AuditError(f'{what} cannot be read ({error}): it is damaged, or the archive is not complete') from error
     missing = [name for name in needed if name not in columns]

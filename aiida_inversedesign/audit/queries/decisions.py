@@ -8,6 +8,7 @@ from typing import Any
 from aiida.orm import AbstractCode, CalcFunctionNode, Computer, Data, Dict, QueryBuilder, WorkChainNode
 
 from aiida_inversedesign.audit.queries.jobs import among
+from aiida_inversedesign.audit.queries.scalars import edge, scalars
 from aiida_inversedesign.audit.record import LibraryRecord, SurrogateRecord
 from aiida_inversedesign.data.cspml import CspmlData
 from aiida_inversedesign.data.library import LibraryData
@@ -19,9 +20,7 @@ def _called(generations: Iterable[int], step: str) -> QueryBuilder:
     """The calculation functions of one step of these generations."""
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(generations), tag='generation', project='id')
-    return query.append(
-        CalcFunctionNode, with_incoming='generation', edge_filters={'type': 'call_calc', 'label': step}, tag='step'
-    )
+    return query.append(CalcFunctionNode, with_incoming='generation', edge_filters=edge(step, 'call_calc'), tag='step')
 
 
 def find_batches(generations: Iterable[int]) -> dict[int, dict[str, Any]]:
@@ -31,20 +30,20 @@ def find_batches(generations: Iterable[int]) -> dict[int, dict[str, Any]]:
     """
     identifiers = list(generations)
     chosen = _called(identifiers, 'select').append(
-        Dict, with_incoming='step', edge_filters={'label': 'batch', 'type': 'create'}, project='attributes'
+        Dict, with_incoming='step', edge_filters=edge('batch', 'create'), project='attributes'
     )
-    found = dict(chosen.iterall(batch_size=1000))
+    found = dict(scalars(chosen))
     again = QueryBuilder().append(WorkChainNode, filters=among(identifiers), tag='generation', project='id')
-    again.append(Dict, with_outgoing='generation', edge_filters={'label': 'interrupted__batch'}, project='attributes')
-    return {**dict(again.iterall(batch_size=1000)), **found}
+    again.append(Dict, with_outgoing='generation', edge_filters=edge('interrupted__batch'), project='attributes')
+    return {**dict(scalars(again)), **found}
 
 
 def kinds_at_choice(generations: Iterable[int]) -> dict[int, str]:
     """Kind of the surrogate that each generation chose with, by the generation's PK."""
     query = _called(generations, 'select').append(
-        SurrogateData, with_outgoing='step', edge_filters={'label': 'surrogate'}, project='attributes.kind'
+        SurrogateData, with_outgoing='step', edge_filters=edge('surrogate'), project='attributes.kind'
     )
-    return dict(query.iterall(batch_size=1000))
+    return dict(scalars(query))
 
 
 def find_surrogates(generations: Iterable[int]) -> dict[int, SurrogateRecord]:
@@ -53,12 +52,12 @@ def find_surrogates(generations: Iterable[int]) -> dict[int, SurrogateRecord]:
     query.append(
         SurrogateData,
         with_incoming='generation',
-        edge_filters={'label': 'surrogate', 'type': 'return'},
+        edge_filters=edge('surrogate', 'return'),
         project=['uuid', 'attributes.kind', 'attributes.models', 'attributes.rows'],
     )
     return {
         identifier: SurrogateRecord(uuid, kind, models or dict.fromkeys(rows or {}, kind), rows or {})
-        for identifier, uuid, kind, models, rows in query.iterall(batch_size=1000)
+        for identifier, uuid, kind, models, rows in scalars(query)
     }
 
 
@@ -72,21 +71,21 @@ def largest_pools(generations: Iterable[int]) -> list[PoolData]:
     query.append(
         PoolData,
         with_incoming='generation',
-        edge_filters={'label': 'pool', 'type': 'return'},
+        edge_filters=edge('pool', 'return'),
         tag='pool',
         project=['ctime', 'uuid'],
     )
     proposed = _called(identifiers, 'propose').append(
         PoolData,
         with_incoming='step',
-        edge_filters={'type': 'create'},
+        edge_filters=edge(kind='create'),
         tag='pool',
         project=['ctime', 'uuid'],
     )
     found = {uuid: created for created, uuid in query.distinct().all()}
     found |= {uuid: created for _, created, uuid in proposed.all()}
     taken = _called(identifiers, 'propose').append(
-        PoolData, with_outgoing='step', edge_filters={'label': 'pool'}, tag='earlier', project='uuid'
+        PoolData, with_outgoing='step', edge_filters=edge('pool'), tag='earlier', project='uuid'
     )
     earlier = {uuid for _, uuid in taken.all()}
     left = sorted((created, uuid) for uuid, created in found.items() if uuid not in earlier)
@@ -102,7 +101,7 @@ def last_references(generations: Iterable[int]) -> dict[str, float]:
     query.append(
         Dict,
         with_incoming='generation',
-        edge_filters={'label': 'references', 'type': 'return'},
+        edge_filters=edge('references', 'return'),
         tag='references',
         project='attributes',
     )
@@ -115,7 +114,7 @@ def library_of(campaign: int) -> LibraryRecord | None:
     query.append(
         LibraryData,
         with_outgoing='campaign',
-        edge_filters={'label': 'library'},
+        edge_filters=edge('library'),
         project=['label', 'uuid', 'attributes.count', 'attributes.content_hash', 'attributes.sources'],
     )
     found = query.first()
@@ -128,7 +127,7 @@ def model_of(campaign: int) -> dict[str, Any] | None:
     query.append(
         CspmlData,
         with_outgoing='campaign',
-        edge_filters={'label': 'model'},
+        edge_filters=edge('model'),
         project=['label', 'uuid', 'attributes'],
     )
     found = query.first()
@@ -138,14 +137,14 @@ def model_of(campaign: int) -> dict[str, Any] | None:
 def library_node(campaign: int, port: str) -> LibraryData | None:
     """The library that a campaign was given as ``library`` or ``engine__data``, or None."""
     query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
-    query.append(LibraryData, with_outgoing='campaign', edge_filters={'label': port})
+    query.append(LibraryData, with_outgoing='campaign', edge_filters=edge(port))
     return query.first(flat=True)
 
 
 def dict_of(campaign: int, port: str) -> dict[str, Any] | None:
     """The content of an input of a campaign that is a ``Dict``, or None if the graph does not hold it."""
     query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
-    query.append(Data, with_outgoing='campaign', edge_filters={'label': port}, project='attributes')
+    query.append(Data, with_outgoing='campaign', edge_filters=edge(port), project='attributes')
     found = query.first(flat=True)
     return dict(found) if found is not None else None
 
@@ -157,12 +156,12 @@ def find_codes(generations: Iterable[int]) -> dict[int, dict[str, Any]]:
     query.append(
         AbstractCode,
         with_outgoing='generation',
-        edge_filters={'label': {'like': 'engine\\_\\_%'}},
+        edge_filters=edge('engine__%'),
         tag='code',
         project=['label', 'uuid', 'attributes.input_plugin'],
     )
     query.append(Computer, with_node='code', project='label')
     return {
         identifier: {'label': f'{label}@{computer}', 'computer': computer, 'plugin': plugin or '', 'uuid': uuid}
-        for identifier, label, uuid, plugin, computer in query.iterall(batch_size=1000)
+        for identifier, label, uuid, plugin, computer in scalars(query)
     }

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiida.orm import CalcJobNode, Dict, QueryBuilder, WorkChainNode
 
+from aiida_inversedesign.audit.queries.scalars import edge, scalars
 from aiida_inversedesign.audit.record import JobRecord
 
 #: How many work chains lie between an evaluation and its calculation jobs.
@@ -45,7 +46,10 @@ _COLUMNS = [
 
 
 def _chain(generations: list[int], depth: int, columns: list[str], evaluations: list[int] | None) -> QueryBuilder:
-    """The joins from generations down to jobs with ``depth`` work chains between evaluation and job."""
+    """The joins from generations down to jobs with ``depth`` work chains between evaluation and job.
+
+    A row has the PKs of generation and evaluation, the columns of the job, and the labels from the evaluation down.
+    """
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(generations), tag='generation', project='id')
     parent = 'generation'
@@ -53,20 +57,18 @@ def _chain(generations: list[int], depth: int, columns: list[str], evaluations: 
         query.append(
             WorkChainNode,
             with_incoming=parent,
-            edge_filters={'type': 'call_work'},
+            edge_filters=edge(kind='call_work'),
             edge_project='label',
-            edge_tag=f'link_{level}',
             tag=f'level_{level}',
             filters=among(evaluations) if level == 0 and evaluations is not None else {},
-            project='id',
+            project='id' if level == 0 else None,
         )
         parent = f'level_{level}'
     return query.append(
         CalcJobNode,
         with_incoming=parent,
-        edge_filters={'type': 'call_calc'},
+        edge_filters=edge(kind='call_calc'),
         edge_project='label',
-        edge_tag='link_job',
         tag='job',
         project=columns,
     )
@@ -76,36 +78,34 @@ def _jobs_at(generations: list[int], depth: int, evaluations: list[int] | None) 
     recorded = _chain(generations, depth, ['id'], evaluations).append(
         Dict,
         with_incoming='job',
-        edge_filters={'label': 'output_parameters'},
-        tag='parameters',
+        edge_filters=edge('output_parameters'),
         project=['attributes.wall_time_seconds', 'attributes.creator_version'],
     )
-    outputs = {row['job']['id']: row['parameters'] for row in recorded.iterdict(batch_size=1000)}
-    for row in _chain(generations, depth, _COLUMNS, evaluations).iterdict(batch_size=1000):
-        job = row['job']
-        output = outputs.get(job['id'], {})
-        resources = job['attributes.resources'] or {}
-        state = job['attributes.process_state']
-        lifetime = (job['mtime'] - job['ctime']).total_seconds()
-        allowed = job['attributes.max_wallclock_seconds']
+    outputs = {job: (seconds, version) for _, _, job, seconds, version, *_ in scalars(recorded)}
+    for row in scalars(_chain(generations, depth, _COLUMNS, evaluations)):
+        generation, evaluation_id, pk, uuid, process_type, exit_status, exit_message, state, resources = row[:9]
+        allowed, created, changed, cached_from, label, *path = row[9:]
+        seconds, version = outputs.get(pk, (None, None))
+        resources = resources or {}
+        lifetime = (changed - created).total_seconds()
         ended = state in ('finished', 'excepted', 'killed')
         yield JobRecord(
-            id=job['id'],
-            created=job['ctime'],
-            generation=row['generation']['id'],
-            evaluation_id=row['level_0']['id'],
-            evaluation=row['link_0']['label'],
-            path=(*(row[f'link_{level}']['label'] for level in range(1, depth + 1)), row['link_job']['label']),
-            process_type=job['process_type'],
-            exit_status=job['attributes.exit_status'],
+            id=pk,
+            created=created,
+            generation=generation,
+            evaluation_id=evaluation_id,
+            evaluation=label,
+            path=tuple(path),
+            process_type=process_type,
+            exit_status=exit_status,
             state=state,
             processes=resources.get('tot_num_mpiprocs')
             or resources.get('num_machines', 1) * resources.get('num_mpiprocs_per_machine', 1),
-            wall_seconds=output.get('attributes.wall_time_seconds'),
+            wall_seconds=seconds,
             allowed_seconds=min(lifetime, allowed or lifetime) if ended else float(allowed or lifetime),
-            cached=job['extras._aiida_cached_from'] is not None,
-            uuid=job['uuid'],
-            changed=job['mtime'],
-            exit_message=job['attributes.exit_message'],
-            code_version=output.get('attributes.creator_version') or '',
+            cached=cached_from is not None,
+            uuid=uuid,
+            changed=changed,
+            exit_message=exit_message,
+            code_version=version or '',
         )

@@ -1,0 +1,1 @@
+"""How long the audit of a large campaign takes: a synthetic campaign and the measurement."""
