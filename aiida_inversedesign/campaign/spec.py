@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from aiida_inversedesign.campaign.engine_settings import Evaluate, Table
+from aiida_inversedesign.campaign.engine_settings import Evaluate, Options, Table
 from aiida_inversedesign.campaign.model import Count, Finite, Fraction, Model, Name, Positive
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.chemistry.formulas import SYMBOLS, parse_ratio
@@ -228,6 +228,10 @@ class Propose(Model):
         description='formulas that each later generation proposes anew; default: 50 with a search among the '
         'generators, without one none until the pool runs out',
     )
+    code: str | None = Field(
+        None, description='label of a Python code with this package: each proposal then runs as a job where that is'
+    )
+    options: Options = Options()
 
     @builtins.property  # read like a field
     def searches(self) -> bool:
@@ -291,6 +295,10 @@ class Learn(Model):
         description="properties of the library's own entries that transfer starts from: formation_energy, "
         'e_above_hull, volume, or one that the library brings; with auto, transfer competes',
     )
+    code: str | None = Field(
+        None, description='label of a Python code with this package: each fit then runs as a job where that is'
+    )
+    options: Options = Options()
 
     @model_validator(mode='after')
     def _transfer_needs_a_source(self) -> Learn:

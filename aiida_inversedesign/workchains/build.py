@@ -50,6 +50,7 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
     library = attempt(get_library, spec.propose.library)
     model = attempt(get_model, spec.propose.model) if spec.propose.method == 'cspml' else None
     engine = _engine_inputs(spec, problems)
+    codes = _decision_codes(spec, problems)
     if library is not None:
         problems.extend(_space_problems(spec, library))
     if problems:
@@ -59,7 +60,21 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
         builder.model = model
     for name, node in engine.items():
         builder.engine[name] = node
+    for name, node in codes.items():
+        builder.codes[name] = node
     return builder
+
+
+def _decision_codes(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:
+    """The codes of proposals and fits that run as jobs."""
+    codes = {}
+    for name, plugin in (('propose', 'inversedesign.propose_job'), ('learn', 'inversedesign.fit_job')):
+        label = getattr(spec, name).code
+        if label is not None and spec.select.schedule != 'generations':
+            problems.append(f'{name}.code: only with select.schedule generations; the other one decides on the spot')
+        elif label is not None:
+            codes[name] = _code(label, f'{name}.code', plugin, problems)
+    return {name: node for name, node in codes.items() if node is not None}
 
 
 def _engine_inputs(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:

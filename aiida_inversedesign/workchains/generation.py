@@ -17,8 +17,11 @@ from aiida_inversedesign.data.cspml import CspmlData
 from aiida_inversedesign.data.library import LibraryData
 from aiida_inversedesign.evaluate.properties import dft_calculations_needed
 from aiida_inversedesign.learn.functions import fit_surrogate, harvest
+from aiida_inversedesign.learn.job import FitCalculation
 from aiida_inversedesign.propose.functions import propose_candidates
+from aiida_inversedesign.propose.job import ProposeCalculation
 from aiida_inversedesign.select.functions import select_batch
+from aiida_inversedesign.workchains.decision_jobs import add_codes, has_code, submit_decision
 from aiida_inversedesign.workchains.once import OnceWorkChain
 from aiida_inversedesign.workchains.references import collect_references, elemental_structures
 from aiida_inversedesign.workchains.state import (
@@ -45,6 +48,7 @@ class GenerationWorkChain(OnceWorkChain):
         spec.input('model', valid_type=CspmlData, required=False, help='The proposal model.')
         add_state_inputs(spec)
         spec.input_namespace('engine', dynamic=True, valid_type=orm.Data, help='Codes and data of the engine.')
+        add_codes(spec)
         spec.input_namespace('interrupted', required=False, populate_defaults=False, help='A batch to take up again.')
         spec.input('interrupted.batch', valid_type=orm.Dict, required=False, help='What had been chosen.')
         spec.input('interrupted.outcomes', valid_type=orm.Dict, required=False, help='What became of the finished.')
@@ -55,7 +59,7 @@ class GenerationWorkChain(OnceWorkChain):
             if_(cls.is_interrupted)(
                 cls.take_up_batch,
             ).else_(
-                if_(cls.needs_candidates)(cls.propose),
+                if_(cls.needs_candidates)(cls.propose, cls.inspect_proposal),
                 cls.select,
             ),
             if_(cls.needs_references)(
@@ -67,6 +71,7 @@ class GenerationWorkChain(OnceWorkChain):
             ),
             cls.inspect_evaluations,
             cls.fit,
+            cls.inspect_fit,
         )
         add_state_outputs(spec)
         spec.output('batch', valid_type=orm.Dict, required=False, help='What was chosen and why.')
@@ -113,7 +118,14 @@ class GenerationWorkChain(OnceWorkChain):
         """Propose candidates of formulas that were not considered before."""
         inputs = {name: self.inputs[name] for name in ('settings', 'library', 'generation')}
         inputs |= {name: self.inputs[name] for name in ('model', 'table', 'pool') if name in self.inputs}
-        node = self.run_once('propose', propose_candidates, **inputs)
+        if has_code(self, 'propose'):
+            return ToContext(proposal=submit_decision(self, 'propose', 'propose', ProposeCalculation, **inputs))
+        self.ctx.proposal = self.run_once('propose', propose_candidates, **inputs)
+        return None
+
+    def inspect_proposal(self):
+        """Take the candidates over, or go on without new ones."""
+        node = self.ctx.proposal
         if node.is_finished_ok:
             self.ctx.pool = node.outputs.pool
             pool = self.ctx.pool
@@ -315,7 +327,16 @@ class GenerationWorkChain(OnceWorkChain):
         """Fit the surrogate to what is known now."""
         # the library's entries are a source of the transfer surrogate, where the campaign names properties of theirs
         source = {'library': self.inputs.library} if self.inputs.settings['learn'].get('source') else {}
-        node = self.run_once('fit', fit_surrogate, settings=self.inputs.settings, table=self.ctx.table, **source)
+        inputs = {'settings': self.inputs.settings, 'table': self.ctx.table, **source}
+        if has_code(self, 'learn'):
+            return ToContext(fitted=submit_decision(self, 'learn', 'fit', FitCalculation, **inputs))
+        return self._take_fit(self.run_once('fit', fit_surrogate, **inputs))
+
+    def inspect_fit(self):
+        """Take over the surrogate of a fit that ran as a job."""
+        return self._take_fit(self.ctx.fitted) if 'fitted' in self.ctx else None
+
+    def _take_fit(self, node: orm.ProcessNode):
         if node.is_finished_ok:
             self.out('surrogate', node.outputs.surrogate)
             return None

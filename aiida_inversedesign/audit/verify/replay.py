@@ -71,6 +71,9 @@ _FUNCTIONS = (
 _ENTRY_POINTS = {
     'aiida.calculations:inversedesign.propose': 'propose_candidates',
     'aiida.calculations:inversedesign.select': 'select_batch',
+    # the same decisions as jobs on another computer
+    'aiida.calculations:inversedesign.propose_job': 'propose_candidates',
+    'aiida.calculations:inversedesign.fit_job': 'fit_surrogate',
     'aiida.calculations:inversedesign.harvest': 'harvest',
     'aiida.calculations:inversedesign.fit': 'fit_surrogate',
     'aiida.calculations:quantumespresso.create_kpoints_from_distance': 'create_kpoints_from_distance',
@@ -81,6 +84,9 @@ _BY_NAME = {item.name: item for item in _FUNCTIONS}
 REPEATABLE: dict[str, Repeatable] = {f'{item.module}.{item.name}': item for item in _FUNCTIONS} | {
     entry_point: _BY_NAME[name] for entry_point, name in _ENTRY_POINTS.items()
 }
+
+#: Inputs and outputs that a decision has only where it ran as a job.
+_ONLY_JOBS = frozenset({'code', 'record', 'retrieved', 'remote_folder'})
 
 #: The kinds that are decisions of the campaign, in the order they are taken.
 DECISIONS = ('proposal', 'selection', 'references', 'harvest', 'fit', 'conclusion')
@@ -122,7 +128,8 @@ def run_again(pk: int) -> Replay:
     other = other_versions(known.module, node.base.attributes.get('version', {}))
     try:
         again = known.load()
-        found = again(**node.base.links.get_incoming(link_type=LinkType.INPUT_CALC).nested())
+        inputs = node.base.links.get_incoming(link_type=LinkType.INPUT_CALC).nested()
+        found = again(**{name: value for name, value in inputs.items() if name not in _ONLY_JOBS})
         comparison = _compare_results(node, found, known.tolerance)
     except ImportError as error:
         return result('not_repeatable', f'its code cannot be imported here: {error}')
@@ -154,7 +161,8 @@ def _compare_results(node: orm.CalcFunctionNode, found: Any, tolerance: float) -
     exits = compare({'exit_status': node.exit_status}, {'exit_status': status}, 0.0)
     if exits.status == 'different' or status:
         return worst([exits, compare({'exit_message': node.exit_message}, {'exit_message': message}, 0.0)])
-    stored = {link.link_label: link.node for link in node.base.links.get_outgoing(link_type=LinkType.CREATE).all()}
+    created = node.base.links.get_outgoing(link_type=LinkType.CREATE).all()
+    stored = {link.link_label: link.node for link in created if link.link_label not in _ONLY_JOBS}
     made = dict(_flat(found))
     names = compare(sorted(stored), sorted(made), 0.0)
     if names.status == 'different':
