@@ -14,7 +14,6 @@ from aiida_inversedesign.audit.record import AuditError
 from aiida_inversedesign.audit.verify.graph import Graph
 from aiida_inversedesign.campaign.spec import CampaignSettings, Goal
 
-GENERATION = 'aiida.workflows:inversedesign.generation'
 #: All engines share the beginning of their entry point.
 EVALUATION = 'aiida.workflows:inversedesign.evaluate.'
 
@@ -61,8 +60,9 @@ class Case:
         return [child for pk in self.chain for child in self.generations_of(pk)]
 
     def generations_of(self, campaign: int) -> list[Call]:
-        """The generations of one campaign, oldest first."""
-        return [child for child in self.graph.children.get(campaign, []) if child.process_type == GENERATION]
+        """The generations of one campaign, oldest first; an asynchronous stream takes the place of one."""
+        children = self.graph.children.get(campaign, [])
+        return [child for child in children if child.is_work and child.label.startswith('generation_')]
 
     def evaluations_of(self, generation: Call) -> list[Call]:
         """The evaluations that a generation launched, references included, oldest first."""
@@ -82,6 +82,11 @@ class Case:
         :raises pydantic.ValidationError: if they were written by a version that had others.
         """
         return CampaignSettings.model_validate(self.settings)
+
+    @property
+    def is_asynchronous(self) -> bool:
+        """Whether the next evaluation is chosen as soon as one has ended."""
+        return bool(self.settings['select'].get('schedule') == 'asynchronous')
 
     @property
     def goal(self) -> Goal:

@@ -100,7 +100,7 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
     own, returned = graph.inputs[generation.id], graph.returned[generation.id]
     steps = {name: graph.steps(generation.id, name) for name in _STEPS}
     known: dict[str, set[int | None]] = {name: {link.node} for name, link in own.items()}
-    known['batch'] = {own['interrupted__batch'].node} if 'interrupted__batch' in own else set()
+    known['batch'] = {link.node for name, link in own.items() if name.startswith('interrupted__batch')}
     for call in graph.children.get(generation.id, []):
         function = REPEATABLE[call.process_type].name if call.process_type in REPEATABLE else ''
         if function not in _STEPS:
@@ -110,14 +110,17 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
         for name in shared:
             yield from _check_same(case, _SHARED[name], who, name, own, taken)
         for name in _TAKEN[function]:
-            node = taken[name].node if name in taken else None
-            if node not in known.get(name, {None}):
+            # a stream numbers its further proposals by itself, and harvests several choices at once
+            if name == 'generation' and case.is_asynchronous:
+                continue
+            nodes = {link.node for label, link in taken.items() if label == name or label.startswith(f'{name}es__')}
+            if not (nodes or {None}) <= known.get(name, {None}):
                 yield Finding('state', call.uuid, f'{who} did not take the {name} of its generation')
         for name, link in graph.created.get(call.id, {}).items():
             known.setdefault(name, set()).add(link.node)
     needed = {
         'propose_candidates': 'pool' in returned and 'pool' not in own,
-        'select_batch': 'batch' in returned and 'interrupted__batch' not in own,
+        'select_batch': 'batch' in returned and not any(name.startswith('interrupted__batch') for name in own),
         'harvest': 'table' in returned,
         'fit_surrogate': 'surrogate' in returned,
     }

@@ -74,6 +74,8 @@ def _check_allowance(
     if link is None:
         return
     wanted = case.settings['select']['initial' if spent.generations == 0 else 'batch']
+    if case.is_asynchronous:
+        wanted = budget.evaluations
     allowed = allowance(budget, spent, wanted, needed)
     if isinstance(allowed, str):
         message = f'{generation.label} began although the budget did not allow it: {allowed}'
@@ -81,6 +83,8 @@ def _check_allowance(
         return
     expected = {**vars(allowed), 'at_once': budget.at_once}
     given = dict(case.attributes(link))
+    if case.is_asynchronous:
+        expected['budget'] = case.attributes(case.graph.inputs[generation.parent or 0]['budget'])
     if not recorded:
         expected.pop('core_hours')
         given.pop('core_hours', None)

@@ -10,8 +10,15 @@ from aiida_inversedesign.audit.verify.findings import Finding
 from aiida_inversedesign.audit.verify.replay import REPEATABLE
 
 #: Inputs of functions that work chains make themselves, by their label: numbers, lists, and these.
-_MADE_BY_WORK_CHAINS = frozenset({'outcomes', 'spent'})
-_PLAIN = ('data.core.int.', 'data.core.float.', 'data.core.bool.', 'data.core.str.', 'data.core.list.')
+_MADE_BY_WORK_CHAINS = frozenset({'outcomes', 'pending', 'spent'})
+_PLAIN = (
+    'data.core.int.',
+    'data.core.float.',
+    'data.core.bool.',
+    'data.core.str.',
+    'data.core.list.',
+    'data.core.code.',
+)
 
 
 def check_origins(case: Case) -> Iterator[Finding]:

@@ -71,7 +71,7 @@ def _check_launches(case: Case, generation: Call, known: _Known) -> Iterator[Fin
     graph, own = case.graph, case.graph.inputs[generation.id]
     sources = [graph.created[select.id] for select in graph.steps(generation.id, 'select_batch')]
     sources.append({label.removeprefix('interrupted__'): link for label, link in own.items() if 'interrupted' in label})
-    batches = [source['batch'] for source in sources if 'batch' in source]
+    batches = [link for source in sources for label, link in source.items() if label.startswith('batch')]
     chosen = {choice['candidate']: choice for batch in batches for choice in case.attributes(batch)['choices']}
     structures = {label: link.node for source in sources for label, link in source.items() if label[:5] == 'struc'}
     known.choices |= chosen

@@ -96,7 +96,7 @@ def _functions(case: Case, sample: int | None, seed: int) -> tuple[dict[str, int
     """How many functions of each kind there are, and the PKs of those to run again."""
     kinds: dict[str, list[int]] = {}
     for call in case.graph.calls.values():
-        if call.is_function and call.process_type in REPEATABLE:
+        if call.process_type in REPEATABLE:
             kinds.setdefault(REPEATABLE[call.process_type].kind, []).append(call.id)
     generator = random.Random(seed)  # noqa: S311
     drawn = []
