@@ -16,7 +16,7 @@ NAMES = {
     'AB2_cF12_225_a_c': 'fluorite (C1)',
     'AB2_tP6_136_a_f': 'rutile (C4)',
     'ABC3_cP5_221_a_b_c': 'cubic perovskite (E2)',
-    'A3B_cP4_221_c_a': 'Cu₃Au (L1₂)',
+    'AB3_cP4_221_a_c': 'Cu₃Au (L1₂)',
 }
 
 

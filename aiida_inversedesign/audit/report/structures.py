@@ -89,7 +89,10 @@ def conventional(crystal: Crystal) -> Crystal:
         found = None
     if found is None or len(found[2]) > MOST_CONVENTIONAL:
         return crystal
-    return Crystal(found[0], tuple(symbols[number - 1] for number in found[2]), found[1])
+    species = tuple(symbols[number - 1] for number in found[2])
+    # textbooks put an atom at the corners
+    cornered = (np.abs(found[1] - np.round(found[1])) < 1e-3).all(axis=1).any()
+    return Crystal(found[0], species, found[1] if cornered else found[1] - found[1][0])
 
 
 @dataclass(frozen=True)
