@@ -42,6 +42,16 @@ class CampaignTools(WorkflowTools):
 
         return audit(self._node)
 
+    def verify(self, sample: int | None = None, jobs: int = 1, seed: int = 0) -> dict[str, Any]:
+        """What ``aiida-inversedesign verify`` finds: every decision made again from its stored inputs, and compared.
+
+        :param sample: run no more than this many of each kind again, drawn at random.
+        :param jobs: processes to use. :param seed: of the sample.
+        """
+        from aiida_inversedesign.audit.verify import verify
+
+        return verify(self._node, sample=sample, jobs=jobs, seed=seed)
+
     def status(self) -> dict[str, Any]:
         """Where it stands, as ``aiida-inversedesign status --format json`` prints it; fast, for running ones."""
         from aiida_inversedesign.audit.status import describe
