@@ -26,10 +26,16 @@ def _check_script(node: orm.CalcJobNode) -> Iterator[Finding]:
     outputs = node.outputs
     if 'retrieved' not in outputs or 'results.json' not in outputs.retrieved.base.repository.list_object_names():
         return
-    written = json.loads(outputs.retrieved.base.repository.get_object_content('results.json'))
-    for name in ('results', 'scan'):
-        if name not in outputs:
-            continue
+    claimed = [name for name in ('results', 'scan') if name in outputs]
+    try:
+        written = json.loads(outputs.retrieved.base.repository.get_object_content('results.json'))
+    except ValueError as error:
+        # a job whose disk was full leaves an unreadable file, and no outputs that would rest on it
+        for name in claimed:
+            message = f'the output `{name}` of {node.process_label} rests on a file that cannot be read ({error})'
+            yield Finding('calculation_output', outputs[name].uuid, message)
+        return
+    for name in claimed:
         stored = outputs[name].get_dict()
         source = written if name == 'results' else written.get('scan', {})
         comparison = compare(stored, {key: source.get(key) for key in stored}, 1e-10)
