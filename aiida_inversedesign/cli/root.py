@@ -20,6 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'resume': ('launch', 'Go on with a campaign from its last table.'),
     'stop': ('stop', 'End a campaign cleanly: finish or kill what runs.'),
     'status': ('status', 'Show where a campaign stands.'),
+    'tend': ('tend', 'Watch the daemon of long campaigns and mend it.'),
     'clean': ('clean', 'Remove the folders of ended evaluations on their computers.'),
     'audit': ('audit', 'Compute the figures of a campaign from its provenance.'),
     'paper': ('paper', 'Write tables, figures, crystals, methods and archive of a campaign into a folder.'),

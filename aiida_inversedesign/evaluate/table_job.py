@@ -25,9 +25,10 @@ class TableCalculation(ScriptCalculation):
         spec.exit_code(310, 'ERROR_ON_PURPOSE', message='failed on purpose (evaluate.fail_fraction {fraction})')
 
     def job_input(self) -> dict[str, Any]:
-        """How long to wait, and whether to fail."""
+        """How long to wait, whether to fail, and which crystal it is."""
         settings, crystal = self.inputs.settings.get_dict(), crystal_of(self.inputs.structure)
         return {
+            'crystal': crystal.content_hash,
             'seconds': duration(crystal, settings['delay_seconds'], settings['delay_sigma']),
             'fail': fails_on_purpose(crystal, settings['fail_fraction']),
         }

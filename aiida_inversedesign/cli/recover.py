@@ -1,0 +1,116 @@
+"""What is wrong with a daemon, and what mends it: plain data in, plain data out. Imports no aiida.
+
+A killed daemon can leave workers behind that go on with their processes. A new daemon beside them would run the same
+processes a second time; they are ended first. A broker that was killed comes back by itself, but AiiDA 2.9's workers do
+not find it again; nothing tells of it except that it has fewer subscribers than there are workers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Literal
+
+#: Seconds that a state may last before it is called wrong: workers need some to start.
+GRACE = 20.0
+
+Kind = Literal['none', 'wait', 'restart', 'play']
+
+
+@dataclass(frozen=True)
+class DaemonState:
+    """What can be seen of a profile's daemon from outside.
+
+    :param daemon: PID of the process that watches over the workers, or None if it is gone.
+    :param workers: PIDs of the workers that this one started.
+    :param strays: PIDs of workers and brokers that no longer belong to it.
+    :param managed_broker: whether AiiDA's own broker belongs to the daemon; RabbitMQ does not.
+    :param broker: PID of AiiDA's own broker, or None if it is gone.
+    :param subscribers: workers that listen to that broker.
+    :param tasks: processes that broker has in its queue or has given to a worker.
+    :param active: processes that have not ended; None if the database does not answer.
+    :param paused: PKs of jobs that AiiDA paused after their transport or scheduler had failed several times.
+    """
+
+    daemon: int | None
+    workers: tuple[int, ...] = ()
+    strays: tuple[int, ...] = ()
+    managed_broker: bool = False
+    broker: int | None = None
+    subscribers: int = 0
+    tasks: int = 0
+    active: int | None = 0
+    paused: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Action:
+    """What to do.
+
+    :param kind: ``none``, ``wait`` (for something outside), ``restart`` the daemon, or ``play`` paused jobs.
+    :param reason: in words.
+    :param processes: PKs of the jobs to play.
+    """
+
+    kind: Kind
+    reason: str = ''
+    processes: tuple[int, ...] = ()
+
+
+@dataclass
+class Watch:
+    """Remembers since when something has been wrong, so that what mends itself is left alone.
+
+    :param grace: seconds before something that may mend itself is acted upon.
+    :param replay: seconds between two attempts with the same paused job.
+    """
+
+    grace: float = GRACE
+    replay: float = 60.0
+    _since: dict[str, float] = field(default_factory=dict)
+    _played: dict[int, float] = field(default_factory=dict)
+
+    def decide(self, state: DaemonState, now: float) -> Action:
+        """What to do about a state that was seen at ``now`` (seconds, of any clock that never goes back)."""
+        if state.active is None:
+            return Action('wait', 'the database does not answer')
+        problem = self._first_lasting(problems(state), now)
+        if problem:
+            self._since.clear()
+            return Action('restart', problem)
+        due = tuple(pk for pk in state.paused if now - self._played.get(pk, float('-inf')) >= self.replay)
+        if due and not self._since:
+            self._played.update(dict.fromkeys(due, now))
+            return Action('play', f'{len(due)} job(s) paused after failures of transport or scheduler', due)
+        return Action('none')
+
+    def _first_lasting(self, found: Iterable[tuple[str, bool]], now: float) -> str:
+        current = dict(found)
+        self._since = {problem: self._since.get(problem, now) for problem in current}
+        for problem, urgent in current.items():
+            if urgent or now - self._since[problem] >= self.grace:
+                return problem
+        return ''
+
+
+def problems(state: DaemonState) -> list[tuple[str, bool]]:
+    """What is wrong, and whether it cannot mend itself.
+
+    Numbers that change from look to look are left out of the words: by them a problem is known again.
+    """
+    found = []
+    if state.daemon is None:
+        left = ', workers or a broker of it are left behind' if state.strays or state.workers else ''
+        return [(f'the daemon is gone{left}', True)]
+    if state.strays:
+        found.append(('workers or brokers of an earlier daemon still run', True))
+    if not state.workers:
+        found.append(('the daemon has no worker', False))
+    if state.managed_broker:
+        if state.broker is None:
+            found.append(('the broker is gone', False))
+        elif state.subscribers < len(state.workers):
+            found.append(('workers do not listen to the broker', False))
+        elif state.tasks < (state.active or 0):
+            found.append(('processes have no task, so nobody will go on with them', False))
+    return found

@@ -1,0 +1,230 @@
+"""``tend``: keeps the daemon of a profile alive for as long as campaigns run."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_inversedesign.cli.common import FORMAT, load_profile, print_json
+from aiida_inversedesign.cli.recover import GRACE, Action, DaemonState, Watch
+from aiida_inversedesign.errors import InverseDesignError
+
+if TYPE_CHECKING:
+    import psutil
+
+#: Seconds that processes are given to end by themselves.
+TO_END = 10.0
+
+
+@click.command()
+@click.option('--interval', type=click.FloatRange(min=0.5), default=30.0, show_default=True, help='Seconds.')
+@click.option('--grace', type=click.FloatRange(min=0), default=GRACE, show_default=True, help='Seconds before it acts.')
+@click.option('--workers', type=click.IntRange(min=1), help='Workers of a new daemon; default: as many as there were.')
+@click.option('--once', is_flag=True, help='Look and mend once, then return; exit code 1 if something is still wrong.')
+@FORMAT
+def tend(interval: float, grace: float, workers: int | None, once: bool, output_format: str) -> None:
+    """Watch the daemon of the profile: start it again when it is gone or deaf, go on with paused jobs. Ctrl-C ends it.
+
+    What a killed daemon left behind is ended first, so that nothing runs twice. Jobs that a person paused stay paused.
+
+    \b
+    Examples:
+      aiida-inversedesign tend                     beside a campaign of weeks, e.g. in tmux
+      aiida-inversedesign tend --once --grace 0    after a power cut
+    """
+    load_profile()
+    from aiida.manage import get_manager
+
+    profile = get_manager().get_profile()
+    if profile is None or profile.process_control_backend is None:
+        raise InverseDesignError('this profile has no broker, and so no daemon to tend: `verdi presto --use-zeromq`')
+    watch, keeper = Watch(grace=grace), Keeper(workers)
+    with suppress(KeyboardInterrupt):
+        _keep(keeper, watch, interval, once, output_format)
+
+
+def _keep(keeper: Keeper, watch: Watch, interval: float, once: bool, output_format: str) -> None:
+    while True:
+        state = keeper.look()
+        action = watch.decide(state, time.monotonic())
+        done = keeper.act(action)
+        if action.kind != 'none':
+            _tell(action, done, output_format)
+        if once:
+            if action.kind == 'wait' or (action.kind == 'restart' and keeper.look().daemon is None):
+                raise SystemExit(1)
+            return
+        time.sleep(interval)
+
+
+def _tell(action: Action, done: str, output_format: str) -> None:
+    if output_format == 'json':
+        print_json({'time': time.time(), 'action': action.kind, 'reason': action.reason, 'done': done})
+    else:
+        click.echo(f'{time.strftime("%H:%M:%S")} {action.reason}: {done}')
+
+
+class Keeper:
+    """Looks at the daemon of the loaded profile, and mends it.
+
+    :param workers: of a daemon that is started; None: as many as were seen last.
+    """
+
+    def __init__(self, workers: int | None) -> None:
+        from aiida.engine.daemon.client import get_daemon_client
+        from aiida.manage import get_config_option
+
+        self.client = get_daemon_client()
+        self._wanted = workers
+        self._seen = int(get_config_option('daemon.default_workers'))
+
+    # -- looking -----------------------------------------------------------------------------------------------
+
+    def look(self) -> DaemonState:
+        """The state now."""
+        daemon = self._daemon()
+        children = {process.pid for process in daemon.children(recursive=True)} if daemon else set()
+        workers, brokers = self._processes('worker'), self._processes('broker')
+        own = tuple(sorted(process.pid for process in workers if process.pid in children))
+        self._seen = max(self._seen, len(own))
+        broker = next((process.pid for process in brokers if process.pid in children), None)
+        status = self._broker_status()
+        active, paused = self._ask_database()
+        return DaemonState(
+            daemon=daemon.pid if daemon else None,
+            workers=own,
+            strays=tuple(sorted(process.pid for process in (*workers, *brokers) if process.pid not in children)),
+            managed_broker=status is not None,
+            broker=broker,
+            subscribers=int((status or {}).get('task_subscribers', 0)),
+            tasks=int((status or {}).get('pending_tasks', 0)) + int((status or {}).get('processing_tasks', 0)),
+            active=active,
+            paused=paused,
+        )
+
+    def _daemon(self) -> psutil.Process | None:
+        found = self._processes('start-circus')
+        number = self.client.get_daemon_pid()
+        return next((process for process in found if process.pid == number), None)
+
+    def _processes(self, role: str) -> list[psutil.Process]:
+        """This profile's processes of the daemon: ``verdi -p PROFILE daemon ROLE`` with this configuration."""
+        import psutil
+        from aiida.manage.configuration import get_config
+
+        folder, words = Path(get_config().dirpath).resolve(), ['-p', self.client.profile.name, 'daemon', role]
+        found = []
+        for process in psutil.process_iter(['cmdline', 'status']):
+            line = process.info['cmdline'] or []
+            if process.info['status'] == psutil.STATUS_ZOMBIE or not _contains(line, words):
+                continue
+            with suppress(psutil.Error):
+                home = process.environ().get('AIIDA_PATH', str(Path.home()))
+                if folder in (Path(home).resolve(), (Path(home) / '.aiida').resolve()):
+                    found.append(process)
+        return found
+
+    def _broker_status(self) -> dict[str, Any] | None:
+        """What AiiDA's own broker says of itself, empty if it says nothing; None for another kind of broker."""
+        from aiida.manage import get_manager
+
+        broker = get_manager().get_broker()
+        if not hasattr(broker, 'probe_service_status'):
+            return None
+        import logging
+
+        # it warns of each file that is missing while the broker starts
+        logging.getLogger('aiida').setLevel(logging.ERROR)
+        return dict(broker.probe_service_status())
+
+    def _ask_database(self) -> tuple[int | None, tuple[int, ...]]:
+        from aiida.manage import get_manager
+        from sqlalchemy.exc import SQLAlchemyError
+
+        from aiida_inversedesign.audit.queries.control import count_active_processes
+        from aiida_inversedesign.audit.queries.paused import paused_after_failures
+
+        storage = get_manager().get_profile_storage()
+        try:
+            # ends the transaction, which would show the past
+            storage.get_session().rollback()
+            return count_active_processes(), tuple(paused_after_failures())
+        except SQLAlchemyError:
+            with suppress(SQLAlchemyError):
+                storage.get_session().rollback()
+            return None, ()
+
+    # -- mending -----------------------------------------------------------------------------------------------
+
+    def act(self, action: Action) -> str:
+        """Do it, and say what was done."""
+        if action.kind == 'restart':
+            return self.restart()
+        if action.kind == 'play':
+            return self.play(action.processes)
+        return 'waiting' if action.kind == 'wait' else ''
+
+    def restart(self) -> str:
+        """End all that is left of the daemon, give every process its task again, and start anew."""
+        from aiida.common.exceptions import AiidaException
+
+        if self._daemon() is not None:
+            with suppress(AiidaException):
+                self.client.stop_daemon(wait=True, timeout=int(TO_END))
+        left = [*self._processes('start-circus'), *self._processes('worker'), *self._processes('broker')]
+        _end(left)
+        for name in ('pid', 'status', 'sockets'):
+            # a worker that reads a stale file listens where nobody speaks
+            (Path(self.client._zmq_broker_service_dir) / f'broker.{name}').unlink(missing_ok=True)
+        Path(self.client.circus_pid_file).unlink(missing_ok=True)
+        self._repair()
+        number = self._wanted or self._seen
+        try:
+            self.client.start_daemon(number_workers=number, wait=True, timeout=60)
+        except AiidaException as error:
+            return f'the daemon could not be started ({error})'
+        ended = f', {len(left)} left-over process(es) ended' if left else ''
+        return f'started again with {number} worker(s){ended}'
+
+    def _repair(self) -> None:
+        from aiida.manage.configuration import get_config
+
+        command = [str(Path(sys.executable).with_name('verdi')), '-p', self.client.profile.name, 'process', 'repair']
+        environment = {**self.client.get_env(), 'AIIDA_PATH': get_config().dirpath}
+        subprocess.run([*command, '--force'], env=environment, capture_output=True, check=False, timeout=300)  # noqa: S603
+
+    def play(self, processes: Iterable[int]) -> str:
+        """Let paused jobs go on."""
+        from aiida import orm
+        from aiida.engine.processes.control import play_processes
+        from aiida.manage import get_manager
+
+        # the connection may be that to a broker which is gone
+        get_manager().reset_broker()
+        nodes = [orm.load_node(pk) for pk in processes]
+        try:
+            play_processes(nodes, timeout=5.0)
+        except Exception as error:  # brokers raise what their libraries raise; the next look tries again
+            return f'could not be played ({error})'
+        return 'told to go on'
+
+
+def _contains(line: list[str], words: list[str]) -> bool:
+    return any(line[start : start + len(words)] == words for start in range(len(line) - len(words) + 1))
+
+
+def _end(processes: list[psutil.Process]) -> None:
+    """Kill processes: a worker that is asked to end might take up to a minute, and its checkpoints are written."""
+    import psutil
+
+    for process in processes:
+        with suppress(psutil.Error):
+            process.kill()
+    psutil.wait_procs(processes, timeout=TO_END)

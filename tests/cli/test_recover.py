@@ -1,0 +1,79 @@
+"""What is wrong with a daemon, and what is done about it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from aiida_inversedesign.cli.recover import DaemonState, Watch, problems
+
+WELL = DaemonState(daemon=1, workers=(2, 3), managed_broker=True, broker=4, subscribers=2, tasks=5, active=5)
+
+
+def test_what_is_well_is_left_alone() -> None:
+    assert problems(WELL) == []
+    assert Watch(grace=0).decide(WELL, 0.0).kind == 'none'
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'daemon': None, 'workers': ()}, 'the daemon is gone'),
+        ({'daemon': None, 'workers': (), 'strays': (2, 3, 4)}, 'left behind'),
+        ({'strays': (9,)}, 'of an earlier daemon'),
+    ],
+)
+def test_what_cannot_mend_itself_is_mended_at_once(changes: dict[str, object], words: str) -> None:
+    action = Watch(grace=1000).decide(replace(WELL, **changes), 0.0)  # type: ignore[arg-type]
+    assert action.kind == 'restart'
+    assert words in action.reason
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'workers': ()}, 'no worker'),
+        ({'broker': None}, 'the broker is gone'),
+        ({'subscribers': 0}, 'do not listen'),
+        ({'subscribers': 1}, 'do not listen'),
+        ({'tasks': 4}, 'have no task'),
+    ],
+)
+def test_what_may_mend_itself_is_given_time(changes: dict[str, object], words: str) -> None:
+    watch, wrong = Watch(grace=20), replace(WELL, **changes)  # type: ignore[arg-type]
+    assert watch.decide(wrong, 100.0).kind == 'none'
+    assert watch.decide(wrong, 119.0).kind == 'none'
+    action = watch.decide(wrong, 120.0)
+    assert action.kind == 'restart'
+    assert words in action.reason
+    # the clock starts again with the new daemon
+    assert watch.decide(wrong, 121.0).kind == 'none'
+
+
+def test_what_has_mended_itself_is_forgotten() -> None:
+    watch, wrong = Watch(grace=20), replace(WELL, subscribers=1)
+    watch.decide(wrong, 0.0)
+    watch.decide(WELL, 10.0)
+    assert watch.decide(wrong, 25.0).kind == 'none'
+
+
+def test_another_broker_is_not_judged() -> None:
+    assert problems(replace(WELL, managed_broker=False, broker=None, subscribers=0, tasks=0)) == []
+
+
+def test_without_its_database_nothing_is_started() -> None:
+    assert Watch(grace=0).decide(replace(WELL, daemon=None, active=None), 0.0).kind == 'wait'
+
+
+def test_paused_jobs_are_told_to_go_on_now_and_then() -> None:
+    watch, paused = Watch(replay=60), replace(WELL, paused=(7, 8))
+    assert watch.decide(paused, 0.0).processes == (7, 8)
+    assert watch.decide(paused, 30.0).kind == 'none'
+    assert watch.decide(replace(WELL, paused=(7, 8, 9)), 31.0).processes == (9,)
+    assert watch.decide(paused, 60.0).processes == (7, 8)
+
+
+def test_paused_jobs_wait_until_the_daemon_is_well() -> None:
+    watch = Watch(grace=20)
+    assert watch.decide(replace(WELL, subscribers=0, paused=(7,)), 0.0).kind == 'none'

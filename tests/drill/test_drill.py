@@ -1,0 +1,78 @@
+"""The drill's own judgement, and a small drill on a real daemon."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from launches import Launch, Row, compare, most_at_once, read_launches
+
+DRILL = Path(__file__).with_name('drill.py')
+
+
+def good() -> tuple[list[Launch], list[Row], dict[str, Any]]:
+    """Three evaluations, one of which failed on purpose."""
+    launches = [Launch(name, f'/{name}', start, start + 2, name == 'c') for start, name in enumerate('abc')]
+    rows = [Row(f'candidate-{name}', name, name != 'c') for name in 'abc']
+    return launches, rows, {'evaluations': {'total': 3, 'completed': 2, 'failed': 1}}
+
+
+def test_a_record_that_agrees() -> None:
+    figures = compare(*good(), budget=3, at_once=2)
+    assert figures['problems'] == []
+    assert (figures['launches'], figures['lost'], figures['twice'], figures['most_at_once']) == (3, 0, 0, 2)
+
+
+def test_every_difference_is_found() -> None:
+    launches, rows, audit = good()
+    again = Launch('a', '/again', 9, 10, False)
+    assert 'launched 2 times' in compare([*launches, again], rows, audit, 4, 2)['problems'][0]
+    assert compare([*launches, again], rows, audit, 4, 2)['twice'] == 1
+    assert compare(launches, rows[1:], audit, 3, 2)['lost'] == 2
+    assert any('not in the table' in text for text in compare(launches, rows[1:], audit, 3, 2)['problems'])
+    assert any('the budget allows 2' in text for text in compare(launches, rows, audit, 2, 2)['problems'])
+    assert any('ran at once' in text for text in compare(launches, rows, audit, 3, 1)['problems'])
+    wrong = [Row('candidate-a', 'a', False), *rows[1:]]
+    assert any(
+        'failed, but its program ended well' in text for text in compare(launches, wrong, audit, 3, 2)['problems']
+    )
+    wrong = [*rows[:2], Row('candidate-c', 'c', True)]
+    assert any('did not end well' in text for text in compare(launches, wrong, audit, 3, 2)['problems'])
+    audit['evaluations']['failed'] = 0
+    assert any(text.startswith('audit: failed 0') for text in compare(launches, rows, audit, 3, 2)['problems'])
+
+
+def test_an_evaluation_that_was_never_made_is_lost() -> None:
+    assert compare(*good(), budget=4, at_once=2)['lost'] == 1
+
+
+def test_the_record_is_read_as_the_job_writes_it(tmp_path: Path) -> None:
+    from aiida_inversedesign.evaluate import scripts
+
+    script = Path(scripts.__file__).with_name('wait.py')
+    record = tmp_path / 'launches.jsonl'
+    for name, fail in (('a', False), ('b', True)):
+        (tmp_path / name).mkdir()
+        job = {'crystal': name, 'seconds': 0.0, 'fail': fail}
+        (tmp_path / name / 'input.json').write_text(json.dumps(job))
+        subprocess.run(
+            [sys.executable, script], cwd=tmp_path / name, check=True, env={'INVERSEDESIGN_LAUNCHES': str(record)}
+        )
+    first, second = read_launches(record)
+    assert (first.crystal, first.failed, second.crystal, second.failed) == ('a', False, 'b', True)
+    assert first.end is not None
+    assert most_at_once([first, second]) == 1
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+def test_nothing_is_lost_in_a_small_drill() -> None:
+    command = [sys.executable, str(DRILL), '--settings', 'sqlite+zeromq', '--faults', '5', '--evaluations', '16']
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=DRILL.parent)
+    if 'mount' in done.stderr:
+        pytest.skip('needs the right to mount a small disk')
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
