@@ -19,6 +19,7 @@ _CLASSES = {
     'bootstrap': ('aiida_inversedesign.learn.bootstrap', 'Bootstrap'),
     'transfer': ('aiida_inversedesign.learn.transfer', 'Transfer'),
     'hurdle': ('aiida_inversedesign.learn.hurdle', 'Hurdle'),
+    'mixture': ('aiida_inversedesign.learn.mixture', 'Mixture'),
 }
 
 
@@ -34,7 +35,7 @@ class Regressor(Protocol):
 
     @property
     def kind(self) -> str:
-        """The method: ``gp``, ``forest``, ``bootstrap`` or ``transfer``."""
+        """The method: ``gp``, ``forest``, ``bootstrap``, ``transfer``, ``hurdle`` or ``mixture``."""
 
     @property
     def X(self) -> Array:  # noqa: N802 - the field's name of a matrix of inputs

@@ -2,12 +2,13 @@
 
 Every candidate predicts each row of the table from others (five-fold cross-validation; in a forest by the trees that
 have not drawn it), its deviations are calibrated, and the mean log density of the values is its score, with heavy tails
-so that one outlier does not decide. A simpler model, earlier in the list, stays unless the best beats it by more than
-the standard error of the difference. The competition is held again each time the rows have grown by a fifth. Where half
-of the values are exactly equal there is none: that is a case for a hurdle.
+so that one outlier does not decide. Within a kind a simpler model, earlier in the list, stays unless the best beats it
+by more than the standard error of the difference. From twenty rows on ``auto`` weights the kinds by the same densities
+(stacking, see :mod:`aiida_inversedesign.learn.mixture`). The competition is held again each time the rows have grown by
+a fifth. Where half of the values are exactly equal there is none: that is a case for a hurdle.
 
-The deviations of the winner are then calibrated on the later half of the rows, each predicted from those before: what
-a search chooses is unlike what it has chosen so far, which rows left out at random do not tell.
+The deviations are then calibrated on the later half of the rows, each predicted from those before: what a search
+chooses is unlike what it has chosen so far, which rows left out at random do not tell.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -29,6 +30,7 @@ from aiida_inversedesign.learn.ensemble import Ensemble
 from aiida_inversedesign.learn.forest import fit_forest
 from aiida_inversedesign.learn.gp import GaussianProcess, fit_gp
 from aiida_inversedesign.learn.hurdle import fit_hurdle, usual_value
+from aiida_inversedesign.learn.mixture import LEAST_WEIGHT, Mixture, mixed, stacking_weights
 from aiida_inversedesign.learn.transfer import Prior, Transfer, fit_transfer
 
 Array = NDArray[np.float64]
@@ -37,6 +39,8 @@ Array = NDArray[np.float64]
 KINDS = ('auto', 'gp', 'forest', 'bootstrap', 'transfer', 'hurdle')
 #: Fewer rows than this decide nothing: the first of the list is taken.
 LEAST_ROWS = 10
+#: Fewer rows than this do not tell weights: one model is chosen.
+LEAST_MIXED = 20
 #: More rows than this do not sharpen the decision enough for their time: so many are drawn from them.
 _MOST_ROWS = 300
 _FOLDS = 5
@@ -112,10 +116,11 @@ def fit_chosen(
     :param y: targets, shape (n,).
     :param earlier: gives the inputs of the first k rows, and the setting, as they were when there were only those;
         by default the first k of ``X``.
-    :returns: the model, calibrated, and the record: ``chosen``, ``reason``, ``n`` (rows that decided), ``folds``,
-        and for each candidate its ``score`` (mean log density per row of the standardised targets), ``se`` of the
-        difference to the best, ``coverage80``, ``mae`` (the property's unit), ``factor``; ``factor`` on the
-        deviations of the model, from ``later_rows`` predicted from earlier ones.
+    :returns: the model, calibrated, and the record: ``chosen`` (names of the parts of a mixture joined by +),
+        ``reason``, ``weights`` of the parts, ``n`` (rows that decided), ``folds``, and for each candidate its
+        ``score`` (mean log density per row of the standardised targets), ``se`` of the difference to the best,
+        ``coverage80``, ``mae`` (the property's unit), ``factor``; ``factors`` on the deviations of the parts, from
+        ``later_rows`` predicted from earlier ones.
     :raises RegressorError: if the kind is unknown or the data cannot be learned from.
     """
     X, y = check_training(X, y)
@@ -132,8 +137,15 @@ def fit_chosen(
         return RECIPES[names[0]](X, y, setting), {'chosen': names[0], 'reason': reason, 'n': len(y), 'candidates': {}}
     before, then = earlier(rows) if earlier else (X[:rows], setting)
     record = _competition(before, y[:rows], names, then)
-    model = RECIPES[record['chosen']](X, y, setting)
-    return with_factor(model, float(record['factor'])), record
+    return _fit_weighted(X, y, record['weights'], record['factors'], setting), record
+
+
+def _fit_weighted(
+    X: Array, y: Array, weights: Mapping[str, float], factors: Mapping[str, float], setting: Setting
+) -> Regressor:
+    """The only model, or the mixture of several, each with its factor on the deviations."""
+    parts = tuple(with_factor(RECIPES[name](X, y, setting), float(factors[name])) for name in weights)
+    return parts[0] if len(parts) == 1 else Mixture(parts, np.array(list(weights.values()), dtype=np.float64))
 
 
 def with_factor(model: Regressor, factor: float) -> Regressor:
@@ -199,12 +211,51 @@ def _compete(X: Array, y: Array, names: Sequence[str], setting: Setting) -> dict
         difference = densities[best] - densities[name]
         difference = difference[np.isfinite(difference)]
         candidates[name]['se'] = float(difference.std(ddof=1) / math.sqrt(len(difference)))
-    chosen, reason = _decide(names, best, candidates)
-    record = {'chosen': chosen, 'reason': reason, 'n': len(y), 'folds': _FOLDS, 'candidates': candidates}
-    mean, deviation = later_predictions(X, z, chosen, setting)
-    misses = ((z[-len(mean) :] - mean) / deviation) if len(mean) else np.empty(0)
-    factor = deviation_factor(misses) if len(misses) else float(candidates[chosen]['factor'])
-    return {**record, 'later_rows': len(misses), 'factor': factor}
+    kinds = list(dict.fromkeys(_kind(name) for name in names))
+    weights, reason = _weigh(kinds, names, candidates, densities)
+    own = {name: float(candidates[name]['factor']) for name in weights}
+    later = [later_predictions(X, z, name, setting) for name in weights]
+    rows, common = len(later[0][0]), 1.0
+    if rows:
+        # parts that are honest one by one make a mixture that is too wide: it has a factor of its own
+        unseen = [(mean, own[name] * deviation) for name, (mean, deviation) in zip(weights, later, strict=True)]
+        mean, deviation = mixed(np.array(list(weights.values())), unseen)
+        common = deviation_factor((z[-rows:] - mean) / deviation)
+    return {
+        'chosen': '+'.join(weights),
+        'reason': reason,
+        'weights': weights,
+        'n': len(y),
+        'folds': _FOLDS,
+        'candidates': candidates,
+        'later_rows': rows,
+        'factors': {name: common * factor for name, factor in own.items()},
+    }
+
+
+def _weigh(
+    kinds: Sequence[str], names: Sequence[str], candidates: dict[str, Any], densities: Mapping[str, Array]
+) -> tuple[dict[str, float], str]:
+    """The weight of the model that each kind sends, and why."""
+    sent, reasons = [], []
+    for kind in kinds:
+        own = [name for name in names if _kind(name) == kind]
+        name, reason = _decide(own, max(own, key=lambda name: candidates[name]['score']), candidates)
+        sent.append(name)
+        reasons.append(reason)
+    if len(sent) == 1:
+        return {sent[0]: 1.0}, reasons[0]
+    if len(densities[sent[0]]) < LEAST_MIXED:
+        best = max(sent, key=lambda name: candidates[name]['score'])
+        chosen, reason = _decide(sent, best, candidates)
+        return {chosen: 1.0}, reason
+    table = np.stack([densities[name] for name in sent], axis=1)
+    weights = stacking_weights(table[np.isfinite(table).all(axis=1)])
+    keep = weights >= LEAST_WEIGHT
+    shares = weights[keep] / weights[keep].sum()
+    found = {name: float(share) for name, share in zip(np.array(sent)[keep].tolist(), shares, strict=True)}
+    words = ', '.join(f'{name} {share:.0%}' for name, share in found.items())
+    return found, f'weights by how likely left-out rows are: {words}'
 
 
 def _decide(names: Sequence[str], best: str, candidates: dict[str, Any]) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from aiida_inversedesign.learn.base import Regressor, RegressorError
 from aiida_inversedesign.learn.ensemble import Ensemble
 from aiida_inversedesign.learn.gp import GaussianProcess
 from aiida_inversedesign.learn.hurdle import Hurdle
+from aiida_inversedesign.learn.mixture import Mixture
 from aiida_inversedesign.learn.surrogate import Surrogate, values_of
 from aiida_inversedesign.learn.table import EvaluationRow
 from aiida_inversedesign.learn.transfer import Transfer
@@ -60,6 +61,8 @@ def refitted(model: Regressor, X: Array, y: Array) -> Regressor:
     if isinstance(model, Transfer):
         extended = model.extended(X)
         return replace(model, process=_process(model.process, extended, y - extended[:, X.shape[1] :] @ model.slopes))
+    if isinstance(model, Mixture):
+        return replace(model, parts=tuple(refitted(part, X, y) for part in model.parts))
     if isinstance(model, Hurdle):
         other = y != model.usual
         # up to three rows with another value are described by their mean: a fit decides about that

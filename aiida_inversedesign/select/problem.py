@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 Marginals = dict[str, tuple[Array, Array]]
 
 #: Kinds of models whose predictive distribution is normal; the others answer with their own.
-_NORMAL = ('gp', 'transfer')
+_NORMAL = ('gp', 'transfer', 'mixture')
 #: An own distribution of a finite number of members says nothing about rarer things than this.
 _RARE = 1e-9
 #: No candidate is held to fail for certain.
