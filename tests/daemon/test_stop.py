@@ -71,7 +71,7 @@ def test_kill_ends_a_campaign_within_seconds(waiting: Any, started_daemon_client
 def test_a_request_outlives_the_daemon(waiting: Any, started_daemon_client: Any, submit_and_await: Any) -> None:
     from aiida.engine import submit
 
-    node = submit(waiting(8))
+    node = submit(waiting(30))
     await_jobs(node)
     started_daemon_client.stop_daemon(wait=True, timeout=180)
     answer = call('stop', str(node.pk))
