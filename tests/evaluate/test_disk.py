@@ -46,9 +46,7 @@ def test_what_makes_no_sense_is_not_guessed(text: str) -> None:
 
 def test_the_command_works_here_also_for_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     folder = tmp_path / "it's" / 'not there $(yet)'
-    output = subprocess.run(
-        ['sh', '-c', space_command(str(folder))], capture_output=True, text=True, check=True
-    ).stdout
+    output = subprocess.run(['sh', '-c', space_command(str(folder))], capture_output=True, text=True, check=True).stdout
     space = parse_space(output, str(folder))
     assert space is not None
     assert space.free_gb == pytest.approx(space_here(folder).free_gb, rel=0.05)

@@ -109,9 +109,7 @@ def test_a_checkpoint_goes_on_where_it_was() -> None:
         task = runner.loop.create_task(process.step_until_terminated())
         runner.loop.run_until_complete(until(lambda: process.state == ProcessState.WAITING))
         task.cancel()
-        again = persister.load_checkpoint(process.pid).unbundle(
-            plumpy.LoadSaveContext(loop=runner.loop, runner=runner)
-        )
+        again = persister.load_checkpoint(process.pid).unbundle(plumpy.LoadSaveContext(loop=runner.loop, runner=runner))
         assert again.state == ProcessState.WAITING
         assert again._listened == {child.pk for child in again.node.called}
         runner.loop.run_until_complete(again.step_until_terminated())
