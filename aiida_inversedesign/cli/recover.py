@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
-#: Seconds that a state may last before it is called wrong: workers need some to start.
-GRACE = 20.0
+#: Seconds that a state may last before it is called wrong: on a busy machine workers need many to start.
+GRACE = 60.0
 
 Kind = Literal['none', 'wait', 'restart', 'play']
 

@@ -174,6 +174,7 @@ class Keeper:
     def restart(self) -> str:
         """End all that is left of the daemon, give every process its task again, and start anew."""
         from aiida.common.exceptions import AiidaException
+        from aiida.manage import get_manager
 
         if self._daemon() is not None:
             with suppress(AiidaException):
@@ -185,6 +186,9 @@ class Keeper:
             (Path(self.client._zmq_broker_service_dir) / f'broker.{name}').unlink(missing_ok=True)
         Path(self.client.circus_pid_file).unlink(missing_ok=True)
         self._repair()
+        with suppress(Exception):
+            # the repair ends idle connections to the database, this program's own among them
+            get_manager().get_profile_storage().get_session().close()
         number = self._wanted or self._seen
         try:
             self.client.start_daemon(number_workers=number, wait=True, timeout=60)

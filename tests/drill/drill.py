@@ -83,7 +83,7 @@ class Drill:
             campaign = int(said.split('campaign ')[1].split(':')[0])
             with (self.folder / 'tend.log').open('w') as output:
                 tend = subprocess.Popen(
-                    [COMMAND, '-p', 'drill', 'tend', '--interval', '2', '--grace', '15', '--workers', '2'],
+                    [COMMAND, '-p', 'drill', 'tend', '--interval', '2', '--grace', '40', '--workers', '2'],
                     stdout=output, stderr=output,
                 )  # fmt: skip
             start = time.monotonic()
