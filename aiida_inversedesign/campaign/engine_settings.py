@@ -33,10 +33,10 @@ class Engine(Model):
         description='whether evaluations that the profile has already, made with the same settings (of any campaign), '
         'are taken over instead of being computed again',
     )
-    caching: bool | None = Field(
-        None,
-        description="AiiDA's caching of single jobs: true needs a profile where it is switched on, false keeps this "
-        'campaign out of it, by default the profile decides',
+    caching: bool = Field(
+        False,
+        description="whether AiiDA's caching of single jobs must be switched on in the profile; a launch without it is "
+        'refused and told how',
     )
     options: Options = Options()
     clean_workdir: Literal['never', 'completed', 'always'] = Field(

@@ -19,7 +19,7 @@ from aiida_inversedesign.learn.functions import fit_surrogate, harvest
 from aiida_inversedesign.propose.functions import propose_candidates
 from aiida_inversedesign.select.functions import select_batch
 from aiida_inversedesign.workchains.any_child import AnyChildWorkChain
-from aiida_inversedesign.workchains.generation import GenerationWorkChain, failure, outcome_of
+from aiida_inversedesign.workchains.generation import GenerationWorkChain, failure, outcome_of, refuse_as_cache
 from aiida_inversedesign.workchains.references import collect_references, elemental_structures
 from aiida_inversedesign.workchains.state import STATE, references_wanted, stability_wanted
 from aiida_inversedesign.workchains.stopping import request_for, was_killed_by_request
@@ -108,6 +108,9 @@ class AsynchronousWorkChain(AnyChildWorkChain, GenerationWorkChain):
                 properties[name], structures[name] = child.outputs.properties, child.outputs.structure
         if not outcomes:
             return None
+        failed = [ended[name] for name in outcomes if name in ended and not ended[name].is_finished_ok]
+        if failed:
+            refuse_as_cache(self.node, failed)
         inputs: dict[str, Any] = {'table': self.ctx.table} if self.ctx.table is not None else {}
         if properties:
             inputs |= {'properties': properties, 'structures': structures}

@@ -100,7 +100,22 @@ def _engine_inputs(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:
             )
         if engine.code is not None:
             inputs['code'] = _code(engine.code, 'evaluate.code', 'inversedesign.table', problems)
+    if engine.caching:
+        problems.extend(_caching_problems(inputs.get('code')))
     return {name: node for name, node in inputs.items() if node is not None}
+
+
+def _caching_problems(code: orm.AbstractCode | None) -> list[str]:
+    """Whether the profile caches the jobs of the engine."""
+    from aiida.manage.caching import get_use_cache
+
+    plugin = code.default_calc_job_plugin if code is not None else None
+    if plugin is None or get_use_cache(identifier=f'aiida.calculations:{plugin}'):
+        return []
+    return [
+        f"evaluate.caching: AiiDA's caching of {plugin} is off in this profile; switch it on with "
+        f'`verdi config set caching.enabled_for aiida.calculations:{plugin} --append`'
+    ]
 
 
 def _code(label: str, path: str, plugin: str, problems: list[str]) -> orm.AbstractCode | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from aiida import orm
@@ -9,6 +10,7 @@ from aiida.common import AttributeDict
 from aiida.engine import ToContext, if_, while_
 from aiida.plugins import WorkflowFactory
 
+from aiida_inversedesign.audit.queries.jobs import find_jobs
 from aiida_inversedesign.audit.query import evaluation_costs
 from aiida_inversedesign.audit.record import Cost
 from aiida_inversedesign.campaign.budget import Allowance, share
@@ -16,6 +18,7 @@ from aiida_inversedesign.campaign.spec import Propose
 from aiida_inversedesign.data.cspml import CspmlData
 from aiida_inversedesign.data.library import LibraryData
 from aiida_inversedesign.evaluate.properties import dft_calculations_needed
+from aiida_inversedesign.evaluate.reuse import ReusedEvaluateWorkChain, find_earlier
 from aiida_inversedesign.learn.functions import fit_surrogate, harvest
 from aiida_inversedesign.learn.job import FitCalculation
 from aiida_inversedesign.propose.functions import propose_candidates
@@ -265,15 +268,25 @@ class GenerationWorkChain(OnceWorkChain):
 
     def _evaluate(self, label: str, structure: orm.StructureData, properties: list[str], limits: dict):
         inputs = {'references': self.ctx.references} if self.ctx.references is not None else {}
+        settings, metadata = self.inputs.settings['evaluate'], {'label': f'{label} {structure.get_formula()}'}
+        process_class = WorkflowFactory(f'inversedesign.evaluate.{self._engine}')
+        # settings of the first version have no such key
+        if settings.get('reuse'):
+            process_type = process_class.build_process_type()
+            earlier = find_earlier(process_type, structure, properties, settings, self.inputs.engine)
+            if earlier is not None:
+                process_class = ReusedEvaluateWorkChain
+                inputs['earlier'] = {name: earlier.outputs[name] for name in ('structure', 'properties')}
+                metadata['description'] = f'taken over from the evaluation {earlier.uuid}'
         return self.submit_once(
             label,
-            WorkflowFactory(f'inversedesign.evaluate.{self._engine}'),
+            process_class,
             structure=structure,
             properties=orm.List(properties),
-            settings=orm.Dict(self.inputs.settings['evaluate']),
+            settings=orm.Dict(settings),
             limits=orm.Dict(limits),
             engine=self.inputs.engine,
-            metadata={'label': f'{label} {structure.get_formula()}'},
+            metadata=metadata,
             **inputs,
         )
 
@@ -297,6 +310,8 @@ class GenerationWorkChain(OnceWorkChain):
                 properties[name], structures[name] = child.outputs.properties, child.outputs.structure
             else:
                 self.report(f'{name} failed: {outcomes[name]["reason"]}')
+        launched = [self.ctx[name] for name in self.ctx.get('launched', [])]
+        refuse_as_cache(self.node, [child for child in launched if not child.is_finished_ok])
         results = {'properties': properties, 'structures': structures} if properties else {}
         inputs = {'table': self.inputs.table} if 'table' in self.inputs else {}
         if stability_wanted(self.inputs.settings):
@@ -344,6 +359,13 @@ class GenerationWorkChain(OnceWorkChain):
             self.report(node.exit_message)
             return None
         return self._decision_failed('fit', node)
+
+
+def refuse_as_cache(generation: orm.WorkChainNode, evaluations: Iterable[orm.WorkChainNode]) -> None:
+    """Keep jobs that failed in these evaluations out of AiiDA's cache, which would replay exit codes from 400 on."""
+    for job in find_jobs([generation.pk], [node.pk for node in evaluations]):
+        if job.has_failed and not job.cached:
+            orm.load_node(job.id).base.caching.is_valid_cache = False
 
 
 def outcome_of(evaluation: orm.WorkChainNode, cost: Cost | None) -> dict[str, Any]:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from aiida.orm import CalcFunctionNode, QueryBuilder, WorkChainNode
+
+from aiida_inversedesign.audit.queries.jobs import among
+from aiida_inversedesign.data.table import TableData
 
 
 def find_step(parent: int, label: str, name: str) -> CalcFunctionNode | None:
@@ -22,3 +27,18 @@ def find_step(parent: int, label: str, name: str) -> CalcFunctionNode | None:
     )
     found = query.order_by({'step': {'id': 'desc'}}).first()
     return found[0] if found else None
+
+
+def harvest_times(generations: Iterable[int]) -> list[tuple[float, int]]:
+    """When each harvest of these generations was made (seconds since the epoch), and the rows of its table."""
+    query = QueryBuilder().append(WorkChainNode, filters=among(generations), tag='generation')
+    query.append(
+        CalcFunctionNode, with_incoming='generation', edge_filters={'type': 'call_calc', 'label': 'harvest'}, tag='step'
+    )
+    query.append(
+        TableData,
+        with_incoming='step',
+        edge_filters={'type': 'create'},
+        project=['ctime', 'attributes.counts.total'],
+    )
+    return sorted((created.timestamp(), rows) for created, rows in query.iterall(batch_size=1000))

@@ -1,0 +1,25 @@
+"""Evaluations of the profile that an equal one could be spared by."""
+
+from __future__ import annotations
+
+from aiida.orm import QueryBuilder, StructureData, WorkChainNode
+
+#: Newest evaluations of one crystal that are looked at.
+_MOST = 20
+
+
+def completed_evaluations(structure: StructureData, process_type: str) -> list[WorkChainNode]:
+    """Evaluations of crystals of equal content by this engine that ended well, of any campaign, newest first."""
+    query = QueryBuilder().append(
+        StructureData, filters={'extras._aiida_hash': structure.base.extras.get('_aiida_hash', '')}, tag='structure'
+    )
+    query.append(
+        WorkChainNode,
+        with_incoming='structure',
+        edge_filters={'label': 'structure'},
+        filters={'process_type': process_type, 'attributes.exit_status': 0},
+        tag='evaluation',
+        project=['*', 'ctime'],
+    )
+    found = query.order_by({'evaluation': {'ctime': 'desc'}}).limit(_MOST).all()
+    return [node for node, _ in found]

@@ -1,0 +1,119 @@
+"""``benchmark engine``: what a campaign costs beyond its evaluations, through a daemon in a profile of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_inversedesign.cli.common import FORMAT, emit
+from aiida_inversedesign.errors import InverseDesignError
+
+PROFILE = 'benchmark-engine'
+
+
+@click.command()
+@click.option(
+    '--evaluations', type=click.IntRange(20, 1100), default=1000, show_default=True, help='That take no time.'
+)
+@click.option('--workers', type=click.IntRange(min=1), default=2, show_default=True, help='Of the daemon.')
+@click.option('--at-once', type=click.IntRange(min=1), default=8, show_default=True, help='Evaluations in flight.')
+@click.option(
+    '--schedule',
+    type=click.Choice(['asynchronous', 'generations']),
+    default='asynchronous',
+    show_default=True,
+    help='Of the campaign.',
+)
+@click.option('--seeds', type=click.IntRange(min=0), default=30, show_default=True, help='Of the simulated gain.')
+@click.option('--folder', type=click.Path(path_type=Path, file_okay=False), help='Of the profile; default: a new one.')
+@click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
+@FORMAT
+def engine(
+    evaluations: int,
+    workers: int,
+    at_once: int,
+    schedule: str,
+    seeds: int,
+    folder: Path | None,
+    output: Path | None,
+    output_format: str,
+) -> None:
+    """Measure the overhead of a campaign and the gain of the asynchronous schedule.
+
+    A campaign whose evaluations are looked up in a table at once runs through a daemon, in a profile of its own
+    (SQLite, ZeroMQ) that is deleted afterwards unless a folder is named. asynchronous_gain is the number of
+    evaluations in the same wall time, asynchronous / generations, simulated with log-normal durations (σ = 1).
+
+    \b
+    Example:
+      aiida-inversedesign benchmark engine --evaluations 100 --seeds 5
+    """
+    from aiida_inversedesign.select.benchmark.schedules import gain
+
+    if os.environ.get('INVERSEDESIGN_BENCHMARK_HOME') and os.environ.get('AIIDA_PATH'):
+        emit(_measured(evaluations, workers, at_once, schedule), 'json', _show)
+        return
+    with tempfile.TemporaryDirectory(prefix='inversedesign-engine-') as temporary:
+        home = (folder or Path(temporary)).resolve()
+        home.mkdir(parents=True, exist_ok=True)
+        figures = _in_own_home(home, evaluations, workers, at_once, schedule)
+    if seeds:
+        figures['asynchronous_gain'] = gain(range(seeds), at_once)['evaluations']
+    if output is not None:
+        output.write_text(json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + '\n', encoding='utf-8')
+    emit(figures, output_format, _show)
+
+
+def _in_own_home(home: Path, evaluations: int, workers: int, at_once: int, schedule: str) -> dict[str, Any]:
+    """Run the measurement in another interpreter: AiiDA reads where its home is when it is first imported."""
+    command = [sys.executable, '-m', 'aiida_inversedesign.cli', 'benchmark', 'engine', '--schedule', schedule]
+    command += ['--evaluations', str(evaluations), '--workers', str(workers), '--at-once', str(at_once)]
+    environment = {**os.environ, 'AIIDA_PATH': str(home), 'INVERSEDESIGN_BENCHMARK_HOME': '1'}
+    # the daemon is started by `verdi`, which has to be that of this interpreter
+    environment['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{environment.get("PATH", "")}'
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    if done.returncode != 0:
+        raise InverseDesignError(f'the campaign could not be measured (see above); its profile was in {home}')
+    figures: dict[str, Any] = json.loads(done.stdout)
+    return figures
+
+
+def _measured(evaluations: int, workers: int, at_once: int, schedule: str) -> dict[str, Any]:
+    verdi = [sys.executable, '-m', 'aiida', 'presto', '--profile-name', PROFILE, '--use-zeromq', '--non-interactive']
+    made = subprocess.run(verdi, capture_output=True, text=True, check=False)  # noqa: S603
+    if made.returncode != 0:
+        raise InverseDesignError(f'the profile could not be made:\n{made.stdout}{made.stderr}')
+    from aiida import load_profile
+    from rich.console import Console
+    from rich.progress import Progress
+
+    load_profile(PROFILE)
+    from aiida_inversedesign.workchains.overhead import measure
+
+    with Progress(console=Console(stderr=True)) as bar:
+        task = bar.add_task('evaluations', total=evaluations)
+        return measure(evaluations, workers, at_once, schedule, lambda count: bar.update(task, completed=count))
+
+
+def _show(figures: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table('', '', show_header=False)
+    table.add_row('evaluations', f'{figures["evaluations"]}, {figures["at_once"]} at once, {figures["schedule"]}')
+    table.add_row('daemon', f'{figures["workers"]} workers, {figures["backend"]}')
+    for mark, seconds in figures['seconds_per_evaluation'].items():
+        table.add_row(f'overhead at {mark}', 'not measured' if seconds is None else f'{seconds:.2f} s per evaluation')
+    table.add_row('largest checkpoint', f'{figures["checkpoint_bytes"] / 1000:.1f} kB')
+    if figures['storage_bytes'] is not None:
+        table.add_row('storage', f'{figures["storage_bytes"] / 1000:.0f} kB per evaluation')
+    if 'asynchronous_gain' in figures:
+        table.add_row('asynchronous schedule', f'{figures["asynchronous_gain"]:.2f} × the evaluations of generations')
+    Console().print(table)
