@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from aiida_inversedesign.audit.paper.facts import Facts
 
@@ -54,10 +56,9 @@ def cited(facts: Facts) -> list[str]:
     """Keys of the publications, in the order in which the methods paragraph needs them."""
     record = facts.record
     keys = ['aiidainversedesign', 'aiida2020', 'aiidaengine2021']
-    sources = ' '.join(record.library.sources if record.library else {}).lower()
-    sources += str((record.model or {}).get('record', {}).get('library', {}).get('sources', '')).lower()
+    keys += of_sources(record.library.sources if record.library else ())
+    keys += of_sources(model_sources(record.model))
     for table, names in (
-        (_SOURCES, [name for name in _SOURCES if name in sources]),
         (GENERATORS, facts.generators),
         (PROPOSERS, facts.proposers),
         (ACQUISITIONS, facts.acquisitions),
@@ -71,6 +72,17 @@ def cited(facts: Facts) -> list[str]:
     keys += _of_engine(facts)
     keys += ['pymatgen2013', 'spglib2024', 'wilson1927']
     return list(dict.fromkeys(keys))
+
+
+def of_sources(names: Iterable[str]) -> list[str]:
+    """Publications behind the sources of a library."""
+    text = ' '.join(names).lower()
+    return [key for name, keys in _SOURCES.items() if name in text for key in keys]
+
+
+def model_sources(model: Mapping[str, Any] | None) -> list[str]:
+    """Names of the sources that a proposal model was trained on."""
+    return list((((model or {}).get('record') or {}).get('library') or {}).get('sources') or ())
 
 
 def _of_engine(facts: Facts) -> list[str]:

@@ -131,9 +131,9 @@ def _space(facts: Facts, cite: Any) -> str:
             f'the library {library.label!r} ({library.count} entries from {origin or "unnamed sources"}; '
             f'licence: {listed(licences) or "not recorded"}; SHA-256 {library.hash[:12]}…)'
         )
-    sources = cite('aflow2017', 'materialsproject2013', 'optimade2021')
+    sources = cite(*citations.of_sources(library.sources if library else ()))
     if propose.get('method') == 'library':
-        return f'The candidates were the {len(record.candidates)} crystals of {templates}{sources}.'
+        return f'The candidates were the crystals of {templates}{sources}. {_filters(facts)}'
     formulas = []
     if space.get('elements'):
         formulas.append(f'of the elements {listed(space["elements"])} in the ratios {listed(space.get("ratios", []))}')
@@ -151,10 +151,11 @@ def _space(facts: Facts, cite: Any) -> str:
         f'{_METHODS.get(method, method)}{cite(*citations.PROPOSERS.get(method, ()))} from {templates}{sources}'
     )
     if record.model:
-        text += (
-            f', with the model {record.model.get("label")!r} (SHA-256 {str(record.model.get("content_hash"))[:12]}…)'
-        )
-    return text + '. ' + _filters(facts)
+        origin = citations.model_sources(record.model)
+        trained = f', trained on {listed(origin)}{cite(*citations.of_sources(origin))}' if origin else ''
+        digest = str(record.model.get('content_hash'))[:12]
+        text += f', with the model {record.model.get("label")!r} (SHA-256 {digest}…{trained})'
+    return f'{text}. {_filters(facts)}'
 
 
 def _filters(facts: Facts) -> str:
@@ -184,8 +185,11 @@ def _search(facts: Facts, cite: Any) -> str:
     if facts.models:
         words = [f'{_MODELS.get(name, name)}{cite(*citations.MODELS.get(name, ()))}' for name in facts.models]
         text += f'Properties were predicted by {listed(words)}, fitted anew after every generation'
-        chosen = (record.settings.get('learn') or {}).get('surrogate')
-        text += ' and chosen in competition by cross-validation. ' if chosen == 'auto' else '. '
+        if (record.settings.get('learn') or {}).get('surrogate') == 'auto':
+            others = [kind for kind in ('gp', 'forest') if kind not in facts.models and 'mixture' not in facts.models]
+            words = [f'{_MODELS[name]}{cite(*citations.MODELS[name])}' for name in others]
+            text += f', chosen in competition{f" with {listed(words)}" if words else ""} by cross-validation'
+        text += '. '
     if select.get('control_fraction'):
         text += f'A share of {select["control_fraction"]:g} of the later choices was drawn at random as a control. '
     names = {'evaluations': 'evaluations', 'dft_calculations': 'DFT calculations', 'core_hours': 'core-hours'}
