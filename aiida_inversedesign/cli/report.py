@@ -19,6 +19,13 @@ from aiida_inversedesign.cli.common import FORMAT, campaign_argument, emit, open
     help='File to write; default: campaign-UUID-report.html in this folder, with the beginning of the UUID.',
 )
 @click.option('--compare', multiple=True, metavar='PK|UUID', help='Another campaign to compare with; may be repeated.')
+@click.option(
+    '--structures',
+    type=click.Choice(['auto', 'none', 'evaluated', 'all']),
+    default='auto',
+    show_default=True,
+    help='Whose crystals are compared with the library: evaluated candidates, all that passed every filter, or none.',
+)
 @click.option('--open', 'show', is_flag=True, help='Open the page in the browser.')
 @FORMAT
 def report(
@@ -26,6 +33,7 @@ def report(
     archive: Path | None,
     output: Path | None,
     compare: tuple[str, ...],
+    structures: str,
     show: bool,
     output_format: str,
 ) -> None:
@@ -43,11 +51,11 @@ def report(
     from aiida_inversedesign.audit.report.html import write_report
 
     with opened_campaign(campaign, archive) as node:
-        found = audited(node)
+        found = audited(node, structures)
     others = []
     for name in compare:
         with opened_campaign(name, archive) as node:
-            others.append(audited(node))
+            others.append(audited(node, structures))
     path = write_report(output or Path(f'campaign-{found[0].uuid[:8]}-report.html'), *found, others)
     data = {
         'schema': 'inversedesign/1',
@@ -69,13 +77,13 @@ def write_page(campaign: Any, path: Path) -> Path:
     return write_report(path, *audited(campaign))
 
 
-def audited(campaign: Any) -> tuple[Any, dict[str, Any]]:
+def audited(campaign: Any, structures: Any = 'auto') -> tuple[Any, dict[str, Any]]:
     """The record of a campaign and its audit."""
     from aiida_inversedesign.audit.audit import audit
     from aiida_inversedesign.audit.load import load_record
 
     record = load_record(campaign)
-    return record, audit(record)
+    return record, audit(record, structures)
 
 
 def _show(data: dict[str, Any]) -> None:

@@ -24,27 +24,30 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     else:
         notes.append('Proposals are not drawn: no pool of candidates is recorded.')
     novelty = figures.get('novelty') or {}
-    if isinstance(novelty.get('novel'), int):
-        steps.append(('novel', novelty['novel']))
+    novel = round(novelty['value'] * novelty['n']) if novelty.get('value') is not None else None
+    of_all = novelty.get('of') == 'all'
+    if novel is not None:
+        if of_all:
+            steps.append(('novel', novel))
         notes.append(f'Novel, not in the library by structure and space group: {interval_text(novelty)}.')
     elif record.candidates:
         notes.append(f'Novelty is not drawn: {novelty.get("reason", "it is not recorded")}.')
     uniqueness = figures.get('uniqueness') or {}
     if uniqueness.get('value') is not None:
         notes.append(f'Unique, not equal to an earlier proposal: {interval_text(uniqueness)}.')
-    steps += [('evaluated', counts['total']), ('completed', counts['completed'])]
+    steps.append(('evaluated', counts['total']))
+    if novel is not None and not of_all:
+        steps.append(('evaluated and novel', novel))
+    steps.append(('completed', counts['completed']))
     if record.goal.defines_hits:
         steps.append(('hits', counts['hits']))
     else:
         notes.append('Hits are not drawn: the goal names no value that counts as one.')
     if not any(value for _, value in steps):
         return Section('funnel', title, reason='nothing has been proposed or evaluated', notes=tuple(notes))
-    lead = (
-        'How many candidates passed each step; valid means accepted by every filter. '
-        'Novel and evaluated are counted independently of each other.'
-        if any(name == 'novel' for name, _ in steps)
-        else 'How many candidates passed each step; valid means accepted by every filter.'
-    )
+    lead = 'How many candidates passed each step; valid means accepted by every filter.'
+    if novel is not None:
+        lead += ' Novelty is no condition: what is evaluated, completed or a hit need not be novel.'
     return Section(
         'funnel', title, lead, (_funnel(steps),), _filters(figures.get('validity') or {}), notes=tuple(notes)
     )
@@ -59,7 +62,8 @@ def _funnel(steps: list[tuple[str, int]]) -> Plot:
     for place, (_, value) in enumerate(steps):
         before = steps[place - 1][1] if place else 0
         # ends that do not follow from each other have no share
-        share = f'  ({percent(value / before)} of {steps[place - 1][0]})' if 0 < value <= before else ''
+        follows = place > 0 and 'novel' not in steps[place - 1][0] and 0 < value <= before
+        share = f'  ({percent(value / before)} of {steps[place - 1][0]})' if follows else ''
         labels.append(number(value) + share)
     inside = [value > 0.6 * largest for _, value in steps]
     drawn.add_trace(
