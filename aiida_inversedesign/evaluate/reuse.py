@@ -16,8 +16,10 @@ from aiida_inversedesign.evaluate.properties import formation_energy, missing_pr
 
 #: Keys of the section ``evaluate`` that say where and how often something runs, not what comes out.
 NOT_PHYSICAL = frozenset(
-    'reuse caching options clean_workdir free_space_gb max_restarts npool pw code '
-    'delay_seconds delay_sigma fail_fraction'.split()
+    (
+        *('reuse', 'caching', 'options', 'clean_workdir', 'free_space_gb', 'max_restarts', 'npool', 'pw', 'code'),
+        *('delay_seconds', 'delay_sigma', 'fail_fraction'),
+    )
 )
 
 
