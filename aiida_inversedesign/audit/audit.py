@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from aiida_inversedesign.audit import metrics
-from aiida_inversedesign.audit.record import AuditError, CampaignRecord, Cost, JobRecord, cost_of
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.audit.definitions import DEFINITIONS, versions
+from aiida_inversedesign.audit.record import AuditError, CampaignRecord, cost_of
+from aiida_inversedesign.chemistry.crystal import Crystal
 
 if TYPE_CHECKING:
     from aiida import orm
 
 __all__ = ['SCHEMA', 'AuditError', 'audit']
 
-#: Version of the keys and of the definitions behind them.
+#: Version of the keys; the version of each figure's definition is beside it.
 SCHEMA = 'inversedesign/1'
+#: Which crystals are compared with each other and with the library.
+Structures = Literal['auto', 'none', 'evaluated', 'all']
+#: Most evaluations whose crystals are compared without being asked for: seconds, not minutes.
+MOST_COMPARED = 64
 
 
-def audit(campaign: orm.WorkChainNode | int | str | CampaignRecord) -> dict[str, Any]:
+def audit(
+    campaign: orm.WorkChainNode | int | str | CampaignRecord,
+    structures: Structures = 'auto',
+    verified: dict[str, Any] | None = None,
+) -> dict[str, Any]:
     """Every figure of a campaign, those it resumed included, as plain JSON data.
 
     :param campaign: its node, PK or UUID, or its record.
+    :param structures: whose crystals are compared for uniqueness, novelty and diversity: ``evaluated`` candidates,
+        ``all`` that passed every filter, ``none``, or ``auto``: the evaluated ones if there are no more than 64.
+    :param verified: what ``verify`` found, for the reproducibility.
     :raises AuditError: if it is another node, or cannot be understood.
     """
     if not isinstance(campaign, CampaignRecord):
@@ -32,9 +43,10 @@ def audit(campaign: orm.WorkChainNode | int | str | CampaignRecord) -> dict[str,
     record, goal = campaign, campaign.goal
     outcomes = record.evaluations
     steps = metrics.progress(outcomes, goal)
-    hits = metrics.hit_costs(steps)
     cost = cost_of(record.jobs)
-    return {
+    by_status = {name: [item.candidate for item in outcomes if item.status == name] for name in ('failed', 'running')}
+    ended = len(outcomes) - len(by_status['running'])
+    report = {
         'schema': SCHEMA,
         'source': record.source,
         'campaign': {
@@ -44,72 +56,84 @@ def audit(campaign: orm.WorkChainNode | int | str | CampaignRecord) -> dict[str,
             'resumes': list(record.resumed),
             'units': record.units,
         },
+        'versions': record.versions,
         'goal': goal.model_dump(mode='json', exclude_none=True),
         'evaluations': metrics.counts(outcomes),
-        'dft_calculations': _count_dft(record.jobs),
-        **_core_hours(record.jobs, cost.core_hours),
+        'dft_calculations': metrics.count_dft(record.jobs),
+        **metrics.core_hours(record.jobs, cost.core_hours),
+        'spent_on': metrics.spent_on(record.jobs, by_status['failed'], by_status['running']),
         'hit_rate': metrics.rate_of(outcomes, goal),
-        **_hit_costs(hits, cost, goal),
-        'enrichment': metrics.enrichment(outcomes, goal),
+        **metrics.hit_figures(metrics.hit_costs(steps), ended, cost, goal),
+        'enrichment': metrics.enrichment(outcomes, goal, record.answers, record.answers_reason),
+        'acceleration': metrics.acceleration(outcomes, goal, record.answers, record.answers_reason),
         'validity': metrics.validity(record.candidates),
-        'uniqueness': metrics.unknown('not computed by this version'),
-        'novelty': metrics.unknown('not computed by this version'),
-        'diversity': metrics.diversity(outcomes),
+        **_compared(record, structures),
         'calibration': metrics.calibration(outcomes, goal.properties),
-        'reproducibility': metrics.unknown('not computed by this version'),
+        'stability': _stability(record, structures),
+        'reproducibility': metrics.reproducibility(outcomes, verified),
         'by_generation': metrics.by_generation(outcomes, goal),
         'by_generator': metrics.by_generator(outcomes, goal),
+        'by_proposer': metrics.by_proposer(outcomes, goal),
+        'by_surrogate': metrics.by_surrogate(outcomes, goal),
+        'by_acquisition': metrics.by_acquisition(outcomes, goal),
+        'by_arm': metrics.by_arm(outcomes, goal),
         **_stop_reason(record),
         'best': metrics.best(outcomes, goal),
         'progress': steps,
+        'definitions': versions(),
     }
+    for name in DEFINITIONS.keys() & report.keys():
+        if isinstance(report[name], dict) and 'value' in report[name]:
+            report[name]['definition'] = f'{name}/{DEFINITIONS[name][0]}'
+    return report
 
 
-def _count_dft(jobs: Sequence[JobRecord]) -> dict[str, Any]:
-    """DFT calculations; ``by_kind`` also has the jobs of other engines, which are no DFT calculations."""
-    real = [job for job in jobs if not job.cached]
-    dft = [job for job in real if job.is_dft]
+def _compared(record: CampaignRecord, structures: Structures) -> dict[str, Any]:
+    """Uniqueness, novelty and diversity."""
+    outcomes = record.evaluations
+    if structures == 'auto':
+        structures = 'evaluated' if len(outcomes) <= MOST_COMPARED else 'none'
+    if structures == 'none':
+        reason = (
+            f'crystals of more than {MOST_COMPARED} evaluations are compared when asked for: --structures evaluated'
+        )
+        nothing = {name: metrics.unknown(reason) for name in ('uniqueness', 'novelty')}
+        return {**nothing, 'diversity': metrics.diversity(outcomes, fingerprints=False, reason=reason)}
+    found: Sequence[Crystal | None] = (
+        [item.crystal for item in record.candidates if item.accepted]
+        if structures == 'all'
+        else [item.proposed for item in outcomes]
+    )
+    crystals = [crystal for crystal in found if crystal is not None]
+    known = _library_crystals(record)
+    novelty = (
+        metrics.unknown('the template library of the campaign is not here')
+        if known is None
+        else metrics.novelty(crystals, known)
+    )
     return {
-        'total': len(dft),
-        'failed': sum(job.has_failed for job in dft),
-        'restarts': sum(job.is_restart for job in dft),
-        'references': sum(job.is_reference for job in dft),
-        'cached': sum(job.is_dft and job.cached for job in jobs),
-        'by_kind': dict(sorted(Counter(job.kind for job in real).items())),
+        'uniqueness': {**metrics.uniqueness(crystals), 'of': structures},
+        'novelty': {**novelty, 'of': structures},
+        'diversity': metrics.diversity(outcomes),
     }
 
 
-def _core_hours(jobs: Sequence[JobRecord], recorded: float | None) -> dict[str, Any]:
-    """Core-hours of every job with a record, and how many jobs have none."""
-    real = [job for job in jobs if not job.cached]
-    missing = sum(job.wall_seconds is None for job in real)
-    result: dict[str, Any] = {
-        'core_hours': recorded if real else 0.0,
-        'core_hours_not_recorded': {'jobs': missing, 'of': len(real)},
-    }
-    if result['core_hours'] is None:
-        result['core_hours_reason'] = f'not recorded: none of {len(real)} jobs has a record of its wall time'
-    return result
+def _library_crystals(record: CampaignRecord) -> list[Crystal] | None:
+    """The crystals of the template library, or None if it cannot be read where the record came from."""
+    if record.library is None:
+        return None
+    from aiida_inversedesign.audit.load import load_library
+
+    library = load_library(record)
+    return None if library is None else [template.crystal for template in library]
 
 
-def _hit_costs(hits: list[dict[str, Any]], cost: Cost, goal: Goal) -> dict[str, Any]:
-    """What the first, and on average each hit has cost."""
-    if hits:
-        return {
-            'first_hit': {key: hits[0][key] for key in ('evaluation', 'dft_calculations', 'core_hours', 'candidate')},
-            'dft_per_hit': cost.dft_calculations / len(hits),
-            'core_hours_per_hit': None if cost.core_hours is None else cost.core_hours / len(hits),
-            'hits': hits,
-        }
-    reason = 'no hit so far' if goal.defines_hits else 'the goal names no value that counts as a hit'
-    nothing = dict.fromkeys(('evaluation', 'dft_calculations', 'core_hours', 'candidate'))
-    return {
-        'first_hit': {**nothing, 'reason': reason},
-        'dft_per_hit': None,
-        'dft_per_hit_reason': reason,
-        'core_hours_per_hit': None,
-        'hits': [],
-    }
+def _stability(record: CampaignRecord, structures: Structures) -> dict[str, Any]:
+    if record.references and structures in ('auto', 'none') and len(record.evaluations) > MOST_COMPARED * 8:
+        return metrics.unknown(
+            f'the hull of more than {MOST_COMPARED * 8} evaluations is made when asked for: --structures evaluated', n=0
+        )
+    return metrics.stability(record.evaluations, record.references)
 
 
 def _stop_reason(record: CampaignRecord) -> dict[str, Any]:

@@ -6,10 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aiida import orm
-from aiida.common.exceptions import MultipleObjectsError, NotExistent
+from aiida.common.exceptions import ConfigurationError, MultipleObjectsError, NotExistent
 
 from aiida_inversedesign.audit import query
 from aiida_inversedesign.audit.answers import NoAnswersError, answers_of
@@ -28,6 +28,9 @@ from aiida_inversedesign.audit.rows import read_pool, read_table
 from aiida_inversedesign.campaign.spec import Goal
 from aiida_inversedesign.chemistry.formulas import reduced_formula
 from aiida_inversedesign.learn.table import is_hit
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.propose.library import Library
 
 
 def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
@@ -56,8 +59,7 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
     ]
     versions = {name: version for name, version in recorded.items() if version}
     candidates = _candidates(identifiers)
-    batches = decisions.find_batches(identifiers)
-    kinds, surrogates = decisions.kinds_at_choice(identifiers), decisions.find_surrogates(identifiers)
+    batches, surrogates = decisions.find_batches(identifiers), decisions.find_surrogates(identifiers)
     record = CampaignRecord(
         **facts,
         name=str(settings.get('name', node.label)),
@@ -72,8 +74,8 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
         generations=tuple(
             GenerationRecord(
                 **generation,
-                batch=tuple(batches.get(generation['pk'], {}).get('choices', ())),
-                chosen_with=kinds.get(generation['pk'], ''),
+                batch=tuple(batches.get(generation['pk'], ())),
+                chosen_with=next((choice['surrogate'] for choice in batches.get(generation['pk'], ())), ''),
                 surrogate=surrogates.get(generation['pk']),
             )
             for generation in generations
@@ -91,6 +93,19 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
     except NoAnswersError as error:
         return replace(record, answers_reason=str(error))
     return replace(record, answers=answers)
+
+
+def load_library(record: CampaignRecord) -> Library | None:
+    """The templates of a recorded campaign, from the loaded profile or archive; None if they are not there."""
+    from aiida_inversedesign.data.library import LibraryData
+
+    if record.library is None:
+        return None
+    try:
+        node = orm.load_node(record.library.uuid)
+        return node.get_library() if isinstance(node, LibraryData) else None
+    except (NotExistent, ConfigurationError, OSError):
+        return None
 
 
 def _campaign_node(campaign: orm.WorkChainNode | int | str) -> orm.WorkChainNode:
@@ -150,11 +165,7 @@ def _evaluations(
     identifiers = [generation.pk for generation in record.generations]
     launched = query.find_evaluations(identifiers)
     generations = {generation.pk: generation for generation in record.generations}
-    choices = {
-        choice['candidate']: (choice, generation.chosen_with)
-        for generation in record.generations
-        for choice in generation.batch
-    }
+    choices = {choice['candidate']: choice for generation in record.generations for choice in generation.batch}
     table = query.last_table(identifiers)
     rows = {row['candidate']: row for row in read_table(table.payload, f'TableData<{table.pk}>')} if table else {}
     returned = query.returned_properties(identifiers)
@@ -175,7 +186,7 @@ def _evaluations(
             continue
         cost, waiting = cost_of(waiting), []
         candidate, row = candidates.get(item.label), rows.get(item.label, {})
-        choice, chosen_with = choices.get(item.label, ({}, ''))
+        choice = choices.get(item.label, {})
         status = 'running' if item.is_running else 'completed' if item.exit_status == 0 else 'failed'
         # the table adds what only the whole campaign tells, as the energy above the hull
         properties = {**row.get('properties', {}), **returned.get(item.id, {})} if status == 'completed' else {}
@@ -195,7 +206,7 @@ def _evaluations(
                 generator=candidate.generator if candidate else '',
                 proposer=candidate.proposer if candidate else '',
                 prototype=candidate.proto_label if candidate else '',
-                surrogate=chosen_with if choice.get('arm') == 'acquisition' else '',
+                surrogate=choice.get('surrogate', '') if choice.get('arm') == 'acquisition' else '',
                 acquisition=choice.get('acquisition', ''),
                 acquisition_value=choice.get('value'),
                 probability=candidate.probability if candidate else row.get('probability'),

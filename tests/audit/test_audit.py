@@ -54,7 +54,7 @@ def test_evaluations_and_hits(resumed):
     _, _, second = resumed
     report = audit(second)
     assert report['evaluations'] == {'total': 5, 'completed': 4, 'failed': 1, 'running': 0, 'hits': 2}
-    assert report['hit_rate'] == hit_rate(2, 5)
+    assert report['hit_rate'] == {**hit_rate(2, 5), 'definition': 'hit_rate/1'}
     # 2 jobs of references and 10 of its own
     assert report['first_hit']['evaluation'] == 1
     assert report['first_hit']['dft_calculations'] == 12

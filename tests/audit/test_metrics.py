@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from scipy.stats import norm
 
 from aiida_inversedesign.audit.metrics import (
-    Outcome,
     best,
     by_generation,
     calibration,
@@ -21,8 +20,9 @@ from aiida_inversedesign.audit.metrics import (
     rate_of,
     validity,
 )
+from aiida_inversedesign.audit.record import CandidateRecord, EvaluationRecord
 from aiida_inversedesign.campaign.spec import Goal
-from aiida_inversedesign.propose.candidate import Candidate, Verdict
+from aiida_inversedesign.propose.candidate import Verdict
 
 GOAL = Goal(objectives=[{'property': 'k', 'maximize': True, 'hit': 300.0}], constraints=[{'property': 'gap', 'min': 1}])
 OPEN = Goal(objectives=[{'property': 'k', 'maximize': True}])
@@ -42,7 +42,7 @@ def outcome(number, k=None, gap=2.0, **fields):
         'core_hours': 0.5,
         **fields,
     }
-    return Outcome(**values)
+    return EvaluationRecord(**values)
 
 
 @given(n=st.integers(1, 2000), share=st.floats(0, 1))
@@ -123,16 +123,17 @@ def test_by_generation():
 
 def test_validity_is_a_funnel():
     def candidate(number, **verdicts):
-        return Candidate(
-            f'g001_c{number:04d}', 'BN', None, 'cspml', verdicts={k: Verdict(v) for k, v in verdicts.items()}
+        return CandidateRecord(
+            f'g001_c{number:04d}', 'BN', 'cspml', verdicts={k: Verdict(v) for k, v in verdicts.items()}
         )
 
     figure = validity([candidate(1, charge=True, distance=False), candidate(2, charge=False)])
     assert figure['value'] == 0
-    assert figure['filters'] == [
-        {'filter': 'charge', 'considered': 2, 'passed': 1, 'share': 0.5},
-        {'filter': 'distance', 'considered': 1, 'passed': 0, 'share': 0.0},
+    assert [(row['filter'], row['considered'], row['passed'], row['share']) for row in figure['filters']] == [
+        ('charge', 2, 1, 0.5),
+        ('distance', 1, 0, 0.0),
     ]
+    assert figure['filters'][0]['low'] < 0.5 < figure['filters'][0]['high']
 
 
 def test_calibration_of_honest_predictions():
@@ -152,5 +153,11 @@ def test_calibration_of_honest_predictions():
 def test_diversity_counts_distinct_systems():
     outcomes = [outcome(1, 400.0, formula='BN'), outcome(2, 4.0, formula='B2O3'), outcome(3, 400.0, formula='BN')]
     figure = diversity(outcomes)
-    assert figure['evaluations'] == {'n': 3, 'formulas': 2, 'chemical_systems': 2}
-    assert figure['hits'] == {'n': 2, 'formulas': 1, 'chemical_systems': 1}
+    assert {key: figure['evaluations'][key] for key in ('n', 'formulas', 'chemical_systems')} == {
+        'n': 3,
+        'formulas': 2,
+        'chemical_systems': 2,
+    }
+    assert figure['hits']['formulas'] == 1
+    assert figure['evaluations']['prototypes'] is None
+    assert 'fewer than two crystals' in figure['reason']

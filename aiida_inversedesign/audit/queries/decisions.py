@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from aiida.orm import AbstractCode, CalcFunctionNode, Computer, Data, Dict, QueryBuilder, WorkChainNode
+from aiida.orm import AbstractCode, CalculationNode, Computer, Data, Dict, QueryBuilder, WorkChainNode
 
 from aiida_inversedesign.audit.queries.jobs import among
 from aiida_inversedesign.audit.queries.scalars import edge, scalars
@@ -16,34 +16,48 @@ from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.surrogate import SurrogateData
 
 
-def _called(generations: Iterable[int], step: str) -> QueryBuilder:
-    """The calculation functions of one step of these generations."""
+def _called(generations: Iterable[int], step: str, project: str | None = None) -> QueryBuilder:
+    """The calculation functions, or jobs, of one step of these generations."""
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(generations), tag='generation', project='id')
-    return query.append(CalcFunctionNode, with_incoming='generation', edge_filters=edge(step, 'call_calc'), tag='step')
+    return query.append(
+        CalculationNode,
+        with_incoming='generation',
+        edge_filters=edge(step, 'call_calc'),
+        tag='step',
+        project=project,
+    )
 
 
-def find_batches(generations: Iterable[int]) -> dict[int, dict[str, Any]]:
-    """What each generation chose, as stored: ``generation`` and ``choices``, by the generation's PK.
+def find_batches(generations: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
+    """Every choice of each generation as stored, with ``surrogate``: the kind it was chosen with, or empty.
 
-    That of an interrupted generation is the same one in the generation that took it up again.
+    A generation with the asynchronous schedule selects many times. What an interrupted one had chosen is the same in
+    the generation that took it up again.
+
+    :returns: choices by the generation's PK, in the order in which they were made.
     """
     identifiers = list(generations)
-    chosen = _called(identifiers, 'select').append(
+    chosen = _called(identifiers, 'select', project='id').append(
         Dict, with_incoming='step', edge_filters=edge('batch', 'create'), project='attributes'
     )
-    found = dict(scalars(chosen))
-    again = QueryBuilder().append(WorkChainNode, filters=among(identifiers), tag='generation', project='id')
-    again.append(Dict, with_outgoing='generation', edge_filters=edge('interrupted__batch'), project='attributes')
-    return {**dict(scalars(again)), **found}
-
-
-def kinds_at_choice(generations: Iterable[int]) -> dict[int, str]:
-    """Kind of the surrogate that each generation chose with, by the generation's PK."""
-    query = _called(generations, 'select').append(
+    kinds = _called(identifiers, 'select', project='id').append(
         SurrogateData, with_outgoing='step', edge_filters=edge('surrogate'), project='attributes.kind'
     )
-    return dict(scalars(query))
+    kind = {step: found for _, step, found in scalars(kinds)}
+    again = QueryBuilder().append(WorkChainNode, filters=among(identifiers), tag='generation', project='id')
+    again.append(Dict, with_outgoing='generation', edge_filters=edge('interrupted__batch%'), project='attributes')
+    batches = [(generation, '', batch) for generation, batch in scalars(again)]
+    batches += [(generation, kind.get(step) or '', batch) for generation, step, batch in sorted_by_step(chosen)]
+    found: dict[int, list[dict[str, Any]]] = {}
+    for generation, name, batch in batches:
+        found.setdefault(generation, []).extend({**choice, 'surrogate': name} for choice in batch.get('choices', ()))
+    return found
+
+
+def sorted_by_step(query: QueryBuilder) -> list[tuple[int, int, dict[str, Any]]]:
+    """Rows of generation, step and content in the order of the steps."""
+    return sorted(((row[0], row[1], row[2]) for row in scalars(query)), key=lambda row: row[1])
 
 
 def find_surrogates(generations: Iterable[int]) -> dict[int, SurrogateRecord]:

@@ -1,0 +1,50 @@
+"""The figures of an audit as pure functions of plain records. A figure that is not known is None with a reason."""
+
+from aiida_inversedesign.audit.metrics.costs import core_hours, count_dft, hit_figures, spent_on
+from aiida_inversedesign.audit.metrics.intervals import share, unknown
+from aiida_inversedesign.audit.metrics.predictions import by_surrogate, calibration
+from aiida_inversedesign.audit.metrics.proposals import validity
+from aiida_inversedesign.audit.metrics.rates import (
+    by_acquisition,
+    by_arm,
+    by_generation,
+    by_generator,
+    by_proposer,
+    counts,
+    hit_rate,
+    rate_of,
+)
+from aiida_inversedesign.audit.metrics.repeats import reproducibility
+from aiida_inversedesign.audit.metrics.search import acceleration, best, enrichment, hit_costs, progress
+from aiida_inversedesign.audit.metrics.stability import stability
+from aiida_inversedesign.audit.metrics.structures import diversity, novelty, uniqueness
+
+__all__ = [
+    'acceleration',
+    'best',
+    'by_acquisition',
+    'by_arm',
+    'by_generation',
+    'by_generator',
+    'by_proposer',
+    'by_surrogate',
+    'calibration',
+    'core_hours',
+    'count_dft',
+    'counts',
+    'diversity',
+    'enrichment',
+    'hit_costs',
+    'hit_figures',
+    'hit_rate',
+    'novelty',
+    'progress',
+    'rate_of',
+    'reproducibility',
+    'share',
+    'spent_on',
+    'stability',
+    'uniqueness',
+    'unknown',
+    'validity',
+]

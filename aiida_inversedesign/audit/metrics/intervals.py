@@ -1,0 +1,109 @@
+"""95 % intervals, and figures that are not known. scipy.special alone: scipy.stats takes a second to import."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+#: two-sided 95 % quantile of the normal distribution
+Z95 = 1.959963984540054
+
+
+def unknown(reason: str, **further: Any) -> dict[str, Any]:
+    """A figure that is not known, and why."""
+    return {'value': None, 'reason': reason, **further}
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """The Wilson 95 % interval of a share (Wilson, JASA 22, 209 (1927)); ``n`` must be positive."""
+    p, z2 = successes / n, Z95**2
+    center = (p + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z95 / (1 + z2 / n) * math.sqrt(p * (1 - p) / n + z2 / (4 * n * n))
+    # exact where the formula leaves a rounding error
+    return (0.0 if successes == 0 else center - half), (1.0 if successes == n else center + half)
+
+
+def share(successes: int, n: int, nothing: str = 'there is nothing to count') -> dict[str, Any]:
+    """A share with its Wilson 95 % interval; not known, for the reason given, of nothing."""
+    if n == 0:
+        return unknown(nothing, low=None, high=None, n=0)
+    low, high = wilson(successes, n)
+    return {'value': successes / n, 'low': low, 'high': high, 'n': n}
+
+
+def mean_interval(values: Floats) -> list[float] | None:
+    """Student's 95 % interval of a mean; None for fewer than two values."""
+    from scipy.special import stdtrit
+
+    if len(values) < 2:
+        return None
+    half = float(stdtrit(len(values) - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(len(values))
+    return [float(values.mean()) - half, float(values.mean()) + half]
+
+
+def spread_interval(values: Floats) -> list[float] | None:
+    """A 95 % interval of a standard deviation, for any distribution with a fourth moment; None for fewer than four.
+
+    The variance's logarithm is asymptotically normal with variance (kurtosis − (n−3)/(n−1)) / n.
+    """
+    n = len(values)
+    spread = float(values.std(ddof=1)) if n > 3 else 0.0
+    if spread == 0.0:
+        return None
+    kurtosis = float(((values - values.mean()) ** 4).mean()) / spread**4
+    half = Z95 * 0.5 * math.sqrt(max(kurtosis - (n - 3) / (n - 1), 0.0) / n)
+    return [spread * math.exp(-half), spread * math.exp(half)]
+
+
+def ratio_interval(hits: int, n: int, base: int, m: int) -> tuple[float, float]:
+    """Katz's 95 % interval of the ratio of two shares, both above 0 (Katz et al., Biometrics 34, 469 (1978))."""
+    ratio = (hits / n) / (base / m)
+    half = Z95 * math.sqrt(1 / hits - 1 / n + 1 / base - 1 / m)
+    return ratio * math.exp(-half), ratio * math.exp(half)
+
+
+def at_least(successes: int, drawn: int, good: int, total: int) -> float:
+    """Probability that at least so many of ``drawn`` are good, drawn without return from ``total``: hypergeometric."""
+    low, high = max(successes, drawn - (total - good), 0), min(drawn, good)
+    if low > high:
+        return 0.0
+    if successes <= max(drawn - (total - good), 0):
+        return 1.0
+    return float(min(1.0, math.fsum(_hypergeometric(range(low, high + 1), drawn, good, total))))
+
+
+def _hypergeometric(counts: Sequence[int], drawn: int, good: int, total: int) -> Floats:
+    from scipy.special import gammaln
+
+    def log_choose(n: Any, k: Any) -> Any:
+        return gammaln(n + 1) - gammaln(k + 1) - gammaln(n - k + 1)
+
+    k = np.array(counts, dtype=np.float64)
+    logs = log_choose(good, k) + log_choose(total - good, drawn - k) - log_choose(total, drawn)
+    probabilities: Floats = np.exp(logs)
+    return probabilities
+
+
+def draws_needed(hits: int, good: int, total: int) -> tuple[float, int, int]:
+    """Draws without return until ``hits`` good ones are found: mean, 2.5 % and 97.5 % quantile.
+
+    The mean is hits × (total + 1) / (good + 1), the distribution negative hypergeometric.
+    """
+
+    def quantile(level: float) -> int:
+        low, high = hits, total - good + hits
+        while low < high:
+            middle = (low + high) // 2
+            if at_least(hits, middle, good, total) >= level:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    return hits * (total + 1) / (good + 1), quantile(0.025), quantile(0.975)

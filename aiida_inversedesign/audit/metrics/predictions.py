@@ -1,0 +1,79 @@
+"""How the predictions made at the choice turned out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.audit.metrics.intervals import mean_interval, share, spread_interval, unknown
+from aiida_inversedesign.audit.metrics.rates import counts, rate_of
+from aiida_inversedesign.audit.record import EvaluationRecord
+from aiida_inversedesign.campaign.spec import Goal
+
+#: Levels at which the coverage of predictions is reported.
+COVERAGES = (0.5, 0.8, 0.95)
+
+
+def calibration(outcomes: Sequence[EvaluationRecord], properties: Sequence[str]) -> dict[str, Any]:
+    """What was predicted when each evaluation was chosen against what it found, for each property.
+
+    Coverage of the central intervals at 50, 80 and 95 %, mean and spread of z = (value − mean) / deviation, mean
+    negative log-likelihood of the normal prediction, mean absolute error; each with a 95 % interval.
+    """
+    result: dict[str, Any] = {}
+    for name in properties:
+        pairs = [
+            (outcome.properties[name], *outcome.predicted[name])
+            for outcome in outcomes
+            if outcome.status == 'completed' and name in outcome.properties and name in outcome.predicted
+        ]
+        result[name] = _calibration(np.array(pairs)) if pairs else unknown('nothing was predicted when it was chosen')
+    return result
+
+
+def by_surrogate(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
+    """Evaluations, hit rate and calibration of the choices made with each kind of surrogate."""
+    groups: dict[str, list[EvaluationRecord]] = {}
+    for outcome in outcomes:
+        if outcome.surrogate:
+            groups.setdefault(outcome.surrogate, []).append(outcome)
+    return [
+        {
+            'surrogate': name,
+            'evaluations': counts(groups[name]),
+            'hit_rate': rate_of(groups[name], goal),
+            'calibration': calibration(groups[name], goal.properties),
+        }
+        for name in sorted(groups)
+    ]
+
+
+def _calibration(pairs: NDArray[np.float64]) -> dict[str, Any]:
+    """Figures from rows (value, mean, standard deviation)."""
+    from scipy.special import ndtri
+
+    error, deviation = pairs[:, 0] - pairs[:, 1], np.maximum(pairs[:, 2], 1e-12)
+    z = error / deviation
+    coverage = {}
+    for level in COVERAGES:
+        inside = int((np.abs(z) <= ndtri(0.5 + level / 2)).sum())
+        coverage[f'{level:g}'] = share(inside, len(z))
+    likelihood = 0.5 * z**2 + np.log(deviation) + 0.5 * math.log(2 * math.pi)
+    return {
+        'n': len(z),
+        'coverage': coverage,
+        'z_mean': float(z.mean()),
+        'z_spread': float(z.std(ddof=1)) if len(z) > 1 else None,
+        'nll': float(likelihood.mean()),
+        'mae': float(np.abs(error).mean()),
+        'intervals': {
+            'z_mean': mean_interval(z),
+            'z_spread': spread_interval(z),
+            'nll': mean_interval(likelihood),
+            'mae': mean_interval(np.abs(error)),
+        },
+    }

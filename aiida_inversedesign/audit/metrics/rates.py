@@ -1,0 +1,97 @@
+"""Hit rates: overall, and of each group of evaluations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from aiida_inversedesign.audit.metrics.intervals import share, unknown
+from aiida_inversedesign.audit.record import EvaluationRecord
+from aiida_inversedesign.campaign.spec import Goal
+
+NO_HITS = 'the goal names no value that counts as a hit'
+
+
+def hit_rate(hits: int, n: int) -> dict[str, Any]:
+    """Hits / evaluations with the Wilson 95 % interval."""
+    return share(hits, n, 'no evaluation has ended')
+
+
+def rate_of(outcomes: Sequence[EvaluationRecord], goal: Goal) -> dict[str, Any]:
+    """The hit rate of those evaluations that have ended, failed ones included."""
+    if not goal.defines_hits:
+        return unknown(NO_HITS, low=None, high=None, n=len(ended(outcomes)))
+    return hit_rate(sum(outcome.hit is True for outcome in outcomes), len(ended(outcomes)))
+
+
+def ended(outcomes: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
+    """Those that are not running."""
+    return [outcome for outcome in outcomes if outcome.status != 'running']
+
+
+def counts(outcomes: Sequence[EvaluationRecord]) -> dict[str, int]:
+    """Evaluations: total, completed, failed, running, hits."""
+    statuses = [outcome.status for outcome in outcomes]
+    return {
+        'total': len(statuses),
+        **{status: statuses.count(status) for status in ('completed', 'failed', 'running')},
+        'hits': sum(outcome.hit is True for outcome in outcomes),
+    }
+
+
+def by_generation(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
+    """Evaluations, hit rate and cost of each generation."""
+    result = []
+    for number in sorted({outcome.generation for outcome in outcomes}):
+        own = [outcome for outcome in outcomes if outcome.generation == number]
+        hours = [outcome.core_hours for outcome in own if outcome.core_hours is not None]
+        result.append(
+            {
+                'generation': number,
+                'evaluations': counts(own),
+                'hit_rate': rate_of(own, goal),
+                'dft_calculations': sum(outcome.dft_calculations for outcome in own),
+                'core_hours': sum(hours) if hours else None,
+            }
+        )
+    return result
+
+
+def by_generator(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
+    """Evaluations and hit rate of the formulas that each generator found, the initial design apart."""
+    later = [outcome for outcome in outcomes if outcome.arm != 'initial']
+    return _groups(later, goal, 'generator', lambda item: item.generator)
+
+
+def by_proposer(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
+    """Evaluations and hit rate of the structures of each proposer."""
+    return _groups(outcomes, goal, 'proposer', lambda item: item.proposer)
+
+
+def by_acquisition(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
+    """Evaluations and hit rate of the choices of each acquisition; ``spread`` is the initial design."""
+    return _groups(outcomes, goal, 'acquisition', lambda item: item.acquisition)
+
+
+def by_arm(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
+    """Evaluations and hit rate of the initial design, the acquisition and the random control arm."""
+    return _groups(outcomes, goal, 'arm', lambda item: item.arm)
+
+
+def _groups(
+    outcomes: Sequence[EvaluationRecord], goal: Goal, name: str, key: Callable[[EvaluationRecord], str]
+) -> list[dict[str, Any]]:
+    """Evaluations, hit rate and cost of each group; what belongs to none is left out."""
+    groups: dict[str, list[EvaluationRecord]] = {}
+    for outcome in outcomes:
+        if key(outcome):
+            groups.setdefault(key(outcome), []).append(outcome)
+    return [
+        {
+            name: label,
+            'evaluations': counts(groups[label]),
+            'hit_rate': rate_of(groups[label], goal),
+            'dft_calculations': sum(outcome.dft_calculations for outcome in groups[label]),
+        }
+        for label in sorted(groups)
+    ]

@@ -1,0 +1,63 @@
+"""Energies above the convex hull of the campaign's own calculations and references."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aiida_inversedesign.audit.metrics.intervals import share, unknown
+from aiida_inversedesign.audit.record import EvaluationRecord
+from aiida_inversedesign.chemistry.formulas import parse_formula
+
+#: What counts as near the hull, eV/atom.
+NEAR = 0.1
+#: Rounding of energies above the hull, eV/atom.
+ON = 1e-6
+
+
+def stability(outcomes: Sequence[EvaluationRecord], references: Mapping[str, float]) -> dict[str, Any]:
+    """Share of completed evaluations on the convex hull of this snapshot, and within 0.1 eV/atom of it.
+
+    The hull is made of the completed evaluations and the elemental references, all at the campaign's own settings;
+    the phases on it are named. Where the campaign looked ``e_above_hull`` up in a data set, that is what counts.
+
+    :param references: energy of each elemental crystal, eV/atom.
+    """
+    from aiida_inversedesign.evaluate.hull import HullError, Phase, convex_hull
+
+    completed = [outcome for outcome in outcomes if outcome.status == 'completed']
+    if not references:
+        known = {
+            item.candidate: item.properties['e_above_hull'] for item in completed if 'e_above_hull' in item.properties
+        }
+        if not known:
+            return unknown('no elemental references and no energies above a hull are recorded', n=0)
+        return {**_shares(known), 'phases': None, 'phases_reason': 'the values are those of the data set'}
+    phases = [
+        Phase(outcome.candidate, parse_formula(outcome.formula), outcome.properties['energy'])
+        for outcome in completed
+        if 'energy' in outcome.properties
+    ]
+    if not phases:
+        return unknown('no completed evaluation has an energy', n=0)
+    try:
+        hull = convex_hull(phases, references)
+    except HullError as error:
+        return unknown(str(error), n=0)
+    found = {name: item.e_above_hull for name, item in hull.stability.items() if item.e_above_hull is not None}
+    if not found:
+        return unknown('every evaluation has an element without a reference energy', n=0)
+    named = sorted({name for item in hull.stability.values() for name in item.hull})
+    return {
+        **_shares(found),
+        'without_reference': len(phases) - len(found),
+        'phases': {'hull': named, 'considered': len(phases), 'references': dict(sorted(references.items()))},
+    }
+
+
+def _shares(found: Mapping[str, float]) -> dict[str, Any]:
+    return {
+        **share(sum(value <= ON for value in found.values()), len(found)),
+        'near': {**share(sum(value <= NEAR for value in found.values()), len(found)), 'within_eV_per_atom': NEAR},
+        'e_above_hull': {name: max(value, 0.0) for name, value in sorted(found.items())},
+    }

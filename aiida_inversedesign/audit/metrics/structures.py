@@ -1,0 +1,169 @@
+"""How new and how different the crystals are: uniqueness, novelty, diversity."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aiida_inversedesign.audit.metrics.intervals import Z95, share, unknown
+from aiida_inversedesign.audit.record import EvaluationRecord
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.formulas import parse_formula
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+#: Tolerance of the space group in Å.
+SYMPREC = 0.1
+#: Most crystals whose fingerprints are compared in pairs.
+MOST_FINGERPRINTS = 500
+
+#: Space groups and structures found before, by the content of the crystal.
+_GROUPS: dict[str, int | None] = {}
+
+
+def uniqueness(crystals: Sequence[Crystal]) -> dict[str, Any]:
+    """Share of crystals that match no earlier one, by structure, and by structure and space group.
+
+    :param crystals: in the order of the proposals.
+    """
+    if not crystals:
+        return unknown('no crystal was proposed')
+    earlier: dict[str, list[Crystal]] = {}
+    verdicts = []
+    for crystal in crystals:
+        same = earlier.setdefault(crystal.formula, [])
+        verdicts.append(_found(crystal, same))
+        same.append(crystal)
+    return _shares(verdicts)
+
+
+def novelty(crystals: Sequence[Crystal], known: Iterable[Crystal]) -> dict[str, Any]:
+    """Share of crystals that match no entry of the library, by structure, and by structure and space group."""
+    if not crystals:
+        return unknown('no crystal was proposed')
+    formulas = {crystal.formula for crystal in crystals}
+    entries: dict[str, list[Crystal]] = {}
+    number = 0
+    for entry in known:
+        number += 1
+        if entry.formula in formulas:
+            entries.setdefault(entry.formula, []).append(entry)
+    return {**_shares([_found(crystal, entries.get(crystal.formula, [])) for crystal in crystals]), 'library': number}
+
+
+def _found(crystal: Crystal, others: Sequence[Crystal]) -> tuple[bool, bool]:
+    """Whether one of them has the structure, and whether one has the structure and the space group."""
+    by_structure = False
+    for other in others:
+        if _matches(crystal, other):
+            by_structure = True
+            if _space_group(crystal) is not None and _space_group(crystal) == _space_group(other):
+                return True, True
+    return by_structure, False
+
+
+def _shares(verdicts: Sequence[tuple[bool, bool]]) -> dict[str, Any]:
+    n = len(verdicts)
+    structure = share(sum(not found for found, _ in verdicts), n)
+    both = share(sum(not found for _, found in verdicts), n)
+    return {**structure, 'structure_matcher': structure, 'structure_matcher_and_space_group': both}
+
+
+def _matches(first: Crystal, second: Crystal) -> bool:
+    if first.content_hash == second.content_hash:
+        return True
+    matched: bool = _matcher().fit(_structure(first), _structure(second))
+    return matched
+
+
+@lru_cache(maxsize=1)
+def _matcher() -> Any:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    return StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5)
+
+
+def _structure(crystal: Crystal) -> Structure:
+    return crystal.to_pymatgen()
+
+
+def _space_group(crystal: Crystal) -> int | None:
+    """Number of the space group, or None if the symmetry cannot be determined."""
+    if crystal.content_hash not in _GROUPS:
+        import spglib
+
+        numbers = {symbol: place for place, symbol in enumerate(dict.fromkeys(crystal.species), 1)}
+        cell = (crystal.lattice, crystal.frac_coords, [numbers[symbol] for symbol in crystal.species])
+        try:
+            found = spglib.get_symmetry_dataset(cell, symprec=SYMPREC)
+        except spglib.SpglibError:
+            found = None
+        _GROUPS[crystal.content_hash] = None if found is None else int(found.number)
+    return _GROUPS[crystal.content_hash]
+
+
+def diversity(outcomes: Sequence[EvaluationRecord], fingerprints: bool = True, reason: str = '') -> dict[str, Any]:
+    """Mean pairwise distance of the structure fingerprints, distinct prototypes, formulas and chemical systems.
+
+    Of all evaluations, and of the hits; relaxed crystals where there are any, else as proposed. The interval of the
+    mean distance is the jackknife's over crystals.
+
+    :param fingerprints: whether distances are computed; a fingerprint takes some 50 ms.
+    :param reason: why they are not.
+    """
+    groups = {'evaluations': list(outcomes), 'hits': [outcome for outcome in outcomes if outcome.hit]}
+    result: dict[str, Any] = {}
+    for name, chosen in groups.items():
+        formulas = {outcome.formula for outcome in chosen if outcome.formula}
+        prototypes = {outcome.prototype for outcome in chosen if outcome.prototype}
+        result[name] = {
+            'n': len(chosen),
+            'formulas': len(formulas),
+            'chemical_systems': len({'-'.join(sorted(parse_formula(formula))) for formula in formulas}),
+            'prototypes': len(prototypes) if prototypes or not chosen else None,
+            'distance': _distance(chosen) if fingerprints else unknown(reason),
+        }
+        if result[name]['prototypes'] is None:
+            result[name]['prototypes_reason'] = 'the pool has no prototypes of them'
+    overall = result['evaluations']['distance']
+    return {**overall, **result}
+
+
+def _distance(chosen: Sequence[EvaluationRecord]) -> dict[str, Any]:
+    crystals = [crystal for item in chosen[:MOST_FINGERPRINTS] if (crystal := item.relaxed or item.proposed)]
+    if len(crystals) < 2:
+        return unknown('there are fewer than two crystals', n=len(crystals))
+    from aiida_inversedesign.chemistry.fingerprints import FingerprintError, fingerprint
+
+    vectors = []
+    for crystal in crystals:
+        try:
+            vectors.append(fingerprint(crystal))
+        except FingerprintError:
+            continue
+    if len(vectors) < 2:
+        return unknown('there are fewer than two crystals with a fingerprint', n=len(vectors))
+    return mean_distance(np.array(vectors))
+
+
+def mean_distance(vectors: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:
+    """Mean Euclidean distance of all pairs with the jackknife's 95 % interval.
+
+    :param vectors: shape (n, d), n at least 2.
+    """
+    from scipy.spatial.distance import pdist, squareform
+
+    distances = squareform(pdist(vectors))
+    n, total = len(vectors), float(distances.sum())
+    value = total / (n * (n - 1))
+    result: dict[str, Any] = {'value': value, 'n': n}
+    if n > 2:
+        left_out = (total - 2 * distances.sum(axis=1)) / ((n - 1) * (n - 2))
+        half = Z95 * math.sqrt((n - 1) / n * float(((left_out - left_out.mean()) ** 2).sum()))
+        result |= {'low': value - half, 'high': value + half}
+    return result
