@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_inversedesign.cli.benchmark_engine import engine
 from aiida_inversedesign.cli.benchmark_audit import audit
+from aiida_inversedesign.cli.benchmark_engine import engine
 from aiida_inversedesign.cli.benchmark_search import search
 from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 from aiida_inversedesign.errors import InverseDesignError
