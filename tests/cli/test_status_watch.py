@@ -122,7 +122,13 @@ def in_terminal(arguments: list[str], until: str, interrupt: bool) -> tuple[str,
     """What a command shows in a terminal, and its exit code; Ctrl-C once ``until`` is seen."""
     master, slave = pty.openpty()
     with subprocess.Popen(
-        arguments, stdin=slave, stdout=slave, stderr=slave, env={**os.environ, 'TERM': 'xterm', 'COLUMNS': '100'}
+        arguments,
+        stdin=slave,
+        stdout=slave,
+        stderr=slave,
+        env={**os.environ, 'TERM': 'xterm', 'COLUMNS': '100'},
+        # tests in the background of a shell ignore Ctrl-C, and what they start would inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         os.close(slave)
         shown, sent, deadline = b'', False, time.monotonic() + 90
