@@ -15,9 +15,18 @@ from aiida_inversedesign.errors import InverseDesignError
 @click.command()
 @click.argument('campaigns', nargs=-1, metavar='[PK|UUID]...')
 @ARCHIVE
+@click.option(
+    '--structures',
+    type=click.Choice(['auto', 'none', 'evaluated', 'all']),
+    default='auto',
+    show_default=True,
+    help='Whose crystals are compared; auto: those evaluated, if there are no more than 64.',
+)
 @click.option('--plot', type=click.Path(path_type=Path, dir_okay=False), help='Write best-so-far as PNG.')
 @FORMAT
-def audit(campaigns: tuple[str, ...], archive: Path | None, plot: Path | None, output_format: str) -> None:
+def audit(
+    campaigns: tuple[str, ...], archive: Path | None, structures: Any, plot: Path | None, output_format: str
+) -> None:
     """Compute every figure of one campaign (PK or UUID), or of several, from provenance alone; read only.
 
     \b
@@ -31,17 +40,17 @@ def audit(campaigns: tuple[str, ...], archive: Path | None, plot: Path | None, o
     reports = []
     for name in campaigns or (None,):
         with opened_campaign(name, archive) as node:
-            reports.append(report_of(node))
+            reports.append(report_of(node, structures))
     emit(reports[0] if len(reports) == 1 else reports, output_format, show_reports)
     if plot is not None:
         write_plot(reports[0], plot)
 
 
-def report_of(campaign: Any) -> dict[str, Any]:
+def report_of(campaign: Any, structures: Any = 'auto') -> dict[str, Any]:
     """The audit of one campaign (node, PK or UUID) as plain data."""
     from aiida_inversedesign.audit.audit import audit as compute
 
-    return compute(campaign)
+    return compute(campaign, structures)
 
 
 def write_plot(report: dict[str, Any], path: Path) -> None:

@@ -21,7 +21,7 @@ def reproducibility(outcomes: Sequence[EvaluationRecord], verified: Mapping[str,
     repeats = _repeats(outcomes)
     if verified is None:
         return unknown(
-            'decisions were not taken again: say --verify, or run `aiida-inversedesign verify`', repeats=repeats
+            'decisions were not taken again: `aiida-inversedesign verify` does so', repeats=repeats
         )
     same = _number(verified['identical']) + _number(verified['within_tolerance'])
     different = _number(verified['different'])
