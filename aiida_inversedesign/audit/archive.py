@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,9 @@ from aiida import orm
 
 from aiida_inversedesign.audit import query
 from aiida_inversedesign.audit.record import AuditError
+
+#: bytes of an archive's description; of a database that may be packed as densely as it likes; growth of a larger one
+LARGEST_METADATA, LARGEST_UNASKED, LARGEST_RATIO = 10 * 2**20, 2**28, 100
 
 
 @contextmanager
@@ -35,7 +39,10 @@ def open_archive(path: Path | str) -> Iterator[None]:
             manager.load_profile(SqliteZipBackend.create_profile(path), allow_switch=True)
             # reads the database: one that is cut off is found here
             query.list_campaigns()
-        except (AiidaException, OSError, zipfile.BadZipFile, sqlite3.Error) as error:
+        except (
+            AiidaException, OSError, zipfile.BadZipFile, sqlite3.Error, zlib.error, EOFError, KeyError, TypeError,
+            ValueError, RecursionError, NotImplementedError, RuntimeError,
+        ) as error:  # fmt: skip
             raise _unreadable(path, error) from error
         except Exception as error:
             if type(error).__module__.startswith('sqlalchemy'):
@@ -60,6 +67,18 @@ def _check_file(path: Path) -> None:
             f'{path} is no AiiDA archive, or only the beginning of one: make it again with '
             '`aiida-inversedesign paper` or `verdi archive create -N CAMPAIGN`, and copy it whole'
         )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            # both are unpacked whole, before AiiDA looks at them
+            for name, most in (('metadata.json', LARGEST_METADATA), ('db.sqlite3', LARGEST_UNASKED)):
+                item = archive.getinfo(name)
+                bomb = name == 'metadata.json' or item.file_size > LARGEST_RATIO * max(item.compress_size, 1)
+                if item.file_size > most and bomb:
+                    raise AuditError(
+                        f'{path}: {name} unpacks from {item.compress_size} to {item.file_size} bytes: refused as a bomb'
+                    )
+    except (KeyError, zipfile.BadZipFile, OSError, ValueError) as error:
+        raise error if isinstance(error, AuditError) else _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> AuditError:

@@ -78,6 +78,8 @@ def command(case: Case, path: Path) -> list[str] | None:
         return ['cspml', 'show', str(path)]
     if kind == 'library':
         return None
+    if kind == 'archive':
+        return ['audit', '--archive', str(path)]
     return ['library', 'import', kind.removesuffix('.gz'), str(path), '--label', 'fuzz']
 
 

@@ -50,6 +50,7 @@ loop_
 ATOMS = CIF.index('  Na  Na0')
 THIN = CIF.replace('_cell_length_c   5.64', '_cell_length_c   0.2')
 OPERATION = "  1  'x, y, z'\n"
+META = b'{"export_version": "main_0001", "aiida_version": "2.9.4"}'
 RECORD: dict[str, Any] = {
     'id': 'a',
     'lattice': [[0, 2.82, 2.82], [2.82, 0, 2.82], [2.82, 2.82, 0]],
@@ -312,6 +313,38 @@ def _library_cases() -> list[tuple[str, bytes | Callable[[Path], None]]]:
     ]
 
 
+def _archive(members: dict[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def _archive_bomb(path: Path) -> None:
+    with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('metadata.json', META)
+        with archive.open('db.sqlite3', 'w', force_zip64=True) as stream:
+            for _ in range(1500):
+                stream.write(bytes(2**20))
+
+
+def _archive_cases() -> list[tuple[str, bytes | Callable[[Path], None]]]:
+    return [
+        ('empty zip', b'PK\x05\x06' + bytes(18)),
+        ('no zip', b'SQLite format 3\x00' + bytes(5000)),
+        ('no database', _archive({'metadata.json': META})),
+        ('no metadata', _archive({'db.sqlite3': b'SQLite format 3\x00' + bytes(5000)})),
+        ('database of zeros', _archive({'metadata.json': META, 'db.sqlite3': bytes(5000)})),
+        ('database of noise', _archive({'metadata.json': META, 'db.sqlite3': b'SQLite format 3\x00' + b'x' * 9000})),
+        ('deep metadata', _archive({'metadata.json': b'[' * 200_000, 'db.sqlite3': bytes(500)})),
+        ('metadata of 100 MB', _archive({'metadata.json': b' ' * 10**8, 'db.sqlite3': bytes(500)})),
+        ('metadata is a list', _archive({'metadata.json': b'[]', 'db.sqlite3': bytes(500)})),
+        ('path out of the folder', _archive({'metadata.json': META, '../../db.sqlite3': bytes(500)})),
+        ('bomb', _archive_bomb),
+    ]
+
+
 def structure_cases(number: int, seed: int = 0) -> list[Case]:
     """So many hostile structure, library and model files: the crafted ones evenly first, then damaged ones."""
     kinds: tuple[tuple[str, str, list[tuple[str, Any]]], ...] = (
@@ -332,6 +365,7 @@ def structure_cases(number: int, seed: int = 0) -> list[Case]:
         ('csv', 'a.csv', _csv_cases()),
         ('model', 'a.npz', _model_cases()),
         ('library', 'a.parquet', _library_cases()),
+        ('archive', 'a.aiida', _archive_cases()),
     )
     cases = [Case(f'{kind}, crafted', name, file, content) for kind, file, found in kinds for name, content in found]
     draw = random.Random(seed)
