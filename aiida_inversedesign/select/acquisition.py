@@ -122,13 +122,14 @@ def resolve(name: str, goal: Goal) -> str:
     best is found, and would be sought in odd corners instead of among the further good ones. The improvement of
     several objectives is that of their hypervolume, so that ``log_ei`` means ``log_nehvi`` there.
 
-    Measured with Gaussian processes, no constant being fitted (bulk and shear modulus of 1 181
-    crystals, formation energy of 2 000), 20 starting points. Maximised without a threshold, batches of 5, members of
-    the top 5 % after 100 evaluations (6 seeds): ``ucb`` 50, 40, 57; ``log_ei`` 28, 19, 41; ``thompson`` 50, 38, 50;
-    ``posterior_mean`` 51, 35, 64, which takes up to twice as long to the very best, where ``ucb`` and ``log_ei`` are
-    equal. Windows inside the data: ``pi`` 17, 27, 22 hits, ``log_ei`` 17, 26, 22, ``spacier`` 18, 17, 17. A window
-    above the 96 % quantile with all starting points below the 25 % quantile, one at a time (12 seeds): ``pi`` reaches
-    it after 24, 24, 24 evaluations (median), ``log_ei`` 26, 30, 35, ``spacier`` 34 and more.
+    Measured with Gaussian processes (bulk and shear modulus of 1 181 crystals, formation energy of 2 000), 20 starting
+    points. Maximised without a threshold, batches of 5, members of the top 5 % after 100 evaluations (6 seeds): ``ucb``
+    with two deviations 50, 40, 57 (its present single one was chosen later, see :mod:`.improvement`); ``log_ei`` 28,
+    19, 41; ``thompson`` 50, 38, 50; ``posterior_mean`` 51, 35, 64, which takes up to twice as long to the very best,
+    where ``ucb`` and ``log_ei`` are equal. Windows inside the data: ``pi`` 17, 27, 22 hits, ``log_ei`` 17, 26, 22,
+    ``spacier`` 18, 17, 17. A window above the 96 % quantile with all starting points below the 25 % quantile, one at a
+    time (12 seeds): ``pi`` reaches it after 24, 24, 24 evaluations (median), ``log_ei`` 26, 30, 35, ``spacier`` 34 and
+    more.
     """
     if name == 'auto' and goal.defines_hits:
         return 'pi'

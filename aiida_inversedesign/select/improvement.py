@@ -17,8 +17,10 @@ from aiida_inversedesign.select.rule import in_chunks
 
 Array = NDArray[np.float64]
 
-#: Standard deviations of the upper confidence bound: the usual two, of a one-sided 97.7 % bound.
-_BOUND = 2.0
+#: Standard deviations of the upper confidence bound. One finds more than two of the best 5 % of 1 181 crystals in 100
+#: evaluations: shear modulus 41.7 [39.6, 43.2] and 37.7 [36.9, 38.4] of 60 (16 seeds), bulk modulus 52.4 and 51.7 (12
+#: seeds); of the lowest 1 % of 11 654 formation heats 26.8 and 24.4 of 127 (20 seeds, not significant).
+_BOUND = 1.0
 
 
 class _Marginal:
@@ -75,7 +77,7 @@ class LogExpectedImprovement(_Marginal):
 
 
 class UpperConfidenceBound(_Marginal):
-    """u(μ) + 2σ, the mean over the objectives: every utility is 1-Lipschitz, so that it bounds composite ones too."""
+    """u(μ) + σ, the mean over the objectives: every utility is 1-Lipschitz, so that it bounds composite ones too."""
 
     name = 'ucb'
 
