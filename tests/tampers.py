@@ -89,6 +89,12 @@ class Copy:
         with opened(self.folder):
             return verify(self.campaign, **options)
 
+    def verify_one_fit(self) -> Any:
+        """What came of the last fit, run again; the storage must be open."""
+        from aiida_inversedesign.audit.verify.replay import run_again
+
+        return run_again(self.load().outputs.surrogate.creator.pk)
+
     # -- what is there ------------------------------------------------------------------------------------------
 
     def load(self) -> Any:

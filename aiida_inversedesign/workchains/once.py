@@ -9,6 +9,7 @@ from aiida.engine import CalcJob, WorkChain
 from aiida.orm import CalcFunctionNode, ProcessNode
 
 from aiida_inversedesign.audit.queries.steps import find_step
+from aiida_inversedesign.campaign.environment import ATTRIBUTE, environment
 
 
 class OnceWorkChain(WorkChain):
@@ -17,6 +18,11 @@ class OnceWorkChain(WorkChain):
     A daemon that is killed after a child was launched, but before its parent's checkpoint was written, runs the step
     again. The label tells that the child is already there.
     """
+
+    def _setup_version_info(self) -> dict[str, Any]:
+        """Record the code that decides, beside the versions of packages that AiiDA records."""
+        self.node.base.attributes.set(ATTRIBUTE, environment())
+        return super()._setup_version_info()
 
     def submit_once(self, label: str, process_class: type, **inputs: Any) -> ProcessNode:
         """Submit a child process under ``label``, or return the one already submitted under it."""

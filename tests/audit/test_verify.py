@@ -133,17 +133,47 @@ def test_content_that_was_changed_is_found_by_its_hash(copy: Copy) -> None:
     assert ('changed_node', uuid) in [(item['kind'], item['node']) for item in findings]
 
 
-def test_a_run_by_another_version_that_differs_is_not_repeatable(copy: Copy) -> None:
-    """It is told apart from one that should have given the same."""
-    from aiida.orm import CalcFunctionNode, QueryBuilder
-
+@pytest.fixture
+def disagreeing(copy: Copy) -> Copy:
+    """A copy with another seed, so that fits run again give other results."""
     with opened(copy.folder):
         settings = copy.load().inputs.settings
         copy.change(settings.pk, {**settings.get_dict(), 'seed': 77})
+    return copy
+
+
+def test_a_run_by_another_version_that_differs_is_not_repeatable(disagreeing: Copy) -> None:
+    """It is told apart from one that should have given the same."""
+    from aiida.orm import CalcFunctionNode, QueryBuilder
+
+    with opened(disagreeing.folder):
         for (node,) in QueryBuilder().append(CalcFunctionNode).all():
-            copy.change(node.pk, {**node.base.attributes.all, 'version': {'core': '2.9.4', 'plugin': '0.0.1'}})
-    report = copy.verify()
+            disagreeing.change(node.pk, {**node.base.attributes.all, 'version': {'core': '2.9.4', 'plugin': '0.0.1'}})
+    report = disagreeing.verify(sample=1)
     assert report['different'] == []
     assert all('aiida-inversedesign 0.0.1' in item['message'] for item in report['not_repeatable'])
     assert {item['kind'] for item in report['not_repeatable']} >= {'fit'}
     assert {item['kind'] for item in report['findings']} >= {'seed', 'changed_node'}
+
+
+def test_a_run_by_other_code_of_the_same_version_is_not_repeatable(disagreeing: Copy) -> None:
+    """Generations record a digest of the code and versions of libraries; to change them is found by the hash."""
+    from aiida_inversedesign.campaign.environment import ATTRIBUTE, environment
+    from aiida_inversedesign.workchains.generation import GenerationWorkChain
+
+    with opened(disagreeing.folder):
+        assert disagreeing.verify_one_fit().status == 'different'
+        generations = [node for node in disagreeing.load().called if node.process_class is GenerationWorkChain]
+        other = environment()
+        other['code'], other['libraries']['numpy'] = '0123456789abcdef', '1.26.4'
+        for node in generations:
+            assert node.base.attributes.get(ATTRIBUTE) == environment()
+            disagreeing.change(node.pk, {**node.base.attributes.all, ATTRIBUTE: other})
+        changed = {node.uuid for node in generations}
+    with opened(disagreeing.folder):
+        replay = disagreeing.verify_one_fit()
+    assert replay.status == 'not_repeatable'
+    assert 'digest 0123456789abcdef' in replay.message
+    assert 'numpy 1.26.4 (here ' in replay.message
+    findings = disagreeing.verify(sample=1)['findings']
+    assert changed <= {item['node'] for item in findings if item['kind'] == 'changed_node'}

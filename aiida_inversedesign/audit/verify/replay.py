@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from aiida.engine import ExitCode
 
 from aiida_inversedesign.audit.verify.compare import Comparison, compare, worst
 from aiida_inversedesign.audit.verify.content import compare_nodes
+from aiida_inversedesign.campaign.environment import ATTRIBUTE, difference, environment
 
 #: Relative deviation of what only copies numbers or computes them in closed form.
 EXACT = 1e-8
@@ -125,7 +126,6 @@ def run_again(pk: int) -> Replay:
     if not node.is_finished:
         state = node.process_state.value if node.process_state is not None else 'created'
         return result('not_repeatable', f'it did not finish (it is {state}), so that there is nothing to compare with')
-    other = other_versions(known.module, node.base.attributes.get('version', {}))
     try:
         again = known.load()
         inputs = node.base.links.get_incoming(link_type=LinkType.INPUT_CALC).nested()
@@ -135,24 +135,34 @@ def run_again(pk: int) -> Replay:
         return result('not_repeatable', f'its code cannot be imported here: {error}')
     except Exception as error:  # whatever inputs that were altered, or code that is not the same, lead to
         message = f'run again it stops with an error ({type(error).__name__}: {error})'
-        return result('not_repeatable' if other else 'different', _with_versions(message, other))
-    if comparison.status == 'different' and other:
-        return result('not_repeatable', _with_versions(comparison.message, other), comparison.deviation)
+        comparison = Comparison('different', 1.0, '', message)
+    if comparison.status == 'different' and (other := other_code(known.module, node)):
+        message = f'it was run by {other}; {comparison.message}'
+        return result('not_repeatable', message, comparison.deviation)
     return result(comparison.status, comparison.message, comparison.deviation)
 
 
-def other_versions(module: str, recorded: Mapping[str, str]) -> str:
-    """The versions that ran a function of a module, if they are not those here, in words."""
-    package = module.partition('.')[0]
-    names = {'core': 'aiida-core', 'plugin': package.replace('_', '-')}
+def other_code(module: str, node: orm.CalculationNode) -> str:
+    """The versions and code that ran a function of a module, where they are not those here, in words.
+
+    :param node: of the run. Its own versions are those of aiida-core and the package; the work chain that called it
+        knows the code and the libraries, except where the run was a job, which tells of those where it ran.
+    """
+    recorded = node.base.attributes.get('version', {}) or {}
+    names = {'core': 'aiida-core', 'plugin': module.partition('.')[0].replace('_', '-')}
     here = {key: version(name) for key, name in names.items()}
-    return ', '.join(
+    words = [
         f'{names[key]} {recorded[key]} (here {here[key]})' for key in names if recorded.get(key, here[key]) != here[key]
-    )
-
-
-def _with_versions(message: str, other: str) -> str:
-    return f'it was run by {other}; {message}' if other else message
+    ]
+    caller = node.caller
+    while caller is not None and caller.base.attributes.get(ATTRIBUTE, None) is None:
+        caller = caller.caller
+    known = caller.base.attributes.get(ATTRIBUTE) if caller is not None else {}
+    now = environment()
+    if isinstance(node, orm.CalcJobNode):
+        known = {'libraries': node.outputs.record.get_dict().get('versions', {}) if 'record' in node.outputs else {}}
+        now['libraries']['aiida-inversedesign'] = here['plugin']
+    return ', '.join(dict.fromkeys(words + difference(known, now)))
 
 
 def _compare_results(node: orm.CalcFunctionNode, found: Any, tolerance: float) -> Comparison:
