@@ -1,8 +1,8 @@
 """Time and memory of one decision, fit and choice of a batch, from pools of growing size.
 
 Run it as ``python tests/benchmark/search_speed.py --rows 500 --batch 5 --arms auto,gp:log_ei``. The pools are made up:
-35 descriptors of normal numbers, and a property that follows some of them. Each size runs in a process of its own, so
-that the peak memory is its own.
+as many descriptors of normal numbers as crystals have, and a property that follows some of them. Each size runs in a
+process of its own, so that the peak memory is its own.
 """
 
 from __future__ import annotations
@@ -16,8 +16,6 @@ from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 
-COLUMNS = 35
-
 
 def measure(name: str, size: int, rows: int, batch: int) -> dict[str, float | int | str]:
     """Seconds and MB of one decision."""
@@ -27,7 +25,7 @@ def measure(name: str, size: int, rows: int, batch: int) -> dict[str, float | in
     from aiida_inversedesign.select.benchmark.loop import Question, peak_mb, reset_peak
 
     rng = np.random.default_rng(0)
-    features = rng.standard_normal((size, COLUMNS))
+    features = rng.standard_normal((size, len(feature_names())))
     y = np.tanh(features[:, 0]) + 0.5 * features[:, 1] * features[:, 20] + 0.1 * rng.standard_normal(size)
     observed = np.sort(rng.permutation(size)[:rows])
     searcher = make_arm(name).begin(Question(features, tuple(feature_names()), parse_goal('maximize', 'y'), 0))
