@@ -1,4 +1,4 @@
-"""Error of the inverse of kernel mean descriptors: ``python tests/benchmark/kmd_round_trip.py [FORMULAS] [SEED]``.
+"""Error of the inverse of kernel mean descriptors: ``python tests/benchmark/kmd_round_trip.py --formulas 1000``.
 
 Describes known formulas (``INVERSEDESIGN_SHARED``, or the folder ``shared`` beside the checkout), inverts the
 descriptors, and prints the largest error of an atomic fraction, the largest residual, how many formulas come back
@@ -8,10 +8,10 @@ features.
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import json
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -30,12 +30,14 @@ FEW = ('Li', 'Na', 'K', 'Mg', 'Ca', 'Al', 'Si', 'Ti', 'O', 'S', 'F', 'Cl')
 
 def main() -> None:
     """Measure and print."""
-    number = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    seed = int(sys.argv[2]) if len(sys.argv) > 2 else 0
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--formulas', type=int, default=1000, help='how many are drawn')
+    parser.add_argument('--seed', type=int, default=0)
+    options = parser.parse_args()
     shared = Path(os.environ.get('INVERSEDESIGN_SHARED', Path(__file__).resolve().parents[3] / 'shared')) / 'data'
     with gzip.open(shared / 'mp_structures.jsonl.gz', 'rt') as file:
         known = sorted({json.loads(line)['formula'] for line in file})
-    chosen = [known[row] for row in np.random.default_rng(seed).permutation(len(known))[:number]]
+    chosen = [known[row] for row in np.random.default_rng(options.seed).permutation(len(known))[: options.formulas]]
     few = [formula for formula in known if set(parse_formula(formula)) <= set(FEW)]
     heads = ('columns', 'condition', 'max |Δw|', 'max residual', 'exact', 'ms each')
     print(f'{"":22}' + ''.join(f'{head:>14}' for head in heads))
