@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, load_profile, print_json
+from aiida_inversedesign.cli.common import FORMAT, load_profile
 from aiida_inversedesign.cli.recover import GRACE, Action, DaemonState, Watch
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -66,7 +67,8 @@ def _keep(keeper: Keeper, watch: Watch, interval: float, once: bool, output_form
 
 def _tell(action: Action, done: str, output_format: str) -> None:
     if output_format == 'json':
-        print_json({'time': time.time(), 'action': action.kind, 'reason': action.reason, 'done': done})
+        # a stream: one object a line
+        click.echo(json.dumps({'time': time.time(), 'action': action.kind, 'reason': action.reason, 'done': done}))
     else:
         click.echo(f'{time.strftime("%H:%M:%S")} {action.reason}: {done}')
 

@@ -21,7 +21,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,6 +30,7 @@ import psutil
 from campaign import COMMAND, ROWS, Setting, campaign_text, fill_profile, make_profile, verdi
 from faults import Fault, daemon_processes, faults_of
 from launches import Row, compare, read_launches
+from recovery import Strike, by_fault, read_actions, recoveries
 from services import Postgres, RabbitMQ, Slurm, SmallDisk, run
 
 SETTINGS = 'sqlite+zeromq+direct,postgres+zeromq+slurm,postgres+rabbitmq+direct'
@@ -49,7 +49,7 @@ class Drill:
     faults: int
     seconds: float
     seed: int
-    log: list[tuple[float, str, str]] = field(default_factory=list)
+    log: list[Strike] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.record = self.folder / 'launches.jsonl'
@@ -83,7 +83,8 @@ class Drill:
             campaign = int(said.split('campaign ')[1].split(':')[0])
             with (self.folder / 'tend.log').open('w') as output:
                 tend = subprocess.Popen(
-                    [COMMAND, '-p', 'drill', 'tend', '--interval', '2', '--grace', '40', '--workers', '2'],
+                    [COMMAND, '-p', 'drill', 'tend', '--interval', '2', '--grace', '40', '--workers', '2',
+                     '--format', 'json'],
                     stdout=output, stderr=output,
                 )  # fmt: skip
             start = time.monotonic()
@@ -95,7 +96,8 @@ class Drill:
                 fault.mend and fault.mend()
             tend.send_signal(signal.SIGINT)
             tend.wait(60)
-            return {**self._judge(campaign, ended), 'seconds': round(elapsed)}
+            after = recoveries(self.log, read_launches(self.record), read_actions(self.folder / 'tend.log'))
+            return {**self._judge(campaign, ended), 'seconds': round(elapsed), 'strikes': after}
         finally:
             if tend is not None and tend.poll() is None:
                 tend.kill()
@@ -131,7 +133,7 @@ class Drill:
                 time.sleep(draw.uniform(0, 3))
                 fault = queue[0]
                 if hit := fault.strike():
-                    self.log.append((time.monotonic() - start, fault.name, hit))
+                    self.log.append(Strike(time.time(), fault.name, hit))
                     print(f'  {time.monotonic() - start:6.0f} s  {fault.name} ({hit})', flush=True)
                     queue.pop(0)
                     at.pop(0)
@@ -192,7 +194,7 @@ def main() -> int:
     parser.add_argument('--json', type=Path, help='write the results to this file')
     options = parser.parse_args()
     settings = [Setting.parse(text) for text in options.settings.split(',')]
-    results, struck = [], Counter()
+    results = []
     for number, setting in enumerate(settings):
         # short: the path of a socket may not have more than some 100 characters
         folder = Path(tempfile.mkdtemp(prefix='drill', dir='/tmp'))
@@ -203,22 +205,23 @@ def main() -> int:
             setting, folder, options.evaluations, options.at_once, share, options.seconds, options.seed + number
         )
         result = drill.run()
-        struck.update(name for _, name, _ in drill.log)
-        results.append({'setting': str(setting), 'faults': len(drill.log), **result, 'log': drill.log})
+        results.append({'setting': str(setting), 'faults': len(drill.log), **result})
         for problem in result['problems']:
             print(f'    {problem}')
         if not options.keep:
             shutil.rmtree(folder, ignore_errors=True)
-    _show(results, struck)
+    _show(results)
     if options.json:
         options.json.write_text(json.dumps(results, indent=1))
     return int(any(result['problems'] for result in results))
 
 
-def _show(results: list[dict[str, Any]], struck: Counter[str]) -> None:
-    print()
-    for name, number in sorted(struck.items()):
-        print(f'{number:4} × {name}')
+def _show(results: list[dict[str, Any]]) -> None:
+    lines = by_fault(row for result in results for row in result['strikes'])
+    print(f'\n{"fault":44}{"times":>6}{"running":>9}{"next launch after":>20}   went on by')
+    for line in lines:
+        wait = '–' if line['median_back_s'] is None else f'{line["median_back_s"]} s (most {line["most_back_s"]})'
+        print(f'{line["fault"]:44}{line["times"]:6}{line["running"]:9}{wait:>20}   {line["by"]}')
     columns = ('faults', 'launches', 'rows', 'completed', 'lost', 'twice', 'most_at_once', 'verify', 'seconds')
     print(f'\n{"campaign":46}' + ''.join(f'{name:>13}' for name in columns) + f'{"problems":>10}')
     for result in results:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from launches import Launch, Row, compare, most_at_once, read_launches
+from recovery import Action, Strike, by_fault, read_actions, recoveries
 
 DRILL = Path(__file__).with_name('drill.py')
 
@@ -66,6 +67,31 @@ def test_the_record_is_read_as_the_job_writes_it(tmp_path: Path) -> None:
     assert (first.crystal, first.failed, second.crystal, second.failed) == ('a', False, 'b', True)
     assert first.end is not None
     assert most_at_once([first, second]) == 1
+
+
+def test_what_came_after_each_fault() -> None:
+    launches = [Launch('a', '/a', 0, 12, False), Launch('b', '/b', 5, None, True), Launch('c', '/c', 30, 31, False)]
+    strikes = [Strike(10, 'kill', '1, 2'), Strike(20, 'full', 'disk'), Strike(40, 'kill', '3')]
+    actions = [
+        Action(11, 'restart', 'gone', 'started'),
+        Action(12, 'play', 'paused', 'told'),
+        Action(50, 'wait', '', ''),
+    ]
+    rows = recoveries(strikes, launches, actions)
+    assert [row['running'] for row in rows] == [2, 1, 1]
+    assert [row['back_after'] for row in rows] == [20, 10, None]
+    assert [row['actions'] for row in rows] == [['restart', 'play'], [], ['wait']]
+    full, kill = by_fault(rows)
+    assert (full['times'], full['by']) == (1, 'AiiDA alone (1)')
+    assert (kill['times'], kill['running'], kill['most_back_s']) == (2, 3, 20)
+    assert kill['by'] == 'daemon restarted (1), paused jobs played (1), waited (1)'
+
+
+def test_what_tend_did_is_read_among_other_lines(tmp_path: Path) -> None:
+    file = tmp_path / 'tend.log'
+    assert read_actions(file) == []
+    file.write_text('Warning: x\n{"time": 3.5, "action": "play", "reason": "r", "done": "d"}\n')
+    assert read_actions(file) == [Action(3.5, 'play', 'r', 'd')]
 
 
 @pytest.mark.daemon
