@@ -90,7 +90,7 @@ def _families() -> Finding:
     families = [family.label for family in QueryBuilder().append(PseudoPotentialFamily).all(flat=True)]
     if families:
         return Finding('pseudopotentials', 'ok', ', '.join(families))
-    return Finding('pseudopotentials', 'warning', 'no family installed', 'aiida-pseudo install pseudo-dojo')
+    return Finding('pseudopotentials', 'warning', 'no family installed', 'aiida-pseudo install pseudo-dojo -f upf')
 
 
 def _libraries() -> Finding:

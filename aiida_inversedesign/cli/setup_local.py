@@ -188,7 +188,7 @@ def debian_pseudopotentials(download: Path) -> dict[str, Path]:
     download.mkdir(parents=True, exist_ok=True)
     failure = (
         "there are no pseudopotentials: Debian's quantum-espresso-data is not installed and could not be downloaded "
-        '(apt install quantum-espresso-data, or give your own family: aiida-pseudo install pseudo-dojo)'
+        '(apt install quantum-espresso-data, or give your own family: aiida-pseudo install pseudo-dojo -f upf)'
     )
     _run(['apt-get', 'download', 'quantum-espresso-data'], failure, cwd=download)
     package = max(download.glob('quantum-espresso-data_*.deb'), default=None)

@@ -161,7 +161,7 @@ class TestWithProfile:
         by_subject = {item['subject']: item for item in findings}
         assert by_subject['profile']['state'] == 'ok'
         assert by_subject['campaign']['state'] == 'error'
-        assert by_subject['pseudopotentials']['remedy'] == 'aiida-pseudo install pseudo-dojo'
+        assert by_subject['pseudopotentials']['remedy'] == 'aiida-pseudo install pseudo-dojo -f upf'
 
     def test_predict_writes_cifs_with_their_lineage(self, tmp_path: Path) -> None:
         from pymatgen.core import Structure
