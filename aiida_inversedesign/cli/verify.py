@@ -96,16 +96,26 @@ def show(report: dict[str, Any]) -> None:
 
 
 def _list(console: Console, title: str, entries: list[dict[str, Any]], keys: tuple[str, ...]) -> None:
+    """A table of entries; those that differ only in where they were found share a line."""
+    from rich.markup import escape
     from rich.table import Table
 
     if not entries:
         return
-    table = Table(*keys, title=title)
-    for entry in entries[:_SHOWN]:
-        table.add_row(*(str(entry[key]) for key in keys))
+    first, place, message = keys
+    lines: dict[tuple[str, str], list[str]] = {}
+    for entry in entries:
+        lines.setdefault((str(entry[first]), str(entry[message])), []).append(str(entry[place]))
+    table = Table(title=f'{title}: {len(entries)}')
+    table.add_column(first)
+    table.add_column(place, overflow='fold')
+    table.add_column(message, overflow='fold')
+    for (name, text), places in list(lines.items())[:_SHOWN]:
+        more = f' and {len(places) - 1} more' if len(places) > 1 else ''
+        table.add_row(*(escape(cell) for cell in (name, f'{places[0]}{more}', text)))
     console.print(table)
-    if len(entries) > _SHOWN:
-        console.print(f'and {len(entries) - _SHOWN} more (--format json shows all)')
+    if len(lines) > _SHOWN:
+        console.print(f'and {len(lines) - _SHOWN} more (--format json shows all)')
 
 
 def _verdict(report: dict[str, Any]) -> str:
@@ -114,6 +124,9 @@ def _verdict(report: dict[str, Any]) -> str:
     deviation = max(report['largest_deviation'], report['evaluations']['largest_deviation'])
     if deviation:
         parts.append(f'the largest deviation is {deviation:.1e}')
+    number = len(report['not_repeatable']) + len(report['evaluations']['not_repeatable'])
+    if number:
+        parts.append(f'{number} cannot be repeated here, so that nothing is said of them')
     if sample:
         parts.append(f'a sample of {sample["size"]} of each kind (seed {sample["seed"]})')
     parts.append(f'{nodes["checked"]} nodes checked')

@@ -10,9 +10,9 @@ from aiida import orm
 
 from aiida_inversedesign.audit import query
 from aiida_inversedesign.audit.queries.provenance import Call, Link, attributes_of
-from aiida_inversedesign.audit.record import AuditError
+from aiida_inversedesign.audit.record import AuditError, read_goal
 from aiida_inversedesign.audit.verify.graph import Graph
-from aiida_inversedesign.campaign.spec import CampaignSettings, Goal
+from aiida_inversedesign.campaign.spec import Goal
 
 #: All engines share the beginning of their entry point.
 EVALUATION = 'aiida.workflows:inversedesign.evaluate.'
@@ -75,23 +75,19 @@ class Case:
         """The campaign file without its budget."""
         return self.attributes(self.graph.inputs[self.campaign]['settings'])
 
-    @cached_property
-    def specification(self) -> CampaignSettings:
-        """The settings as this version understands them.
-
-        :raises pydantic.ValidationError: if they were written by a version that had others.
-        """
-        return CampaignSettings.model_validate(self.settings)
-
     @property
     def is_asynchronous(self) -> bool:
         """Whether the next evaluation is chosen as soon as one has ended."""
         return bool(self.settings['select'].get('schedule') == 'asynchronous')
 
-    @property
+    @cached_property
     def goal(self) -> Goal:
-        """What the campaign looks for."""
-        return self.specification.goal
+        """What the campaign looks for.
+
+        :raises AuditError: if the settings were written by a version that had others.
+        """
+        versions = query.campaign_facts(self.campaign)['version'] or {}
+        return read_goal(self.settings, self.root.uuid, {'aiida-inversedesign': versions.get('plugin', '')})
 
     def attributes(self, link: Link) -> dict[str, Any]:
         """The attributes of the node at the end of a link, kept."""

@@ -29,6 +29,7 @@ KINDS: dict[str, str] = {
     'missing_decision': 'a proposal, selection or harvest that a generation is based on is not in the graph',
     'state': 'a generation did not go on from what the one before it returned',
     'budget': 'the budget is not the one that the campaign kept to',
+    'not_readable': 'what is stored was written by a version with other settings: the check was not made',
     'stop_reason': 'the reason why the campaign stopped does not follow from its budget and what it spent',
 }
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from aiida import orm
 from aiida.common.links import LinkType
 from aiida.engine import ExitCode
+from pydantic import ValidationError
 
 from aiida_inversedesign.audit.verify.compare import Comparison, compare, worst
 from aiida_inversedesign.audit.verify.content import compare_nodes
@@ -134,8 +135,7 @@ def run_again(pk: int) -> Replay:
     except ImportError as error:
         return result('not_repeatable', f'its code cannot be imported here: {error}')
     except Exception as error:  # whatever inputs that were altered, or code that is not the same, lead to
-        message = f'run again it stops with an error ({type(error).__name__}: {error})'
-        comparison = Comparison('different', 1.0, '', message)
+        comparison = Comparison('different', 1.0, '', f'run again it stops with an error ({told(error)})')
     if comparison.status == 'different' and (other := other_code(known.module, node)):
         message = f'it was run by {other}; {comparison.message}'
         return result('not_repeatable', message, comparison.deviation)
@@ -157,12 +157,25 @@ def other_code(module: str, node: orm.CalculationNode) -> str:
     caller = node.caller
     while caller is not None and caller.base.attributes.get(ATTRIBUTE, None) is None:
         caller = caller.caller
-    known = caller.base.attributes.get(ATTRIBUTE) if caller is not None else {}
     now = environment()
     if isinstance(node, orm.CalcJobNode):
         known = {'libraries': node.outputs.record.get_dict().get('versions', {}) if 'record' in node.outputs else {}}
         now['libraries']['aiida-inversedesign'] = here['plugin']
+    elif caller is None:
+        # the work chains of this code all record it
+        known = {}
+        words.append('code of aiida-inversedesign that recorded no digest of itself')
+    else:
+        known = caller.base.attributes.get(ATTRIBUTE)
     return ', '.join(dict.fromkeys(words + difference(known, now)))
+
+
+def told(error: Exception) -> str:
+    """Kind and message of an error in one line; of invalid settings the first place and what is wrong there."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f'{".".join(map(str, first["loc"]))}: {first["msg"]}'
+    return f'{type(error).__name__}: {" ".join(str(error).split())}'
 
 
 def _compare_results(node: orm.CalcFunctionNode, found: Any, tolerance: float) -> Comparison:

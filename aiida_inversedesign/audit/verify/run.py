@@ -16,7 +16,7 @@ from aiida_inversedesign.audit.verify.decisions import check_decisions, check_se
 from aiida_inversedesign.audit.verify.findings import Finding, unique
 from aiida_inversedesign.audit.verify.limits import check_budget
 from aiida_inversedesign.audit.verify.origins import check_origins
-from aiida_inversedesign.audit.verify.replay import DECISIONS, REPEATABLE, Replay
+from aiida_inversedesign.audit.verify.replay import DECISIONS, REPEATABLE, Replay, told
 from aiida_inversedesign.audit.verify.rows import check_rows
 from aiida_inversedesign.audit.verify.work import Result, Task, do_all
 
@@ -144,8 +144,10 @@ def _cross_checks(case: Case, harvests: set[int] | None) -> list[Finding]:
     for check, kind, subject in checks:
         try:
             findings += check()
+        except AuditError as error:
+            findings.append(Finding('not_readable', case.root.uuid, f'{subject} were not checked: {error}'))
         except Exception as error:  # whatever altered nodes lead to
-            message = f'{subject} cannot be checked, what is stored makes no sense ({type(error).__name__}: {error})'
+            message = f'{subject} cannot be checked, what is stored makes no sense ({told(error)})'
             findings.append(Finding(kind, case.root.uuid, message))
     return findings
 
