@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from aiida.engine import WorkChain, run_get_node, while_
-from aiida.orm import Float, List
+from aiida.orm import Int, List
 from plumpy.process_states import ProcessState
 
 from aiida_inversedesign.workchains.any_child import AnyChildWorkChain
@@ -15,13 +15,22 @@ from aiida_inversedesign.workchains.any_child import AnyChildWorkChain
 pytestmark = pytest.mark.usefixtures('aiida_profile_clean')
 
 
+#: Turns of the sleepers that a watcher has seen ended: what the others wait for, however slow the machine is.
+SEEN: list[int] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_seen() -> None:
+    SEEN.clear()
+
+
 class Sleeper(WorkChain):
-    """Ends after so many seconds."""
+    """Ends when its parent has seen so many others end."""
 
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
-        spec.input('seconds', valid_type=Float)
+        spec.input('turn', valid_type=Int)
         spec.outline(cls.sleep)
 
     def sleep(self) -> None:
@@ -29,7 +38,8 @@ class Sleeper(WorkChain):
 
         from plumpy.greenback_bridge import sync_await
 
-        sync_await(asyncio.sleep(self.inputs.seconds.value))
+        while len(SEEN) < self.inputs.turn.value:
+            sync_await(asyncio.sleep(0.02))
 
 
 class Watcher(AnyChildWorkChain):
@@ -38,13 +48,13 @@ class Watcher(AnyChildWorkChain):
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
-        spec.input('seconds', valid_type=List)
+        spec.input('turns', valid_type=List)
         spec.outline(cls.launch, while_(cls.has_running)(cls.look))
 
     def launch(self) -> None:
         self.ctx.running = [
-            self.submit_once(f'sleeper_{index}', Sleeper, seconds=Float(value))
-            for index, value in enumerate(self.inputs.seconds.get_list())
+            self.submit_once(f'sleeper_{index}', Sleeper, turn=Int(value))
+            for index, value in enumerate(self.inputs.turns.get_list())
         ]
         self.ctx.looks = 0
         self.wait_for_any(self.ctx.running)
@@ -55,8 +65,10 @@ class Watcher(AnyChildWorkChain):
     def look(self) -> None:
         self.ctx.looks += 1
         ended = [node for node in self.ctx.running if node.is_terminated]
-        self.report(f'ended: {sorted(node.inputs.seconds.value for node in ended)}')
-        self.ctx.running = [node for node in self.ctx.running if not node.is_terminated]
+        turns = sorted(node.inputs.turn.value for node in ended)
+        self.report(f'ended: {turns}')
+        SEEN.extend(turns)
+        self.ctx.running = [node for node in self.ctx.running if node not in ended]
         self.wait_for_any(self.ctx.running)
 
 
@@ -80,17 +92,17 @@ def looks(node: Any) -> list[str]:
 
 @pytest.mark.parametrize('watcher', [Watcher, DoubleWatcher])
 def test_it_goes_on_after_each_child_in_the_order_in_which_they_end(watcher: Any) -> None:
-    _, node = run_get_node(watcher, seconds=List([1.2, 0.1, 0.6]))
+    _, node = run_get_node(watcher, turns=List([2, 0, 1]))
     assert node.is_finished_ok, node.exception
-    # a look that finds nothing is allowed, one that finds two at once is not: they end half a second apart
-    assert [text for text in looks(node) if text != '[]'] == ['[0.1]', '[0.6]', '[1.2]']
+    # a look that finds nothing is allowed, one that finds two at once is not: each waits until the last was seen
+    assert [text for text in looks(node) if text != '[]'] == ['[0]', '[1]', '[2]']
     assert len(looks(node)) <= 4
 
 
 def test_children_that_end_together_are_all_seen(aiida_profile: Any) -> None:
-    _, node = run_get_node(Watcher, seconds=List([0.0, 0.0, 0.0]))
+    _, node = run_get_node(Watcher, turns=List([0, 0, 0]))
     assert node.is_finished_ok, node.exception
-    assert ''.join(looks(node)).count('0.0') == 3
+    assert ''.join(looks(node)).count('0') == 3
 
 
 def test_a_checkpoint_goes_on_where_it_was() -> None:
@@ -105,7 +117,7 @@ def test_a_checkpoint_goes_on_where_it_was() -> None:
     runner = ForegroundRunner(poll_interval=0.05, persister=persister, communicator=None)
     get_manager().set_runner(runner)
     try:
-        process = runner.instantiate_process(Watcher, seconds=List([0.0, 0.3]))
+        process = runner.instantiate_process(Watcher, turns=List([0, 1]))
         task = runner.loop.create_task(process.step_until_terminated())
         runner.loop.run_until_complete(until(lambda: process.state == ProcessState.WAITING))
         task.cancel()
@@ -116,7 +128,7 @@ def test_a_checkpoint_goes_on_where_it_was() -> None:
     finally:
         get_manager().reset_runner()
     assert again.node.is_finished_ok
-    assert ''.join(looks(again.node)).count('0.') == 2
+    assert [text for text in looks(again.node) if text != '[]'] == ['[0]', '[1]']
 
 
 async def until(condition: Any) -> None:
@@ -135,7 +147,7 @@ def test_each_child_is_listened_to_once(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr(
         Runner, 'call_on_process_finish', lambda self, pk, callback: (heard.append(pk), original(self, pk, callback))[1]
     )
-    _, node = run_get_node(Watcher, seconds=List([0.9, 0.1, 0.5]))
+    _, node = run_get_node(Watcher, turns=List([2, 0, 1]))
     children = {child.pk for child in node.called}
     assert len([pk for pk in heard if pk in children]) == 3
 
