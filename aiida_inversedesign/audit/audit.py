@@ -19,6 +19,8 @@ __all__ = ['SCHEMA', 'AuditError', 'audit']
 SCHEMA = 'inversedesign/1'
 #: Which crystals are compared with each other and with the library.
 Structures = Literal['auto', 'none', 'evaluated', 'all']
+#: What may have become of an evaluation.
+STATUSES = ('completed', 'failed', 'running', 'stopped')
 #: Most evaluations whose crystals are compared without being asked for: seconds, not minutes.
 MOST_COMPARED = 64
 
@@ -44,8 +46,8 @@ def audit(
     outcomes = record.evaluations
     steps = metrics.progress(outcomes, goal)
     cost = cost_of(record.jobs)
-    by_status = {name: [item.candidate for item in outcomes if item.status == name] for name in ('failed', 'running')}
-    ended = len(outcomes) - len(by_status['running'])
+    by_status = {name: [item.candidate for item in outcomes if item.status == name] for name in STATUSES}
+    ended = len(by_status['completed']) + len(by_status['failed'])
     report = {
         'schema': SCHEMA,
         'source': record.source,
@@ -61,7 +63,7 @@ def audit(
         'evaluations': metrics.counts(outcomes),
         'dft_calculations': metrics.count_dft(record.jobs),
         **metrics.core_hours(record.jobs, cost.core_hours),
-        'spent_on': metrics.spent_on(record.jobs, by_status['failed'], by_status['running']),
+        'spent_on': metrics.spent_on(record.jobs, by_status['failed'], by_status['running'], by_status['stopped']),
         'hit_rate': metrics.rate_of(outcomes, goal),
         **metrics.hit_figures(metrics.hit_costs(steps), ended, cost, goal),
         'enrichment': metrics.enrichment(outcomes, goal, record.answers, record.answers_reason),
@@ -73,7 +75,7 @@ def audit(
         'reproducibility': metrics.reproducibility(outcomes, verified),
         'by_generation': metrics.by_generation(outcomes, goal),
         'by_generator': metrics.by_generator(outcomes, goal),
-        'by_proposer': metrics.by_proposer(outcomes, goal),
+        'by_proposer': metrics.by_proposer(outcomes, record.candidates, goal),
         'by_surrogate': metrics.by_surrogate(outcomes, goal),
         'by_acquisition': metrics.by_acquisition(outcomes, goal),
         'by_arm': metrics.by_arm(outcomes, goal),
@@ -129,7 +131,14 @@ def _library_crystals(record: CampaignRecord) -> list[Crystal] | None:
 
 
 def _stability(record: CampaignRecord, structures: Structures) -> dict[str, Any]:
+    known = any('e_above_hull' in item.properties for item in record.evaluations)
     if record.references and structures in ('auto', 'none') and len(record.evaluations) > MOST_COMPARED * 8:
+        if known:
+            figure = metrics.stability(record.evaluations, {})
+            return {
+                **figure,
+                'phases_reason': 'as the last harvest found them; --structures evaluated names the phases',
+            }
         return metrics.unknown(
             f'the hull of more than {MOST_COMPARED * 8} evaluations is made when asked for: --structures evaluated', n=0
         )

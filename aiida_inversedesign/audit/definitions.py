@@ -4,16 +4,25 @@ from __future__ import annotations
 
 #: figure → version and definition; a changed meaning is a new version.
 DEFINITIONS: dict[str, tuple[int, str]] = {
-    'evaluations': (1, 'one candidate whose evaluation was launched, whatever became of it'),
+    'evaluations': (
+        1,
+        'one candidate whose evaluation was launched, whatever became of it; stopped: killed with its campaign; '
+        'reused: handed on from an earlier evaluation, at no cost',
+    ),
     'dft_calculations': (
         1,
         'one calculation job of a DFT code below the campaign and those it resumed: restarts, failures and elemental '
         'references included, cache copies counted apart',
     ),
     'core_hours': (1, 'processes × wall time as the code recorded it; jobs without a record are counted, not guessed'),
-    'hit_rate': (1, 'hits / evaluations that have ended, failed ones included; Wilson 95 % interval'),
+    'hit_rate': (
+        1,
+        'hits / evaluations that have ended, failed ones included, those stopped with the campaign not; Wilson 95 % '
+        'interval',
+    ),
     'first_hit': (1, 'what was spent up to and including the first hit, in the order of the launches'),
     'dft_per_hit': (1, 'DFT calculations / hits; interval: cost per evaluation over the bounds of the hit rate'),
+    'core_hours_per_hit': (1, 'recorded core-hours / hits; interval as of dft_per_hit'),
     'spent_on': (1, 'DFT calculations and core-hours by what became of the evaluation; failures, restarts, references'),
     'enrichment': (
         1,
@@ -40,7 +49,7 @@ DEFINITIONS: dict[str, tuple[int, str]] = {
     'calibration': (
         1,
         'value against what the surrogate predicted when the candidate was chosen: coverage (Wilson), z = (value − '
-        'mean) / deviation, mean negative log-likelihood, mean absolute error (Student)',
+        'mean) / deviation, mean negative log-likelihood, mean absolute error (Student), spread of z (asymptotic)',
     ),
     'stability': (
         1,
@@ -50,7 +59,7 @@ DEFINITIONS: dict[str, tuple[int, str]] = {
     'reproducibility': (
         1,
         'share of repeatable decisions that come out the same again from their stored inputs (Wilson interval); pooled '
-        'standard deviation of repeated evaluations of one crystal',
+        'standard deviation of repeated evaluations of one crystal (chi-squared interval)',
     ),
 }
 

@@ -187,10 +187,11 @@ def _evaluations(
         cost, waiting = cost_of(waiting), []
         candidate, row = candidates.get(item.label), rows.get(item.label, {})
         choice = choices.get(item.label, {})
-        status = 'running' if item.is_running else 'completed' if item.exit_status == 0 else 'failed'
+        status = _status(item, generations[item.generation], item.label in rows)
         # the table adds what only the whole campaign tells, as the energy above the hull
         properties = {**row.get('properties', {}), **returned.get(item.id, {})} if status == 'completed' else {}
         hit = is_hit(goal, properties) if status == 'completed' else False
+        judged = goal.defines_hits and status in ('completed', 'failed')
         predicted = choice.get('predicted') or row.get('predicted') or {}
         text = row.get('proposed') or (candidate.crystal_text if candidate else None)
         if text is None and item.id in structures:
@@ -210,10 +211,11 @@ def _evaluations(
                 acquisition=choice.get('acquisition', ''),
                 acquisition_value=choice.get('value'),
                 probability=candidate.probability if candidate else row.get('probability'),
-                hit=hit if goal.defines_hits and status != 'running' else None,
+                hit=hit if judged else None,
+                reused=item.is_reused,
                 properties=properties,
                 predicted={name: (pair[0], pair[1]) for name, pair in predicted.items()},
-                reason=_reason(item, row) if status == 'failed' else '',
+                reason=_reason(item, row) if status in ('failed', 'stopped') else '',
                 exit_status=item.exit_status,
                 dft_calculations=cost.dft_calculations,
                 core_hours=cost.core_hours,
@@ -226,6 +228,16 @@ def _evaluations(
             )
         )
     return found
+
+
+def _status(item: query.Evaluation, generation: GenerationRecord, harvested: bool) -> str:
+    """``running``, ``completed``, ``failed`` or ``stopped``: killed, and not in the table of an ended generation."""
+    if item.is_running:
+        return 'running'
+    if item.exit_status == 0:
+        return 'completed'
+    left_out = item.state == 'killed' and not harvested and generation.state in ('finished', 'excepted', 'killed')
+    return 'stopped' if left_out else 'failed'
 
 
 def _reason(item: query.Evaluation, row: Mapping[str, Any]) -> str:

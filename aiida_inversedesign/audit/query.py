@@ -22,6 +22,8 @@ from aiida_inversedesign.data.table import TableData
 
 #: Process type of a campaign.
 CAMPAIGN = 'aiida.workflows:inversedesign.campaign'
+#: Process label of an evaluation that hands on what an earlier one found.
+REUSED = 'ReusedEvaluateWorkChain'
 
 #: Column of a process node → what the audit calls it.
 _PROCESS = {
@@ -159,6 +161,7 @@ class Evaluation:
     exit_status: int | None
     exit_message: str | None
     description: str
+    process_label: str | None
     started: datetime
     changed: datetime
 
@@ -171,6 +174,11 @@ class Evaluation:
     def is_running(self) -> bool:
         """Whether it has not ended yet."""
         return self.state not in ('finished', 'excepted', 'killed')
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether it handed on what an earlier evaluation had found."""
+        return self.process_label == REUSED
 
 
 def find_evaluations(generations: Iterable[int]) -> list[Evaluation]:
@@ -191,11 +199,12 @@ def find_evaluations(generations: Iterable[int]) -> list[Evaluation]:
             'attributes.process_state',
             'attributes.exit_status',
             'attributes.exit_message',
+            'attributes.process_label',
             'ctime',
             'mtime',
         ],
     )
-    names = ('id', 'uuid', 'description', 'state', 'exit_status', 'exit_message', 'started', 'changed')
+    names = ['id', 'uuid', 'description', 'state', 'exit_status', 'exit_message', 'process_label', 'started', 'changed']
     found = [
         Evaluation(generation=generation, label=label, **dict(zip(names, values, strict=True)))
         for generation, *values, label in scalars(query)

@@ -166,7 +166,9 @@ class EvaluationRecord:
     """One candidate whose evaluation was launched, as the provenance shows it; the elemental references are no such.
 
     :param generation: number of the generation that launched it last.
-    :param status: ``completed``, ``failed`` or ``running``.
+    :param status: ``completed``, ``failed``, ``running``, or ``stopped``: killed when its campaign was stopped or
+        interrupted, which says nothing about the crystal; it counts neither as failed nor in rates.
+    :param reused: whether it handed on what an earlier evaluation had found, at no cost.
     :param arm: ``initial``, ``acquisition`` or ``control``; empty while it is not recorded.
     :param generator: what found its formula; empty where the pool does not say.
     :param proposer: what proposed its structure.
@@ -199,6 +201,7 @@ class EvaluationRecord:
     acquisition_value: float | None = None
     probability: float | None = None
     hit: bool | None = None
+    reused: bool = False
     properties: dict[str, float] = field(default_factory=dict)
     predicted: dict[str, tuple[float, float]] = field(default_factory=dict)
     reason: str = ''

@@ -9,6 +9,7 @@ from itertools import pairwise
 from typing import Any
 
 from aiida_inversedesign.audit import query
+from aiida_inversedesign.audit.queries.control import stop_request
 from aiida_inversedesign.campaign.spec import CampaignSettings, Goal
 from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
 from aiida_inversedesign.learn.table import is_feasible, is_hit, loss
@@ -37,12 +38,13 @@ def describe(node: Any) -> dict[str, Any]:
     generations = query.generation_ids(chain)
     launched = query.find_evaluations(generations)
     jobs = query.find_jobs(generations)
-    evaluations = _evaluations(launched, goal)
+    killed = any((stop_request(pk) or {}).get('kill') for pk in chain)
+    evaluations = _evaluations(launched, goal, killed)
     if len(chain) == 1 and 'table' in node.inputs:
         evaluations = _earlier(node.inputs.table, {item['candidate'] for item in evaluations}) + evaluations
     cost = query.cost_of(jobs)
     now = datetime.now(UTC)
-    ended = [item for item in evaluations if item['status'] != 'running']
+    ended = [item for item in evaluations if item['status'] in ('completed', 'failed')]
     failed = [item for item in ended if item['status'] == 'failed']
     used = {
         'evaluations': len(evaluations),
@@ -66,6 +68,7 @@ def describe(node: Any) -> dict[str, Any]:
         'used': {name: {'value': value, 'limit': budget.get(name)} for name, value in used.items()},
         'completed': len(ended) - len(failed),
         'failed': len(failed),
+        'stopped': sum(item['status'] == 'stopped' for item in evaluations),
         'best': best,
         'best_so_far': best_so_far(evaluations, goal),
         'objective': goal.objectives[0].model_dump(mode='json', exclude_none=True),
@@ -87,8 +90,11 @@ def describe(node: Any) -> dict[str, Any]:
     }
 
 
-def _evaluations(launched: Sequence[query.Evaluation], goal: Goal) -> list[dict[str, Any]]:
-    """The last launch of each candidate, in the order of the launches, with what came of it."""
+def _evaluations(launched: Sequence[query.Evaluation], goal: Goal, killed: bool) -> list[dict[str, Any]]:
+    """The last launch of each candidate, in the order of the launches, with what came of it.
+
+    :param killed: whether a request to stop killed what ran: that is no failure.
+    """
     last = {item.label: item.id for item in launched}
     chosen = [item for item in launched if not item.is_reference and last[item.label] == item.id]
     properties = query.evaluated_properties(item.id for item in chosen if item.exit_status == 0)
@@ -98,6 +104,8 @@ def _evaluations(launched: Sequence[query.Evaluation], goal: Goal) -> list[dict[
     for item in chosen:
         found = properties.get(item.id, {})
         status = 'running' if item.is_running else 'completed' if item.exit_status == 0 else 'failed'
+        if killed and item.state == 'killed':
+            status = 'stopped'
         formula = item.description.rpartition(' ')[2] or structures[item.id].get_formula('hill_compact')
         result.append(
             {

@@ -36,11 +36,14 @@ class CampaignTools(WorkflowTools):
             self._record = load_record(self._node)
         return self._record
 
-    def audit(self) -> dict[str, Any]:
-        """Every figure of the campaign, as ``aiida-inversedesign audit --format json`` prints it."""
+    def audit(self, verify: bool = False) -> dict[str, Any]:
+        """Every figure of the campaign, as ``aiida-inversedesign audit --format json`` prints it.
+
+        :param verify: take every decision again first, for the reproducibility; this takes a while.
+        """
         from aiida_inversedesign.audit.audit import audit
 
-        return audit(self._node)
+        return audit(self.record(), verified=self.verify() if verify else None)
 
     def verify(self, sample: int | None = None, jobs: int = 1, seed: int = 0) -> dict[str, Any]:
         """What ``aiida-inversedesign verify`` finds: every decision made again from its stored inputs, and compared.

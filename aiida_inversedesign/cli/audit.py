@@ -22,10 +22,16 @@ from aiida_inversedesign.errors import InverseDesignError
     show_default=True,
     help='Whose crystals are compared; auto: those evaluated, if there are no more than 64.',
 )
+@click.option('--verify', is_flag=True, help='Take every decision again, for the share that is reproduced; slow.')
 @click.option('--plot', type=click.Path(path_type=Path, dir_okay=False), help='Write best-so-far as PNG.')
 @FORMAT
 def audit(
-    campaigns: tuple[str, ...], archive: Path | None, structures: Any, plot: Path | None, output_format: str
+    campaigns: tuple[str, ...],
+    archive: Path | None,
+    structures: Any,
+    verify: bool,
+    plot: Path | None,
+    output_format: str,
 ) -> None:
     """Compute every figure of one campaign (PK or UUID), or of several, from provenance alone; read only.
 
@@ -33,6 +39,7 @@ def audit(
     Examples:
       aiida-inversedesign audit 1234 --plot best.png
       aiida-inversedesign audit 1234 1250 1302
+      aiida-inversedesign audit 1234 --structures all --verify
       aiida-inversedesign audit --archive campaign.aiida --format json
     """
     if archive is None and not campaigns:
@@ -40,17 +47,25 @@ def audit(
     reports = []
     for name in campaigns or (None,):
         with opened_campaign(name, archive) as node:
-            reports.append(report_of(node, structures))
+            reports.append(report_of(node, structures, verify))
     emit(reports[0] if len(reports) == 1 else reports, output_format, show_reports)
     if plot is not None:
         write_plot(reports[0], plot)
 
 
-def report_of(campaign: Any, structures: Any = 'auto') -> dict[str, Any]:
-    """The audit of one campaign (node, PK or UUID) as plain data."""
+def report_of(campaign: Any, structures: Any = 'auto', verify: bool = False) -> dict[str, Any]:
+    """The audit of one campaign (node, PK or UUID) as plain data.
+
+    :param verify: whether every decision is taken again first.
+    """
     from aiida_inversedesign.audit.audit import audit as compute
 
-    return compute(campaign, structures)
+    verified = None
+    if verify:
+        from aiida_inversedesign.audit.verify import verify as take_again
+
+        verified = take_again(campaign)
+    return compute(campaign, structures, verified)
 
 
 def write_plot(report: dict[str, Any], path: Path) -> None:
@@ -105,21 +120,37 @@ def _value(item: Any, form: str = '.3g') -> str:
     if isinstance(item, dict) and 'value' in item:
         if item['value'] is None:
             return f'not known: {item.get("reason", "")}'
-        interval = f' [{item["low"]:.2f}, {item["high"]:.2f}], n = {item["n"]}' if 'low' in item else ''
+        interval = f' [{item["low"]:{form}}, {item["high"]:{form}}]' if item.get('low') is not None else ''
+        interval += f', n = {item["n"]}' if 'n' in item else ''
         return f'{item["value"]:{form}}{interval}'
     return 'not known' if item is None else f'{item:{form}}'
 
 
 def _evaluations(report: dict[str, Any]) -> str:
     counts = report['evaluations']
-    return ', '.join(f'{value} {name}' for name, value in counts.items() if isinstance(value, int))
+    always = ('total', 'completed', 'failed', 'hits')
+    return ', '.join(f'{value} {name}' for name, value in counts.items() if value or name in always)
 
 
 def _calculations(report: dict[str, Any]) -> str:
     counts = report['dft_calculations']
     parts = ', '.join(f'{value} {name.replace("_", " ")}' for name, value in counts['by_kind'].items())
-    extra = f'{counts["failed"]} failed, {counts["restarts"]} restarts, {counts["cached"]} cached'
-    return f'{counts["total"]} ({parts}); {extra}'
+    names = ('failed', 'restarts', 'references')
+    extra = ', '.join(f'{counts[name]} {name}' for name in names)
+    return f'{counts["total"]}, of them {extra}; {counts["cached"]} cache copies' + (
+        f'; jobs: {parts}' if parts else ''
+    )
+
+
+def _spent(report: dict[str, Any]) -> str:
+    """Where the DFT calculations went, and the core-hours where they are recorded."""
+    parts = report['spent_on']['by_outcome'] | {name: report['spent_on'][name] for name in ('restarts',)}
+    shown = []
+    for name, cost in parts.items():
+        if cost['dft_calculations'] or cost['core_hours']:
+            hours = '' if cost['core_hours'] is None else f' ({cost["core_hours"]:.3g} h)'
+            shown.append(f'{name.replace("_", " ")} {cost["dft_calculations"]}{hours}')
+    return ', '.join(shown) or 'nothing'
 
 
 def _first_hit(report: dict[str, Any]) -> str:
@@ -129,13 +160,33 @@ def _first_hit(report: dict[str, Any]) -> str:
     return f'evaluation {first["evaluation"]}, after {first["dft_calculations"]} DFT calculations'
 
 
+def _calibration(report: dict[str, Any]) -> str:
+    parts = []
+    for name, figure in report['calibration'].items():
+        if figure.get('n'):
+            covered = _value(figure['coverage']['0.95'], '.2f')
+            parts.append(f'{name}: 95 % interval covers {covered}; mean absolute error {figure["mae"]:.3g}')
+        else:
+            parts.append(f'{name}: {_value(figure)}')
+    return '; '.join(parts)
+
+
 _ROWS = (
     ('evaluations', _evaluations),
     ('DFT calculations', _calculations),
     ('core-hours', lambda report: _value(report['core_hours'])),
     ('hit rate', lambda report: _value(report['hit_rate'], '.2f')),
+    ('spent on', _spent),
     ('first hit', _first_hit),
     ('DFT calculations per hit', lambda report: _value(report['dft_per_hit'])),
     ('enrichment', lambda report: _value(report['enrichment'])),
-    ('stop reason', lambda report: report['stop_reason'] or 'still running or interrupted'),
+    ('acceleration', lambda report: _value(report['acceleration'])),
+    ('validity', lambda report: _value(report['validity'], '.2f')),
+    ('uniqueness', lambda report: _value(report['uniqueness'], '.2f')),
+    ('novelty', lambda report: _value(report['novelty'], '.2f')),
+    ('diversity (mean distance)', lambda report: _value(report['diversity'])),
+    ('on the hull', lambda report: _value(report['stability'], '.2f')),
+    ('reproducibility', lambda report: _value(report['reproducibility'], '.3f')),
+    ('calibration', _calibration),
+    ('stop reason', lambda report: report['stop_reason'] or report['stop_reason_reason']),
 )

@@ -53,7 +53,15 @@ def test_evaluations_and_hits(resumed):
 
     _, _, second = resumed
     report = audit(second)
-    assert report['evaluations'] == {'total': 5, 'completed': 4, 'failed': 1, 'running': 0, 'hits': 2}
+    assert report['evaluations'] == {
+        'total': 5,
+        'completed': 4,
+        'failed': 1,
+        'running': 0,
+        'stopped': 0,
+        'hits': 2,
+        'reused': 0,
+    }
     assert report['hit_rate'] == {**hit_rate(2, 5), 'definition': 'hit_rate/1'}
     # 2 jobs of references and 10 of its own
     assert report['first_hit']['evaluation'] == 1
@@ -103,7 +111,8 @@ def test_the_first_of_the_chain_knows_nothing_of_the_second(resumed):
     assert chain_of(first.pk) == [first.pk]
     assert chain_of(second.pk) == [first.pk, second.pk]
     report = audit(first)
-    assert report['evaluations'] == {'total': 4, 'completed': 2, 'failed': 2, 'running': 0, 'hits': 1}
+    counts = {'total': 4, 'completed': 2, 'failed': 1, 'running': 0, 'stopped': 1, 'hits': 1, 'reused': 0}
+    assert report['evaluations'] == counts
     assert report['dft_calculations']['total'] == len(list(walk(first)))
     assert report['stop_reason'] is None
     assert 'killed' in report['stop_reason_reason']

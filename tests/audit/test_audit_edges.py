@@ -22,7 +22,8 @@ def test_a_campaign_that_has_just_begun(graph):
         generation, 'g001_c0001', [[{'state': 'running', 'seconds': None}]], state='running', harvested=False
     )
     report = audit(campaign)
-    assert report['evaluations'] == {'total': 1, 'completed': 0, 'failed': 0, 'running': 1, 'hits': 0}
+    counts = {'total': 1, 'completed': 0, 'failed': 0, 'running': 1, 'stopped': 0, 'hits': 0, 'reused': 0}
+    assert report['evaluations'] == counts
     assert report['progress'][0]['formula'] == 'BN'
     assert report['core_hours'] is None
     assert 'not recorded' in report['core_hours_reason']
@@ -47,3 +48,27 @@ def test_not_a_campaign(graph):
         audit(graph.settings)
     with pytest.raises(AuditError, match='is no campaign'):
         audit(graph.generation(graph.campaign(), 1))
+
+
+def test_reused_evaluations_and_those_killed_by_a_stop(graph):
+    from aiida_inversedesign.audit.audit import audit
+    from aiida_inversedesign.audit.status import describe
+
+    campaign = graph.campaign()
+    generation = graph.generation(campaign, 1)
+    reused = graph.evaluation(generation, 'g001_c0001', value=372.0)
+    reused.base.attributes.set('process_label', 'ReusedEvaluateWorkChain')
+    graph.evaluation(generation, 'g001_c0002', [[{}]], value=12.0)
+    graph.evaluation(
+        generation, 'g001_c0003', [[{'state': 'killed', 'seconds': None}]], state='killed', harvested=False
+    )
+    graph.harvest(generation)
+    campaign.base.extras.set('inversedesign_stop', {'kill': True})
+    report = audit(campaign)
+    counts = {'total': 3, 'completed': 2, 'failed': 0, 'running': 0, 'stopped': 1, 'hits': 1, 'reused': 1}
+    assert report['evaluations'] == counts
+    assert report['hit_rate']['n'] == 2
+    assert report['spent_on']['by_outcome']['stopped_evaluations']['dft_calculations'] == 1
+    assert report['spent_on']['by_outcome']['completed_evaluations']['dft_calculations'] == 1
+    status = describe(campaign)
+    assert (status['completed'], status['failed'], status['stopped']) == (2, 0, 1)

@@ -111,13 +111,15 @@ def test_enrichment_is_the_ratio_of_the_arms():
     none = [outcome(1, 9.0), outcome(2, 400.0, arm='control')]
     assert enrichment(none, GOAL)['value'] == 0
     assert 'low' not in enrichment(none, GOAL)
+    assert 'without a hit' in enrichment(none, GOAL)['interval_reason']
 
 
 def test_by_generation():
     outcomes = [outcome(1, 400.0), outcome(2, generation=2), outcome(3, 50.0, generation=2, core_hours=None)]
     first, second = by_generation(outcomes, GOAL)
     assert (first['generation'], first['hit_rate']['value'], first['dft_calculations']) == (1, 1.0, 5)
-    assert second['evaluations'] == {'total': 2, 'completed': 1, 'failed': 1, 'running': 0, 'hits': 0}
+    counts = {'total': 2, 'completed': 1, 'failed': 1, 'running': 0, 'stopped': 0, 'hits': 0, 'reused': 0}
+    assert second['evaluations'] == counts
     assert second['core_hours'] == 0.5
 
 

@@ -2,14 +2,12 @@
 
 from aiida_inversedesign.audit.metrics.costs import core_hours, count_dft, hit_figures, spent_on
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
-from aiida_inversedesign.audit.metrics.predictions import by_surrogate, calibration
-from aiida_inversedesign.audit.metrics.proposals import validity
+from aiida_inversedesign.audit.metrics.predictions import by_acquisition, by_surrogate, calibration
+from aiida_inversedesign.audit.metrics.proposals import by_proposer, validity
 from aiida_inversedesign.audit.metrics.rates import (
-    by_acquisition,
     by_arm,
     by_generation,
     by_generator,
-    by_proposer,
     counts,
     hit_rate,
     rate_of,

@@ -88,25 +88,25 @@ def _with_steps(hits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return found
 
 
-def spent_on(jobs: Sequence[JobRecord], failed: Iterable[str], running: Iterable[str]) -> dict[str, Any]:
+def spent_on(
+    jobs: Sequence[JobRecord], failed: Iterable[str], running: Iterable[str], stopped: Iterable[str] = ()
+) -> dict[str, Any]:
     """DFT calculations and core-hours of failures, restarts and references apart; the parts of ``by_outcome`` add up.
 
     :param failed: candidates whose evaluation failed. :param running: those whose evaluation has not ended.
+    :param stopped: those whose evaluation was killed with the campaign.
     """
-    lost, going = set(failed), set(running)
+    fates = {
+        **dict.fromkeys(failed, 'failed_evaluations'),
+        **dict.fromkeys(running, 'running_evaluations'),
+        **dict.fromkeys(stopped, 'stopped_evaluations'),
+    }
     outcomes: dict[str, list[JobRecord]] = {
-        name: [] for name in ('references', 'completed_evaluations', 'failed_evaluations', 'running_evaluations')
+        'references': [],
+        **{f'{name}_evaluations': [] for name in ('completed', 'failed', 'running', 'stopped')},
     }
     for job in jobs:
-        name = (
-            'references'
-            if job.is_reference
-            else 'failed_evaluations'
-            if job.evaluation in lost
-            else 'running_evaluations'
-            if job.evaluation in going
-            else 'completed_evaluations'
-        )
+        name = 'references' if job.is_reference else fates.get(job.evaluation, 'completed_evaluations')
         outcomes[name].append(job)
     return {
         'by_outcome': {name: _cost(found) for name, found in outcomes.items()},

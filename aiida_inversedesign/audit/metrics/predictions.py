@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.audit.metrics.intervals import mean_interval, share, spread_interval, unknown
-from aiida_inversedesign.audit.metrics.rates import counts, rate_of
+from aiida_inversedesign.audit.metrics.rates import summary
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.campaign.spec import Goal
 
@@ -37,18 +37,24 @@ def calibration(outcomes: Sequence[EvaluationRecord], properties: Sequence[str])
 
 def by_surrogate(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
     """Evaluations, hit rate and calibration of the choices made with each kind of surrogate."""
+    return _groups(outcomes, goal, 'surrogate', lambda item: item.surrogate)
+
+
+def by_acquisition(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
+    """Evaluations, hit rate and calibration of the choices of each acquisition; ``spread`` is the initial design."""
+    return _groups(outcomes, goal, 'acquisition', lambda item: item.acquisition)
+
+
+def _groups(
+    outcomes: Sequence[EvaluationRecord], goal: Goal, name: str, key: Callable[[EvaluationRecord], str]
+) -> list[dict[str, Any]]:
     groups: dict[str, list[EvaluationRecord]] = {}
     for outcome in outcomes:
-        if outcome.surrogate:
-            groups.setdefault(outcome.surrogate, []).append(outcome)
+        if key(outcome):
+            groups.setdefault(key(outcome), []).append(outcome)
     return [
-        {
-            'surrogate': name,
-            'evaluations': counts(groups[name]),
-            'hit_rate': rate_of(groups[name], goal),
-            'calibration': calibration(groups[name], goal.properties),
-        }
-        for name in sorted(groups)
+        {name: label, **summary(groups[label], goal), 'calibration': calibration(groups[label], goal.properties)}
+        for label in sorted(groups)
     ]
 
 
@@ -63,6 +69,12 @@ def _calibration(pairs: NDArray[np.float64]) -> dict[str, Any]:
         inside = int((np.abs(z) <= ndtri(0.5 + level / 2)).sum())
         coverage[f'{level:g}'] = share(inside, len(z))
     likelihood = 0.5 * z**2 + np.log(deviation) + 0.5 * math.log(2 * math.pi)
+    intervals = {
+        'z_mean': mean_interval(z),
+        'z_spread': spread_interval(z),
+        'nll': mean_interval(likelihood),
+        'mae': mean_interval(np.abs(error)),
+    }
     return {
         'n': len(z),
         'coverage': coverage,
@@ -70,10 +82,10 @@ def _calibration(pairs: NDArray[np.float64]) -> dict[str, Any]:
         'z_spread': float(z.std(ddof=1)) if len(z) > 1 else None,
         'nll': float(likelihood.mean()),
         'mae': float(np.abs(error).mean()),
-        'intervals': {
-            'z_mean': mean_interval(z),
-            'z_spread': spread_interval(z),
-            'nll': mean_interval(likelihood),
-            'mae': mean_interval(np.abs(error)),
-        },
+        'intervals': intervals,
+        **(
+            {'intervals_reason': 'a mean needs two predictions for an interval, a spread four that differ'}
+            if None in intervals.values()
+            else {}
+        ),
     }

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
-from aiida_inversedesign.audit.record import CandidateRecord
+from aiida_inversedesign.audit.metrics.rates import groups_of
+from aiida_inversedesign.audit.record import CandidateRecord, EvaluationRecord
+from aiida_inversedesign.campaign.spec import Goal
 
 
 def validity(candidates: Sequence[CandidateRecord]) -> dict[str, Any]:
@@ -31,3 +33,17 @@ def validity(candidates: Sequence[CandidateRecord]) -> dict[str, Any]:
         )
     accepted = sum(candidate.accepted for candidate in candidates)
     return {**share(accepted, len(candidates)), 'accepted': accepted, 'filters': filters}
+
+
+def by_proposer(
+    outcomes: Sequence[EvaluationRecord], candidates: Sequence[CandidateRecord], goal: Goal
+) -> list[dict[str, Any]]:
+    """Evaluations, hit rate and validity of the structures of each proposer."""
+    accepted: dict[str, list[bool]] = {}
+    for candidate in candidates:
+        accepted.setdefault(candidate.proposer, []).append(candidate.accepted)
+    found = groups_of(outcomes, goal, 'proposer', lambda item: item.proposer)
+    return [
+        {**group, 'validity': share(sum(own := accepted.get(group['proposer'], [])), len(own), 'no pool is recorded')}
+        for group in found
+    ]

@@ -25,17 +25,18 @@ def rate_of(outcomes: Sequence[EvaluationRecord], goal: Goal) -> dict[str, Any]:
 
 
 def ended(outcomes: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
-    """Those that are not running."""
-    return [outcome for outcome in outcomes if outcome.status != 'running']
+    """Those that completed or failed: neither running nor stopped together with the campaign."""
+    return [outcome for outcome in outcomes if outcome.status in ('completed', 'failed')]
 
 
 def counts(outcomes: Sequence[EvaluationRecord]) -> dict[str, int]:
-    """Evaluations: total, completed, failed, running, hits."""
+    """Evaluations: total, completed, failed, running, stopped with the campaign (they add up); hits; reused ones."""
     statuses = [outcome.status for outcome in outcomes]
     return {
         'total': len(statuses),
-        **{status: statuses.count(status) for status in ('completed', 'failed', 'running')},
+        **{status: statuses.count(status) for status in ('completed', 'failed', 'running', 'stopped')},
         'hits': sum(outcome.hit is True for outcome in outcomes),
+        'reused': sum(outcome.reused for outcome in outcomes),
     }
 
 
@@ -44,41 +45,33 @@ def by_generation(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict
     result = []
     for number in sorted({outcome.generation for outcome in outcomes}):
         own = [outcome for outcome in outcomes if outcome.generation == number]
-        hours = [outcome.core_hours for outcome in own if outcome.core_hours is not None]
-        result.append(
-            {
-                'generation': number,
-                'evaluations': counts(own),
-                'hit_rate': rate_of(own, goal),
-                'dft_calculations': sum(outcome.dft_calculations for outcome in own),
-                'core_hours': sum(hours) if hours else None,
-            }
-        )
+        result.append({'generation': number, **summary(own, goal)})
     return result
+
+
+def summary(outcomes: Sequence[EvaluationRecord], goal: Goal) -> dict[str, Any]:
+    """Evaluations, hit rate and cost of some evaluations; core-hours are null where none is recorded."""
+    hours = [outcome.core_hours for outcome in outcomes if outcome.core_hours is not None]
+    return {
+        'evaluations': counts(outcomes),
+        'hit_rate': rate_of(outcomes, goal),
+        'dft_calculations': sum(outcome.dft_calculations for outcome in outcomes),
+        'core_hours': sum(hours) if hours else None,
+    }
 
 
 def by_generator(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
     """Evaluations and hit rate of the formulas that each generator found, the initial design apart."""
     later = [outcome for outcome in outcomes if outcome.arm != 'initial']
-    return _groups(later, goal, 'generator', lambda item: item.generator)
-
-
-def by_proposer(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
-    """Evaluations and hit rate of the structures of each proposer."""
-    return _groups(outcomes, goal, 'proposer', lambda item: item.proposer)
-
-
-def by_acquisition(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
-    """Evaluations and hit rate of the choices of each acquisition; ``spread`` is the initial design."""
-    return _groups(outcomes, goal, 'acquisition', lambda item: item.acquisition)
+    return groups_of(later, goal, 'generator', lambda item: item.generator)
 
 
 def by_arm(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
     """Evaluations and hit rate of the initial design, the acquisition and the random control arm."""
-    return _groups(outcomes, goal, 'arm', lambda item: item.arm)
+    return groups_of(outcomes, goal, 'arm', lambda item: item.arm)
 
 
-def _groups(
+def groups_of(
     outcomes: Sequence[EvaluationRecord], goal: Goal, name: str, key: Callable[[EvaluationRecord], str]
 ) -> list[dict[str, Any]]:
     """Evaluations, hit rate and cost of each group; what belongs to none is left out."""
@@ -86,12 +79,4 @@ def _groups(
     for outcome in outcomes:
         if key(outcome):
             groups.setdefault(key(outcome), []).append(outcome)
-    return [
-        {
-            name: label,
-            'evaluations': counts(groups[label]),
-            'hit_rate': rate_of(groups[label], goal),
-            'dft_calculations': sum(outcome.dft_calculations for outcome in groups[label]),
-        }
-        for label in sorted(groups)
-    ]
+    return [{name: label, **summary(groups[label], goal)} for label in sorted(groups)]

@@ -24,7 +24,17 @@ def reproducibility(outcomes: Sequence[EvaluationRecord], verified: Mapping[str,
     same = _number(verified['identical']) + _number(verified['within_tolerance'])
     different = _number(verified['different'])
     figure = share(same, same + different, 'no decision can be repeated here')
-    return {**figure, 'not_repeatable': _number(verified['not_repeatable']), 'repeats': repeats}
+    return {
+        **figure,
+        'not_repeatable': _number(verified['not_repeatable']),
+        'by_kind': {kind: _of_kind(counts) for kind, counts in (verified.get('by_kind') or {}).items()},
+        'repeats': repeats,
+    }
+
+
+def _of_kind(counts: Mapping[str, Any]) -> dict[str, Any]:
+    same = _number(counts['identical']) + _number(counts['within_tolerance'])
+    return share(same, same + _number(counts['different']), 'no decision of this kind can be repeated here')
 
 
 def _number(found: Any) -> int:
@@ -37,15 +47,21 @@ def _repeats(outcomes: Sequence[EvaluationRecord]) -> dict[str, Any]:
     for outcome in outcomes:
         if outcome.status == 'completed' and outcome.proposed_text:
             groups.setdefault(outcome.proposed_text, []).append(outcome)
+    from scipy.special import chdtri
+
     repeated = [group for group in groups.values() if len(group) > 1]
     if not repeated:
         return unknown('no crystal was evaluated more than once', n=0)
     names = sorted({name for group in repeated for item in group for name in item.properties})
-    spread = {}
+    spread, intervals = {}, {}
     for name in names:
         values = [np.array([item.properties[name] for item in group if name in item.properties]) for group in repeated]
         values = [found for found in values if len(found) > 1]
         degrees = sum(len(found) - 1 for found in values)
         if degrees:
             spread[name] = float(np.sqrt(sum(((found - found.mean()) ** 2).sum() for found in values) / degrees))
-    return {'value': spread, 'n': len(repeated)}
+            # of normal errors: the pooled variance is chi-squared
+            intervals[name] = [
+                spread[name] * float(np.sqrt(degrees / chdtri(degrees, tail))) for tail in (0.025, 0.975)
+            ]
+    return {'value': spread, 'intervals': intervals, 'n': len(repeated)}

@@ -120,8 +120,9 @@ def enrichment(
         'base_rate': {**share(base, len(control)), 'source': 'control arm'},
     }
     if hits:
-        # without a hit the interval's logarithm has no value
         result['low'], result['high'] = ratio_interval(hits, len(chosen), base, len(control))
+    else:
+        result['interval_reason'] = 'without a hit the logarithm of the ratio has no value'
     return result
 
 

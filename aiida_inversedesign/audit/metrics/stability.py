@@ -7,7 +7,7 @@ from typing import Any
 
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
 from aiida_inversedesign.audit.record import EvaluationRecord
-from aiida_inversedesign.chemistry.formulas import parse_formula
+from aiida_inversedesign.chemistry.formulas import FormulaError, parse_formula
 
 #: What counts as near the hull, eV/atom.
 NEAR = 0.1
@@ -33,11 +33,15 @@ def stability(outcomes: Sequence[EvaluationRecord], references: Mapping[str, flo
         if not known:
             return unknown('no elemental references and no energies above a hull are recorded', n=0)
         return {**_shares(known), 'phases': None, 'phases_reason': 'the values are those of the data set'}
-    phases = [
-        Phase(outcome.candidate, parse_formula(outcome.formula), outcome.properties['energy'])
-        for outcome in completed
-        if 'energy' in outcome.properties
-    ]
+    phases, unread = [], []
+    for outcome in completed:
+        if 'energy' in outcome.properties:
+            try:
+                phases.append(Phase(outcome.candidate, parse_formula(outcome.formula), outcome.properties['energy']))
+            except FormulaError:
+                unread.append(outcome.candidate)
+    if unread and not phases:
+        return unknown(f'the formulas of {len(unread)} evaluations cannot be read', n=0)
     if not phases:
         return unknown('no completed evaluation has an energy', n=0)
     try:
@@ -51,6 +55,7 @@ def stability(outcomes: Sequence[EvaluationRecord], references: Mapping[str, flo
     return {
         **_shares(found),
         'without_reference': len(phases) - len(found),
+        'unreadable_formulas': len(unread),
         'phases': {'hull': named, 'considered': len(phases), 'references': dict(sorted(references.items()))},
     }
 

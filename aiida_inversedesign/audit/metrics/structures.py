@@ -12,7 +12,7 @@ import numpy as np
 from aiida_inversedesign.audit.metrics.intervals import Z95, share, unknown
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.formulas import parse_formula
+from aiida_inversedesign.chemistry.formulas import FormulaError, parse_formula
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -124,7 +124,7 @@ def diversity(outcomes: Sequence[EvaluationRecord], fingerprints: bool = True, r
         result[name] = {
             'n': len(chosen),
             'formulas': len(formulas),
-            'chemical_systems': len({'-'.join(sorted(parse_formula(formula))) for formula in formulas}),
+            **_chemical_systems(formulas),
             'prototypes': len(prototypes) if prototypes or not chosen else None,
             'distance': _distance(chosen) if fingerprints else unknown(reason),
         }
@@ -132,6 +132,20 @@ def diversity(outcomes: Sequence[EvaluationRecord], fingerprints: bool = True, r
             result[name]['prototypes_reason'] = 'the pool has no prototypes of them'
     overall = result['evaluations']['distance']
     return {**overall, **result}
+
+
+def _chemical_systems(formulas: Iterable[str]) -> dict[str, Any]:
+    """Number of distinct sets of elements; formulas that cannot be read are told."""
+    systems, unread = set(), []
+    for formula in formulas:
+        try:
+            systems.add('-'.join(sorted(parse_formula(formula))))
+        except FormulaError:
+            unread.append(formula)
+    if not unread:
+        return {'chemical_systems': len(systems)}
+    reason = f'{len(unread)} formulas cannot be read, the first is {min(unread)[:40]!r}'
+    return {'chemical_systems': len(systems) or None, 'chemical_systems_reason': reason}
 
 
 def _distance(chosen: Sequence[EvaluationRecord]) -> dict[str, Any]:
@@ -166,4 +180,6 @@ def mean_distance(vectors: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, A
         left_out = (total - 2 * distances.sum(axis=1)) / ((n - 1) * (n - 2))
         half = Z95 * math.sqrt((n - 1) / n * float(((left_out - left_out.mean()) ** 2).sum()))
         result |= {'low': value - half, 'high': value + half}
+    else:
+        result['interval_reason'] = 'a single pair has no spread'
     return result
