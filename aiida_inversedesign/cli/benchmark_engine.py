@@ -32,6 +32,9 @@ PROFILE = 'benchmark-engine'
     help='Of the campaign.',
 )
 @click.option('--seeds', type=click.IntRange(min=0), default=30, show_default=True, help='Of the simulated gain.')
+@click.option(
+    '--minutes', type=click.FloatRange(min=1), default=120, show_default=True, help='Then it stops with what it has.'
+)
 @click.option('--folder', type=click.Path(path_type=Path, file_okay=False), help='Of the profile; default: a new one.')
 @click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
 @FORMAT
@@ -41,6 +44,7 @@ def engine(
     at_once: int,
     schedule: str,
     seeds: int,
+    minutes: float,
     folder: Path | None,
     output: Path | None,
     output_format: str,
@@ -58,12 +62,12 @@ def engine(
     from aiida_inversedesign.select.benchmark.schedules import gain
 
     if os.environ.get('INVERSEDESIGN_BENCHMARK_HOME') and os.environ.get('AIIDA_PATH'):
-        emit(_measured(evaluations, workers, at_once, schedule), 'json', _show)
+        emit(_measured(evaluations, workers, at_once, schedule, minutes), 'json', _show)
         return
     with tempfile.TemporaryDirectory(prefix='inversedesign-engine-') as temporary:
         home = (folder or Path(temporary)).resolve()
         home.mkdir(parents=True, exist_ok=True)
-        figures = _in_own_home(home, evaluations, workers, at_once, schedule)
+        figures = _in_own_home(home, evaluations, workers, at_once, schedule, minutes)
     if seeds:
         figures['asynchronous_gain'] = gain(range(seeds), at_once)['evaluations']
     if output is not None:
@@ -71,10 +75,13 @@ def engine(
     emit(figures, output_format, _show)
 
 
-def _in_own_home(home: Path, evaluations: int, workers: int, at_once: int, schedule: str) -> dict[str, Any]:
+def _in_own_home(
+    home: Path, evaluations: int, workers: int, at_once: int, schedule: str, minutes: float
+) -> dict[str, Any]:
     """Run the measurement in another interpreter: AiiDA reads where its home is when it is first imported."""
     command = [sys.executable, '-m', 'aiida_inversedesign.cli', 'benchmark', 'engine', '--schedule', schedule]
     command += ['--evaluations', str(evaluations), '--workers', str(workers), '--at-once', str(at_once)]
+    command += ['--minutes', str(minutes)]
     environment = {**os.environ, 'AIIDA_PATH': str(home), 'INVERSEDESIGN_BENCHMARK_HOME': '1'}
     # the daemon is started by `verdi`, which has to be that of this interpreter
     environment['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{environment.get("PATH", "")}'
@@ -85,7 +92,7 @@ def _in_own_home(home: Path, evaluations: int, workers: int, at_once: int, sched
     return figures
 
 
-def _measured(evaluations: int, workers: int, at_once: int, schedule: str) -> dict[str, Any]:
+def _measured(evaluations: int, workers: int, at_once: int, schedule: str, minutes: float) -> dict[str, Any]:
     verdi = [sys.executable, '-m', 'aiida', 'presto', '--profile-name', PROFILE, '--use-zeromq', '--non-interactive']
     made = subprocess.run(verdi, capture_output=True, text=True, check=False)  # noqa: S603
     if made.returncode != 0:
@@ -99,7 +106,14 @@ def _measured(evaluations: int, workers: int, at_once: int, schedule: str) -> di
 
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task('evaluations', total=evaluations)
-        return measure(evaluations, workers, at_once, schedule, lambda count: bar.update(task, completed=count))
+        return measure(
+            evaluations,
+            workers,
+            at_once,
+            schedule,
+            lambda count: bar.update(task, completed=count),
+            timeout=60 * minutes,
+        )
 
 
 def _show(figures: dict[str, Any]) -> None:
@@ -110,10 +124,18 @@ def _show(figures: dict[str, Any]) -> None:
     table.add_row('evaluations', f'{figures["evaluations"]}, {figures["at_once"]} at once, {figures["schedule"]}')
     table.add_row('daemon', f'{figures["workers"]} workers, {figures["backend"]}')
     for mark, seconds in figures['seconds_per_evaluation'].items():
-        table.add_row(f'overhead at {mark}', 'not measured' if seconds is None else f'{seconds:.2f} s per evaluation')
+        processor = figures['cpu_seconds_per_evaluation'][mark]
+        text = f'{_seconds(seconds)} per evaluation; of the workers {_seconds(processor)} processor time'
+        table.add_row(f'overhead at {mark}', text)
     table.add_row('largest checkpoint', f'{figures["checkpoint_bytes"] / 1000:.1f} kB')
     if figures['storage_bytes'] is not None:
-        table.add_row('storage', f'{figures["storage_bytes"] / 1000:.0f} kB per evaluation')
+        text = f'{figures["storage_bytes"] / 1000:.0f} kB per evaluation'
+        table.add_row('storage', f'{text}, of these the database {figures["database_bytes"] / 1000:.0f} kB')
+    table.add_row('largest worker', f'{figures["worker_mb"]} MB')
     if 'asynchronous_gain' in figures:
         table.add_row('asynchronous schedule', f'{figures["asynchronous_gain"]:.2f} × the evaluations of generations')
     Console().print(table)
+
+
+def _seconds(value: float | None) -> str:
+    return 'not measured' if value is None else f'{value:.2f} s'

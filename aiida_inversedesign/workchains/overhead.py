@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -9,12 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 from aiida import orm
 from aiida.engine import submit
-from aiida.engine.daemon.client import DaemonException, get_daemon_client
+from aiida.engine.daemon.client import DaemonClient, DaemonException, get_daemon_client
 from aiida.manage import get_manager
 
-from aiida_inversedesign.audit.queries.steps import harvest_times
+from aiida_inversedesign.audit.queries.steps import harvest_times, latest_harvest
 from aiida_inversedesign.audit.query import generation_ids
 from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.chemistry.crystal import Crystal
@@ -22,13 +24,16 @@ from aiida_inversedesign.data.library import LibraryData
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.propose.library import Library, Template
 from aiida_inversedesign.workchains.build import build_campaign
+from aiida_inversedesign.workchains.stopping import request_stop
 
 #: Made-up crystals have one of these elements on each of two sites.
 SYMBOLS = tuple(
     'Li Na K Mg Ca Sr Ba Al Ga In Si Ge Sn Ti V Cr Mn Fe Co Ni Cu Zn Y Zr Nb Mo O S Se Te F Cl Br I N P As'.split()  # noqa: SIM905
 )
 #: Around so many evaluations the time of one is taken.
-MARKS = (10, 100, 1000)
+MARKS = (10, 100, 300, 500, 1000)
+#: Seconds between two looks at the campaign, and those that it has for ending when its time is over.
+_LOOK, _GRACE = 3.0, 300.0
 
 
 def made_up_library(size: int, seed: int = 0) -> Library:
@@ -62,12 +67,16 @@ def measure(
 ) -> dict[str, Any]:
     """Run a campaign through the daemon of the loaded profile and take its times.
 
+    Wall times are those of this machine with whatever else it does; the processor time of the workers is steadier.
+
     :param report: told how many evaluations have been harvested.
-    :param timeout: seconds after which it is given up.
-    :returns: ``evaluations``, ``workers``, ``at_once``, ``schedule``, ``backend``, ``seconds_per_evaluation`` (around
-        10, 100 and 1 000 evaluations as far as there are so many), ``checkpoint_bytes`` (largest of campaign and
-        generation), ``storage_bytes`` (database and repository for each evaluation), ``wall_seconds``.
-    :raises InverseDesignError: if the campaign does not end well in that time.
+    :param timeout: seconds after which the campaign is stopped, as a user would; the figures are of what it has then.
+    :returns: ``evaluations`` (as many as were made), ``workers``, ``at_once``, ``schedule``, ``backend``,
+        ``seconds_per_evaluation`` and ``cpu_seconds_per_evaluation`` (of all workers; around each of ``MARKS`` that was
+        reached), ``checkpoint_bytes`` (largest of campaign and generation), ``database_bytes`` and ``storage_bytes``
+        (for each evaluation: SQLite alone, and with the files of nodes; None for another database), ``worker_mb``
+        (largest resident memory of a worker), ``wall_seconds``.
+    :raises InverseDesignError: if the campaign does not end well.
     """
     profile = get_manager().get_profile()
     node = LibraryData.from_library(made_up_library(min(evaluations + 200, 1300)), label='made-up').store()
@@ -83,42 +92,81 @@ def measure(
         }
     )
     folder = Path(profile.storage_config['filepath']) if 'filepath' in profile.storage_config else None
-    before = _size(folder)
+    before = _size(folder), _size(folder, 'database.sqlite*')
     client = get_daemon_client()
-    client.start_daemon(number_workers=workers, timeout=60)
+    client.start_daemon(number_workers=workers, timeout=120)
     begin = time.time()
+    watch, stopped = _Watch(client), False
     try:
         campaign = submit(build_campaign(spec))
-        largest = 0
-        while not campaign.is_terminated and time.time() - begin < timeout:
-            time.sleep(2)
-            get_manager().get_profile_storage().get_session().commit()
-            generations = generation_ids([campaign.pk])
-            sizes = [len(orm.load_node(pk).checkpoint or '') for pk in [campaign.pk, *generations[-1:]]]
-            largest = max(largest, *sizes)
-            harvests = harvest_times(generations)
-            report(harvests[-1][1] if harvests else 0)
+        while not campaign.is_terminated and time.time() - begin < timeout + _GRACE:
+            time.sleep(_LOOK)
+            report(watch.look(campaign))
+            if time.time() - begin > timeout and not stopped and not campaign.is_terminated:
+                request_stop(campaign, reason='the time of the benchmark is over')
+                stopped = True
     finally:
         # a worker that is at work answers late; what matters is that it was told
         with suppress(DaemonException):
             client.stop_daemon(wait=True, timeout=60)
-    if not campaign.is_finished_ok:
+    harvests = harvest_times(generation_ids([campaign.pk]))
+    if not campaign.is_finished_ok or not harvests:
         raise InverseDesignError(
             f'the campaign did not end well ({campaign.process_state.value}, {campaign.exit_message or "no message"}): '
             'see `verdi process report` in the profile of the benchmark'
         )
-    harvests = harvest_times(generation_ids([campaign.pk]))
+    made = harvests[-1][1]
+    marks = [mark for mark in MARKS if mark <= made]
+
+    def of_each(size: int | None, earlier: int | None) -> int | None:
+        return None if size is None or earlier is None else round((size - earlier) / made)
+
     return {
-        'evaluations': evaluations,
+        'evaluations': made,
         'workers': workers,
         'at_once': at_once,
         'schedule': schedule,
         'backend': f'{profile.storage_backend} + {profile.process_control_backend}',
-        'seconds_per_evaluation': {str(mark): seconds_around(harvests, mark) for mark in MARKS if mark <= evaluations},
-        'checkpoint_bytes': largest,
-        'storage_bytes': None if before is None else round((_size(folder) - before) / evaluations),
+        'seconds_per_evaluation': {str(mark): seconds_around(harvests, mark) for mark in marks},
+        'cpu_seconds_per_evaluation': {str(mark): seconds_around(watch.processor, mark) for mark in marks},
+        'checkpoint_bytes': watch.checkpoint,
+        'database_bytes': of_each(_size(folder, 'database.sqlite*'), before[1]),
+        'storage_bytes': of_each(_size(folder), before[0]),
+        'worker_mb': round(watch.memory / 1e6),
         'wall_seconds': harvests[-1][0] - begin,
     }
+
+
+class _Watch:
+    """What is seen of a running campaign from outside: processor time, memory, checkpoints."""
+
+    def __init__(self, client: DaemonClient) -> None:
+        self._client = client
+        self._used: dict[int, float] = {}
+        #: processor time of all workers (s) and rows of the table, at each look
+        self.processor: list[tuple[float, int]] = []
+        self.checkpoint = self.memory = 0
+
+    def look(self, campaign: orm.WorkChainNode) -> int:
+        """Take the figures of this moment; returns how many evaluations have been harvested."""
+        get_manager().get_profile_storage().get_session().commit()
+        generations = generation_ids([campaign.pk])
+        for pk in [campaign.pk, *generations[-1:]]:
+            self.checkpoint = max(self.checkpoint, len(orm.load_node(pk).checkpoint or ''))
+        self._look_at_workers()
+        rows = latest_harvest(generations)
+        self.processor.append((math.fsum(self._used.values()), rows))
+        return rows
+
+    def _look_at_workers(self) -> None:
+        # a daemon that is at work may not answer in time: what it had used before is kept
+        with suppress(DaemonException):
+            for pid in self._client.get_worker_info()['info']:
+                with suppress(psutil.Error):
+                    worker = psutil.Process(int(pid))
+                    times = worker.cpu_times()
+                    self._used[int(pid)] = times.user + times.system
+                    self.memory = max(self.memory, worker.memory_info().rss)
 
 
 def seconds_around(harvests: Sequence[tuple[float, int]], mark: int) -> float | None:
@@ -127,14 +175,13 @@ def seconds_around(harvests: Sequence[tuple[float, int]], mark: int) -> float | 
     :param harvests: time (s) and rows of the table of each harvest, in order.
     :returns: None if there were not two harvests around it.
     """
-    near = [(moment, rows) for moment, rows in harvests if 0.5 * mark <= rows <= 1.5 * mark]
-    if mark >= 100:
-        near = [(moment, rows) for moment, rows in harvests if 0.85 * mark <= rows <= 1.15 * mark]
+    spread = 0.5 if mark < 100 else 0.15
+    near = [(moment, rows) for moment, rows in harvests if (1 - spread) * mark <= rows <= (1 + spread) * mark]
     if len(near) < 2 or near[-1][1] == near[0][1]:
         return None
     return (near[-1][0] - near[0][0]) / (near[-1][1] - near[0][1])
 
 
-def _size(folder: Path | None) -> int | None:
-    """Bytes of all files below a folder."""
-    return None if folder is None else sum(path.stat().st_size for path in folder.rglob('*') if path.is_file())
+def _size(folder: Path | None, pattern: str = '*') -> int | None:
+    """Bytes of all files below a folder, or None without one."""
+    return None if folder is None else sum(path.stat().st_size for path in folder.rglob(pattern) if path.is_file())

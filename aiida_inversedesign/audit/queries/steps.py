@@ -42,3 +42,16 @@ def harvest_times(generations: Iterable[int]) -> list[tuple[float, int]]:
         project=['ctime', 'attributes.counts.total'],
     )
     return sorted((created.timestamp(), rows) for created, rows in query.iterall(batch_size=1000))
+
+
+def latest_harvest(generations: Iterable[int]) -> int:
+    """Rows of the largest table that these generations have made, 0 without one."""
+    query = QueryBuilder().append(WorkChainNode, filters=among(generations), tag='generation')
+    query.append(
+        CalcFunctionNode, with_incoming='generation', edge_filters={'type': 'call_calc', 'label': 'harvest'}, tag='step'
+    )
+    query.append(
+        TableData, with_incoming='step', edge_filters={'type': 'create'}, project='attributes.counts.total', tag='table'
+    )
+    found = query.order_by({'table': {'id': 'desc'}}).first(flat=True)
+    return int(found or 0)
