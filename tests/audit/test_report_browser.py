@@ -145,11 +145,11 @@ def test_the_table_sorts_filters_and_turns_pages(driver, pages):
     sort_by(driver, title)
     values = sorted((item.properties['bulk_modulus'] for item in RECORD.evaluations if item.properties), reverse=True)
     shown = column(driver, title)
-    assert [float(text) for text in shown if text != '–'] == pytest.approx(values, rel=1e-4)
+    assert [float(text) for text in shown if text != '–'] == pytest.approx(values, rel=5e-4)
     # what has no value comes last, whichever way
     assert shown[len(values) :] == ['–'] * (60 - len(values)) != []
     sort_by(driver, title)
-    assert [float(text) for text in column(driver, title)[: len(values)]] == pytest.approx(values[::-1], rel=1e-4)
+    assert [float(text) for text in column(driver, title)[: len(values)]] == pytest.approx(values[::-1], rel=5e-4)
     choose(driver, '#find', 'N')
     assert len(column(driver, '#')) == sum(item.formula in ('BN', 'AlN') for item in RECORD.evaluations)
     choose(driver, '#find', 'wall time')

@@ -54,6 +54,19 @@ KNOWN = {
             ['Ni', 'As'], [(0, 0, 0), (1 / 3, 2 / 3, 0.25)], spacegroup=194, cellpar=[3.6, 3.6, 5, 90, 90, 120]
         )
     ),
+    'tungsten carbide (Bₕ)': of_ase(
+        from_space_group(
+            ['W', 'C'], [(0, 0, 0), (1 / 3, 2 / 3, 0.5)], spacegroup=187, cellpar=[2.9, 2.9, 2.84, 90, 90, 120]
+        )
+    ),
+    'Ni₃Sn (D0₁₉)': of_ase(
+        from_space_group(
+            ['Sn', 'Ni'],
+            [(1 / 3, 2 / 3, 0.25), (0.844, 0.688, 0.25)],
+            spacegroup=194,
+            cellpar=[5.3, 5.3, 4.25, 90, 90, 120],
+        )
+    ),
     'fluorite (C1)': of_ase(bulk('CaF2', 'fluorite', 5.5)),
     'rutile (C4)': RUTILE,
     'cubic perovskite (E2)': cubic(['Sr', 'Ti', 'O'], [(0, 0, 0), (0.5, 0.5, 0.5), (0.5, 0.5, 0)], 221),

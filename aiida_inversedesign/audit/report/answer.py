@@ -171,7 +171,7 @@ def _key_figures(record: CampaignRecord, figures: dict[str, Any]) -> list[tuple[
         remark = 'hit rate / base rate'
         if enrichment.get('low') is not None:
             remark += f', 95 % {number(enrichment["low"], 2)} to {number(enrichment["high"], 2)}'
-        shown.append(('enrichment', f'{number(enrichment["value"], 3)} ×', remark))
+        shown.append(('enrichment', f'{number(enrichment["value"], 2)} ×', remark))
     shown.append(('from first to last change', duration((record.changed - record.created).total_seconds()), ''))
     return shown
 

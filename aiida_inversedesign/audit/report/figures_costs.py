@@ -12,6 +12,7 @@ from aiida_inversedesign.audit.report.section import Plot, Section
 from aiida_inversedesign.audit.report.words import count, number, sentence
 
 KINDS = {
+    'prerelax': 'pre-relaxation',
     'relax': 'relaxation',
     'final_scf': 'final single point',
     'static': 'static calculation',

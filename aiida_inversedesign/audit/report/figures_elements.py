@@ -96,7 +96,7 @@ def _table(values: dict[str, float], tried: Counter[str], hits: Counter[str], ra
         percent(share * largest / (SHADES - 1)) if rated else number(share * largest / (SHADES - 1), 3)
         for share in range(SHADES)
     ]
-    keys = ['<span class="key"><i class="q0"></i>none</span>'] if rated else []
+    keys = ['<span class="key"><i class="q0"></i>no hit</span>'] if rated else []
     keys += [
         f'<span class="key"><i class="q{shade}"></i>{edges[shade - 1]}–{edges[shade]}</span>'
         for shade in range(1, SHADES)

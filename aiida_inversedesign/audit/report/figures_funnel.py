@@ -75,7 +75,7 @@ def _funnel(steps: list[tuple[str, int]]) -> Plot:
             text=labels,
             textposition=['inside' if is_inside else 'outside' for is_inside in inside],
             insidetextanchor='start',
-            insidetextfont={'color': '#ffffff'},
+            insidetextfont={'color': theme.ON_BAR},
             cliponaxis=False,
             hovertemplate='%{y}: %{x}<extra></extra>',
         )

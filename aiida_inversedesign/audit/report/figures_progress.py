@@ -163,7 +163,7 @@ def _draw_random_best(drawn: Any, record: CampaignRecord, steps: list[dict[str, 
             fillcolor=theme.GREY_BAND,
             line={'width': 0, 'color': theme.GREY},
             mode='lines',
-            name='random: middle 90 %',
+            name='random: 95 %',
             hoverinfo='skip',
         )
     )

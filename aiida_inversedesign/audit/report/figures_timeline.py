@@ -134,6 +134,7 @@ def _plot(spans: Sequence[Span], rows: Sequence[int], what: str) -> Plot:
                 mode='markers',
                 marker={'symbol': 'x', 'size': 7, 'color': theme.VERMILLION, 'line': {'width': 1, 'color': theme.TEXT}},
                 name='failed',
+                showlegend='failed' not in groups,
                 hoverinfo='skip',
             )
         )

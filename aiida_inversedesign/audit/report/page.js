@@ -97,7 +97,7 @@
   function shownNumber(value) {
     if (value === null || value === undefined) return '–';
     const text = Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-4)
-      ? value.toExponential(3) : String(Number(value.toPrecision(5)));
+      ? value.toExponential(3) : String(Number(value.toPrecision(4)));
     return text.replace(/-/g, '−');
   }
   async function copyText(button) {

@@ -65,7 +65,7 @@ def random_hits(record: CampaignRecord, evaluations: int) -> RandomHits | str:
 
 @dataclass(frozen=True)
 class RandomBest:
-    """Best value of random searches after ``draws`` evaluations: the median, and where the middle 90 % of them lie."""
+    """Best value of random searches after ``draws`` evaluations: the median, and where 95 % of them lie."""
 
     draws: list[int]
     median: list[float | None]
@@ -89,7 +89,7 @@ def random_best(record: CampaignRecord, evaluations: int) -> RandomBest | None:
         return None
     ranks = np.arange(1, len(able) + 1)
     counts = sorted({round(draws) for draws in np.linspace(1, min(evaluations, number), STEPS)})
-    levels = (0.05, 0.5, 0.95)
+    levels = (0.025, 0.5, 0.975)
     found: dict[float, list[float | None]] = {level: [] for level in levels}
     for draws in counts:
         left = number - ranks - draws
@@ -99,4 +99,4 @@ def random_best(record: CampaignRecord, evaluations: int) -> RandomBest | None:
         for level in levels:
             rank = int(np.searchsorted(reached, level - 1e-12))
             found[level].append(float(able[rank][name]) if rank < len(able) else None)
-    return RandomBest(counts, found[0.5], found[0.05], found[0.95])
+    return RandomBest(counts, found[0.5], found[0.025], found[0.975])

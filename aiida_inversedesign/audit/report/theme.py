@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREEN, VERMILLION = '#0072b2', '#e69f00', '#009e73', '#d55e00'
 PURPLE, SKY, YELLOW, GREY = '#cc79a7', '#56b4e9', '#b8a900', '#8a8f98'
 TEXT, MUTED, GRID, AXIS = '#1d2329', '#5b6570', '#e4e7eb', '#9aa3ad'
+#: Text on a filled bar.
+ON_BAR = '#fffffe'
 #: Fills of bands and bars behind lines.
 BLUE_BAND, GREY_BAND, GREEN_BAND = 'rgba(0,114,178,0.16)', 'rgba(110,118,128,0.18)', 'rgba(0,158,115,0.14)'
 
@@ -33,6 +35,7 @@ DARK = {
     MUTED: '#a3adb8',
     GRID: '#2d343c',
     AXIS: '#5d6772',
+    ON_BAR: '#10151a',
     BLUE_BAND: 'rgba(90,174,230,0.22)',
     GREY_BAND: 'rgba(150,158,168,0.22)',
     GREEN_BAND: 'rgba(47,194,149,0.18)',
