@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 #: Seconds that processes are given to end by themselves.
 TO_END = 10.0
+#: The broker that belongs to the daemon and is started with it.
+OWN_BROKER = 'core.zeromq'
+#: What circus, which AiiDA's daemon is made of, starts beside the workers.
+STATISTICS = 'from circus import stats; stats.main()'
 
 
 @click.command()
@@ -118,18 +122,20 @@ class Keeper:
 
     def _processes(self, role: str) -> list[psutil.Process]:
         """This profile's processes of the daemon: ``verdi -p PROFILE daemon ROLE`` with this configuration."""
-        import psutil
-        from aiida.manage.configuration import get_config
+        return _running(['-p', self.client.profile.name, 'daemon', role])
 
-        folder, words = Path(get_config().dirpath).resolve(), ['-p', self.client.profile.name, 'daemon', role]
+    def _statistics(self) -> list[psutil.Process]:
+        """Programs that a killed daemon left behind and that go on asking it for its load, each with 2 % of a core.
+
+        All that serve a living daemon are its children.
+        """
+        import psutil
+
         found = []
-        for process in psutil.process_iter(['cmdline', 'status']):
-            line = process.info['cmdline'] or []
-            if process.info['status'] == psutil.STATUS_ZOMBIE or not _contains(line, words):
-                continue
+        for process in _running(['-c', STATISTICS]):
             with suppress(psutil.Error):
-                home = process.environ().get('AIIDA_PATH', str(Path.home()))
-                if folder in (Path(home).resolve(), (Path(home) / '.aiida').resolve()):
+                parent = process.parent()
+                if parent is None or 'start-circus' not in parent.cmdline():
                     found.append(process)
         return found
 
@@ -137,10 +143,11 @@ class Keeper:
         """What AiiDA's own broker says of itself, empty if it says nothing; None for another kind of broker."""
         from aiida.manage import get_manager
 
-        broker = get_manager().get_broker()
-        if not hasattr(broker, 'probe_service_status'):
+        if self.client.profile.process_control_backend != OWN_BROKER:
             return None
         import logging
+
+        broker = get_manager().get_broker()
 
         # it warns of each file that is missing while the broker starts
         logging.getLogger('aiida').setLevel(logging.ERROR)
@@ -181,8 +188,8 @@ class Keeper:
         if self._daemon() is not None:
             with suppress(AiidaException):
                 self.client.stop_daemon(wait=True, timeout=int(TO_END))
-        left = [*self._processes('start-circus'), *self._processes('worker'), *self._processes('broker')]
-        _end(left)
+        left = [process for role in ('start-circus', 'worker', 'broker') for process in self._processes(role)]
+        _end([*left, *self._statistics()])
         for name in ('pid', 'status', 'sockets'):
             # a worker that reads a stale file listens where nobody speaks
             (Path(self.client._zmq_broker_service_dir) / f'broker.{name}').unlink(missing_ok=True)
@@ -220,6 +227,22 @@ class Keeper:
         except Exception as error:  # brokers raise what their libraries raise; the next look tries again
             return f'could not be played ({error})'
         return 'told to go on'
+
+
+def _running(words: list[str]) -> list[psutil.Process]:
+    """The processes of this configuration whose command line has these words, side by side."""
+    import psutil
+    from aiida.manage.configuration import get_config
+
+    folder, found = Path(get_config().dirpath).resolve(), []
+    for process in psutil.process_iter(['cmdline', 'status']):
+        if process.info['status'] == psutil.STATUS_ZOMBIE or not _contains(process.info['cmdline'] or [], words):
+            continue
+        with suppress(psutil.Error):
+            home = process.environ().get('AIIDA_PATH', str(Path.home()))
+            if folder in (Path(home).resolve(), (Path(home) / '.aiida').resolve()):
+                found.append(process)
+    return found
 
 
 def _contains(line: list[str], words: list[str]) -> bool:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import time
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from aiida_inversedesign.cli.recover import DaemonState, Watch, problems
+from aiida_inversedesign.cli.tend import STATISTICS, Keeper
 
 WELL = DaemonState(daemon=1, workers=(2, 3), managed_broker=True, broker=4, subscribers=2, tasks=5, active=5)
 
@@ -77,3 +84,35 @@ def test_paused_jobs_are_told_to_go_on_now_and_then() -> None:
 def test_paused_jobs_wait_until_the_daemon_is_well() -> None:
     watch = Watch(grace=20)
     assert watch.decide(replace(WELL, subscribers=0, paused=(7,)), 0.0).kind == 'none'
+
+
+def test_rabbitmq_does_not_belong_to_the_daemon() -> None:
+    keeper = object.__new__(Keeper)
+    profile = SimpleNamespace(name='x', process_control_backend='core.rabbitmq')
+    keeper.client = SimpleNamespace(profile=profile)  # type: ignore[assignment]
+    assert keeper._broker_status() is None
+
+
+def test_what_a_killed_daemon_left_to_count_its_load_is_found(
+    aiida_profile: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process with circus' command line, whose parent is no daemon."""
+    from aiida.manage.configuration import get_config
+
+    program = f'import time; time.sleep(60)  # {STATISTICS}'
+    monkeypatch.setattr('aiida_inversedesign.cli.tend.STATISTICS', program)
+    environment = {**os.environ, 'AIIDA_PATH': get_config().dirpath}
+    keeper = object.__new__(Keeper)
+    with (
+        subprocess.Popen([sys.executable, '-c', program], env=environment) as ours,
+        subprocess.Popen([sys.executable, '-c', program], env={**environment, 'AIIDA_PATH': str(tmp_path)}) as other,
+    ):
+        try:
+            for _ in range(100):
+                if found := [process.pid for process in keeper._statistics()]:
+                    break
+                time.sleep(0.1)
+            assert found == [ours.pid]
+        finally:
+            ours.kill()
+            other.kill()

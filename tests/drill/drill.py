@@ -15,7 +15,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -94,7 +93,8 @@ class Drill:
             elapsed = time.monotonic() - start
             for _, fault in self.pending:
                 fault.mend and fault.mend()
-            tend.send_signal(signal.SIGINT)
+            # not SIGINT, which is ignored below a shell's background job
+            tend.terminate()
             tend.wait(60)
             after = recoveries(self.log, read_launches(self.record), read_actions(self.folder / 'tend.log'))
             return {**self._judge(campaign, ended), 'seconds': round(elapsed), 'strikes': after}
@@ -103,7 +103,8 @@ class Drill:
                 tend.kill()
             with suppress(RuntimeError):
                 verdi('-p', 'drill', 'daemon', 'stop')
-            left = [p for role in ('start-circus', 'worker', 'broker') for p in daemon_processes(role, self.home)]
+            roles = ('start-circus', 'worker', 'broker', 'statistics')
+            left = [process for role in roles for process in daemon_processes(role, self.home)]
             for process in left:
                 with suppress(psutil.Error):
                     process.kill()

@@ -30,11 +30,12 @@ class Fault:
 
 
 def daemon_processes(role: str, folder: Path) -> list[psutil.Process]:
-    """The processes of the drill's daemon with this role."""
+    """The processes of the drill's daemon with this role; ``statistics`` is what circus starts beside its workers."""
+    mark = 'daemon/log/circus-drill.log' if role == 'statistics' else f'-p drill daemon {role}'
     found = []
     for process in psutil.process_iter(['cmdline', 'status']):
         line = ' '.join(process.info['cmdline'] or [])
-        if f'-p drill daemon {role}' not in line or process.info['status'] == psutil.STATUS_ZOMBIE:
+        if mark not in line or process.info['status'] == psutil.STATUS_ZOMBIE:
             continue
         with suppress(psutil.Error):
             if process.environ().get('AIIDA_PATH', '').startswith(str(folder)):
