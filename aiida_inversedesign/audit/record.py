@@ -84,8 +84,11 @@ class JobRecord:
     def kind(self) -> str:
         """What it was for.
 
-        ``reference``, ``relax``, ``final_scf``, ``equation_of_state``, ``static``, ``ase``, ``table`` or ``other``.
+        ``reference``, ``prerelax``, ``relax``, ``final_scf``, ``equation_of_state``, ``static``, ``ase``, ``table`` or
+        ``other``.
         """
+        if self.path[:1] == ('prerelax',):
+            return 'prerelax'
         if not self.is_dft:
             return OTHER_ENGINES.get(self.process_type, 'other')
         if self.is_reference:

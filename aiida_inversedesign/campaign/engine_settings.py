@@ -47,28 +47,9 @@ class Engine(Model):
     )
 
 
-class QuantumEspresso(Engine):
-    """Relaxation and further properties with pw.x."""
+class Calculator(Model):
+    """An ASE calculator and how it relaxes."""
 
-    engine: Literal['quantumespresso']
-    pw: str = Field(description='label of the pw.x code, e.g. pw@localhost')
-    pseudos: str = Field(description='label of the pseudopotential family')
-    protocol: Literal['fast', 'balanced', 'stringent'] = 'balanced'
-    electronic_type: Literal['metal', 'insulator', 'automatic'] = 'metal'
-    spin: bool = Field(False, description='collinear spin polarisation')
-    kpoints_distance: Positive | None = Field(None, description='Å^-1; default: that of the protocol')
-    cutoff_wfc: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
-    cutoff_rho: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
-    eos_points: Annotated[int, Field(ge=5, le=21)] = Field(7, description='volumes of the equation of state')
-    eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = Field(0.06, description='largest relative volume change')
-    max_restarts: Annotated[int, Field(ge=0, le=10)] = Field(2, description='restarts of one calculation')
-    npool: Count | None = Field(None, description='k-point pools among which pw.x shares its processes')
-
-
-class Ase(Engine):
-    """Any ASE calculator, as a job on any computer."""
-
-    engine: Literal['ase']
     code: str = Field(description='label of a Python code with ASE installed')
     calculator: Annotated[str, Field(pattern=r'^[A-Za-z][A-Za-z0-9_]{0,49}$')] = Field(
         'emt', description='name for ase.calculators.calculator.get_calculator_class'
@@ -79,8 +60,6 @@ class Ase(Engine):
     fmax: Positive = Field(0.02, description='largest force after the relaxation, eV/Å')
     steps: Count = Field(300, description='most relaxation steps')
     relax_cell: bool = True
-    eos_points: Annotated[int, Field(ge=5, le=21)] = 7
-    eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = 0.06
 
     @field_validator('arguments')
     @classmethod
@@ -100,6 +79,41 @@ class Ase(Engine):
             if isinstance(item, float) and not math.isfinite(item):
                 raise ValueError(f'{name}: the number must be finite')
         return value
+
+
+class Prerelax(Calculator):
+    """A cheap relaxation, with an interatomic potential for example, that DFT then starts from."""
+
+    fmax: Positive = Field(0.05, description='largest force after the relaxation, eV/Å')
+    steps: Count = Field(200, description='most relaxation steps; what they reach is taken')
+    options: Options = Options()
+
+
+class QuantumEspresso(Engine):
+    """Relaxation and further properties with pw.x."""
+
+    engine: Literal['quantumespresso']
+    pw: str = Field(description='label of the pw.x code, e.g. pw@localhost')
+    pseudos: str = Field(description='label of the pseudopotential family')
+    protocol: Literal['fast', 'balanced', 'stringent'] = 'balanced'
+    electronic_type: Literal['metal', 'insulator', 'automatic'] = 'metal'
+    spin: bool = Field(False, description='collinear spin polarisation')
+    kpoints_distance: Positive | None = Field(None, description='Å^-1; default: that of the protocol')
+    cutoff_wfc: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
+    cutoff_rho: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
+    eos_points: Annotated[int, Field(ge=5, le=21)] = Field(7, description='volumes of the equation of state')
+    eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = Field(0.06, description='largest relative volume change')
+    max_restarts: Annotated[int, Field(ge=0, le=10)] = Field(2, description='restarts of one calculation')
+    npool: Count | None = Field(None, description='k-point pools among which pw.x shares its processes')
+    prerelax: Prerelax | None = Field(None, description='relax with an ASE calculator first; default: do not')
+
+
+class Ase(Calculator, Engine):
+    """Any ASE calculator, as a job on any computer."""
+
+    engine: Literal['ase']
+    eos_points: Annotated[int, Field(ge=5, le=21)] = 7
+    eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = 0.06
 
 
 class Table(Engine):

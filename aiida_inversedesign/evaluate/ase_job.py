@@ -37,6 +37,7 @@ class AseCalculation(ScriptCalculation):
     def job_input(self) -> dict[str, Any]:
         """The crystal, the calculator and the volumes."""
         settings = self.inputs.settings.get_dict()
+        # only a scan needs volumes: the settings of a pre-relaxation name none
         factors = volume_factors(settings['eos_points'], settings['eos_strain']) if self.inputs.scan else []
         names = ('calculator', 'arguments', 'fmax', 'steps', 'relax_cell')
         return (

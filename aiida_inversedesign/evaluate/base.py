@@ -52,6 +52,7 @@ class EvaluateWorkChain(OnceWorkChain):
         spec.exit_code(301, 'ERROR_MISSING_REFERENCES', message='the formation energy needs references of {elements}')
         spec.exit_code(302, 'ERROR_INVALID_SETTINGS', message='the settings cannot be used: {reason}')
         spec.exit_code(303, 'ERROR_LIMIT_REACHED', message='stopped to keep the budget: {reason}')
+        spec.exit_code(304, 'ERROR_PRERELAXATION_FAILED', message='the pre-relaxation failed: {reason}')
         spec.exit_code(310, 'ERROR_RELAXATION_FAILED', message='the relaxation failed: {reason}')
         spec.exit_code(311, 'ERROR_JOB_FAILED', message='the evaluation failed: {reason}')
         spec.exit_code(312, 'ERROR_NO_ENTRY', message='the data set has no answer: {reason}')

@@ -10,6 +10,7 @@ from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance i
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
+from aiida_inversedesign.evaluate.ase_job import AseCalculation
 from aiida_inversedesign.evaluate.base import EvaluateWorkChain
 from aiida_inversedesign.evaluate.diagnosis import core_seconds, explain, jobs_below
 from aiida_inversedesign.evaluate.eos import LEAST_POINTS
@@ -20,7 +21,7 @@ from aiida_inversedesign.evaluate.functions import (
     wanted,
 )
 from aiida_inversedesign.evaluate.limits import Allotment, LimitError, allot
-from aiida_inversedesign.evaluate.options import processes, wall_seconds
+from aiida_inversedesign.evaluate.options import job_options, processes, wall_seconds
 from aiida_inversedesign.evaluate.properties import RELAX_JOBS, band_gap, missing_properties
 from aiida_inversedesign.evaluate.pw_inputs import protocol_of, relax_builder, single_point_builder
 
@@ -31,16 +32,24 @@ AT_ONCE_UNSCHEDULED = 2
 class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
     """Relaxes a crystal with pw.x and computes its equation of state if a property needs it.
 
-    Children: ``relax`` (``PwRelaxWorkChain``) and ``eos_00`` … (``PwBaseWorkChain``, one for each volume).
+    Children: ``prerelax`` (:class:`~aiida_inversedesign.evaluate.ase_job.AseCalculation`) if the settings name one,
+    ``relax`` (``PwRelaxWorkChain``), and ``eos_00`` … (``PwBaseWorkChain``, one for each volume).
     """
 
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
         spec.input('engine.code', valid_type=orm.AbstractCode, help='The code of pw.x.')
+        spec.input(
+            'engine.prerelax_code', valid_type=orm.AbstractCode, required=False, help='The Python of `prerelax`.'
+        )
         spec.outline(
             cls.check_inputs,
             cls.check_settings,
+            if_(cls.wants_prerelaxation)(
+                cls.run_prerelaxation,
+                cls.inspect_prerelaxation,
+            ),
             cls.run_relax,
             cls.inspect_relax,
             if_(cls.needs_equation_of_state)(
@@ -61,6 +70,34 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
         if settings['spin'] and settings['electronic_type'] == 'insulator':
             reason = 'spin: true needs electronic_type metal or automatic (the moment of an insulator is not known)'
             return self.exit_codes.ERROR_INVALID_SETTINGS.format(reason=reason)
+        if self.wants_prerelaxation() and 'prerelax_code' not in self.inputs.engine:
+            return self.exit_codes.ERROR_INVALID_SETTINGS.format(reason='prerelax needs engine.prerelax_code')
+        return None
+
+    def wants_prerelaxation(self) -> bool:
+        """Whether the settings name a calculator to begin with; those of earlier versions have no such key."""
+        return bool(self.inputs.settings.get_dict().get('prerelax'))
+
+    def run_prerelaxation(self) -> ToContext:
+        """Submit the relaxation with an ASE calculator."""
+        settings = self.inputs.settings.get_dict()['prerelax']
+        code = self.inputs.engine.prerelax_code
+        node = self.submit_once(
+            'prerelax',
+            AseCalculation,
+            code=code,
+            structure=self.inputs.structure,
+            settings=orm.Dict(settings),
+            scan=orm.Bool(False),
+            metadata={'options': job_options(settings, wall_seconds(settings), code.with_mpi)},
+        )
+        self.report(f'launching AseCalculation<{node.pk}>')
+        return ToContext(prerelax=node)
+
+    def inspect_prerelaxation(self) -> ExitCode | None:
+        """Go on from what it reached, converged or not; where it reached nothing the evaluation has failed."""
+        if 'structure' not in self.ctx.prerelax.outputs:
+            return self.exit_codes.ERROR_PRERELAXATION_FAILED.format(reason=explain(self.ctx.prerelax))
         return None
 
     def run_relax(self) -> Any:
@@ -69,7 +106,7 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
         later = settings['eos_points'] if self.needs('eos') else 0
         try:
             allotment = self._allot(RELAX_JOBS, later)
-            builder = relax_builder(self.inputs.engine.code, self.inputs.structure, settings, allotment)
+            builder = relax_builder(self.inputs.engine.code, self._start(), settings, allotment)
         except LimitError as error:
             return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
         except ValueError as error:
@@ -180,6 +217,10 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
             return self.exit_codes.ERROR_MISSING_PROPERTY.format(names=', '.join(missing))
         return None
 
+    def _start(self) -> orm.StructureData:
+        """The crystal that DFT starts from."""
+        return self.ctx.prerelax.outputs.structure if 'prerelax' in self.ctx else self.inputs.structure
+
     def _allot(self, chains: int, later: int) -> Allotment:
         """Share what the limits leave among the jobs of the next stage."""
         settings = self.inputs.settings.get_dict()
@@ -191,7 +232,8 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
             settings['max_restarts'],
             wall_seconds(settings),
             processes(settings),
-            None if jobs is None else jobs - len(done),
+            # a pre-relaxation costs core-hours, but is no DFT calculation
+            None if jobs is None else jobs - sum(job.process_class is not AseCalculation for job in done),
             None if hours is None else hours - sum(core_seconds(job) for job in done) / 3600,
         )
 

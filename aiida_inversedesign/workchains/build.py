@@ -81,6 +81,10 @@ def _engine_inputs(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:
     engine, inputs = spec.evaluate, {}
     if isinstance(engine, QuantumEspresso):
         inputs['code'] = _code(engine.pw, 'evaluate.pw', 'quantumespresso.pw', problems)
+        if engine.prerelax is not None:
+            inputs['prerelax_code'] = _code(
+                engine.prerelax.code, 'evaluate.prerelax.code', 'inversedesign.ase', problems
+            )
         problems.extend(_pseudo_problems(spec, engine))
         problems.extend(_reference_problems(spec))
     elif isinstance(engine, Ase):

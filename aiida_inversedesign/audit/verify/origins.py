@@ -95,7 +95,7 @@ def _relaxation(case: Case, evaluation: Call) -> Iterator[Finding]:
     expects = engine in ('ase', 'quantumespresso') or (
         engine == 'table' and 'engine__code' in case.graph.inputs[evaluation.id]
     )
-    # 300 to 309: it ended before anything was launched
+    # 300 to 309: it ended before its relaxation was launched
     got_there = evaluation.exit_status is not None and not 300 <= evaluation.exit_status < 310
     if expects and got_there and not case.graph.called(evaluation.id, 'relax'):
         message = f'{evaluation.label} ended with exit status {evaluation.exit_status}, but its relaxation is missing'
