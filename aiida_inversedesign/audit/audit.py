@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from aiida_inversedesign.audit import metrics
@@ -46,6 +47,7 @@ def audit(
     outcomes = record.evaluations
     steps = metrics.progress(outcomes, goal)
     cost = cost_of(record.jobs)
+    hours = metrics.core_hours(record.jobs, cost.core_hours)
     by_status = {name: [item.candidate for item in outcomes if item.status == name] for name in STATUSES}
     ended = len(by_status['completed']) + len(by_status['failed'])
     report = {
@@ -62,10 +64,10 @@ def audit(
         'goal': goal.model_dump(mode='json', exclude_none=True),
         'evaluations': metrics.counts(outcomes),
         'dft_calculations': metrics.count_dft(record.jobs),
-        **metrics.core_hours(record.jobs, cost.core_hours),
+        **hours,
         'spent_on': metrics.spent_on(record.jobs, by_status['failed'], by_status['running'], by_status['stopped']),
         'hit_rate': metrics.rate_of(outcomes, goal),
-        **metrics.hit_figures(metrics.hit_costs(steps), ended, cost, goal),
+        **metrics.hit_figures(metrics.hit_costs(steps), ended, replace(cost, core_hours=hours['core_hours']), goal),
         'enrichment': metrics.enrichment(outcomes, goal, record.answers, record.answers_reason),
         'acceleration': metrics.acceleration(outcomes, goal, record.answers, record.answers_reason),
         'validity': metrics.validity(record.candidates),

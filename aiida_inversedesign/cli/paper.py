@@ -24,6 +24,13 @@ from aiida_inversedesign.cli.common import FORMAT, campaign_argument, emit, open
 @click.option('--no-archive', is_flag=True, help='Leave the AiiDA archive out, e.g. while the campaign runs.')
 @click.option('--author', 'authors', multiple=True, metavar='"NAME ORCID"', help='Named in the metadata; repeatable.')
 @click.option('--license', 'licence', default='', metavar='SPDX', help='Licence of the folder, e.g. CC-BY-4.0.')
+@click.option(
+    '--structures',
+    type=click.Choice(['auto', 'none', 'evaluated', 'all']),
+    default='auto',
+    show_default=True,
+    help='Whose crystals are compared for uniqueness, novelty and diversity; auto: those evaluated, if at most 64.',
+)
 @FORMAT
 def paper(
     campaign: str | None,
@@ -33,6 +40,7 @@ def paper(
     no_archive: bool,
     authors: tuple[str, ...],
     licence: str,
+    structures: Any,
     output_format: str,
 ) -> None:
     """Write tables, figures, crystals, methods, references and the archive of a campaign into one folder.
@@ -46,12 +54,12 @@ def paper(
     """
     from aiida_inversedesign.audit.paper import folder as paper_folder
 
-    options = paper_folder.Options(archive=not no_archive, authors=authors, license=licence)
+    options = paper_folder.Options(archive=not no_archive, authors=authors, license=licence, structures=structures)
     with paper_folder.new_folder(output, force) as place:
         with opened_campaign(campaign, archive) as node:
             facts = paper_folder.write_contents(node, place, options)
         if options.archive:
-            paper_folder.check_archive(facts.report, place / paper_folder.ARCHIVE)
+            paper_folder.check_archive(facts.report, place / paper_folder.ARCHIVE, structures)
         paper_folder.write_description(facts, place, options)
         files = {path.relative_to(place).as_posix(): path.stat().st_size for path in place.rglob('*') if path.is_file()}
     result = {

@@ -131,8 +131,16 @@ def test_each_figure_has_a_version_and_each_unknown_a_reason() -> None:
             for value in item:
                 check(value, place)
 
-    for options in ({'evaluations': 0}, {'evaluations': 3}, {'evaluations': 40, 'answers': True}, {'fail': 1.0}):
+    for options in (
+        {'evaluations': 0},
+        {'evaluations': 3},
+        {'evaluations': 40, 'answers': True},
+        {'jobs': False},
+        {'fail': 1.0},
+    ):
         report = as_printed(made_record(**options))
         check(report, 'report')
+        for name in ('core_hours', 'dft_per_hit', 'core_hours_per_hit', 'stop_reason'):
+            assert report[name] is not None or report[f'{name}_reason'], name
         for name in ('hit_rate', 'enrichment', 'acceleration', 'validity', 'uniqueness', 'novelty', 'stability'):
             assert report[name]['definition'] == f'{name}/{report["definitions"][name]["version"]}'

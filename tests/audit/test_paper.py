@@ -144,6 +144,9 @@ def test_tables_say_what_the_audit_says(folder: Path) -> None:
     assert float(figures['hit rate']['low']) == report['hit_rate']['low']
     assert figures['core-hours']['value'] == ''
     assert 'not recorded' in figures['core-hours']['not known because']
+    error = report['calibration']['stiffness']
+    assert float(figures['mean absolute error of stiffness']['low']) == error['intervals']['mae'][0]
+    assert float(figures['base rate, whole pool']['value']) == report['enrichment']['base_rate']['value']
 
 
 @pytest.mark.parametrize('name', ['best', 'evaluations', 'figures', 'generations'])
@@ -239,6 +242,7 @@ def test_methods_say_what_was_done_and_cite_what_was_used(folder: Path) -> None:
         "'metals'",
         'CC0',
         '8 evaluations',
+        'times that of a random choice',
     ):
         assert words in body
     cited = set(re.findall(r'@([a-z]+\d*)', body))

@@ -51,6 +51,7 @@ def hit_figures(hits: Sequence[dict[str, Any]], n: int, cost: Cost, goal: Goal) 
             'first_hit': {key: hits[0][key] for key in ('evaluation', 'dft_calculations', 'core_hours', 'candidate')},
             'dft_per_hit': cost.dft_calculations / len(hits),
             'core_hours_per_hit': None if cost.core_hours is None else cost.core_hours / len(hits),
+            **({'core_hours_per_hit_reason': 'core-hours are not recorded'} if cost.core_hours is None else {}),
             'cost_per_hit_intervals': _cost_intervals(len(hits), n, cost),
             'hits': _with_steps(hits),
         }

@@ -65,10 +65,11 @@ class Facts:
         return any(job.is_dft for job in self.record.jobs)
 
 
-def collect_facts(node: Any) -> Facts:
+def collect_facts(node: Any, structures: Any = 'auto') -> Facts:
     """The facts of a campaign, from the loaded profile or archive.
 
     :param node: the campaign's ``WorkChainNode``.
+    :param structures: whose crystals are compared, as :func:`aiida_inversedesign.audit.audit.audit` takes it.
     """
     from aiida_inversedesign.audit.audit import audit
     from aiida_inversedesign.audit.load import load_record
@@ -78,7 +79,7 @@ def collect_facts(node: Any) -> Facts:
     jobs = [job.id for job in record.jobs if job.is_dft]
     return Facts(
         record=record,
-        report=audit(node),
+        report=audit(record, structures),
         parameters=inputs.pw_parameters(jobs) if jobs else [],
         meshes=inputs.kpoint_meshes(jobs) if jobs else [],
         pseudopotentials=inputs.pseudopotentials(jobs) if jobs else [],

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -30,11 +30,13 @@ class Options:
     :param archive: whether the folder gets the archive.
     :param authors: names, each with an ORCID behind it where there is one.
     :param license: SPDX identifier of the folder's licence; empty: not said.
+    :param structures: whose crystals are compared with each other and with the library.
     """
 
     archive: bool = True
     authors: Sequence[str] = ()
     license: str = ''
+    structures: Literal['auto', 'none', 'evaluated', 'all'] = 'auto'
 
 
 class FolderError(InverseDesignError):
@@ -100,7 +102,7 @@ def write_contents(node: Any, folder: Path, options: Options) -> Facts:
     from aiida_inversedesign.audit.paper.methods import methods
     from aiida_inversedesign.audit.paper.tables import write_tables
 
-    facts = collect_facts(node)
+    facts = collect_facts(node, options.structures)
     if options.archive:
         # first: it is what fails where something has not ended
         write_archive(node, facts.record, folder / ARCHIVE)
@@ -128,7 +130,7 @@ def write_description(facts: Facts, folder: Path, options: Options) -> None:
     write_crate(facts, folder, captions, options)
 
 
-def check_archive(report: dict[str, Any], path: Path) -> None:
+def check_archive(report: dict[str, Any], path: Path, structures: Any = 'auto') -> None:
     """Audit the archive and compare it with the audit that the folder was made from.
 
     :raises AuditError: if a figure differs.
@@ -137,7 +139,7 @@ def check_archive(report: dict[str, Any], path: Path) -> None:
     from aiida_inversedesign.audit.audit import audit
 
     with open_archive(path):
-        found = audit(only_campaign(report['campaign']['uuid'], f'the archive {path.name}'))
+        found = audit(only_campaign(report['campaign']['uuid'], f'the archive {path.name}'), structures)
     expected, found = (json.loads(_json(item)) for item in (report, found))
     different = sorted(key for key in {*expected, *found} - {'source'} if expected.get(key) != found.get(key))
     if different:

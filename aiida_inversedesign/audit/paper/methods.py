@@ -164,8 +164,8 @@ def _filters(facts: Facts) -> str:
     rejected = Counter(item.rejected_by for item in candidates if item.rejected_by)
     text = f'Of {len(candidates)} candidates {accepted} passed all filters'
     if rejected:
-        words = [f'{name.replace("_", " ")} {number}' for name, number in rejected.most_common()]
-        text += f' (rejected by {listed(words)})'
+        words = [f'{number} by {name.replace("_", " ")!r}' for name, number in rejected.most_common()]
+        text += f' (rejected: {listed(words)})'
     text += '; symmetry was determined with spglib [@spglib2024], and structures were handled with pymatgen'
     return f'{text} [@pymatgen2013].'
 
@@ -197,7 +197,7 @@ def _search(facts: Facts, cite: Any) -> str:
     limits = [f'{budget[key]:g} {word}' for key, word in names.items() if budget.get(key) is not None]
     text += f'The budget was {listed(limits)}' if limits else 'The budget was not limited'
     reason = record.stop_reason or record.exit_message
-    return text + (f'; the campaign stopped with “{reason}”.' if reason else '; the campaign has not ended.')
+    return text + (f'; the recorded reason of the end is “{reason}”.' if reason else '; the campaign has not ended.')
 
 
 def _evaluation(facts: Facts, cite: Any) -> str:
@@ -253,6 +253,20 @@ def _dft(facts: Facts, cite: Any) -> str:
     return text
 
 
+def _against_random(enrichment: dict[str, Any]) -> str:
+    if enrichment['value'] is None:
+        return f'How a random choice compares is not known: {enrichment["reason"]}. '
+    base = enrichment['base_rate']
+    interval = f' (95 % interval {enrichment["low"]:.2f}–{enrichment["high"]:.2f})' if 'low' in enrichment else ''
+    if base['source'] == 'whole pool':
+        rate, of = 'all evaluations, the initial design and the random control included,', f'{base["n"]} candidates'
+        from_ = f'of the {of} that passed the filters {base["hits"]} are hits ({base["value"]:.3f})'
+    else:
+        rate = 'the candidates chosen by the acquisition'
+        from_ = f'{base["value"]:.3f} of {base["n"]} candidates drawn at random are hits'
+    return f'The hit rate of {rate} is {enrichment["value"]:.2f} times that of a random choice{interval}: {from_}. '
+
+
 def _basis(facts: Facts, cite: Any) -> str:
     def span(name: str) -> str:
         values = sorted({float(item[name]) for item in facts.parameters if item.get(name) is not None})
@@ -283,7 +297,11 @@ def _outcome(facts: Facts, cite: Any) -> str:
             f' (hit rate {rate["value"]:.3f}, 95 % Wilson interval{cite("wilson1927")} '
             f'{rate["low"]:.3f}–{rate["high"]:.3f})'
         )
-    text += '. '
+    text += '. ' + _against_random(report['enrichment'])
+    if counts['stopped']:
+        text += f'{counts["stopped"]} of them were killed when the campaign ended and are in no rate. '
+    if counts['reused']:
+        text += f'{counts["reused"]} of the results were handed on from earlier evaluations of the same crystals. '
     if dft['total']:
         text += (
             f'This took {dft["total"]} DFT calculations, failed ones ({dft["failed"]}), restarts ({dft["restarts"]}) '

@@ -22,8 +22,12 @@ def _axis(facts: Facts) -> tuple[str, str]:
 
 
 def _label(facts: Facts, name: str) -> str:
+    return name.replace('_', ' ') + _in_unit(facts, name)
+
+
+def _in_unit(facts: Facts, name: str) -> str:
     unit = facts.report['campaign']['units'].get(name, '').replace('^3', '³')
-    return name.replace('_', ' ') + (f' ({unit})' if unit else '')
+    return f' ({unit})' if unit else ''
 
 
 def draw_best_so_far(facts: Facts, axes: Axes) -> None:
@@ -165,7 +169,7 @@ def draw_parity(facts: Facts, axes: Axes) -> None:
     ends = [min(pair[0] for pair in pairs), max(pair[0] for pair in pairs)]
     axes.plot(ends, ends, '-', color='black', linewidth=0.6)
     axes.set_xlabel(f'evaluated {_label(facts, name)}')
-    axes.set_ylabel('predicted when chosen')
+    axes.set_ylabel(f'predicted when chosen{_in_unit(facts, name)}')
     _legend(axes)
 
 

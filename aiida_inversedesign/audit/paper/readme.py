@@ -13,6 +13,7 @@ from aiida_inversedesign.audit.paper.methods import goal_in_words
 
 if TYPE_CHECKING:
     from aiida_inversedesign.audit.paper.folder import Options
+    from aiida_inversedesign.audit.record import CampaignRecord
 
 _ARCHIVE = """\
 ## Audit it yourself
@@ -23,7 +24,7 @@ No AiiDA profile and no database is needed, only Python ≥ 3.11:
 python -m venv environment && . environment/bin/activate
 pip install "aiida-inversedesign=={version}"
 aiida-inversedesign audit --archive campaign.aiida                  # every figure, from provenance alone
-aiida-inversedesign audit --archive campaign.aiida --format json    # audit.json, but for its source line
+aiida-inversedesign audit --archive campaign.aiida --format json{structures}  # audit.json, but for its source line
 aiida-inversedesign verify --archive campaign.aiida                 # makes every decision again and compares
 aiida-inversedesign report --archive campaign.aiida -o report.html  # one page of pictures
 aiida-inversedesign paper --archive campaign.aiida -o again         # this folder again
@@ -60,6 +61,11 @@ This folder was written without the AiiDA archive of the campaign, so that its f
 """
 
 
+def _days(record: CampaignRecord) -> str:
+    first, last = f'{record.created:%Y-%m-%d}', f'{record.changed:%Y-%m-%d}'
+    return f'on {first}' if first == last else f'from {first} to {last}'
+
+
 def readme(facts: Facts, folder: Path, captions: Mapping[str, str], options: Options) -> str:
     """The folder's README in Markdown."""
     record, report = facts.record, facts.report
@@ -69,7 +75,7 @@ def readme(facts: Facts, folder: Path, captions: Mapping[str, str], options: Opt
         '',
         f'A closed-loop search for crystals with {goal_in_words(record.goal, facts.section.get("units"))}, run by '
         f'aiida-inversedesign {record.versions.get("aiida-inversedesign", "")} in AiiDA '
-        f'{record.versions.get("aiida-core", "")} from {record.created:%Y-%m-%d} to {record.changed:%Y-%m-%d} (UTC): '
+        f'{record.versions.get("aiida-core", "")} {_days(record)} (UTC): '
         f'{counts["total"]} evaluations, {counts["failed"]} of them failed, {counts["hits"]} hits, '
         f'{report["dft_calculations"]["total"]} DFT calculations. Campaign `{record.uuid}`.',
         '',
@@ -90,6 +96,7 @@ def readme(facts: Facts, folder: Path, captions: Mapping[str, str], options: Opt
             _ARCHIVE.format(
                 version=record.versions.get('aiida-inversedesign', ''),
                 uuid=record.uuid,
+                structures='' if options.structures == 'auto' else f' --structures {options.structures}',
                 sha256=hashlib.sha256(content).hexdigest(),
             )
         )

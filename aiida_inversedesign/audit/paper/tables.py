@@ -66,10 +66,26 @@ def write_csv(frame: DataFrame, path: Path) -> None:
     shown.to_csv(path, index=False, lineterminator='\n', date_format='%Y-%m-%dT%H:%M:%S%z')
 
 
+#: Figures of an audit that are one value with its interval.
+_SHARES = (
+    'enrichment',
+    'acceleration',
+    'validity',
+    'uniqueness',
+    'novelty',
+    'diversity',
+    'stability',
+    'reproducibility',
+)
+
+
 def figure_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The figures of an audit that a paper quotes: name, value, 95 % interval, n, unit, and why one is not known."""
     counts, dft = report['evaluations'], report['dft_calculations']
-    rows = [_row(f'evaluations, {key}', counts[key]) for key in ('total', 'completed', 'failed', 'hits')]
+    rows = [
+        _row(f'evaluations, {key}', counts[key])
+        for key in ('total', 'completed', 'failed', 'stopped', 'hits', 'reused')
+    ]
     rows += [
         _row(f'DFT calculations, {key}', dft[key]) for key in ('total', 'failed', 'restarts', 'references', 'cached')
     ]
@@ -81,14 +97,15 @@ def figure_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows += [
         _row('evaluations to the first hit', first['evaluation'], '', reason),
         _row('DFT calculations to the first hit', first['dft_calculations'], '', reason),
-        _row('DFT calculations per hit', report['dft_per_hit'], '', report.get('dft_per_hit_reason', '')),
+        _row('DFT calculations per hit', _per_hit(report, 'dft'), '', report.get('dft_per_hit_reason', '')),
+        _row('core-hours per hit', _per_hit(report, 'core_hours'), 'h', report.get('core_hours_per_hit_reason', '')),
     ]
     if not dft['total']:
         rows = [row for row in rows if not row['figure'].startswith('DFT calculations')]
         rows.append(_row('DFT calculations', 0))
-    for name in ('enrichment', 'acceleration', 'validity', 'uniqueness', 'novelty', 'diversity', 'reproducibility'):
-        if name in report:
-            rows.append(_row(name, report[name]))
+    if base := report['enrichment'].get('base_rate'):
+        rows.append(_row(f'base rate, {base["source"]}', base))
+    rows += [_row(name.replace('_', ' '), report[name]) for name in _SHARES]
     for name, item in report['calibration'].items():
         unit = report['campaign']['units'].get(name, '')
         label = name.replace('_', ' ')
@@ -96,9 +113,23 @@ def figure_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
             rows.append(_row(f'calibration of {label}', item))
             continue
         rows += [_row(f'coverage of {label} at {level}', share) for level, share in item['coverage'].items()]
-        rows.append(_row(f'mean absolute error of {label}', {'value': item['mae'], 'n': item['n']}, unit))
-        rows.append(_row(f'spread of z of {label}', {'value': item['z_spread'], 'n': item['n']}))
+        for key, words, own in (
+            ('mae', 'mean absolute error', unit),
+            ('z_mean', 'mean of z', ''),
+            ('z_spread', 'spread of z', ''),
+            ('nll', 'negative log-likelihood', ''),
+        ):
+            low, high = item['intervals'][key] or (None, None)
+            figure = {'value': item[key], 'low': low, 'high': high, 'n': item['n']}
+            rows.append(_row(f'{words} of {label}', figure, own))
     return rows
+
+
+def _per_hit(report: Mapping[str, Any], what: str) -> dict[str, Any]:
+    names = {'dft': 'dft_calculations', 'core_hours': 'core_hours'}
+    intervals = report['cost_per_hit_intervals'] or {}
+    low, high = intervals.get(names[what]) or (None, None)
+    return {'value': report[f'{what}_per_hit'], 'low': low, 'high': high, 'n': intervals.get('n')}
 
 
 def _row(name: str, item: Any, unit: str = '', reason: str = '') -> dict[str, Any]:
@@ -162,12 +193,15 @@ def _candidates_table(
 ) -> str:
     """Evaluations with their properties; with ``outcome`` also what became of them, failures included."""
     names = facts.record.goal.properties
-    columns = [('l', 'candidate'), ('l', 'formula'), ('l', 'prototype'), ('r', 'gen.'), ('l', 'chosen as')]
+    # the template stands for the prototype where that was not determined
+    named = any(item.prototype for item in facts.record.evaluations)
+    structure = 'prototype' if named else 'template'
+    columns = [('l', 'candidate'), ('l', 'formula'), ('l', structure), ('r', 'gen.'), ('l', 'chosen as')]
     columns += [('r', _heading(facts, name)) for name in names]
     columns.append(('l', 'outcome') if outcome else ('r', 'DFT'))
     rows = []
     for item in chosen:
-        row = [latex.escape(item.candidate), latex.formula(item.formula), latex.escape(item.prototype or item.template)]
+        row = [latex.escape(item.candidate), latex.formula(item.formula), latex.escape(getattr(item, structure))]
         row += [str(item.generation), latex.escape(item.arm)]
         row += [latex.number(item.properties.get(name)) for name in names]
         state = 'hit' if item.hit else item.status
