@@ -28,8 +28,9 @@ class DaemonState:
     :param broker: PID of AiiDA's own broker, or None if it is gone.
     :param subscribers: workers that listen to that broker.
     :param tasks: processes that broker has in its queue or has given to a worker.
-    :param active: processes that have not ended; None if the database does not answer.
+    :param active: work chains and jobs that have not ended; None if the database does not answer.
     :param paused: PKs of jobs that AiiDA paused after their transport or scheduler had failed several times.
+    :param foreground: whether a campaign runs in the foreground, whose processes have no task.
     """
 
     daemon: int | None
@@ -41,6 +42,7 @@ class DaemonState:
     tasks: int = 0
     active: int | None = 0
     paused: tuple[int, ...] = ()
+    foreground: bool = False
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,6 @@ def problems(state: DaemonState) -> list[tuple[str, bool]]:
             found.append(('the broker is gone', False))
         elif state.subscribers < len(state.workers):
             found.append(('workers do not listen to the broker', False))
-        elif state.tasks < (state.active or 0):
+        elif state.tasks < (state.active or 0) and not state.foreground:
             found.append(('processes have no task, so nobody will go on with them', False))
     return found

@@ -102,7 +102,7 @@ class Keeper:
         self._seen = max(self._seen, len(own))
         broker = next((process.pid for process in brokers if process.pid in children), None)
         status = self._broker_status()
-        active, paused = self._ask_database()
+        active, paused, foreground = self._ask_database()
         return DaemonState(
             daemon=daemon.pid if daemon else None,
             workers=own,
@@ -113,6 +113,7 @@ class Keeper:
             tasks=int((status or {}).get('pending_tasks', 0)) + int((status or {}).get('processing_tasks', 0)),
             active=active,
             paused=paused,
+            foreground=foreground,
         )
 
     def _daemon(self) -> psutil.Process | None:
@@ -153,22 +154,24 @@ class Keeper:
         logging.getLogger('aiida').setLevel(logging.ERROR)
         return dict(broker.probe_service_status())
 
-    def _ask_database(self) -> tuple[int | None, tuple[int, ...]]:
+    def _ask_database(self) -> tuple[int | None, tuple[int, ...], bool]:
         from aiida.manage import get_manager
         from sqlalchemy.exc import SQLAlchemyError
 
-        from aiida_inversedesign.audit.queries.control import count_active_processes
+        from aiida_inversedesign.audit.queries.control import count_active_processes, foreground_campaigns
         from aiida_inversedesign.audit.queries.paused import paused_after_failures
+        from aiida_inversedesign.workchains.foreground import is_alive
 
         storage = get_manager().get_profile_storage()
         try:
             # ends the transaction, which would show the past
             storage.get_session().rollback()
-            return count_active_processes(), tuple(paused_after_failures())
+            foreground = any(is_alive(item) for item in foreground_campaigns())
+            return count_active_processes(), tuple(paused_after_failures()), foreground
         except SQLAlchemyError:
             with suppress(SQLAlchemyError):
                 storage.get_session().rollback()
-            return None, ()
+            return None, (), False
 
     # -- mending -----------------------------------------------------------------------------------------------
 
@@ -194,7 +197,10 @@ class Keeper:
             # a worker that reads a stale file listens where nobody speaks
             (Path(self.client._zmq_broker_service_dir) / f'broker.{name}').unlink(missing_ok=True)
         Path(self.client.circus_pid_file).unlink(missing_ok=True)
-        self._repair()
+        # a repair would hand what runs in the foreground to the daemon as well
+        active, _, foreground = self._ask_database()
+        if active is not None and not foreground:
+            self._repair()
         with suppress(Exception):
             # the repair ends idle connections to the database, this program's own among them
             get_manager().get_profile_storage().get_session().close()
@@ -204,7 +210,8 @@ class Keeper:
         except AiidaException as error:
             return f'the daemon could not be started ({error})'
         ended = f', {len(left)} left-over process(es) ended' if left else ''
-        return f'started again with {number} worker(s){ended}'
+        spared = '; tasks not repaired, a campaign runs in the foreground' if foreground else ''
+        return f'started again with {number} worker(s){ended}{spared}'
 
     def _repair(self) -> None:
         from aiida.manage.configuration import get_config

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import socket
 import weakref
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+import psutil
 from aiida.common.datastructures import CalcJobState
 from aiida.engine import CalcJob, Process
 from aiida.engine.daemon.execmanager import kill_calculation
@@ -23,8 +26,8 @@ from plumpy.exceptions import KilledError
 from plumpy.greenback_bridge import run_with_portal, sync_await
 from plumpy.process_states import KillInterruption
 from plumpy.processes import Process as StateMachine
-from psutil import NoSuchProcess
 
+from aiida_inversedesign.audit.queries.control import FOREGROUND
 from aiida_inversedesign.workchains.stopping import find_request
 
 LOGGER = logging.getLogger(__name__)
@@ -46,6 +49,9 @@ SETTLE = 1.0
 
 #: How often a scheduler is told to cancel a job.
 ATTEMPTS = 3
+
+#: Seconds by which the start of the same process may be told differently.
+CLOCK = 5.0
 
 
 class ForegroundRunner(Runner):
@@ -119,6 +125,22 @@ def _is_being_submitted(job: CalcJobNode) -> bool:
     return job.get_state() == CalcJobState.SUBMITTING and job.get_job_id() is None
 
 
+def this_process() -> dict[str, Any]:
+    """What tells this process from every other one, so that a repair of the daemon leaves its campaign alone."""
+    return {'host': socket.gethostname(), 'pid': os.getpid(), 'started': psutil.Process().create_time()}
+
+
+def is_alive(found: dict[str, Any]) -> bool:
+    """Whether the process of :func:`this_process` still runs; one of another machine counts as running."""
+    if found.get('host') != socket.gethostname():
+        return True
+    try:
+        # the clock of the machine may be set while it runs
+        return bool(abs(psutil.Process(found['pid']).create_time() - found['started']) < CLOCK)
+    except (psutil.NoSuchProcess, KeyError, TypeError):
+        return False
+
+
 def cancel_jobs(jobs: list[CalcJobNode]) -> None:
     """Tell the schedulers to cancel jobs; one that cannot be cancelled is named in a warning."""
     computers = defaultdict(list)
@@ -146,7 +168,7 @@ def cancel_jobs(jobs: list[CalcJobNode]) -> None:
 
 def _cancel(job: CalcJobNode, transport: Transport) -> None:
     # `core.direct` looks for the children of a process that may have ended
-    with suppress(NoSuchProcess):
+    with suppress(psutil.NoSuchProcess):
         kill_calculation(job, transport)
 
 
@@ -184,6 +206,7 @@ def run_campaign(builder: Any) -> ProcessNode:
         runner.loop.set_exception_handler(_ignore_kills)
         with loop_scope(runner.loop):
             process = runner.instantiate_process(builder)
+            process.node.base.extras.set(FOREGROUND, this_process())
             watcher = runner.loop.create_task(watch(process.pid))
             for number in before:
                 runner.loop.add_signal_handler(number, interrupt)

@@ -69,6 +69,12 @@ def test_another_broker_is_not_judged() -> None:
     assert problems(replace(WELL, managed_broker=False, broker=None, subscribers=0, tasks=0)) == []
 
 
+def test_what_runs_in_the_foreground_needs_no_task() -> None:
+    state = replace(WELL, tasks=0, active=3)
+    assert 'have no task' in Watch(grace=0).decide(state, 0.0).reason
+    assert Watch(grace=0).decide(replace(state, foreground=True), 0.0).kind == 'none'
+
+
 def test_without_its_database_nothing_is_started() -> None:
     assert Watch(grace=0).decide(replace(WELL, daemon=None, active=None), 0.0).kind == 'wait'
 

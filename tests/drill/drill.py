@@ -33,8 +33,6 @@ from recovery import Strike, by_fault, read_actions, recoveries
 from services import Postgres, RabbitMQ, Slurm, SmallDisk, run
 
 SETTINGS = 'sqlite+zeromq+direct,postgres+zeromq+slurm,postgres+rabbitmq+direct'
-#: seconds after which a campaign counts as stalled
-PATIENCE = 1500.0
 
 
 @dataclass
@@ -48,6 +46,7 @@ class Drill:
     faults: int
     seconds: float
     seed: int
+    patience: float = 3600.0
     log: list[Strike] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -82,7 +81,7 @@ class Drill:
             campaign = int(said.split('campaign ')[1].split(':')[0])
             with (self.folder / 'tend.log').open('w') as output:
                 tend = subprocess.Popen(
-                    [COMMAND, '-p', 'drill', 'tend', '--interval', '2', '--grace', '40', '--workers', '2',
+                    [COMMAND, '-p', 'drill', 'tend', '--interval', '2', '--grace', '60', '--workers', '2',
                      '--format', 'json'],
                     stdout=output, stderr=output,
                 )  # fmt: skip
@@ -123,7 +122,7 @@ class Drill:
         start = time.monotonic()
         while not self._has_ended(campaign):
             now = time.monotonic()
-            if now - start > PATIENCE:
+            if now - start > self.patience:
                 return False
             for moment, fault in list(self.pending):
                 if now >= moment:
@@ -140,7 +139,7 @@ class Drill:
                     at.pop(0)
                     if fault.mend is not None:
                         self.pending.append((time.monotonic() + fault.seconds, fault))
-            time.sleep(0.5)
+            time.sleep(1)
         return True
 
     def _has_ended(self, campaign: int) -> bool:
@@ -160,7 +159,7 @@ class Drill:
     def _judge(self, campaign: int, ended: bool) -> dict[str, Any]:
         if not ended:
             listing = verdi('-p', 'drill', 'process', 'list')
-            return {'problems': [f'not ended after {PATIENCE:.0f} s:\n{listing}']}
+            return {'problems': [f'not ended after {self.patience:.0f} s:\n{listing}']}
         outcome = json.loads(run([sys.executable, '-c', ROWS, str(campaign)]).stdout)
         audit = json.loads(run([COMMAND, '-p', 'drill', 'audit', str(campaign), '--format', 'json']).stdout)
         rows = [Row(**row) for row in outcome['rows']]
@@ -191,6 +190,7 @@ def main() -> int:
     parser.add_argument('--at-once', type=int, default=4)
     parser.add_argument('--seconds', type=float, default=3.0, help='median duration of an evaluation')
     parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--patience', type=float, default=3600, help='seconds after which a campaign counts as stalled')
     parser.add_argument('--keep', action='store_true', help='leave the folders for a look at the logs')
     parser.add_argument('--json', type=Path, help='write the results to this file')
     options = parser.parse_args()
@@ -203,8 +203,9 @@ def main() -> int:
         share = options.faults // len(settings) + (number < options.faults % len(settings))
         print(f'{setting}: {options.evaluations} evaluations, {share} faults, in {folder}', flush=True)
         drill = Drill(
-            setting, folder, options.evaluations, options.at_once, share, options.seconds, options.seed + number
-        )
+            setting, folder, options.evaluations, options.at_once, share, options.seconds, options.seed + number,
+            options.patience,
+        )  # fmt: skip
         result = drill.run()
         results.append({'setting': str(setting), 'faults': len(drill.log), **result})
         for problem in result['problems']:

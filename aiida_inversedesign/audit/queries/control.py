@@ -4,16 +4,29 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.orm import ProcessNode, QueryBuilder, WorkChainNode
+from aiida.orm import CalcJobNode, QueryBuilder, WorkChainNode
 
 #: The extra of a campaign that holds a request to stop it.
 STOP = 'inversedesign_stop'
+#: The extra of a campaign that runs in the foreground: which process runs it.
+FOREGROUND = 'inversedesign_foreground'
+#: The states of a process that has not ended.
+_ACTIVE = {'attributes.process_state': {'in': ['created', 'waiting', 'running']}}
 
 
 def count_active_processes() -> int:
-    """How many processes of the profile have not ended: each holds a slot of the daemon, or waits for one."""
-    states = {'attributes.process_state': {'in': ['created', 'waiting', 'running']}}
-    return QueryBuilder().append(ProcessNode, filters=states).count()
+    """How many processes of the profile have not ended: each holds a slot of the daemon, or waits for one.
+
+    Work chains and jobs; functions run inside the step of a work chain, without a slot and a task of their own.
+    """
+    return QueryBuilder().append((CalcJobNode, WorkChainNode), filters=_ACTIVE).count()
+
+
+def foreground_campaigns() -> list[dict[str, Any]]:
+    """Of each campaign that was launched in the foreground and has not ended, which process runs or ran it."""
+    filters = {**_ACTIVE, 'extras': {'has_key': FOREGROUND}}
+    query = QueryBuilder().append(WorkChainNode, filters=filters, project=f'extras.{FOREGROUND}')
+    return [item for item in query.all(flat=True) if isinstance(item, dict)]
 
 
 def stop_request(campaign: int) -> dict[str, Any] | None:
