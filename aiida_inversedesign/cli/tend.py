@@ -214,8 +214,15 @@ class Keeper:
         return f'started again with {number} worker(s){ended}{spared}'
 
     def _repair(self) -> None:
+        """Give every process its task again, and end what has no process."""
+        from aiida.manage import get_manager
         from aiida.manage.configuration import get_config
 
+        from aiida_inversedesign.audit.queries.control import active_processes
+        from aiida_inversedesign.cli.tasks import give_tasks
+
+        if self.client.profile.process_control_backend == OWN_BROKER:
+            give_tasks(Path(get_manager().get_broker()._storage_path) / 'tasks', active_processes())
         command = [str(Path(sys.executable).with_name('verdi')), '-p', self.client.profile.name, 'process', 'repair']
         environment = {**self.client.get_env(), 'AIIDA_PATH': get_config().dirpath}
         subprocess.run([*command, '--force'], env=environment, capture_output=True, check=False, timeout=300)  # noqa: S603

@@ -19,7 +19,13 @@ def count_active_processes() -> int:
 
     Work chains and jobs; functions run inside the step of a work chain, without a slot and a task of their own.
     """
-    return QueryBuilder().append((CalcJobNode, WorkChainNode), filters=_ACTIVE).count()
+    return len(active_processes())
+
+
+def active_processes() -> list[int]:
+    """PKs of the work chains and jobs of the profile that have not ended."""
+    query = QueryBuilder().append((CalcJobNode, WorkChainNode), filters=_ACTIVE, project='id')
+    return sorted(query.all(flat=True))
 
 
 def foreground_campaigns() -> list[dict[str, Any]]:
