@@ -169,7 +169,10 @@ def test_a_run_by_other_code_of_the_same_version_is_not_repeatable(disagreeing: 
         for node in generations:
             assert node.base.attributes.get(ATTRIBUTE) == environment()
             disagreeing.change(node.pk, {**node.base.attributes.all, ATTRIBUTE: other})
-        campaign = disagreeing.load()
+        without = {
+            node.pk: {name: value for name, value in node.base.attributes.all.items() if name != ATTRIBUTE}
+            for node in (disagreeing.load(), *generations)
+        }
         changed = {node.uuid for node in generations}
     with opened(disagreeing.folder):
         replay = disagreeing.verify_one_fit()
@@ -177,8 +180,8 @@ def test_a_run_by_other_code_of_the_same_version_is_not_repeatable(disagreeing: 
     assert 'digest 0123456789abcdef' in replay.message
     assert 'numpy 1.26.4 (here ' in replay.message
     with opened(disagreeing.folder):
-        for node in (campaign, *generations):
-            disagreeing.change(node.pk, {k: v for k, v in node.base.attributes.all.items() if k != ATTRIBUTE})
+        for pk, attributes in without.items():
+            disagreeing.change(pk, attributes)
     with opened(disagreeing.folder):
         replay = disagreeing.verify_one_fit()
     assert replay.status == 'not_repeatable'
@@ -191,7 +194,7 @@ def test_settings_of_another_version_are_told(copy: Copy) -> None:
     """A goal that this version does not understand: no decision is called different, and the reason stands once."""
     with opened(copy.folder):
         settings = copy.load().inputs.settings
-        goal = {'objectives': [{'property': 'stiffness', 'sense': 'up'}]}
+        goal = {**settings['goal'], 'objectives': [{'property': 'stiffness', 'sense': 'up'}]}
         copy.change(settings.pk, {**settings.get_dict(), 'goal': goal})
         for pk, attributes in copy.sql("SELECT id, attributes FROM db_dbnode WHERE node_type LIKE 'process.%'"):
             version = {'core': '2.9.4', 'plugin': '0.0.1'}
