@@ -21,6 +21,8 @@ from aiida_inversedesign.propose.candidate import Verdict
 
 #: The DFT code whose jobs count as DFT calculations, by process type.
 PW = 'aiida.calculations:quantumespresso.pw'
+#: Statuses of evaluations that count in rates and among what was evaluated.
+ENDED = ('completed', 'failed')
 #: Jobs of the engines that are no DFT code, and what the audit calls them.
 OTHER_ENGINES = {
     'aiida.calculations:inversedesign.ase': 'ase',

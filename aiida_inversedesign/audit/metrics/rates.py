@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
-from aiida_inversedesign.audit.record import EvaluationRecord
+from aiida_inversedesign.audit.record import ENDED, EvaluationRecord
 from aiida_inversedesign.campaign.spec import Goal
 
 NO_HITS = 'the goal names no value that counts as a hit'
@@ -26,7 +26,7 @@ def rate_of(outcomes: Sequence[EvaluationRecord], goal: Goal) -> dict[str, Any]:
 
 def ended(outcomes: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
     """Those that completed or failed: neither running nor stopped together with the campaign."""
-    return [outcome for outcome in outcomes if outcome.status in ('completed', 'failed')]
+    return [outcome for outcome in outcomes if outcome.status in ENDED]
 
 
 def counts(outcomes: Sequence[EvaluationRecord]) -> dict[str, int]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.audit.paper.facts import Facts
+from aiida_inversedesign.audit.record import ENDED
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -68,7 +69,7 @@ def draw_best_so_far(facts: Facts, axes: Axes) -> None:
 
 def draw_hits(facts: Facts, axes: Axes) -> None:
     steps, (key, title) = facts.report['progress'], _axis(facts)
-    ended = [step for step in steps if step['status'] != 'running']
+    ended = [step for step in steps if step['status'] in ENDED]
     counts, found = [], 0
     for step in ended:
         found += bool(step['hit'])
@@ -105,7 +106,7 @@ def _random(facts: Facts, evaluations: int) -> _Random | None:
 
     numbers = range(evaluations + 1)
     answers = facts.record.answers
-    control = [item for item in facts.record.evaluations if item.arm == 'control' and item.status != 'running']
+    control = [item for item in facts.record.evaluations if item.arm == 'control' and item.status in ENDED]
     if answers and len(answers) >= evaluations:
         hits = sum(item is not None and is_hit(facts.record.goal, dict(item)) is True for item in answers.values())
         mean = [n * hits / len(answers) for n in numbers]
@@ -283,4 +284,4 @@ def has_value(facts: Facts) -> bool:
 
 
 def defines_hits(facts: Facts) -> bool:
-    return facts.record.goal.defines_hits and any(step['status'] != 'running' for step in facts.report['progress'])
+    return facts.record.goal.defines_hits and any(step['status'] in ENDED for step in facts.report['progress'])

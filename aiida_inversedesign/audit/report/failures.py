@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from aiida_inversedesign.audit.record import CampaignRecord
+from aiida_inversedesign.audit.record import ENDED, CampaignRecord
 from aiida_inversedesign.audit.report.section import Section
 from aiida_inversedesign.audit.report.words import count, formula_html, number, percent, sentence
 
@@ -18,7 +18,7 @@ EXAMPLES = 6
 def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     """Reasons of failed evaluations, then of failed jobs."""
     title = 'Failures'
-    ended = [item for item in record.evaluations if item.status != 'running']
+    ended = [item for item in record.evaluations if item.status in ENDED]
     failed = [item for item in ended if item.status == 'failed']
     jobs = [job for job in record.jobs if job.has_failed and not job.cached]
     if not failed and not jobs:

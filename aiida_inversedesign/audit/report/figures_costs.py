@@ -27,6 +27,7 @@ FATES = (
     ('completed', 'completed, no hit', theme.BLUE),
     ('failed', 'failed evaluations', theme.VERMILLION),
     ('reference', 'elemental references', theme.PURPLE),
+    ('stopped', 'stopped with the campaign', theme.SKY),
     ('running', 'running or launched again', theme.GREY),
 )
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from aiida_inversedesign.audit.record import CampaignRecord
+from aiida_inversedesign.audit.record import ENDED, CampaignRecord
 from aiida_inversedesign.audit.report.section import Section
 from aiida_inversedesign.audit.report.words import number, percent
 from aiida_inversedesign.chemistry.formulas import SYMBOLS, parse_formula
@@ -42,7 +42,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     tried: Counter[str] = Counter()
     hits: Counter[str] = Counter()
     for item in record.evaluations:
-        if item.status == 'running':
+        if item.status not in ENDED:
             continue
         elements = elements_of(item.formula)
         tried.update(elements)

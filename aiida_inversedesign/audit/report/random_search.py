@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiida_inversedesign.audit.metrics import hit_rate
-from aiida_inversedesign.audit.record import CampaignRecord
+from aiida_inversedesign.audit.record import ENDED, CampaignRecord
 from aiida_inversedesign.learn.table import is_feasible, is_hit, loss
 
 #: Points at which the best of a random search is computed.
@@ -49,7 +49,7 @@ def random_hits(record: CampaignRecord, evaluations: int) -> RandomHits | str:
             hits / number,
             f'exact: {hits} of the {number} candidates that passed every filter are hits',
         )
-    control = [item for item in record.evaluations if item.arm == 'control' and item.status != 'running']
+    control = [item for item in record.evaluations if item.arm == 'control' and item.status in ENDED]
     if not control:
         why = record.answers_reason or 'the answers of the candidates that were not evaluated are not known'
         return f'{why}, and the campaign has no random control arm (select.control_fraction)'
