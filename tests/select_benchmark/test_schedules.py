@@ -16,6 +16,9 @@ def test_spread_durations_are_where_it_gains() -> None:
     figures = gain(range(2), at_once=8, batches=4)
     assert figures['evaluations'] > 1.5
     assert figures['hits'] > 1.0
+    assert figures['least'] <= figures['low'] <= figures['evaluations'] <= figures['high'] <= figures['largest']
+    both = figures['hits_per_evaluation']
+    assert abs(both['asynchronous'] - both['generations'] - both['difference']['value']) < 1e-12
 
 
 def test_it_repeats_itself() -> None:

@@ -21,6 +21,7 @@ from aiida_inversedesign.campaign.stream import fit_is_due
 from aiida_inversedesign.learn.surrogate import Surrogate, fit_on_features
 from aiida_inversedesign.learn.update import refitted
 from aiida_inversedesign.select.batch import choose_points
+from aiida_inversedesign.select.benchmark.statistics import mean_over_seeds
 from aiida_inversedesign.select.observed import Observed
 
 Array = NDArray[np.float64]
@@ -107,9 +108,10 @@ def search(
 def gain(seeds: Iterable[int], at_once: int = 8, batches: int = 6) -> dict[str, Any]:
     """What the asynchronous schedule gains over ``batches`` generations of ``at_once`` evaluations.
 
-    :returns: ``evaluations`` (asynchronous / generations in the same wall time, ratio of the sums), ``hits`` (the same
-        of the hits), ``hits_per_evaluation`` of both after as many evaluations as the generations made, with ``se``
-        the standard error of their difference over the seeds, ``least`` and ``largest`` ratio of a seed, ``seeds``.
+    :returns: ``evaluations`` (asynchronous / generations in the same wall time, mean of the ratios), with ``low`` and
+        ``high`` of its 95 % bootstrap interval over the seeds, ``least`` and ``largest`` ratio of a seed, ``hits`` (the
+        ratio of all hits), ``hits_per_evaluation`` of both after as many evaluations as the generations made, with
+        ``difference`` (mean and interval over the seeds) and its standard error ``se``, ``seeds``.
     """
     counts, hits, rates = [], [], []
     for seed in seeds:
@@ -122,16 +124,21 @@ def gain(seeds: Iterable[int], at_once: int = 8, batches: int = 6) -> dict[str, 
     number, found, share = np.array(counts, dtype=float), np.array(hits, dtype=float), np.array(rates)
     ratios = number[:, 0] / number[:, 1]
     difference = share[:, 0] - share[:, 1]
+    # all seeds make the same number of evaluations in generations: the mean of the ratios is the ratio of the sums
+    mean, more = mean_over_seeds(ratios), mean_over_seeds(difference)
     return {
         'seeds': len(number),
         'at_once': at_once,
-        'evaluations': float(number[:, 0].sum() / number[:, 1].sum()),
+        'evaluations': mean.value,
+        'low': mean.low,
+        'high': mean.high,
         'least': float(ratios.min()),
         'largest': float(ratios.max()),
         'hits': float(found[:, 0].sum() / max(found[:, 1].sum(), 1.0)),
         'hits_per_evaluation': {
             'asynchronous': float(share[:, 0].mean()),
             'generations': float(share[:, 1].mean()),
+            'difference': {'value': more.value, 'low': more.low, 'high': more.high},
             'se': float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else None,
         },
     }
