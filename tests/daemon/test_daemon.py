@@ -17,7 +17,7 @@ def test_a_campaign_runs_through_the_daemon(campaign: Any, submit_and_await: Any
     from aiida_inversedesign.cli import cli
 
     builder, _ = campaign(budget={'evaluations': 6}, evaluate={'fail_fraction': 0.2})
-    node = submit_and_await(submit(builder), timeout=180)
+    node = submit_and_await(submit(builder), timeout=400)
     assert node.is_finished_ok, node.exit_message
     assert node.outputs.table.counts['total'] == 6
     report = json.loads(CliRunner().invoke(cli, ['audit', str(node.pk), '--format', 'json']).output)
@@ -43,7 +43,7 @@ def test_a_worker_that_is_killed_loses_nothing_and_launches_nothing_twice(
     assert workers
     for pid in workers:
         os.kill(pid, signal.SIGKILL)
-    submit_and_await(node, timeout=240)
+    submit_and_await(node, timeout=400)
     assert node.is_finished_ok, node.exit_message
     rows = node.outputs.table.get_rows()
     assert len({row.candidate for row in rows}) == len(rows) == 8

@@ -22,25 +22,42 @@ def call(*arguments: str) -> dict[str, Any]:
     return dict(json.loads(result.output))
 
 
+#: Waits for a file, so that nothing depends on how fast the machine is, and not for ever if the file never comes.
+INTERPRETER = """#!/bin/bash
+for _ in $(seq 3000); do
+    [ -e {release} ] && exec {python} "$@"
+    sleep 0.2
+done
+"""
+
+
+class Waiting:
+    """A campaign of two evaluations at once whose jobs last until :meth:`release`."""
+
+    def __init__(self, campaign: Any, folder: Path) -> None:
+        from aiida.orm import InstalledCode
+
+        from aiida_inversedesign.cli.setup_local import make_localhost_computer
+
+        self._release, executable = folder / 'release', folder / 'python'
+        executable.write_text(INTERPRETER.format(release=self._release, python=sys.executable))
+        executable.chmod(0o755)
+        code = InstalledCode(
+            label='python',
+            computer=make_localhost_computer(folder, poll_interval=0.5),
+            filepath_executable=str(executable),
+            default_calc_job_plugin='inversedesign.table',
+        ).store()
+        self.builder = campaign(evaluate={'code': code.full_label}, budget={'evaluations': 8, 'at_once': 2})[0]
+
+    def release(self) -> None:
+        """Let all jobs end, those that begin later too."""
+        self._release.touch()
+
+
 @pytest.fixture
-def waiting(campaign: Any, tmp_path: Path) -> Any:
-    """A campaign of two evaluations at once, each of which takes a number of seconds."""
-    from aiida.orm import InstalledCode
-
-    from aiida_inversedesign.cli.setup_local import make_localhost_computer
-
-    code = InstalledCode(
-        label='python',
-        computer=make_localhost_computer(tmp_path, poll_interval=0.5),
-        filepath_executable=sys.executable,
-        default_calc_job_plugin='inversedesign.table',
-    ).store()
-
-    def make(seconds: float) -> Any:
-        evaluate = {'code': code.full_label, 'delay_seconds': seconds, 'delay_sigma': 0.0}
-        return campaign(evaluate=evaluate, budget={'evaluations': 8, 'at_once': 2})[0]
-
-    return make
+def waiting(campaign: Any, tmp_path: Path) -> Waiting:
+    return Waiting(campaign, tmp_path)
 
 
 def running_jobs(node: Any) -> int:
@@ -50,34 +67,39 @@ def running_jobs(node: Any) -> int:
 
 
 def await_jobs(node: Any) -> None:
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 240
     while running_jobs(node) < 2:
         assert time.monotonic() < deadline, 'no jobs were submitted'
         time.sleep(0.5)
 
 
-def test_kill_ends_a_campaign_within_seconds(waiting: Any, started_daemon_client: Any, submit_and_await: Any) -> None:
+def test_kill_ends_a_campaign_within_seconds(
+    waiting: Waiting, started_daemon_client: Any, submit_and_await: Any
+) -> None:
     from aiida.engine import submit
 
-    node = submit(waiting(600))
+    node = submit(waiting.builder)
     await_jobs(node)
     answer = call('stop', str(node.pk), '--kill', '--reason', 'enough')
     assert answer['notes'] == []
-    submit_and_await(node, timeout=90)
+    submit_and_await(node, timeout=240)
     assert node.outputs.stop_reason.value.endswith('running evaluations were killed: enough')
     assert node.outputs.table.counts['total'] == 0
 
 
-def test_a_request_outlives_the_daemon(waiting: Any, started_daemon_client: Any, submit_and_await: Any) -> None:
+def test_a_request_outlives_the_daemon(
+    waiting: Waiting, stop_daemon: Any, start_daemon: Any, submit_and_await: Any
+) -> None:
     from aiida.engine import submit
 
-    node = submit(waiting(30))
+    node = submit(waiting.builder)
     await_jobs(node)
-    started_daemon_client.stop_daemon(wait=True, timeout=180)
+    stop_daemon()
     answer = call('stop', str(node.pk))
     assert 'verdi daemon start' in answer['notes'][-1]
-    started_daemon_client.start_daemon()
-    submit_and_await(node, timeout=180)
+    waiting.release()
+    start_daemon()
+    submit_and_await(node, timeout=300)
     assert 'running evaluations finished' in node.outputs.stop_reason.value
     assert node.outputs.table.counts == {
         'total': 2,
