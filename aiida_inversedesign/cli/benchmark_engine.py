@@ -22,6 +22,13 @@ PROFILE = 'benchmark-engine'
 @click.option(
     '--evaluations', type=click.IntRange(20, 1100), default=1000, show_default=True, help='That take no time.'
 )
+@click.option(
+    '--already',
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help='Of the evaluations: made up, in the table when the campaign begins.',
+)
 @click.option('--workers', type=click.IntRange(min=1), default=2, show_default=True, help='Of the daemon.')
 @click.option('--at-once', type=click.IntRange(min=1), default=8, show_default=True, help='Evaluations in flight.')
 @click.option(
@@ -40,6 +47,7 @@ PROFILE = 'benchmark-engine'
 @FORMAT
 def engine(
     evaluations: int,
+    already: int,
     workers: int,
     at_once: int,
     schedule: str,
@@ -61,13 +69,15 @@ def engine(
     """
     from aiida_inversedesign.select.benchmark.schedules import gain
 
+    if already >= evaluations:
+        raise InverseDesignError(f'--already {already}: fewer than --evaluations {evaluations}, of which they are part')
     if os.environ.get('INVERSEDESIGN_BENCHMARK_HOME') and os.environ.get('AIIDA_PATH'):
-        emit(_measured(evaluations, workers, at_once, schedule, minutes), 'json', _show)
+        emit(_measured(evaluations, already, workers, at_once, schedule, minutes), 'json', _show)
         return
     with tempfile.TemporaryDirectory(prefix='inversedesign-engine-') as temporary:
         home = (folder or Path(temporary)).resolve()
         home.mkdir(parents=True, exist_ok=True)
-        figures = _in_own_home(home, evaluations, workers, at_once, schedule, minutes)
+        figures = _in_own_home(home, evaluations, already, workers, at_once, schedule, minutes)
     if seeds:
         figures['asynchronous_gain'] = gain(range(seeds), at_once)['evaluations']
     if output is not None:
@@ -76,12 +86,12 @@ def engine(
 
 
 def _in_own_home(
-    home: Path, evaluations: int, workers: int, at_once: int, schedule: str, minutes: float
+    home: Path, evaluations: int, already: int, workers: int, at_once: int, schedule: str, minutes: float
 ) -> dict[str, Any]:
     """Run the measurement in another interpreter: AiiDA reads where its home is when it is first imported."""
     command = [sys.executable, '-m', 'aiida_inversedesign.cli', 'benchmark', 'engine', '--schedule', schedule]
     command += ['--evaluations', str(evaluations), '--workers', str(workers), '--at-once', str(at_once)]
-    command += ['--minutes', str(minutes)]
+    command += ['--minutes', str(minutes), '--already', str(already)]
     environment = {**os.environ, 'AIIDA_PATH': str(home), 'INVERSEDESIGN_BENCHMARK_HOME': '1'}
     # the daemon is started by `verdi`, which has to be that of this interpreter
     environment['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{environment.get("PATH", "")}'
@@ -92,7 +102,9 @@ def _in_own_home(
     return figures
 
 
-def _measured(evaluations: int, workers: int, at_once: int, schedule: str, minutes: float) -> dict[str, Any]:
+def _measured(
+    evaluations: int, already: int, workers: int, at_once: int, schedule: str, minutes: float
+) -> dict[str, Any]:
     verdi = [sys.executable, '-m', 'aiida', 'presto', '--profile-name', PROFILE, '--use-zeromq', '--non-interactive']
     made = subprocess.run(verdi, capture_output=True, text=True, check=False)  # noqa: S603
     if made.returncode != 0:
@@ -113,6 +125,7 @@ def _measured(evaluations: int, workers: int, at_once: int, schedule: str, minut
             schedule,
             lambda count: bar.update(task, completed=count),
             timeout=60 * minutes,
+            already=already,
         )
 
 

@@ -19,9 +19,14 @@ from aiida.manage import get_manager
 from aiida_inversedesign.audit.queries.steps import harvest_times, latest_harvest
 from aiida_inversedesign.audit.query import generation_ids
 from aiida_inversedesign.campaign.load import validate_campaign
+from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.data.library import LibraryData
+from aiida_inversedesign.data.pool import PoolData
+from aiida_inversedesign.data.table import TableData
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.learn.table import EvaluationRow
+from aiida_inversedesign.propose.functions import propose_candidates
 from aiida_inversedesign.propose.library import Library, Template
 from aiida_inversedesign.workchains.build import build_campaign
 from aiida_inversedesign.workchains.stopping import request_stop
@@ -66,18 +71,20 @@ def measure(
     schedule: str,
     report: Callable[[int], None] = lambda count: None,
     timeout: float = 7200,
+    already: int = 0,
 ) -> dict[str, Any]:
     """Run a campaign through the daemon of the loaded profile and take its times.
 
     Wall times are those of this machine with whatever else it does; the processor time of the workers is steadier.
 
     :param report: told how many evaluations have been harvested.
+    :param already: evaluations that the campaign has in its table when it begins, as a resumed one has.
     :param timeout: seconds after which the campaign is stopped, as a user would; the figures are of what it has then.
-    :returns: ``evaluations`` (as many as were made), ``workers``, ``at_once``, ``schedule``, ``backend``,
-        ``seconds_per_evaluation`` and ``cpu_seconds_per_evaluation`` (of all workers; around each of ``MARKS`` that was
-        reached), ``checkpoint_bytes`` (largest of campaign and generation), ``database_bytes`` and ``storage_bytes``
-        (for each evaluation: SQLite alone, and with the files of nodes; None for another database), ``worker_mb``
-        (largest resident memory of a worker), ``wall_seconds``.
+    :returns: ``evaluations`` (as many as it has in the end), ``already``, ``workers``, ``at_once``, ``schedule``,
+        ``backend``, ``seconds_per_evaluation`` and ``cpu_seconds_per_evaluation`` (of all workers; around each of
+        ``MARKS`` that was reached), ``checkpoint_bytes`` (largest of campaign and generation), ``database_bytes`` and
+        ``storage_bytes`` (for each evaluation: SQLite alone, and with the files of nodes; None for another database),
+        ``worker_mb`` (largest resident memory of a worker), ``wall_seconds``.
     :raises InverseDesignError: if the campaign does not end well.
     """
     profile = get_manager().get_profile()
@@ -93,6 +100,9 @@ def measure(
             'budget': {'evaluations': evaluations, 'at_once': at_once},
         }
     )
+    builder = build_campaign(spec)
+    if already:
+        builder.pool, builder.table = _made_up_evaluations(spec, node, already)
     folder = Path(profile.storage_config['filepath']) if 'filepath' in profile.storage_config else None
     before = _size(folder), _size(folder, 'database.sqlite*')
     client = get_daemon_client()
@@ -101,7 +111,7 @@ def measure(
     begin = time.time()
     watch, stopped = _Watch(client), False
     try:
-        campaign = submit(build_campaign(spec))
+        campaign = submit(builder)
         while not campaign.is_terminated and time.time() - begin < timeout + _GRACE:
             time.sleep(_LOOK)
             report(watch.look(campaign))
@@ -119,13 +129,14 @@ def measure(
             'see `verdi process report` in the profile of the benchmark'
         )
     made = harvests[-1][1]
-    marks = [mark for mark in MARKS if mark <= made]
+    marks = [mark for mark in MARKS if already < mark <= made]
 
     def of_each(size: int | None, earlier: int | None) -> int | None:
-        return None if size is None or earlier is None else round((size - earlier) / made)
+        return None if size is None or earlier is None else round((size - earlier) / (made - already))
 
     return {
         'evaluations': made,
+        'already': already,
         'workers': workers,
         'at_once': at_once,
         'schedule': schedule,
@@ -138,6 +149,28 @@ def measure(
         'worker_mb': round(watch.memory / 1e6),
         'wall_seconds': harvests[-1][0] - begin,
     }
+
+
+def _made_up_evaluations(spec: CampaignSpec, library: LibraryData, number: int) -> tuple[PoolData, TableData]:
+    """The candidates of the campaign, and a table of the first of them, looked up as the engine would."""
+    pool = propose_candidates(settings=orm.Dict(spec.settings()), library=library, generation=orm.Int(1))['pool']
+    values = {entry.id: entry.properties for entry in library.get_library()}
+    rows = [
+        EvaluationRow(
+            candidate=candidate.id,
+            generation=1,
+            arm='initial',
+            formula=candidate.formula,
+            status='completed',
+            proposed=candidate.crystal,
+            relaxed=candidate.crystal,
+            properties=dict(values[candidate.template]),
+            hit=None,
+            template=candidate.template,
+        )
+        for candidate in pool.get_candidates()[:number]
+    ]
+    return pool, TableData.from_rows(rows, spec.goal)
 
 
 def _await_broker() -> None:
