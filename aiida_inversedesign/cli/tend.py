@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 #: Seconds that processes are given to end by themselves.
 TO_END = 10.0
+#: How often the database is asked before it counts as silent.
+ATTEMPTS = 2
 #: The broker that belongs to the daemon and is started with it.
 OWN_BROKER = 'core.zeromq'
 #: What circus, which AiiDA's daemon is made of, starts beside the workers.
@@ -163,15 +165,17 @@ class Keeper:
         from aiida_inversedesign.workchains.foreground import is_alive
 
         storage = get_manager().get_profile_storage()
-        try:
-            # ends the transaction, which would show the past
-            storage.get_session().rollback()
-            foreground = any(is_alive(item) for item in foreground_campaigns())
-            return count_active_processes(), tuple(paused_after_failures()), foreground
-        except SQLAlchemyError:
-            with suppress(SQLAlchemyError):
+        for _ in range(ATTEMPTS):
+            try:
+                # ends the transaction, which would show the past
                 storage.get_session().rollback()
-            return None, (), False
+                foreground = any(is_alive(item) for item in foreground_campaigns())
+                return count_active_processes(), tuple(paused_after_failures()), foreground
+            except SQLAlchemyError:
+                # perhaps only this connection is gone, as after a repair
+                with suppress(SQLAlchemyError):
+                    storage.get_session().rollback()
+        return None, (), False
 
     # -- mending -----------------------------------------------------------------------------------------------
 
