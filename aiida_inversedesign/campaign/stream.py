@@ -12,6 +12,10 @@ from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS
 #: A surrogate is fitted anew when there are so many times the rows of its last fit; in between it is told of rows.
 REFIT_GROWTH = 1.1
 
+#: Share of the initial candidates that have to end before anything else is chosen. Choices that know next to nothing
+#: cost hits; waiting for the last of the initial ones would cost time (``docs/asynchronous.md`` has the figures).
+FIRST_SHARE = 0.75
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -68,3 +72,8 @@ def most_of_one(settings: Mapping[str, Any], needed: int, wall_seconds: int, pro
 def fit_is_due(rows: int, fitted: int) -> bool:
     """Whether a surrogate is to be fitted anew to ``rows`` evaluations, the last fit having had ``fitted``."""
     return rows >= max(fitted + 1, math.ceil(REFIT_GROWTH * fitted))
+
+
+def may_choose(ended: int, initial: int) -> bool:
+    """Whether enough of the ``initial`` candidates have ended, ``ended`` in all, to learn from them."""
+    return ended >= math.ceil(FIRST_SHARE * initial)

@@ -10,7 +10,7 @@ from aiida.common import AttributeDict
 from aiida_inversedesign.audit.queries.steps import find_step
 from aiida_inversedesign.campaign.budget import Spent, stop_reason
 from aiida_inversedesign.campaign.spec import Budget
-from aiida_inversedesign.campaign.stream import Limits
+from aiida_inversedesign.campaign.stream import Limits, may_choose
 from aiida_inversedesign.evaluate.properties import dft_calculations_needed
 from aiida_inversedesign.workchains.any_child import AnyChildWorkChain
 from aiida_inversedesign.workchains.generation import GenerationWorkChain
@@ -104,6 +104,9 @@ class StreamWorkChain(AnyChildWorkChain, GenerationWorkChain):
         if self.ctx.exhausted or self.ctx.waiting or self._stop() is not None:
             return 0
         settings, allowed = self.inputs.settings, self.inputs.allowance.get_dict()
+        rows = self.ctx.table.counts['total'] if self.ctx.table is not None else 0
+        if self.ctx.running and not may_choose(rows, settings['select']['initial']):
+            return 0
         free = self._at_once - len(self.ctx.running)
         if self.ctx.table is None and 'select' not in self.ctx.steps:
             free = max(free, settings['select']['initial'])

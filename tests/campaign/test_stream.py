@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS
-from aiida_inversedesign.campaign.stream import Limits, evaluation_limits, fit_is_due, most_of_one
+from aiida_inversedesign.campaign.stream import Limits, evaluation_limits, fit_is_due, may_choose, most_of_one
 
 
 def test_without_a_budget_there_is_no_limit() -> None:
@@ -73,3 +73,9 @@ def test_fits_become_rare_but_never_stop() -> None:
             fitted = rows
     assert fits[:10] == list(range(1, 11))
     assert 45 < len(fits) < 65
+
+
+def test_most_of_the_initial_candidates_end_before_anything_is_chosen() -> None:
+    assert [may_choose(ended, 8) for ended in (0, 5, 6, 8)] == [False, False, True, True]
+    assert may_choose(1, 1)
+    assert not may_choose(0, 1)

@@ -3,7 +3,7 @@
 Both schedules search the same made-up pool with the same surrogate and acquisition from the same first candidates;
 durations are log-normal, and a candidate takes the same time in both. Generations choose ``at_once`` candidates and
 wait for all of them. The asynchronous schedule chooses one when one has ended, those that run counted as pending, and
-fits as rarely as campaigns do.
+fits as rarely as campaigns do; nothing is chosen before most of the first have ended, as in campaigns.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.spec import Goal
-from aiida_inversedesign.campaign.stream import fit_is_due
+from aiida_inversedesign.campaign.stream import fit_is_due, may_choose
 from aiida_inversedesign.learn.surrogate import Surrogate, fit_on_features
 from aiida_inversedesign.learn.update import refitted
 from aiida_inversedesign.select.batch import choose_points
@@ -94,7 +94,7 @@ def search(
     course: list[tuple[float, bool]] = []
     now = 0.0
     while len(ended) < evaluations:
-        if not running or schedule == 'asynchronous':
+        if not running or (schedule == 'asynchronous' and may_choose(len(ended), at_once)):
             for index in pool.choose(ended, [index for _, index in running], at_once - len(running)):
                 heapq.heappush(running, (now + float(pool.durations[index]), index))
         now, index = heapq.heappop(running)
