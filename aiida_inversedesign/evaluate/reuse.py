@@ -55,7 +55,8 @@ def find_earlier(
 
 
 def _physical(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in settings.items() if name not in NOT_PHYSICAL}
+    """The settings that matter; what is not chosen (null) is as if the key were not there, as in earlier versions."""
+    return {name: value for name, value in settings.items() if name not in NOT_PHYSICAL and value is not None}
 
 
 def _same_engine(node: orm.WorkChainNode, engine: Mapping[str, orm.Data]) -> bool:

@@ -47,6 +47,8 @@ def test_other_settings_or_data_are_no_reason_to_take_over(campaign: Any) -> Non
     assert find_earlier(*question, settings, engine).uuid == node.uuid
     # where and how often a job runs changes nothing, how the answer is found does
     assert find_earlier(*question, {**settings, 'free_space_gb': 9}, engine).uuid == node.uuid
+    # nor does a setting that an earlier version did not have, as long as nothing is chosen for it
+    assert find_earlier(*question, {**settings, 'prerelax': None}, engine).uuid == node.uuid
     assert find_earlier(*question, {**settings, 'match': 'structure'}, engine) is None
     assert find_earlier(*question, settings, {}) is None
     assert find_earlier(node.process_type, node.inputs.structure, ['hardness'], settings, engine) is None
