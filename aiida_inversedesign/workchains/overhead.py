@@ -225,7 +225,7 @@ def seconds_around(harvests: Sequence[tuple[float, int]], mark: int) -> float | 
     :returns: None if there were not two harvests around it.
     """
     spread = 0.5 if mark < 100 else 0.15
-    near = [(moment, rows) for moment, rows in harvests if (1 - spread) * mark <= rows <= (1 + spread) * mark]
+    near = [(moment, rows) for moment, rows in harvests if abs(rows - mark) <= spread * mark]
     if len(near) < 2 or near[-1][1] == near[0][1]:
         return None
     return (near[-1][0] - near[0][0]) / (near[-1][1] - near[0][1])
