@@ -30,6 +30,7 @@ class DaemonState:
     :param tasks: processes that broker has in its queue or has given to a worker.
     :param active: work chains and jobs that have not ended; None if the database does not answer.
     :param paused: PKs of jobs that AiiDA paused after their transport or scheduler had failed several times.
+    :param outlived: whether the database server was started after a worker, whose connections broke with the old one.
     :param foreground: whether a campaign runs in the foreground, whose processes have no task.
     """
 
@@ -42,6 +43,7 @@ class DaemonState:
     tasks: int = 0
     active: int | None = 0
     paused: tuple[int, ...] = ()
+    outlived: bool = False
     foreground: bool = False
 
 
@@ -106,6 +108,9 @@ def problems(state: DaemonState) -> list[tuple[str, bool]]:
         return [(f'the daemon is gone{left}', True)]
     if state.strays:
         found.append(('workers or brokers of an earlier daemon still run', True))
+    if state.outlived:
+        # a worker may go on asking over a broken connection for ever, and nothing that it runs moves
+        found.append(('the database was started again after the workers', True))
     if not state.workers:
         found.append(('the daemon has no worker', False))
     if state.managed_broker:

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 TO_END = 10.0
 #: How often the database is asked before it counts as silent.
 ATTEMPTS = 2
+#: Seconds since PostgreSQL was started.
+UPTIME = 'SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())'
 #: The broker that belongs to the daemon and is started with it.
 OWN_BROKER = 'core.zeromq'
 #: What circus, which AiiDA's daemon is made of, starts beside the workers.
@@ -115,6 +117,7 @@ class Keeper:
             tasks=int((status or {}).get('pending_tasks', 0)) + int((status or {}).get('processing_tasks', 0)),
             active=active,
             paused=paused,
+            outlived=active is not None and self._has_outlived(workers),
             foreground=foreground,
         )
 
@@ -176,6 +179,26 @@ class Keeper:
                 with suppress(SQLAlchemyError):
                     storage.get_session().rollback()
         return None, (), False
+
+    def _has_outlived(self, workers: list[psutil.Process]) -> bool:
+        """Whether a worker is older than the database server, by the clock of each."""
+        import psutil
+        from aiida.manage import get_manager
+        from sqlalchemy import text
+        from sqlalchemy.exc import SQLAlchemyError
+
+        if self.client.profile.storage_backend != 'core.psql_dos':
+            return False
+        session = get_manager().get_profile_storage().get_session()
+        try:
+            uptime = float(session.execute(text(UPTIME)).scalar_one())
+        except SQLAlchemyError:
+            return False
+        ages = []
+        for process in workers:
+            with suppress(psutil.Error):
+                ages.append(time.time() - process.create_time())
+        return any(age > uptime for age in ages)
 
     # -- mending -----------------------------------------------------------------------------------------------
 

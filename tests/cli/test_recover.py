@@ -29,6 +29,7 @@ def test_what_is_well_is_left_alone() -> None:
         ({'daemon': None, 'workers': ()}, 'the daemon is gone'),
         ({'daemon': None, 'workers': (), 'strays': (2, 3, 4)}, 'left behind'),
         ({'strays': (9,)}, 'of an earlier daemon'),
+        ({'outlived': True}, 'database was started again'),
     ],
 )
 def test_what_cannot_mend_itself_is_mended_at_once(changes: dict[str, object], words: str) -> None:
