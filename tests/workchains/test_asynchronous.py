@@ -92,6 +92,7 @@ def test_failures_are_rows_and_too_many_end_it(campaign: Any) -> None:
     assert 4 <= node.outputs.table.counts['failed'] <= 6
 
 
+@pytest.mark.slow
 def test_it_ends_when_everything_has_been_evaluated(campaign: Any) -> None:
     builder, _ = campaign(select=STREAM, learn=LEARN, budget={'evaluations': 50, 'at_once': 4})
     node = run_campaign(builder)
@@ -101,6 +102,7 @@ def test_it_ends_when_everything_has_been_evaluated(campaign: Any) -> None:
     assert node.outputs.surrogate.rows == {'stiffness': 18}
 
 
+@pytest.mark.slow
 def test_choices_between_two_fits_know_all_results(campaign: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr('aiida_inversedesign.campaign.stream.REFIT_GROWTH', 2.0)
     builder, _ = campaign(select=STREAM, learn=LEARN, budget={'evaluations': 12, 'at_once': 2})
@@ -123,6 +125,7 @@ def test_generations_cannot_be_counted(campaign: Any) -> None:
         campaign(select=STREAM, learn=LEARN, budget={'evaluations': 8, 'generations': 3})
 
 
+@pytest.mark.slow
 def test_resume_goes_on_from_the_last_table(campaign: Any) -> None:
     from aiida_inversedesign.workchains.resume import resume_campaign
 
