@@ -14,6 +14,7 @@ from aiida.common.exceptions import ConfigurationError, MultipleObjectsError, No
 from aiida_inversedesign.audit import query
 from aiida_inversedesign.audit.answers import NoAnswersError, answers_of
 from aiida_inversedesign.audit.queries import decisions, jobs
+from aiida_inversedesign.audit.queries.scalars import many_objects
 from aiida_inversedesign.audit.record import (
     AuditError,
     CampaignRecord,
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from aiida_inversedesign.propose.library import Library
 
 
+@many_objects()
 def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
     """Everything that the loaded profile or archive knows of a campaign and those it resumed.
 
