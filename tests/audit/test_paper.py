@@ -54,7 +54,7 @@ def finished(aiida_profile: Any, tmp_path_factory: Any) -> Any:
         'learn': {'surrogate': 'gp'},
         'evaluate': {
             'engine': 'table', 'data': 'metals', 'units': {'stiffness': 'GPa'}, 'code': 'python@localhost',
-            'fail_fraction': 0.4,
+            'fail_fraction': 0.25,
         },
         'budget': {'evaluations': 8},
     }  # fmt: skip
