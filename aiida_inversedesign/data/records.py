@@ -29,7 +29,8 @@ def joined_parquet(parts: Iterable[bytes]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    tables = [pq.read_table(io.BytesIO(part)) for part in parts]
+    # read_table would import pandas first
+    tables = [pq.ParquetFile(io.BytesIO(part)).read() for part in parts]
     return _written(pa.concat_tables(tables, promote_options='permissive'), False)
 
 
@@ -45,7 +46,7 @@ def records_from_parquet(content: bytes, nested: Sequence[str]) -> list[dict[str
     """The records of :func:`records_to_parquet`; those columns of ``nested`` that there are are read as JSON text."""
     import pyarrow.parquet as pq
 
-    records: list[dict[str, Any]] = pq.read_table(io.BytesIO(content)).to_pylist()
+    records: list[dict[str, Any]] = pq.ParquetFile(io.BytesIO(content)).read().to_pylist()
     for record in records:
         for name in nested:
             if record.get(name) is not None:
