@@ -62,7 +62,10 @@ def _storage(backend: str, folder: Path) -> Iterator[dict[str, Any]]:
     try:
         postgres = Postgres(interactive=False, quiet=True, dbinfo=cluster.dsn)
         postgres.create_dbuser('audit', 'audit', 'CREATEDB')
-        postgres.create_db('audit', 'audit')
+        # create_db wants the locale en_US.UTF-8, which not every machine has
+        postgres.execute(
+            "CREATE DATABASE audit OWNER audit ENCODING 'UTF8' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
+        )
         yield {
             'backend': 'core.psql_dos',
             'config': {
