@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aiida_inversedesign.audit import metrics
 from aiida_inversedesign.audit.definitions import DEFINITIONS, versions
-from aiida_inversedesign.audit.record import AuditError, CampaignRecord, cost_of
+from aiida_inversedesign.audit.record import STATUSES, AuditError, CampaignRecord, cost_of
 from aiida_inversedesign.chemistry.crystal import Crystal
 
 if TYPE_CHECKING:
@@ -20,8 +20,6 @@ __all__ = ['SCHEMA', 'AuditError', 'audit']
 SCHEMA = 'inversedesign/1'
 #: Which crystals are compared with each other and with the library.
 Structures = Literal['auto', 'none', 'evaluated', 'all']
-#: What may have become of an evaluation.
-STATUSES = ('completed', 'failed', 'running', 'stopped')
 #: Most evaluations whose crystals are compared without being asked for: seconds, not minutes.
 MOST_COMPARED = 64
 

@@ -16,6 +16,7 @@ from aiida_inversedesign.audit.answers import NoAnswersError, answers_of
 from aiida_inversedesign.audit.queries import decisions, jobs
 from aiida_inversedesign.audit.queries.scalars import many_objects
 from aiida_inversedesign.audit.record import (
+    ENDED,
     AuditError,
     CampaignRecord,
     CandidateRecord,
@@ -193,7 +194,7 @@ def _evaluations(
         # the table adds what only the whole campaign tells, as the energy above the hull
         properties = {**row.get('properties', {}), **returned.get(item.id, {})} if status == 'completed' else {}
         hit = is_hit(goal, properties) if status == 'completed' else False
-        judged = goal.defines_hits and status in ('completed', 'failed')
+        judged = goal.defines_hits and status in ENDED
         predicted = choice.get('predicted') or row.get('predicted') or {}
         text = row.get('proposed') or (candidate.crystal_text if candidate else None)
         if text is None and item.id in structures:

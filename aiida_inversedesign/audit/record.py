@@ -21,7 +21,9 @@ from aiida_inversedesign.propose.candidate import Verdict
 
 #: The DFT code whose jobs count as DFT calculations, by process type.
 PW = 'aiida.calculations:quantumespresso.pw'
-#: Statuses of evaluations that count in rates and among what was evaluated.
+#: What may have become of an evaluation.
+STATUSES = ('completed', 'failed', 'running', 'stopped')
+#: Those that count in rates and among what was evaluated.
 ENDED = ('completed', 'failed')
 #: Jobs of the engines that are no DFT code, and what the audit calls them.
 OTHER_ENGINES = {

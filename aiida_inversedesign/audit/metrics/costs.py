@@ -8,7 +8,7 @@ from typing import Any
 
 from aiida_inversedesign.audit.metrics.intervals import wilson
 from aiida_inversedesign.audit.metrics.rates import NO_HITS
-from aiida_inversedesign.audit.record import Cost, JobRecord, cost_of
+from aiida_inversedesign.audit.record import STATUSES, Cost, JobRecord, cost_of
 from aiida_inversedesign.campaign.spec import Goal
 
 
@@ -104,7 +104,7 @@ def spent_on(
     }
     outcomes: dict[str, list[JobRecord]] = {
         'references': [],
-        **{f'{name}_evaluations': [] for name in ('completed', 'failed', 'running', 'stopped')},
+        **{f'{name}_evaluations': [] for name in STATUSES},
     }
     for job in jobs:
         name = 'references' if job.is_reference else fates.get(job.evaluation, 'completed_evaluations')

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.audit.metrics.intervals import mean_interval, share, spread_interval, unknown
-from aiida_inversedesign.audit.metrics.rates import summary
+from aiida_inversedesign.audit.metrics.rates import groups_of
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.campaign.spec import Goal
 
@@ -37,25 +37,16 @@ def calibration(outcomes: Sequence[EvaluationRecord], properties: Sequence[str])
 
 def by_surrogate(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
     """Evaluations, hit rate and calibration of the choices made with each kind of surrogate."""
-    return _groups(outcomes, goal, 'surrogate', lambda item: item.surrogate)
+    return groups_of(outcomes, goal, 'surrogate', lambda item: item.surrogate, _calibrated(goal))
 
 
 def by_acquisition(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
     """Evaluations, hit rate and calibration of the choices of each acquisition; ``spread`` is the initial design."""
-    return _groups(outcomes, goal, 'acquisition', lambda item: item.acquisition)
+    return groups_of(outcomes, goal, 'acquisition', lambda item: item.acquisition, _calibrated(goal))
 
 
-def _groups(
-    outcomes: Sequence[EvaluationRecord], goal: Goal, name: str, key: Callable[[EvaluationRecord], str]
-) -> list[dict[str, Any]]:
-    groups: dict[str, list[EvaluationRecord]] = {}
-    for outcome in outcomes:
-        if key(outcome):
-            groups.setdefault(key(outcome), []).append(outcome)
-    return [
-        {name: label, **summary(groups[label], goal), 'calibration': calibration(groups[label], goal.properties)}
-        for label in sorted(groups)
-    ]
+def _calibrated(goal: Goal) -> Callable[[list[EvaluationRecord]], dict[str, Any]]:
+    return lambda group: {'calibration': calibration(group, goal.properties)}
 
 
 def _calibration(pairs: NDArray[np.float64]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
-from aiida_inversedesign.audit.record import ENDED, EvaluationRecord
+from aiida_inversedesign.audit.record import ENDED, STATUSES, EvaluationRecord
 from aiida_inversedesign.campaign.spec import Goal
 
 NO_HITS = 'the goal names no value that counts as a hit'
@@ -34,7 +34,7 @@ def counts(outcomes: Sequence[EvaluationRecord]) -> dict[str, int]:
     statuses = [outcome.status for outcome in outcomes]
     return {
         'total': len(statuses),
-        **{status: statuses.count(status) for status in ('completed', 'failed', 'running', 'stopped')},
+        **{status: statuses.count(status) for status in STATUSES},
         'hits': sum(outcome.hit is True for outcome in outcomes),
         'reused': sum(outcome.reused for outcome in outcomes),
     }
@@ -72,11 +72,18 @@ def by_arm(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, A
 
 
 def groups_of(
-    outcomes: Sequence[EvaluationRecord], goal: Goal, name: str, key: Callable[[EvaluationRecord], str]
+    outcomes: Sequence[EvaluationRecord],
+    goal: Goal,
+    name: str,
+    key: Callable[[EvaluationRecord], str],
+    further: Callable[[list[EvaluationRecord]], dict[str, Any]] = lambda group: {},
 ) -> list[dict[str, Any]]:
-    """Evaluations, hit rate and cost of each group; what belongs to none is left out."""
+    """Evaluations, hit rate and cost of each group; what belongs to none is left out.
+
+    :param further: more figures of a group.
+    """
     groups: dict[str, list[EvaluationRecord]] = {}
     for outcome in outcomes:
         if key(outcome):
             groups.setdefault(key(outcome), []).append(outcome)
-    return [{name: label, **summary(groups[label], goal)} for label in sorted(groups)]
+    return [{name: label, **summary(groups[label], goal), **further(groups[label])} for label in sorted(groups)]
