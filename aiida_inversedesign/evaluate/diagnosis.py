@@ -20,11 +20,14 @@ def jobs_below(node: WorkChainNode) -> Iterator[CalcJobNode]:
 
 
 def core_seconds(job: CalcJobNode) -> float:
-    """Processes × wall time of a job; the wall time it was granted where the code recorded none."""
+    """Processes × wall time of a job; where the code recorded none, what it was granted or its lifetime if shorter."""
     resources = job.get_option('resources') or {}
     processes = resources.get('num_machines', 1) * resources.get('num_mpiprocs_per_machine', 1)
     recorded = job.outputs.output_parameters.get_dict() if 'output_parameters' in job.outputs else {}
-    seconds = recorded.get('wall_time_seconds') or job.get_option('max_wallclock_seconds') or 0
+    seconds = recorded.get('wall_time_seconds')
+    if not seconds:
+        lifetime = (job.mtime - job.ctime).total_seconds()
+        seconds = min(job.get_option('max_wallclock_seconds') or lifetime, lifetime)
     return float(processes * seconds)
 
 

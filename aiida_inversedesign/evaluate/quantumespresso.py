@@ -78,10 +78,14 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
         """Whether the settings name a calculator to begin with; those of earlier versions have no such key."""
         return bool(self.inputs.settings.get_dict().get('prerelax'))
 
-    def run_prerelaxation(self) -> ToContext:
-        """Submit the relaxation with an ASE calculator."""
+    def run_prerelaxation(self) -> Any:
+        """Submit the relaxation with an ASE calculator, within the core-hours that leave DFT its share."""
         settings = self.inputs.settings.get_dict()['prerelax']
-        code = self.inputs.engine.prerelax_code
+        code, hours = self.inputs.engine.prerelax_code, self.limit('core_hours')
+        try:
+            allotment = allot(1, RELAX_JOBS, 0, wall_seconds(settings), processes(settings), None, hours)
+        except LimitError as error:
+            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
         node = self.submit_once(
             'prerelax',
             AseCalculation,
@@ -89,7 +93,7 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
             structure=self.inputs.structure,
             settings=orm.Dict(settings),
             scan=orm.Bool(False),
-            metadata={'options': job_options(settings, wall_seconds(settings), code.with_mpi)},
+            metadata={'options': job_options(settings, allotment.seconds, code.with_mpi)},
         )
         self.report(f'launching AseCalculation<{node.pk}>')
         return ToContext(prerelax=node)

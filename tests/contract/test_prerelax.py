@@ -64,6 +64,13 @@ def test_dft_starts_from_what_the_calculator_reached(codes: dict[str, orm.Instal
     assert results['properties']['volume']['value'] == pytest.approx(5.7, abs=0.3)
 
 
+def test_the_cap_of_core_hours_holds_before_dft(codes: dict[str, orm.InstalledCode]) -> None:
+    _, node = evaluate(codes, {'core_hours': 0.001})
+    assert node.exit_status == 303
+    assert '0.001 core-hours are left' in node.exit_message
+    assert not list(jobs_below(node))
+
+
 def test_a_calculator_that_is_not_there_is_told_before_dft(codes: dict[str, orm.InstalledCode]) -> None:
     _, node = evaluate(codes, {}, calculator='gpaw')
     assert node.exit_status == 304
