@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from aiida_inversedesign.audit import metrics
 from aiida_inversedesign.audit.definitions import DEFINITIONS, versions
-from aiida_inversedesign.audit.record import STATUSES, AuditError, CampaignRecord, cost_of
+from aiida_inversedesign.audit.job_record import cost_of
+from aiida_inversedesign.audit.record import STATUSES, AuditError, CampaignRecord
 from aiida_inversedesign.chemistry.crystal import Crystal
 
 if TYPE_CHECKING:

@@ -13,6 +13,7 @@ from aiida.common.exceptions import ConfigurationError, MultipleObjectsError, No
 
 from aiida_inversedesign.audit import query
 from aiida_inversedesign.audit.answers import NoAnswersError, answers_of
+from aiida_inversedesign.audit.job_record import JobRecord, cost_of
 from aiida_inversedesign.audit.queries import decisions, jobs
 from aiida_inversedesign.audit.queries.scalars import many_objects
 from aiida_inversedesign.audit.record import (
@@ -22,12 +23,10 @@ from aiida_inversedesign.audit.record import (
     CandidateRecord,
     EvaluationRecord,
     GenerationRecord,
-    JobRecord,
-    cost_of,
     read_goal,
 )
 from aiida_inversedesign.audit.rows import read_pool, read_table
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.chemistry.formulas import reduced_formula
 from aiida_inversedesign.learn.table import is_hit
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from aiida.orm import Data, Dict, QueryBuilder, Str, StructureData, WorkChainNode
 
+from aiida_inversedesign.audit.job_record import Cost, JobRecord, cost_of
 from aiida_inversedesign.audit.queries.jobs import among, find_jobs
 from aiida_inversedesign.audit.queries.scalars import edge, scalars
-from aiida_inversedesign.audit.record import Cost, JobRecord, cost_of
 from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.table import TableData
 

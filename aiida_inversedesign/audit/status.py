@@ -10,7 +10,9 @@ from typing import Any
 
 from aiida_inversedesign.audit import query
 from aiida_inversedesign.audit.queries.control import stop_request
-from aiida_inversedesign.campaign.spec import CampaignSettings, Goal
+from aiida_inversedesign.audit.record import ENDED
+from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
 from aiida_inversedesign.learn.table import is_feasible, is_hit, loss
 
@@ -44,7 +46,7 @@ def describe(node: Any) -> dict[str, Any]:
         evaluations = _earlier(node.inputs.table, {item['candidate'] for item in evaluations}) + evaluations
     cost = query.cost_of(jobs)
     now = datetime.now(UTC)
-    ended = [item for item in evaluations if item['status'] in ('completed', 'failed')]
+    ended = [item for item in evaluations if item['status'] in ENDED]
     failed = [item for item in ended if item['status'] == 'failed']
     used = {
         'evaluations': len(evaluations),

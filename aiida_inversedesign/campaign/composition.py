@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 
-from aiida_inversedesign.campaign.spec import CompositionConstraint
+from aiida_inversedesign.campaign.goal import CompositionConstraint
 from aiida_inversedesign.chemistry.elements import element_table
 
 #: Rounding of fractions such as 1/3 must not decide.

@@ -22,12 +22,15 @@ LIBRARIES = ('ase', 'botorch', 'gpytorch', 'numba', 'numpy', 'pymatgen', 'scikit
 _OUTSIDE = frozenset({'__pycache__', 'audit', 'benchmark', 'cli'})
 
 
-def source_digest(package: Path) -> str:
-    """SHA-256 of the names and contents of a package's files, code and tables, shortened to 16 digits."""
+def source_digest(package: Path, outside: frozenset[str] = _OUTSIDE) -> str:
+    """SHA-256 of the names and contents of a package's files, code and tables, shortened to 16 digits.
+
+    :param outside: names of folders that are left out.
+    """
     digest = hashlib.sha256()
     files = {file.relative_to(package).as_posix(): file for file in package.rglob('*')}
     for name in sorted(files):
-        if _OUTSIDE.isdisjoint(name.split('/')) and files[name].is_file():
+        if outside.isdisjoint(name.split('/')) and files[name].is_file():
             content = hashlib.sha256(files[name].read_bytes()).hexdigest()
             digest.update(f'{name} {content}\n'.encode())
     return digest.hexdigest()[:16]

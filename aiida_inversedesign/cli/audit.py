@@ -8,20 +8,14 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import ARCHIVE, FORMAT, emit, opened_campaign
+from aiida_inversedesign.cli.common import ARCHIVE, FORMAT, STRUCTURES, emit, opened_campaign
 from aiida_inversedesign.errors import InverseDesignError
 
 
 @click.command()
 @click.argument('campaigns', nargs=-1, metavar='[PK|UUID]...')
 @ARCHIVE
-@click.option(
-    '--structures',
-    type=click.Choice(['auto', 'none', 'evaluated', 'all']),
-    default='auto',
-    show_default=True,
-    help='Whose crystals are compared; auto: those evaluated, if there are no more than 64.',
-)
+@STRUCTURES
 @click.option('--verify', is_flag=True, help='Take every decision again, for the share that is reproduced; slow.')
 @click.option('--plot', type=click.Path(path_type=Path, dir_okay=False), help='Write best-so-far as PNG.')
 @FORMAT

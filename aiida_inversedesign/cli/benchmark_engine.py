@@ -114,7 +114,7 @@ def _measured(
     from rich.progress import Progress
 
     load_profile(PROFILE)
-    from aiida_inversedesign.workchains.overhead import measure
+    from aiida_inversedesign.workchains.benchmark.overhead import measure
 
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task('evaluations', total=evaluations)

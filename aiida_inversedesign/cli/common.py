@@ -24,6 +24,15 @@ FORMAT = click.option(
     help='How to print the result.',
 )
 
+#: For commands whose figures compare crystals, which takes minutes where there are many.
+STRUCTURES = click.option(
+    '--structures',
+    type=click.Choice(['auto', 'none', 'evaluated', 'all']),
+    default='auto',
+    show_default=True,
+    help='Whose crystals are compared with each other and the library; auto: those evaluated, if at most 64.',
+)
+
 
 def load_profile() -> None:
     """Load the profile that was asked for, or the default one, unless one is loaded already.

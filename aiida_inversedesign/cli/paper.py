@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, campaign_argument, emit, opened_campaign
+from aiida_inversedesign.cli.common import FORMAT, STRUCTURES, campaign_argument, emit, opened_campaign
 
 
 @click.command()
@@ -24,13 +24,7 @@ from aiida_inversedesign.cli.common import FORMAT, campaign_argument, emit, open
 @click.option('--no-archive', is_flag=True, help='Leave the AiiDA archive out, e.g. while the campaign runs.')
 @click.option('--author', 'authors', multiple=True, metavar='"NAME ORCID"', help='Named in the metadata; repeatable.')
 @click.option('--license', 'licence', default='', metavar='SPDX', help='Licence of the folder, e.g. CC-BY-4.0.')
-@click.option(
-    '--structures',
-    type=click.Choice(['auto', 'none', 'evaluated', 'all']),
-    default='auto',
-    show_default=True,
-    help='Whose crystals are compared for uniqueness, novelty and diversity; auto: those evaluated, if at most 64.',
-)
+@STRUCTURES
 @FORMAT
 def paper(
     campaign: str | None,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, campaign_argument, emit, opened_campaign
+from aiida_inversedesign.cli.common import FORMAT, STRUCTURES, campaign_argument, emit, opened_campaign
 
 
 @click.command()
@@ -19,13 +19,7 @@ from aiida_inversedesign.cli.common import FORMAT, campaign_argument, emit, open
     help='File to write; default: campaign-UUID-report.html in this folder, with the beginning of the UUID.',
 )
 @click.option('--compare', multiple=True, metavar='PK|UUID', help='Another campaign to compare with; may be repeated.')
-@click.option(
-    '--structures',
-    type=click.Choice(['auto', 'none', 'evaluated', 'all']),
-    default='auto',
-    show_default=True,
-    help='Whose crystals are compared with the library: evaluated candidates, all that passed every filter, or none.',
-)
+@STRUCTURES
 @click.option('--open', 'show', is_flag=True, help='Open the page in the browser.')
 @FORMAT
 def report(

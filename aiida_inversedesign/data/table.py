@@ -14,7 +14,7 @@ from typing import Any, ClassVar
 
 from aiida.orm.pydantic import OrmMetadataField
 
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.data.payload import PayloadData
 from aiida_inversedesign.data.records import joined_parquet, records_from_parquet, records_to_parquet
 from aiida_inversedesign.learn.table import EvaluationRow, best_row, count_statuses

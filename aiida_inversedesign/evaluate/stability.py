@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import STABILITY
-from aiida_inversedesign.campaign.spec import Goal
 from aiida_inversedesign.evaluate.hull import Phase, convex_hull
 from aiida_inversedesign.learn.table import EvaluationRow, is_hit
 

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from aiida_inversedesign.campaign.composition import composition_verdicts
-from aiida_inversedesign.campaign.spec import CompositionConstraint
+from aiida_inversedesign.campaign.goal import CompositionConstraint
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.oxidation import charge_score, oxidation_score
 from aiida_inversedesign.chemistry.validity import charge_neutral, closest_contact

@@ -6,7 +6,8 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from aiida_inversedesign.campaign.spec import CompositionConstraint, Propose, Space
+from aiida_inversedesign.campaign.goal import CompositionConstraint
+from aiida_inversedesign.campaign.spec import Propose, Space
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import parse_ratio, ratio_label, reduced_formula
 from aiida_inversedesign.chemistry.prototypes import PrototypeLabels

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.ego import BootstrapImprovement
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.improvement import LogExpectedImprovement, PosteriorMean, UpperConfidenceBound

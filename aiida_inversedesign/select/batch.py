@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.acquisition import Acquisition, make_acquisition, resolve
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.observed import Observed

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import Goal, Select
+from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.spec import Select
 from aiida_inversedesign.learn.features import featurize
 from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.learn.table import EvaluationRow

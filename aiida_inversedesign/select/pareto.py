@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.improvement import _Marginal
 from aiida_inversedesign.select.normal import log_difference
 from aiida_inversedesign.select.problem import Marginals, Problem

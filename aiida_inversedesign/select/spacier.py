@@ -18,7 +18,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.improvement import _Marginal
 from aiida_inversedesign.select.problem import Marginals, Problem
 

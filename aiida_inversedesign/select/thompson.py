@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.problem import Problem
 from aiida_inversedesign.select.rule import in_chunks, refined
 

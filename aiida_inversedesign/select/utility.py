@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import Objective
+from aiida_inversedesign.campaign.goal import Objective
 from aiida_inversedesign.select.normal import log_rise, log_tent, log_within
 
 Array = NDArray[np.float64]

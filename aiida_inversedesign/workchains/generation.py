@@ -10,9 +10,9 @@ from aiida.common import AttributeDict
 from aiida.engine import ToContext, if_, while_
 from aiida.plugins import WorkflowFactory
 
+from aiida_inversedesign.audit.job_record import Cost
 from aiida_inversedesign.audit.queries.jobs import find_jobs
 from aiida_inversedesign.audit.query import evaluation_costs
-from aiida_inversedesign.audit.record import Cost
 from aiida_inversedesign.campaign.budget import Allowance, share
 from aiida_inversedesign.campaign.spec import Propose
 from aiida_inversedesign.data.cspml import CspmlData

@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.audit.job_record import PW, JobRecord
 from aiida_inversedesign.audit.record import (
-    PW,
     CampaignRecord,
     CandidateRecord,
     EvaluationRecord,
     GenerationRecord,
-    JobRecord,
     LibraryRecord,
     SurrogateRecord,
 )

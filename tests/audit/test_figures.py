@@ -20,7 +20,7 @@ from aiida_inversedesign.audit.metrics.intervals import (
 )
 from aiida_inversedesign.audit.metrics.structures import mean_distance
 from aiida_inversedesign.audit.record import EvaluationRecord
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 
 GOAL = Goal(objectives=[{'property': 'k', 'maximize': True, 'hit': 1.0}])
 

@@ -23,7 +23,7 @@ from aiida_inversedesign.audit.report.prototype_names import NAMES
 from aiida_inversedesign.audit.report.random_search import random_best, random_hits
 from aiida_inversedesign.audit.report.structures import picture
 from aiida_inversedesign.audit.report.words import duration, formula_html, formula_plain, number, percent, unit_text
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.prototypes import prototype_label
 

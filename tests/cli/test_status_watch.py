@@ -19,7 +19,7 @@ import yaml
 from click.testing import CliRunner
 
 from aiida_inversedesign.audit.status import best_so_far, time_left
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.cli import cli
 from aiida_inversedesign.cli.status_view import duration, sparkline, view
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.learn.table import EvaluationRow
 from aiida_inversedesign.propose.candidate import Candidate, Verdict

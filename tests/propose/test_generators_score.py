@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiida_inversedesign.campaign.spec import Goal, Space
+from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import parse_formula

@@ -104,7 +104,7 @@ def test_impossible_spaces_say_what_to_do(campaign, small_library):
 
 
 def test_composition_constraints_reject_before_ranking(campaign, small_library):
-    from aiida_inversedesign.campaign.spec import CompositionConstraint
+    from aiida_inversedesign.campaign.goal import CompositionConstraint
 
     spec = campaign({'elements': ['Na', 'K', 'Br', 'Cl'], 'ratios': ['1:1'], 'charge_neutral': 'off'})
     rule = [CompositionConstraint(forbidden=['K'])]

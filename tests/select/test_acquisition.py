@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from aiida_inversedesign.campaign.spec import Goal, Select
+from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.spec import Select
 from aiida_inversedesign.learn.surrogate import fit_surrogate
 from aiida_inversedesign.select.acquisition import NAMES, RULES, make_acquisition
 from aiida_inversedesign.select.errors import SelectError

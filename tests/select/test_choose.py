@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_inversedesign.campaign.spec import Goal, Select
+from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.spec import Select
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.learn.surrogate import SurrogateError, fit_surrogate
 from aiida_inversedesign.propose.candidate import Verdict

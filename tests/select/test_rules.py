@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.learn.failure import fit_failure
 from aiida_inversedesign.learn.gp import fit_gp
 from aiida_inversedesign.select.acquisition import RULES, make_acquisition

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.load import validate_campaign
-from aiida_inversedesign.campaign.spec import Goal
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.evaluate.stability import with_stability
 from aiida_inversedesign.learn.table import EvaluationRow

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aiida_inversedesign.audit.metrics.intervals import mean_interval, share, spread_interval, unknown
 from aiida_inversedesign.audit.metrics.rates import groups_of
 from aiida_inversedesign.audit.record import EvaluationRecord
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 
 #: Levels at which the coverage of predictions is reported.
 COVERAGES = (0.5, 0.8, 0.95)

@@ -8,7 +8,7 @@ from typing import Any
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
 from aiida_inversedesign.audit.metrics.rates import groups_of
 from aiida_inversedesign.audit.record import CandidateRecord, EvaluationRecord
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 
 
 def validity(candidates: Sequence[CandidateRecord]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
 from aiida_inversedesign.audit.record import ENDED, STATUSES, EvaluationRecord
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 
 NO_HITS = 'the goal names no value that counts as a hit'
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from aiida_inversedesign.audit.paper import citations
 from aiida_inversedesign.audit.paper.facts import Facts
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import unit_of
-from aiida_inversedesign.campaign.spec import Goal
 
 _MODELS = {
     'gp': 'Gaussian processes with a Matérn 5/2 kernel and the priors of BoTorch',

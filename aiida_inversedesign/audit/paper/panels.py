@@ -250,7 +250,7 @@ def draw_pareto(facts: Facts, axes: Axes) -> None:
 
 def _front(facts: Facts, done: list[Any]) -> list[Any]:
     """Evaluations that no other one beats in the first two objectives, among those that keep the constraints."""
-    from aiida_inversedesign.campaign.spec import Goal
+    from aiida_inversedesign.campaign.goal import Goal
     from aiida_inversedesign.learn.table import is_feasible, loss
 
     goal = facts.record.goal

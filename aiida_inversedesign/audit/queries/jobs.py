@@ -7,8 +7,8 @@ from typing import Any
 
 from aiida.orm import CalcJobNode, Dict, QueryBuilder, WorkChainNode
 
+from aiida_inversedesign.audit.job_record import JobRecord
 from aiida_inversedesign.audit.queries.scalars import edge, scalars
-from aiida_inversedesign.audit.record import JobRecord
 
 #: How many work chains lie between an evaluation and its calculation jobs.
 DEPTHS = (0, 1, 2)

@@ -20,7 +20,7 @@ from aiida_inversedesign.audit.report.words import (
     property_text,
     unit_text,
 )
-from aiida_inversedesign.campaign.spec import Goal, Objective
+from aiida_inversedesign.campaign.goal import Goal, Objective
 from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.errors import InverseDesignError
 

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from aiida_inversedesign.audit.record import CampaignRecord, JobRecord
+from aiida_inversedesign.audit.job_record import JobRecord
+from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.audit.report import theme
 from aiida_inversedesign.audit.report.section import Plot, Section
 from aiida_inversedesign.audit.report.words import count, number, sentence

@@ -13,7 +13,7 @@ from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.audit.report import theme
 from aiida_inversedesign.audit.report.section import Plot, Section
 from aiida_inversedesign.audit.report.words import count, formula_plain, plot_text, property_text
-from aiida_inversedesign.campaign.spec import Goal, Objective
+from aiida_inversedesign.campaign.goal import Goal, Objective
 from aiida_inversedesign.learn.table import is_feasible
 
 #: Most pairs of objectives that are drawn.

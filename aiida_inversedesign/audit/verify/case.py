@@ -12,7 +12,7 @@ from aiida_inversedesign.audit import query
 from aiida_inversedesign.audit.queries.provenance import Call, Link, attributes_of
 from aiida_inversedesign.audit.record import AuditError, read_goal
 from aiida_inversedesign.audit.verify.graph import Graph
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 
 #: All engines share the beginning of their entry point.
 EVALUATION = 'aiida.workflows:inversedesign.evaluate.'

@@ -9,9 +9,9 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_inversedesign.audit.job_record import JobRecord, cost_of
 from aiida_inversedesign.audit.queries.jobs import find_jobs
 from aiida_inversedesign.audit.queries.provenance import Call, Link
-from aiida_inversedesign.audit.record import JobRecord, cost_of
 from aiida_inversedesign.audit.verify.case import Case
 from aiida_inversedesign.audit.verify.compare import compare
 from aiida_inversedesign.audit.verify.findings import Finding

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiida_inversedesign.campaign.composition import composition_verdicts
-from aiida_inversedesign.campaign.spec import Goal, Space
+from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.chemistry.descriptors import describe, descriptor_names
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.learn.surrogate import MINIMUM_ROWS, Surrogate, fit_on_features

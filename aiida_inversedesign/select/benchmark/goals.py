@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import Constraint, Goal, Objective
+from aiida_inversedesign.campaign.goal import Constraint, Goal, Objective
 from aiida_inversedesign.errors import InverseDesignError
 
 Array = NDArray[np.float64]

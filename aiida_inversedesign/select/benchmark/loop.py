@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import hashlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.environment import source_digest
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.benchmark.goals import Task, utilities
 from aiida_inversedesign.select.benchmark.pool import Pool, PoolError
 
@@ -112,11 +112,8 @@ class Run:
 def code_digest() -> str:
     """SHA-256 of the sources of surrogates, acquisitions and arms, shortened."""
     package = Path(__file__).resolve().parents[2]
-    digest = hashlib.sha256()
-    for folder in ('learn', 'select'):
-        for file in sorted((package / folder).rglob('*.py')):
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:12]
+    cache = frozenset({'__pycache__'})
+    return '-'.join(source_digest(package / folder, cache)[:8] for folder in ('learn', 'select'))
 
 
 def starting_points(pool: Pool, task: Task, initial: int, seed: int, start: str = 'random') -> list[int]:

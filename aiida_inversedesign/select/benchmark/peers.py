@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.select.benchmark.loop import Indices, Question, Searcher, Step
 from aiida_inversedesign.select.benchmark.packages import FEATURES, BaybeSearcher, PhysboSearcher

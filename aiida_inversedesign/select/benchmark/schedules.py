@@ -16,7 +16,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import Goal
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.stream import fit_is_due, may_choose
 from aiida_inversedesign.learn.surrogate import Surrogate, fit_on_features
 from aiida_inversedesign.learn.update import refitted

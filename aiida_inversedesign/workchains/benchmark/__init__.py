@@ -1,0 +1,1 @@
+"""What the engine of a campaign itself costs."""
