@@ -141,12 +141,14 @@ import json, sys
 from aiida import load_profile, orm
 load_profile('drill')
 node = orm.load_node(int(sys.argv[1]))
-rows = []
+rows, decided = [], []
 if 'table' in node.outputs:
     hashes = {item.id: item.crystal.content_hash for item in node.outputs.pool.get_candidates() if item.crystal}
     rows = [{'candidate': row.candidate, 'crystal': hashes[row.candidate], 'completed': row.status == 'completed'}
             for row in node.outputs.table.get_rows()]
+    decided = [[row.candidate, row.formula, row.generation, row.arm, row.status, row.hit, row.predicted, row.properties]
+               for row in node.outputs.table.get_rows()]
 reason = node.outputs.stop_reason.value if 'stop_reason' in node.outputs else ''
 print(json.dumps({'state': node.process_state.value, 'exit': node.exit_status, 'reason': reason,
-                  'message': node.exit_message, 'rows': rows}))
+                  'message': node.exit_message, 'rows': rows, 'decided': decided}))
 """

@@ -6,6 +6,8 @@ table and the audit, and `verify` runs. Exit code 1 if anything was lost, launch
 
     python tests/drill/drill.py                                      30 faults, three configurations (root needed)
     python tests/drill/drill.py --faults 12 --settings sqlite+zeromq
+    python tests/drill/drill.py --faults 32 --evaluations 48 --settings postgres+zeromq+slurm
+    python tests/drill/drill.py --faults 12 --settings postgres+zeromq --broker rabbitmq
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,13 @@ SETTINGS = 'sqlite+zeromq+direct,postgres+zeromq+slurm,postgres+rabbitmq+direct'
 
 @dataclass
 class Drill:
-    """One campaign and its faults."""
+    """One campaign and its faults.
+
+    :param faults: how many.
+    :param seconds: median duration of an evaluation.
+    :param seed: of the campaign, and with ``number`` of the faults.
+    :param patience: seconds after which the campaign counts as stalled.
+    """
 
     setting: Setting
     folder: Path
@@ -46,6 +54,7 @@ class Drill:
     faults: int
     seconds: float
     seed: int
+    number: int = 0
     patience: float = 3600.0
     log: list[Strike] = field(default_factory=list)
 
@@ -113,7 +122,7 @@ class Drill:
 
     def _suffer(self, campaign: int, kinds: list[Fault]) -> bool:
         """Strike at random moments spread over the campaign, until it has ended; False if it never did."""
-        draw = random.Random(self.seed)
+        draw = random.Random(self.seed + self.number)
         # every kind as often as any other, in random order
         queue = [kinds[index % len(kinds)] for index in range(self.faults)]
         draw.shuffle(queue)
@@ -171,6 +180,7 @@ class Drill:
         report = json.loads(checked.stdout) if checked.stdout.startswith('{') else {}
         figures['verify'] = 'clean' if checked.returncode == 0 else 'findings'
         figures['decisions'] = report.get('decisions')
+        figures['decided'] = outcome['decided']
         if checked.returncode:
             said = [*report.get('different', []), *report.get('findings', [])] or checked.stderr[-1000:]
             figures['problems'].append(f'verify: {said}')
@@ -185,6 +195,7 @@ def main() -> int:
     """Run the drills and print their tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--settings', default=SETTINGS, help='configurations, separated by commas')
+    parser.add_argument('--broker', choices=('zeromq', 'rabbitmq'), help='in place of that of each configuration')
     parser.add_argument('--faults', type=int, default=30, help='in all')
     parser.add_argument('--evaluations', type=int, default=40)
     parser.add_argument('--at-once', type=int, default=4)
@@ -195,6 +206,8 @@ def main() -> int:
     parser.add_argument('--json', type=Path, help='write the results to this file')
     options = parser.parse_args()
     settings = [Setting.parse(text) for text in options.settings.split(',')]
+    if options.broker:
+        settings = [replace(setting, broker=options.broker) for setting in settings]
     results = []
     for number, setting in enumerate(settings):
         # short: the path of a socket may not have more than some 100 characters
@@ -203,7 +216,7 @@ def main() -> int:
         share = options.faults // len(settings) + (number < options.faults % len(settings))
         print(f'{setting}: {options.evaluations} evaluations, {share} faults, in {folder}', flush=True)
         drill = Drill(
-            setting, folder, options.evaluations, options.at_once, share, options.seconds, options.seed + number,
+            setting, folder, options.evaluations, options.at_once, share, options.seconds, options.seed, number,
             options.patience,
         )  # fmt: skip
         result = drill.run()
@@ -224,11 +237,13 @@ def _show(results: list[dict[str, Any]]) -> None:
     for line in lines:
         wait = '–' if line['median_back_s'] is None else f'{line["median_back_s"]} s (most {line["most_back_s"]})'
         print(f'{line["fault"]:44}{line["times"]:6}{line["running"]:9}{wait:>20}   {line["by"]}')
-    columns = ('faults', 'launches', 'rows', 'completed', 'lost', 'twice', 'most_at_once', 'verify', 'seconds')
-    print(f'\n{"campaign":46}' + ''.join(f'{name:>13}' for name in columns) + f'{"problems":>10}')
+    columns = ('faults', 'launches', 'completed', 'lost', 'twice', 'over_budget', 'most_at_once', 'audit', 'verify')
+    last = ('seconds', 'problems')
+    print(f'\n{"campaign":46}' + ''.join(f'{name:>{len(name) + 2}}' for name in (*columns, *last)))
     for result in results:
-        cells = ''.join(f'{result.get(name, "–")!s:>13}' for name in columns)
-        print(f'{result["setting"]:46}{cells}{len(result["problems"]):>10}')
+        figures = {**result, 'problems': len(result['problems'])}
+        cells = ''.join(f'{figures.get(name, "–")!s:>{len(name) + 2}}' for name in (*columns, *last))
+        print(f'{result["setting"]:46}{cells}')
 
 
 if __name__ == '__main__':

@@ -93,6 +93,7 @@ def compare(
                 'completed, but its program did not end well' if row.completed else 'failed, but its program ended well'
             )
             problems.append(f'{row.candidate} is {wrong}')
+    before_audit = len(problems)
     evaluations = audit['evaluations']
     expected = {
         'total': len(by_crystal),
@@ -102,6 +103,7 @@ def compare(
     for name, number in expected.items():
         if evaluations[name] != number:
             problems.append(f'audit: {name} {evaluations[name]}, the record says {number}')
+    agrees = len(problems) == before_audit
     if len(launches) > budget:
         problems.append(f'{len(launches)} launches, the budget allows {budget}')
     if len(rows) < budget:
@@ -114,6 +116,8 @@ def compare(
         'completed': sum(row.completed for row in rows),
         'lost': len(lost) + max(0, budget - len(rows)),
         'twice': len(twice),
+        'over_budget': max(0, len(launches) - budget),
         'most_at_once': most_at_once(launches),
+        'audit': 'equal' if agrees else 'differs',
         'problems': problems,
     }

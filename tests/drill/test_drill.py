@@ -26,6 +26,7 @@ def test_a_record_that_agrees() -> None:
     figures = compare(*good(), budget=3, at_once=2)
     assert figures['problems'] == []
     assert (figures['launches'], figures['lost'], figures['twice'], figures['most_at_once']) == (3, 0, 0, 2)
+    assert (figures['over_budget'], figures['audit']) == (0, 'equal')
 
 
 def test_every_difference_is_found() -> None:
@@ -36,6 +37,7 @@ def test_every_difference_is_found() -> None:
     assert compare(launches, rows[1:], audit, 3, 2)['lost'] == 2
     assert any('not in the table' in text for text in compare(launches, rows[1:], audit, 3, 2)['problems'])
     assert any('the budget allows 2' in text for text in compare(launches, rows, audit, 2, 2)['problems'])
+    assert compare(launches, rows, audit, 2, 2)['over_budget'] == 1
     assert any('ran at once' in text for text in compare(launches, rows, audit, 3, 1)['problems'])
     wrong = [Row('candidate-a', 'a', False), *rows[1:]]
     assert any(
@@ -45,6 +47,7 @@ def test_every_difference_is_found() -> None:
     assert any('did not end well' in text for text in compare(launches, wrong, audit, 3, 2)['problems'])
     audit['evaluations']['failed'] = 0
     assert any(text.startswith('audit: failed 0') for text in compare(launches, rows, audit, 3, 2)['problems'])
+    assert compare(launches, rows, audit, 3, 2)['audit'] == 'differs'
 
 
 def test_an_evaluation_that_was_never_made_is_lost() -> None:
