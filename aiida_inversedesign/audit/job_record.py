@@ -13,6 +13,8 @@ OTHER_ENGINES = {
     'aiida.calculations:inversedesign.ase': 'ase',
     'aiida.calculations:inversedesign.table': 'table',
 }
+#: Exit status of a relaxation that ended at its largest number of ionic steps (``ERROR_IONIC_CYCLE_EXCEEDED_NSTEP``).
+STEPS_USED = 502
 
 
 @dataclass(frozen=True)
@@ -80,10 +82,15 @@ class JobRecord:
             return 'equation_of_state'
         if self.path[0].startswith('static'):
             return 'static'
-        if self.path[0] == 'relax':
+        if _is_relaxation(self.path[0]):
             # aiida-quantumespresso before 5.0 ended a relaxation with a separate single point
             return 'final_scf' if any(label.startswith('final_scf') for label in self.path[1:-1]) else 'relax'
         return 'other'
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether it is a slice of a relaxation: directly below one, without aiida-quantumespresso's stages between."""
+        return self.is_dft and len(self.path) == 2 and _is_relaxation(self.path[0])
 
     @property
     def is_restart(self) -> bool:
@@ -98,7 +105,9 @@ class JobRecord:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended without exit code 0."""
+        """Whether it ended without exit code 0; a slice that has made its steps has not failed."""
+        if self.is_slice and self.state == 'finished' and self.exit_status == STEPS_USED:
+            return False
         return self.state in ('excepted', 'killed') or (self.state == 'finished' and self.exit_status != 0)
 
     @property
@@ -117,6 +126,11 @@ class JobRecord:
             return ''
         name = 'PwCalculation' if self.is_dft else self.process_type.rpartition('.')[2]
         return failure_reason(name, self.exit_status, self.exit_message, self.state)
+
+
+def _is_relaxation(label: str) -> bool:
+    """Whether this is the call link label of a relaxation, or of one of its slices after the first."""
+    return label == 'relax' or label.startswith('relax_slice_')
 
 
 @dataclass(frozen=True)
