@@ -237,6 +237,10 @@ def _keys_at(location: Iterable[int | str]) -> list[str]:
     definitions = schema['$defs']
 
     def resolve(node: dict[str, Any]) -> dict[str, Any]:
+        sections = [item for item in node.get('anyOf', ()) if '$ref' in item]
+        if len(sections) == 1:
+            # a section that may be left out: it, or null
+            return resolve(sections[0])
         return resolve(definitions[node['$ref'].split('/')[-1]]) if '$ref' in node else node
 
     node = schema
