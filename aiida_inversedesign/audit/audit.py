@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aiida_inversedesign.audit import metrics
 from aiida_inversedesign.audit.definitions import DEFINITIONS, versions
 from aiida_inversedesign.audit.job_record import cost_of
+from aiida_inversedesign.audit.many_objects import many_objects
 from aiida_inversedesign.audit.record import STATUSES, AuditError, CampaignRecord
 from aiida_inversedesign.chemistry.crystal import Crystal
 
@@ -25,6 +26,7 @@ Structures = Literal['auto', 'none', 'evaluated', 'all']
 MOST_COMPARED = 64
 
 
+@many_objects()
 def audit(
     campaign: orm.WorkChainNode | int | str | CampaignRecord,
     structures: Structures = 'auto',

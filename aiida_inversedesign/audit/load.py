@@ -14,8 +14,8 @@ from aiida.common.exceptions import ConfigurationError, MultipleObjectsError, No
 from aiida_inversedesign.audit import query
 from aiida_inversedesign.audit.answers import NoAnswersError, answers_of
 from aiida_inversedesign.audit.job_record import JobRecord, cost_of
+from aiida_inversedesign.audit.many_objects import many_objects
 from aiida_inversedesign.audit.queries import decisions, jobs
-from aiida_inversedesign.audit.queries.scalars import many_objects
 from aiida_inversedesign.audit.record import (
     ENDED,
     AuditError,
@@ -53,12 +53,7 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
     generations = query.find_generations(chain)
     identifiers = [generation['pk'] for generation in generations]
     codes = decisions.find_codes(identifiers)
-    found = [
-        replace(job, code=codes[job.generation]['label'], computer=codes[job.generation]['computer'])
-        if job.generation in codes
-        else job
-        for job in jobs.find_jobs(identifiers)
-    ]
+    found = jobs.find_jobs(identifiers, codes=codes)
     versions = {name: version for name, version in recorded.items() if version}
     candidates = _candidates(identifiers)
     batches, surrogates = decisions.find_batches(identifiers), decisions.find_surrogates(identifiers)
@@ -169,7 +164,7 @@ def _evaluations(
     generations = {generation.pk: generation for generation in record.generations}
     choices = {choice['candidate']: choice for generation in record.generations for choice in generation.batch}
     table = query.last_table(identifiers)
-    rows = {row['candidate']: row for row in read_table(table.payload, f'TableData<{table.pk}>')} if table else {}
+    rows = {row['candidate']: row for row in read_table(table.parts(), f'TableData<{table.pk}>')} if table else {}
     returned = query.returned_properties(identifiers)
     last = {item.label: item for item in launched}
     first = {item.label: item for item in reversed(launched)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from aiida_inversedesign.audit.record import AuditError, CandidateRecord
@@ -13,34 +13,42 @@ from aiida_inversedesign.propose.candidate import Verdict
 _CANDIDATE = tuple(name for name in CandidateRecord.__dataclass_fields__ if name not in ('verdicts', 'crystal_text'))
 
 
-def _records(content: bytes, what: str, needed: Sequence[str]) -> Iterator[dict[str, Any]]:
+def _columns(content: bytes, what: str, needed: Sequence[str]) -> dict[str, list[Any]]:
+    """The values of each column of a Parquet file."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
-        # read_table would import pandas first
-        columns = pq.ParquetFile(io.BytesIO(content)).read().to_pydict()
+        # read_table would import pandas first, and threads take longer than so small a file does
+        columns: dict[str, list[Any]] = pq.ParquetFile(io.BytesIO(content)).read(use_threads=False).to_pydict()
     except (pa.ArrowInvalid, OSError) as error:
         raise AuditError(f'{what} cannot be read ({error}): it is damaged, or the archive is not complete') from error
     missing = [name for name in needed if name not in columns]
     if missing:
         raise AuditError(f'{what} has no column {missing[0]!r}: another version of aiida-inversedesign made it')
-    for values in zip(*columns.values(), strict=True):
-        yield dict(zip(columns, values, strict=True))
+    return columns
 
 
-def read_table(content: bytes, what: str) -> list[dict[str, Any]]:
+def _rows(columns: dict[str, list[Any]]) -> Iterable[dict[str, Any]]:
+    return (dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True))
+
+
+def read_table(parts: Iterable[bytes], what: str) -> list[dict[str, Any]]:
     """The rows of a table; ``proposed`` and ``relaxed`` stay JSON text.
 
-    :param what: what it is, for the message.
+    :param parts: its files. :param what: what it is, for the message.
     :raises AuditError: if it is damaged or of another version.
     """
-    rows = []
-    for record in _records(content, what, ('candidate', 'status', 'proposed', 'properties')):
-        record['properties'] = json.loads(record['properties'] or '{}')
-        predicted = json.loads(record.get('predicted') or '{}')
-        record['predicted'] = {name: (pair[0], pair[1]) for name, pair in predicted.items()}
-        rows.append(record)
+    rows: list[dict[str, Any]] = []
+    for content in parts:
+        columns = _columns(content, what, ('candidate', 'status', 'proposed', 'properties'))
+        columns['properties'] = [json.loads(text or '{}') for text in columns['properties']]
+        if 'predicted' in columns:
+            columns['predicted'] = [
+                {name: (pair[0], pair[1]) for name, pair in json.loads(text or '{}').items()}
+                for text in columns['predicted']
+            ]
+        rows.extend(_rows(columns))
     return rows
 
 
@@ -50,11 +58,14 @@ def read_pool(content: bytes, what: str) -> list[CandidateRecord]:
     :param what: what it is, for the message.
     :raises AuditError: if it is damaged or of another version.
     """
+    columns = _columns(content, what, ('id', 'formula', 'crystal'))
+    verdicts = columns.get('verdicts') or [None] * len(columns['id'])
+    known = {name: columns[name] for name in _CANDIDATE if name in columns}
     return [
         CandidateRecord(
-            **{name: record[name] for name in _CANDIDATE if record.get(name) is not None},
-            verdicts={name: Verdict(**verdict) for name, verdict in json.loads(record.get('verdicts') or '{}').items()},
-            crystal_text=record['crystal'],
+            **{name: value for name, value in row.items() if value is not None},
+            verdicts={name: Verdict(**verdict) for name, verdict in json.loads(said or '{}').items()},
+            crystal_text=crystal,
         )
-        for record in _records(content, what, ('id', 'formula', 'crystal'))
+        for row, said, crystal in zip(_rows(known), verdicts, columns['crystal'], strict=True)
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -37,11 +37,14 @@ def describe(node: Any) -> dict[str, Any]:
     goal, budget = settings.goal, node.inputs.budget.get_dict() if 'budget' in node.inputs else {}
     chain = query.chain_of(node.pk)
     own = set(query.generation_ids([node.pk]))
-    generations = query.generation_ids(chain)
+    found = query.find_generations(chain)
+    generations = [generation['pk'] for generation in found]
     launched = query.find_evaluations(generations)
     jobs = query.find_jobs(generations)
     killed = any((stop_request(pk) or {}).get('kill') for pk in chain)
-    evaluations = _evaluations(launched, goal, killed)
+    # what these had launched was ended with them, and is not in their tables
+    cut_off = {generation['pk'] for generation in found if killed or generation['state'] in ('killed', 'excepted')}
+    evaluations = _evaluations(launched, goal, cut_off)
     if len(chain) == 1 and 'table' in node.inputs:
         evaluations = _earlier(node.inputs.table, {item['candidate'] for item in evaluations}) + evaluations
     cost = query.cost_of(jobs)
@@ -92,10 +95,10 @@ def describe(node: Any) -> dict[str, Any]:
     }
 
 
-def _evaluations(launched: Sequence[query.Evaluation], goal: Goal, killed: bool) -> list[dict[str, Any]]:
+def _evaluations(launched: Sequence[query.Evaluation], goal: Goal, cut_off: Container[int]) -> list[dict[str, Any]]:
     """The last launch of each candidate, in the order of the launches, with what came of it.
 
-    :param killed: whether a request to stop killed what ran: that is no failure.
+    :param cut_off: generations that were ended while evaluations ran: that these were killed is no failure.
     """
     last = {item.label: item.id for item in launched}
     chosen = [item for item in launched if not item.is_reference and last[item.label] == item.id]
@@ -106,7 +109,7 @@ def _evaluations(launched: Sequence[query.Evaluation], goal: Goal, killed: bool)
     for item in chosen:
         found = properties.get(item.id, {})
         status = 'running' if item.is_running else 'completed' if item.exit_status == 0 else 'failed'
-        if killed and item.state == 'killed':
+        if item.state == 'killed' and item.generation in cut_off:
             status = 'stopped'
         formula = item.description.rpartition(' ')[2] or structures[item.id].get_formula('hill_compact')
         result.append(

@@ -26,6 +26,7 @@ SYMBOLS: tuple[str, ...] = (
 # fmt: on
 
 
+_KNOWN = frozenset(SYMBOLS)
 #: most characters of a formula
 LONGEST = 200
 
@@ -79,6 +80,21 @@ def parse_formula(formula: str) -> dict[str, int]:
     counts = {element.symbol: round(amount) for element, amount in reduced.items()}
     divisor = functools.reduce(gcd, counts.values())
     return {symbol: count // divisor for symbol, count in counts.items()}
+
+
+_SYMBOL = re.compile('[A-Z][a-z]?')
+_FORMULA = re.compile(r'(?:[A-Z][a-z]?|[\d.()\[\]])+')
+
+
+def elements_of(formula: str) -> set[str]:
+    """The elements of a formula, much faster than :func:`parse_formula`, which reads the amounts too.
+
+    :raises FormulaError: if it has other characters than symbols of elements, numbers and brackets.
+    """
+    found = set(_SYMBOL.findall(formula)) if _FORMULA.fullmatch(formula) else set()
+    if not found or not found <= _KNOWN:
+        raise FormulaError(f'{formula!r} is not a formula such as CaCO3 or Ca(NO3)2')
+    return found
 
 
 def ratio_label(counts: Mapping[str, int] | Iterable[int]) -> str:

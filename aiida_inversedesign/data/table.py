@@ -101,15 +101,16 @@ class TableData(PayloadData):
 
     def get_rows(self) -> list[EvaluationRow]:
         """Every row, in the order of the evaluations; rows are shared with other tables and must not be changed."""
-        return [row for content in self._contents() for row in _parts.rows(content)]
+        return [row for content in self.parts() for row in _parts.rows(content)]
 
     @property
     def payload(self) -> bytes:
         """All rows as one Parquet file."""
-        contents = self._contents()
+        contents = self.parts()
         return contents[0] if len(contents) == 1 else joined_parquet(contents)
 
-    def _contents(self) -> list[bytes]:
+    def parts(self) -> list[bytes]:
+        """Its Parquet files, one below the other all rows."""
         repository = self.base.repository
         names = sorted(repository.list_object_names())
         if len(names) == 1 or not self.is_stored:

@@ -52,9 +52,11 @@ class Graph:
         node.base.links.add_incoming(self.settings, LinkType.INPUT_WORK, 'settings')
         return node.store()
 
-    def generation(self, campaign: Any, number: int):
+    def generation(self, campaign: Any, number: int, state: str = 'finished'):
         """A generation of a campaign."""
-        return self.work('aiida.workflows:inversedesign.generation', campaign, f'generation_{number:03d}').store()
+        return self.work(
+            'aiida.workflows:inversedesign.generation', campaign, f'generation_{number:03d}', state
+        ).store()
 
     def job(
         self,
@@ -188,7 +190,7 @@ def resumed(aiida_profile: Any) -> tuple[Graph, Any, Any]:
     # failed in its only job, which left no record
     graph.evaluation(one, 'g001_c0002', [[{'status': 305, 'seconds': None}]])
     graph.harvest(one)
-    two = graph.generation(first, 2)
+    two = graph.generation(first, 2, state='killed')
     graph.evaluation(
         two, 'g001_c0003', [[{}], [{}]], eos=7, value=120.0, arm='acquisition', predicted={'bulk_modulus': (130.0, 9.0)}
     )

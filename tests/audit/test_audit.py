@@ -106,6 +106,7 @@ def test_json_has_the_documented_keys_and_reasons(resumed):
 def test_the_first_of_the_chain_knows_nothing_of_the_second(resumed):
     from aiida_inversedesign.audit.audit import audit
     from aiida_inversedesign.audit.query import chain_of
+    from aiida_inversedesign.audit.status import describe
 
     _, first, second = resumed
     assert chain_of(first.pk) == [first.pk]
@@ -113,6 +114,8 @@ def test_the_first_of_the_chain_knows_nothing_of_the_second(resumed):
     report = audit(first)
     counts = {'total': 4, 'completed': 2, 'failed': 1, 'running': 0, 'stopped': 1, 'hits': 1, 'reused': 0}
     assert report['evaluations'] == counts
+    status = describe(first)
+    assert (status['completed'], status['failed'], status['stopped']) == (2, 1, 1)
     assert report['dft_calculations']['total'] == len(list(walk(first)))
     assert report['stop_reason'] is None
     assert 'killed' in report['stop_reason_reason']

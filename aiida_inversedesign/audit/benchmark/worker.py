@@ -36,11 +36,13 @@ def make(task: dict[str, Any]) -> dict[str, Any]:
 def audit(task: dict[str, Any]) -> dict[str, Any]:
     """Audit the campaign."""
     from aiida import load_profile
+    from aiida.manage import get_manager
 
     load_profile('synthetic')
     from aiida_inversedesign.audit.audit import audit as compute
     from aiida_inversedesign.audit.load import load_record
 
+    get_manager().get_profile_storage()  # imports it
     begun, used = time.perf_counter(), time.process_time()
     record = load_record(task['uuid'])
     read = time.perf_counter() - begun

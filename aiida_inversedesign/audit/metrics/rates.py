@@ -42,11 +42,10 @@ def counts(outcomes: Sequence[EvaluationRecord]) -> dict[str, int]:
 
 def by_generation(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
     """Evaluations, hit rate and cost of each generation."""
-    result = []
-    for number in sorted({outcome.generation for outcome in outcomes}):
-        own = [outcome for outcome in outcomes if outcome.generation == number]
-        result.append({'generation': number, **summary(own, goal)})
-    return result
+    own: dict[int, list[EvaluationRecord]] = {}
+    for outcome in outcomes:
+        own.setdefault(outcome.generation, []).append(outcome)
+    return [{'generation': number, **summary(own[number], goal)} for number in sorted(own)]
 
 
 def summary(outcomes: Sequence[EvaluationRecord], goal: Goal) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from aiida_inversedesign.audit.metrics.intervals import Z95, share, unknown
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.formulas import FormulaError, parse_formula
+from aiida_inversedesign.chemistry.formulas import FormulaError, elements_of
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure
@@ -139,7 +139,7 @@ def _chemical_systems(formulas: Iterable[str]) -> dict[str, Any]:
     systems, unread = set(), []
     for formula in formulas:
         try:
-            systems.add('-'.join(sorted(parse_formula(formula))))
+            systems.add('-'.join(sorted(elements_of(formula))))
         except FormulaError:
             unread.append(formula)
     if not unread:

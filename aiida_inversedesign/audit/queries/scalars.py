@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-from collections.abc import Iterator
 from typing import Any
 
 from aiida.orm import QueryBuilder
@@ -22,18 +19,6 @@ def scalars(query: QueryBuilder) -> list[tuple[Any, ...]]:
     with implementation.query_session(query.as_dict()) as build:
         rows = implementation.get_session().execute(build.query.statement).all()
     return [tuple(row) for row in rows]
-
-
-@contextlib.contextmanager
-def many_objects() -> Iterator[None]:
-    """Makes many objects at once: the search for cycles among them is put off, which is a third of the time."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def edge(label: str | None = None, kind: str | None = None) -> dict[str, Any]:
