@@ -94,9 +94,9 @@ class JobRecord:
 
     @property
     def is_restart(self) -> bool:
-        """Whether it is the second or a later attempt of its base work chain."""
+        """Whether it is the second or a later attempt of its base work chain, or of an engine's one job."""
         name, _, number = self.path[-1].rpartition('_')
-        return name == 'iteration' and number.isdigit() and int(number) > 1
+        return name in ('iteration', 'relax_attempt') and number.isdigit() and int(number) > 1
 
     @property
     def has_ended(self) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode
+from aiida.engine import ExitCode, while_
 
 from aiida_inversedesign.evaluate.ase_job import AseCalculation
 from aiida_inversedesign.evaluate.base import EvaluateWorkChain
-from aiida_inversedesign.evaluate.diagnosis import explain
+from aiida_inversedesign.evaluate.diagnosis import core_seconds, explain, jobs_below
 from aiida_inversedesign.evaluate.functions import fit_scan, job_properties, wanted
 from aiida_inversedesign.evaluate.limits import LimitError, allot
 from aiida_inversedesign.evaluate.options import processes, wall_seconds
@@ -20,13 +20,16 @@ ELECTRONIC = frozenset({'band_gap', 'magnetization'})
 
 
 class AseEvaluateWorkChain(EvaluateWorkChain):
-    """Relaxes a crystal and scans its energy over volumes in one job. Child: ``relax`` (:class:`AseCalculation`)."""
+    """Relaxes a crystal and scans its energy over volumes in one job. Child: ``relax`` (:class:`AseCalculation`).
+
+    A job that was lost to its machine is repeated: ``relax_attempt_2``, ``relax_attempt_3``.
+    """
 
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
         spec.input('engine.code', valid_type=orm.AbstractCode, help='A Python interpreter with ASE.')
-        spec.outline(cls.check_inputs, cls.run_job, cls.inspect_job, cls.gather_properties)
+        spec.outline(cls.check_inputs, while_(cls.job_is_due)(cls.run_job), cls.inspect_job, cls.gather_properties)
         spec.output('equation_of_state', valid_type=orm.Dict, required=False, help='The fit and its points.')
 
     def unknown(self, names: list[str]) -> list[str]:
@@ -36,6 +39,8 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
     def run_job(self) -> Any:
         """Submit the one job."""
         settings = self.inputs.settings.get_dict()
+        jobs, hours = self.limit('dft_calculations'), self.limit('core_hours')
+        spent = [] if 'job' not in self.ctx else list(jobs_below(self.node))
         try:
             allotment = allot(
                 chains=1,
@@ -43,8 +48,8 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
                 max_restarts=0,
                 max_seconds=wall_seconds(settings),
                 processes=processes(settings),
-                jobs_left=self.limit('dft_calculations'),
-                core_hours_left=self.limit('core_hours'),
+                jobs_left=None if jobs is None else jobs - len(spent),
+                core_hours_left=None if hours is None else hours - sum(map(core_seconds, spent)) / 3600,
             )
         except LimitError as error:
             return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
@@ -53,7 +58,7 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
     def inspect_job(self) -> ExitCode | None:
         """Take the relaxed crystal, if there is one."""
         if not self.ctx.job.is_finished_ok:
-            return self.exit_codes.ERROR_JOB_FAILED.format(reason=explain(self.ctx.job))
+            return self.exit_codes.ERROR_JOB_FAILED.format(reason=explain(self.node))
         self.out('structure', self.ctx.job.outputs.structure)
         return None
 

@@ -8,11 +8,15 @@ from aiida import orm
 from aiida.engine import CalcJob, ExitCode, ToContext
 
 from aiida_inversedesign.evaluate.cleaning import is_to_be_cleaned, remote_folders, remove_folders
-from aiida_inversedesign.evaluate.diagnosis import jobs_below
+from aiida_inversedesign.evaluate.diagnosis import explain, jobs_below
 from aiida_inversedesign.evaluate.functions import crystal_of, wanted
 from aiida_inversedesign.evaluate.options import job_options
 from aiida_inversedesign.evaluate.properties import missing_references, required_stages, unknown_properties
+from aiida_inversedesign.evaluate.script_job import is_lost
 from aiida_inversedesign.workchains.once import OnceWorkChain
+
+#: How often a job that was lost to its machine is submitted in all.
+ATTEMPTS = 3
 
 
 class EvaluateWorkChain(OnceWorkChain):
@@ -101,14 +105,26 @@ class EvaluateWorkChain(OnceWorkChain):
         missing = missing_references(crystal_of(self.inputs.structure).counts, self.inputs.references.get_dict())
         return {} if missing else {'references': self.inputs.references}
 
+    def job_is_due(self) -> bool:
+        """Whether the one job of an engine that needs no more is to be submitted, for the first time or once more."""
+        if 'job' not in self.ctx:
+            return True
+        if not is_lost(self.ctx.job) or self.ctx.attempts >= ATTEMPTS:
+            return False
+        left = self.limit('dft_calculations')
+        return left is None or self.ctx.attempts < left
+
     def submit_job(self, job: type[CalcJob], seconds: int, **inputs: Any) -> ToContext:
         """Submit the one job of an engine that needs no more, as the child ``relax`` and in the context as ``job``.
+
+        One that was lost to its machine is submitted again as ``relax_attempt_2``, and so on.
 
         :param seconds: the wall time granted to it.
         :param inputs: what it takes beside code, structure and settings.
         """
+        number = self.ctx.get('attempts', 0) + 1
         node = self.submit_once(
-            'relax',
+            'relax' if number == 1 else f'relax_attempt_{number}',
             job,
             code=self.inputs.engine.code,
             structure=self.inputs.structure,
@@ -118,5 +134,7 @@ class EvaluateWorkChain(OnceWorkChain):
             },
             **inputs,
         )
-        self.report(f'launching {job.__name__}<{node.pk}>')
+        self.ctx.attempts = number
+        lost = f'{explain(self.ctx.job)}: ' if number > 1 else ''
+        self.report(f'{lost}launching {job.__name__}<{node.pk}>')
         return ToContext(job=node)

@@ -17,6 +17,9 @@ class ScriptCalculation(CalcJob):
     """Runs ``SCRIPT`` on ``input.json`` and fetches ``results.json``; a subclass says what goes in."""
 
     SCRIPT = ''
+    #: Exit status of a job whose machine let it down: whatever the calculator says, the script writes to its results.
+    #: 100 and 140 are AiiDA's own: nothing could be fetched, a node failed.
+    LOST = (100, 140, 300, 301)
 
     @classmethod
     def define(cls, spec: Any) -> None:
@@ -29,8 +32,13 @@ class ScriptCalculation(CalcJob):
         }
         spec.inputs['metadata']['options']['withmpi'].default = False
         spec.inputs['metadata']['options']['output_filename'].default = 'script.out'
-        spec.exit_code(300, 'ERROR_NO_RESULTS', message='the job left no results: {reason}')
-        spec.exit_code(301, 'ERROR_UNREADABLE_RESULTS', message='the results of the job cannot be read: {reason}')
+        spec.exit_code(300, 'ERROR_NO_RESULTS', message='the job left no results: {reason}', invalidates_cache=True)
+        spec.exit_code(
+            301,
+            'ERROR_UNREADABLE_RESULTS',
+            message='the results of the job cannot be read: {reason}',
+            invalidates_cache=True,
+        )
 
     def job_input(self) -> dict[str, Any]:
         """What is written to ``input.json``."""
@@ -53,6 +61,16 @@ class ScriptCalculation(CalcJob):
         return info
 
 
+def is_lost(job: orm.CalcJobNode) -> bool:
+    """Whether a script's job was cut down by its machine: a node or a scheduler died, a disk was full, it never began.
+
+    One that used up its wall time or its memory would do so again.
+    """
+    # schedulers without accounting say it nowhere else
+    words = job.get_scheduler_stderr() or ''
+    return job.is_finished and job.exit_status in ScriptCalculation.LOST and 'TIME LIMIT' not in words
+
+
 class ScriptParser(Parser):
     """Reads ``results.json``; a subclass makes output nodes of it."""
 
@@ -60,6 +78,9 @@ class ScriptParser(Parser):
         """Read the results, or say why there are none."""
         names = self.retrieved.base.repository.list_object_names()
         if 'results.json' not in names:
+            if self.node.exit_status:
+                # what the scheduler says is kept: out of memory, out of wall time
+                return None
             return self.exit_codes.ERROR_NO_RESULTS.format(reason=self._last_words(names))
         try:
             results = json.loads(self.retrieved.base.repository.get_object_content('results.json'))

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, calcfunction, if_
+from aiida.engine import ExitCode, calcfunction, if_, while_
 
 from aiida_inversedesign.data.library import LibraryData
 from aiida_inversedesign.evaluate.base import EvaluateWorkChain
@@ -40,7 +40,10 @@ def look_up(
 
 
 class TableEvaluateWorkChain(EvaluateWorkChain):
-    """Looks a crystal up; with a ``code`` a job takes the time of a computation first. Child: ``relax``."""
+    """Looks a crystal up; with a ``code`` a job takes the time of a computation first. Child: ``relax``.
+
+    A job that was lost to its machine is repeated: ``relax_attempt_2``, ``relax_attempt_3``.
+    """
 
     @classmethod
     def define(cls, spec: Any) -> None:
@@ -49,7 +52,7 @@ class TableEvaluateWorkChain(EvaluateWorkChain):
         spec.input('engine.code', valid_type=orm.AbstractCode, required=False, help='A Python interpreter.')
         spec.outline(
             cls.check_inputs,
-            if_(cls.takes_time)(cls.run_job, cls.inspect_job),
+            if_(cls.takes_time)(while_(cls.job_is_due)(cls.run_job), cls.inspect_job),
             cls.find_entry,
         )
 
@@ -68,7 +71,7 @@ class TableEvaluateWorkChain(EvaluateWorkChain):
     def inspect_job(self) -> ExitCode | None:
         """Fail where the job failed."""
         if not self.ctx.job.is_finished_ok:
-            return self.exit_codes.ERROR_JOB_FAILED.format(reason=explain(self.ctx.job))
+            return self.exit_codes.ERROR_JOB_FAILED.format(reason=explain(self.node))
         return None
 
     def find_entry(self) -> ExitCode | None:

@@ -81,12 +81,15 @@ def _is_below(case: Case, call: int, ancestor: int) -> bool:
 
 def _attempts(case: Case, call: Call) -> Iterator[Finding]:
     """A finding for each attempt of a restarting work chain that is missing before a later one."""
-    labels = [child.label for child in case.graph.children.get(call.id, []) if child.label.startswith('iteration_')]
-    numbers = {int(label.rpartition('_')[2]) for label in labels if label.rpartition('_')[2].isdigit()}
-    for number in range(1, max(numbers, default=0)):
-        if number not in numbers:
-            message = f'iteration {number} of {_name(case, call)} is missing'
-            yield Finding('missing_calculation', call.uuid, message)
+    # the first attempt of an engine's one job is called otherwise, and looked for elsewhere
+    labels = [child.label for child in case.graph.children.get(call.id, [])]
+    for start, first in (('iteration', 1), ('relax_attempt', 2)):
+        rests = [label.removeprefix(f'{start}_') for label in labels if label.startswith(f'{start}_')]
+        numbers = {int(rest) for rest in rests if rest.isdigit()}
+        for number in range(first, max(numbers, default=0)):
+            if number not in numbers:
+                message = f'{start.removeprefix("relax_")} {number} of {_name(case, call)} is missing'
+                yield Finding('missing_calculation', call.uuid, message)
 
 
 def _relaxation(case: Case, evaluation: Call) -> Iterator[Finding]:
