@@ -237,12 +237,24 @@ def _show(results: list[dict[str, Any]]) -> None:
     for line in lines:
         wait = '–' if line['median_back_s'] is None else f'{line["median_back_s"]} s (most {line["most_back_s"]})'
         print(f'{line["fault"]:44}{line["times"]:6}{line["running"]:9}{wait:>20}   {line["by"]}')
-    columns = ('faults', 'launches', 'completed', 'lost', 'twice', 'over_budget', 'most_at_once', 'audit', 'verify')
-    last = ('seconds', 'problems')
-    print(f'\n{"campaign":46}' + ''.join(f'{name:>{len(name) + 2}}' for name in (*columns, *last)))
+    columns = (
+        *(
+            'faults',
+            'launches',
+            'cut_short',
+            'evaluations',
+            'completed',
+            'lost',
+            'twice',
+            'over_budget',
+            'most_at_once',
+        ),
+        *('audit', 'verify', 'seconds', 'problems'),
+    )
+    print(f'\n{"campaign":46}' + ''.join(f'{name:>{len(name) + 2}}' for name in columns))
     for result in results:
         figures = {**result, 'problems': len(result['problems'])}
-        cells = ''.join(f'{figures.get(name, "–")!s:>{len(name) + 2}}' for name in (*columns, *last))
+        cells = ''.join(f'{figures.get(name, "–")!s:>{len(name) + 2}}' for name in columns)
         print(f'{result["setting"]:46}{cells}')
 
 

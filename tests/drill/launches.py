@@ -70,6 +70,9 @@ def compare(
 ) -> dict[str, Any]:
     """Figures of a drill, and everything in which the record and the provenance differ.
 
+    A program that was cut down has a start in the record and no end. It may be launched again; one that has come to its
+    end may not, and one that never came to its end is lost.
+
     :param audit: what ``audit --format json`` says.
     :param budget: evaluations that the campaign was allowed.
     :param at_once: evaluations that it was allowed to run side by side.
@@ -79,11 +82,15 @@ def compare(
         by_crystal[launch.crystal].append(launch)
     table = {row.crystal: row for row in rows}
     problems = []
-    twice = {crystal: found for crystal, found in by_crystal.items() if len(found) > 1}
+    # only the last launch of a crystal may have come to its end
+    twice = {crystal: found for crystal, found in by_crystal.items() if any(item.end for item in found[:-1])}
     for crystal, found in twice.items():
         problems.append(f'launched {len(found)} times: {crystal[:12]} in {", ".join(item.folder for item in found)}')
-    lost = [crystal for crystal in by_crystal if crystal not in table]
-    problems += [f'launched, but not in the table: {crystal[:12]}' for crystal in lost]
+    ended = {crystal for crystal, found in by_crystal.items() if any(item.end for item in found)}
+    lost = {crystal for crystal in by_crystal if crystal not in table}
+    problems += [f'launched, but not in the table: {crystal[:12]}' for crystal in sorted(lost)]
+    cut = sorted(crystal for crystal in table if crystal not in ended)
+    problems += [f'{table[crystal].candidate} failed, but its program never came to its end' for crystal in cut]
     if len(table) != len(rows):
         problems.append(f'{len(rows) - len(table)} rows of the table repeat a crystal')
     for row in rows:
@@ -104,8 +111,8 @@ def compare(
         if evaluations[name] != number:
             problems.append(f'audit: {name} {evaluations[name]}, the record says {number}')
     agrees = len(problems) == before_audit
-    if len(launches) > budget:
-        problems.append(f'{len(launches)} launches, the budget allows {budget}')
+    if len(by_crystal) > budget:
+        problems.append(f'{len(by_crystal)} evaluations, the budget allows {budget}')
     if len(rows) < budget:
         problems.append(f'{len(rows)} rows, {budget} evaluations were to be made')
     if most_at_once(launches) > at_once:
@@ -114,9 +121,11 @@ def compare(
         'launches': len(launches),
         'rows': len(rows),
         'completed': sum(row.completed for row in rows),
-        'lost': len(lost) + max(0, budget - len(rows)),
+        'evaluations': len(by_crystal),
+        'lost': len(lost) + len(cut) + max(0, budget - len(rows)),
+        'cut_short': sum(item.end is None for item in launches),
         'twice': len(twice),
-        'over_budget': max(0, len(launches) - budget),
+        'over_budget': max(0, len(by_crystal) - budget),
         'most_at_once': most_at_once(launches),
         'audit': 'equal' if agrees else 'differs',
         'problems': problems,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,23 @@ def test_every_difference_is_found() -> None:
     audit['evaluations']['failed'] = 0
     assert any(text.startswith('audit: failed 0') for text in compare(launches, rows, audit, 3, 2)['problems'])
     assert compare(launches, rows, audit, 3, 2)['audit'] == 'differs'
+
+
+def test_a_program_that_was_cut_down_may_be_launched_again_and_has_to_be() -> None:
+    launches, rows, audit = good()
+    cut = Launch('a', '/cut', -3, None, False)
+    figures = compare([cut, *launches], rows, audit, 3, 2)
+    assert figures['problems'] == []
+    assert (figures['launches'], figures['cut_short'], figures['evaluations'], figures['twice']) == (4, 1, 3, 0)
+    # not after one that came to its end
+    late = Launch('a', '/late', 9, None, False)
+    assert compare([*launches, late], rows, audit, 3, 2)['twice'] == 1
+    # and it is lost if nobody does
+    never = [replace(launches[0], end=None), *launches[1:]]
+    failed = [replace(rows[0], completed=False), *rows[1:]]
+    audit = {'evaluations': {'total': 3, 'completed': 1, 'failed': 2}}
+    assert compare(never, failed, audit, 3, 2)['lost'] == 1
+    assert 'never came to its end' in compare(never, failed, audit, 3, 2)['problems'][0]
 
 
 def test_an_evaluation_that_was_never_made_is_lost() -> None:
