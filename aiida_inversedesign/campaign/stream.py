@@ -16,6 +16,12 @@ REFIT_GROWTH = 1.1
 #: cost hits; waiting for the last of the initial ones would cost time (``docs/asynchronous.md`` has the figures).
 FIRST_SHARE = 0.75
 
+#: While the table has fewer rows than so many times the evaluations at once, each of them teaches much.
+EARLY = 3
+
+#: Share of the places that has to be free in that time before they are filled.
+EARLY_SHARE = 0.5
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -74,6 +80,12 @@ def fit_is_due(rows: int, fitted: int) -> bool:
     return rows >= max(fitted + 1, math.ceil(REFIT_GROWTH * fitted))
 
 
-def may_choose(ended: int, initial: int) -> bool:
-    """Whether enough of the ``initial`` candidates have ended, ``ended`` in all, to learn from them."""
-    return ended >= math.ceil(FIRST_SHARE * initial)
+def may_choose(ended: int, initial: int, free: int, at_once: int) -> bool:
+    """Whether it is time to choose what comes next, or better to wait for what runs.
+
+    :param ended: evaluations that have ended, in all. :param initial: candidates of the first choice.
+    :param free: places that are free. :param at_once: all places.
+    """
+    if ended < math.ceil(FIRST_SHARE * initial):
+        return False
+    return ended >= EARLY * at_once or free >= math.ceil(EARLY_SHARE * at_once)

@@ -105,9 +105,9 @@ class StreamWorkChain(AnyChildWorkChain, GenerationWorkChain):
             return 0
         settings, allowed = self.inputs.settings, self.inputs.allowance.get_dict()
         rows = self.ctx.table.counts['total'] if self.ctx.table is not None else 0
-        if self.ctx.running and not may_choose(rows, settings['select']['initial']):
-            return 0
         free = self._at_once - len(self.ctx.running)
+        if self.ctx.running and not may_choose(rows, settings['select']['initial'], free, self._at_once):
+            return 0
         if self.ctx.table is None and 'select' not in self.ctx.steps:
             free = max(free, settings['select']['initial'])
         left = (

@@ -76,6 +76,12 @@ def test_fits_become_rare_but_never_stop() -> None:
 
 
 def test_most_of_the_initial_candidates_end_before_anything_is_chosen() -> None:
-    assert [may_choose(ended, 8) for ended in (0, 5, 6, 8)] == [False, False, True, True]
-    assert may_choose(1, 1)
-    assert not may_choose(0, 1)
+    assert [may_choose(ended, 8, free=8, at_once=8) for ended in (0, 5, 6, 8)] == [False, False, True, True]
+    assert may_choose(1, 1, free=1, at_once=1)
+    assert not may_choose(0, 1, free=1, at_once=1)
+
+
+def test_as_long_as_each_result_teaches_much_half_of_the_places_are_filled_together() -> None:
+    assert [may_choose(12, 8, free, at_once=8) for free in (1, 3, 4, 8)] == [False, False, True, True]
+    assert [may_choose(ended, 8, free=1, at_once=8) for ended in (23, 24)] == [False, True]
+    assert may_choose(2, 1, free=1, at_once=1)

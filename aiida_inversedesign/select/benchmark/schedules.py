@@ -94,14 +94,18 @@ def search(
     course: list[tuple[float, bool]] = []
     now = 0.0
     while len(ended) < evaluations:
-        if not running or (schedule == 'asynchronous' and may_choose(len(ended), at_once)):
-            for index in pool.choose(ended, [index for _, index in running], at_once - len(running)):
+        free = at_once - len(running)
+        if not running or (schedule == 'asynchronous' and may_choose(len(ended), at_once, free, at_once)):
+            for index in pool.choose(ended, [index for _, index in running], free):
                 heapq.heappush(running, (now + float(pool.durations[index]), index))
-        now, index = heapq.heappop(running)
+        now = running[0][0]
         if now > until:
             break
-        ended.append(index)
-        course.append((now, bool(pool.hits[index])))
+        # what ends at the same moment is harvested together
+        while running and running[0][0] == now:
+            _, index = heapq.heappop(running)
+            ended.append(index)
+            course.append((now, bool(pool.hits[index])))
     return course
 
 
