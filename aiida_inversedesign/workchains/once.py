@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime
 from typing import Any
 
 from aiida.common.links import LinkType
-from aiida.engine import CalcJob, WorkChain
+from aiida.engine import CalcJob, ProcessState, WorkChain
 from aiida.orm import CalcFunctionNode, ProcessNode
 
-from aiida_inversedesign.audit.queries.steps import find_step
+from aiida_inversedesign.audit.queries.steps import find_step, without_checkpoint
 from aiida_inversedesign.campaign.environment import ATTRIBUTE, environment
+
+#: Status of a process whose node was stored and whose checkpoint was not: its worker died in between.
+NEVER_BEGAN = 'it never began: its worker was killed while it was submitted'
+
+#: Seconds after which a checkpoint that is not there will not come.
+SUBMISSION = 5.0
 
 
 class OnceWorkChain(WorkChain):
@@ -50,4 +58,22 @@ class OnceWorkChain(WorkChain):
 
     def _children_under(self, link_type: LinkType, label: str) -> list[ProcessNode]:
         links = self.node.base.links.get_outgoing(link_type=link_type, link_label_filter=label)
-        return sorted(links.all_nodes(), key=lambda node: node.pk)
+        nodes = sorted(links.all_nodes(), key=lambda node: node.pk)
+        if self.runner.is_daemon_runner:
+            close_those_that_never_began(nodes)
+        return [node for node in nodes if node.process_status != NEVER_BEGAN]
+
+
+def close_those_that_never_began(children: list[ProcessNode]) -> None:
+    """Mark the children without a checkpoint as killed; one that may be in the middle of its submission is awaited."""
+    found = without_checkpoint([node.pk for node in children]) if children else {}
+    if not found:
+        return
+    age = (datetime.now(UTC) - max(found.values())).total_seconds()
+    time.sleep(max(0.0, SUBMISSION - age))
+    found = without_checkpoint(found)
+    for node in children:
+        if node.pk in found:
+            node.set_process_state(ProcessState.KILLED)
+            node.set_process_status(NEVER_BEGAN)
+            node.seal()

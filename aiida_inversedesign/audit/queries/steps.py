@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 
-from aiida.orm import CalcFunctionNode, QueryBuilder, WorkChainNode
+from aiida.orm import CalcFunctionNode, CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode
 
 from aiida_inversedesign.audit.queries.jobs import among
 from aiida_inversedesign.data.table import TableData
@@ -27,6 +28,20 @@ def find_step(parent: int, label: str, name: str) -> CalcFunctionNode | None:
     )
     found = query.order_by({'step': {'id': 'desc'}}).first()
     return found[0] if found else None
+
+
+def without_checkpoint(processes: Iterable[int]) -> dict[int, datetime]:
+    """The jobs and work chains among these that have neither ended nor a checkpoint, and when each was stored.
+
+    Functions never have one and are left out. Asked of the database and not of loaded nodes, which would tell what
+    they were when they were loaded.
+    """
+    filters = {**among(processes), 'attributes': {'!has_key': ProcessNode.CHECKPOINT_KEY}}
+    query = QueryBuilder().append(
+        (CalcJobNode, WorkChainNode), filters=filters, project=['id', 'ctime', 'attributes.process_state']
+    )
+    ended = ('finished', 'excepted', 'killed')
+    return {identifier: created for identifier, created, state in query.all() if state not in ended}
 
 
 def harvest_times(generations: Iterable[int]) -> list[tuple[float, int]]:
