@@ -14,7 +14,7 @@ from typing import Literal
 #: Seconds that a state may last before it is called wrong: on a busy machine workers need many to start.
 GRACE = 60.0
 
-Kind = Literal['none', 'wait', 'restart', 'play']
+Kind = Literal['none', 'wait', 'end', 'restart', 'play']
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,9 @@ class DaemonState:
     :param paused: PKs of jobs that AiiDA paused after their transport or scheduler had failed several times.
     :param outlived: whether the database server was started after a worker, whose connections broke with the old one.
     :param foreground: whether a campaign runs in the foreground, whose processes have no task.
+    :param answers: whether RabbitMQ answers; None where AiiDA's own broker serves the daemon.
+    :param away: whether RabbitMQ has been away since a worker was started.
+    :param unstarted: processes that no worker has begun for a while although workers have room.
     """
 
     daemon: int | None
@@ -45,13 +48,17 @@ class DaemonState:
     paused: tuple[int, ...] = ()
     outlived: bool = False
     foreground: bool = False
+    answers: bool | None = None
+    away: bool = False
+    unstarted: int = 0
 
 
 @dataclass(frozen=True)
 class Action:
     """What to do.
 
-    :param kind: ``none``, ``wait`` (for something outside), ``restart`` the daemon, or ``play`` paused jobs.
+    :param kind: ``none``, ``wait`` (for something outside), ``end`` the daemon until that is there again, ``restart``
+        the daemon, or ``play`` paused jobs.
     :param reason: in words.
     :param processes: PKs of the jobs to play.
     """
@@ -76,6 +83,11 @@ class Watch:
 
     def decide(self, state: DaemonState, now: float) -> Action:
         """What to do about a state that was seen at ``now`` (seconds, of any clock that never goes back)."""
+        if state.answers is False:
+            # when it is back it gives the tasks of these workers to others, and nobody tells them to leave off
+            if state.daemon is not None or state.workers or state.strays:
+                return Action('end', 'RabbitMQ is gone, and would give what runs to a second worker when it is back')
+            return Action('wait', 'RabbitMQ does not answer')
         if state.active is None:
             return Action('wait', 'the database does not answer')
         problem = self._first_lasting(problems(state), now)
@@ -111,8 +123,12 @@ def problems(state: DaemonState) -> list[tuple[str, bool]]:
     if state.outlived:
         # a worker may go on asking over a broken connection for ever, and nothing that it runs moves
         found.append(('the database was started again after the workers', True))
+    if state.away:
+        found.append(('RabbitMQ has been away, and may have given what runs to a second worker', True))
     if not state.workers:
         found.append(('the daemon has no worker', False))
+    if state.unstarted and not state.foreground:
+        found.append(('processes have not been begun although workers have room', False))
     if state.managed_broker:
         if state.broker is None:
             found.append(('the broker is gone', False))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_inversedesign.cli.broker_watch import BrokerWatch
 from aiida_inversedesign.cli.common import FORMAT, load_profile
 from aiida_inversedesign.cli.recover import GRACE, Action, DaemonState, Watch
 from aiida_inversedesign.errors import InverseDesignError
@@ -22,14 +23,23 @@ if TYPE_CHECKING:
 
 #: Seconds that processes are given to end by themselves.
 TO_END = 10.0
+#: Seconds that workers are given when their broker has gone; RabbitMQ takes longer to start.
+TO_LEAVE = 3.0
 #: How often the database is asked before it counts as silent.
 ATTEMPTS = 2
 #: Seconds since PostgreSQL was started.
 UPTIME = 'SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time())'
 #: The broker that belongs to the daemon and is started with it.
 OWN_BROKER = 'core.zeromq'
+#: The broker that runs by itself.
+RABBITMQ = 'core.rabbitmq'
+#: Seconds that a process may wait for a worker with room before it counts as forgotten.
+TO_BEGIN = 60.0
 #: What circus, which AiiDA's daemon is made of, starts beside the workers.
 STATISTICS = 'from circus import stats; stats.main()'
+
+#: What is known of processes without the database.
+NO_ANSWER: tuple[int | None, tuple[int, ...], bool, int] = (None, (), False, 0)
 
 
 @click.command()
@@ -67,10 +77,10 @@ def _keep(keeper: Keeper, watch: Watch, interval: float, once: bool, output_form
         if action.kind != 'none':
             _tell(action, done, output_format)
         if once:
-            if action.kind == 'wait' or (action.kind == 'restart' and keeper.look().daemon is None):
+            if action.kind in ('wait', 'end') or (action.kind == 'restart' and keeper.look().daemon is None):
                 raise SystemExit(1)
             return
-        time.sleep(interval)
+        keeper.pause(interval)
 
 
 def _tell(action: Action, done: str, output_format: str) -> None:
@@ -94,6 +104,24 @@ class Keeper:
         self.client = get_daemon_client()
         self._wanted = workers
         self._seen = int(get_config_option('daemon.default_workers'))
+        self._slots = int(get_config_option('daemon.worker_process_slots'))
+        self._rabbitmq = self._watch_rabbitmq()
+
+    def _watch_rabbitmq(self) -> BrokerWatch | None:
+        """A connection to RabbitMQ, if the profile has that."""
+        from aiida.manage import get_manager
+
+        if self.client.profile.process_control_backend != RABBITMQ:
+            return None
+        broker = get_manager().get_broker()
+        return BrokerWatch(broker.get_url())
+
+    def pause(self, seconds: float) -> None:
+        """Wait; less if something happens to RabbitMQ."""
+        if self._rabbitmq is None:
+            time.sleep(seconds)
+        else:
+            self._rabbitmq.wait(seconds)
 
     # -- looking -----------------------------------------------------------------------------------------------
 
@@ -106,7 +134,9 @@ class Keeper:
         self._seen = max(self._seen, len(own))
         broker = next((process.pid for process in brokers if process.pid in children), None)
         status = self._broker_status()
-        active, paused, foreground = self._ask_database()
+        answers = None if self._rabbitmq is None else self._rabbitmq.answers
+        active, paused, foreground, unstarted = self._ask_database() if answers is not False else NO_ANSWER
+        lost = None if self._rabbitmq is None else self._rabbitmq.lost
         return DaemonState(
             daemon=daemon.pid if daemon else None,
             workers=own,
@@ -119,6 +149,10 @@ class Keeper:
             paused=paused,
             outlived=active is not None and self._has_outlived(workers),
             foreground=foreground,
+            answers=answers,
+            away=lost is not None and any(started < lost for started in _starts(workers)),
+            # without room in the workers they wait for good reason
+            unstarted=unstarted if (active or 0) < self._slots * len(own) else 0,
         )
 
     def _daemon(self) -> psutil.Process | None:
@@ -159,11 +193,15 @@ class Keeper:
         logging.getLogger('aiida').setLevel(logging.ERROR)
         return dict(broker.probe_service_status())
 
-    def _ask_database(self) -> tuple[int | None, tuple[int, ...], bool]:
+    def _ask_database(self) -> tuple[int | None, tuple[int, ...], bool, int]:
         from aiida.manage import get_manager
         from sqlalchemy.exc import SQLAlchemyError
 
-        from aiida_inversedesign.audit.queries.control import count_active_processes, foreground_campaigns
+        from aiida_inversedesign.audit.queries.control import (
+            count_active_processes,
+            count_unstarted,
+            foreground_campaigns,
+        )
         from aiida_inversedesign.audit.queries.paused import paused_after_failures
         from aiida_inversedesign.workchains.foreground import is_alive
 
@@ -173,16 +211,16 @@ class Keeper:
                 # ends the transaction, which would show the past
                 storage.get_session().rollback()
                 foreground = any(is_alive(item) for item in foreground_campaigns())
-                return count_active_processes(), tuple(paused_after_failures()), foreground
+                paused = tuple(paused_after_failures())
+                return count_active_processes(), paused, foreground, count_unstarted(TO_BEGIN)
             except SQLAlchemyError:
                 # perhaps only this connection is gone, as after a repair
                 with suppress(SQLAlchemyError):
                     storage.get_session().rollback()
-        return None, (), False
+        return NO_ANSWER
 
     def _has_outlived(self, workers: list[psutil.Process]) -> bool:
         """Whether a worker is older than the database server, by the clock of each."""
-        import psutil
         from aiida.manage import get_manager
         from sqlalchemy import text
         from sqlalchemy.exc import SQLAlchemyError
@@ -194,11 +232,7 @@ class Keeper:
             uptime = float(session.execute(text(UPTIME)).scalar_one())
         except SQLAlchemyError:
             return False
-        ages = []
-        for process in workers:
-            with suppress(psutil.Error):
-                ages.append(time.time() - process.create_time())
-        return any(age > uptime for age in ages)
+        return any(time.time() - started > uptime for started in _starts(workers))
 
     # -- mending -----------------------------------------------------------------------------------------------
 
@@ -206,9 +240,27 @@ class Keeper:
         """Do it, and say what was done."""
         if action.kind == 'restart':
             return self.restart()
+        if action.kind == 'end':
+            return f'{self.end()} process(es) of the daemon ended until it is back'
         if action.kind == 'play':
             return self.play(action.processes)
         return 'waiting' if action.kind == 'wait' else ''
+
+    def end(self) -> int:
+        """End the daemon and its workers; the number of processes that there were."""
+        import psutil
+
+        daemon, workers = self._processes('start-circus'), self._processes('worker')
+        # first what would start others
+        _end([*daemon, *self._statistics()])
+        for worker in workers:
+            with suppress(psutil.Error):
+                worker.terminate()
+        # a job that is being handed to its scheduler is better written down
+        _, left = psutil.wait_procs(workers, timeout=TO_LEAVE)
+        _end(left)
+        Path(self.client.circus_pid_file).unlink(missing_ok=True)
+        return len(daemon) + len(workers)
 
     def restart(self) -> str:
         """End all that is left of the daemon, give every process its task again, and start anew."""
@@ -225,7 +277,7 @@ class Keeper:
             (Path(self.client._zmq_broker_service_dir) / f'broker.{name}').unlink(missing_ok=True)
         Path(self.client.circus_pid_file).unlink(missing_ok=True)
         # a repair would hand what runs in the foreground to the daemon as well
-        active, _, foreground = self._ask_database()
+        active, _, foreground, _ = self._ask_database()
         if active is not None and not foreground:
             self._repair()
         with suppress(Exception):
@@ -283,6 +335,17 @@ def _running(words: list[str]) -> list[psutil.Process]:
             home = process.environ().get('AIIDA_PATH', str(Path.home()))
             if folder in (Path(home).resolve(), (Path(home) / '.aiida').resolve()):
                 found.append(process)
+    return found
+
+
+def _starts(processes: Iterable[psutil.Process]) -> list[float]:
+    """When each of these was started, in seconds since 1970."""
+    import psutil
+
+    found = []
+    for process in processes:
+        with suppress(psutil.Error):
+            found.append(process.create_time())
     return found
 
 

@@ -30,6 +30,7 @@ def test_what_is_well_is_left_alone() -> None:
         ({'daemon': None, 'workers': (), 'strays': (2, 3, 4)}, 'left behind'),
         ({'strays': (9,)}, 'of an earlier daemon'),
         ({'outlived': True}, 'database was started again'),
+        ({'managed_broker': False, 'answers': True, 'away': True}, 'RabbitMQ has been away'),
     ],
 )
 def test_what_cannot_mend_itself_is_mended_at_once(changes: dict[str, object], words: str) -> None:
@@ -46,6 +47,7 @@ def test_what_cannot_mend_itself_is_mended_at_once(changes: dict[str, object], w
         ({'subscribers': 0}, 'do not listen'),
         ({'subscribers': 1}, 'do not listen'),
         ({'tasks': 4}, 'have no task'),
+        ({'unstarted': 1}, 'have not been begun'),
     ],
 )
 def test_what_may_mend_itself_is_given_time(changes: dict[str, object], words: str) -> None:
@@ -91,6 +93,38 @@ def test_paused_jobs_are_told_to_go_on_now_and_then() -> None:
 def test_paused_jobs_wait_until_the_daemon_is_well() -> None:
     watch = Watch(grace=20)
     assert watch.decide(replace(WELL, subscribers=0, paused=(7,)), 0.0).kind == 'none'
+
+
+def test_workers_do_not_outlive_their_connection_to_rabbitmq() -> None:
+    watch, gone = Watch(grace=1000), replace(WELL, managed_broker=False, answers=False, active=None)
+    # at once: as soon as it is back it gives what they run to others
+    assert watch.decide(gone, 0.0).kind == 'end'
+    assert watch.decide(replace(gone, daemon=None, workers=(), strays=(7,)), 1.0).kind == 'end'
+    nothing_left = replace(gone, daemon=None, workers=())
+    assert watch.decide(nothing_left, 2.0).kind == 'wait'
+    assert watch.decide(replace(nothing_left, answers=True, active=5), 3.0).kind == 'restart'
+
+
+def test_processes_that_nobody_begins_are_counted(aiida_profile_clean: object) -> None:
+    from aiida import orm
+    from aiida.engine import ProcessState
+
+    from aiida_inversedesign.audit.queries.control import count_unstarted
+
+    def stored(kind: type, state: ProcessState, checkpoint: bool = True) -> None:
+        node = kind()
+        node.set_process_state(state)
+        node.store()
+        if checkpoint:
+            node.set_checkpoint('saved')
+
+    stored(orm.WorkChainNode, ProcessState.CREATED)
+    stored(orm.CalcJobNode, ProcessState.CREATED)
+    stored(orm.CalcJobNode, ProcessState.WAITING)
+    # has no checkpoint, so that nobody can ever begin it: its parent sees to that
+    stored(orm.CalcJobNode, ProcessState.CREATED, checkpoint=False)
+    assert count_unstarted(0.0) == 2
+    assert count_unstarted(60.0) == 0
 
 
 def test_rabbitmq_does_not_belong_to_the_daemon() -> None:

@@ -17,6 +17,7 @@ import json
 import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -205,6 +206,8 @@ def main() -> int:
     parser.add_argument('--keep', action='store_true', help='leave the folders for a look at the logs')
     parser.add_argument('--json', type=Path, help='write the results to this file')
     options = parser.parse_args()
+    # what was started is ended then, too
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     settings = [Setting.parse(text) for text in options.settings.split(',')]
     if options.broker:
         settings = [replace(setting, broker=options.broker) for setting in settings]

@@ -75,7 +75,7 @@ def recoveries(
 
 
 #: what the actions of ``tend`` are called in the table
-WORDS = {'restart': 'daemon restarted', 'play': 'paused jobs played', 'wait': 'waited'}
+WORDS = {'end': 'workers ended in time', 'restart': 'daemon restarted', 'play': 'paused jobs played', 'wait': 'waited'}
 
 
 def by_fault(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -184,7 +184,12 @@ class RabbitMQ:
         """End it, and the program that maps its ports."""
         self.kill()
         variables = {**os.environ, 'ERL_EPMD_PORT': self.variables['ERL_EPMD_PORT']}
-        subprocess.run(['epmd', '-kill'], env=variables, check=False, capture_output=True)
+        # it refuses as long as it takes the server for alive
+        for _ in range(40):
+            said = subprocess.run(['epmd', '-kill'], env=variables, check=False, capture_output=True, text=True)
+            if 'Killed' in said.stdout or 'Cannot connect' in said.stdout + said.stderr:
+                break
+            time.sleep(0.25)
 
 
 class Slurm:

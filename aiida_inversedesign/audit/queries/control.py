@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from aiida.orm import CalcJobNode, QueryBuilder, WorkChainNode
+from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode
 
 #: The extra of a campaign that holds a request to stop it.
 STOP = 'inversedesign_stop'
@@ -26,6 +27,17 @@ def active_processes() -> list[int]:
     """PKs of the work chains and jobs of the profile that have not ended."""
     query = QueryBuilder().append((CalcJobNode, WorkChainNode), filters=_ACTIVE, project='id')
     return sorted(query.all(flat=True))
+
+
+def count_unstarted(seconds: float) -> int:
+    """How many work chains and jobs have been waiting for a worker to begin with them for so long."""
+    before = datetime.now(UTC) - timedelta(seconds=seconds)
+    filters = {
+        'ctime': {'<': before},
+        'attributes.process_state': 'created',
+        'attributes': {'has_key': ProcessNode.CHECKPOINT_KEY},
+    }
+    return QueryBuilder().append((CalcJobNode, WorkChainNode), filters=filters).count()
 
 
 def foreground_campaigns() -> list[dict[str, Any]]:
