@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 import pytest
 
 # importing aiida makes a configuration folder: not in the user's home
-os.environ.setdefault('AIIDA_PATH', tempfile.mkdtemp(prefix='inversedesign-tests-'))
+OWN_FOLDER = None if 'AIIDA_PATH' in os.environ else tempfile.mkdtemp(prefix='inversedesign-tests-')
+if OWN_FOLDER:
+    os.environ['AIIDA_PATH'] = OWN_FOLDER
 
 pytest_plugins = ['aiida.tools.pytest_fixtures', 'rehearsal']
+
+
+def pytest_unconfigure() -> None:
+    """Leave nothing behind."""
+    if OWN_FOLDER:
+        shutil.rmtree(OWN_FOLDER, ignore_errors=True)
 
 
 @pytest.fixture(scope='session')

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -30,6 +32,23 @@ def make_library() -> Library:
             Template(symbol, crystal, 'made up', 'CC0', properties={'stiffness': 3000 / crystal.volume, 'index': 1.0})
         )
     return Library(templates)
+
+
+def make_python_code(folder: Path, plugin: str | None = None) -> Any:
+    """The stored code of this interpreter on this machine, as ``python@localhost``.
+
+    :param folder: of the jobs. :param plugin: entry point of the calculation it is for.
+    """
+    from aiida.orm import InstalledCode
+
+    from aiida_inversedesign.cli.setup_local import make_localhost_computer
+
+    return InstalledCode(
+        label='python',
+        computer=make_localhost_computer(folder, poll_interval=0.1),
+        filepath_executable=sys.executable,
+        default_calc_job_plugin=plugin,
+    ).store()
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,23 +27,16 @@ def call(*arguments: str) -> Result:
 @pytest.fixture(scope='module')
 def finished(aiida_profile: Any, tmp_path_factory: Any) -> Any:
     """A campaign of eight evaluations, each with a job and one of them failed; another one is in the same profile."""
-    from aiida.orm import InstalledCode
-    from rehearsal import make_library
+    from rehearsal import make_library, make_python_code
 
     from aiida_inversedesign.campaign.load import validate_campaign
-    from aiida_inversedesign.cli.setup_local import make_localhost_computer
     from aiida_inversedesign.data.library import LibraryData
     from aiida_inversedesign.workchains.build import build_campaign
     from aiida_inversedesign.workchains.foreground import run_campaign
 
     aiida_profile.reset_storage()
     LibraryData.from_library(make_library(), label='metals').store()
-    InstalledCode(
-        label='python',
-        computer=make_localhost_computer(tmp_path_factory.mktemp('jobs'), poll_interval=0.1),
-        filepath_executable=sys.executable,
-        default_calc_job_plugin='inversedesign.table',
-    ).store()
+    make_python_code(tmp_path_factory.mktemp('jobs'), 'inversedesign.table')
     data: dict[str, Any] = {
         'name': 'stiff_1',
         'seed': 5,

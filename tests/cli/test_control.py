@@ -128,18 +128,12 @@ def test_stop_that_kills_harvests_what_finished_and_the_killed_may_be_chosen_aga
     campaign: Any, aiida_profile: Any, tmp_path: Path
 ) -> None:
     import psutil
-    from aiida.orm import InstalledCode
+    from rehearsal import make_python_code
 
-    from aiida_inversedesign.cli.setup_local import make_localhost_computer
     from aiida_inversedesign.workchains.foreground import run_campaign
     from aiida_inversedesign.workchains.resume import resume_campaign
 
-    code = InstalledCode(
-        label='python',
-        computer=make_localhost_computer(tmp_path, poll_interval=0.1),
-        filepath_executable=sys.executable,
-        default_calc_job_plugin='inversedesign.table',
-    ).store()
+    code = make_python_code(tmp_path, 'inversedesign.table')
     evaluate = {'code': code.full_label, 'delay_seconds': 300.0, 'delay_sigma': 0.0}
     builder, _ = campaign(evaluate=evaluate, budget={'evaluations': 4, 'at_once': 2})
     with StopElsewhere(aiida_profile, WITH_SCHEDULER, '--kill') as stopper:

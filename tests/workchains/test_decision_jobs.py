@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,9 @@ import pytest
 @pytest.fixture
 def python_label(aiida_profile_clean: Any, tmp_path: Path) -> str:
     """An interpreter with this package, on this machine."""
-    from aiida.orm import InstalledCode
+    from rehearsal import make_python_code
 
-    from aiida_inversedesign.cli.setup_local import make_localhost_computer
-
-    computer = make_localhost_computer(tmp_path, poll_interval=0.1)
-    return str(InstalledCode(label='python', computer=computer, filepath_executable=sys.executable).store().full_label)
+    return str(make_python_code(tmp_path).full_label)
 
 
 @pytest.mark.slow

@@ -6,7 +6,6 @@ import asyncio
 import os
 import signal
 import sqlite3
-import sys
 import threading
 import time
 from pathlib import Path
@@ -29,16 +28,9 @@ JOBS = "SELECT count(*) FROM db_dbnode WHERE json_extract(attributes, '$.state')
 @pytest.fixture
 def python_code(aiida_profile_clean: Any, tmp_path: Path) -> Any:
     """A code for the table engine's jobs on this machine."""
-    from aiida.orm import InstalledCode
+    from rehearsal import make_python_code
 
-    from aiida_inversedesign.cli.setup_local import make_localhost_computer
-
-    return InstalledCode(
-        label='python',
-        computer=make_localhost_computer(tmp_path, poll_interval=0.1),
-        filepath_executable=sys.executable,
-        default_calc_job_plugin='inversedesign.table',
-    ).store()
+    return make_python_code(tmp_path, 'inversedesign.table')
 
 
 class Interruption(threading.Thread):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,14 @@ PLUGIN = 'aiida.calculations:inversedesign.ase'
 @pytest.fixture
 def metals(campaign: Any, tmp_path: Path) -> Any:
     """Campaigns of copper and aluminium with effective-medium theory."""
-    from aiida.orm import InstalledCode
-    from rehearsal import make_library
+    from rehearsal import make_library, make_python_code
 
-    from aiida_inversedesign.cli.setup_local import make_localhost_computer
     from aiida_inversedesign.data.library import LibraryData
     from aiida_inversedesign.propose.library import Library
 
     # those that effective-medium theory knows
     LibraryData.from_library(Library([make_library()[0], make_library()[1]]), label='two metals').store()
-    code = InstalledCode(
-        label='python',
-        computer=make_localhost_computer(tmp_path, poll_interval=0.1),
-        filepath_executable=sys.executable,
-        default_calc_job_plugin='inversedesign.ase',
-    ).store()
+    code = make_python_code(tmp_path, 'inversedesign.ase')
 
     def make(**evaluate: Any) -> Any:
         # the engine is of another kind than that of the fixture: nothing of its section holds
