@@ -89,6 +89,25 @@ class Prerelax(Calculator):
     options: Options = Options()
 
 
+class Slices(Model):
+    """A long relaxation in slices, given up when it cannot reach what the goal asks for (see docs/slices.md)."""
+
+    steps: Annotated[int, Field(ge=2, le=100)] = Field(
+        description='most ionic steps of one slice; the next begins at the crystal that the last one reached'
+    )
+    at_most: Annotated[int, Field(ge=2, le=100)] = Field(
+        12, description='most slices of one relaxation; one that has not converged then has failed'
+    )
+    give_up: bool | None = Field(
+        None,
+        description='whether a relaxation ends as soon as even an optimistic estimate of its energy breaks the bound '
+        'that the goal sets to formation_energy or e_above_hull; default: if the goal sets one',
+    )
+    margin: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = Field(
+        0.05, description='eV/atom by which the estimate must break the bound'
+    )
+
+
 class QuantumEspresso(Engine):
     """Relaxation and further properties with pw.x."""
 
@@ -106,6 +125,7 @@ class QuantumEspresso(Engine):
     max_restarts: Annotated[int, Field(ge=0, le=10)] = Field(2, description='restarts of one calculation')
     npool: Count | None = Field(None, description='k-point pools among which pw.x shares its processes')
     prerelax: Prerelax | None = Field(None, description='relax with an ASE calculator first; default: do not')
+    slices: Slices | None = Field(None, description='relax in slices; default: each relaxation in one piece')
 
 
 class Ase(Calculator, Engine):

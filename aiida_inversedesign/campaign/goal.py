@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import builtins
+import math
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from aiida_inversedesign.campaign.model import Finite, Model, Positive
+from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.chemistry.formulas import SYMBOLS
 
 
@@ -151,3 +153,17 @@ class Goal(Model):
     def defines_hits(self) -> bool:
         """Whether a hit is defined: every objective that can have a threshold names one."""
         return all(objective.hit_range is not None for objective in self.objectives)
+
+    @builtins.property  # read like a field
+    def energy_limit(self) -> tuple[float, str] | None:
+        """The highest formation energy (eV/atom) that a hit can have and the condition it follows from, or None.
+
+        Objectives and constraints may bound the formation energy itself. A bound of the energy above the hull is one of
+        the formation energy too: the elements are phases of the hull, so that no hull lies above them.
+        """
+        limits = []
+        for name in ('formation_energy', STABILITY):
+            bounds = [item.hit_range[1] for item in self.objectives if item.property == name and item.hit_range]
+            bounds += [item.max for item in self.constraints if item.property == name and item.max is not None]
+            limits += [(bound, f'{name} of at most {bound:g} eV/atom') for bound in bounds if math.isfinite(bound)]
+        return min(limits, default=None)

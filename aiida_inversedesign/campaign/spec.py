@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from aiida_inversedesign.campaign.engine_settings import Evaluate, Options, Table
+from aiida_inversedesign.campaign.engine_settings import Evaluate, Options, QuantumEspresso, Table
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.model import Count, Fraction, Model, Name, Positive
 from aiida_inversedesign.campaign.properties import PROPERTIES
@@ -203,6 +203,7 @@ class CampaignSettings(Model):
         self._acquisition_fits()
         self._source_is_no_answer()
         self._elements_left()
+        self._giving_up_needs_a_bound()
         if self.propose.method != 'library' and not (self.space.elements or self.space.formulas):
             raise ValueError('space names no formulas: give elements and ratios, or formulas')
         return self
@@ -234,6 +235,14 @@ class CampaignSettings(Model):
         left = [symbol for symbol in self.space.elements if symbol not in forbidden]
         if self.space.elements and not left and not self.space.formulas:
             raise ValueError('goal.composition forbids every element of space.elements: nothing is left to propose')
+
+    def _giving_up_needs_a_bound(self) -> None:
+        slices = self.evaluate.slices if isinstance(self.evaluate, QuantumEspresso) else None
+        if slices is not None and slices.give_up and self.goal.energy_limit is None:
+            raise ValueError(
+                'evaluate.slices.give_up: true needs a goal that bounds formation_energy or e_above_hull from above, '
+                'such as a constraint with max: nothing else tells which relaxation is hopeless'
+            )
 
     def unit(self, name: str) -> str:
         """The unit of one of the campaign's properties."""

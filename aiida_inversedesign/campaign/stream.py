@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS
+from aiida_inversedesign.evaluate.properties import RELAX_JOBS
 
 #: A surrogate is fitted anew when there are so many times the rows of its last fit; in between it is told of rows.
 REFIT_GROWTH = 1.1
@@ -68,10 +69,14 @@ def evaluation_limits(
 def most_of_one(settings: Mapping[str, Any], needed: int, wall_seconds: int, processes: int) -> Limits:
     """DFT jobs and core-hours of an evaluation in which every job is restarted as often as is allowed.
 
+    A relaxation in slices takes as many of them as it may.
+
     :param settings: the ``evaluate`` section of the campaign file.
     :param needed: DFT jobs without restarts.
     """
-    jobs = max(needed, 1) * (1 + int(settings.get('max_restarts', 0)))
+    slices = settings.get('slices')
+    more = 0 if slices is None else int(slices['at_most']) - RELAX_JOBS
+    jobs = (max(needed, 1) + more) * (1 + int(settings.get('max_restarts', 0)))
     return Limits(jobs, jobs * wall_seconds * processes / 3600)
 
 

@@ -44,6 +44,13 @@ class EvaluateWorkChain(OnceWorkChain):
             required=False,
             help='Energy of each elemental crystal in eV/atom at the same settings, for the formation energy.',
         )
+        spec.input(
+            'energy_limit',
+            valid_type=orm.Dict,
+            required=False,
+            help='`value`, the highest formation energy (eV/atom) of a hit, and `condition`, what it follows from; an '
+            'engine may give up a crystal that cannot come below it.',
+        )
         spec.input_namespace('engine', dynamic=True, help='What the engine computes with: codes or data.')
         spec.output('structure', valid_type=orm.StructureData, required=False, help='The relaxed crystal.')
         spec.output(
@@ -60,6 +67,7 @@ class EvaluateWorkChain(OnceWorkChain):
         spec.exit_code(310, 'ERROR_RELAXATION_FAILED', message='the relaxation failed: {reason}')
         spec.exit_code(311, 'ERROR_JOB_FAILED', message='the evaluation failed: {reason}')
         spec.exit_code(312, 'ERROR_NO_ENTRY', message='the data set has no answer: {reason}')
+        spec.exit_code(313, 'ERROR_GIVEN_UP', message='the relaxation was given up: {reason}')
         spec.exit_code(410, 'ERROR_EQUATION_OF_STATE', message='relaxed, but there is no equation of state: {reason}')
         spec.exit_code(411, 'ERROR_MISSING_PROPERTY', message='relaxed, but {names} could not be determined')
 

@@ -24,16 +24,18 @@ from aiida_inversedesign.evaluate.limits import Allotment, LimitError, allot
 from aiida_inversedesign.evaluate.options import job_options, processes, wall_seconds
 from aiida_inversedesign.evaluate.properties import RELAX_JOBS, band_gap, missing_properties
 from aiida_inversedesign.evaluate.pw_inputs import protocol_of, relax_builder, single_point_builder
+from aiida_inversedesign.evaluate.slices import SlicedRelaxation
 
 #: Single points run at once where no scheduler queues them: they are short, and most of their time AiiDA is at work.
 AT_ONCE_UNSCHEDULED = 2
 
 
-class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
+class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
     """Relaxes a crystal with pw.x and computes its equation of state if a property needs it.
 
     Children: ``prerelax`` (:class:`~aiida_inversedesign.evaluate.ase_job.AseCalculation`) if the settings name one,
-    ``relax`` (``PwRelaxWorkChain``), and ``eos_00`` … (``PwBaseWorkChain``, one for each volume).
+    ``relax`` (``PwRelaxWorkChain``; or, with :class:`~aiida_inversedesign.evaluate.slices.SlicedRelaxation`, the slices
+    ``relax``, ``relax_slice_2`` …), and ``eos_00`` … (``PwBaseWorkChain``, one for each volume).
     """
 
     @classmethod
@@ -50,8 +52,15 @@ class QuantumEspressoEvaluateWorkChain(EvaluateWorkChain):
                 cls.run_prerelaxation,
                 cls.inspect_prerelaxation,
             ),
-            cls.run_relax,
-            cls.inspect_relax,
+            if_(cls.wants_slices)(
+                while_(cls.needs_slice)(
+                    cls.run_slice,
+                    cls.inspect_slice,
+                ),
+            ).else_(
+                cls.run_relax,
+                cls.inspect_relax,
+            ),
             if_(cls.needs_equation_of_state)(
                 cls.prepare_equation_of_state,
                 while_(cls.has_volumes_left)(

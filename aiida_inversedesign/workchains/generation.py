@@ -30,6 +30,7 @@ from aiida_inversedesign.workchains.references import collect_references, elemen
 from aiida_inversedesign.workchains.state import (
     add_state_inputs,
     add_state_outputs,
+    energy_limit,
     engine_properties,
     references_wanted,
     stability_wanted,
@@ -269,6 +270,8 @@ class GenerationWorkChain(OnceWorkChain):
     def _evaluate(self, label: str, structure: orm.StructureData, properties: list[str], limits: dict):
         inputs = {'references': self.ctx.references} if self.ctx.references is not None else {}
         settings, metadata = self.inputs.settings['evaluate'], {'label': f'{label} {structure.get_formula()}'}
+        if (limit := energy_limit(self.inputs.settings)) is not None and not label.startswith('reference_'):
+            inputs['energy_limit'] = orm.Dict(limit)
         process_class = WorkflowFactory(f'inversedesign.evaluate.{self._engine}')
         # settings of the first version have no such key
         if settings.get('reuse'):

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiida.orm import Dict
 
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.surrogate import SurrogateData
@@ -61,3 +62,11 @@ def references_wanted(settings: Mapping[str, Any]) -> bool:
     """Whether a property of the goal needs the energies of the elements."""
     needed = 'references' in required_stages(goal_properties(settings))
     return needed and settings['evaluate']['engine'] != 'table'
+
+
+def energy_limit(settings: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The formation energy (eV/atom) above which a relaxation in slices is given up, and the condition behind it."""
+    # other engines, and settings of earlier versions, have no such key
+    slices = settings['evaluate'].get('slices')
+    limit = None if slices is None or slices['give_up'] is False else Goal.model_validate(settings['goal']).energy_limit
+    return None if limit is None else {'value': limit[0], 'condition': limit[1]}
