@@ -127,8 +127,8 @@ def optimistic_energy(steps: Sequence[IonicStep]) -> float | None:
     From the lowest energy E so far it can fall by the largest of three amounts.
 
     - In a quadratic basin E − E∞ = g² / 2h along one direction, so that a step i and the lowest one tell what is left:
-      (E_i − E) r² / (1 − r²) with r = g / g_i. The largest of these over all earlier steps is taken, times :data:`SOFTNESS`: what is
-      left lies along the softest directions, and steps so far may have been along stiff ones.
+      (E_i − E) r² / (1 − r²) with r = g / g_i. The largest of these over all earlier steps is taken, times
+      :data:`SOFTNESS`: what is left lies along the softest directions, and steps so far may have been along stiff ones.
     - The gradient g at the lowest energy times :data:`REACH`: where the energy is convex it falls by no more than that
       on the way. A crystal that lingers at a saddle still has a gradient, which nothing else in its steps betrays.
     - What it has gained in the latter half of its steps, times :data:`REPEATS`.
@@ -152,9 +152,7 @@ def optimistic_energy(steps: Sequence[IonicStep]) -> float | None:
     if lowest.stretch > MOST_STRETCH:
         return None
     ratios = [(step, lowest.gradient / step.gradient) for step in steps[:best] if step.gradient > 0]
-    left = [
-        (step.energy - lowest.energy) * ratio**2 / (1 - ratio**2) for step, ratio in ratios if ratio < LEAST_FALL
-    ]
+    left = [(step.energy - lowest.energy) * ratio**2 / (1 - ratio**2) for step, ratio in ratios if ratio < LEAST_FALL]
     if not left:
         return None
     recent = steps[(len(steps) - 1) // 2].energy - lowest.energy
