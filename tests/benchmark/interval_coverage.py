@@ -14,6 +14,7 @@ import numpy as np
 from aiida_inversedesign.audit.metrics.intervals import (
     draws_needed,
     mean_interval,
+    pooled_spread,
     ratio_interval,
     spread_interval,
     wilson,
@@ -47,6 +48,10 @@ def measure(seed: int = 0) -> dict[str, float]:
     for name, (interval, truth) in normal.items():
         n = int(name.rpartition(' ')[2])
         found[name] = coverage((interval(rng.normal(size=n)) for _ in range(3000)), truth)
+    repeats = (pooled_spread([rng.normal(mean, size=3) for mean in range(8)]) for _ in range(5000))
+    found['spread of repeats (chi-squared), 8 crystals three times'] = coverage(
+        (pooled[1:] for pooled in repeats if pooled is not None), 1.0
+    )
     arms = zip(rng.binomial(200, 0.4, 5000), rng.binomial(100, 0.2, 5000), strict=True)
     found['enrichment over a control arm (Katz), n = 200 and 100'] = coverage(
         (ratio_interval(int(hits), 200, int(base), 100) if hits and base else None for hits, base in arms), 2.0

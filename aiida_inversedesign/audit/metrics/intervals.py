@@ -61,6 +61,21 @@ def spread_interval(values: Floats) -> list[float] | None:
     return [spread * math.exp(-half), spread * math.exp(half)]
 
 
+def pooled_spread(groups: Sequence[Floats]) -> tuple[float, float, float] | None:
+    """The standard deviation within groups, pooled, and its 95 % interval; None where no group has two values.
+
+    Of normal errors the pooled variance is chi-squared.
+    """
+    from scipy.special import chdtri
+
+    degrees = sum(max(len(group) - 1, 0) for group in groups)
+    if not degrees:
+        return None
+    squares = sum(float(((group - group.mean()) ** 2).sum()) for group in groups if len(group) > 1)
+    low, high = (math.sqrt(squares / float(chdtri(degrees, tail))) for tail in (0.025, 0.975))
+    return math.sqrt(squares / degrees), low, high
+
+
 def ratio_interval(hits: int, n: int, base: int, m: int) -> tuple[float, float]:
     """Katz's 95 % interval of the ratio of two shares, both above 0 (Katz et al., Biometrics 34, 469 (1978))."""
     ratio = (hits / n) / (base / m)

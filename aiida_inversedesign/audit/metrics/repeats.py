@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.audit.metrics.intervals import share, unknown
+from aiida_inversedesign.audit.metrics.intervals import pooled_spread, share, unknown
 from aiida_inversedesign.audit.record import EvaluationRecord
 
 
@@ -47,8 +47,6 @@ def _repeats(outcomes: Sequence[EvaluationRecord]) -> dict[str, Any]:
     for outcome in outcomes:
         if outcome.status == 'completed' and outcome.proposed_text:
             groups.setdefault(outcome.proposed_text, []).append(outcome)
-    from scipy.special import chdtri
-
     repeated = [group for group in groups.values() if len(group) > 1]
     if not repeated:
         return unknown('no crystal was evaluated more than once', n=0)
@@ -56,12 +54,7 @@ def _repeats(outcomes: Sequence[EvaluationRecord]) -> dict[str, Any]:
     spread, intervals = {}, {}
     for name in names:
         values = [np.array([item.properties[name] for item in group if name in item.properties]) for group in repeated]
-        values = [found for found in values if len(found) > 1]
-        degrees = sum(len(found) - 1 for found in values)
-        if degrees:
-            spread[name] = float(np.sqrt(sum(((found - found.mean()) ** 2).sum() for found in values) / degrees))
-            # of normal errors: the pooled variance is chi-squared
-            intervals[name] = [
-                spread[name] * float(np.sqrt(degrees / chdtri(degrees, tail))) for tail in (0.025, 0.975)
-            ]
+        pooled = pooled_spread(values)
+        if pooled is not None:
+            spread[name], intervals[name] = pooled[0], list(pooled[1:])
     return {'value': spread, 'intervals': intervals, 'n': len(repeated)}
