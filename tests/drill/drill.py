@@ -37,6 +37,9 @@ from services import Postgres, RabbitMQ, Slurm, SmallDisk, run
 
 SETTINGS = 'sqlite+zeromq+direct,postgres+zeromq+slurm,postgres+rabbitmq+direct'
 
+#: Seconds between two looks of the administrator at the nodes of Slurm.
+ADMINISTRATION = 15.0
+
 
 @dataclass
 class Drill:
@@ -129,7 +132,7 @@ class Drill:
         draw.shuffle(queue)
         # a fault belongs to a number of launches, and follows it after a random pause
         at = sorted(draw.uniform(0, 0.95 * self.evaluations) for _ in queue)
-        start = time.monotonic()
+        start = administered = time.monotonic()
         while not self._has_ended(campaign):
             now = time.monotonic()
             if now - start > self.patience:
@@ -138,6 +141,10 @@ class Drill:
                 if now >= moment:
                     fault.mend and fault.mend()
                     self.pending.remove((moment, fault))
+            if self.slurm is not None and not self.pending and now - administered > ADMINISTRATION:
+                administered = now
+                if reason := self.slurm.resume():
+                    print(f'  {now - start:6.0f} s  the node is told to go on ({reason})', flush=True)
             # one fault at a time: the next strikes when what the last one took away is there again
             if queue and not self.pending and len(read_launches(self.record)) >= at[0]:
                 time.sleep(draw.uniform(0, 3))

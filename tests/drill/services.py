@@ -224,6 +224,24 @@ class Slurm:
                     file.unlink()
         self._control('start')
 
+    def resume(self) -> str:
+        """What an administrator does: let a node that Slurm has set aside go on; why it had, empty if it had not.
+
+        A slurmctld that was killed seconds after a submission gives the number of that job to another one, and takes
+        the node on which it meets both for broken.
+        """
+        variables = {**self.variables, 'SLURM_CONF': f'{self.folder}/slurm.conf'}
+        asked = subprocess.run(
+            ['sinfo', '-h', '-N', '-o', '%N|%T|%E'],
+            env=variables, check=False, capture_output=True, text=True, timeout=60,
+        )  # fmt: skip
+        name, _, rest = asked.stdout.strip().partition('|')
+        state, _, reason = rest.partition('|')
+        if not state.startswith(('drain', 'down')):
+            return ''
+        subprocess.run(['scontrol', 'update', f'NodeName={name}', 'State=RESUME'], env=variables, check=False)
+        return f'{state}: {reason}'
+
     def stop(self) -> None:
         """End it, and what still runs."""
         subprocess.run(
