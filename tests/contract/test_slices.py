@@ -136,6 +136,8 @@ def test_without_core_hours_nothing_starts(pw: orm.InstalledCode) -> None:
 def test_a_campaign_gives_up_what_its_goal_cannot_use_and_the_audit_says_so(pw: orm.InstalledCode) -> None:
     from aiida_inversedesign.audit.audit import audit
     from aiida_inversedesign.audit.load import load_record
+    from aiida_inversedesign.audit.verify import verify
+    from aiida_inversedesign.audit.verify.run import is_sound
     from aiida_inversedesign.campaign.load import validate_campaign
     from aiida_inversedesign.chemistry.crystal import Crystal
     from aiida_inversedesign.data.library import LibraryData
@@ -175,3 +177,10 @@ def test_a_campaign_gives_up_what_its_goal_cannot_use_and_the_audit_says_so(pw: 
     figures = audit(node)
     assert figures['evaluations']['failed'] == 1
     assert figures['dft_calculations']['failed'] == sum(job.has_failed for job in record.jobs if job.is_dft)
+    verified = verify(node)
+    assert is_sound(verified), verified['findings']
+    # whether the relaxation was hopeless was looked at again
+    looks = [item for item in node.called_descendants if item.process_label == 'relaxation_outlook']
+    assert looks
+    again = verified['evaluations']
+    assert again['identical'] + again['within_tolerance'] == again['calculations'] > len(looks)

@@ -63,6 +63,7 @@ _FUNCTIONS = (
     _evaluation(f'{_PACKAGE}.evaluate.functions', 'fit_scan', 'equation_of_state'),
     _evaluation(f'{_PACKAGE}.evaluate.functions', 'relaxed_properties', 'property'),
     _evaluation(f'{_PACKAGE}.evaluate.functions', 'job_properties', 'property'),
+    _evaluation(f'{_PACKAGE}.evaluate.outlook', 'relaxation_outlook', 'property'),
     _evaluation(
         'aiida_quantumespresso.calculations.functions.create_kpoints_from_distance',
         'create_kpoints_from_distance',
