@@ -146,8 +146,10 @@ class Select(Model):
 class Learn(Model):
     """What is learned from the evaluations."""
 
-    surrogate: Literal['auto', 'gp', 'forest', 'bootstrap', 'transfer', 'hurdle'] = Field(
-        'auto', description='model of each property; auto lets them compete on rows that they have not seen'
+    surrogate: Literal['auto', 'gp', 'forest', 'bootstrap', 'transfer', 'multitask', 'hurdle'] = Field(
+        'auto',
+        description='model of each property; auto lets them compete on rows that they have not seen; multitask learns '
+        'all properties of the goal together',
     )
     source: list[str] = Field(
         [],
@@ -202,6 +204,11 @@ class CampaignSettings(Model):
                 raise PropertyError(name, sorted(known), declarable=isinstance(engine, Table))
         self._acquisition_fits()
         self._source_is_no_answer()
+        if self.learn.surrogate == 'multitask' and len(self.goal.properties) == 1:
+            raise ValueError(
+                'learn.surrogate multitask learns several properties together, and the goal names '
+                f'{self.goal.properties[0]} alone: write gp'
+            )
         self._elements_left()
         self._giving_up_needs_a_bound()
         if self.propose.method != 'library' and not (self.space.elements or self.space.formulas):

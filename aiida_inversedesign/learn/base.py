@@ -18,6 +18,7 @@ _CLASSES = {
     'forest': ('aiida_inversedesign.learn.forest', 'Forest'),
     'bootstrap': ('aiida_inversedesign.learn.bootstrap', 'Bootstrap'),
     'transfer': ('aiida_inversedesign.learn.transfer', 'Transfer'),
+    'multitask': ('aiida_inversedesign.learn.multitask', 'MultiTask'),
     'hurdle': ('aiida_inversedesign.learn.hurdle', 'Hurdle'),
     'mixture': ('aiida_inversedesign.learn.mixture', 'Mixture'),
 }
@@ -35,7 +36,7 @@ class Regressor(Protocol):
 
     @property
     def kind(self) -> str:
-        """The method: ``gp``, ``forest``, ``bootstrap``, ``transfer``, ``hurdle`` or ``mixture``."""
+        """The method: ``gp``, ``forest``, ``bootstrap``, ``transfer``, ``multitask``, ``hurdle`` or ``mixture``."""
 
     @property
     def X(self) -> Array:  # noqa: N802 - the field's name of a matrix of inputs

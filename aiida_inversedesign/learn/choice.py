@@ -17,26 +17,22 @@ import hashlib
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.learn.base import Regressor, RegressorError, check_training, target_scale
-from aiida_inversedesign.learn.bootstrap import fit_bootstrap
+from aiida_inversedesign.learn.base import Regressor, check_training, target_scale
 from aiida_inversedesign.learn.calibrate import Z80, deviation_factor, tailed_log_density
-from aiida_inversedesign.learn.ensemble import Ensemble
 from aiida_inversedesign.learn.forest import fit_forest
-from aiida_inversedesign.learn.gp import GaussianProcess, fit_gp
 from aiida_inversedesign.learn.hurdle import fit_hurdle, usual_value
 from aiida_inversedesign.learn.mixture import LEAST_WEIGHT, Mixture, mixed, stacking_weights
-from aiida_inversedesign.learn.transfer import Prior, Transfer, fit_transfer
+from aiida_inversedesign.learn.recipes import RECIPES, Setting, kind_of, recipes, with_factor
 
 Array = NDArray[np.float64]
 
 
-KINDS = ('auto', 'gp', 'forest', 'bootstrap', 'transfer', 'hurdle')
 #: Fewer rows than this decide nothing: the first of the list is taken.
 LEAST_ROWS = 10
 #: Fewer rows than this do not tell weights: one model is chosen.
@@ -48,59 +44,6 @@ _GROWTH = 1.2
 #: Competitions remembered, so that a search that fits after every evaluation does not repeat them.
 _REMEMBERED = 256
 _memory: OrderedDict[str, dict[str, Any]] = OrderedDict()
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What models of one table share.
-
-    :param seed: of forests and bootstrap ensembles, and of the folds.
-    :param composition: which columns describe the composition, or None where that means nothing.
-    :param priors: functions of raw descriptors, learned from other data.
-    :param center: by which the inputs were standardised, shape (d,); None: they are raw.
-    :param width: likewise.
-    """
-
-    seed: int = 0
-    composition: NDArray[np.bool_] | None = None
-    priors: tuple[Prior, ...] = ()
-    center: Array | None = None
-    width: Array | None = None
-
-
-Fit = Callable[[Array, Array, Setting], Regressor]
-
-#: Models by name, the simpler first. The name is the kind and, after a slash, the kernel.
-RECIPES: dict[str, Fit] = {
-    'gp/iso': lambda X, y, setting: fit_gp(X, y, form='iso'),
-    'gp/ard': lambda X, y, setting: fit_gp(X, y, form='ard'),
-    'gp/mixed': lambda X, y, setting: fit_gp(X, y, form='mixed', composition=setting.composition),
-    'transfer': lambda X, y, setting: fit_transfer(X, y, setting.priors, setting.center, setting.width),
-    'forest': lambda X, y, setting: fit_forest(X, y, setting.seed),
-    'bootstrap': lambda X, y, setting: fit_bootstrap(X, y, setting.seed, form='ard'),
-    'hurdle': lambda X, y, setting: fit_hurdle(X, y, setting.seed),
-}
-
-
-def _kind(name: str) -> str:
-    return name.split('/')[0]
-
-
-def recipes(kind: str, setting: Setting) -> list[str]:
-    """Names of the models that compete for a kind.
-
-    :raises RegressorError: if the kind is unknown, or ``transfer`` has nothing to transfer from.
-    """
-    if kind not in KINDS:
-        raise RegressorError(f'unknown surrogate {kind!r}: use {", ".join(KINDS[:-1])} or {KINDS[-1]}')
-    if kind == 'transfer' and not setting.priors:
-        raise RegressorError('transfer needs other data to learn from: name learn.source, or use another surrogate')
-    # a hurdle gives probabilities where the others give densities: it is not compared with them
-    names = [name for name in RECIPES if _kind(name) == kind or (kind == 'auto' and name != 'hurdle')]
-    mask = setting.composition
-    if mask is None or mask.all() or not mask.any():
-        names = [name for name in names if name != 'gp/mixed']
-    return names if setting.priors else [name for name in names if name != 'transfer']
 
 
 def fit_chosen(
@@ -148,20 +91,6 @@ def _fit_weighted(
     return parts[0] if len(parts) == 1 else Mixture(parts, np.array(list(weights.values()), dtype=np.float64))
 
 
-def with_factor(model: Regressor, factor: float) -> Regressor:
-    """The model with another factor on its deviations.
-
-    Its own comes from rows that were left out after the hyperparameters had seen them.
-    """
-    if isinstance(model, GaussianProcess):
-        return replace(model, outputscale=factor**2)
-    if isinstance(model, Transfer):
-        return replace(model, process=replace(model.process, outputscale=factor**2))
-    if isinstance(model, Ensemble):
-        return replace(model, factor=factor)
-    raise RegressorError(f'a {model.kind} has no factor on its deviations')
-
-
 def decisive_rows(n: int) -> int:
     """How many of the first rows decide: the largest of 10, 12, 15, 18, 21, 25, … up to n; 0 below ten."""
     rows, exact = 0, float(LEAST_ROWS)
@@ -173,7 +102,8 @@ def decisive_rows(n: int) -> int:
 def _competition(X: Array, y: Array, names: Sequence[str], setting: Setting) -> dict[str, Any]:
     """The record of one competition, remembered by its data."""
     digest = hashlib.sha256(repr((names, X.shape, setting.seed, len(setting.priors))).encode())
-    for array in (X, y, *(prior.weights for prior in setting.priors)):
+    beside = [array for other in setting.others for array in (other.X, other.y, other.shared)]
+    for array in (X, y, *(prior.weights for prior in setting.priors), *beside):
         digest.update(np.ascontiguousarray(array).tobytes())
     if setting.composition is not None:
         digest.update(setting.composition.tobytes())
@@ -211,7 +141,7 @@ def _compete(X: Array, y: Array, names: Sequence[str], setting: Setting) -> dict
         difference = densities[best] - densities[name]
         difference = difference[np.isfinite(difference)]
         candidates[name]['se'] = float(difference.std(ddof=1) / math.sqrt(len(difference)))
-    kinds = list(dict.fromkeys(_kind(name) for name in names))
+    kinds = list(dict.fromkeys(kind_of(name) for name in names))
     weights, reason = _weigh(kinds, names, candidates, densities)
     own = {name: float(candidates[name]['factor']) for name in weights}
     later = [later_predictions(X, z, name, setting) for name in weights]
@@ -239,7 +169,7 @@ def _weigh(
     """The weight of the model that each kind sends, and why."""
     sent, reasons = [], []
     for kind in kinds:
-        own = [name for name in names if _kind(name) == kind]
+        own = [name for name in names if kind_of(name) == kind]
         name, reason = _decide(own, max(own, key=lambda name: candidates[name]['score']), candidates)
         sent.append(name)
         reasons.append(reason)

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.base import Regressor, RegressorError, regressor_from_state
-from aiida_inversedesign.learn.choice import KINDS, Setting, fit_chosen, recipes
+from aiida_inversedesign.learn.choice import fit_chosen
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure
 from aiida_inversedesign.learn.features import STRUCTURE_NAMES, feature_names, featurize
+from aiida_inversedesign.learn.recipes import KINDS, Other, Setting, recipes
 from aiida_inversedesign.learn.table import EvaluationRow
 from aiida_inversedesign.learn.transfer import Prior
 
@@ -36,7 +37,7 @@ class SurrogateError(InverseDesignError):
 class Surrogate:
     """Fitted models of one or several properties.
 
-    :param kind: what was asked for: ``auto``, ``gp``, ``forest``, ``bootstrap`` or ``transfer``.
+    :param kind: what was asked for, one of ``recipes.KINDS``.
     :param names: of the descriptors, length d.
     :param center: mean of each descriptor over the training rows, shape (d,).
     :param width: standard deviation of each descriptor, 1 where it does not vary, shape (d,).
@@ -158,7 +159,7 @@ def fit_on_features(
     :param features: descriptors of what was evaluated, in that order, shape (n, d).
     :param targets: values of each property, shape (n,), NaN where there is none.
     :param failed: which evaluations failed, shape (n,), or None if that is not known.
-    :param kind: ``auto``, ``gp``, ``forest``, ``bootstrap`` or ``transfer``.
+    :param kind: one of ``recipes.KINDS``; ``multitask`` learns all properties together.
     :param names: of the columns; by default ``column_0`` …
     :param reference: descriptors of the pool, shape (m, d), by which they are standardised; by default the rows that
         have a value of some property.
@@ -171,7 +172,8 @@ def fit_on_features(
     _check(features, targets, failed, columns)
     setting = Setting(seed, composition_columns(columns), tuple(priors))
     try:
-        recipes(kind, setting)
+        if kind != 'multitask' or len(targets) == 1:
+            recipes(kind, setting)
     except RegressorError as error:
         raise SurrogateError(str(error)) from error
     known = {
@@ -190,14 +192,14 @@ def fit_on_features(
         values = np.asarray(targets[name], dtype=np.float64)[rows]
         own = features[rows]
 
-        def earlier(count: int, own: Array = own) -> tuple[Array, Setting]:
+        def earlier(count: int, name: str = name, own: Array = own) -> tuple[Array, Setting]:
             then = frame
             if reference is None:
                 center, width = scaling(own[:count])
                 then = replace(frame, center=center, width=width)
-            return then.standardise(own[:count]), replace(setting, center=then.center, width=then.width)
+            return then.standardise(own[:count]), _as_of(then, setting, name, features, targets)
 
-        now = replace(setting, center=frame.center, width=frame.width)
+        now = _as_of(frame, setting, name, features, targets)
         try:
             models[name], record[name] = fit_chosen(frame.standardise(own), values, kind, now, earlier)
         except RegressorError as error:
@@ -205,6 +207,24 @@ def fit_on_features(
         record[name]['rows_without_value'] = len(features) - len(rows)
     failure = None if failed is None else fit_failure(frame.standardise(features), np.asarray(failed, dtype=bool))
     return replace(frame, models=models, failure=failure, record=record)
+
+
+def _as_of(frame: Surrogate, setting: Setting, name: str, features: Array, targets: Mapping[str, Array]) -> Setting:
+    """The setting of a property's model, as it is on the scale of ``frame``."""
+    others: list[Other] = []
+    if frame.kind == 'multitask':
+        known = {other: np.isfinite(np.asarray(values, dtype=np.float64)) for other, values in targets.items()}
+        others = [
+            Other(
+                other,
+                frame.standardise(features[rows]),
+                np.asarray(targets[other], dtype=np.float64)[rows],
+                known[name][rows],
+            )
+            for other, rows in known.items()
+            if other != name
+        ]
+    return replace(setting, center=frame.center, width=frame.width, others=tuple(others))
 
 
 def _check(
@@ -236,7 +256,7 @@ def fit_surrogate(
     crystals as proposed, which is all that is known of a candidate.
 
     :param properties: names of the properties to model.
-    :param kind: ``auto``, ``gp``, ``forest``, ``bootstrap`` or ``transfer``.
+    :param kind: one of ``recipes.KINDS``; ``multitask`` learns all properties together.
     :param priors: learned from other data.
     :raises SurrogateError: if the kind is unknown, nothing is asked for, or a property has fewer than three rows.
     """

@@ -18,6 +18,7 @@ from aiida_inversedesign.learn.ensemble import Ensemble
 from aiida_inversedesign.learn.gp import GaussianProcess
 from aiida_inversedesign.learn.hurdle import Hurdle
 from aiida_inversedesign.learn.mixture import Mixture
+from aiida_inversedesign.learn.multitask import MultiTask
 from aiida_inversedesign.learn.surrogate import Surrogate, values_of
 from aiida_inversedesign.learn.table import EvaluationRow
 from aiida_inversedesign.learn.transfer import Transfer
@@ -61,6 +62,8 @@ def refitted(model: Regressor, X: Array, y: Array) -> Regressor:
     if isinstance(model, Transfer):
         extended = model.extended(X)
         return replace(model, process=_process(model.process, extended, y - extended[:, X.shape[1] :] @ model.slopes))
+    if isinstance(model, MultiTask):
+        return model.with_rows(X, y)
     if isinstance(model, Mixture):
         return replace(model, parts=tuple(refitted(part, X, y) for part in model.parts))
     if isinstance(model, Hurdle):

@@ -8,7 +8,8 @@ import pytest
 from aiida_inversedesign.learn import choice
 from aiida_inversedesign.learn.base import RegressorError
 from aiida_inversedesign.learn.calibrate import calibration
-from aiida_inversedesign.learn.choice import Setting, decisive_rows, fit_chosen
+from aiida_inversedesign.learn.choice import decisive_rows, fit_chosen
+from aiida_inversedesign.learn.recipes import Setting
 from aiida_inversedesign.learn.transfer import learn_prior
 
 
@@ -120,7 +121,8 @@ def test_mostly_equal_values_are_a_case_for_a_hurdle():
 
 def test_bad_requests():
     with pytest.raises(
-        RegressorError, match="unknown surrogate 'oracle': use auto, gp, forest, bootstrap, transfer or hurdle"
+        RegressorError,
+        match="unknown surrogate 'oracle': use auto, gp, forest, bootstrap, transfer, multitask or hurdle",
     ):
         fit_chosen(*smooth(12), 'oracle')
     with pytest.raises(RegressorError, match='needs other data'):

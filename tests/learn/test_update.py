@@ -12,6 +12,7 @@ from aiida_inversedesign.learn.bootstrap import fit_bootstrap
 from aiida_inversedesign.learn.forest import fit_forest
 from aiida_inversedesign.learn.gp import fit_gp
 from aiida_inversedesign.learn.hurdle import fit_hurdle
+from aiida_inversedesign.learn.multitask import Task, fit_multitask
 from aiida_inversedesign.learn.surrogate import fit_surrogate
 from aiida_inversedesign.learn.table import EvaluationRow
 from aiida_inversedesign.learn.transfer import fit_transfer, learn_prior
@@ -34,11 +35,12 @@ def models() -> dict[str, object]:
         'forest': fit_forest(X, y, 3),
         'bootstrap': fit_bootstrap(X, y, 3),
         'transfer': fit_transfer(X, y + X[:, 2], [prior]),
+        'multitask': fit_multitask(X, y, [Task('other', source, 2.0 - values)]),
         'hurdle': fit_hurdle(X, np.where(X[:, 0] > 0.3, y, 0.0)),
     }
 
 
-@pytest.mark.parametrize('kind', ['gp', 'forest', 'bootstrap', 'transfer', 'hurdle'])
+@pytest.mark.parametrize('kind', ['gp', 'forest', 'bootstrap', 'transfer', 'multitask', 'hurdle'])
 def test_the_same_rows_change_nothing_and_further_ones_are_learned(kind: str) -> None:
     model = models()[kind]
     X, _ = data(40)

@@ -16,6 +16,7 @@ MODELS = {
     'forest': ('scikitlearn2011', 'randomforest2001'),
     'bootstrap': ('scikitlearn2011', 'bootstrapego2016'),
     'transfer': ('scikitlearn2011', 'botorch2020'),
+    'multitask': ('botorch2020', 'multitaskgp2007'),
     'hurdle': ('hurdle1971',),
     'mixture': ('botorch2020', 'scikitlearn2011', 'randomforest2001'),
 }

@@ -16,6 +16,7 @@ _MODELS = {
     'forest': 'random forests',
     'bootstrap': 'bootstrap ensembles',
     'transfer': 'models that start from properties of the library',
+    'multitask': 'Gaussian processes of all properties together',
     'hurdle': 'hurdle models',
     'mixture': 'mixtures of Gaussian processes and forests weighted by stacking',
 }
