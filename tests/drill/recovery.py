@@ -52,13 +52,15 @@ def recoveries(
     """One row for each strike.
 
     :returns: rows with ``fault``, ``hit``, ``running`` (evaluations at that moment), ``back_after`` (s until the next
-        launch, None if none came) and ``actions`` (what ``tend`` did before the next strike).
+        launch, None if none came) and ``actions`` (what ``tend`` did before that launch, or the next strike if
+        that is later).
     """
     launches, actions = list(launches), list(actions)
     rows = []
     for index, strike in enumerate(strikes):
-        end = strikes[index + 1].time if index + 1 < len(strikes) else float('inf')
         later = [item.start for item in launches if item.start > strike.time]
+        # what the next fault interrupts goes on afterwards
+        end = max(strikes[index + 1].time, min(later, default=0.0)) if index + 1 < len(strikes) else float('inf')
         rows.append(
             {
                 'time': strike.time,

@@ -96,14 +96,16 @@ def test_what_came_after_each_fault() -> None:
     actions = [
         Action(11, 'restart', 'gone', 'started'),
         Action(12, 'play', 'paused', 'told'),
+        # after the second fault, before the next launch: it belongs to both
+        Action(25, 'restart', 'gone', 'started'),
         Action(50, 'wait', '', ''),
     ]
     rows = recoveries(strikes, launches, actions)
     assert [row['running'] for row in rows] == [2, 1, 1]
     assert [row['back_after'] for row in rows] == [20, 10, None]
-    assert [row['actions'] for row in rows] == [['restart', 'play'], [], ['wait']]
+    assert [row['actions'] for row in rows] == [['restart', 'play', 'restart'], ['restart'], ['wait']]
     full, kill = by_fault(rows)
-    assert (full['times'], full['by']) == (1, 'AiiDA alone (1)')
+    assert (full['times'], full['by']) == (1, 'daemon restarted (1)')
     assert (kill['times'], kill['running'], kill['most_back_s']) == (2, 3, 20)
     assert kill['by'] == 'daemon restarted (1), paused jobs played (1), waited (1)'
 
