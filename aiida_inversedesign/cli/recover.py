@@ -34,6 +34,7 @@ class DaemonState:
     :param foreground: whether a campaign runs in the foreground, whose processes have no task.
     :param answers: whether RabbitMQ answers; None where AiiDA's own broker serves the daemon.
     :param away: whether RabbitMQ has been away since a worker was started.
+    :param quiet: PKs of jobs that wait, paused by nobody, and have not changed for a while.
     :param unstarted: processes that no worker has begun for a while although workers have room.
     """
 
@@ -50,6 +51,7 @@ class DaemonState:
     foreground: bool = False
     answers: bool | None = None
     away: bool = False
+    quiet: tuple[int, ...] = ()
     unstarted: int = 0
 
 
@@ -80,6 +82,7 @@ class Watch:
     replay: float = 60.0
     _since: dict[str, float] = field(default_factory=dict)
     _played: dict[int, float] = field(default_factory=dict)
+    _asked: dict[int, frozenset[int]] = field(default_factory=dict)
 
     def decide(self, state: DaemonState, now: float) -> Action:
         """What to do about a state that was seen at ``now`` (seconds, of any clock that never goes back)."""
@@ -98,6 +101,13 @@ class Watch:
         if due and not self._since:
             self._played.update(dict.fromkeys(due, now))
             return Action('play', f'{len(due)} job(s) paused after failures of transport or scheduler', due)
+        # a new worker may hold a job for paused that is not: each is told once, which does nothing to the others
+        workers = frozenset(state.workers)
+        quiet = tuple(pk for pk in state.quiet if not self._asked.get(pk, frozenset()) >= workers)
+        if quiet and not self._since:
+            self._asked = {pk: known for pk, known in self._asked.items() if pk in state.quiet}
+            self._asked.update(dict.fromkeys(quiet, workers))
+            return Action('play', f'{len(quiet)} job(s) have not moved, and may be held for paused', quiet)
         return Action('none')
 
     def _first_lasting(self, found: Iterable[tuple[str, bool]], now: float) -> str:

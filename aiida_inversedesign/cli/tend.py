@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -33,13 +33,20 @@ UPTIME = 'SELECT extract(epoch FROM clock_timestamp() - pg_postmaster_start_time
 OWN_BROKER = 'core.zeromq'
 #: The broker that runs by itself.
 RABBITMQ = 'core.rabbitmq'
-#: Seconds that a process may wait for a worker with room before it counts as forgotten.
+#: Seconds without a change after which a process may have been forgotten.
 TO_BEGIN = 60.0
 #: What circus, which AiiDA's daemon is made of, starts beside the workers.
 STATISTICS = 'from circus import stats; stats.main()'
 
-#: What is known of processes without the database.
-NO_ANSWER: tuple[int | None, tuple[int, ...], bool, int] = (None, (), False, 0)
+
+class Processes(NamedTuple):
+    """What the database says of the processes: see :class:`~aiida_inversedesign.cli.recover.DaemonState`."""
+
+    active: int | None = None
+    paused: tuple[int, ...] = ()
+    foreground: bool = False
+    unstarted: int = 0
+    quiet: tuple[int, ...] = ()
 
 
 @click.command()
@@ -135,7 +142,7 @@ class Keeper:
         broker = next((process.pid for process in brokers if process.pid in children), None)
         status = self._broker_status()
         answers = None if self._rabbitmq is None else self._rabbitmq.answers
-        active, paused, foreground, unstarted = self._ask_database() if answers is not False else NO_ANSWER
+        found = self._ask_database() if answers is not False else Processes()
         lost = None if self._rabbitmq is None else self._rabbitmq.lost
         return DaemonState(
             daemon=daemon.pid if daemon else None,
@@ -145,14 +152,15 @@ class Keeper:
             broker=broker,
             subscribers=int((status or {}).get('task_subscribers', 0)),
             tasks=int((status or {}).get('pending_tasks', 0)) + int((status or {}).get('processing_tasks', 0)),
-            active=active,
-            paused=paused,
-            outlived=active is not None and self._has_outlived(workers),
-            foreground=foreground,
+            active=found.active,
+            paused=found.paused,
+            outlived=found.active is not None and self._has_outlived(workers),
+            foreground=found.foreground,
             answers=answers,
             away=lost is not None and any(started < lost for started in _starts(workers)),
             # without room in the workers they wait for good reason
-            unstarted=unstarted if (active or 0) < self._slots * len(own) else 0,
+            unstarted=found.unstarted if (found.active or 0) < self._slots * len(own) else 0,
+            quiet=() if found.foreground else found.quiet,
         )
 
     def _daemon(self) -> psutil.Process | None:
@@ -193,7 +201,7 @@ class Keeper:
         logging.getLogger('aiida').setLevel(logging.ERROR)
         return dict(broker.probe_service_status())
 
-    def _ask_database(self) -> tuple[int | None, tuple[int, ...], bool, int]:
+    def _ask_database(self) -> Processes:
         from aiida.manage import get_manager
         from sqlalchemy.exc import SQLAlchemyError
 
@@ -202,7 +210,7 @@ class Keeper:
             count_unstarted,
             foreground_campaigns,
         )
-        from aiida_inversedesign.audit.queries.paused import paused_after_failures
+        from aiida_inversedesign.audit.queries.paused import paused_after_failures, quiet_jobs
         from aiida_inversedesign.workchains.foreground import is_alive
 
         storage = get_manager().get_profile_storage()
@@ -211,13 +219,18 @@ class Keeper:
                 # ends the transaction, which would show the past
                 storage.get_session().rollback()
                 foreground = any(is_alive(item) for item in foreground_campaigns())
-                paused = tuple(paused_after_failures())
-                return count_active_processes(), paused, foreground, count_unstarted(TO_BEGIN)
+                return Processes(
+                    active=count_active_processes(),
+                    paused=tuple(paused_after_failures()),
+                    foreground=foreground,
+                    unstarted=count_unstarted(TO_BEGIN),
+                    quiet=tuple(quiet_jobs(TO_BEGIN)),
+                )
             except SQLAlchemyError:
                 # perhaps only this connection is gone, as after a repair
                 with suppress(SQLAlchemyError):
                     storage.get_session().rollback()
-        return NO_ANSWER
+        return Processes()
 
     def _has_outlived(self, workers: list[psutil.Process]) -> bool:
         """Whether a worker is older than the database server, by the clock of each."""
@@ -277,8 +290,8 @@ class Keeper:
             (Path(self.client._zmq_broker_service_dir) / f'broker.{name}').unlink(missing_ok=True)
         Path(self.client.circus_pid_file).unlink(missing_ok=True)
         # a repair would hand what runs in the foreground to the daemon as well
-        active, _, foreground, _ = self._ask_database()
-        if active is not None and not foreground:
+        found = self._ask_database()
+        if found.active is not None and not found.foreground:
             self._repair()
         with suppress(Exception):
             # the repair ends idle connections to the database, this program's own among them
@@ -289,7 +302,7 @@ class Keeper:
         except AiidaException as error:
             return f'the daemon could not be started ({error})'
         ended = f', {len(left)} left-over process(es) ended' if left else ''
-        spared = '; tasks not repaired, a campaign runs in the foreground' if foreground else ''
+        spared = '; tasks not repaired, a campaign runs in the foreground' if found.foreground else ''
         return f'started again with {number} worker(s){ended}{spared}'
 
     def _repair(self) -> None:

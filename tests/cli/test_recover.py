@@ -90,6 +90,38 @@ def test_paused_jobs_are_told_to_go_on_now_and_then() -> None:
     assert watch.decide(paused, 60.0).processes == (7, 8)
 
 
+def test_quiet_jobs_are_told_once_by_each_set_of_workers() -> None:
+    watch, quiet = Watch(grace=20), replace(WELL, quiet=(7, 8))
+    assert watch.decide(quiet, 0.0).processes == (7, 8)
+    assert watch.decide(quiet, 100.0).kind == 'none'
+    assert watch.decide(replace(WELL, quiet=(7, 8, 9)), 101.0).processes == (9,)
+    # a worker less is no new one; a new one may have taken any of them up
+    assert watch.decide(replace(quiet, workers=(2,), subscribers=1), 102.0).kind == 'none'
+    new = replace(quiet, workers=(2, 5))
+    assert watch.decide(replace(new, subscribers=1), 103.0).kind == 'none'
+    assert watch.decide(new, 104.0).processes == (7, 8)
+
+
+def test_quiet_jobs_are_found(aiida_profile_clean: object) -> None:
+    from aiida import orm
+    from aiida.engine import ProcessState
+
+    from aiida_inversedesign.audit.queries.paused import quiet_jobs
+
+    def job(state: ProcessState, paused: bool = False) -> int:
+        node = orm.CalcJobNode()
+        node.set_process_state(state)
+        if paused:
+            node.pause()
+        return int(node.store().pk)
+
+    waiting = job(ProcessState.WAITING)
+    job(ProcessState.WAITING, paused=True)
+    job(ProcessState.FINISHED)
+    assert quiet_jobs(0.0) == [waiting]
+    assert quiet_jobs(60.0) == []
+
+
 def test_paused_jobs_wait_until_the_daemon_is_well() -> None:
     watch = Watch(grace=20)
     assert watch.decide(replace(WELL, subscribers=0, paused=(7,)), 0.0).kind == 'none'
