@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import time
 from typing import Any
@@ -88,6 +89,18 @@ def outcome(node: Any) -> list[tuple[Any, ...]]:
     return [(row.formula, row.generation, row.arm, row.status, row.hit) for row in rows]
 
 
+def show(title: str, node: Any, report: dict[str, Any]) -> None:
+    """What a campaign ended with, for ``pytest -s``."""
+    print(f'\n{title}: {node.outputs.stop_reason.value}')
+    for row in node.outputs.table.get_rows():
+        values = '  '.join(f'{name} {value:.4f}' for name, value in sorted(row.properties.items()))
+        print(
+            f'  {row.generation}  {row.formula:4} {row.arm:12} {row.status:10} hit={row.hit!s:6}{values} {row.reason}'
+        )
+    for name in ('evaluations', 'dft_calculations', 'core_hours'):
+        print(f'  {name}: {json.dumps(report.get(name), default=str)}')
+
+
 def test_a_campaign_whose_node_fails_ends_as_one_whose_node_does_not(
     slurm: Any, pw_on_slurm: Any, started_daemon_client: Any, submit_and_await: Any
 ) -> None:
@@ -115,12 +128,14 @@ def test_a_campaign_whose_node_fails_ends_as_one_whose_node_does_not(
     (lost,) = [job for job in QueryBuilder().append(CalcJobNode).all(flat=True) if job.get_job_id() == str(number)]
     assert lost.is_failed
 
+    before, after = audit(calm), audit(stormy)
+    show('without a failure', calm, before)
+    show(f'with a failure of the node (Slurm job {number})', stormy, after)
     assert outcome(stormy) == outcome(calm)
     assert len(outcome(calm)) == 6
     assert stormy.outputs.stop_reason.value == calm.outputs.stop_reason.value
     for ours, theirs in zip(stormy.outputs.table.get_rows(), calm.outputs.table.get_rows(), strict=True):
         assert ours.properties == pytest.approx(theirs.properties, rel=1e-3, abs=0.1)
-    before, after = audit(calm), audit(stormy)
     assert after['evaluations'] == before['evaluations']
     # the restart of the lost job, and nothing else
     assert after['dft_calculations']['total'] == before['dft_calculations']['total'] + 1
