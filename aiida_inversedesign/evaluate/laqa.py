@@ -36,8 +36,9 @@ MOST_STRETCH = 1.1
 #: How many times softer than seen so far the crystal may be in the direction that is left.
 SOFTNESS = 10.0
 
-#: How far the atoms may still travel, Å, root mean square; the cell's share counts alike.
-REACH = 3.0
+#: How far the atoms may still travel, Å, root mean square; the cell's share counts alike. Two bond lengths: crystals
+#: that linger at a saddle fall by several times what the gradient there promises (docs/slices.md).
+REACH = 5.0
 
 #: How many times as much energy as in the latter half of its steps the relaxation may still gain.
 REPEATS = 1.0
@@ -121,17 +122,17 @@ def laqa_score(
     return -last.energy + force_weight * ahead + stress_weight * last.stress
 
 
-def optimistic_energy(steps: Sequence[IonicStep]) -> float | None:
+def optimistic_energy(steps: Sequence[IonicStep], since: int = 0) -> float | None:
     """The least energy (eV/atom) that a relaxation can be expected to reach in its present basin, or None.
 
-    From the lowest energy E so far it can fall by the largest of three amounts.
+    From the lowest energy E in the present basis it can fall by the largest of three amounts.
 
     - In a quadratic basin E − E∞ = g² / 2h along one direction, so that a step i and the lowest one tell what is left:
       (E_i − E) r² / (1 − r²) with r = g / g_i. The largest of these over all earlier steps is taken, times
       :data:`SOFTNESS`: what is left lies along the softest directions, and steps so far may have been along stiff ones.
     - The gradient g at the lowest energy times :data:`REACH`: where the energy is convex it falls by no more than that
       on the way. A crystal that lingers at a saddle still has a gradient, which nothing else in its steps betrays.
-    - What it has gained in the latter half of its steps, times :data:`REPEATS`.
+    - What it has gained since the middle of its steps, times :data:`REPEATS`.
 
     It is None, and nothing may be concluded,
 
@@ -144,10 +145,13 @@ def optimistic_energy(steps: Sequence[IonicStep]) -> float | None:
     In a quadratic basin whose curvatures differ by no more than a factor of :data:`SOFTNESS`, and as long as no
     component of the gradient grows, it is never above the bottom. Elsewhere it is an estimate, not a bound: a crystal
     that passes over a ridge into another basin can fall further.
+
+    :param steps: all so far, in one basis or in several, one after the other.
+    :param since: index of the first step in the present basis: energies of another are no part of E.
     """
     if len(steps) < LEAST_STEPS:
         return None
-    best = min(range(len(steps)), key=lambda index: steps[index].energy)
+    best = min(range(since, len(steps)), key=lambda index: steps[index].energy)
     lowest = steps[best]
     if lowest.stretch > MOST_STRETCH:
         return None

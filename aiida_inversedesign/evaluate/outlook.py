@@ -28,16 +28,18 @@ def relaxation_outlook(
     :param energy_limit: ``value`` (eV/atom) and ``condition``, in words.
     :param margin: eV/atom by which the estimate must be above the limit for the relaxation to be hopeless.
     :param trajectories: of its slices so far, one after the other in the order of their names.
-    :returns: ``steps``, ``formation_energy`` (the lowest so far) and ``optimistic_formation_energy`` (None where there
-        is no estimate), both eV/atom, ``limit``, ``laqa_score``, ``hopeless``, and ``reason`` in words if it is.
+    :returns: ``steps``, ``formation_energy`` (the lowest of the last slice) and ``optimistic_formation_energy`` (None
+        where there is no estimate), both eV/atom, ``limit``, ``laqa_score``, ``hopeless``, and ``reason`` in words if
+        it is.
     """
     counts = crystal_of(structure).counts
     try:
-        steps = [step for name in sorted(trajectories) for step in steps_of(trajectories[name])]
+        slices = [steps_of(trajectories[name]) for name in sorted(trajectories)]
     except TrajectoryError as error:
         return ExitCode(420, str(error))
-    reached = formation_energy(counts, min(step.energy for step in steps), references.get_dict())
-    energy = optimistic_energy(steps)
+    steps = [step for made in slices for step in made]
+    reached = formation_energy(counts, min(step.energy for step in slices[-1]), references.get_dict())
+    energy = optimistic_energy(steps, since=len(steps) - len(slices[-1]))
     optimistic = None if energy is None else formation_energy(counts, energy, references.get_dict())
     hopeless = optimistic is not None and optimistic > energy_limit['value'] + margin.value
     reason = ''
