@@ -117,15 +117,19 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
         """Submit the relaxation of cell and positions."""
         settings = self.inputs.settings.get_dict()
         later = settings['eos_points'] if self.needs('eos') else 0
+        inputs: dict[str, Any] = {}
         try:
-            allotment = self._allot(RELAX_JOBS, later)
-            builder = relax_builder(self.inputs.engine.code, self._start(), settings, allotment)
+            # of one that was launched before a restart, the limits count the jobs already
+            if not self.is_launched('relax'):
+                allotment = self._allot(RELAX_JOBS, later)
+                builder = relax_builder(self.inputs.engine.code, self._start(), settings, allotment)
+                inputs = builder._inputs(prune=True)
         except LimitError as error:
             return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
         except ValueError as error:
             # no family, no pseudopotential for an element, no cutoffs: aiida-quantumespresso says which
             return self.exit_codes.ERROR_INVALID_SETTINGS.format(reason=error)
-        node = self.submit_once('relax', PwRelaxWorkChain, **builder._inputs(prune=True))
+        node = self.submit_once('relax', PwRelaxWorkChain, **inputs)
         self.report(f'launching PwRelaxWorkChain<{node.pk}>')
         return ToContext(relax=node)
 

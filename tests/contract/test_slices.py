@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from aiida import orm
-from aiida.engine import run_get_node
+from aiida.engine import ExitCode, run_get_node
 from ase.build import bulk
 
 from aiida_inversedesign.campaign.engine_settings import QuantumEspresso
 from aiida_inversedesign.cli import setup_local
 from aiida_inversedesign.evaluate.diagnosis import jobs_below
+from aiida_inversedesign.evaluate.limits import Allotment, LimitError
 from aiida_inversedesign.evaluate.quantumespresso import QuantumEspressoEvaluateWorkChain
 
 pytestmark = pytest.mark.pw
@@ -100,13 +102,28 @@ def test_a_hopeless_relaxation_is_given_up(pw: orm.InstalledCode) -> None:
 
 
 class StepsRunTwice(QuantumEspressoEvaluateWorkChain):
-    """An evaluation whose daemon dies after it has submitted a slice, and before its checkpoint is written."""
+    """An evaluation whose daemon dies after it has submitted a relaxation, and before its checkpoint is written."""
 
     def run_slice(self) -> Any:
         before = self.ctx.get('slices', 0)
-        super().run_slice()
+        first = super().run_slice()
         self.ctx.slices = before
-        return super().run_slice()
+        return self._again(first, super().run_slice)
+
+    def run_relax(self) -> Any:
+        return self._again(super().run_relax(), super().run_relax)
+
+    def _again(self, first: Any, step: Callable[[], Any]) -> Any:
+        # by then the relaxation has its own jobs, which count: another would not fit
+        self.ctx.has_jobs = not isinstance(first, ExitCode)
+        second = first if isinstance(first, ExitCode) else step()
+        self.ctx.has_jobs = False
+        return second
+
+    def _allot(self, chains: int, later: int) -> Allotment:
+        if self.ctx.get('has_jobs'):
+            raise LimitError('nothing is left')
+        return super()._allot(chains, later)
 
 
 def test_limits_hold_and_a_step_that_runs_again_launches_nothing(pw: orm.InstalledCode) -> None:
@@ -115,6 +132,12 @@ def test_limits_hold_and_a_step_that_runs_again_launches_nothing(pw: orm.Install
     assert node.exit_status == 303
     assert '1 more calculation jobs are allowed for this evaluation, but 2 are needed' in node.exit_message
     assert len(list(jobs_below(node))) == 1
+    assert [name for name in children(node) if name.startswith('relax')] == ['relax']
+
+
+def test_a_relaxation_in_one_piece_is_not_launched_again_either(pw: orm.InstalledCode) -> None:
+    node = evaluate(pw, None, {'dft_calculations': 2}, process_class=StepsRunTwice)
+    assert node.is_finished_ok, node.exit_message
     assert [name for name in children(node) if name.startswith('relax')] == ['relax']
 
 
