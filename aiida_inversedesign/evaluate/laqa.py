@@ -30,7 +30,7 @@ LEAST_FALL = 0.8
 
 #: Nothing is concluded from an energy where a direction of the cell has grown by more than this factor since the plane
 #: waves were chosen: they have become too few in that direction, and the energy is too high. In relaxations of
-#: docs/slices.md a new basis took up to 0.4 eV/atom off then, and 0.01 eV/atom at most below it.
+#: docs/slices.md a new basis took up to 0.4 eV/atom off then, and 0.03 eV/atom at most below it.
 MOST_STRETCH = 1.1
 
 #: How many times softer than seen so far the crystal may be in the direction that is left.
@@ -40,7 +40,7 @@ SOFTNESS = 10.0
 #: that linger at a saddle fall by several times what the gradient there promises (docs/slices.md).
 REACH = 5.0
 
-#: How many times as much energy as in the latter half of its steps the relaxation may still gain.
+#: How many times as much energy as since the middle of its steps the relaxation may still gain.
 REPEATS = 1.0
 
 
