@@ -123,7 +123,8 @@ def show_plan(data: dict[str, Any]) -> None:
         row('space', f'{" ".join(space["elements"])}  ratios {", ".join(space["ratios"])}: {size}')
     row('templates', f'{data["propose"]["library"]}, ranked by {data["propose"]["method"]}')
     row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}')
-    row('engine', f'{data["engine"]}, {data["dft_calculations_per_evaluation"]} DFT calculations each')
+    needed = data['dft_calculations_per_evaluation']
+    row('engine', f'{data["engine"]}, {f"at least {needed}" if needed else "no"} DFT calculations each')
     row('stops at', ', '.join(f'{name} {value}' for name, value in budget.items()))
     row('evaluations', f'at most {data["evaluations_at_most"]} within this budget')
     console = Console()
