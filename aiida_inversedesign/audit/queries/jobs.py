@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from aiida.orm import CalcJobNode, Dict, QueryBuilder, WorkChainNode
@@ -32,7 +32,9 @@ def find_jobs(
     :param codes: ``label`` and ``computer`` of the engine's code by generation, for those jobs that shall name them.
     """
     identifiers, only = list(generations), None if evaluations is None else list(evaluations)
-    jobs = [job for depth in DEPTHS for job in _jobs_at(identifiers, depth, only, codes or {})]
+    rows = [row for depth in DEPTHS for row in scalars(_chain(identifiers, depth, only))]
+    recorded = _recorded(row[_PK] for row in rows)
+    jobs = [_job(row, recorded.get(row[_PK], (None, None)), (codes or {}).get(row[0]) or {}) for row in rows]
     # equal times are told apart by UUIDs: PKs are given anew when an archive is imported
     return sorted(jobs, key=lambda job: (job.created, job.uuid))
 
@@ -51,16 +53,14 @@ _COLUMNS: list[Any] = [
     'mtime',
     {'extras._aiida_cached_from': {'cast': 't'}},
 ]
-_RECORDED: list[Any] = [
-    {'attributes.wall_time_seconds': {'cast': 'f'}},
-    {'attributes.creator_version': {'cast': 't'}},
-]
+#: Where a row of :func:`_chain` has the PK of its job, after those of generation and evaluation.
+_PK = 2
 
 
-def _chain(generations: list[int], depth: int, columns: list[Any], evaluations: list[int] | None) -> QueryBuilder:
+def _chain(generations: list[int], depth: int, evaluations: list[int] | None) -> QueryBuilder:
     """The joins from generations down to jobs with ``depth`` work chains between evaluation and job.
 
-    A row has the PKs of generation and evaluation, the columns of the job, and the labels from the evaluation down.
+    A row has the PKs of generation and evaluation, ``_COLUMNS`` of the job, and the labels from the evaluation down.
     """
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(generations), tag='generation', project='id')
@@ -82,48 +82,52 @@ def _chain(generations: list[int], depth: int, columns: list[Any], evaluations: 
         edge_filters=edge(kind='call_calc'),
         edge_project='label',
         tag='job',
-        project=columns,
+        project=_COLUMNS,
     )
 
 
-def _jobs_at(
-    generations: list[int], depth: int, evaluations: list[int] | None, codes: Mapping[int, Mapping[str, Any]]
-) -> Iterator[JobRecord]:
-    recorded = _chain(generations, depth, ['id'], evaluations).append(
+def _recorded(jobs: Iterable[int]) -> dict[int, tuple[float | None, str | None]]:
+    """Wall time in seconds and version of the code, as the outputs of the jobs with these PKs record them.
+
+    By PK: to walk down from the generations once more would take longer.
+    """
+    query = QueryBuilder().append(CalcJobNode, filters=among(jobs), tag='job', project='id')
+    query.append(
         Dict,
         with_incoming='job',
         edge_filters=edge('output_parameters'),
-        project=_RECORDED,
+        project=[{'attributes.wall_time_seconds': {'cast': 'f'}}, {'attributes.creator_version': {'cast': 't'}}],
     )
-    outputs = {job: (seconds, version) for _, _, job, seconds, version, *_ in scalars(recorded)}
-    for row in scalars(_chain(generations, depth, _COLUMNS, evaluations)):
-        generation, evaluation_id, pk, uuid, process_type, exit_status, exit_message, state, resources = row[:9]
-        allowed, created, changed, cached_from, label, *path = row[9:]
-        seconds, version = outputs.get(pk, (None, None))
-        lifetime = (changed - created).total_seconds()
-        code = codes.get(generation) or {}
-        ended = state in ('finished', 'excepted', 'killed')
-        yield JobRecord(
-            id=pk,
-            created=created,
-            generation=generation,
-            evaluation_id=evaluation_id,
-            evaluation=label,
-            path=tuple(path),
-            process_type=process_type,
-            exit_status=exit_status,
-            state=state,
-            processes=_processes(resources),
-            wall_seconds=seconds,
-            allowed_seconds=min(lifetime, allowed or lifetime) if ended else allowed or lifetime,
-            cached=cached_from is not None,
-            uuid=uuid,
-            changed=changed,
-            exit_message=exit_message,
-            code_version=version or '',
-            code=code.get('label', ''),
-            computer=code.get('computer', ''),
-        )
+    return {job: (seconds, version) for job, seconds, version in scalars(query)}
+
+
+def _job(row: tuple[Any, ...], recorded: tuple[float | None, str | None], code: Mapping[str, Any]) -> JobRecord:
+    """The record of a row of :func:`_chain`."""
+    generation, evaluation_id, pk, uuid, process_type, exit_status, exit_message, state, resources = row[:9]
+    allowed, created, changed, cached_from, label, *path = row[9:]
+    lifetime = (changed - created).total_seconds()
+    ended = state in ('finished', 'excepted', 'killed')
+    return JobRecord(
+        id=pk,
+        created=created,
+        generation=generation,
+        evaluation_id=evaluation_id,
+        evaluation=label,
+        path=tuple(path),
+        process_type=process_type,
+        exit_status=exit_status,
+        state=state,
+        processes=_processes(resources),
+        wall_seconds=recorded[0],
+        allowed_seconds=min(lifetime, allowed or lifetime) if ended else allowed or lifetime,
+        cached=cached_from is not None,
+        uuid=uuid,
+        changed=changed,
+        exit_message=exit_message,
+        code_version=recorded[1] or '',
+        code=code.get('label', ''),
+        computer=code.get('computer', ''),
+    )
 
 
 @functools.cache
