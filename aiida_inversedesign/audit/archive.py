@@ -39,6 +39,8 @@ def open_archive(path: Path | str) -> Iterator[None]:
             manager.load_profile(SqliteZipBackend.create_profile(path), allow_switch=True)
             # reads the database: one that is cut off is found here
             query.list_campaigns()
+        # what zipfile, zlib, SQLite and AiiDA raise for a file that is damaged or made to harm; a wrong method of
+        # compression is not implemented
         except (
             AiidaException, OSError, zipfile.BadZipFile, sqlite3.Error, zlib.error, EOFError, KeyError, TypeError,
             ValueError, RecursionError, NotImplementedError, RuntimeError,

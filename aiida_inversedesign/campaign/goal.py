@@ -154,7 +154,7 @@ class Goal(Model):
         """Whether a hit is defined: every objective that can have a threshold names one."""
         return all(objective.hit_range is not None for objective in self.objectives)
 
-    @builtins.property  # read like a field
+    @property
     def energy_limit(self) -> tuple[float, str] | None:
         """The highest formation energy (eV/atom) that a hit can have and the condition it follows from, or None.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -142,6 +142,26 @@ def target_scale(y: Array) -> tuple[float, float, bool]:
     spread = float(y.std(ddof=1)) if len(y) > 1 else 0.0
     flat = spread <= 1e-9 * max(abs(offset), 1e-9)
     return offset, (0.1 * abs(offset) or 1.0) if flat else spread, flat
+
+
+class OfTargets:
+    """Offset and scale of a model that follow from its training targets."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def y(self) -> Array:
+            """Training targets, shape (n,)."""
+
+    @property
+    def offset(self) -> float:
+        """Mean of the targets."""
+        return float(self.y.mean())
+
+    @property
+    def scale(self) -> float:
+        """Standard deviation of the targets, or its stand-in where they have none."""
+        return target_scale(self.y)[1]
 
 
 def normal_within(mean: Array, deviation: Array, low: float, high: float) -> Array:

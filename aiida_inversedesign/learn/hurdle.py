@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.learn.base import RegressorError, check_inputs, check_training, normal_within, target_scale
+from aiida_inversedesign.learn.base import (
+    OfTargets,
+    RegressorError,
+    check_inputs,
+    check_training,
+    normal_within,
+    target_scale,
+)
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure
 from aiida_inversedesign.learn.gp import GaussianProcess, fit_gp
 
@@ -39,7 +46,7 @@ def usual_value(y: Array) -> float | None:
 
 
 @dataclass(frozen=True)
-class Hurdle:
+class Hurdle(OfTargets):
     """A mixture of one exact value and a Gaussian process.
 
     :param usual: the value of most rows.
@@ -59,16 +66,6 @@ class Hurdle:
     def kind(self) -> str:
         """The method."""
         return 'hurdle'
-
-    @property
-    def offset(self) -> float:
-        """Mean of the targets."""
-        return float(self.y.mean())
-
-    @property
-    def scale(self) -> float:
-        """Standard deviation of the targets, or its stand-in."""
-        return target_scale(self.y)[1]
 
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the mixture, each of shape (m,)."""

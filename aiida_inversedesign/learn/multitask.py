@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.learn.base import RegressorError, check_inputs, check_training, target_scale
+from aiida_inversedesign.learn.base import OfTargets, RegressorError, check_inputs, check_training, target_scale
 from aiida_inversedesign.learn.gp import GaussianProcess, fit_gp
 
 Array = NDArray[np.float64]
@@ -41,7 +41,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class MultiTask:
+class MultiTask(OfTargets):
     """One property of several that were learned together.
 
     :param process: its inputs are the descriptors followed by one coordinate for each other property; all targets are
@@ -74,16 +74,6 @@ class MultiTask:
     def y(self) -> Array:
         """Training targets, shape (n,)."""
         return self.process.y[self._own]
-
-    @property
-    def offset(self) -> float:
-        """Mean of the targets."""
-        return float(self.y.mean())
-
-    @property
-    def scale(self) -> float:
-        """Standard deviation of the targets."""
-        return target_scale(self.y)[1]
 
     def correlation(self) -> dict[str, float]:
         """How much of each other property's deviations it shares, from 0 to 1, before any sign."""

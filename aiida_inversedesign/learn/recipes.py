@@ -93,7 +93,8 @@ def kind_of(name: str) -> str:
 def recipes(kind: str, setting: Setting) -> list[str]:
     """Names of the models that compete for a kind.
 
-    :raises RegressorError: if the kind is unknown, or ``transfer`` has nothing to transfer from.
+    :raises RegressorError: if the kind is unknown, ``transfer`` has nothing to transfer from, or ``multitask`` no
+        second property.
     """
     if kind not in KINDS:
         raise RegressorError(f'unknown surrogate {kind!r}: use {", ".join(KINDS[:-1])} or {KINDS[-1]}')
@@ -120,9 +121,7 @@ def with_factor(model: Regressor, factor: float) -> Regressor:
     """
     if isinstance(model, GaussianProcess):
         return replace(model, outputscale=factor**2)
-    if isinstance(model, Transfer):
-        return replace(model, process=replace(model.process, outputscale=factor**2))
-    if isinstance(model, MultiTask):
+    if isinstance(model, Transfer | MultiTask):
         return replace(model, process=replace(model.process, outputscale=factor**2))
     if isinstance(model, Ensemble):
         return replace(model, factor=factor)

@@ -15,7 +15,7 @@ from aiida_inversedesign.learn.base import Regressor, RegressorError, regressor_
 from aiida_inversedesign.learn.choice import fit_chosen
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure
 from aiida_inversedesign.learn.features import STRUCTURE_NAMES, feature_names, featurize
-from aiida_inversedesign.learn.recipes import KINDS, Other, Setting, recipes
+from aiida_inversedesign.learn.recipes import KINDS, Other, Setting
 from aiida_inversedesign.learn.table import EvaluationRow
 from aiida_inversedesign.learn.transfer import Prior
 
@@ -171,11 +171,6 @@ def fit_on_features(
     columns = [f'column_{index}' for index in range(features.shape[-1])] if names is None else list(names)
     _check(features, targets, failed, columns)
     setting = Setting(seed, composition_columns(columns), tuple(priors))
-    try:
-        if kind != 'multitask' or len(targets) == 1:
-            recipes(kind, setting)
-    except RegressorError as error:
-        raise SurrogateError(str(error)) from error
     known = {
         name: np.flatnonzero(np.isfinite(np.asarray(values, dtype=np.float64))) for name, values in targets.items()
     }

@@ -15,7 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.learn.base import RegressorError, check_inputs, check_training, normal_within, target_scale
+from aiida_inversedesign.learn.base import (
+    OfTargets,
+    RegressorError,
+    check_inputs,
+    check_training,
+    normal_within,
+    target_scale,
+)
 from aiida_inversedesign.learn.gp import GaussianProcess, fit_gp
 from aiida_inversedesign.learn.kernel import Kernel
 from aiida_inversedesign.learn.threads import one_thread
@@ -138,7 +145,7 @@ def _regression(process: GaussianProcess, X: Array, z: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Transfer:
+class Transfer(OfTargets):
     """Priors with slopes, and a Gaussian process of what they leave.
 
     :param slopes: of each prior, in the property's unit per standard deviation of the prior, shape (k,).
@@ -168,16 +175,6 @@ class Transfer:
     def y(self) -> Array:
         """Training targets, shape (n,)."""
         return np.asarray(self.process.y + self.process.X[:, len(self.center) :] @ self.slopes)
-
-    @property
-    def offset(self) -> float:
-        """Mean of the targets."""
-        return float(self.y.mean())
-
-    @property
-    def scale(self) -> float:
-        """Standard deviation of the targets."""
-        return target_scale(self.y)[1]
 
     def extended(self, X: Array) -> Array:
         """The inputs of the process: descriptors followed by the priors, shape (m, d + k)."""

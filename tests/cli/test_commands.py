@@ -19,6 +19,12 @@ def call(*arguments: str) -> Result:
     return CliRunner().invoke(cli, list(arguments), catch_exceptions=False)
 
 
+@pytest.fixture(autouse=True)
+def own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands write into the current folder."""
+    monkeypatch.chdir(tmp_path)
+
+
 def structure(symbol: str, a: float, **properties: Any) -> dict[str, Any]:
     lattice = [[0, a / 2, a / 2], [a / 2, 0, a / 2], [a / 2, a / 2, 0]]
     return {'id': symbol, 'lattice': lattice, 'species': [symbol], 'frac_coords': [[0, 0, 0]], **properties}

@@ -1,4 +1,4 @@
-"""A computer and interpreters for the engines that run scripts."""
+"""Codes of this machine, and crystals, for the engines."""
 
 from __future__ import annotations
 
@@ -13,6 +13,19 @@ import pytest
 def python_code(aiida_profile_clean: Any, aiida_code_installed: Any) -> Any:
     """The interpreter that runs the tests, as a code on this machine."""
     return aiida_code_installed(label='python', filepath_executable=sys.executable)
+
+
+@pytest.fixture
+def pw(aiida_profile_clean: Any, tmp_path: Path) -> Any:
+    """pw.x of this machine as a code, and the demo's pseudopotentials; the test is skipped without pw.x."""
+    from aiida_inversedesign.cli import setup_local
+
+    executable = setup_local.find_pw()
+    if executable is None:
+        pytest.skip('no pw.x on the PATH')
+    computer = setup_local.make_localhost_computer(tmp_path / 'work')
+    setup_local.install_debian_pbe_family(tmp_path / 'pseudos')
+    return setup_local.make_pw_code(executable, computer)
 
 
 @pytest.fixture

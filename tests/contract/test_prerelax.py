@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,24 +12,18 @@ from aiida.plugins import WorkflowFactory
 from ase.build import bulk
 
 from aiida_inversedesign.campaign.engine_settings import QuantumEspresso
-from aiida_inversedesign.cli import setup_local
 from aiida_inversedesign.evaluate.diagnosis import jobs_below
 
 pytestmark = pytest.mark.pw
 
 
 @pytest.fixture
-def codes(aiida_profile_clean: Any, tmp_path: Path) -> dict[str, orm.InstalledCode]:
-    """pw.x and Python of this machine, and the demo's pseudopotentials."""
-    executable = setup_local.find_pw()
-    if executable is None:
-        pytest.skip('no pw.x on the PATH')
-    computer = setup_local.make_localhost_computer(tmp_path / 'work')
-    setup_local.install_debian_pbe_family(tmp_path / 'pseudos')
+def codes(pw: orm.InstalledCode) -> dict[str, orm.InstalledCode]:
+    """pw.x and Python of this machine."""
     python = orm.InstalledCode(
-        computer, sys.executable, label='python', default_calc_job_plugin='inversedesign.ase'
+        pw.computer, sys.executable, label='python', default_calc_job_plugin='inversedesign.ase'
     ).store()
-    return {'code': setup_local.make_pw_code(executable, computer), 'prerelax_code': python}
+    return {'code': pw, 'prerelax_code': python}
 
 
 def evaluate(codes: dict[str, orm.InstalledCode], limits: dict[str, Any], **prerelax: Any) -> tuple[Any, Any]:

@@ -20,17 +20,6 @@ from aiida_inversedesign.evaluate.eos import GPA
 pytestmark = pytest.mark.pw
 
 
-@pytest.fixture
-def pw(aiida_profile_clean: Any, tmp_path: Path) -> orm.InstalledCode:
-    """pw.x of this machine, and the demo's pseudopotentials."""
-    executable = setup_local.find_pw()
-    if executable is None:
-        pytest.skip('no pw.x on the PATH')
-    computer = setup_local.make_localhost_computer(tmp_path / 'work')
-    setup_local.install_debian_pbe_family(tmp_path / 'pseudos')
-    return setup_local.make_pw_code(executable, computer)
-
-
 def evaluate(
     atoms: Any, code: orm.InstalledCode, properties: list[str], limits: dict[str, Any] | None = None, **settings: Any
 ) -> tuple[Any, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,6 @@ from aiida.engine import ExitCode, run_get_node
 from ase.build import bulk
 
 from aiida_inversedesign.campaign.engine_settings import QuantumEspresso
-from aiida_inversedesign.cli import setup_local
 from aiida_inversedesign.evaluate.diagnosis import jobs_below
 from aiida_inversedesign.evaluate.limits import Allotment, LimitError
 from aiida_inversedesign.evaluate.quantumespresso import QuantumEspressoEvaluateWorkChain
@@ -22,17 +20,6 @@ pytestmark = pytest.mark.pw
 
 #: eV/atom, 0.05 below relaxed diamond at the settings of these tests
 ELEMENT = {'C': -250.793}
-
-
-@pytest.fixture
-def pw(aiida_profile_clean: Any, tmp_path: Path) -> orm.InstalledCode:
-    """pw.x of this machine, and the demo's pseudopotentials."""
-    executable = setup_local.find_pw()
-    if executable is None:
-        pytest.skip('no pw.x on the PATH')
-    computer = setup_local.make_localhost_computer(tmp_path / 'work')
-    setup_local.install_debian_pbe_family(tmp_path / 'pseudos')
-    return setup_local.make_pw_code(executable, computer)
 
 
 def evaluate(

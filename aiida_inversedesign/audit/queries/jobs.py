@@ -39,7 +39,7 @@ def find_jobs(
     return sorted(jobs, key=lambda job: (job.created, job.uuid))
 
 
-# with a cast the storage converts: otherwise each cell is JSON to be read, three quarters of the time
+# with a cast the storage converts: otherwise each cell is JSON to be read, a third of the time
 _COLUMNS: list[Any] = [
     'id',
     'uuid',
