@@ -74,10 +74,9 @@ def _campaign(spec: Any) -> Iterator[Finding]:
 
 
 def _codes() -> Finding:
-    from aiida.orm import InstalledCode, QueryBuilder
+    from aiida_inversedesign.workchains.build import known_codes
 
-    codes = QueryBuilder().append(InstalledCode).all(flat=True)
-    names = [code.full_label for code in codes if code.default_calc_job_plugin == 'quantumespresso.pw']
+    names = [code.full_label for code in known_codes() if code.default_calc_job_plugin == 'quantumespresso.pw']
     if names:
         return Finding('pw.x', 'ok', ', '.join(names))
     return Finding('pw.x', 'warning', 'no code for pw.x', 'verdi code create core.code.installed')

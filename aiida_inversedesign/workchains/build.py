@@ -126,7 +126,7 @@ def _code(label: str, path: str, plugin: str, problems: list[str]) -> orm.Abstra
     try:
         code = orm.load_code(label)
     except NotExistent:
-        names = [code.full_label for code in orm.AbstractCode.collection.all()]
+        names = [code.full_label for code in known_codes()]
         listing = f'this profile has {", ".join(names)}' if names else 'this profile has none'
         problems.append(
             f'{path}: there is no code {label!r}; {listing}. Make one with `verdi code create core.code.installed`'
@@ -147,6 +147,13 @@ def _code(label: str, path: str, plugin: str, problems: list[str]) -> orm.Abstra
     return code
 
 
+def known_codes() -> list[orm.AbstractCode]:
+    """Every code of the profile; asked for as ``AbstractCode``, AiiDA returns every data node."""
+    kinds = (orm.InstalledCode, orm.PortableCode, orm.ContainerizedCode)
+    found: list[orm.AbstractCode] = orm.QueryBuilder().append(kinds).all(flat=True)
+    return sorted(found, key=lambda code: code.full_label)
+
+
 def space_elements(spec: CampaignSpec) -> list[str]:
     """Every element that the space can lead to."""
     from aiida_inversedesign.chemistry.formulas import parse_formula
@@ -160,7 +167,7 @@ def _pseudo_problems(spec: CampaignSpec, engine: QuantumEspresso) -> list[str]:
 
     try:
         family = orm.load_group(engine.pseudos)
-    except NotExistent:
+    except (NotExistent, ValueError):
         return [
             f'evaluate.pseudos: there is no pseudopotential family {engine.pseudos!r}; '
             'list them with `aiida-pseudo list`, install one with `aiida-pseudo install`'
@@ -172,6 +179,22 @@ def _pseudo_problems(spec: CampaignSpec, engine: QuantumEspresso) -> list[str]:
     missing = [symbol for symbol in space_elements(spec) if symbol not in family.elements]
     if missing:
         return [f'evaluate.pseudos: {engine.pseudos!r} has no pseudopotential for {", ".join(missing)}']
+    return _cutoff_problems(spec, engine, family)
+
+
+def _cutoff_problems(spec: CampaignSpec, engine: QuantumEspresso, family: Any) -> list[str]:
+    """A family without recommended cutoffs would let every evaluation fail."""
+    if engine.cutoff_wfc is not None and engine.cutoff_rho is not None:
+        return []
+    try:
+        # a family of the plain kind has no such method, and one whose cutoffs were not set answers with a ValueError
+        family.get_recommended_cutoffs(elements=tuple(space_elements(spec)), unit='Ry')
+    except (AttributeError, ValueError):
+        return [
+            f'evaluate.pseudos: {engine.pseudos!r} recommends no cutoffs; give both evaluate.cutoff_wfc and '
+            'evaluate.cutoff_rho (Ry), or take a family that does (`aiida-pseudo install pseudo-dojo -f upf`, '
+            '`aiida-pseudo family cutoffs set`)'
+        ]
     return []
 
 
