@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from aiida_inversedesign.campaign.model import Count, Fraction, Model, Positive, Word
+from aiida_inversedesign.campaign.model import ContradictionError, Count, Fraction, Model, Positive, Word, refuse
 
 
 class Options(Model):
@@ -47,6 +48,19 @@ class Engine(Model):
     )
 
 
+def _command(name: str, item: float | int | str | bool) -> ContradictionError | None:
+    """What is wrong with an argument of a calculator, if anything."""
+    if not re.fullmatch(r'[A-Za-z_]\w{0,49}', name) or re.search(r'command|cmd|exec|binary|profile', name, re.I):
+        return ContradictionError(
+            f'{name[:60]!r} may not be set here: commands are set up on the computer, for ASE or the code'
+        )
+    if isinstance(item, str) and not re.fullmatch(r'[\w.:+-]{0,60}', item):
+        return ContradictionError('only single words and numbers, no paths, addresses or commands', (name,))
+    if isinstance(item, float) and not math.isfinite(item):
+        return ContradictionError('the number must be finite', (name,))
+    return None
+
+
 class Calculator(Model):
     """An ASE calculator and how it relaxes."""
 
@@ -65,19 +79,7 @@ class Calculator(Model):
     @classmethod
     def _no_commands(cls, value: dict[str, float | int | str | bool]) -> dict[str, float | int | str | bool]:
         """A campaign file is data: what starts a program or names a file to load is set up on the computer."""
-        for name, item in value.items():
-            if not re.fullmatch(r'[A-Za-z_]\w{0,49}', name) or re.search(
-                r'command|cmd|exec|binary|profile', name, re.I
-            ):
-                raise ValueError(
-                    f'{name[:60]!r} may not be set here: commands are set up on the computer, for ASE or the code'
-                )
-            if isinstance(item, str) and not re.fullmatch(r'[\w.:+-]{0,60}', item):
-                raise ValueError(
-                    f'{name}: only single words and numbers, no paths, addresses or commands: {item[:60]!r}'
-                )
-            if isinstance(item, float) and not math.isfinite(item):
-                raise ValueError(f'{name}: the number must be finite')
+        refuse('arguments', (found for name, item in value.items() if (found := _command(name, item)) is not None))
         return value
 
 
@@ -150,11 +152,10 @@ class Table(Engine):
     delay_sigma: Annotated[float, Field(ge=0, le=3)] = Field(0.0, description='σ of its log-normal spread')
     fail_fraction: Fraction = Field(0.0, description='share of look-ups that fail on purpose')
 
-    @model_validator(mode='after')
-    def _delay_needs_a_job(self) -> Table:
+    def contradictions(self) -> Iterator[ContradictionError]:
+        """What does not go together in this section."""
         if self.delay_seconds > 0 and self.code is None:
-            raise ValueError('delay_seconds needs code: a look-up that takes time runs as a job')
-        return self
+            yield ContradictionError('needs code: a look-up that takes time runs as a job', ('delay_seconds',))
 
 
 Evaluate = Annotated[QuantumEspresso | Ase | Table, Field(discriminator='engine')]

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
-from aiida_inversedesign.campaign.model import Finite, Model, Positive
+from aiida_inversedesign.campaign.model import ContradictionError, Finite, Model, Positive, Symbol, without_repeats
 from aiida_inversedesign.campaign.properties import STABILITY
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
 
 
 class Objective(Model):
@@ -24,21 +24,22 @@ class Objective(Model):
     tolerance: Positive | None = Field(None, description='with target: the half width that counts as a hit')
     window: tuple[Finite, Finite] | None = Field(None, description='lowest and highest value that count as a hit')
 
-    @model_validator(mode='after')
-    def _one_kind(self) -> Objective:
+    def contradictions(self) -> Iterator[ContradictionError]:
+        """What does not go together in this objective."""
         kinds = [key for key in ('maximize', 'minimize', 'target', 'window') if getattr(self, key) is not None]
         if len(kinds) != 1:
-            raise ValueError(
+            yield ContradictionError(
                 'an objective needs exactly one of maximize: true, minimize: true, target or window, '
                 f'got {" and ".join(kinds) or "none"}'
             )
         if (self.target is None) != (self.tolerance is None):
-            raise ValueError('target and tolerance belong together: give both')
-        if self.hit is not None and kinds[0] not in ('maximize', 'minimize'):
-            raise ValueError('hit belongs to maximize or minimize; target and window define their hits themselves')
+            yield ContradictionError('target and tolerance belong together: give both')
+        if self.hit is not None and kinds and not {'maximize', 'minimize'} & set(kinds):
+            yield ContradictionError(
+                'belongs to maximize or minimize; target and window define hits themselves', ('hit',)
+            )
         if self.window is not None and not self.window[0] < self.window[1]:
-            raise ValueError(f'window must be [low, high] with low < high, got {list(self.window)}')
-        return self
+            yield ContradictionError('must be [low, high] with low < high', ('window',))
 
     @builtins.property  # the field of that name hides the built-in here
     def kind(self) -> Literal['maximize', 'minimize', 'target', 'window']:
@@ -68,13 +69,12 @@ class Constraint(Model):
     min: Finite | None = Field(None, description='lowest allowed value')
     max: Finite | None = Field(None, description='highest allowed value')
 
-    @model_validator(mode='after')
-    def _bounded(self) -> Constraint:
+    def contradictions(self) -> Iterator[ContradictionError]:
+        """What does not go together in this constraint."""
         if self.min is None and self.max is None:
-            raise ValueError('a constraint needs min, max or both')
+            yield ContradictionError('a constraint needs min, max or both')
         if self.min is not None and self.max is not None and not self.min < self.max:
-            raise ValueError(f'min must be below max, got {self.min} and {self.max}')
-        return self
+            yield ContradictionError(f'min must be below max, got {self.min} and {self.max}')
 
 
 class CompositionConstraint(Model):
@@ -83,9 +83,9 @@ class CompositionConstraint(Model):
     Formulas that break one are not evaluated. Limits include their bounds.
     """
 
-    element: str | None = Field(None, description='an element, of whose atomic fraction min and max are the limits')
-    elements: list[str] | None = Field(None, description='elements, of the sum of whose atomic fractions they are')
-    forbidden: list[str] | None = Field(None, description='elements that must not occur')
+    element: Symbol | None = Field(None, description='an element, of whose atomic fraction min and max are the limits')
+    elements: list[Symbol] | None = Field(None, description='elements, of the sum of whose atomic fractions they are')
+    forbidden: list[Symbol] | None = Field(None, description='elements that must not occur')
     quantity: Literal['price', 'hhi_production', 'hhi_reserves'] | None = Field(
         None,
         description='mean over the elements by mass: price (USD/kg), or the Herfindahl-Hirschman index (0 to 10000) '
@@ -94,37 +94,31 @@ class CompositionConstraint(Model):
     min: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(None, description='lowest allowed value')
     max: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(None, description='highest allowed value')
 
-    @field_validator('element', 'elements', 'forbidden')
+    @field_validator('elements', 'forbidden')
     @classmethod
-    def _symbols(cls, value: str | list[str] | None) -> str | list[str] | None:
-        named = [value] if isinstance(value, str) else value or []
+    def _some(cls, value: list[str] | None) -> list[str] | None:
         if value == []:
             raise ValueError('names no element')
-        for symbol in named:
-            if symbol not in SYMBOLS:
-                raise ValueError(f'{symbol!r} is no chemical symbol')
-        return value if isinstance(value, str) or value is None else list(dict.fromkeys(named))
+        return value and without_repeats(value)
 
-    @model_validator(mode='after')
-    def _one_kind(self) -> CompositionConstraint:
+    def contradictions(self) -> Iterator[ContradictionError]:
+        """What does not go together in this constraint."""
         kinds = [key for key in ('element', 'elements', 'forbidden', 'quantity') if getattr(self, key) is not None]
         if len(kinds) != 1:
-            raise ValueError(
+            yield ContradictionError(
                 'a composition constraint needs exactly one of element, elements, forbidden or quantity, '
                 f'got {" and ".join(kinds) or "none"}'
             )
         bounded = self.min is not None or self.max is not None
-        if kinds == ['forbidden']:
-            if bounded:
-                raise ValueError('forbidden takes no min or max: to limit an element, write element: instead')
-            return self
-        if not bounded:
-            raise ValueError(f'{kinds[0]} needs min, max or both')
+        if kinds == ['forbidden'] and bounded:
+            yield ContradictionError('forbidden takes no min or max: to limit an element, write element: instead')
+        if len(kinds) == 1 and kinds != ['forbidden'] and not bounded:
+            yield ContradictionError(f'{kinds[0]} needs min, max or both')
         if self.min is not None and self.max is not None and self.min > self.max:
-            raise ValueError(f'min must not be above max, got {self.min} and {self.max}')
-        if kinds != ['quantity'] and max(self.min or 0.0, self.max or 0.0) > 1:
-            raise ValueError('an atomic fraction is at most 1: write 0.2 for 20 %')
-        return self
+            yield ContradictionError(f'min must not be above max, got {self.min} and {self.max}')
+        for key in ('min', 'max'):
+            if (getattr(self, key) or 0.0) > 1 and kinds in (['element'], ['elements']):
+                yield ContradictionError('an atomic fraction is at most 1: write 0.2 for 20 %', (key,))
 
     @builtins.property  # read like a field
     def label(self) -> str:

@@ -37,6 +37,9 @@ PROPERTIES: dict[str, Property] = {
     ),
 }
 
+#: What depends on electrons, of which a calculator of energies and forces need not know anything.
+ELECTRONIC = frozenset({'band_gap', 'magnetization'})
+
 #: The property that no single evaluation has: it stands against all others and changes as they come.
 STABILITY = 'e_above_hull'
 

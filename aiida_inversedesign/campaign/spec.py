@@ -3,66 +3,68 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, field_validator
 
-from aiida_inversedesign.campaign.engine_settings import Evaluate, Options, QuantumEspresso, Table
+from aiida_inversedesign.campaign.consistency import contradictions_between
+from aiida_inversedesign.campaign.engine_settings import Evaluate, Options, Table
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.campaign.model import Count, Fraction, Model, Name, Positive
+from aiida_inversedesign.campaign.model import (
+    ContradictionError,
+    Count,
+    Fraction,
+    Model,
+    Name,
+    Positive,
+    Symbol,
+    without_repeats,
+)
 from aiida_inversedesign.campaign.properties import PROPERTIES
-from aiida_inversedesign.chemistry.formulas import SYMBOLS, parse_ratio
+from aiida_inversedesign.chemistry.formulas import parse_formula, parse_ratio, reduced_formula
+
+
+def _ratio(value: str) -> str:
+    return ':'.join(map(str, parse_ratio(value)))
+
+
+def _formula(value: str) -> str:
+    return reduced_formula(parse_formula(value))
+
+
+#: The ratio of a pure element is naturally written as the number 1.
+Ratio = Annotated[
+    str, BeforeValidator(lambda value: str(value) if type(value) is int else value), AfterValidator(_ratio)
+]
+Formula = Annotated[str, AfterValidator(_formula)]
 
 
 class Space(Model):
     """Which formulas are considered."""
 
-    elements: list[str] = Field([], description='chemical symbols the formulas are built from')
-    ratios: list[str] = Field([], description='ratio labels such as "1", "1:1" or "2:1:1"')
-    formulas: list[str] = Field([], description='formulas named one by one, besides elements × ratios')
+    elements: list[Symbol] = Field([], description='chemical symbols the formulas are built from')
+    ratios: list[Ratio] = Field([], description='ratio labels such as "1", "1:1" or "2:1:1"')
+    formulas: list[Formula] = Field([], description='formulas named one by one, besides elements × ratios')
     charge_neutral: Literal['off', 'prefer', 'require'] = Field(
         'prefer', description='whether common oxidation states must be able to balance'
     )
     max_sites: Count = Field(20, description='most atoms in the primitive cell')
     max_formulas: Count = Field(1000, description='most formulas of one proposal; drawn at random if there are more')
 
-    @field_validator('elements')
-    @classmethod
-    def _elements(cls, value: list[str]) -> list[str]:
-        for symbol in value:
-            if symbol not in SYMBOLS:
-                raise ValueError(f'{symbol!r} is no chemical symbol')
-        return list(dict.fromkeys(value))
+    _unique = field_validator('elements', 'ratios', 'formulas')(without_repeats)
 
-    @field_validator('ratios', mode='before')
-    @classmethod
-    def _number_as_ratio(cls, value: object) -> object:
-        # the ratio of a pure element is naturally written as the number 1
-        return [str(item) if type(item) is int else item for item in value] if isinstance(value, list) else value
-
-    @field_validator('ratios')
-    @classmethod
-    def _ratios(cls, value: list[str]) -> list[str]:
-        return list(dict.fromkeys(':'.join(map(str, parse_ratio(label))) for label in value))
-
-    @field_validator('formulas')
-    @classmethod
-    def _formulas(cls, value: list[str]) -> list[str]:
-        from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
-
-        return list(dict.fromkeys(reduced_formula(parse_formula(formula)) for formula in value))
-
-    @model_validator(mode='after')
-    def _possible(self) -> Space:
+    def contradictions(self) -> Iterator[ContradictionError]:
+        """What does not go together in this section."""
         if bool(self.elements) != bool(self.ratios):
-            raise ValueError('elements and ratios belong together: give both')
-        for label in self.ratios:
-            if label.count(':') + 1 > len(self.elements):
-                raise ValueError(
-                    f'ratio {label!r} needs {label.count(":") + 1} different elements, '
-                    f'but only {len(self.elements)} are named'
+            yield ContradictionError('elements and ratios belong together: give both')
+            return
+        for index, label in enumerate(self.ratios):
+            needed = label.count(':') + 1
+            if needed > len(self.elements):
+                yield ContradictionError(
+                    f'needs {needed} different elements, but only {len(self.elements)} are named', ('ratios', index)
                 )
-        return self
 
 
 class Propose(Model):
@@ -102,13 +104,15 @@ class Propose(Model):
         """Formulas that each later generation proposes anew."""
         return self.renew if self.renew is not None else (50 if self.searches else 0)
 
-    @model_validator(mode='after')
-    def _generators_need_formulas(self) -> Propose:
+    def contradictions(self) -> Iterator[ContradictionError]:
+        """What does not go together in this section."""
         if not self.generators:
-            raise ValueError('generators names none: leave it out, or write {enumeration: 1}')
-        if self.method == 'library' and (self.searches or self.renew is not None):
-            raise ValueError('method library proposes the structures of the library: generators and renew do not apply')
-        return self
+            yield ContradictionError('names none: leave it out, or write {enumeration: 1}', ('generators',))
+        for name, given in (('generators', self.generators and self.searches), ('renew', self.renew is not None)):
+            if self.method == 'library' and given:
+                yield ContradictionError(
+                    'does not apply: method library proposes the structures of the library', (name,)
+                )
 
 
 class Select(Model):
@@ -161,11 +165,10 @@ class Learn(Model):
     )
     options: Options = Options()
 
-    @model_validator(mode='after')
-    def _transfer_needs_a_source(self) -> Learn:
+    def contradictions(self) -> Iterator[ContradictionError]:
+        """What does not go together in this section."""
         if self.surrogate == 'transfer' and not self.source:
-            raise ValueError('surrogate: transfer needs source: properties of the library to start from')
-        return self
+            yield ContradictionError('needs source: properties of the library to start from', ('surrogate',))
 
 
 class Budget(Model):
@@ -183,7 +186,10 @@ class Budget(Model):
 
 
 class CampaignSettings(Model):
-    """A campaign file without its budget: what a resumed campaign shares with the first."""
+    """A campaign file without its budget: what a resumed campaign shares with the first.
+
+    What is recorded went together when it was launched, and is read as it is.
+    """
 
     name: Name
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -193,63 +199,6 @@ class CampaignSettings(Model):
     select: Select = Select()
     learn: Learn = Learn()
     evaluate: Evaluate
-
-    @model_validator(mode='after')
-    def _consistent(self) -> CampaignSettings:
-        engine = self.evaluate
-        # a data set may bring properties of its own, but none without a unit
-        known = [*PROPERTIES, *(engine.units if isinstance(engine, Table) else ())]
-        for name in self.goal.properties:
-            if name not in known:
-                raise PropertyError(name, sorted(known), declarable=isinstance(engine, Table))
-        self._acquisition_fits()
-        self._source_is_no_answer()
-        if self.learn.surrogate == 'multitask' and len(self.goal.properties) == 1:
-            raise ValueError(
-                'learn.surrogate multitask learns several properties together, and the goal names '
-                f'{self.goal.properties[0]} alone: write gp'
-            )
-        self._elements_left()
-        self._giving_up_needs_a_bound()
-        if self.propose.method != 'library' and not (self.space.elements or self.space.formulas):
-            raise ValueError('space names no formulas: give elements and ratios, or formulas')
-        return self
-
-    def _acquisition_fits(self) -> None:
-        name, several = self.select.acquisition, len(self.goal.objectives) > 1
-        if several and name in ('qlog_ei', 'knowledge_gradient', 'ego'):
-            raise ValueError(f'select.acquisition {name} is for one objective: write auto, log_nehvi, log_ehvi or pi')
-        if not several and name in ('log_ehvi', 'log_nehvi'):
-            raise ValueError(f'select.acquisition {name} is for several objectives: write auto or log_ei')
-        if name == 'spacier' and not self.goal.defines_hits:
-            raise ValueError(
-                'select.acquisition spacier needs a region to move towards: give every objective a target, a window '
-                'or a hit threshold'
-            )
-
-    def _source_is_no_answer(self) -> None:
-        if not isinstance(self.evaluate, Table) or self.propose.library != self.evaluate.data:
-            return
-        answers = [name for name in self.learn.source if name in self.goal.properties]
-        if answers:
-            raise ValueError(
-                f'learn.source {answers[0]} is what is searched for, and {self.evaluate.data!r} holds its answers: the '
-                'surrogate would know them before anything is evaluated; name another property, or another library'
-            )
-
-    def _elements_left(self) -> None:
-        forbidden = {symbol for rule in self.goal.composition for symbol in rule.forbidden or []}
-        left = [symbol for symbol in self.space.elements if symbol not in forbidden]
-        if self.space.elements and not left and not self.space.formulas:
-            raise ValueError('goal.composition forbids every element of space.elements: nothing is left to propose')
-
-    def _giving_up_needs_a_bound(self) -> None:
-        slices = self.evaluate.slices if isinstance(self.evaluate, QuantumEspresso) else None
-        if slices is not None and slices.give_up and self.goal.energy_limit is None:
-            raise ValueError(
-                'evaluate.slices.give_up: true needs a goal that bounds formation_energy or e_above_hull from above, '
-                'such as a constraint with max: nothing else tells which relaxation is hopeless'
-            )
 
     def unit(self, name: str) -> str:
         """The unit of one of the campaign's properties."""
@@ -262,29 +211,28 @@ class CampaignSpec(CampaignSettings):
 
     budget: Budget
 
-    @model_validator(mode='after')
-    def _schedule_has_no_generations(self) -> CampaignSpec:
-        if self.select.schedule == 'asynchronous' and self.budget.generations is not None:
-            raise ValueError(
-                'budget.generations counts nothing with select.schedule asynchronous: limit evaluations instead'
-            )
-        return self
+    def contradictions(self) -> Iterator[ContradictionError]:
+        """What does not go together in the sections."""
+        return contradictions_between(dict(self))
 
-    @model_validator(mode='after')
-    def _hits_defined(self) -> CampaignSpec:
-        if self.budget.hits is not None and not self.goal.defines_hits:
-            raise ValueError('budget.hits needs a threshold: add hit to each objective that is maximised or minimised')
-        return self
+    @classmethod
+    def contradictions_in(cls, data: Mapping[str, Any], broken: Collection[str]) -> Iterator[ContradictionError]:
+        """What does not go together in the sections that can be read.
+
+        :param data: a file of which other sections are wrong by themselves.
+        :param broken: those sections.
+        """
+        sections: dict[str, Any] = {}
+        for name, field in cls.model_fields.items():
+            if name in broken:
+                continue
+            if name in data:
+                kind: Any = Annotated[field.annotation, field]
+                sections[name] = TypeAdapter(kind).validate_python(data[name])
+            elif not field.is_required():
+                sections[name] = field.get_default(call_default_factory=True)
+        return contradictions_between(sections)
 
     def settings(self) -> dict[str, Any]:
         """Everything but the budget as plain JSON data."""
         return self.model_dump(mode='json', exclude={'budget'})
-
-
-class PropertyError(ValueError):
-    """A property without a known meaning and unit."""
-
-    def __init__(self, name: str, allowed: list[str], declarable: bool) -> None:
-        remedy = f'; if the data set has it, declare its unit: evaluate.units: {{{name}: …}}' if declarable else ''
-        super().__init__(f'unknown property; expected one of {", ".join(allowed)}{remedy}')
-        self.name, self.allowed = name, allowed

@@ -72,7 +72,7 @@ def parse_formula(formula: str) -> dict[str, int]:
             composition = Composition(formula, strict=True).element_composition
             amounts = composition.get_integer_formula_and_factor(max_denominator=1000)[0]
             reduced = Composition(amounts)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         raise FormulaError(f'{formula!r} is not a formula such as CaCO3 or Ca(NO3)2') from error
     unknown = [element.symbol for element in reduced if element.symbol not in SYMBOLS]
     if unknown:

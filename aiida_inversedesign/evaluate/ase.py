@@ -7,6 +7,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, while_
 
+from aiida_inversedesign.campaign.properties import ELECTRONIC
 from aiida_inversedesign.evaluate.ase_job import AseCalculation
 from aiida_inversedesign.evaluate.base import EvaluateWorkChain
 from aiida_inversedesign.evaluate.diagnosis import core_seconds, explain, jobs_below
@@ -14,9 +15,6 @@ from aiida_inversedesign.evaluate.functions import fit_scan, job_properties, wan
 from aiida_inversedesign.evaluate.limits import LimitError, allot
 from aiida_inversedesign.evaluate.options import processes, wall_seconds
 from aiida_inversedesign.evaluate.properties import missing_properties
-
-#: what depends on electrons, of which an ASE calculator need not know anything
-ELECTRONIC = frozenset({'band_gap', 'magnetization'})
 
 
 class AseEvaluateWorkChain(EvaluateWorkChain):

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from aiida_inversedesign.campaign.load import CampaignFileError, parse_campaign, read_campaign, validate_campaign
+from aiida_inversedesign.campaign.spec import CampaignSettings
 
 WORKFLOWS = sorted((Path(__file__).parents[2] / 'workflows').glob('*.yaml'))
 
@@ -67,15 +68,15 @@ def test_a_valid_file_keeps_its_values_and_fills_in_defaults() -> None:
             'no chemical symbol',
             'Si',
         ),
-        ('goal.composition', [{'forbidden': ['PB']}], 'goal.composition[0].forbidden', 'no chemical symbol', 'Pb'),
+        ('goal.composition', [{'forbidden': ['PB']}], 'goal.composition[0].forbidden[0]', 'no chemical symbol', 'Pb'),
         ('goal.composition', [{'element': 'Si'}], 'goal.composition[0]', 'needs min, max or both', None),
         ('goal.composition', [{'quantity': 'prise', 'max': 9}], 'goal.composition[0].quantity', 'price', 'price'),
         ('goal.constraints.0.element', 'Si', 'goal.constraints[0].element', 'stand in goal.composition', None),
         ('select', {'acquisition': 'logei'}, 'select.acquisition', 'log_ei', 'log_ei'),
-        ('select', {'acquisition': 'log_nehvi'}, '', 'several objectives', None),
-        ('space.elements', ['B', 'si'], 'space.elements', 'no chemical symbol', 'Si'),
-        ('space.ratios', ['2:2'], 'space.ratios', "write '1:1'", None),
-        ('space.ratios', ['1:1:1:1:1'], 'space', 'needs 5 different elements', None),
+        ('select', {'acquisition': 'log_nehvi'}, 'select.acquisition', 'several objectives', None),
+        ('space.elements', ['B', 'si'], 'space.elements[1]', 'no chemical symbol', 'Si'),
+        ('space.ratios', ['2:2'], 'space.ratios[0]', "write '1:1'", None),
+        ('space.ratios', ['1:1:1:1:1'], 'space.ratios[0]', 'needs 5 different elements', None),
         ('space.ratios', ..., 'space', 'belong together', None),
         ('evaluate.engine', 'qe', 'evaluate.engine', 'quantumespresso', None),
         ('evaluate.engine', 'tables', 'evaluate.engine', 'table', 'table'),
@@ -123,6 +124,148 @@ def test_all_problems_are_reported_at_once() -> None:
     with pytest.raises(CampaignFileError) as caught:
         validate_campaign(data)
     assert {problem.path for problem in caught.value.problems} == {'evaluate.protocol', 'budget.evaluations', 'colour'}
+
+
+CONTRADICTORY = """\
+name: several-sections
+learn: {surrogate: multitask}
+evaluate:
+  engine: quantumespresso
+  slices: {give_up: true, steps: 8}
+  pw: pw@localhost
+  pseudos: debian-pbe
+goal:
+  objectives:
+    - {property: hardness, maximize: true}
+select: {acquisition: log_nehvi, schedule: asynchronous}
+budget: {hits: 3, evaluations: 16, generations: 2}
+space: {elements: [B, C]}
+"""
+
+
+def told(text: str) -> list[tuple[str, str]]:
+    """The places of all problems and what is said there, in their order."""
+    with pytest.raises(CampaignFileError) as caught:
+        parse_campaign(text)
+    return [(problem.path, problem.expected) for problem in caught.value.problems]
+
+
+def test_what_does_not_go_together_is_told_at_once_in_the_order_of_the_file() -> None:
+    problems = told(CONTRADICTORY)
+    places = [
+        'learn.surrogate',
+        'evaluate.slices.give_up',
+        'goal.objectives[0].property',
+        'select.acquisition',
+        'budget.hits',
+        'budget.generations',
+        'space',
+    ]
+    assert [place for place, _ in problems] == places
+    said = ['hardness alone', 'bounds formation_energy', 'unknown property', 'several objectives', 'needs a threshold']
+    said += ['counts nothing with select.schedule asynchronous', 'belong together']
+    assert all(words in message for words, (_, message) in zip(said, problems, strict=True))
+    # with the section mended that was wrong by itself, the others are told as before
+    mended = CONTRADICTORY.replace('[B, C]}', '[B, C], ratios: [1]}')
+    assert [place for place, _ in told(mended)] == places[:-1]
+
+
+def test_wrong_values_hide_nothing_that_other_sections_say() -> None:
+    text = CONTRADICTORY.replace('pw: pw@localhost', 'protocol: quick') + 'seed: -1\n'
+    places = [place for place, _ in told(text)]
+    # of a section that is wrong by itself nothing is said beside the others
+    assert places == [
+        'learn.surrogate',
+        'evaluate.protocol',
+        'evaluate.pw',
+        'goal.objectives[0].property',
+        'select.acquisition',
+        'budget.hits',
+        'budget.generations',
+        'space',
+        'seed',
+    ]
+
+
+@pytest.mark.parametrize(
+    ('sections', 'places'),
+    [
+        (
+            {'goal': {'objectives': [{'property': 'volume', 'hit': 2, 'target': 3}, {'property': 'energy'}]}},
+            ['goal.objectives[0]', 'goal.objectives[0].hit', 'goal.objectives[1]'],
+        ),
+        (
+            {'goal': {**VALID['goal'], 'composition': [{'element': 'Si', 'min': 4, 'max': 3}, {'forbidden': ['x']}]}},
+            [
+                'goal.composition[0]',
+                'goal.composition[0].min',
+                'goal.composition[0].max',
+                'goal.composition[1].forbidden[0]',
+            ],
+        ),
+        (
+            {'space': {'elements': ['Xx', 'B', 'Yy'], 'ratios': ['2:2', 0], 'formulas': ['Si0', 'BN', '?']}},
+            [
+                'space.elements[0]',
+                'space.elements[2]',
+                'space.ratios[0]',
+                'space.ratios[1]',
+                'space.formulas[0]',
+                'space.formulas[2]',
+            ],
+        ),
+        (
+            {'propose': {'method': 'library', 'renew': 3, 'generators': {'evolution': 1, 'magic': 1}}},
+            ['propose.generators.magic'],
+        ),
+        (
+            {'propose': {'method': 'library', 'renew': 3, 'generators': {'evolution': 1}}},
+            ['propose.renew', 'propose.generators'],
+        ),
+        (
+            {'evaluate': {'engine': 'ase', 'code': 'x', 'arguments': {'command': 'x', 'a': [1], 'b': {}}}},
+            ['evaluate.arguments.a', 'evaluate.arguments.b'],
+        ),
+        (
+            {'evaluate': {'engine': 'ase', 'code': 'x', 'arguments': {'command': 'x', 'b': '../x'}}},
+            ['evaluate.arguments', 'evaluate.arguments.b'],
+        ),
+        (
+            {'evaluate': {**VALID['evaluate'], 'spin': True, 'electronic_type': 'insulator'}},
+            ['evaluate.spin'],
+        ),
+    ],
+)
+def test_a_section_tells_everything_at_once(sections: dict[str, Any], places: list[str]) -> None:
+    with pytest.raises(CampaignFileError) as caught:
+        validate_campaign({**sections, **{name: value for name, value in VALID.items() if name not in sections}})
+    assert [problem.path for problem in caught.value.problems] == places
+
+
+def test_an_engine_is_not_asked_for_what_it_does_not_compute() -> None:
+    data = broken('evaluate', {'engine': 'ase', 'code': 'python@localhost'})
+    with pytest.raises(CampaignFileError) as caught:
+        validate_campaign(data)
+    assert [str(problem) for problem in caught.value.problems] == [
+        "goal.constraints[0].property = 'band_gap': the engine ase does not compute it: quantumespresso does"
+    ]
+
+
+def test_a_model_that_may_not_be_read_is_told_with_the_rest(tmp_path: Path) -> None:
+    file = tmp_path / 'campaign.yaml'
+    file.write_text(CONTRADICTORY + 'propose: {model: ../model.npz}\n')
+    with pytest.raises(CampaignFileError) as caught:
+        read_campaign(file)
+    assert [problem.path for problem in caught.value.problems][-2:] == ['space', 'propose.model']
+    assert 'leads out of the folder' in caught.value.problems[-1].expected
+
+
+def test_what_was_recorded_is_read_as_it_is() -> None:
+    # a later version may ask for more than the one that launched it
+    settings = validate_campaign(VALID).settings()
+    settings['learn']['surrogate'] = 'multitask'
+    settings['goal']['constraints'] = []
+    assert CampaignSettings.model_validate(settings).learn.surrogate == 'multitask'
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,14 @@ class TestWithProfile:
             for command in ('check', 'launch'):
                 refused(call(command, str(path)))
 
+    @pytest.mark.parametrize('command', ['check', 'launch'])
+    def test_everything_that_is_wrong_with_a_campaign_file(self, command: str, tmp_path: Path) -> None:
+        text = (WORKFLOWS / 'superhard_light.yaml').read_text().replace('surrogate: auto', 'surrogate: multitask')
+        (tmp_path / 'wrong.yaml').write_text(f'{text}\nselct: {{}}\n')
+        message = refused(call(command, str(tmp_path / 'wrong.yaml')))
+        assert 'wrong.yaml: 2 problem(s) learn.surrogate' in message
+        assert 'selct = {}: unknown key' in message
+
     @pytest.mark.parametrize('command', ['resume', 'status', 'audit'])
     def test_a_node_that_is_no_campaign(self, command: str) -> None:
         from aiida.orm import CalcFunctionNode, Int, WorkChainNode

@@ -58,5 +58,5 @@ def test_what_cannot_be_learned_is_named(library, name, message):
 def test_the_campaign_file_asks_for_a_source():
     assert Learn().source == []
     assert Learn(surrogate='transfer', source=['volume']).surrogate == 'transfer'
-    with pytest.raises(ValueError, match='transfer needs source'):
+    with pytest.raises(ValueError, match='needs source: properties of the library'):
         Learn(surrogate='transfer')

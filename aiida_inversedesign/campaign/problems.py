@@ -1,0 +1,244 @@
+"""What is wrong with a campaign file, in words: all of it at once, each with its place, in the order of the file."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from aiida_inversedesign.campaign.consistency import unknown_property
+from aiida_inversedesign.campaign.model import ContradictionError, Place
+from aiida_inversedesign.campaign.spec import CampaignSpec
+from aiida_inversedesign.errors import InverseDesignError
+
+#: most problems that are told at once
+MOST_PROBLEMS = 30
+
+_ENGINES = ('quantumespresso', 'ase', 'table')
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong with a campaign file.
+
+    :param path: the key's path, e.g. ``goal.objectives[0].property``; empty for the file as a whole.
+    :param value: what stands there, as written.
+    :param expected: what should stand there.
+    :param nearest: the nearest valid word, or None.
+    """
+
+    path: str
+    value: str
+    expected: str
+    nearest: str | None = None
+
+    def __str__(self) -> str:
+        where = self.path or 'campaign file'
+        value = f' = {self.value}' if self.value else ''
+        hint = f'; did you mean {self.nearest!r}?' if self.nearest else ''
+        return f'{where}{value}: {self.expected}{hint}'
+
+
+class CampaignFileError(InverseDesignError):
+    """A campaign file that cannot be used, with every problem found in it."""
+
+    def __init__(self, source: str, problems: list[Problem]) -> None:
+        self.source, self.problems = source, problems
+        super().__init__('\n'.join([f'{source}: {len(problems)} problem(s)', *(f'  {item}' for item in problems)]))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that is wrong, before it is put into words.
+
+    :param place: where, as a path in the file.
+    :param kind: pydantic's type of error.
+    :param cause: the error of our own checks, if it is one.
+    :param message: pydantic's words.
+    :param context: what pydantic says besides.
+    """
+
+    place: Place
+    kind: str
+    cause: Exception | None = None
+    message: str = ''
+    context: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def says(self) -> str:
+        """What is wrong."""
+        return str(self.cause) if self.cause is not None else self.message[:1].lower() + self.message[1:]
+
+
+def findings(error: ValidationError, data: Mapping[str, Any]) -> list[Finding]:
+    """Everything that is wrong with a file that was refused.
+
+    Where a section is wrong by itself, pydantic does not hold the others against each other; here they are.
+    """
+    found = [_finding(item) for item in error.errors(include_url=False)]
+    broken = {str(part) for item in found for part in item.place[:1]}
+    between = CampaignSpec.contradictions_in(data, broken)
+    found += [Finding(item.place, 'value_error', item) for item in between]
+    return [*found, *_unknown_properties(data)]
+
+
+def _finding(item: Any) -> Finding:
+    place, context = tuple(item['loc']), item.get('ctx', {})
+    # the tag of a discriminated union (the engine's name) is a step of pydantic's path, not of the file
+    if place[:1] == ('evaluate',) and place[1:2] and place[1] in _ENGINES:
+        place = (place[0], *place[2:])
+    if place[:2] == ('evaluate', 'arguments') and len(place) > 3:
+        # a value of none of the types that it may have: pydantic tells it of each
+        return Finding(place[:3], 'value_error', ContradictionError('expected a number, a single word, true or false'))
+    return Finding(place, item['type'], context.get('error'), item['msg'], context)
+
+
+def _unknown_properties(data: Mapping[str, Any]) -> Iterator[Finding]:
+    """A finding for each property of the goal that nothing knows, as far as the data have the right shape."""
+    goal, engine = data.get('goal'), data.get('evaluate')
+    units = engine.get('units', {}) if isinstance(engine, dict) and engine.get('engine') == 'table' else None
+    units = {} if units is not None and not isinstance(units, dict) else units
+    for section in ('objectives', 'constraints'):
+        items = goal.get(section) if isinstance(goal, dict) else None
+        for index, item in enumerate(items if isinstance(items, list) else []):
+            name = item.get('property') if isinstance(item, dict) else None
+            error = unknown_property(name, units) if isinstance(name, str) else None
+            if error is not None:
+                yield Finding(('goal', section, index, 'property'), 'value_error', error)
+
+
+def problems(found: Iterable[Finding], data: Mapping[str, Any]) -> list[Problem]:
+    """What was found in words, in the order of the file; of very many the first."""
+    # checks that see the same from two sides repeat a finding
+    unique = {(item.place, item.says): item for item in found}.values()
+    ordered = sorted(unique, key=_Order(data).of)
+    told = [_problem(item, data) for item in ordered[:MOST_PROBLEMS]]
+    if len(ordered) > MOST_PROBLEMS:
+        told.append(Problem('', '', f'{len(ordered) - MOST_PROBLEMS} further problems; only the first are shown'))
+    return told
+
+
+class _Order:
+    """The order of a file: how many keys or items stand before each one on the way to a place."""
+
+    def __init__(self, data: Mapping[str, Any]) -> None:
+        self._data = data
+        # a section of very many wrong keys is numbered once
+        self._numbers: dict[int, dict[Any, int]] = {}
+
+    def of(self, finding: Finding) -> tuple[float, ...]:
+        """The position of a finding; what is missing stands at the end of its section."""
+        position: list[float] = []
+        value: Any = self._data
+        for part in finding.place:
+            if isinstance(value, Mapping) and part in value:
+                numbers = self._numbers.setdefault(id(value), {})
+                if not numbers:
+                    numbers.update((key, number) for number, key in enumerate(value))
+                position.append(numbers[part])
+            else:
+                position.append(part if isinstance(part, int) and isinstance(value, list) else math.inf)
+            value = _below(value, part)
+        return tuple(position)
+
+
+#: What stands where nothing stands.
+_NOTHING: Any = object()
+
+
+def _below(value: Any, part: Any) -> Any:
+    try:
+        return value[part] if isinstance(value, Mapping | list) else _NOTHING
+    except (LookupError, TypeError):
+        return _NOTHING
+
+
+def _path(place: Iterable[int | str]) -> str:
+    text = ''
+    for part in place:
+        if part != _KEY:
+            text += f'[{part}]' if isinstance(part, int) else f'.{part}' if text else str(part)
+    return text
+
+
+#: The last step of pydantic's path to a key that is wrong, where keys are words of a list.
+_KEY = '[key]'
+
+
+def _nearest(word: object, words: Iterable[str]) -> str | None:
+    """The word that was meant, or None."""
+    known = {known.lower(): known for known in words}
+    matches = difflib.get_close_matches(str(word).lower(), known, n=1, cutoff=0.5)
+    return known[matches[0]] if matches else None
+
+
+def _show(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        # as YAML writes it
+        return {None: 'null', True: 'true', False: 'false'}[value]
+    if isinstance(value, dict | list) or (isinstance(value, float) and not math.isfinite(value)):
+        text = str(value)
+    else:
+        text = repr(value)
+    return text if len(text) <= 60 else text[:57] + '…'
+
+
+@functools.cache
+def _schema() -> dict[str, Any]:
+    return CampaignSpec.model_json_schema()
+
+
+def _keys_at(place: Iterable[int | str], engine: object) -> list[str]:
+    """The keys that the schema allows in the section at ``place``."""
+    schema = _schema()
+    definitions = schema['$defs']
+
+    def resolve(node: dict[str, Any]) -> dict[str, Any]:
+        sections = [item for item in node.get('anyOf', ()) if '$ref' in item]
+        if len(sections) == 1:
+            # a section that may be left out: it, or null
+            return resolve(sections[0])
+        if 'discriminator' in node:
+            return resolve({'$ref': node['discriminator']['mapping'].get(engine, '')})
+        return resolve(definitions[node['$ref'].split('/')[-1]]) if '$ref' in node else node
+
+    node = schema
+    for part in place:
+        node = resolve(node.get('items', {}) if isinstance(part, int) else node.get('properties', {}).get(part, {}))
+    return list(node.get('properties', {}))
+
+
+def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
+    value = functools.reduce(_below, finding.place, data)
+    # a section whose values do not go together is not written out again
+    hidden = value is _NOTHING or value is data or (finding.kind == 'value_error' and isinstance(value, dict))
+    place, shown = _path(finding.place), '' if hidden else _show(value)
+    if finding.kind == 'extra_forbidden':
+        engine = _below(_below(data, 'evaluate'), 'engine')
+        allowed = _keys_at(finding.place[:-1], engine)
+        if finding.place[:2] == ('goal', 'constraints') and finding.place[-1] in _keys_at(
+            ('goal', 'composition', 0), engine
+        ):
+            return Problem(place, shown, 'unknown key; limits on the formula itself stand in goal.composition')
+        return Problem(
+            place, shown, f'unknown key; expected {", ".join(allowed)}', _nearest(finding.place[-1], allowed)
+        )
+    if finding.kind == 'missing':
+        return Problem(place, '', 'is missing and has no default')
+    if finding.kind in ('union_tag_invalid', 'union_tag_not_found'):
+        tag = finding.context.get('tag', '')
+        return Problem(
+            'evaluate.engine', _show(tag) if tag else '', f'expected {", ".join(_ENGINES)}', _nearest(tag, _ENGINES)
+        )
+    if finding.kind == 'literal_error':
+        expected = str(finding.context['expected'])
+        words = [word.strip("'") for word in expected.replace(' or ', ', ').split(', ')]
+        wrong = finding.place[-2] if finding.place[-1] == _KEY else value
+        return Problem(place, shown, f'expected {expected}', _nearest(wrong, words))
+    meant = finding.cause.words if isinstance(finding.cause, ContradictionError) else ()
+    return Problem(place, shown, finding.says, _nearest(value, meant) if meant else None)
