@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import builtins
 import json
+import re
 from typing import Any
 
 from aiida import orm
@@ -33,12 +35,21 @@ class PackageCalculation(CalcJob):
         options['resources'].default = lambda: {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
         options['withmpi'].default = False
         options['output_filename'].default = 'program.out'
-        spec.exit_code(300, 'ERROR_NO_RESULTS', message='the job left no results: {reason}')
-        spec.exit_code(301, 'ERROR_UNREADABLE_RESULTS', message='the results of the job cannot be read: {reason}')
+        spec.exit_code(300, 'ERROR_NO_RESULTS', message='the job left no results: {reason}', invalidates_cache=True)
+        spec.exit_code(
+            301,
+            'ERROR_UNREADABLE_RESULTS',
+            message='the results of the job cannot be read: {reason}',
+            invalidates_cache=True,
+        )
         spec.exit_code(
             302,
             'ERROR_OTHER_VERSION',
             message='the code has aiida-inversedesign {there}, this profile {here}: install the same version there',
+            invalidates_cache=True,
+        )
+        spec.exit_code(
+            303, 'ERROR_PROGRAM', message='the program stopped with an error: {reason}', invalidates_cache=True
         )
 
     def job_input(self) -> dict[str, Any]:
@@ -80,7 +91,12 @@ class PackageParser(Parser):
 
         names = self.retrieved.base.repository.list_object_names()
         if RECORD not in names:
-            return self.exit_codes.ERROR_NO_RESULTS.format(reason=self._last_words(names))
+            if self.node.exit_status:
+                # what the scheduler says is kept: out of memory, out of wall time
+                return None
+            words = self._last_words(names)
+            code = self.exit_codes.ERROR_PROGRAM if stopped_by_itself(words) else self.exit_codes.ERROR_NO_RESULTS
+            return code.format(reason=words)
         try:
             record = json.loads(self.retrieved.base.repository.get_object_content(RECORD))
             self.out('record', orm.Dict(record))
@@ -105,3 +121,15 @@ class PackageParser(Parser):
         texts.append(self.node.get_scheduler_stderr() or '')
         lines = [line for text in texts for line in text.strip().splitlines()]
         return lines[-1] if lines else 'it was killed or ran out of wall time'
+
+
+def stopped_by_itself(words: str) -> bool:
+    """Whether the last line of a program is that of an error which it would meet again, e.g. a missing library.
+
+    Files that cannot be read or written, and signals, are the machine's.
+    """
+    name = words.partition(':')[0].strip()
+    known = getattr(builtins, name, None)
+    if isinstance(known, type) and issubclass(known, OSError | EOFError):
+        return False
+    return 'No module named' in words or re.fullmatch(r'[\w.]+(Error|Exception)', name) is not None

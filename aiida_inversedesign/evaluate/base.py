@@ -12,11 +12,8 @@ from aiida_inversedesign.evaluate.diagnosis import explain, jobs_below
 from aiida_inversedesign.evaluate.functions import crystal_of, wanted
 from aiida_inversedesign.evaluate.options import job_options
 from aiida_inversedesign.evaluate.properties import missing_references, required_stages, unknown_properties
-from aiida_inversedesign.evaluate.script_job import is_lost
+from aiida_inversedesign.workchains.attempts import attempt_label, is_due
 from aiida_inversedesign.workchains.once import OnceWorkChain
-
-#: How often a job that was lost to its machine is submitted in all.
-ATTEMPTS = 3
 
 
 class EvaluateWorkChain(OnceWorkChain):
@@ -115,12 +112,9 @@ class EvaluateWorkChain(OnceWorkChain):
 
     def job_is_due(self) -> bool:
         """Whether the one job of an engine that needs no more is to be submitted, for the first time or once more."""
-        if 'job' not in self.ctx:
-            return True
-        if not is_lost(self.ctx.job) or self.ctx.attempts >= ATTEMPTS:
-            return False
+        job, attempts = self.ctx.get('job'), self.ctx.get('attempts', 0)
         left = self.limit('dft_calculations')
-        return left is None or self.ctx.attempts < left
+        return is_due(job, attempts) and (job is None or left is None or attempts < left)
 
     def submit_job(self, job: type[CalcJob], seconds: int, **inputs: Any) -> ToContext:
         """Submit the one job of an engine that needs no more, as the child ``relax`` and in the context as ``job``.
@@ -132,7 +126,7 @@ class EvaluateWorkChain(OnceWorkChain):
         """
         number = self.ctx.get('attempts', 0) + 1
         node = self.submit_once(
-            'relax' if number == 1 else f'relax_attempt_{number}',
+            attempt_label('relax', number),
             job,
             code=self.inputs.engine.code,
             structure=self.inputs.structure,

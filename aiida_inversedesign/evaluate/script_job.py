@@ -17,9 +17,6 @@ class ScriptCalculation(CalcJob):
     """Runs ``SCRIPT`` on ``input.json`` and fetches ``results.json``; a subclass says what goes in."""
 
     SCRIPT = ''
-    #: Exit status of a job whose machine let it down: whatever the calculator says, the script writes to its results.
-    #: 100 and 140 are AiiDA's own: nothing could be fetched, a node failed.
-    LOST = (100, 140, 300, 301)
 
     @classmethod
     def define(cls, spec: Any) -> None:
@@ -59,16 +56,6 @@ class ScriptCalculation(CalcJob):
         info.codes_info = [code]
         info.retrieve_list = ['results.json', 'script.out', 'script.err']
         return info
-
-
-def is_lost(job: orm.CalcJobNode) -> bool:
-    """Whether a script's job was cut down by its machine: a node or a scheduler died, a disk was full, it never began.
-
-    One that used up its wall time or its memory would do so again.
-    """
-    # schedulers without accounting say it nowhere else
-    words = job.get_scheduler_stderr() or ''
-    return job.is_finished and job.exit_status in ScriptCalculation.LOST and 'TIME LIMIT' not in words
 
 
 class ScriptParser(Parser):

@@ -8,7 +8,13 @@ from aiida import orm
 from aiida.engine import CalcJob
 
 from aiida_inversedesign.evaluate.options import job_options, wall_seconds
+from aiida_inversedesign.workchains.attempts import attempt_label, is_due, is_lost
 from aiida_inversedesign.workchains.once import OnceWorkChain
+
+#: Step of a generation → the section of the campaign file that names its code and options, and where the context has
+#: its last run.
+_SECTIONS = {'propose': 'propose', 'fit': 'learn'}
+_RUNS = {'propose': 'proposal', 'fit': 'fitted'}
 
 
 def add_codes(spec: Any) -> None:
@@ -28,12 +34,48 @@ def has_code(chain: OnceWorkChain, section: str) -> bool:
     return section in chain.inputs.get('codes', {})
 
 
-def submit_decision(
-    chain: OnceWorkChain, section: str, label: str, job: type[CalcJob], **inputs: Any
-) -> orm.CalcJobNode:
-    """Submit the job of a section's decision, with the options that the section names."""
+def decision_is_due(chain: OnceWorkChain, step: str) -> bool:
+    """Whether a decision has not been made yet, or its job was cut down by its machine and may be submitted again.
+
+    :param step: ``propose`` or ``fit``.
+    """
+    return is_due(chain.ctx.get(_RUNS[step]), chain.ctx.get(f'{step}_attempts', 0))
+
+
+def submit_decision(chain: OnceWorkChain, step: str, job: type[CalcJob], **inputs: Any) -> orm.CalcJobNode:
+    """Submit the job of a decision, with the options that its section names.
+
+    One that was cut down is submitted again as ``propose_attempt_2``, ``fit_attempt_2``, and so on.
+    """
+    section, number = _SECTIONS[step], chain.ctx.get(f'{step}_attempts', 0) + 1
     code, settings = chain.inputs.codes[section], chain.inputs.settings[section]
     options = job_options(settings, wall_seconds(settings), code.with_mpi)
-    node = chain.submit_once(label, job, code=code, metadata={'options': options}, **inputs)
+    if number > 1:
+        lost = chain.ctx[_RUNS[step]]
+        chain.report(f'{_place(lost)} was cut down: {lost.exit_message}')
+    node = chain.submit_once(attempt_label(step, number), job, code=code, metadata={'options': options}, **inputs)
+    chain.ctx[f'{step}_attempts'] = number
     chain.report(f'launching {job.__name__}<{node.pk}> on {code.computer.label}')
     return node
+
+
+def explain_job(chain: OnceWorkChain, job: orm.CalcJobNode, reason: str) -> str:
+    """Why the job of a decision failed, where it ran, and what can be done.
+
+    :param reason: in words, as its exit message says it.
+    """
+    step = 'propose' if job.process_label == 'ProposeCalculation' else 'fit'
+    attempts, words = chain.ctx.get(f'{step}_attempts', 1), reason.rstrip('.')
+    words += f' (after {attempts} attempts, the last as {_place(job)})' if attempts > 1 else f' ({_place(job)})'
+    if is_lost(job):
+        return f'{words}; see whether nodes, scheduler and disk of that computer are in order'
+    if job.exit_status in (110, 120, 300):
+        options = f'{_SECTIONS[step]}.options'
+        return f'{words}; raise {options}.max_wallclock_seconds or {options}.max_memory_gb in the campaign file'
+    return words
+
+
+def _place(job: orm.CalcJobNode) -> str:
+    """A job by its scheduler's number, its computer and its folder there."""
+    number = f'job {job.get_job_id()}' if job.get_job_id() else 'a job that was never submitted'
+    return f'{number} on {job.computer.label} in {job.get_remote_workdir() or "no folder"}'

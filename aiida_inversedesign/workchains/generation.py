@@ -11,7 +11,7 @@ from aiida.engine import ToContext, if_, while_
 from aiida.plugins import WorkflowFactory
 
 from aiida_inversedesign.audit.job_record import Cost
-from aiida_inversedesign.audit.queries.jobs import find_jobs
+from aiida_inversedesign.audit.queries.jobs import jobs_of_generation
 from aiida_inversedesign.audit.query import evaluation_costs
 from aiida_inversedesign.campaign.budget import Allowance, share
 from aiida_inversedesign.campaign.spec import Propose
@@ -24,7 +24,13 @@ from aiida_inversedesign.learn.job import FitCalculation
 from aiida_inversedesign.propose.functions import propose_candidates
 from aiida_inversedesign.propose.job import ProposeCalculation
 from aiida_inversedesign.select.functions import select_batch
-from aiida_inversedesign.workchains.decision_jobs import add_codes, has_code, submit_decision
+from aiida_inversedesign.workchains.decision_jobs import (
+    add_codes,
+    decision_is_due,
+    explain_job,
+    has_code,
+    submit_decision,
+)
 from aiida_inversedesign.workchains.once import OnceWorkChain
 from aiida_inversedesign.workchains.references import collect_references, elemental_structures
 from aiida_inversedesign.workchains.state import (
@@ -63,7 +69,7 @@ class GenerationWorkChain(OnceWorkChain):
             if_(cls.is_interrupted)(
                 cls.take_up_batch,
             ).else_(
-                if_(cls.needs_candidates)(cls.propose, cls.inspect_proposal),
+                if_(cls.needs_candidates)(while_(cls.proposal_is_due)(cls.propose), cls.inspect_proposal),
                 cls.select,
             ),
             if_(cls.needs_references)(
@@ -74,7 +80,7 @@ class GenerationWorkChain(OnceWorkChain):
                 cls.run_evaluations,
             ),
             cls.inspect_evaluations,
-            cls.fit,
+            while_(cls.fit_is_due)(cls.fit),
             cls.inspect_fit,
         )
         add_state_outputs(spec)
@@ -118,12 +124,16 @@ class GenerationWorkChain(OnceWorkChain):
         done = self.inputs.table.counts['total'] if 'table' in self.inputs else 0
         return self.ctx.pool.accepted - done < self.inputs.allowance['evaluations']
 
+    def proposal_is_due(self) -> bool:
+        """Whether there is no proposal yet, or its job was cut down and may be submitted again."""
+        return decision_is_due(self, 'propose')
+
     def propose(self):
         """Propose candidates of formulas that were not considered before."""
         inputs = {name: self.inputs[name] for name in ('settings', 'library', 'generation')}
         inputs |= {name: self.inputs[name] for name in ('model', 'table', 'pool') if name in self.inputs}
         if has_code(self, 'propose'):
-            return ToContext(proposal=submit_decision(self, 'propose', 'propose', ProposeCalculation, **inputs))
+            return ToContext(proposal=submit_decision(self, 'propose', ProposeCalculation, **inputs))
         self.ctx.proposal = self.run_once('propose', propose_candidates, **inputs)
         return None
 
@@ -167,8 +177,11 @@ class GenerationWorkChain(OnceWorkChain):
         return None
 
     def _decision_failed(self, step: str, node: orm.ProcessNode):
+        reason = failure(node)
+        if isinstance(node, orm.CalcJobNode):
+            reason = explain_job(self, node, reason)
         return self.exit_codes.DECISION_FAILED.format(
-            step=step, status=node.exit_status, reason=failure(node), pk=self.node.pk
+            step=step, status=node.exit_status, reason=reason, pk=self.node.pk
         )
 
     # -- elemental references ----------------------------------------------------------------------------------
@@ -341,20 +354,23 @@ class GenerationWorkChain(OnceWorkChain):
         self.report(f'{counts["total"]} evaluations, {counts["failed"]} failed, {counts["hits"]} hits so far')
         return None
 
+    def fit_is_due(self) -> bool:
+        """Whether there is no fit yet, or its job was cut down and may be submitted again."""
+        return decision_is_due(self, 'fit')
+
     def fit(self):
         """Fit the surrogate to what is known now."""
         # the library's entries are a source of the transfer surrogate, where the campaign names properties of theirs
         source = {'library': self.inputs.library} if self.inputs.settings['learn'].get('source') else {}
         inputs = {'settings': self.inputs.settings, 'table': self.ctx.table, **source}
         if has_code(self, 'learn'):
-            return ToContext(fitted=submit_decision(self, 'learn', 'fit', FitCalculation, **inputs))
-        return self._take_fit(self.run_once('fit', fit_surrogate, **inputs))
+            return ToContext(fitted=submit_decision(self, 'fit', FitCalculation, **inputs))
+        self.ctx.fitted = self.run_once('fit', fit_surrogate, **inputs)
+        return None
 
     def inspect_fit(self):
-        """Take over the surrogate of a fit that ran as a job."""
-        return self._take_fit(self.ctx.fitted) if 'fitted' in self.ctx else None
-
-    def _take_fit(self, node: orm.ProcessNode):
+        """Take the surrogate over, or go on without one."""
+        node = self.ctx.fitted
         if node.is_finished_ok:
             self.out('surrogate', node.outputs.surrogate)
             return None
@@ -366,7 +382,7 @@ class GenerationWorkChain(OnceWorkChain):
 
 def refuse_as_cache(generation: orm.WorkChainNode, evaluations: Iterable[orm.WorkChainNode]) -> None:
     """Keep jobs that failed in these evaluations out of AiiDA's cache, which would replay exit codes from 400 on."""
-    for job in find_jobs([generation.pk], [node.pk for node in evaluations]):
+    for job in jobs_of_generation(generation.pk, [node.pk for node in evaluations]):
         if job.has_failed and not job.cached:
             orm.load_node(job.id).base.caching.is_valid_cache = False
 

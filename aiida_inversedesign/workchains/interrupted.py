@@ -8,6 +8,7 @@ from aiida import orm
 from aiida.common.links import LinkType
 
 from aiida_inversedesign.audit.query import evaluation_costs
+from aiida_inversedesign.workchains.attempts import step_of
 from aiida_inversedesign.workchains.generation import outcome_of
 
 #: Step → what the newest one of it made, as the generation would have returned it.
@@ -42,9 +43,9 @@ def inputs_to_go_on(generation: orm.WorkChainNode) -> dict[str, Any]:
     made = _MADE_BY_STREAM if is_stream else _MADE
     calls = _calls(generation)
     state = {
-        made[label]: child.outputs[made[label]]
+        made[step_of(label)]: child.outputs[made[step_of(label)]]
         for label, child in calls
-        if label in made and isinstance(child, orm.CalcFunctionNode) and child.is_finished_ok
+        if step_of(label) in made and isinstance(child, orm.CalculationNode) and child.is_finished_ok
     }
     return {**state, 'interrupted': _of_stream(generation, calls, state) if is_stream else _of_batch(generation, calls)}
 

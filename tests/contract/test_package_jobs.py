@@ -107,7 +107,8 @@ def test_an_end_of_the_space_and_too_few_rows_are_the_same_exit_codes(python_cod
 @pytest.mark.parametrize(
     ('script', 'status', 'words'),
     [
-        ('echo "No module named aiida_inversedesign" >&2; exit 1', 300, 'No module named aiida_inversedesign'),
+        ('echo "No module named aiida_inversedesign" >&2; exit 1', 303, 'No module named aiida_inversedesign'),
+        ('kill -9 $$', 300, 'Killed'),
         ('echo "{" > record.json', 301, 'cannot be read'),
         (
             'echo \'{"versions": {"aiida-inversedesign": "0.0.1"}, "error": null}\' > record.json',
@@ -151,3 +152,25 @@ def test_crystals_survive_the_way_there_and_back() -> None:
     crystal = Crystal([[1 / 3, 0.1, 0], [0, 2 / 7, 0], [0, 0, 10 / 3]], ('Si',), [[1 / 9, 0, 0]])
     assert Crystal.from_dict(unpacked(packed(crystal.to_dict()))).to_dict() == crystal.to_dict()
     assert packed({'a': 1}) == packed({'a': 1})
+
+
+@pytest.mark.parametrize(
+    ('words', 'itself'),
+    [
+        ('KeyError: 1', True),
+        ('torch.OutOfMemoryError: CUDA out of memory.', True),
+        ('MemoryError', True),
+        ("/usr/bin/python3: Error while finding module specification for 'a.b' (No module named 'a')", True),
+        ('OSError: [Errno 28] No space left on device', False),
+        ('FileNotFoundError: [Errno 2] No such file or directory', False),
+        ('gzip.BadGzipFile: CRC check failed', False),
+        ('KeyboardInterrupt', False),
+        ('slurmstepd: error: *** JOB 7 ON node CANCELLED AT 2026-11-21T18:29:30 DUE TO NODE FAILURE ***', False),
+        ('_aiidasubmit.sh: line 6: 18461 Killed', False),
+        ('', False),
+    ],
+)
+def test_a_program_that_stopped_by_itself_is_told_from_one_that_was_cut_down(words: str, itself: bool) -> None:
+    from aiida_inversedesign.data.package_job import stopped_by_itself
+
+    assert stopped_by_itself(words) is itself

@@ -16,7 +16,9 @@ from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.surrogate import SurrogateData
 
 
-def _called(generations: Iterable[int], step: str, project: str | None = None) -> QueryBuilder:
+def _called(
+    generations: Iterable[int], step: str, project: str | None = None, filters: dict[str, Any] | None = None
+) -> QueryBuilder:
     """The calculation functions, or jobs, of one step of these generations."""
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(generations), tag='generation', project='id')
@@ -26,6 +28,7 @@ def _called(generations: Iterable[int], step: str, project: str | None = None) -
         edge_filters=edge(step, 'call_calc'),
         tag='step',
         project=project,
+        filters=filters or {},
     )
 
 
@@ -89,7 +92,8 @@ def largest_pools(generations: Iterable[int]) -> list[PoolData]:
         tag='pool',
         project=['ctime', 'uuid'],
     )
-    proposed = _called(identifiers, 'propose').append(
+    # a job that was cut down is followed by `propose_attempt_2`
+    proposed = _called(identifiers, 'propose%').append(
         PoolData,
         with_incoming='step',
         edge_filters=edge(kind='create'),
@@ -98,7 +102,8 @@ def largest_pools(generations: Iterable[int]) -> list[PoolData]:
     )
     found = {uuid: created for created, uuid in query.distinct().all()}
     found |= {uuid: created for _, created, uuid in proposed.all()}
-    taken = _called(identifiers, 'propose').append(
+    # one that ended otherwise added to no pool
+    taken = _called(identifiers, 'propose%', filters={'attributes.exit_status': 0}).append(
         PoolData, with_outgoing='step', edge_filters=edge('pool'), tag='earlier', project='uuid'
     )
     earlier = {uuid for _, uuid in taken.all()}

@@ -81,9 +81,9 @@ def _is_below(case: Case, call: int, ancestor: int) -> bool:
 
 def _attempts(case: Case, call: Call) -> Iterator[Finding]:
     """A finding for each attempt of a restarting work chain that is missing before a later one."""
-    # the first attempt of an engine's one job is called otherwise, and looked for elsewhere
+    # the first attempt of a job is called otherwise, and looked for elsewhere
     labels = [child.label for child in case.graph.children.get(call.id, [])]
-    for start, first in (('iteration', 1), ('relax_attempt', 2)):
+    for start, first in (('iteration', 1), ('relax_attempt', 2), ('propose_attempt', 2), ('fit_attempt', 2)):
         rests = [label.removeprefix(f'{start}_') for label in labels if label.startswith(f'{start}_')]
         numbers = {int(rest) for rest in rests if rest.isdigit()}
         for number in range(first, max(numbers, default=0)):

@@ -14,6 +14,7 @@ from aiida.common.links import LinkType
 from aiida.engine import ExitCode
 from pydantic import ValidationError
 
+from aiida_inversedesign.audit.queries.provenance import Call
 from aiida_inversedesign.audit.verify.compare import Comparison, compare, worst
 from aiida_inversedesign.audit.verify.content import compare_nodes
 from aiida_inversedesign.campaign.environment import ATTRIBUTE, difference, environment
@@ -88,11 +89,22 @@ REPEATABLE: dict[str, Repeatable] = {f'{item.module}.{item.name}': item for item
     entry_point: _BY_NAME[name] for entry_point, name in _ENTRY_POINTS.items()
 }
 
+#: With which exit codes a job has decided something, be it that there is nothing to decide.
+_DECIDED = {
+    'aiida.calculations:inversedesign.propose_job': (0, 310),
+    'aiida.calculations:inversedesign.fit_job': (0, 320),
+}
+
 #: Inputs and outputs that a decision has only where it ran as a job.
 _ONLY_JOBS = frozenset({'code', 'record', 'retrieved', 'remote_folder'})
 
 #: The kinds that are decisions of the campaign, in the order they are taken.
 DECISIONS = ('proposal', 'selection', 'references', 'harvest', 'fit', 'conclusion')
+
+
+def has_decided(call: Call) -> bool:
+    """Whether there is something to run again: a job that was cut down has decided nothing."""
+    return not call.has_ended or call.exit_status in _DECIDED.get(call.process_type, (call.exit_status,))
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from aiida_inversedesign.audit.verify.decisions import check_decisions, check_se
 from aiida_inversedesign.audit.verify.findings import Finding, unique
 from aiida_inversedesign.audit.verify.limits import check_budget
 from aiida_inversedesign.audit.verify.origins import check_origins
-from aiida_inversedesign.audit.verify.replay import DECISIONS, REPEATABLE, Replay, told
+from aiida_inversedesign.audit.verify.replay import DECISIONS, REPEATABLE, Replay, has_decided, told
 from aiida_inversedesign.audit.verify.rows import check_rows
 from aiida_inversedesign.audit.verify.work import Result, Task, do_all
 
@@ -96,7 +96,7 @@ def _functions(case: Case, sample: int | None, seed: int) -> tuple[dict[str, int
     """How many functions of each kind there are, and the PKs of those to run again."""
     kinds: dict[str, list[int]] = {}
     for call in case.graph.calls.values():
-        if call.process_type in REPEATABLE:
+        if call.process_type in REPEATABLE and has_decided(call):
             kinds.setdefault(REPEATABLE[call.process_type].kind, []).append(call.id)
     generator = random.Random(seed)  # noqa: S311
     drawn = []
