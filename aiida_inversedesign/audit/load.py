@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from aiida import orm
@@ -16,6 +16,7 @@ from aiida_inversedesign.audit.answers import NoAnswersError, answers_of
 from aiida_inversedesign.audit.job_record import JobRecord, cost_of
 from aiida_inversedesign.audit.many_objects import many_objects
 from aiida_inversedesign.audit.queries import decisions, jobs
+from aiida_inversedesign.audit.queries.apart import read_apart
 from aiida_inversedesign.audit.record import (
     ENDED,
     AuditError,
@@ -52,11 +53,13 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
     chain = query.chain_of(node.pk)
     generations = query.find_generations(chain)
     identifiers = [generation['pk'] for generation in generations]
-    codes = decisions.find_codes(identifiers)
-    found = jobs.find_jobs(identifiers, codes=codes)
+    jobs_read = read_apart(jobs.read_jobs, chain)
     versions = {name: version for name, version in recorded.items() if version}
     candidates = _candidates(identifiers)
     batches, surrogates = decisions.find_batches(identifiers), decisions.find_surrogates(identifiers)
+    launches = _read_launches(identifiers)
+    codes = decisions.find_codes(identifiers)
+    found = jobs.records_of(jobs_read(), codes)
     record = CampaignRecord(
         **facts,
         name=str(settings.get('name', node.label)),
@@ -84,7 +87,7 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
         source=_source(node.pk),
     )
     goal = read_goal(settings, node.uuid, versions)
-    record = replace(record, evaluations=tuple(_evaluations(record, candidates, goal)))
+    record = replace(record, evaluations=tuple(_evaluations(record, candidates, launches, goal)))
     try:
         answers = answers_of(record, lambda port: decisions.library_node(node.pk, port))
     except NoAnswersError as error:
@@ -152,20 +155,35 @@ def _distinct_codes(codes: Mapping[int, dict[str, Any]], found: Sequence[JobReco
     )
 
 
+@dataclass(frozen=True)
+class _Launches:
+    """The evaluations that were launched, rows of the last table by candidate, and returned properties by PK."""
+
+    evaluations: list[query.Evaluation]
+    rows: Mapping[str, dict[str, Any]]
+    returned: Mapping[int, dict[str, float]]
+
+
+def _read_launches(generations: Sequence[int]) -> _Launches:
+    table = query.last_table(generations)
+    rows = read_table(table.parts(), f'TableData<{table.pk}>') if table else []
+    return _Launches(
+        query.find_evaluations(generations),
+        {row['candidate']: row for row in rows},
+        query.returned_properties(generations),
+    )
+
+
 def _evaluations(
-    record: CampaignRecord, candidates: Mapping[str, CandidateRecord], goal: Goal
+    record: CampaignRecord, candidates: Mapping[str, CandidateRecord], launches: _Launches, goal: Goal
 ) -> list[EvaluationRecord]:
     """One record for each candidate that was launched, in the order of the first launches.
 
     What references and launches that a resumed campaign repeated have cost is added to the candidate that came next.
     """
-    identifiers = [generation.pk for generation in record.generations]
-    launched = query.find_evaluations(identifiers)
+    launched, rows, returned = launches.evaluations, launches.rows, launches.returned
     generations = {generation.pk: generation for generation in record.generations}
     choices = {choice['candidate']: choice for generation in record.generations for choice in generation.batch}
-    table = query.last_table(identifiers)
-    rows = {row['candidate']: row for row in read_table(table.parts(), f'TableData<{table.pk}>')} if table else {}
-    returned = query.returned_properties(identifiers)
     last = {item.label: item for item in launched}
     first = {item.label: item for item in reversed(launched)}
     unknown = [

@@ -15,7 +15,7 @@ from typing import Any
 from aiida.orm import Data, Dict, QueryBuilder, Str, StructureData, WorkChainNode
 
 from aiida_inversedesign.audit.job_record import Cost, JobRecord, cost_of
-from aiida_inversedesign.audit.queries.jobs import among, find_jobs
+from aiida_inversedesign.audit.queries.jobs import among, find_jobs, jobs_of_generation
 from aiida_inversedesign.audit.queries.scalars import edge, scalars
 from aiida_inversedesign.data.pool import PoolData
 from aiida_inversedesign.data.table import TableData
@@ -131,7 +131,7 @@ def _pk(node: WorkChainNode) -> int:
 
 def campaign_cost(campaign: WorkChainNode) -> Cost:
     """What a campaign has cost so far, those that it resumed included."""
-    return cost_of(find_jobs(generation_ids(chain_of(_pk(campaign)))))
+    return cost_of(find_jobs(chain_of(_pk(campaign))))
 
 
 def evaluation_costs(generation: WorkChainNode, evaluations: Iterable[int] | None = None) -> dict[str, Cost]:
@@ -140,7 +140,7 @@ def evaluation_costs(generation: WorkChainNode, evaluations: Iterable[int] | Non
     :param evaluations: PKs of those that alone are looked at; by default all.
     """
     jobs: dict[str, list[JobRecord]] = {}
-    for job in find_jobs([_pk(generation)], evaluations):
+    for job in jobs_of_generation(_pk(generation), evaluations):
         jobs.setdefault(job.evaluation, []).append(job)
     return {label: cost_of(found) for label, found in jobs.items()}
 

@@ -40,7 +40,7 @@ def describe(node: Any) -> dict[str, Any]:
     found = query.find_generations(chain)
     generations = [generation['pk'] for generation in found]
     launched = query.find_evaluations(generations)
-    jobs = query.find_jobs(generations)
+    jobs = query.find_jobs(chain)
     killed = any((stop_request(pk) or {}).get('kill') for pk in chain)
     # what these had launched was ended with them, and is not in their tables
     cut_off = {generation['pk'] for generation in found if killed or generation['state'] in ('killed', 'excepted')}

@@ -30,13 +30,13 @@ def clean(campaign: str, failed: bool, dry_run: bool, output_format: str) -> Non
     from aiida_inversedesign.audit.query import chain_of, find_evaluations, find_jobs, generation_ids
     from aiida_inversedesign.evaluate.cleaning import remote_folders, remove_folders
 
-    generations = generation_ids(chain_of(load_campaign(campaign).pk))
+    chain = chain_of(load_campaign(campaign).pk)
     ended = {
         item.id
-        for item in find_evaluations(generations)
+        for item in find_evaluations(generation_ids(chain))
         if not item.is_running and (failed or (item.state == 'finished' and item.exit_status == 0))
     }
-    folders = remote_folders(load_node(job.id) for job in find_jobs(generations) if job.evaluation_id in ended)
+    folders = remote_folders(load_node(job.id) for job in find_jobs(chain) if job.evaluation_id in ended)
     removed, problems = (0, []) if dry_run else remove_folders(folders)
     data = {
         'schema': 'inversedesign/1',

@@ -24,7 +24,7 @@ _TOLERANCE = 1e-9
 def check_budget(case: Case) -> Iterator[Finding]:
     """Findings on allowances, what was spent, and the reason to stop."""
     needed = dft_calculations_needed(case.settings['evaluate'], goal_properties(case.settings))
-    jobs = find_jobs(generation.id for generation in case.generations)
+    jobs = find_jobs(case.chain)
     done: list[Call] = []
     for campaign in case.chain:
         link = case.graph.inputs[campaign].get('budget')

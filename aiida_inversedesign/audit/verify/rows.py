@@ -51,7 +51,7 @@ def check_rows(case: Case, harvests: Collection[int] | None = None) -> Iterator[
     :param harvests: PKs of those whose tables are read; None reads all. The last one is read in any case.
     """
     jobs: dict[int, list[JobRecord]] = {}
-    for job in find_jobs(generation.id for generation in case.generations):
+    for job in find_jobs(case.chain):
         jobs.setdefault(job.evaluation_id, []).append(job)
     known = _Known(jobs)
     steps = {generation.id: case.graph.steps(generation.id, 'harvest') for generation in case.generations}
@@ -67,7 +67,7 @@ def check_rows(case: Case, harvests: Collection[int] | None = None) -> Iterator[
 
 
 def _check_launches(case: Case, generation: Call, known: _Known) -> Iterator[Finding]:
-    """Whether a generation evaluated what its selection had chosen, with the campaign's settings."""
+    """Whether a generation evaluated what its selection had chosen."""
     graph, own = case.graph, case.graph.inputs[generation.id]
     sources = [graph.created[select.id] for select in graph.steps(generation.id, 'select_batch')]
     sources.append({label.removeprefix('interrupted__'): link for label, link in own.items() if 'interrupted' in label})
@@ -77,7 +77,6 @@ def _check_launches(case: Case, generation: Call, known: _Known) -> Iterator[Fin
     known.choices |= chosen
     for call in case.evaluations_of(generation):
         taken = graph.inputs[call.id]
-        yield from _check_engine(case, call, own, taken)
         if call.label.startswith(REFERENCE):
             continue
         known.launched.setdefault(call.label, []).append(call)
@@ -89,21 +88,6 @@ def _check_launches(case: Case, generation: Call, known: _Known) -> Iterator[Fin
         if structures.get(f'structures__{call.label}') != (used and used.node):
             message = f'{call.label} was evaluated with another structure node than the one that was chosen'
             yield Finding('structure', call.uuid, message)
-
-
-def _check_engine(case: Case, call: Call, own: dict[str, Link], taken: dict[str, Link]) -> Iterator[Finding]:
-    """Whether an evaluation had the campaign's settings, codes and data."""
-    if 'settings' in taken:
-        comparison = compare(case.settings['evaluate'], case.attributes(taken['settings']), _COPIED)
-        if comparison.status != 'identical':
-            message = f"{call.label} was evaluated with other settings than the campaign's ({comparison.message})"
-            yield Finding('settings', call.uuid, message)
-    for label, link in own.items():
-        if label.startswith('engine__') and (label not in taken or taken[label].node != link.node):
-            name = label.removeprefix('engine__')
-            yield Finding(
-                'settings', call.uuid, f'{call.label} was evaluated with another {name} than the campaign has'
-            )
 
 
 def _check_outcomes(case: Case, generation: Call, harvest: Call, known: _Known) -> Iterator[Finding]:
