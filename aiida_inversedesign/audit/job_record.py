@@ -17,7 +17,7 @@ OTHER_ENGINES = {
 STEPS_USED = 502
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class JobRecord:
     """One calculation job below a generation.
 

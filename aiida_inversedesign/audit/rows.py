@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from aiida_inversedesign.audit.record import AuditError, CandidateRecord
@@ -13,16 +13,25 @@ from aiida_inversedesign.propose.candidate import Verdict
 _CANDIDATE = tuple(name for name in CandidateRecord.__dataclass_fields__ if name not in ('verdicts', 'crystal_text'))
 
 
-def _columns(content: bytes, what: str, needed: Sequence[str]) -> dict[str, list[Any]]:
-    """The values of each column of a Parquet file."""
+def _columns(
+    content: bytes, what: str, needed: Sequence[str], wanted: Collection[str] | None = None
+) -> dict[str, list[Any]]:
+    """The values of each column of a Parquet file.
+
+    :param needed: columns that it must have. :param wanted: those that are read, if it has them; by default all.
+    """
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         # read_table would import pandas first, and threads take longer than so small a file does
-        columns: dict[str, list[Any]] = pq.ParquetFile(io.BytesIO(content)).read(use_threads=False).to_pydict()
+        file = pq.ParquetFile(io.BytesIO(content))
+        present = file.schema_arrow.names
+        names = present if wanted is None else [name for name in present if name in wanted]
+        columns: dict[str, list[Any]] = file.read(columns=names, use_threads=False).to_pydict()
     except (pa.ArrowInvalid, OSError) as error:
         raise AuditError(f'{what} cannot be read ({error}): it is damaged, or the archive is not complete') from error
+    pa.default_memory_pool().release_unused()  # a pool is unpacked into several times its size
     missing = [name for name in needed if name not in columns]
     if missing:
         raise AuditError(f'{what} has no column {missing[0]!r}: another version of aiida-inversedesign made it')
@@ -58,7 +67,7 @@ def read_pool(content: bytes, what: str) -> list[CandidateRecord]:
     :param what: what it is, for the message.
     :raises AuditError: if it is damaged or of another version.
     """
-    columns = _columns(content, what, ('id', 'formula', 'crystal'))
+    columns = _columns(content, what, ('id', 'formula', 'crystal'), {*_CANDIDATE, 'crystal', 'verdicts'})
     verdicts = columns.get('verdicts') or [None] * len(columns['id'])
     known = {name: columns[name] for name in _CANDIDATE if name in columns}
     return [

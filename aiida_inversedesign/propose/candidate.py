@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What one filter said of a candidate: whether it passed, on which value, and why not."""
 
@@ -76,7 +76,7 @@ class Candidate:
         """Plain JSON data."""
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}
         data['crystal'] = self.crystal.to_dict() if self.crystal else None
-        data['verdicts'] = {name: vars(verdict) for name, verdict in self.verdicts.items()}
+        data['verdicts'] = {name: asdict(verdict) for name, verdict in self.verdicts.items()}
         data['within'] = None if self.within is None else list(self.within)
         return data
 

@@ -17,8 +17,7 @@ def scalars(query: QueryBuilder) -> list[tuple[Any, ...]]:
     if not (hasattr(implementation, 'query_session') and hasattr(implementation, 'get_session')):
         return [tuple(row) for row in query.all()]
     with implementation.query_session(query.as_dict()) as build:
-        rows = implementation.get_session().execute(build.query.statement).all()
-    return [tuple(row) for row in rows]
+        return [tuple(row) for row in implementation.get_session().execute(build.query.statement)]
 
 
 def edge(label: str | None = None, kind: str | None = None) -> dict[str, Any]:
