@@ -32,6 +32,8 @@ def run_job(compute: Any, known_errors: tuple[type[Exception], ...]) -> None:
     import time
     from importlib.metadata import version
 
+    from aiida_inversedesign.evaluate.scripts.guard import sole_attempt
+
     begun = time.perf_counter()
     record: dict[str, Any] = {
         'versions': {name: version(name) for name in ('aiida-inversedesign', 'numpy', 'scipy', 'torch')},
@@ -39,9 +41,13 @@ def run_job(compute: Any, known_errors: tuple[type[Exception], ...]) -> None:
         'machine': platform.machine(),
         'error': None,
     }
-    try:
-        Path(OUTPUT).write_bytes(packed(compute(unpacked(Path(INPUT).read_bytes()))))
-    except known_errors as error:
-        record['error'] = str(error)
-    record['seconds'] = time.perf_counter() - begun
-    Path(RECORD).write_text(json.dumps(record))
+    data = unpacked(Path(INPUT).read_bytes())
+    with sole_attempt(data.pop('earlier_attempts', []), [OUTPUT, RECORD]) as taken:
+        if taken is not None:
+            return
+        try:
+            Path(OUTPUT).write_bytes(packed(compute(data)))
+        except known_errors as error:
+            record['error'] = str(error)
+        record['seconds'] = time.perf_counter() - begun
+        Path(RECORD).write_text(json.dumps(record))

@@ -15,6 +15,7 @@ from aiida.parsers import Parser
 
 from aiida_inversedesign import __version__
 from aiida_inversedesign.campaign.transfer import INPUT, OUTPUT, RECORD, packed, unpacked
+from aiida_inversedesign.data.earlier import add_earlier, paths_of_earlier
 from aiida_inversedesign.data.payload import PayloadData
 
 
@@ -30,6 +31,7 @@ class PackageCalculation(CalcJob):
     def define(cls, spec: Any) -> None:
         super().define(spec)
         spec.input('settings', valid_type=orm.Dict, help='The campaign file without its budget.')
+        add_earlier(spec)
         spec.output('record', valid_type=orm.Dict, help='Versions, seconds, and an error of a known kind.')
         options = spec.inputs['metadata']['options']
         options['resources'].default = lambda: {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
@@ -63,7 +65,7 @@ class PackageCalculation(CalcJob):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the input, and have the bulk data copied from the nodes."""
         with folder.open(INPUT, 'wb') as handle:
-            handle.write(packed(self.job_input()))
+            handle.write(packed(self.job_input() | paths_of_earlier(self.inputs)))
         code = CodeInfo()
         code.code_uuid = self.inputs.code.uuid
         code.cmdline_params = ['-m', self.MODULE]

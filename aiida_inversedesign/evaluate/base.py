@@ -7,6 +7,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import CalcJob, ExitCode, ToContext
 
+from aiida_inversedesign.data.earlier import folders_before
 from aiida_inversedesign.evaluate.cleaning import is_to_be_cleaned, remote_folders, remove_folders
 from aiida_inversedesign.evaluate.diagnosis import explain, jobs_below
 from aiida_inversedesign.evaluate.functions import crystal_of, wanted
@@ -125,6 +126,7 @@ class EvaluateWorkChain(OnceWorkChain):
         :param inputs: what it takes beside code, structure and settings.
         """
         number = self.ctx.get('attempts', 0) + 1
+        earlier = folders_before(self.ctx.get('job'), attempt_label('relax', number - 1))
         node = self.submit_once(
             attempt_label('relax', number),
             job,
@@ -134,6 +136,7 @@ class EvaluateWorkChain(OnceWorkChain):
             metadata={
                 'options': job_options(self.inputs.settings.get_dict(), seconds, self.inputs.engine.code.with_mpi)
             },
+            **earlier,
             **inputs,
         )
         self.ctx.attempts = number

@@ -12,6 +12,8 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, ExitCode
 from aiida.parsers import Parser
 
+from aiida_inversedesign.data.earlier import add_earlier, paths_of_earlier
+
 
 class ScriptCalculation(CalcJob):
     """Runs ``SCRIPT`` on ``input.json`` and fetches ``results.json``; a subclass says what goes in."""
@@ -23,6 +25,7 @@ class ScriptCalculation(CalcJob):
         super().define(spec)
         spec.input('structure', valid_type=orm.StructureData, help='The crystal.')
         spec.input('settings', valid_type=orm.Dict, help='The `evaluate` section of the campaign file.')
+        add_earlier(spec)
         spec.inputs['metadata']['options']['resources'].default = lambda: {
             'num_machines': 1,
             'num_mpiprocs_per_machine': 1,
@@ -43,8 +46,12 @@ class ScriptCalculation(CalcJob):
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the script and its input."""
-        script = files('aiida_inversedesign.evaluate.scripts').joinpath(self.SCRIPT).read_text()
-        for name, content in ((self.SCRIPT, script), ('input.json', json.dumps(self.job_input()))):
+        scripts = {
+            name: files('aiida_inversedesign.evaluate.scripts').joinpath(name).read_text()
+            for name in (self.SCRIPT, 'guard.py')
+        }
+        data = self.job_input() | paths_of_earlier(self.inputs)
+        for name, content in {**scripts, 'input.json': json.dumps(data)}.items():
             with folder.open(name, 'w', encoding='utf8') as handle:
                 handle.write(content)
         code = CodeInfo()

@@ -7,6 +7,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import CalcJob
 
+from aiida_inversedesign.data.earlier import folders_before
 from aiida_inversedesign.evaluate.options import job_options, wall_seconds
 from aiida_inversedesign.workchains.attempts import attempt_label, is_due, is_lost
 from aiida_inversedesign.workchains.once import OnceWorkChain
@@ -50,9 +51,10 @@ def submit_decision(chain: OnceWorkChain, step: str, job: type[CalcJob], **input
     section, number = _SECTIONS[step], chain.ctx.get(f'{step}_attempts', 0) + 1
     code, settings = chain.inputs.codes[section], chain.inputs.settings[section]
     options = job_options(settings, wall_seconds(settings), code.with_mpi)
-    if number > 1:
-        lost = chain.ctx[_RUNS[step]]
+    lost = chain.ctx.get(_RUNS[step])
+    if lost is not None:
         chain.report(f'{_place(lost)} was cut down: {lost.exit_message}')
+        inputs |= folders_before(lost, attempt_label(step, number - 1))
     node = chain.submit_once(attempt_label(step, number), job, code=code, metadata={'options': options}, **inputs)
     chain.ctx[f'{step}_attempts'] = number
     chain.report(f'launching {job.__name__}<{node.pk}> on {code.computer.label}')

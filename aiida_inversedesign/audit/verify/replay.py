@@ -64,6 +64,7 @@ _FUNCTIONS = (
     _evaluation(f'{_PACKAGE}.evaluate.functions', 'fit_scan', 'equation_of_state'),
     _evaluation(f'{_PACKAGE}.evaluate.functions', 'relaxed_properties', 'property'),
     _evaluation(f'{_PACKAGE}.evaluate.functions', 'job_properties', 'property'),
+    _evaluation(f'{_PACKAGE}.evaluate.reuse', 'against_references', 'property'),
     _evaluation(f'{_PACKAGE}.evaluate.outlook', 'relaxation_outlook', 'property'),
     _evaluation(
         'aiida_quantumespresso.calculations.functions.create_kpoints_from_distance',
@@ -96,7 +97,7 @@ _DECIDED = {
 }
 
 #: Inputs and outputs that a decision has only where it ran as a job.
-_ONLY_JOBS = frozenset({'code', 'record', 'retrieved', 'remote_folder'})
+_ONLY_JOBS = frozenset({'code', 'earlier', 'record', 'retrieved', 'remote_folder'})
 
 #: The kinds that are decisions of the campaign, in the order they are taken.
 DECISIONS = ('proposal', 'selection', 'references', 'harvest', 'fit', 'conclusion')

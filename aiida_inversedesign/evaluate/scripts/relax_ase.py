@@ -10,6 +10,8 @@ import sys
 import traceback
 from pathlib import Path
 
+from guard import sole_attempt
+
 
 class MissingCalculatorError(Exception):
     """The calculator cannot be made on this computer."""
@@ -28,7 +30,7 @@ def make_calculator(name, arguments):
         raise MissingCalculatorError(f'{type(error).__name__}: {error}') from error
 
 
-def main():
+def main(job):
     """Run the whole job."""
     import ase
     import numpy as np
@@ -36,7 +38,6 @@ def main():
     from ase.filters import FrechetCellFilter
     from ase.optimize import BFGS
 
-    job = json.loads(Path('input.json').read_text())
     atoms = Atoms(job['species'], cell=job['lattice'], scaled_positions=job['frac_coords'], pbc=True)
     atoms.calc = make_calculator(job['calculator'], job['arguments'])
     target = FrechetCellFilter(atoms) if job['relax_cell'] else atoms
@@ -66,11 +67,14 @@ def main():
 
 
 if __name__ == '__main__':
-    try:
-        outcome = main()
-    except MissingCalculatorError as error:
-        outcome = {'missing_calculator': str(error)}
-    except Exception as error:  # the reason has to reach the parser, whatever it is
-        traceback.print_exc()
-        outcome = {'crash': f'{type(error).__name__}: {error}'}
-    Path('results.json').write_text(json.dumps(outcome))
+    job = json.loads(Path('input.json').read_text())
+    with sole_attempt(job.get('earlier_attempts', []), ['results.json']) as taken:
+        if taken is None:
+            try:
+                outcome = main(job)
+            except MissingCalculatorError as error:
+                outcome = {'missing_calculator': str(error)}
+            except Exception as error:  # the reason has to reach the parser, whatever it is
+                traceback.print_exc()
+                outcome = {'crash': f'{type(error).__name__}: {error}'}
+            Path('results.json').write_text(json.dumps(outcome))
