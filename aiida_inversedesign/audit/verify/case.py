@@ -16,6 +16,8 @@ from aiida_inversedesign.campaign.goal import Goal
 
 #: All engines share the beginning of their entry point.
 EVALUATION = 'aiida.workflows:inversedesign.evaluate.'
+#: What takes the place of an evaluation of which the results are taken over from an earlier one.
+REUSED = 'aiida_inversedesign.evaluate.reuse.ReusedEvaluateWorkChain'
 
 
 @dataclass
@@ -66,9 +68,8 @@ class Case:
 
     def evaluations_of(self, generation: Call) -> list[Call]:
         """The evaluations that a generation launched, references included, oldest first."""
-        return [
-            child for child in self.graph.children.get(generation.id, []) if child.process_type.startswith(EVALUATION)
-        ]
+        children = self.graph.children.get(generation.id, [])
+        return [child for child in children if child.process_type.startswith((EVALUATION, REUSED))]
 
     @cached_property
     def settings(self) -> dict[str, Any]:

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from aiida_inversedesign.audit.queries.creators import creators_of
 from aiida_inversedesign.audit.queries.provenance import Call, Link, find_calls, find_links
 from aiida_inversedesign.audit.verify.replay import REPEATABLE
+
+#: Beginning of the names of results that an evaluation takes over.
+EARLIER = 'earlier__'
 
 
 @dataclass
 class Graph:
-    """Calls below some campaigns with their links.
+    """Calls below some campaigns with their links, and those that made results which were taken over from elsewhere.
 
     :param calls: by PK.
     :param inputs: of each call, by label.
@@ -36,12 +40,26 @@ class Graph:
             graph.calls[call.id] = call
             if call.parent is not None:
                 graph.children[call.parent].append(call)
-        for link in find_links(graph.calls):
-            side = {'create': graph.created, 'return': graph.returned}.get(link.type, graph.inputs)
+        graph._add_links(graph.calls)
+        graph._add_earlier()
+        return graph
+
+    def _add_links(self, calls: Iterable[int]) -> None:
+        for link in find_links(calls):
+            side = {'create': self.created, 'return': self.returned}.get(link.type, self.inputs)
             side[link.process][link.label] = link
             if link.type == 'create':
-                graph.creator[link.node] = link.process
-        return graph
+                self.creator[link.node] = link.process
+
+    def _add_earlier(self) -> None:
+        """Add the calculations of other campaigns that made what evaluations of these took over."""
+        taken = {
+            link.node for links in self.inputs.values() for label, link in links.items() if label.startswith(EARLIER)
+        }
+        found = [replace(call, label='an earlier evaluation') for call in find_calls(creators_of(taken))]
+        earlier = {call.id: call for call in found if call.id not in self.calls}
+        self.calls |= earlier
+        self._add_links(earlier)
 
     def below(self, call: int) -> Iterator[Call]:
         """Everything that a call called, directly or not, parents before children."""

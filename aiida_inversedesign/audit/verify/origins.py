@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aiida_inversedesign.audit.queries.provenance import Call, Link
-from aiida_inversedesign.audit.verify.case import Case
+from aiida_inversedesign.audit.verify.case import REUSED, Case
 from aiida_inversedesign.audit.verify.findings import Finding
+from aiida_inversedesign.audit.verify.graph import EARLIER
 from aiida_inversedesign.audit.verify.replay import REPEATABLE
 
 #: Inputs of functions that work chains make themselves, by their label: numbers, lists, and these.
@@ -32,7 +33,10 @@ def check_origins(case: Case) -> Iterator[Finding]:
         yield from _attempts(case, call)
     for generation in case.generations:
         for evaluation in case.evaluations_of(generation):
-            yield from _relaxation(case, evaluation)
+            if evaluation.process_type == REUSED:
+                yield from _taken_over(case, evaluation)
+            else:
+                yield from _relaxation(case, evaluation)
 
 
 def _name(case: Case, call: Call) -> str:
@@ -90,6 +94,14 @@ def _attempts(case: Case, call: Call) -> Iterator[Finding]:
             if number not in numbers:
                 message = f'{start.removeprefix("relax_")} {number} of {_name(case, call)} is missing'
                 yield Finding('missing_calculation', call.uuid, message)
+
+
+def _taken_over(case: Case, evaluation: Call) -> Iterator[Finding]:
+    """A finding for each result that an evaluation took over although nothing made it."""
+    for label, link in case.graph.inputs[evaluation.id].items():
+        if label.startswith(EARLIER) and link.node not in case.graph.creator:
+            message = f'the {label.removeprefix(EARLIER)} that {evaluation.label} took over: no calculation made it'
+            yield Finding('missing_calculation', link.uuid, message)
 
 
 def _relaxation(case: Case, evaluation: Call) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from aiida_inversedesign.audit.record import AuditError
 from aiida_inversedesign.audit.verify.case import Case
 from aiida_inversedesign.audit.verify.decisions import check_decisions, check_seeds, check_templates
 from aiida_inversedesign.audit.verify.findings import Finding, unique
+from aiida_inversedesign.audit.verify.handed import check_handed
 from aiida_inversedesign.audit.verify.limits import check_budget
 from aiida_inversedesign.audit.verify.origins import check_origins
 from aiida_inversedesign.audit.verify.replay import DECISIONS, REPEATABLE, Replay, has_decided, told
@@ -134,6 +135,7 @@ def _cross_checks(case: Case, harvests: set[int] | None) -> list[Finding]:
     """Findings of all checks of the graph against itself; a check that what was altered brings down is one, too."""
     checks: list[tuple[Callable[[], Iterable[Finding]], str, str]] = [
         (lambda: check_decisions(case), 'state', 'the inputs of decisions'),
+        (lambda: check_handed(case), 'settings', 'the inputs of evaluations'),
         (lambda: check_seeds(case), 'seed', 'the seeds'),
         (lambda: check_templates(case), 'library', 'the templates'),
         (lambda: check_rows(case, harvests), 'outcome', 'the rows of tables'),
