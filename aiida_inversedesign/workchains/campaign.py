@@ -6,7 +6,7 @@ from aiida import orm
 from aiida.engine import ToContext, while_
 
 from aiida_inversedesign.audit.query import campaign_cost
-from aiida_inversedesign.campaign.budget import Spent, allowance
+from aiida_inversedesign.campaign.budget import Allowance, Spent, allowance
 from aiida_inversedesign.campaign.spec import Budget
 from aiida_inversedesign.evaluate.properties import dft_calculations_needed
 from aiida_inversedesign.workchains.asynchronous import AsynchronousWorkChain
@@ -81,16 +81,26 @@ class InverseDesignWorkChain(OnceWorkChain):
         spent = self._spent()
         allowed = self.ctx.exhausted or allowance(budget, spent, wanted, needed)
         self.ctx.spent = {**vars(spent), 'dft_per_evaluation': needed, 'exhausted': self.ctx.exhausted}
-        if isinstance(allowed, str):
-            return False
-        if requested := self._requested():
+        requested = None if isinstance(allowed, str) else self._requested()
+        if requested:
             self.ctx.spent['requested'] = requested
-            return False
+        if requested or isinstance(allowed, str):
+            if not self._has_unharvested():
+                return False
+            # what had finished before an interruption is in no table yet: a generation that launches nothing takes it
+            allowed = Allowance(0, 0, 0.0)
         self.ctx.allowance = {**vars(allowed), 'at_once': budget.at_once}
         if self._is_asynchronous:
             # it decides by itself when it has enough hits or too many failures
             self.ctx.allowance['budget'] = self.inputs.budget.get_dict()
         return True
+
+    def _has_unharvested(self) -> bool:
+        """Whether evaluations of an interrupted campaign had finished that nobody has harvested."""
+        if self.ctx.child is not None or 'interrupted' not in self.inputs:
+            return False
+        interrupted = self.inputs.interrupted
+        return 'outcomes' in interrupted and bool(interrupted.outcomes.get_dict())
 
     @property
     def _is_asynchronous(self) -> bool:

@@ -112,7 +112,9 @@ class GenerationWorkChain(OnceWorkChain):
         self.ctx.batch = self.inputs.interrupted.batch
         self.ctx.structures = AttributeDict(self.inputs.interrupted.get('structures', {}))
         finished = self.inputs.interrupted.outcomes.get_dict()
-        self.ctx.waiting = [name for name in self.ctx.structures if name not in finished]
+        waiting = [name for name in self.ctx.structures if name not in finished]
+        # the budget may have become smaller since; what is left out may be chosen again
+        self.ctx.waiting = waiting[: max(0, self.inputs.allowance['evaluations'] - len(finished))]
         self.report(f'taking up {len(self.ctx.waiting)} of {len(self.ctx.structures)} evaluations of a batch again')
 
     def needs_candidates(self) -> bool:

@@ -55,6 +55,10 @@ class StreamWorkChain(AnyChildWorkChain, GenerationWorkChain):
         self.ctx.chosen_by = {name: [key, arm] for key, name, arm in names}
         self.ctx.waiting = [name for _, name, _ in names if name not in finished]
         self.ctx.taken_up = [name for _, name, _ in names if name in finished]
+        # the budget may have become smaller since; what is left out may be chosen again
+        for name in self.ctx.waiting[max(0, self.inputs.allowance['evaluations'] - len(self.ctx.taken_up)) :]:
+            self.ctx.waiting.remove(name)
+            self.ctx.chosen_by.pop(name)
         self.report(f'taking up {len(self.ctx.waiting)} of {len(names)} evaluations again')
 
     def return_state(self) -> None:

@@ -76,6 +76,9 @@ def _check_allowance(
     wanted = case.settings['select']['initial' if spent.generations == 0 else 'batch']
     if case.is_asynchronous:
         wanted = budget.evaluations
+    if case.attributes(link).get('evaluations') == 0:
+        # it launched nothing, and harvested what had finished before an interruption
+        return
     allowed = allowance(budget, spent, wanted, needed)
     if isinstance(allowed, str):
         message = f'{generation.label} began although the budget did not allow it: {allowed}'
