@@ -97,7 +97,7 @@ def _of_engine(facts: Facts) -> list[str]:
                 keys += entries
         if any(str(item['smearing']).lower() in _SMEARINGS for item in facts.parameters):
             keys.append('coldsmearing1999')
-    if facts.record.engine == 'ase':
+    if facts.record.engine == 'ase' or facts.section.get('prerelax'):
         keys.append('ase2017')
     if any('bulk_modulus' in item.properties for item in facts.record.evaluations) and facts.record.engine != 'table':
         keys.append('birch1947')

@@ -93,7 +93,8 @@ def _overview(facts: Facts, draws: list[Callable[[Facts, Axes], None]], path: Pa
     axes = figure.subplots(rows, 2, squeeze=False).ravel()
     for letter, draw, one in zip('abcdefgh', draws, axes, strict=False):
         draw(facts, one)
-        one.set_title(f'({letter})', loc='left', fontweight='bold')
+        # left of the axes: the legend above them may be as wide as they are
+        one.text(-0.03, 1.03, f'({letter})', transform=one.transAxes, ha='right', va='bottom', fontweight='bold')
     for one in axes[len(draws) :]:
         one.remove()
     _save(figure, path)

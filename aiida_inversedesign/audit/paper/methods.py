@@ -152,8 +152,8 @@ def _space(facts: Facts, cite: Any) -> str:
         f'{_METHODS.get(method, method)}{cite(*citations.PROPOSERS.get(method, ()))} from {templates}{sources}'
     )
     if record.model:
-        origin = citations.model_sources(record.model)
-        trained = f', trained on {listed(origin)}{cite(*citations.of_sources(origin))}' if origin else ''
+        data = citations.model_sources(record.model)
+        trained = f', trained on {listed(data)}{cite(*citations.of_sources(data))}' if data else ''
         digest = str(record.model.get('content_hash'))[:12]
         text += f', with the model {record.model.get("label")!r} (SHA-256 {digest}…{trained})'
     return f'{text}. {_filters(facts)}'
@@ -174,10 +174,8 @@ def _filters(facts: Facts) -> str:
 def _search(facts: Facts, cite: Any) -> str:
     record = facts.record
     select, budget = record.settings.get('select') or {}, record.budget
-    text = (
-        f'The first generation evaluated {select.get("initial", "?")} candidates spread over the space of their '
-        f'descriptors{cite(*citations.ACQUISITIONS["spread"])}; each later one {select.get("batch", "?")}'
-    )
+    streamed = select.get('schedule') == 'asynchronous'
+    text = _initial(facts, cite) + (_stream(facts) if streamed else f'; each later one {select.get("batch", "?")}')
     used = [name for name in facts.acquisitions if name in _ACQUISITIONS]
     if used:
         words = [f'{_ACQUISITIONS[name]}{cite(*citations.ACQUISITIONS.get(name, ()))}' for name in used]
@@ -185,7 +183,8 @@ def _search(facts: Facts, cite: Any) -> str:
     text += '. '
     if facts.models:
         words = [f'{_MODELS.get(name, name)}{cite(*citations.MODELS.get(name, ()))}' for name in facts.models]
-        text += f'Properties were predicted by {listed(words)}, fitted anew after every generation'
+        often = 'whenever the results had grown by a tenth' if streamed else 'after every generation'
+        text += f'Properties were predicted by {listed(words)}, fitted anew {often}'
         if (record.settings.get('learn') or {}).get('surrogate') == 'auto':
             others = [kind for kind in ('gp', 'forest') if kind not in facts.models and 'mixture' not in facts.models]
             words = [f'{_MODELS[name]}{cite(*citations.MODELS[name])}' for name in others]
@@ -199,6 +198,26 @@ def _search(facts: Facts, cite: Any) -> str:
     text += f'The budget was {listed(limits)}' if limits else 'The budget was not limited'
     reason = record.stop_reason or record.exit_message
     return text + (f'; the recorded reason of the end is “{reason}”.' if reason else '; the campaign has not ended.')
+
+
+def _initial(facts: Facts, cite: Any) -> str:
+    """How the search began: the initial design, and what was spread later for want of results to learn from."""
+    select, cited = facts.record.settings.get('select') or {}, cite(*citations.ACQUISITIONS['spread'])
+    initial = select.get('initial', '?')
+    spread = [item.acquisition for item in facts.record.evaluations].count('spread')
+    text = f'{initial} candidates spread over the space of their descriptors{cited}'
+    if isinstance(initial, int) and spread > initial:
+        text += f' ({spread - initial} more were spread later, while there was too little to learn from)'
+    if select.get('schedule') == 'asynchronous':
+        return f'The search was asynchronous: it began with {text}'
+    return f'The first generation evaluated {text}'
+
+
+def _stream(facts: Facts) -> str:
+    """How the asynchronous schedule went on."""
+    select, budget = facts.record.settings.get('select') or {}, facts.record.budget
+    places = budget.get('at_once') or select.get('batch', '?')
+    return f'; further ones were launched as others ended, at most {places} under way at a time'
 
 
 def _evaluation(facts: Facts, cite: Any) -> str:
@@ -234,7 +253,7 @@ def _dft(facts: Facts, cite: Any) -> str:
     text += f' and the pseudopotentials {section.get("pseudos")!r}{family}'
     if facts.pseudopotentials:
         text += f' ({listed([str(item["file"]) for item in facts.pseudopotentials])})'
-    text += f'. {_basis(facts, cite)}'
+    text += f'. {_stages(facts, cite)}{_basis(facts, cite)}'
     if section.get('kpoints_distance'):
         text += f' The distance between k-points was at most {section["kpoints_distance"]:g} Å⁻¹'
         text += f' (meshes from {_mesh(facts.meshes[0])} to {_mesh(facts.meshes[-1])}).' if facts.meshes else '.'
@@ -254,9 +273,35 @@ def _dft(facts: Facts, cite: Any) -> str:
     return text
 
 
+def _stages(facts: Facts, cite: Any) -> str:
+    """What went before the relaxation, and how it was cut."""
+    first, slices = facts.section.get('prerelax'), facts.section.get('slices')
+    text = ''
+    if first:
+        arguments = ', '.join(f'{key} = {value}' for key, value in (first.get('arguments') or {}).items())
+        text += (
+            f'Before that each crystal was relaxed by the ASE calculator {first.get("calculator")!r}'
+            f'{f" ({arguments})" if arguments else ""}{cite("ase2017")} until no force exceeded '
+            f'{first.get("fmax")} eV/Å, for at most {first.get("steps")} steps. '
+        )
+    if slices:
+        text += (
+            f'Relaxations ran in slices of at most {slices.get("steps")} ionic steps, '
+            f'at most {slices.get("at_most")} of them'
+        )
+        if slices.get('give_up') is not False and facts.record.goal.energy_limit is not None:
+            text += (
+                ', and were given up once an optimistic estimate of the energy broke the bound of the goal by more '
+                f'than {slices.get("margin")} eV/atom'
+            )
+        text += '. '
+    return text
+
+
 def _against_random(enrichment: dict[str, Any]) -> str:
     if enrichment['value'] is None:
-        return f'How a random choice compares is not known: {enrichment["reason"]}. '
+        why = enrichment['reason'].removeprefix('the base rate is not known: ')
+        return f'How a random choice compares is not known: {why}. '
     base = enrichment['base_rate']
     interval = f' (95 % interval {enrichment["low"]:.2f}–{enrichment["high"]:.2f})' if 'low' in enrichment else ''
     if base['source'] == 'whole pool':
@@ -291,14 +336,18 @@ def _outcome(facts: Facts, cite: Any) -> str:
     counts, dft, rate = report['evaluations'], report['dft_calculations'], report['hit_rate']
     text = (
         f'In all {counts["total"]} candidates were evaluated, of which {counts["completed"]} completed and '
-        f'{counts["failed"]} failed; {counts["hits"]} are hits'
+        f'{counts["failed"]} failed; '
     )
+    if facts.record.goal.defines_hits:
+        text += f'{counts["hits"]} {"is a hit" if counts["hits"] == 1 else "are hits"}'
+    else:
+        text += 'the goal names no value that counts as a hit'
     if rate['value'] is not None:
         text += (
             f' (hit rate {rate["value"]:.3f}, 95 % Wilson interval{cite("wilson1927")} '
             f'{rate["low"]:.3f}–{rate["high"]:.3f})'
         )
-    text += '. ' + _against_random(report['enrichment'])
+    text += '. ' + (_against_random(report['enrichment']) if facts.record.goal.defines_hits else '')
     if counts['stopped']:
         text += f'{counts["stopped"]} of them were killed when the campaign ended and are in no rate. '
     if counts['reused']:

@@ -1,0 +1,71 @@
+"""The methods paragraph says what the settings were: schedule, stages of an evaluation, goals without hits."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from made_record import made_record
+
+from aiida_inversedesign.audit.audit import audit
+from aiida_inversedesign.audit.paper.citations import cited
+from aiida_inversedesign.audit.paper.facts import Facts
+from aiida_inversedesign.audit.paper.methods import methods
+
+
+def facts_of(evaluate: dict[str, Any] | None = None, select: dict[str, Any] | None = None, **changes: Any) -> Facts:
+    """The facts of a made-up campaign with these entries of its sections."""
+    record = made_record(12, **changes)
+    settings = {**record.settings, 'select': {'initial': 6, 'batch': 2, **(select or {})}}
+    settings['evaluate'] = {**settings['evaluate'], **(evaluate or {})}
+    record = replace(record, settings=settings, budget={'evaluations': 12, 'at_once': 5})
+    return Facts(record, audit(record, 'none'))
+
+
+def test_generations_are_told_with_what_was_spread_in_all() -> None:
+    text = methods(facts_of())
+    assert 'The first generation evaluated 6 candidates spread over' in text
+    assert '; each later one 2, chosen by' in text
+    assert 'fitted anew after every generation' in text
+    assert 'more were spread' not in text
+    text = methods(facts_of(select={'initial': 4}))
+    assert '4 candidates spread' in text
+    assert '(2 more were spread later, while there was too little to learn from)' in text
+
+
+def test_an_asynchronous_search_has_no_generations() -> None:
+    text = methods(facts_of(select={'schedule': 'asynchronous'}))
+    assert 'The search was asynchronous: it began with 6 candidates' in text
+    assert 'at most 5 under way at a time' in text
+    assert 'fitted anew whenever the results had grown by a tenth' in text
+    assert 'generation' not in text.split('## References')[0]
+
+
+def test_what_went_before_the_relaxation_is_told_and_cited() -> None:
+    first = {'code': 'python@x', 'calculator': 'mace', 'arguments': {'model': 'small'}, 'fmax': 0.05, 'steps': 200}
+    facts = facts_of(evaluate={'prerelax': first})
+    text = methods(facts)
+    assert "relaxed by the ASE calculator 'mace' (model = small) [@ase2017] until no force exceeded 0.05 eV/Å" in text
+    assert 'ase2017' in cited(facts)
+    assert 'ASE' not in methods(facts_of())
+
+
+@pytest.mark.parametrize('give_up', [None, True, False])
+def test_slices_are_told_and_when_they_end(give_up: bool | None) -> None:
+    slices = {'steps': 8, 'at_most': 12, 'give_up': give_up, 'margin': 0.05}
+    bound = [{'property': 'e_above_hull', 'max': 0.1}]
+    text = methods(facts_of(evaluate={'slices': slices}, constraints=bound))
+    assert 'slices of at most 8 ionic steps, at most 12 of them' in text
+    assert ('given up once' in text) == (give_up is not False)
+    assert 'given up' not in methods(facts_of(evaluate={'slices': {**slices, 'give_up': None}}))
+
+
+def test_hits_are_only_told_where_there_can_be_any() -> None:
+    text = methods(facts_of(objectives=[{'property': 'bulk_modulus', 'maximize': True}]))
+    assert 'the goal names no value that counts as a hit. ' in text
+    assert 'are hits' not in text
+    assert 'a random choice' not in text
+    one = methods(facts_of(objectives=[{'property': 'bulk_modulus', 'maximize': True, 'hit': 1e4}]))
+    assert '0 are hits' in one
+    assert 'not known: the base rate' not in one
