@@ -9,7 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 from aiida_inversedesign.audit import query
+from aiida_inversedesign.audit.job_record import cost_of
 from aiida_inversedesign.audit.queries.control import stop_request
+from aiida_inversedesign.audit.queries.jobs import find_jobs
 from aiida_inversedesign.audit.record import ENDED
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.spec import CampaignSettings
@@ -40,14 +42,14 @@ def describe(node: Any) -> dict[str, Any]:
     found = query.find_generations(chain)
     generations = [generation['pk'] for generation in found]
     launched = query.find_evaluations(generations)
-    jobs = query.find_jobs(chain)
+    jobs = find_jobs(chain)
     killed = any((stop_request(pk) or {}).get('kill') for pk in chain)
     # what these had launched was ended with them, and is not in their tables
     cut_off = {generation['pk'] for generation in found if killed or generation['state'] in ('killed', 'excepted')}
     evaluations = _evaluations(launched, goal, cut_off)
     if len(chain) == 1 and 'table' in node.inputs:
         evaluations = _earlier(node.inputs.table, {item['candidate'] for item in evaluations}) + evaluations
-    cost = query.cost_of(jobs)
+    cost = cost_of(jobs)
     now = datetime.now(UTC)
     ended = [item for item in evaluations if item['status'] in ENDED]
     failed = [item for item in ended if item['status'] == 'failed']
@@ -185,7 +187,7 @@ def _time_left(
     if node.is_terminated:
         return {'seconds': None, 'reason': 'the campaign has ended'}
     mine = [item for item in launched if item.generation in own and not item.is_reference]
-    cost = query.cost_of([job for job in jobs if job.generation in own])
+    cost = cost_of([job for job in jobs if job.generation in own])
     running = sum(item.is_running for item in mine)
     return time_left(
         started=node.ctime,

@@ -12,6 +12,8 @@ import pytest
     [
         ('', {}, None),
         ('', {'seconds': 1.0}, 'cannot be read'),
+        ('[1.0]', {'seconds': 1.0}, 'cannot be read (a list, not an object)'),
+        ('[' * 100_000, {'seconds': 1.0}, 'cannot be read'),
         ('{"seconds": 1.0}', {'seconds': 1.0}, None),
         ('{"seconds": 1.0}', {'seconds': 2.0}, 'is not what the job wrote'),
     ],

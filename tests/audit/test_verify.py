@@ -86,6 +86,12 @@ def test_a_sample_is_seeded_and_told(finished: Copy) -> None:
     assert steps[-1][0] == steps[-1][1]
 
 
+@pytest.mark.slow
+def test_two_processes_give_the_same(finished: Copy) -> None:
+    alone, shared = finished.verify(), finished.verify(jobs=2)
+    assert {**alone, 'seconds': 0} == {**shared, 'seconds': 0}
+
+
 def test_an_archive_gives_the_same(finished: Copy, tmp_path: Path) -> None:
     from aiida.orm import load_node
     from aiida.tools.archive import create_archive

@@ -57,7 +57,7 @@ def _arrays(node: Data) -> dict[str, Any]:
     """The arrays of an array node as lists; the checksums of the files of another."""
     names = getattr(node, 'get_arraynames', None)
     if names is not None:
-        return {name: node.get_array(name).tolist() for name in names()}  # type: ignore[attr-defined]
+        return {name: node.get_array(name).tolist() for name in names()}
     return {name: hashlib.sha256(data).hexdigest() for name, data in _files(node).items()}
 
 

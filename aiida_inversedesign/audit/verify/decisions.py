@@ -113,7 +113,9 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
             # a stream numbers its further proposals by itself, and harvests several choices at once
             if name == 'generation' and case.is_asynchronous:
                 continue
-            nodes = {link.node for label, link in taken.items() if label == name or label.startswith(f'{name}es__')}
+            nodes: set[int | None] = {
+                link.node for label, link in taken.items() if label == name or label.startswith(f'{name}es__')
+            }
             if not (nodes or {None}) <= known.get(name, {None}):
                 yield Finding('state', call.uuid, f'{who} did not take the {name} of its generation')
         for name, link in graph.created.get(call.id, {}).items():
@@ -138,7 +140,8 @@ def _check_size(case: Case, generation: Call, select: Call) -> Iterator[Finding]
         return
     size = case.attributes(case.graph.inputs[select.id]['size']).get('value')
     allowed = case.attributes(own['allowance']).get('evaluations')
-    if size > allowed:
+    # one that is missing is a finding, and does not end the check
+    if not isinstance(size, int) or not isinstance(allowed, int) or size > allowed:
         message = f'{generation.label} was allowed {allowed} evaluations, its selection was asked for {size}'
         yield Finding('budget', select.uuid, message)
 

@@ -136,7 +136,7 @@ def run_again(pk: int) -> Replay:
         seconds = time.perf_counter() - begun
         return Replay(pk, node.uuid, kind, function, status, deviation, message, seconds)
 
-    if known is None:
+    if known is None or not isinstance(node, orm.CalculationNode):
         return result('not_repeatable', f'{node.process_type} is no function that this version knows')
     if not node.is_finished:
         state = node.process_state.value if node.process_state is not None else 'created'
@@ -192,14 +192,18 @@ def told(error: Exception) -> str:
     return f'{type(error).__name__}: {" ".join(str(error).split())}'
 
 
-def _compare_results(node: orm.CalcFunctionNode, found: Any, tolerance: float) -> Comparison:
+def _compare_results(node: orm.CalculationNode, found: Any, tolerance: float) -> Comparison:
     """Exit code and outputs of a stored run against those of a new one."""
     status, message = (found.status, found.message) if isinstance(found, ExitCode) else (0, None)
     exits = compare({'exit_status': node.exit_status}, {'exit_status': status}, 0.0)
     if exits.status == 'different' or status:
         return worst([exits, compare({'exit_message': node.exit_message}, {'exit_message': message}, 0.0)])
     created = node.base.links.get_outgoing(link_type=LinkType.CREATE).all()
-    stored = {link.link_label: link.node for link in created if link.link_label not in _ONLY_JOBS}
+    stored = {
+        link.link_label: link.node
+        for link in created
+        if link.link_label not in _ONLY_JOBS and isinstance(link.node, orm.Data)
+    }
     made = dict(_flat(found))
     names = compare(sorted(stored), sorted(made), 0.0)
     if names.status == 'different':

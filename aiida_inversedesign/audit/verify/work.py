@@ -74,10 +74,10 @@ def do_all(tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
 
 def _begin(name: str, dictionary: dict[str, Any]) -> None:
     """Load the profile of the process that asked."""
-    from aiida import load_profile
+    from aiida.manage import get_manager
     from aiida.manage.configuration import Profile
 
-    load_profile(Profile(name, dictionary))
+    get_manager().load_profile(Profile(name, dictionary))
     prepare()
 
 
