@@ -165,6 +165,29 @@ def test_a_campaign_goes_on_after_three_lost_proposals(failing: Any, campaign: A
     assert (result['different'], result['findings']) == ([], [])
 
 
+def test_a_step_that_a_restarted_daemon_runs_again_submits_nothing_twice(
+    failing: Any, campaign: Any, tmp_path: Path, monkeypatch: Any
+) -> None:
+    from aiida_inversedesign.workchains import decision_jobs, generation
+    from aiida_inversedesign.workchains.foreground import run_campaign
+
+    def again(chain: Any, step: str, *arguments: Any, **inputs: Any) -> Any:
+        """As when the worker dies after the submission and before the checkpoint."""
+        before = chain.ctx.get(f'{step}_attempts', 0)
+        first = decision_jobs.submit_decision(chain, step, *arguments, **inputs)
+        chain.ctx[f'{step}_attempts'] = before
+        second = decision_jobs.submit_decision(chain, step, *arguments, **inputs)
+        assert second.uuid == first.uuid
+        return second
+
+    monkeypatch.setattr(generation, 'submit_decision', again)
+    node = run_campaign(campaign(propose={'code': failing('proposer', 9)})[0])
+    assert node.exit_status == 301
+    assert 'after 3 attempts' in node.exit_message
+    assert set(jobs_of(generations_of(node)[0])) == {'propose', 'propose_attempt_2', 'propose_attempt_3'}
+    assert len((tmp_path / 'proposer.calls').read_text().split()) == 3
+
+
 @pytest.mark.parametrize(
     ('fate', 'prepend', 'status', 'words'),
     [
