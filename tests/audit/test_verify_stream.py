@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
+
+from tampers import Copy, opened
 
 from aiida_inversedesign.audit.verify import verify
 from aiida_inversedesign.audit.verify.run import is_sound
@@ -38,3 +42,23 @@ def test_a_stream_and_what_resumes_it_are_identical(campaign: Any) -> None:
     stream.inputs.settings.backend_entity.set_attribute_many({'seed': 6})
     resumed.inputs.budget.backend_entity.set_attribute_many({'evaluations': 12})
     assert {item['kind'] for item in verify(resumed, sample=1)['findings']} >= {'seed', 'budget', 'changed_node'}
+
+
+def test_what_a_running_stream_has_not_harvested_yet_is_no_finding(
+    campaign: Any, aiida_profile: Any, tmp_path: Path
+) -> None:
+    """The graph as it is before the last harvest of a campaign that runs, was killed, or says that it has finished."""
+    from aiida.orm import WorkChainNode, load_node
+
+    stream = run_campaign(campaign(**SECTIONS)[0])
+    (generation,) = (child for child in stream.called if isinstance(child, WorkChainNode))
+    harvest = [child for child in generation.called if child.process_label == 'harvest'][-1]
+    uuid, pk, attributes = stream.uuid, generation.pk, dict(generation.base.attributes.all)
+    copy = Copy.of(Path(aiida_profile.storage_config['filepath']), tmp_path / 'storage', uuid)
+    copy.delete(harvest.pk)
+    for state, missing in (('waiting', False), ('killed', False), ('finished', True)):
+        changed = json.dumps({**attributes, 'process_state': state})
+        copy.sql('UPDATE db_dbnode SET attributes = ? WHERE id = ?', changed, pk)
+        with opened(copy.folder):
+            found = {item['kind'] for item in verify(load_node(uuid))['findings']}
+        assert ('missing_row' in found) == missing, (state, found)

@@ -62,7 +62,8 @@ def check_rows(case: Case, harvests: Collection[int] | None = None) -> Iterator[
             yield from _check_outcomes(case, generation, harvest, known)
             if harvests is None or harvest.id in (*harvests, *last):
                 yield from _check_table(case, generation, harvest, known)
-        if steps[generation.id]:
+        # one that runs has more to harvest; what one left that was killed, the campaign that resumes it harvests
+        if steps[generation.id] and generation.state == 'finished':
             yield from _check_left_out(case, generation, steps[generation.id][-1], known)
 
 
