@@ -197,8 +197,14 @@ def property_names(record: CampaignRecord) -> list[str]:
 
 
 def property_unit(record: CampaignRecord, name: str) -> str:
-    """Unit of a property; empty if it has none or it is not known."""
-    return unit_of(name, (record.settings.get('evaluate') or {}).get('units')) or ''
+    """Unit of a property; empty if it has none or it is not known.
+
+    What a data set has beside the goal's properties need not be in the package's units, though it has the same name.
+    """
+    declared = (record.settings.get('evaluate') or {}).get('units') or {}
+    if record.engine == 'table' and name not in record.goal.properties:
+        return str(declared.get(name, ''))
+    return unit_of(name, declared) or ''
 
 
 def _evaluation_frame(record: CampaignRecord, chosen: Iterable[EvaluationRecord]) -> DataFrame:

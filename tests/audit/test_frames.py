@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_record import made_record
 
 from aiida_inversedesign.audit import frames
 from aiida_inversedesign.audit.tools import CampaignTools
@@ -92,3 +94,14 @@ def _seal_all() -> None:
     for node in QueryBuilder().append(ProcessNode).all(flat=True):
         if not node.is_sealed:
             node.seal()
+
+
+def test_what_a_data_set_has_beside_the_goal_is_in_no_unit_of_ours() -> None:
+    """The data set's volume may be that of a cell; asked for by the goal, or declared, its unit is known."""
+    table = {'engine': 'table', 'data': 'elastic', 'units': {'stiffness': 'GPa'}}
+    record = made_record(3)
+    looked_up = replace(record, settings={**record.settings, 'evaluate': table})
+    assert frames.property_unit(record, 'volume') == 'Å^3/atom'
+    assert frames.property_unit(looked_up, 'volume') == ''
+    assert frames.property_unit(looked_up, 'bulk_modulus') == 'GPa'
+    assert frames.property_unit(looked_up, 'stiffness') == 'GPa'

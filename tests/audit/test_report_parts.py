@@ -20,9 +20,18 @@ from aiida_inversedesign.audit.report.cif import cif_text
 from aiida_inversedesign.audit.report.figures_pareto import pareto_front
 from aiida_inversedesign.audit.report.figures_timeline import Span, lanes
 from aiida_inversedesign.audit.report.prototype_names import NAMES
+from aiida_inversedesign.audit.report.provenance import section as provenance
 from aiida_inversedesign.audit.report.random_search import random_best, random_hits
 from aiida_inversedesign.audit.report.structures import picture
-from aiida_inversedesign.audit.report.words import duration, formula_html, formula_plain, number, percent, unit_text
+from aiida_inversedesign.audit.report.words import (
+    duration,
+    formula_html,
+    formula_plain,
+    number,
+    percent,
+    quantity,
+    unit_text,
+)
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.prototypes import prototype_label
@@ -212,3 +221,21 @@ def test_words():
     ]  # fmt: skip
     assert [percent(value) for value in (0.0, 0.012, 0.5)] == ['0 %', '1.2 %', '50 %']
     assert [duration(value) for value in (42, 600, 7200, 864000)] == ['42 s', '10 min', '2.0 h', '10.0 days']
+
+
+def test_digits_suit_what_is_measured():
+    """Of a total energy of hundreds of eV the fourth digit is a tenth of an eV; 1e-25 eV/Å is no force."""
+    assert quantity(-250.81234, 'eV/atom') == '−250.812 eV/atom'
+    assert quantity(-0.123456, 'eV/atom') == '−0.1235 eV/atom'
+    assert quantity(434.57, 'GPa') == '434.6 GPa'
+    assert quantity(1.567e-25, 'eV/Å') == '0 eV/Å'
+    assert quantity(0.0001, 'eV/Å') == '0.0001 eV/Å'
+    assert quantity(227) == '227'
+
+
+def test_the_record_of_a_model_is_folded_away():
+    model = {'label': 'shipped', 'record': {'log': [{'epoch': number, 'loss': 1 / number} for number in range(1, 99)]}}
+    page = str(provenance(made_record(2, model=model), {}).body)
+    assert '<dd>shipped</dd>' in page
+    assert '<dd><details><summary>log epoch 1; loss 1, epoch 2; loss 0.5' in page
+    assert page.count('epoch 98;') == 1

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.audit.report.prototype_names import prototype_text
 from aiida_inversedesign.audit.report.structures import legend, picture
@@ -18,6 +19,7 @@ from aiida_inversedesign.audit.report.words import (
     interval_text,
     number,
     property_text,
+    quantity,
     unit_text,
 )
 from aiida_inversedesign.campaign.goal import Goal, Objective
@@ -128,9 +130,8 @@ def _headline(record: CampaignRecord, figures: dict[str, Any]) -> Markup:
     top = Markup()
     if best:
         name = record.goal.objectives[0].property
-        value = number(best[0]['properties'].get(name))
-        unit = unit_text(record.units.get(name))
-        top = Markup('{} with {} {} {}').format(formula_html(best[0]['formula']), property_text(name), value, unit)
+        value = quantity(best[0]['properties'][name], record.units.get(name))
+        top = Markup('{} with {} {}').format(formula_html(best[0]['formula']), property_text(name), value)
     if counts['hits']:
         verb = 'meets' if counts['hits'] == 1 else 'meet'
         found = Markup('{} {} the goal').format(count(counts['hits'], 'crystal'), verb)
@@ -199,8 +200,7 @@ def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
     values = []
     for name in names:
         if name in item.properties:
-            unit = unit_text(unit_of(record, name))
-            values.append((property_text(name), f'{number(item.properties[name])} {unit}'.rstrip()))
+            values.append((property_text(name), quantity(item.properties[name], property_unit(record, name))))
     facts = [('prototype', prototype_text(prototype) if prototype else 'not determined')]
     if symmetry:
         facts.append(('space group', symmetry))
@@ -209,14 +209,6 @@ def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
         facts.append(('template', item.template))
     facts.append(('candidate', item.candidate))
     return Card(item.candidate, formula_html(item.formula), item.hit, drawn, colours, values, facts, item.uuid)
-
-
-def unit_of(record: CampaignRecord, name: str) -> str:
-    """The unit of any property, those outside the goal too."""
-    from aiida_inversedesign.campaign.properties import unit_of as known
-
-    declared = (record.settings.get('evaluate') or {}).get('units') or {}
-    return record.units.get(name) or known(name, declared) or ''
 
 
 def space_group(crystal: Any) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
-from aiida_inversedesign.audit.report.answer import unit_of
 from aiida_inversedesign.audit.report.cif import cif_text
 from aiida_inversedesign.audit.report.figures_elements import elements_of
 from aiida_inversedesign.audit.report.theme import lean
@@ -18,14 +18,15 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
     for item in record.evaluations:
         names += [name for name in item.properties if name not in names]
     predicted = [name for name in names if any(name in item.predicted for item in record.evaluations)]
+    titles = {name: property_text(name, property_unit(record, name)) for name in names}
     columns = [
         ('number', '#', 'number'),
         ('formula', 'formula', 'formula'),
         ('status', 'status', 'text'),
         ('hit', 'hit', 'text'),
-        *((f'p:{name}', property_text(name, unit_of(record, name)), 'number') for name in names),
-        *((f'm:{name}', f'predicted {property_text(name, unit_of(record, name))}', 'number') for name in predicted),
-        *((f's:{name}', f'± {property_text(name, unit_of(record, name))}', 'number') for name in predicted),
+        *((f'p:{name}', titles[name], 'number') for name in names),
+        *((f'm:{name}', f'predicted {titles[name]}', 'number') for name in predicted),
+        *((f's:{name}', f'± {titles[name]}', 'number') for name in predicted),
         ('generation', 'generation', 'number'),
         ('arm', 'chosen as', 'text'),
         ('acquisition', 'acquisition', 'text'),
@@ -86,5 +87,5 @@ def _cif(record: CampaignRecord, item: EvaluationRecord) -> str:
         'structure': 'relaxed' if item.relaxed is not None else 'as proposed, not relaxed',
     }
     for name, value in item.properties.items():
-        comments[property_text(name)] = f'{value:.6g} {unit_of(record, name)}'.rstrip()
+        comments[property_text(name)] = f'{value:.6g} {property_unit(record, name)}'.rstrip()
     return cif_text(crystal, f'{item.formula}_{item.candidate}', comments)

@@ -94,10 +94,11 @@
     setTimeout(function () { URL.revokeObjectURL(link.href); }, 1000);
   }
   const fileName = (text) => String(text).replace(/[^A-Za-z0-9._-]+/g, '_').slice(0, 80) || 'crystal';
-  function shownNumber(value) {
+  function shownNumber(value, title) {
     if (value === null || value === undefined) return '–';
     const text = Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-4)
-      ? value.toExponential(3) : String(Number(value.toPrecision(4)));
+      ? value.toExponential(3)
+      : Math.abs(value) >= 10 && title.includes('(eV') ? value.toFixed(3) : String(Number(value.toPrecision(4)));
     return text.replace(/-/g, '−');
   }
   async function copyText(button) {
@@ -201,7 +202,7 @@
 
     function cell(row, column, index) {
       const value = table.rows[row][index];
-      if (column[2] === 'number') return element('td', shownNumber(value), 'n');
+      if (column[2] === 'number') return element('td', shownNumber(value, column[1]), 'n');
       if (value === null || value === '') return element('td', '–');
       if (column[2] === 'formula') {
         const made = element('td', null, 'formula');

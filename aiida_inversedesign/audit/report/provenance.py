@@ -114,8 +114,18 @@ def _facts(record: CampaignRecord) -> Markup:
     for symbol, energy in record.references.items():
         rows.append((f'reference energy of {symbol}', f'{number(energy, 8)} eV/atom'))
     rows += [(f'version of {name}', version) for name, version in record.versions.items()]
-    cells = Markup().join(Markup('<dt>{}</dt><dd>{}</dd>').format(name, value) for name, value in rows)
+    cells = Markup().join(Markup('<dt>{}</dt><dd>{}</dd>').format(name, _folded(value)) for name, value in rows)
     return Markup('<h3>Sources, codes and versions</h3><dl class="facts">{}</dl>').format(cells)
+
+
+#: A longer text is folded away behind its beginning.
+_LONGEST = 400
+
+
+def _folded(text: str) -> Markup | str:
+    if len(text) <= _LONGEST:
+        return text
+    return Markup('<details><summary>{}…</summary>{}</details>').format(text[:80].rstrip(), text)
 
 
 def _plain(value: Any) -> str:

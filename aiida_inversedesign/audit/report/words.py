@@ -66,6 +66,19 @@ def number(value: Any, digits: int = 4) -> str:
     return text.replace('-', '−')
 
 
+#: Below this a value is rounding of what is zero, as a force that symmetry forbids.
+_ZERO = 1e-12
+
+
+def quantity(value: float, unit: str | None = None) -> str:
+    """A value with its unit: four significant digits, energies to at least 1 meV, and 0 for mere rounding."""
+    if unit and unit.startswith('eV') and 10 <= abs(value) < math.inf:
+        text = f'{value:.3f}'.replace('-', '−')
+    else:
+        text = number(0 if abs(value) < _ZERO else value)
+    return f'{text} {unit_text(unit)}'.rstrip()
+
+
 def percent(share: float | None) -> str:
     """A share in per cent, two significant digits where it is small."""
     if share is None or not math.isfinite(share):
