@@ -65,7 +65,31 @@ def resume(campaign: str, budget: tuple[str, ...], gone: bool, daemon: bool) -> 
     from aiida_inversedesign.workchains.resume import resume_campaign
 
     builder, spec = resume_campaign(node, _changes(budget), gone)
+    _refuse_if_nothing_left(builder, spec, node)
     start(builder, spec, daemon)
+
+
+def _refuse_if_nothing_left(builder: Any, spec: CampaignSpec, node: WorkChainNode) -> None:
+    """Refuse to resume a campaign that would stop at once; what had finished is harvested whatever is left."""
+    from aiida_inversedesign.audit.query import campaign_cost
+    from aiida_inversedesign.campaign.budget import Spent, stop_reason
+
+    if builder.get('table') is None or builder.interrupted.get('outcomes') is not None:
+        return
+    counts, cost = builder.table.counts, campaign_cost(node)
+    spent = Spent(
+        evaluations=counts['total'],
+        failed=counts['failed'],
+        hits=counts['hits'],
+        generations=max((row.generation for row in builder.table.get_rows()), default=0),
+        dft_calculations=cost.dft_calculations,
+        core_hours=cost.charged_core_hours,
+    )
+    if (reason := stop_reason(spec.budget, spent)) is not None:
+        raise InverseDesignError(
+            f'campaign {node.pk} has nothing left to do ({reason}): allow more with --budget KEY=VALUE, '
+            'e.g. --budget evaluations=40'
+        )
 
 
 def _changes(items: tuple[str, ...]) -> dict[str, Any]:
@@ -100,7 +124,8 @@ def start(builder: Any, spec: CampaignSpec, daemon: bool) -> WorkChainNode:
     from aiida_inversedesign.workchains.foreground import run_campaign
 
     click.echo(f'campaign {spec.name!r}: Ctrl-C stops it, and what finished is kept')
-    with CampaignProgress(spec):
+    table = builder.get('table')
+    with CampaignProgress(spec, done=0 if table is None else table.counts['total']):
         node = run_campaign(builder)
     if node.is_finished_ok:
         click.echo(f'campaign {node.pk} ended: {node.outputs.stop_reason.value}')

@@ -20,7 +20,7 @@ _STORY = ('|InverseDesignWorkChain|', '|GenerationWorkChain|')
 class CampaignProgress(logging.Handler):
     """Prints the campaign's reports and keeps a bar of evaluations, hits and the best value."""
 
-    def __init__(self, spec: CampaignSpec, console: Console | None = None) -> None:
+    def __init__(self, spec: CampaignSpec, console: Console | None = None, done: int = 0) -> None:
         super().__init__()
         self.spec, self.console = spec, console or Console()
         self.bar = Progress(
@@ -32,7 +32,7 @@ class CampaignProgress(logging.Handler):
             TimeElapsedColumn(),
             console=self.console,
         )
-        self.task = self.bar.add_task('evaluations', total=spec.budget.evaluations, found='')
+        self.task = self.bar.add_task('evaluations', total=spec.budget.evaluations, completed=done, found='')
         self._muted: list[tuple[logging.Handler, int]] = []
 
     def __enter__(self) -> CampaignProgress:

@@ -38,9 +38,10 @@ def stop(campaign: str, kill: bool, reason: str, wait: bool, output_format: str)
     from aiida_inversedesign.workchains.stopping import request_stop
 
     node = load_campaign(campaign)
+    cut_off = _cut_off_note(node)
     request = request_stop(node, kill, reason)
     notes = _kill(node) if kill else []
-    if not node.is_terminated and (note := _daemon_note()):
+    if not node.is_terminated and (note := cut_off or _daemon_note()):
         notes.append(note)
     if wait:
         _await(node)
@@ -111,6 +112,24 @@ def _daemon_note() -> str:
     if profile is not None and profile.process_control_backend is not None and get_daemon_client().is_daemon_running:
         return ''
     return 'the daemon does not run: a campaign of the daemon stops once it does (`verdi daemon start`)'
+
+
+def _cut_off_note(node: WorkChainNode) -> str:
+    """What is to be said of a campaign whose interpreter is gone: by itself it never ends.
+
+    :raises InverseDesignError: if no daemon could have taken it up either.
+    """
+    from aiida_inversedesign.workchains.lost import is_cut_off
+
+    if not is_cut_off(node):
+        return ''
+    text = (
+        f'what ran campaign {node.pk} in the foreground is gone, so it does not end by itself: '
+        f'`aiida-inversedesign resume {node.pk} --gone` goes on from what it has found'
+    )
+    if _daemon_note():
+        raise InverseDesignError(text)
+    return f'{text}, unless `aiida-inversedesign tend` has handed it to the daemon'
 
 
 def _await(node: WorkChainNode) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiida import orm
+from aiida.common.links import LinkType
 
 from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.workchains.interrupted import children, inputs_to_go_on, unfinished
+from aiida_inversedesign.workchains.lost import end_lost, refuse_if_running
 from aiida_inversedesign.workchains.state import STATE
 
 if TYPE_CHECKING:
@@ -25,12 +27,14 @@ def resume_campaign(
 
     :param changes: budget keys to change.
     :param gone: the interpreter that ran it is known to be gone, so that it will never end by itself.
-    :raises InverseDesignError: if the campaign still runs, or the changed budget is wrong.
+    :raises InverseDesignError: if the campaign still runs, has been resumed before, or the changed budget is wrong.
     """
-    if not campaign.is_terminated and not gone:
+    if not campaign.is_terminated:
+        refuse_if_running(campaign, gone)
+    if (later := resumed_as(campaign)) is not None:
         raise InverseDesignError(
-            f'campaign {campaign.pk} has not ended ({campaign.process_state.value}): wait for it, end it with '
-            f'`aiida-inversedesign stop {campaign.pk}`, or say --gone if what ran it is gone (power cut, kill -9)'
+            f'campaign {campaign.pk} was resumed before, as {later.pk}: go on from there, with '
+            f'`aiida-inversedesign resume {later.pk}`; from here the same would be computed twice'
         )
     settings = campaign.inputs.settings
     budget = {**campaign.inputs.budget.get_dict(), **changes}
@@ -51,4 +55,15 @@ def resume_campaign(
             builder[name] = value
     elif 'interrupted' in builder and generations:
         builder.interrupted = {}
+    if not campaign.is_terminated:
+        end_lost(campaign)
     return builder, spec
+
+
+def resumed_as(campaign: orm.WorkChainNode) -> orm.WorkChainNode | None:
+    """The newest campaign that goes on with this one: it has the same node of settings, and came later."""
+    links = campaign.inputs.settings.base.links.get_outgoing(
+        node_class=orm.WorkChainNode, link_type=LinkType.INPUT_WORK, link_label_filter='settings'
+    )
+    same = [node for node in links.all_nodes() if node.process_type == campaign.process_type]
+    return max((node for node in same if node.ctime > campaign.ctime), key=lambda node: node.ctime, default=None)
