@@ -56,7 +56,8 @@ def describe(node: Any) -> dict[str, Any]:
     used = {
         'evaluations': len(evaluations),
         'dft_calculations': cost.dft_calculations,
-        'core_hours': cost.core_hours,
+        # without a job nothing was used; None says that jobs ran and none was recorded
+        'core_hours': cost.core_hours if any(not job.cached for job in jobs) else 0.0,
         'hits': sum(item['hit'] is True for item in ended),
         'generations': len(generations),
     }

@@ -97,7 +97,12 @@ def _show_best(report: dict[str, Any], console: Any) -> None:
     from rich.table import Table
 
     if not report['best']:
-        console.print('no evaluation has completed')
+        completed = report['evaluations']['completed']
+        console.print(
+            f'none of the {completed} completed evaluations keeps the constraints'
+            if completed
+            else 'no evaluation has completed'
+        )
         return
     names = list(report['campaign']['units'])
     units = [f'{name} ({unit})' if unit else name for name, unit in report['campaign']['units'].items()]
@@ -118,6 +123,13 @@ def _value(item: Any, form: str = '.3g') -> str:
         interval += f', n = {item["n"]}' if 'n' in item else ''
         return f'{item["value"]:{form}}{interval}'
     return 'not known' if item is None else f'{item:{form}}'
+
+
+def _scalar(report: dict[str, Any], name: str) -> str:
+    """A figure that is a number, or why it is not known."""
+    if report[name] is None:
+        return _value({'value': None, 'reason': report[f'{name}_reason']})
+    return _value(report[name])
 
 
 def _evaluations(report: dict[str, Any]) -> str:
@@ -168,11 +180,11 @@ def _calibration(report: dict[str, Any]) -> str:
 _ROWS = (
     ('evaluations', _evaluations),
     ('DFT calculations', _calculations),
-    ('core-hours', lambda report: _value(report['core_hours'])),
+    ('core-hours', lambda report: _scalar(report, 'core_hours')),
     ('hit rate', lambda report: _value(report['hit_rate'], '.2f')),
     ('spent on', _spent),
     ('first hit', _first_hit),
-    ('DFT calculations per hit', lambda report: _value(report['dft_per_hit'])),
+    ('DFT calculations per hit', lambda report: _scalar(report, 'dft_per_hit')),
     ('enrichment', lambda report: _value(report['enrichment'])),
     ('acceleration', lambda report: _value(report['acceleration'])),
     ('validity', lambda report: _value(report['validity'], '.2f')),

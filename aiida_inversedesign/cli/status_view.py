@@ -95,6 +95,8 @@ def _budgets(data: dict[str, Any]) -> Any:
         shown = 'not recorded' if value is None else f'{value:d}' if isinstance(value, int) else f'{value:.3g}'
         table.add_row(_NAMES.get(name, name), shown, '–' if limit is None else f'{limit:g}', bar)
     table.add_row('completed, failed', f'{data["completed"]}, {data["failed"]}', '', '')
+    if data['stopped']:
+        table.add_row('stopped', f'{data["stopped"]}', '', '')
     return table
 
 

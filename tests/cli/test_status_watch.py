@@ -73,6 +73,8 @@ def test_a_running_campaign_is_seen_before_its_harvest(by_hand: Any) -> None:
     data = json.loads(CliRunner().invoke(cli, ['status', str(by_hand.pk), '--format', 'json']).output)
     assert data['used']['evaluations'] == {'value': 2, 'limit': 4}
     assert data['used']['hits'] == {'value': 1, 'limit': 1}
+    # no job ran: nothing was used, which is not the same as nothing recorded
+    assert data['used']['core_hours']['value'] == 0.0
     assert (data['completed'], data['failed']) == (1, 0)
     assert data['best'] == {'candidate': 'g001_c0001', 'formula': 'Ni', 'properties': {'stiffness': 275.0}, 'hit': True}
     assert data['hits'] == [{'candidate': 'g001_c0001', 'formula': 'Ni', 'properties': {'stiffness': 275.0}}]
@@ -230,6 +232,7 @@ def test_the_view_keeps_to_a_small_screen(by_hand: Any) -> None:
     from aiida_inversedesign.audit.status import describe
 
     data = describe(by_hand)
+    data['stopped'] = 7
     data['failures'] = [{'candidate': f'c{number}', 'formula': 'X', 'reason': '[it] broke'} for number in range(50)]
     console = Console(width=100)
     with console.capture() as capture:
@@ -237,5 +240,6 @@ def test_the_view_keeps_to_a_small_screen(by_hand: Any) -> None:
     text = capture.get()
     assert 'c49' in text
     assert 'c46' not in text
+    assert 'stopped            7' in text
     assert 'failed: 47 earlier' in text
     assert '[it] broke' in text

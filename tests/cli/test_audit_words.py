@@ -1,0 +1,43 @@
+"""The audit's table says why a figure is not known, in a campaign without jobs' records and without a hit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from aiida_inversedesign.audit.audit import audit
+from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.cli.audit import show_reports
+
+
+def record_of(constraint: float, **changes: Any) -> CampaignRecord:
+    """Two completed evaluations with a density of 5 g/cm³, of which so much at most is allowed."""
+    from datetime import UTC, datetime
+
+    goal = {
+        'objectives': [{'property': 'bulk_modulus', 'maximize': True, 'hit': 1e4}],
+        'constraints': [{'property': 'density', 'max': constraint}],
+    }
+    done = EvaluationRecord('c1', 'BN', 1, 'completed', hit=False, properties={'bulk_modulus': 300.0, 'density': 5.0})
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    record = CampaignRecord(
+        1, 'a' * 36, 'words', 'finished', 0, None, 'done', now, now, (), {'goal': goal, 'evaluate': {'engine': 'ase'}},
+        {}, None, None, {}, (), (), (done, replace(done, candidate='c2')), (), (),
+    )  # fmt: skip
+    return replace(record, **changes)
+
+
+@pytest.mark.parametrize(('most', 'words'), [(6.0, 'c2'), (4.0, 'none of the 2 completed evaluations keeps the cons')])
+def test_a_best_that_breaks_the_constraints_is_none(most: float, words: str, capsys: Any) -> None:
+    show_reports(audit(record_of(most), 'none'))
+    shown = capsys.readouterr().out
+    assert words in shown
+    assert 'no evaluation has completed' not in shown
+
+
+def test_costs_that_are_not_known_say_why(capsys: Any) -> None:
+    show_reports(audit(record_of(6.0), 'none'))
+    shown = ' '.join(capsys.readouterr().out.replace('│', ' ').split())
+    assert 'DFT calculations per hit not known: no hit so far' in shown
