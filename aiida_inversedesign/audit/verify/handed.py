@@ -17,6 +17,8 @@ from aiida_inversedesign.workchains.state import energy_limit, engine_properties
 #: Numbers that are only copied differ by no more than rounding.
 _COPIED = 1e-10
 
+#: Inputs of evaluations that are plain values: read in one query.
+_VALUES = ('settings', 'properties', 'limits', 'energy_limit')
 _STRUCTURE = 'data.core.structure.'
 _CODE = 'data.core.code.'
 #: Beginnings of the names of codes and data that a campaign hands on, and of what it hands on of an interruption.
@@ -25,6 +27,8 @@ _ENGINE, _CODES, _INTERRUPTED = 'engine__', 'codes__', 'interrupted__'
 
 def check_handed(case: Case) -> Iterator[Finding]:
     """Findings on what generations, evaluations and their jobs took."""
+    inputs = [case.graph.inputs[call.id] for generation in case.generations for call in case.evaluations_of(generation)]
+    case.all_attributes([taken[name] for taken in inputs for name in _VALUES if name in taken])
     for campaign in case.chain:
         yield from _check_interrupted(case, campaign)
         for generation in case.generations_of(campaign):
