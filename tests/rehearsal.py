@@ -34,10 +34,11 @@ def make_library() -> Library:
     return Library(templates)
 
 
-def make_python_code(folder: Path, plugin: str | None = None) -> Any:
+def make_python_code(folder: Path, plugin: str | None = None, poll_interval: float = 0.1) -> Any:
     """The stored code of this interpreter on this machine, as ``python@localhost``.
 
     :param folder: of the jobs. :param plugin: entry point of the calculation it is for.
+    :param poll_interval: seconds between two looks at the jobs.
     """
     from aiida.orm import InstalledCode
 
@@ -45,7 +46,7 @@ def make_python_code(folder: Path, plugin: str | None = None) -> Any:
 
     return InstalledCode(
         label='python',
-        computer=make_localhost_computer(folder, poll_interval=0.1),
+        computer=make_localhost_computer(folder, poll_interval=poll_interval),
         filepath_executable=sys.executable,
         default_calc_job_plugin=plugin,
     ).store()

@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from aiida_inversedesign.cli.common import FORMAT, emit
+from aiida_inversedesign.cli.setup_local import make_profile
 from aiida_inversedesign.errors import InverseDesignError
 
 PROFILE = 'benchmark-engine'
@@ -105,10 +106,7 @@ def _in_own_home(
 def _measured(
     evaluations: int, already: int, workers: int, at_once: int, schedule: str, minutes: float
 ) -> dict[str, Any]:
-    verdi = [sys.executable, '-m', 'aiida', 'presto', '--profile-name', PROFILE, '--use-zeromq', '--non-interactive']
-    made = subprocess.run(verdi, capture_output=True, text=True, check=False)  # noqa: S603
-    if made.returncode != 0:
-        raise InverseDesignError(f'the profile could not be made:\n{made.stdout}{made.stderr}')
+    make_profile(PROFILE)
     from aiida import load_profile
     from rich.console import Console
     from rich.progress import Progress

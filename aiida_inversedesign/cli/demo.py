@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from importlib import resources
 from pathlib import Path
 
 import click
 
+from aiida_inversedesign.cli.setup_local import make_profile
 from aiida_inversedesign.errors import InverseDesignError
 
 PROFILE = 'demo'
@@ -102,10 +102,7 @@ def _make_profile(home: Path) -> None:
     if configuration.is_file() and PROFILE in json.loads(configuration.read_text())['profiles']:
         return
     click.echo(f'making the profile {PROFILE!r} in {home}')
-    verdi = [sys.executable, '-m', 'aiida', 'presto', '--profile-name', PROFILE, '--use-zeromq', '--non-interactive']
-    made = subprocess.run(verdi, capture_output=True, text=True, check=False)  # noqa: S603
-    if made.returncode != 0:
-        raise InverseDesignError(f'the profile could not be made:\n{made.stdout}{made.stderr}')
+    make_profile(PROFILE)
 
 
 def _set_up(folder: Path) -> None:

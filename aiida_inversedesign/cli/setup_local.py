@@ -65,6 +65,17 @@ PSEUDOPOTENTIALS: dict[str, Pseudopotential] = {
 }
 
 
+def make_profile(name: str) -> None:
+    """A profile of this name in the AiiDA folder of this process: SQLite and AiiDA's own broker, no services.
+
+    :raises LocalSetupError: if it cannot be made.
+    """
+    verdi = [sys.executable, '-m', 'aiida', 'presto', '--profile-name', name, '--use-zeromq', '--non-interactive']
+    made = subprocess.run(verdi, capture_output=True, text=True, check=False)  # noqa: S603
+    if made.returncode != 0:
+        raise LocalSetupError(f'the profile could not be made:\n{made.stdout}{made.stderr}')
+
+
 def find_pw() -> Path | None:
     """The pw.x on the PATH, or None."""
     found = shutil.which('pw.x')

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 AT_ONCE, WORKERS, SIZE, HITS = 8, 2, 400, 0.1
 
@@ -99,23 +100,17 @@ def main(seeds: int, median: float, generations: int, folder: Path) -> int:
     """A profile and a daemon of its own, then seed after seed."""
     os.environ['AIIDA_PATH'] = str(folder)
     os.environ['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{os.environ["PATH"]}'
-    verdi = [sys.executable, '-m', 'aiida', 'presto', '--profile-name', 'gain', '--use-zeromq', '--non-interactive']
-    subprocess.run(verdi, check=True, capture_output=True)
+    from rehearsal import make_python_code
+
+    from aiida_inversedesign.cli.setup_local import make_profile
+
+    make_profile('gain')
     from aiida import load_profile
 
     load_profile('gain')
     from aiida.engine.daemon.client import get_daemon_client
-    from aiida.orm import InstalledCode
 
-    from aiida_inversedesign.cli.setup_local import make_localhost_computer
-
-    computer = make_localhost_computer(folder / 'work', poll_interval=2.0)
-    code = InstalledCode(
-        label='python',
-        computer=computer,
-        filepath_executable=sys.executable,
-        default_calc_job_plugin='inversedesign.table',
-    ).store()
+    code = make_python_code(folder / 'work', 'inversedesign.table', poll_interval=2.0)
     client = get_daemon_client()
     client.start_daemon(number_workers=WORKERS, timeout=180)
     rows = []

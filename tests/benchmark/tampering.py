@@ -69,10 +69,8 @@ def make_campaigns(folder: Path) -> tuple[Path, dict[str, tuple[str, float]]]:
     """A profile with two campaigns: its storage, and UUID and duration in seconds of each."""
     from aiida import load_profile
     from aiida.manage.configuration import create_profile, get_config
-    from aiida.orm import InstalledCode
-    from rehearsal import make_library
+    from rehearsal import make_library, make_python_code
 
-    from aiida_inversedesign.cli.setup_local import make_localhost_computer
     from aiida_inversedesign.data.library import LibraryData
 
     config, storage = get_config(create=True), folder / 'storage'
@@ -86,8 +84,7 @@ def make_campaigns(folder: Path) -> tuple[Path, dict[str, tuple[str, float]]]:
     load_profile('tampering')
     for label in ('metals', 'answers'):
         LibraryData.from_library(make_library(), label=label).store()
-    computer = make_localhost_computer(folder / 'work')
-    InstalledCode(label='python', computer=computer, filepath_executable=sys.executable).store()
+    make_python_code(folder / 'work')
     table = {'engine': 'table', 'data': 'answers', 'units': {'stiffness': 'GPa'}, 'fail_fraction': 0.15}
     options = {'max_wallclock_seconds': 300}
     jobs = {'engine': 'ase', 'code': 'python@localhost', 'calculator': 'emt', 'options': options}
