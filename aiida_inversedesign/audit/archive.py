@@ -22,7 +22,7 @@ LARGEST_METADATA, LARGEST_UNASKED, LARGEST_RATIO = 10 * 2**20, 2**28, 100
 def open_archive(path: Path | str) -> Iterator[None]:
     """Make an archive the loaded, read-only profile for as long as the context lasts; then the earlier one again.
 
-    Nodes of the earlier profile must be loaded anew afterwards.
+    The storage of the earlier profile stays open, so that nodes of it can be used afterwards as before.
 
     :raises AuditError: if there is no such file, it is no archive, it is damaged, or of another version of AiiDA.
     """
@@ -33,7 +33,9 @@ def open_archive(path: Path | str) -> Iterator[None]:
     path = Path(path)
     _check_file(path)
     manager = get_manager()
-    earlier = manager.get_profile()
+    earlier, storage = manager.get_profile(), manager._profile_storage
+    # AiiDA would close it, and with it every node that the caller holds
+    manager._profile_storage = None
     try:
         try:
             manager.load_profile(SqliteZipBackend.create_profile(path), allow_switch=True)
@@ -59,6 +61,7 @@ def open_archive(path: Path | str) -> Iterator[None]:
         manager.unload_profile()
         if earlier is not None:
             manager.load_profile(earlier, allow_switch=True)
+            manager._profile_storage = storage
 
 
 def _check_file(path: Path) -> None:

@@ -147,3 +147,21 @@ def test_the_command(archived, tmp_path):
     result = CliRunner().invoke(cli, ['audit', '--archive', str(tmp_path)])
     assert result.exit_code != 0
     assert 'Traceback' not in result.output
+
+
+def test_nodes_of_the_profile_outlive_the_reading_of_an_archive(archived):
+    from aiida.manage import get_manager
+    from aiida.orm import Int, QueryBuilder, WorkChainNode, load_node
+
+    from aiida_inversedesign.audit.frames import read_record
+
+    uuid, _, path, both = archived
+    held, before = load_node(uuid), get_manager().get_profile_storage()
+    assert read_record(path).uuid == uuid
+    with pytest.raises(AuditError):
+        read_record(both)
+    assert get_manager().get_profile_storage() is before
+    assert held.pk == load_node(uuid).pk
+    assert held.inputs.settings.get_dict()['name'] == 'by hand'
+    assert QueryBuilder().append(WorkChainNode, filters={'id': held.pk}).one() == [held]
+    assert Int(1).store().is_stored
