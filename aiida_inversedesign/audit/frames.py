@@ -13,10 +13,12 @@ Each function takes the record of a campaign, so that several tables cost one re
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiida_inversedesign.audit.job_record import JobRecord
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.campaign.properties import unit_of
 from aiida_inversedesign.learn.table import is_feasible, loss
@@ -93,8 +95,22 @@ def best_evaluations(record: CampaignRecord) -> list[EvaluationRecord]:
     return sorted(able, key=lambda item: loss(goal, item.properties))
 
 
+def job_end(job: JobRecord, ends: Mapping[int | None, datetime | None]) -> datetime | None:
+    """When a job ended; None while it runs.
+
+    A node that is marked later, as the cache marks what it may not copy, has changed after its end: no job ends after
+    the evaluation that it was made for.
+
+    :param ends: when each evaluation ended, by its PK.
+    """
+    if not job.has_ended or job.changed is None:
+        return None
+    return min(job.changed, ends.get(job.evaluation_id) or job.changed)
+
+
 def jobs(record: CampaignRecord) -> DataFrame:
     """One row for each calculation job, references, restarts, failures and cache copies included."""
+    ends = {item.pk: item.ended for item in record.evaluations}
     numbers = {generation.pk: generation.number for generation in record.generations}
     rows = [
         {
@@ -113,7 +129,7 @@ def jobs(record: CampaignRecord) -> DataFrame:
             'wall_time': job.wall_seconds,
             'core_hours': job.core_hours,
             'created': job.created,
-            'changed': job.changed,
+            'changed': job_end(job, ends) or job.changed,
             'code': job.code,
             'code_version': job.code_version,
             'computer': job.computer,

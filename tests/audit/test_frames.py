@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -105,3 +106,14 @@ def test_what_a_data_set_has_beside_the_goal_is_in_no_unit_of_ours() -> None:
     assert frames.property_unit(looked_up, 'volume') == ''
     assert frames.property_unit(looked_up, 'bulk_modulus') == 'GPa'
     assert frames.property_unit(looked_up, 'stiffness') == 'GPa'
+
+
+def test_no_job_ends_after_its_evaluation() -> None:
+    """The cache marks jobs of failed evaluations at the harvest, long after they ended."""
+    record = made_record(4, fail=1.0)
+    ended = record.evaluations[0].ended
+    assert ended is not None
+    marked = replace(record.jobs[1], changed=ended + timedelta(hours=2))
+    shown = frames.jobs(replace(record, jobs=(record.jobs[0], marked)))
+    assert list(shown['changed']) == [record.jobs[0].changed, ended]
+    assert frames.job_end(replace(marked, state='waiting'), {marked.evaluation_id: ended}) is None

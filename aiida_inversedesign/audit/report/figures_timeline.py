@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from aiida_inversedesign.audit.frames import job_end
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.audit.report import theme
 from aiida_inversedesign.audit.report.figures_costs import KINDS
@@ -48,10 +49,11 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
 def _spans(record: CampaignRecord) -> tuple[list[Span], str]:
     now = record.changed
     formulas = {item.candidate: item.formula for item in record.evaluations}
+    ends = {item.pk: item.ended for item in record.evaluations}
     jobs = [
         Span(
             job.created,
-            max((job.changed if job.has_ended and job.changed else now), job.created),
+            max(job_end(job, ends) or now, job.created),
             KINDS.get(job.kind, job.kind) + (' (cached)' if job.cached else ''),
             f'{formula_plain(formulas.get(job.evaluation, ""))} {job.evaluation}'.strip(),
             job.has_failed,
