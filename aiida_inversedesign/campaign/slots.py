@@ -65,8 +65,9 @@ def slots_needed(spec: CampaignSpec, queued: bool, points_unqueued: int = 2) -> 
         parents, jobs = _pw(engine, eos, queued, points_unqueued)
     stages = [(at_once * parents, at_once * jobs)]
     if 'references' in required_stages(spec.goal.properties) and not isinstance(engine, Table):
-        # the references of all elements of a batch are computed together, before the batch
+        # the references of all elements of a batch are computed before it, as many at once as evaluations may run
         elements = len(_elements(spec)) or at_once
+        elements = min(elements, spec.budget.at_once or elements)
         stages.append((elements * (RELAX_PARENTS if isinstance(engine, QuantumEspresso) else 1), elements))
     most = max(stages, key=sum)
     return Slots(OWN_PARENTS + max(parents for parents, _ in stages), max(most[1], 1 if stages[0][1] else 0))

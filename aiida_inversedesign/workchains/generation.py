@@ -73,7 +73,9 @@ class GenerationWorkChain(OnceWorkChain):
                 cls.select,
             ),
             if_(cls.needs_references)(
-                cls.run_references,
+                while_(cls.has_waiting_references)(
+                    cls.run_references,
+                ),
                 cls.inspect_references,
             ),
             while_(cls.has_waiting)(
@@ -202,30 +204,43 @@ class GenerationWorkChain(OnceWorkChain):
             return False
         elements = {kind.symbol for name in self.ctx.waiting for kind in self.ctx.structures[name].kinds}
         known = self.ctx.references.get_dict() if self.ctx.references is not None else {}
-        self.ctx.missing_references = sorted(elements - set(known))
-        return bool(self.ctx.missing_references)
-
-    def run_references(self):
-        """Relax the elements whose energy is not known at these settings yet."""
+        missing = sorted(elements - set(known))
         needed = dft_calculations_needed(self.inputs.settings['evaluate'], ['energy'])
         limit = self.inputs.allowance['dft_calculations']
-        if limit is not None and needed * len(self.ctx.missing_references) > limit:
+        if limit is not None and needed * len(missing) > limit:
             self.report('no DFT calculations are left for the elemental references')
-            self.ctx.missing_references = self.ctx.missing_references[: limit // max(needed, 1)]
+            missing = missing[: limit // max(needed, 1)]
+        self.ctx.missing_references = self.ctx.waiting_references = missing
+        self.ctx.reference_limits = self._share(max(len(missing), 1))
+        return bool(missing)
+
+    def has_waiting_references(self) -> bool:
+        """Whether references have not been launched yet, and the campaign is not to stop."""
+        return bool(self.ctx.waiting_references) and request_for(self.node) is None
+
+    def run_references(self):
+        """Relax elements whose energy is not known at these settings yet, as many as may run at once."""
         node = self.run_once('elements', elemental_structures, elements=orm.List(list(self.ctx.missing_references)))
-        children = {}
-        for symbol in self.ctx.missing_references:
-            structure = node.outputs.structures[symbol]
-            children[f'reference_{symbol}'] = self._evaluate(
-                f'reference_{symbol}', structure, ['energy'], self._share(len(self.ctx.missing_references))
+        at_once = self.inputs.allowance.get('at_once') or len(self.ctx.waiting_references)
+        wave, self.ctx.waiting_references = (
+            self.ctx.waiting_references[:at_once],
+            self.ctx.waiting_references[at_once:],
+        )
+        children = {
+            f'reference_{symbol}': self._evaluate(
+                f'reference_{symbol}', node.outputs.structures[symbol], ['energy'], self.ctx.reference_limits
             )
-        self.report(f'computing the references of {", ".join(self.ctx.missing_references)}')
+            for symbol in wave
+        }
+        self.report(f'computing the references of {", ".join(wave)}')
         return ToContext(**children)
 
     def inspect_references(self) -> None:
         """Collect the energies of the elements; one that failed leaves its evaluations without a reference."""
         found = {}
         for symbol in self.ctx.missing_references:
+            if f'reference_{symbol}' not in self.ctx:
+                continue  # the campaign is to stop
             child = self.ctx[f'reference_{symbol}']
             if child.is_finished_ok:
                 found[symbol] = child.outputs.properties

@@ -34,10 +34,10 @@ def spec(properties: tuple[str, ...] = ('volume',), at_once: int | None = 3, **e
         (('bulk_modulus',), {'eos_points': 9}, True, 2 + 3 * 10, 2 + 3 * 19),
         # without a scheduler two points at once: evaluation, two bases, two jobs
         (('bulk_modulus',), {}, False, 2 + 3 * 3, 2 + 3 * 5),
-        # the references of the five elements come before the batch
-        (('formation_energy',), {}, True, 2 + 5 * 3, 2 + 5 * 4),
+        # the references of the five elements come before the batch, not more at once than evaluations
+        (('formation_energy',), {}, True, 2 + 3 * 3, 2 + 3 * 4),
         (('volume',), {'engine': 'ase', 'code': 'python@x'}, True, 2 + 3, 2 + 6),
-        (('formation_energy',), {'engine': 'ase', 'code': 'python@x'}, True, 2 + 5, 2 + 10),
+        (('formation_energy',), {'engine': 'ase', 'code': 'python@x'}, True, 2 + 3, 2 + 6),
     ],
 )
 def test_slots_of_each_stage(
@@ -69,6 +69,9 @@ def test_a_table_without_jobs_needs_no_slot_for_one() -> None:
 
 def test_without_at_once_the_larger_batch_counts() -> None:
     assert slots_needed(spec(at_once=None), True).full == 2 + 6 * 4
+    data = spec(('formation_energy',), at_once=None).model_dump(mode='json')
+    references = slots_needed(validate_campaign(data | {'select': {'initial': 2}}), True)
+    assert (references.parents, references.full) == (2 + 5 * 3, 2 + 5 * 4)
 
 
 @pytest.mark.parametrize(('needed', 'free', 'each', 'workers'), [(10, 10, 4, 0), (11, 10, 4, 1), (19, 10, 4, 3)])

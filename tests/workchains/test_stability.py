@@ -73,6 +73,14 @@ def alloys() -> Library:
     return Library(entries)
 
 
+def references_of(campaign: Any) -> list[Any]:
+    """The evaluations of elemental references, in the order of their launch."""
+    calls = [link for child in campaign.called for link in child.base.links.get_outgoing().all()]
+    return sorted(
+        (link.node for link in calls if link.link_label.startswith('reference_')), key=lambda node: node.ctime
+    )
+
+
 def test_a_campaign_with_a_stability_constraint(aiida_profile_clean: Any, aiida_code_installed: Any) -> None:
     from aiida_inversedesign.data.library import LibraryData
     from aiida_inversedesign.workchains.build import build_campaign
@@ -90,12 +98,14 @@ def test_a_campaign_with_a_stability_constraint(aiida_profile_clean: Any, aiida_
             'propose': {'library': 'alloys', 'method': 'library'},
             'select': {'initial': 2, 'batch': 2},
             'evaluate': {'engine': 'ase', 'code': 'python@localhost', 'calculator': 'emt'},
-            'budget': {'evaluations': 4},
+            'budget': {'evaluations': 4, 'at_once': 1},
         }
     )
     node = run_campaign(build_campaign(spec))
     assert node.is_finished_ok, node.exit_message
     assert set(node.outputs.references.get_dict()) == {'Cu', 'Au'}
+    first, second = references_of(node)
+    assert first.mtime <= second.ctime, 'references ran together though budget.at_once is 1'
     rows = {item.template: item for item in node.outputs.table.get_rows()}
     above = {name: item.properties['e_above_hull'] for name, item in rows.items()}
     energies = {name: item.properties['energy'] for name, item in rows.items()}
