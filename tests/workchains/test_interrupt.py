@@ -15,6 +15,8 @@ import psutil
 import pytest
 from plumpy.greenback_bridge import run_with_portal
 
+from aiida_inversedesign.audit.verify import verify
+from aiida_inversedesign.audit.verify.run import is_sound
 from aiida_inversedesign.workchains.foreground import cancel_jobs, run_campaign
 
 #: evaluations that finished, and jobs that their scheduler has
@@ -116,6 +118,8 @@ def test_an_interrupted_campaign_leaves_nothing_running_and_goes_on_with_resume(
     assert all(row.status == 'completed' for row in rows)
     # an evaluation that had finished before was not launched again
     assert count_evaluated() == 4
+    found = verify(second)
+    assert is_sound(found), found
 
 
 def test_cancelling_a_job_that_has_ended_is_no_failure(python_code: Any, caplog: pytest.LogCaptureFixture) -> None:

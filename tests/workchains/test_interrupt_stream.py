@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from aiida_inversedesign.audit.verify import verify
+from aiida_inversedesign.audit.verify.run import is_sound
 from aiida_inversedesign.workchains.foreground import run_campaign
 
 EVALUATE = 'aiida.workflows:inversedesign.evaluate.table'
@@ -78,3 +80,5 @@ def test_a_killed_stream_goes_on_and_evaluates_nothing_twice(campaign: Any, aiid
     assert len(after) == len(set(after)) == 9
     assert before < set(after)
     assert second.outputs.surrogate.rows == {'stiffness': 9}
+    found = verify(second)
+    assert is_sound(found), found
