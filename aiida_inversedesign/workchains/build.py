@@ -188,7 +188,8 @@ def _cutoff_problems(spec: CampaignSpec, engine: QuantumEspresso, family: Any) -
         return []
     try:
         # a family of the plain kind has no such method, and one whose cutoffs were not set answers with a ValueError
-        family.get_recommended_cutoffs(elements=tuple(space_elements(spec)), unit='Ry')
+        # a space may name no elements: its library does
+        family.get_recommended_cutoffs(elements=tuple(space_elements(spec) or family.elements), unit='Ry')
     except (AttributeError, ValueError):
         return [
             f'evaluate.pseudos: {engine.pseudos!r} recommends no cutoffs; give both evaluate.cutoff_wfc and '

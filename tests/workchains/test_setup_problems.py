@@ -30,7 +30,7 @@ def pseudos(aiida_profile_clean: Any, tmp_path: Path) -> Any:
     return PseudoPotentialFamily.create_from_folder(folder, 'plain', pseudo_type=UpfData)
 
 
-def problems_of(**evaluate: Any) -> list[str]:
+def problems_of(sections: dict[str, Any] | None = None, **evaluate: Any) -> list[str]:
     """What is said against a campaign with pw.x."""
     from aiida_inversedesign.workchains.build import SetupError, build_campaign
 
@@ -42,7 +42,7 @@ def problems_of(**evaluate: Any) -> list[str]:
         'budget': {'evaluations': 2},
     }
     with pytest.raises(SetupError) as caught:
-        build_campaign(validate_campaign(data))
+        build_campaign(validate_campaign(data | (sections or {})))
     return caught.value.problems
 
 
@@ -75,3 +75,7 @@ def test_a_family_whose_cutoffs_were_not_set_is_refused_too(pseudos: Any, tmp_pa
     cutoffs = {element: {'cutoff_wfc': 40.0, 'cutoff_rho': 160.0} for element in ('B', 'N')}
     family.set_cutoffs(cutoffs, 'normal', unit='Ry')
     assert not any('cutoffs' in text for text in problems_of(pseudos='cut'))
+    # the crystals of a library as they are: the space names no elements
+    crystals = {'space': {}, 'propose': {'library': 'none', 'method': 'library'}}
+    assert not any('cutoffs' in text for text in problems_of(crystals, pseudos='cut'))
+    assert any("'plain' recommends no cutoffs" in text for text in problems_of(crystals))
