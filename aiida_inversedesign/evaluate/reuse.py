@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -33,7 +34,8 @@ def find_earlier(
     """An evaluation in the profile that an equal one would only repeat, the newest, or None.
 
     Equal are the crystal's content, the settings that matter, the codes (the same nodes), the data (equal content), the
-    version of this package and, by their age, the pseudopotentials. It must have every property that is wanted.
+    version of this package, the pseudopotentials and the cutoffs that their family recommends. It must have every
+    property that is wanted.
 
     :param process_type: of the engine's work chain.
     """
@@ -48,7 +50,7 @@ def find_earlier(
             and _physical(node.inputs.settings.get_dict()) == _physical(settings)
             and _same_engine(node, engine)
             and _same_version(node)
-            and _same_pseudopotentials(node, settings)
+            and _same_pseudopotentials(node, structure, settings)
         ):
             return node
     return None
@@ -75,14 +77,31 @@ def _same_version(node: orm.WorkChainNode) -> bool:
     return (node.base.attributes.get('version', {}) or {}).get('plugin') == __version__
 
 
-def _same_pseudopotentials(node: orm.WorkChainNode, settings: Mapping[str, Any]) -> bool:
-    """Whether the family was there before the evaluation: one installed anew under its name may hold others."""
+def _same_pseudopotentials(node: orm.WorkChainNode, structure: orm.StructureData, settings: Mapping[str, Any]) -> bool:
+    """Whether the family would give today what it gave the evaluation's calculations.
+
+    One installed anew under its name may hold other pseudopotentials, and its recommended cutoffs may be set anew.
+    """
     if 'pseudos' not in settings:
         return True
-    try:
-        return bool(orm.load_group(settings['pseudos']).time < node.ctime)
-    except NotExistent:
+    job = next((item for item in node.called_descendants if 'pseudos' in item.inputs), None)
+    if job is None:
         return False
+    try:
+        family = orm.load_group(settings['pseudos'])
+        now = {name: item.md5 for name, item in family.get_pseudos(structure=structure).items()}
+        cutoffs = [settings.get('cutoff_wfc'), settings.get('cutoff_rho')]
+        if None in cutoffs:
+            recommended = family.get_recommended_cutoffs(structure=structure, unit='Ry')
+            cutoffs = [given or advised for given, advised in zip(cutoffs, recommended, strict=True)]
+    except (NotExistent, ValueError, AttributeError):
+        return False
+    used = job.inputs.parameters.get_dict().get('SYSTEM', {})
+    then = {name: item.md5 for name, item in job.inputs.pseudos.items()}
+    return now == then and all(
+        math.isclose(used.get(name, 0.0), value, rel_tol=1e-9)
+        for name, value in zip(('ecutwfc', 'ecutrho'), cutoffs, strict=True)
+    )
 
 
 @calcfunction
