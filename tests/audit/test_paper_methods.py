@@ -69,3 +69,10 @@ def test_hits_are_only_told_where_there_can_be_any() -> None:
     one = methods(facts_of(objectives=[{'property': 'bulk_modulus', 'maximize': True, 'hit': 1e4}]))
     assert '0 are hits' in one
     assert 'not known: the base rate' not in one
+
+
+@pytest.mark.parametrize(
+    ('state', 'words'), [('killed', "ended as 'killed', without a recorded reason."), ('waiting', 'has not ended.')]
+)
+def test_a_campaign_without_a_reason_ended_or_not(state: str, words: str) -> None:
+    assert f'; the campaign {words}' in methods(facts_of(state=state, stop_reason=None))

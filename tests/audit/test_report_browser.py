@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import time
+from dataclasses import replace
 
 import pytest
 from made_record import TWO, made_record
@@ -211,6 +212,31 @@ def test_a_phone_shows_it_without_scrolling_sideways(driver, pages, name):
         "return [...document.querySelectorAll('.plot .main-svg')].map((svg) => svg.clientWidth)"
     )
     assert max(widths) <= 360
+
+
+def test_the_printed_table_fits_on_the_paper(driver, tmp_path):
+    """A dozen properties beside the goal's would push the reasons off the page."""
+    more = {f'property_{number:02d}': 1e-25 for number in range(12)}
+    record = replace(
+        RECORD,
+        evaluations=tuple(
+            replace(item, properties={**item.properties, **more} if item.properties else {})
+            for item in RECORD.evaluations
+        ),
+    )
+    open_page(driver, write_report(tmp_path / 'wide.html', record, audit(record, 'none')), width=700)
+    assert set(column(driver, 'property 07')) <= {'0', '–'}
+    try:
+        driver.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': 'print'})
+        right, titles = driver.execute_script(
+            """const heads = [...document.querySelectorAll('#table thead th')].filter((head) => head.offsetWidth);
+            return [Math.max(...heads.map((head) => head.getBoundingClientRect().right)),
+                    heads.map((head) => head.textContent)];"""
+        )
+    finally:
+        driver.execute_cdp_cmd('Emulation.setEmulatedMedia', {'media': ''})
+    assert right <= 700
+    assert {'bulk modulus (GPa)', 'density (g/cm³)', 'why it failed', 'candidate'} <= set(titles)
 
 
 def test_it_prints_in_light_colours(driver, pages):

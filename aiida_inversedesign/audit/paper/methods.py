@@ -197,7 +197,10 @@ def _search(facts: Facts, cite: Any) -> str:
     limits = [f'{budget[key]:g} {word}' for key, word in names.items() if budget.get(key) is not None]
     text += f'The budget was {listed(limits)}' if limits else 'The budget was not limited'
     reason = record.stop_reason or record.exit_message
-    return text + (f'; the recorded reason of the end is “{reason}”.' if reason else '; the campaign has not ended.')
+    if reason:
+        return f'{text}; the recorded reason of the end is “{reason}”.'
+    ended = f'ended as {record.state!r}, without a recorded reason' if record.has_ended else 'has not ended'
+    return f'{text}; the campaign {ended}.'
 
 
 def _initial(facts: Facts, cite: Any) -> str:

@@ -242,7 +242,17 @@ def draw_pareto(facts: Facts, axes: Axes) -> None:
             )
     front = sorted((item.properties[one], item.properties[other]) for item in _front(facts, done))
     if front:
-        axes.plot([x for x, _ in front], [y for _, y in front], '-', color=BLUE, linewidth=0.9, label='Pareto front')
+        axes.plot(
+            [x for x, _ in front],
+            [y for _, y in front],
+            '-o',
+            color=BLUE,
+            linewidth=0.9,
+            markersize=8,  # rings, so that a front of one evaluation is seen too
+            markerfacecolor='none',
+            markeredgewidth=0.9,
+            label='Pareto front',
+        )
     axes.set_xlabel(_label(facts, one))
     axes.set_ylabel(_label(facts, other))
     _legend(axes)

@@ -11,6 +11,9 @@ from aiida_inversedesign.audit.report.figures_elements import elements_of
 from aiida_inversedesign.audit.report.theme import lean
 from aiida_inversedesign.audit.report.words import ARMS, property_text
 
+#: Properties that are printed where the goal does not name more.
+MOST_PRINTED = 4
+
 
 def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any]:
     """Columns (key, title, kind), one row of plain values for each evaluation, and the crystals as CIF."""
@@ -39,6 +42,9 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
         ('candidate', 'candidate', 'text'),
         ('uuid', 'UUID', 'uuid'),
     ]
+    # paper has room for the goal's properties, or four
+    beside = names[max(len(record.goal.properties), MOST_PRINTED) :]
+    wide = [f'p:{name}' for name in beside] + [key for key, _, _ in columns if key[:2] in ('m:', 's:')]
     rows = [_row(place, item, [key for key, _, _ in columns]) for place, item in enumerate(record.evaluations, start=1)]
     # what no evaluation has needs no column
     used = [place for place in range(len(columns)) if place < 4 or any(row[place] not in (None, '') for row in rows)]
@@ -46,6 +52,7 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
         'name': record.name,
         'columns': [columns[place] for place in used],
         'rows': [[row[place] for place in used] for row in rows],
+        'wide': [*wide, 'acquisition', 'generator', 'prototype', 'template', 'hours', 'uuid'],
         'elements': [sorted(elements_of(item.formula)) for item in record.evaluations],
         'cifs': [_cif(record, item) for item in record.evaluations],
     }

@@ -96,6 +96,7 @@
   const fileName = (text) => String(text).replace(/[^A-Za-z0-9._-]+/g, '_').slice(0, 80) || 'crystal';
   function shownNumber(value, title) {
     if (value === null || value === undefined) return '–';
+    if (Math.abs(value) < 1e-12) return '0';
     const text = Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-4)
       ? value.toExponential(3)
       : Math.abs(value) >= 10 && title.includes('(eV') ? value.toFixed(3) : String(Number(value.toPrecision(4)));
@@ -148,7 +149,7 @@
     // the structures stand after this column
     const AFTER = place.hit;
     // paper has no room for these columns
-    const wide = (key) => /^[ms]:/.test(key) || ['acquisition', 'generator', 'template', 'uuid'].includes(key);
+    const wide = (key) => table.wide.includes(key);
     table.columns.forEach(function (column, index) {
       const head = element('th', null, column[2] === 'number' ? 'n' : '');
       head.scope = 'col';
