@@ -10,10 +10,9 @@ from aiida.engine import ExitCode, while_
 from aiida_inversedesign.campaign.properties import ELECTRONIC
 from aiida_inversedesign.evaluate.ase_job import AseCalculation
 from aiida_inversedesign.evaluate.base import EvaluateWorkChain
-from aiida_inversedesign.evaluate.diagnosis import core_seconds, explain, jobs_below
+from aiida_inversedesign.evaluate.diagnosis import explain
 from aiida_inversedesign.evaluate.functions import fit_scan, job_properties, wanted
-from aiida_inversedesign.evaluate.limits import LimitError, allot
-from aiida_inversedesign.evaluate.options import processes, wall_seconds
+from aiida_inversedesign.evaluate.limits import LimitError
 from aiida_inversedesign.evaluate.properties import missing_properties
 
 
@@ -36,22 +35,11 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
 
     def run_job(self) -> Any:
         """Submit the one job."""
-        settings = self.inputs.settings.get_dict()
-        jobs, hours = self.limit('dft_calculations'), self.limit('core_hours')
-        spent = [] if 'job' not in self.ctx else list(jobs_below(self.node))
         try:
-            allotment = allot(
-                chains=1,
-                later=0,
-                max_restarts=0,
-                max_seconds=wall_seconds(settings),
-                processes=processes(settings),
-                jobs_left=None if jobs is None else jobs - len(spent),
-                core_hours_left=None if hours is None else hours - sum(map(core_seconds, spent)) / 3600,
-            )
+            seconds = self.job_seconds()
         except LimitError as error:
             return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
-        return self.submit_job(AseCalculation, allotment.seconds, scan=orm.Bool(self.needs('eos')))
+        return self.submit_job(AseCalculation, seconds, scan=orm.Bool(self.needs('eos')))
 
     def inspect_job(self) -> ExitCode | None:
         """Take the relaxed crystal, if there is one."""

@@ -9,9 +9,10 @@ from aiida.engine import CalcJob, ExitCode, ToContext
 
 from aiida_inversedesign.data.earlier import folders_before
 from aiida_inversedesign.evaluate.cleaning import is_to_be_cleaned, remote_folders, remove_folders
-from aiida_inversedesign.evaluate.diagnosis import explain, jobs_below
+from aiida_inversedesign.evaluate.diagnosis import core_seconds, explain, jobs_below
 from aiida_inversedesign.evaluate.functions import crystal_of, wanted
-from aiida_inversedesign.evaluate.options import job_options
+from aiida_inversedesign.evaluate.limits import allot
+from aiida_inversedesign.evaluate.options import job_options, processes, wall_seconds
 from aiida_inversedesign.evaluate.properties import missing_references, required_stages, unknown_properties
 from aiida_inversedesign.workchains.attempts import attempt_label, is_due
 from aiida_inversedesign.workchains.once import OnceWorkChain
@@ -116,6 +117,24 @@ class EvaluateWorkChain(OnceWorkChain):
         job, attempts = self.ctx.get('job'), self.ctx.get('attempts', 0)
         left = self.limit('dft_calculations')
         return is_due(job, attempts) and (job is None or left is None or attempts < left)
+
+    def job_seconds(self) -> int:
+        """Wall time that the limits of this evaluation leave to its one job, after the attempts that were lost.
+
+        :raises LimitError: if they leave no job, or too short a time for one.
+        """
+        settings = self.inputs.settings.get_dict()
+        jobs, hours = self.limit('dft_calculations'), self.limit('core_hours')
+        spent = [] if 'job' not in self.ctx else list(jobs_below(self.node))
+        return allot(
+            chains=1,
+            later=0,
+            max_restarts=0,
+            max_seconds=wall_seconds(settings),
+            processes=processes(settings),
+            jobs_left=None if jobs is None else jobs - len(spent),
+            core_hours_left=None if hours is None else hours - sum(map(core_seconds, spent)) / 3600,
+        ).seconds
 
     def submit_job(self, job: type[CalcJob], seconds: int, **inputs: Any) -> ToContext:
         """Submit the one job of an engine that needs no more, as the child ``relax`` and in the context as ``job``.

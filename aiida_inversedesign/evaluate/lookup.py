@@ -101,14 +101,16 @@ def lookup_record(
 ) -> dict[str, dict[str, float | str]]:
     """The output ``properties`` of the ``table`` engine for one entry.
 
-    :param units: units of the data set's own properties, as declared in the campaign file.
+    :param properties: those that were asked for. :param units: of the data set's own, as the campaign file declares.
     :raises NoEntryError: if the entry lacks a property that was asked for.
     """
     values = entry_values(template)
     missing = [name for name in properties if name not in values]
     if missing:
         raise NoEntryError(f'its entry {template.id} has no {", ".join(missing)}')
-    known = dict(units) | {name: item.unit for name, item in PROPERTIES.items()}
+    # another property that only has the name of one of ours may be anything, e.g. a volume per cell
+    ours = {'formation_energy', 'e_above_hull', *properties}
+    known = dict(units) | {name: item.unit for name, item in PROPERTIES.items() if name in ours}
     return {
         name: {'value': float(value), 'unit': known.get(name, ''), 'source': f'entry {template.id}'}
         for name, value in sorted(values.items())

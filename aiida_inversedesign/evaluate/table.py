@@ -12,8 +12,8 @@ from aiida_inversedesign.data.library import LibraryData
 from aiida_inversedesign.evaluate.base import EvaluateWorkChain
 from aiida_inversedesign.evaluate.diagnosis import explain
 from aiida_inversedesign.evaluate.functions import crystal_of, structure_of
+from aiida_inversedesign.evaluate.limits import LimitError
 from aiida_inversedesign.evaluate.lookup import LookupTable, NoEntryError, fails_on_purpose, lookup_record
-from aiida_inversedesign.evaluate.options import wall_seconds
 from aiida_inversedesign.evaluate.table_job import TableCalculation
 
 
@@ -66,7 +66,11 @@ class TableEvaluateWorkChain(EvaluateWorkChain):
 
     def run_job(self) -> Any:
         """Submit the job that takes the time."""
-        return self.submit_job(TableCalculation, wall_seconds(self.inputs.settings.get_dict()))
+        try:
+            seconds = self.job_seconds()
+        except LimitError as error:
+            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
+        return self.submit_job(TableCalculation, seconds)
 
     def inspect_job(self) -> ExitCode | None:
         """Fail where the job failed."""

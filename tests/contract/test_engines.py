@@ -112,7 +112,9 @@ def test_ase_without_ase_says_so(structure: Any, aiida_code_installed: Any) -> N
     assert 'the job left no results' in node.exit_message
 
 
-def run_table(structure: Any, library: Any, properties: list[str], code: Any = None, **changes: Any) -> tuple[Any, Any]:
+def run_table(
+    structure: Any, library: Any, properties: list[str], code: Any = None, limits: Any = None, **changes: Any
+) -> tuple[Any, Any]:
     label = None if code is None else code.full_label
     settings = Table(engine='table', data='x', code=label, units={'shine': 'lm'}, **changes)
     engine = {'data': library} | ({} if code is None else {'code': code})
@@ -122,6 +124,7 @@ def run_table(structure: Any, library: Any, properties: list[str], code: Any = N
         properties=orm.List(properties),
         settings=orm.Dict(settings.model_dump(mode='json')),
         engine=engine,
+        **({} if limits is None else {'limits': limits}),
     )
 
 
@@ -132,6 +135,11 @@ def test_table_finds_the_entry(structure: Any, library: Any) -> None:
     assert results['properties']['shine']['unit'] == 'lm'
     assert results['structure'].get_formula() == 'Cu'
     assert results['properties'].creator.process_label == 'look_up'
+
+
+def test_table_gives_no_unit_to_what_only_has_the_name_of_ours(structure: Any, library: Any) -> None:
+    results, _ = run_table(structure, library, ['shine'])
+    assert results['properties']['bulk_modulus'] == {'value': 137.0, 'unit': '', 'source': 'entry copper'}
 
 
 def test_table_matches_by_structure_only_if_asked(structure: Any, library: Any) -> None:
@@ -160,6 +168,21 @@ def test_table_job_takes_its_time(structure: Any, library: Any, python_code: Any
     assert results['properties']['shine']['value'] == 9.0
     (job,) = [child for child in node.called if isinstance(child, orm.CalcJobNode)]
     assert 0.02 < job.outputs.results['seconds'] < 2
+
+
+@pytest.mark.parametrize(('hours', 'seconds'), [(0.02, 72), (1.0, 3600), (None, 3600), (0.001, None)])
+def test_table_job_keeps_its_limits(
+    structure: Any, library: Any, python_code: Any, hours: float | None, seconds: int | None
+) -> None:
+    limits = orm.Dict({'dft_calculations': None, 'core_hours': hours})
+    _, node = run_table(structure, library, ['shine'], code=python_code, limits=limits)
+    jobs = [child for child in node.called if isinstance(child, orm.CalcJobNode)]
+    if seconds is None:
+        assert 'stopped to keep the budget: 0.001 core-hours are left' in node.exit_message
+        assert not jobs
+    else:
+        assert node.is_finished_ok, node.exit_message
+        assert [job.get_option('max_wallclock_seconds') for job in jobs] == [seconds]
 
 
 @pytest.mark.parametrize('as_job', [False, True])
