@@ -14,7 +14,7 @@ from aiida_inversedesign.evaluate.options import processes, wall_seconds
 from aiida_inversedesign.learn.functions import fit_surrogate, harvest
 from aiida_inversedesign.propose.functions import propose_candidates
 from aiida_inversedesign.select.functions import select_batch
-from aiida_inversedesign.workchains.generation import failure, outcome_of, refuse_as_cache
+from aiida_inversedesign.workchains.outcomes import failure, outcome_of, refuse_as_cache
 from aiida_inversedesign.workchains.references import collect_references, elemental_structures
 from aiida_inversedesign.workchains.state import stability_wanted
 from aiida_inversedesign.workchains.stopping import request_for, was_killed_by_request

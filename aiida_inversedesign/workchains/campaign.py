@@ -11,8 +11,9 @@ from aiida_inversedesign.campaign.spec import Budget
 from aiida_inversedesign.evaluate.properties import dft_calculations_needed
 from aiida_inversedesign.workchains.asynchronous import AsynchronousWorkChain
 from aiida_inversedesign.workchains.conclude import conclude
-from aiida_inversedesign.workchains.generation import GenerationWorkChain, failure
+from aiida_inversedesign.workchains.generation import GenerationWorkChain
 from aiida_inversedesign.workchains.once import OnceWorkChain
+from aiida_inversedesign.workchains.outcomes import failure
 from aiida_inversedesign.workchains.room import shortage
 from aiida_inversedesign.workchains.state import STATE, add_state_outputs, goal_properties
 from aiida_inversedesign.workchains.stopping import find_request

@@ -19,7 +19,7 @@ from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.evaluate.functions import crystal_of
 from aiida_inversedesign.learn.table import EvaluationRow, is_hit
-from aiida_inversedesign.workchains.generation import failure
+from aiida_inversedesign.workchains.outcomes import failure
 from aiida_inversedesign.workchains.state import stability_wanted
 
 #: Numbers that are only copied differ by no more than rounding.
