@@ -179,7 +179,8 @@ def _evaluations(
 ) -> list[EvaluationRecord]:
     """One record for each candidate that was launched, in the order of the first launches.
 
-    What references and launches that a resumed campaign repeated have cost is added to the candidate that came next.
+    What launches have cost that a resumed campaign repeated belongs to their candidate; that of references is added to
+    the candidate that came next.
     """
     launched, rows, returned = launches.evaluations, launches.rows, launches.returned
     generations = {generation.pk: generation for generation in record.generations}
@@ -193,13 +194,17 @@ def _evaluations(
     own: dict[int, list[JobRecord]] = {}
     for job in record.jobs:
         own.setdefault(job.evaluation_id, []).append(job)
-    waiting: list[JobRecord] = []
+    before: list[JobRecord] = []
+    repeated: dict[str, list[JobRecord]] = {}
     found = []
     for item in launched:
-        waiting += own.get(item.id, [])
-        if item.is_reference or last[item.label] is not item:
+        if item.is_reference:
+            before += own.get(item.id, [])
             continue
-        cost, waiting = cost_of(waiting), []
+        if last[item.label] is not item:
+            repeated.setdefault(item.label, []).extend(own.get(item.id, []))
+            continue
+        cost, before = cost_of([*before, *repeated.pop(item.label, []), *own.get(item.id, [])]), []
         candidate, row = candidates.get(item.label), rows.get(item.label, {})
         choice = choices.get(item.label, {})
         status = _status(item, generations[item.generation], item.label in rows)

@@ -125,6 +125,11 @@ def _value(item: Any, form: str = '.3g') -> str:
     return 'not known' if item is None else f'{item:{form}}'
 
 
+def _share(item: Any) -> str:
+    """A share in words, with as many digits as its number of cases tells."""
+    return _value(item, '.2f' if item.get('n', 0) < 100 else '.3f')
+
+
 def _scalar(report: dict[str, Any], name: str) -> str:
     """A figure that is a number, or why it is not known."""
     if report[name] is None:
@@ -170,7 +175,7 @@ def _calibration(report: dict[str, Any]) -> str:
     parts = []
     for name, figure in report['calibration'].items():
         if figure.get('n'):
-            covered = _value(figure['coverage']['0.95'], '.2f')
+            covered = _share(figure['coverage']['0.95'])
             parts.append(f'{name}: 95 % interval covers {covered}; mean absolute error {figure["mae"]:.3g}')
         else:
             parts.append(f'{name}: {_value(figure)}')
@@ -181,17 +186,17 @@ _ROWS = (
     ('evaluations', _evaluations),
     ('DFT calculations', _calculations),
     ('core-hours', lambda report: _scalar(report, 'core_hours')),
-    ('hit rate', lambda report: _value(report['hit_rate'], '.2f')),
+    ('hit rate', lambda report: _share(report['hit_rate'])),
     ('spent on', _spent),
     ('first hit', _first_hit),
     ('DFT calculations per hit', lambda report: _scalar(report, 'dft_per_hit')),
     ('enrichment', lambda report: _value(report['enrichment'])),
     ('acceleration', lambda report: _value(report['acceleration'])),
-    ('validity', lambda report: _value(report['validity'], '.2f')),
-    ('uniqueness', lambda report: _value(report['uniqueness'], '.2f')),
-    ('novelty', lambda report: _value(report['novelty'], '.2f')),
+    ('validity', lambda report: _share(report['validity'])),
+    ('uniqueness', lambda report: _share(report['uniqueness'])),
+    ('novelty', lambda report: _share(report['novelty'])),
     ('diversity (mean distance)', lambda report: _value(report['diversity'])),
-    ('on the hull', lambda report: _value(report['stability'], '.2f')),
+    ('on the hull', lambda report: _share(report['stability'])),
     ('reproducibility', lambda report: _value(report['reproducibility'], '.3f')),
     ('calibration', _calibration),
     ('stop reason', lambda report: report['stop_reason'] or report['stop_reason_reason']),

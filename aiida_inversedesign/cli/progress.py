@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from aiida_inversedesign.campaign.spec import CampaignSpec
 
 #: The work chains whose reports tell the story; those of pw.x go to `verdi process report`.
-_STORY = ('|InverseDesignWorkChain|', '|GenerationWorkChain|')
+_STORY = ('|InverseDesignWorkChain|', '|GenerationWorkChain|', '|AsynchronousWorkChain|')
+#: What a generation says after a harvest.
+_COUNTS = re.compile(r'(\d+) evaluations, \d+ failed, (\d+) hits so far$')
 
 
 class CampaignProgress(logging.Handler):
@@ -63,7 +66,5 @@ class CampaignProgress(logging.Handler):
         message = text.split(']: ', 1)[-1]
         self.console.print(f'[dim]{time.strftime("%H:%M:%S")}[/dim] ', end='')
         self.console.print(message, markup=False, highlight=False)
-        if message.endswith('so far'):
-            words = message.replace(',', '').split()
-            done, hits = int(words[0]), int(words[4])
-            self.bar.update(self.task, completed=done, found=f'{hits} hits')
+        if counts := _COUNTS.search(message):
+            self.bar.update(self.task, completed=int(counts[1]), found=f'{counts[2]} hits')

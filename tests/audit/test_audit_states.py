@@ -144,3 +144,20 @@ def test_each_figure_has_a_version_and_each_unknown_a_reason() -> None:
             assert report[name] is not None or report[f'{name}_reason'], name
         for name in ('hit_rate', 'enrichment', 'acceleration', 'validity', 'uniqueness', 'novelty', 'stability'):
             assert report[name]['definition'] == f'{name}/{report["definitions"][name]["version"]}'
+
+
+def test_what_killed_launches_have_cost_belongs_to_their_own_candidates(graph):
+    from aiida_inversedesign.audit.load import load_record
+
+    first = graph.campaign(state='killed')
+    one = graph.generation(first, 1, state='killed')
+    graph.evaluation(one, 'reference_B', [[{}]], value=-5.0)
+    graph.evaluation(one, 'g001_c0001', [[{}, {}]], state='killed', harvested=False)
+    graph.evaluation(one, 'g001_c0002', [[{}, {}, {}]], state='killed', harvested=False)
+    second = graph.campaign()
+    two = graph.generation(second, 1)
+    graph.evaluation(two, 'g001_c0002', [[{}]], value=350.0)
+    graph.evaluation(two, 'g001_c0001', [[{}]], value=360.0)
+    graph.harvest(two)
+    record = load_record(second)
+    assert {item.candidate: item.dft_calculations for item in record.evaluations} == {'g001_c0002': 5, 'g001_c0001': 3}
