@@ -112,7 +112,7 @@ def import_csv(source: Path, **options: Any) -> None:
 @import_library.command('cif')
 @_FILE
 def import_cif(source: Path, **options: Any) -> None:
-    """Import a CIF file, or every *.cif and *.cif.gz of a folder; the first structure of each."""
+    """Import a CIF file, or every *.cif and *.cif.gz of a folder; every structure of each."""
     from aiida_inversedesign.propose.importers import read_cif
 
     if options['e_above_hull'] is not None:

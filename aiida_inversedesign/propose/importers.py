@@ -12,7 +12,7 @@ from typing import Any, Unpack
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.propose import entries
 from aiida_inversedesign.propose.bounded import TooLargeError, read_lines, read_text
-from aiida_inversedesign.propose.cif import LARGEST_CIF, crystal_of_cif
+from aiida_inversedesign.propose.cif import LARGEST_CIF, crystal_of_block, crystal_of_cif, structure_blocks
 from aiida_inversedesign.propose.collect import Filter, FilterOptions, Progress, collect
 from aiida_inversedesign.propose.entries import Raw, name_of, plain_crystal, refused
 from aiida_inversedesign.propose.library import Library, LibraryError, Skipped
@@ -124,7 +124,7 @@ def read_cif(
     progress: Progress | None = None,
     **options: Unpack[FilterOptions],
 ) -> tuple[Library, list[Skipped]]:
-    """Read a CIF file, or every ``*.cif`` and ``*.cif.gz`` of a folder and those below it; the first structure of each.
+    """Read a CIF file, or every ``*.cif`` and ``*.cif.gz`` of a folder and those below it; every structure of each.
 
     :param date: ISO date on which the files were retrieved.
     :param options: those of :class:`~aiida_inversedesign.propose.collect.Filter`.
@@ -137,20 +137,32 @@ def read_cif(
     if not files:
         raise LibraryError(f'{root}: no *.cif in this folder')
 
-    def crystal(file: Path) -> Crystal:
-        try:
-            return crystal_of_cif(read_text(file, LARGEST_CIF), wanted.largest_cell)
-        except TooLargeError as error:
-            raise entries.RefusedError(entries.TOO_LARGE, str(error)) from error
-
     def records() -> Iterator[Raw]:
         for number, file in enumerate(files):
             name = str(file.relative_to(root)) if root.is_dir() else file.name
-            yield Raw(str(file), name.removesuffix('.gz').removesuffix('.cif'), partial(crystal, file))
+            yield from _structures(file, name.removesuffix('.gz').removesuffix('.cif'), wanted.largest_cell)
             if progress is not None:
                 progress(number + 1, (number + 1) / len(files))
 
     return collect(records(), wanted, source or root.name, license, date)
+
+
+def _structures(file: Path, name: str, largest: int | None) -> Iterator[Raw]:
+    """The structures of a CIF: ``name``, ``name:2``, ``name:3`` …, or why there is none."""
+    try:
+        blocks = structure_blocks(read_text(file, LARGEST_CIF))
+    except TooLargeError as error:
+        yield refused(str(file), entries.TOO_LARGE, str(error))
+        return
+    except entries.RefusedError as error:
+        yield refused(str(file), error.kind, str(error))
+        return
+    except (LibraryError, OSError, ValueError) as error:
+        yield refused(str(file), entries.UNREADABLE, str(error) or type(error).__name__)
+        return
+    for number, block in enumerate(blocks, 1):
+        more = f':{number}' if number > 1 else ''
+        yield Raw(f'{file}{more}', f'{name}{more}', partial(crystal_of_block, block, largest))
 
 
 def _lines(file: Path, progress: Progress | None) -> Iterator[bytes | None]:

@@ -8,6 +8,7 @@ import json
 import time
 import tracemalloc
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -152,6 +153,35 @@ def test_cif_folder_and_disorder(tmp_path, rocksalt):
         'mix.cif': 'partial occupancy',
         'empty.cif': 'unreadable',
         'cell-less.cif': 'no lattice',
+    }
+
+
+def test_every_structure_of_a_cif(tmp_path, rocksalt):
+    caesium = Crystal([[4.12, 0, 0], [0, 4.12, 0], [0, 0, 4.12]], ('Cs', 'Cl'), [[0, 0, 0], [0.5, 0.5, 0.5]])
+    salt, other = (crystal.to_pymatgen().to(fmt='cif') for crystal in (rocksalt, caesium))
+    (tmp_path / 'two.cif').write_text(f'{salt}\ndata_publication\n_title none\n{other}\n{salt}')
+    library, skipped = read_cif(tmp_path)
+    assert {template.id: template.crystal.formula for template in library} == {'two': 'NaCl', 'two:2': 'CsCl'}
+    assert [(Path(item.source).name, item.kind) for item in skipped] == [('two.cif:3', 'duplicate structure')]
+
+
+def test_what_the_parser_would_mend_is_refused(tmp_path, rocksalt):
+    text = rocksalt.to_pymatgen().to(fmt='cif')
+    length = next(line for line in text.splitlines() if line.startswith('_cell_length_a'))
+    (tmp_path / 'negative.cif').write_text(text.replace(length, '_cell_length_a -4.0'))
+    (tmp_path / 'vacancy.cif').write_text(text.replace('Na', 'Va'))
+    labels = (
+        'loop_\n_atom_site_type_symbol\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n'
+    )
+    cell = ''.join(f'_cell_length_{axis} 3.0\n' for axis in 'abc') + ''.join(
+        f'_cell_angle_{angle} 90\n' for angle in ('alpha', 'beta', 'gamma')
+    )
+    (tmp_path / 'vanadium.cif').write_text(f'data_v\n{cell}{labels}V Va 0 0 0\nV Vb 0.5 0.5 0.5\n')
+    library, skipped = read_cif(tmp_path)
+    assert [template.crystal.formula for template in library] == ['V']
+    assert {Path(item.source).name: item.kind for item in skipped} == {
+        'negative.cif': 'no lattice',
+        'vacancy.cif': 'unreadable',
     }
 
 
