@@ -9,7 +9,17 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from aiida_inversedesign.campaign.model import ContradictionError, Count, Fraction, Model, Positive, Word, refuse
+from aiida_inversedesign.campaign.model import (
+    ContradictionError,
+    Count,
+    Finite,
+    Fraction,
+    Integer,
+    Model,
+    Positive,
+    Word,
+    refuse,
+)
 
 
 class Options(Model):
@@ -43,7 +53,7 @@ class Engine(Model):
     clean_workdir: Literal['never', 'completed', 'always'] = Field(
         'never', description='whether the folders of its jobs on the computer are removed once an evaluation has ended'
     )
-    free_space_gb: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+    free_space_gb: Annotated[Finite, Field(ge=0)] = Field(
         1.0, description="least free space, GB, on the profile's disk and where the computer runs its jobs"
     )
 
@@ -94,10 +104,10 @@ class Prerelax(Calculator):
 class Slices(Model):
     """A long relaxation in slices, given up when it cannot reach what the goal asks for (see docs/slices.md)."""
 
-    steps: Annotated[int, Field(ge=2, le=100)] = Field(
+    steps: Annotated[Integer, Field(ge=2, le=100)] = Field(
         description='most ionic steps of one slice; the next begins at the crystal that the last one reached'
     )
-    at_most: Annotated[int, Field(ge=2, le=100)] = Field(
+    at_most: Annotated[Integer, Field(ge=2, le=100)] = Field(
         12, description='most slices of one relaxation; one that has not converged then has failed'
     )
     give_up: bool | None = Field(
@@ -105,7 +115,7 @@ class Slices(Model):
         description='whether a relaxation ends as soon as even an optimistic estimate of its energy breaks the bound '
         'that the goal sets to formation_energy or e_above_hull; default: if the goal sets one',
     )
-    margin: Annotated[float, Field(ge=0, le=10, allow_inf_nan=False)] = Field(
+    margin: Annotated[Finite, Field(ge=0, le=10)] = Field(
         0.05, description='eV/atom by which the estimate must break the bound'
     )
 
@@ -122,9 +132,9 @@ class QuantumEspresso(Engine):
     kpoints_distance: Positive | None = Field(None, description='Å^-1; default: that of the protocol')
     cutoff_wfc: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
     cutoff_rho: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
-    eos_points: Annotated[int, Field(ge=5, le=21)] = Field(7, description='volumes of the equation of state')
-    eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = Field(0.06, description='largest relative volume change')
-    max_restarts: Annotated[int, Field(ge=0, le=10)] = Field(2, description='restarts of one calculation')
+    eos_points: Annotated[Integer, Field(ge=5, le=21)] = Field(7, description='volumes of the equation of state')
+    eos_strain: Annotated[Finite, Field(gt=0.005, le=0.3)] = Field(0.06, description='largest relative volume change')
+    max_restarts: Annotated[Integer, Field(ge=0, le=10)] = Field(2, description='restarts of one calculation')
     npool: Count | None = Field(None, description='k-point pools among which pw.x shares its processes')
     prerelax: Prerelax | None = Field(None, description='relax with an ASE calculator first; default: do not')
     slices: Slices | None = Field(None, description='relax in slices; default: each relaxation in one piece')
@@ -134,8 +144,8 @@ class Ase(Calculator, Engine):
     """Any ASE calculator, as a job on any computer."""
 
     engine: Literal['ase']
-    eos_points: Annotated[int, Field(ge=5, le=21)] = 7
-    eos_strain: Annotated[float, Field(gt=0.005, le=0.3)] = 0.06
+    eos_points: Annotated[Integer, Field(ge=5, le=21)] = 7
+    eos_strain: Annotated[Finite, Field(gt=0.005, le=0.3)] = 0.06
 
 
 class Table(Engine):
@@ -148,8 +158,8 @@ class Table(Engine):
         'exact', description='find an entry by identical structure, or by StructureMatcher within the formula'
     )
     code: str | None = Field(None, description='label of a Python code; with it each look-up is a job')
-    delay_seconds: Annotated[float, Field(ge=0, le=86400)] = Field(0.0, description='median duration of a look-up')
-    delay_sigma: Annotated[float, Field(ge=0, le=3)] = Field(0.0, description='σ of its log-normal spread')
+    delay_seconds: Annotated[Finite, Field(ge=0, le=86400)] = Field(0.0, description='median duration of a look-up')
+    delay_sigma: Annotated[Finite, Field(ge=0, le=3)] = Field(0.0, description='σ of its log-normal spread')
     fail_fraction: Fraction = Field(0.0, description='share of look-ups that fail on purpose')
 
     def contradictions(self) -> Iterator[ContradictionError]:

@@ -9,7 +9,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from aiida_inversedesign.campaign.model import ContradictionError, Finite, Model, Positive, Symbol, without_repeats
+from aiida_inversedesign.campaign.model import (
+    ContradictionError,
+    Finite,
+    Model,
+    Positive,
+    Symbol,
+    without_repeats,
+)
 from aiida_inversedesign.campaign.properties import STABILITY
 
 
@@ -91,8 +98,8 @@ class CompositionConstraint(Model):
         description='mean over the elements by mass: price (USD/kg), or the Herfindahl-Hirschman index (0 to 10000) '
         'of production or reserves, a measure of supply risk',
     )
-    min: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(None, description='lowest allowed value')
-    max: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = Field(None, description='highest allowed value')
+    min: Annotated[Finite, Field(ge=0)] | None = Field(None, description='lowest allowed value')
+    max: Annotated[Finite, Field(ge=0)] | None = Field(None, description='highest allowed value')
 
     @field_validator('elements', 'forbidden')
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from aiida_inversedesign.chemistry.formulas import SYMBOLS
@@ -43,11 +43,19 @@ def _symbol(value: str) -> str:
     return value
 
 
+def _number(value: object) -> object:
+    if isinstance(value, bool):
+        raise ContradictionError('expected a number, not true or false')
+    return value
+
+
+# Python takes true for 1; who writes it means something else
+Integer = Annotated[int, BeforeValidator(_number)]
+Finite = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number)]
 Name = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$')]
-Count = Annotated[int, Field(ge=1, le=10**9)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1)]
+Count = Annotated[Integer, Field(ge=1, le=10**9)]
+Positive = Annotated[Finite, Field(gt=0)]
+Fraction = Annotated[Finite, Field(ge=0, le=1)]
 Symbol = Annotated[str, AfterValidator(_symbol)]
 #: What stands in the head of a job script must not be able to end its line.
 Word = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9._,:@+=-]{0,99}$')]

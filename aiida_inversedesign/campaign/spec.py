@@ -15,6 +15,7 @@ from aiida_inversedesign.campaign.model import (
     ContradictionError,
     Count,
     Fraction,
+    Integer,
     Model,
     Name,
     Positive,
@@ -192,7 +193,7 @@ class CampaignSettings(Model):
     """
 
     name: Name
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    seed: Annotated[Integer, Field(ge=0, lt=2**31)] = 0
     goal: Goal
     space: Space = Space()
     propose: Propose = Propose()

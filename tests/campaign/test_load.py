@@ -57,6 +57,9 @@ def test_a_valid_file_keeps_its_values_and_fills_in_defaults() -> None:
     [
         ('goal.objectives.0.property', 'latice_constant', 'goal.objectives[0].property', 'unknown', 'lattice_constant'),
         ('goal.objectives.0.maximise', True, 'goal.objectives[0].maximise', 'unknown key', 'maximize'),
+        ('budget.evaluations', True, 'budget.evaluations', 'expected a number, not true or false', None),
+        ('goal.objectives.0.target', True, 'goal.objectives[0].target', 'expected a number, not true or false', None),
+        ('seed', False, 'seed', 'expected a number, not true or false', None),
         ('goal.objectives.0.tolerance', ..., 'goal.objectives[0]', 'belong together', None),
         ('goal.objectives.0.tolerance', -1, 'goal.objectives[0].tolerance', 'greater than 0', None),
         ('goal.constraints.0.property', 'bandgap', 'goal.constraints[0].property', 'unknown', 'band_gap'),
