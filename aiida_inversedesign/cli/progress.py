@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: The work chains whose reports tell the story; those of pw.x go to `verdi process report`.
 _STORY = ('|InverseDesignWorkChain|', '|GenerationWorkChain|', '|AsynchronousWorkChain|')
+#: What AiiDA says when a job could not be brought to its computer, submitted, looked for or fetched.
+_TRANSPORT = re.compile(r'iteration \d+ of do_(\w+) excepted(?:, retrying after (\d+) seconds)?')
 #: What a generation says after a harvest.
 _COUNTS = re.compile(r'(\d+) evaluations, \d+ failed, (\d+) hits so far$')
 
@@ -60,6 +62,9 @@ class CampaignProgress(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Show one report of the campaign, and what its newest table says."""
         text = record.getMessage()
+        if failed := _TRANSPORT.match(text):
+            self._show_failure(record, failed)
+            return
         if not any(name in text for name in _STORY):
             return
         # what stands before it, [PK|class|step], tells a developer, not a user
@@ -68,3 +73,12 @@ class CampaignProgress(logging.Handler):
         self.console.print(message, markup=False, highlight=False)
         if counts := _COUNTS.search(message):
             self.bar.update(self.task, completed=int(counts[1]), found=f'{counts[2]} hits')
+
+    def _show_failure(self, record: logging.LogRecord, failed: re.Match[str]) -> None:
+        """Say why a job stands still: a full disk, a computer that does not answer."""
+        error = record.exc_info[1] if record.exc_info else None
+        reason = f' ({type(error).__name__}: {error})' if error is not None else ''
+        again = f'trying again in {failed[2]} s' if failed[2] else 'trying again from time to time'
+        job = f' of job {record.dbnode_id}' if hasattr(record, 'dbnode_id') else ''
+        self.console.print(f'[yellow]{time.strftime("%H:%M:%S")}[/yellow] ', end='')
+        self.console.print(f'the {failed[1]}{job} failed{reason}: {again}', markup=False, highlight=False)

@@ -28,6 +28,7 @@ from plumpy.process_states import KillInterruption
 from plumpy.processes import Process as StateMachine
 
 from aiida_inversedesign.audit.queries.control import FOREGROUND
+from aiida_inversedesign.audit.queries.paused import PAUSED_BY_FAILURE
 from aiida_inversedesign.workchains.stopping import find_request
 
 LOGGER = logging.getLogger(__name__)
@@ -37,6 +38,9 @@ POLL_INTERVAL = 0.2
 
 #: Seconds between two looks for a request to stop that kills what runs.
 STOP_INTERVAL = 2.0
+
+#: Seconds between two looks for jobs that AiiDA paused because their disk, transport or scheduler had failed.
+PLAY_INTERVAL = 60.0
 
 #: Seconds between two looks at the processes that were told to end, and the number of looks before they are forced.
 LOOK, LOOKS = 0.1, 100
@@ -92,6 +96,12 @@ class ForegroundRunner(Runner):
         if jobs:
             sync_await(asyncio.sleep(SETTLE))
             cancel_jobs(jobs)
+
+    def play_failed(self) -> None:
+        """Let the jobs go on that AiiDA paused after its attempts had failed: nobody else would."""
+        for job in self._alive(jobs=True):
+            if job.paused and (job.node.process_status or '').startswith(PAUSED_BY_FAILURE):
+                job.play()
 
     def _alive(self, jobs: bool) -> list[Process]:
         """The live jobs, or the live work chains, from the root down."""
@@ -201,21 +211,27 @@ def run_campaign(builder: Any) -> ProcessNode:
         # the campaign and its generation go on, to harvest what finished
         await kill('stopped', InverseDesignWorkChain, GenerationWorkChain)
 
+    async def watch_jobs() -> None:
+        while True:
+            await asyncio.sleep(PLAY_INTERVAL)
+            runner.play_failed()
+
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         runner.loop.set_exception_handler(_ignore_kills)
         with loop_scope(runner.loop):
             process = runner.instantiate_process(builder)
             process.node.base.extras.set(FOREGROUND, this_process())
-            watcher = runner.loop.create_task(watch(process.pid))
+            watchers = [runner.loop.create_task(watch(process.pid)), runner.loop.create_task(watch_jobs())]
             for number in before:
                 runner.loop.add_signal_handler(number, interrupt)
             with suppress(KilledError):
                 process.execute()
             # the root ends first, and with it the loop; its children and their jobs have still to be ended
-            watcher.cancel()
-            with suppress(asyncio.CancelledError):
-                runner.loop.run_until_complete(watcher)
+            for watcher in watchers:
+                watcher.cancel()
+                with suppress(asyncio.CancelledError):
+                    runner.loop.run_until_complete(watcher)
             for task in tasks:
                 runner.loop.run_until_complete(task)
                 runner.loop.run_until_complete(_cancel_tasks())
