@@ -17,6 +17,7 @@ from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
 from aiida_inversedesign.learn.table import is_feasible, is_hit, loss
+from aiida_inversedesign.workchains.lost import is_cut_off
 
 #: Fewer evaluations than this say nothing about how long the rest will take.
 LEAST_FOR_RATE = 5
@@ -54,7 +55,8 @@ def describe(node: Any) -> dict[str, Any]:
     ended = [item for item in evaluations if item['status'] in ENDED]
     failed = [item for item in ended if item['status'] == 'failed']
     used = {
-        'evaluations': len(evaluations),
+        # those that were stopped with the campaign are launched anew if it is resumed
+        'evaluations': sum(item['status'] != 'stopped' for item in evaluations),
         'dft_calculations': cost.dft_calculations,
         # without a job nothing was used; None says that jobs ran and none was recorded
         'core_hours': cost.core_hours if any(not job.cached for job in jobs) else 0.0,
@@ -69,6 +71,7 @@ def describe(node: Any) -> dict[str, Any]:
         'name': settings.name,
         'state': node.process_state.value if node.process_state is not None else 'created',
         'ended': node.is_terminated,
+        'cut_off': is_cut_off(node),
         'exit_status': node.exit_status,
         'exit_message': node.exit_message,
         'stop_reason': node.outputs.stop_reason.value if 'stop_reason' in node.outputs else None,

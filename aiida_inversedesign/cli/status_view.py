@@ -79,6 +79,8 @@ def _title(data: dict[str, Any]) -> Any:
     from rich.text import Text
 
     ended = data['stop_reason'] or data['exit_message']
+    if data['cut_off']:
+        ended = f'but what ran it is gone; `aiida-inversedesign resume {data["pk"]} --gone` goes on'
     return Text(
         f'campaign {data["pk"]} {data["name"]}: {data["state"]}' + (f', {ended}' if ended else ''), style='bold'
     )

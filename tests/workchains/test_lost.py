@@ -63,6 +63,7 @@ def test_a_campaign_whose_process_is_alive_is_not_resumed_whatever_is_said(campa
         with pytest.raises(InverseDesignError, match=r'still runs in the foreground .*stop'):
             resume_campaign(lost, {}, gone=gone)
     assert not lost.is_terminated
+    assert 'gone' not in call('status', str(lost.pk)).output
 
 
 def test_a_campaign_whose_process_is_gone_ends_when_it_is_resumed(campaign: Campaign) -> None:
@@ -77,6 +78,8 @@ def test_a_campaign_whose_process_is_gone_ends_when_it_is_resumed(campaign: Camp
     refused = call('stop', str(lost.pk), '--wait')
     assert refused.exit_code == 1
     assert f'resume {lost.pk} --gone' in refused.output
+    shown = ' '.join(call('status', str(lost.pk)).output.split())
+    assert f'waiting, but what ran it is gone; `aiida-inversedesign resume {lost.pk} --gone` goes on' in shown
 
     builder, _ = resume_campaign(lost, {}, gone=True)
     assert lost.is_killed
