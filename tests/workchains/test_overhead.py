@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import pytest
 from click.testing import CliRunner
+from pymatgen.analysis.structure_matcher import StructureMatcher
 
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.workchains.benchmark.overhead import made_up_library, seconds_around
 
 
 def test_no_two_made_up_crystals_are_alike_and_a_seed_repeats_them() -> None:
-    library = made_up_library(60)
-    assert len({entry.crystal.formula + str(entry.crystal.species) for entry in library}) == 60
+    library, formulas = made_up_library(60), {}
+    for entry in made_up_library(400):
+        formulas.setdefault(entry.crystal.formula, []).append(entry.crystal.to_pymatgen())
+    pairs = [found for found in formulas.values() if len(found) > 1]
+    assert len(pairs) > 20
+    assert not any(StructureMatcher().fit(*pair) for pair in pairs)
     assert [entry.properties for entry in library] == [entry.properties for entry in made_up_library(60)]
     with pytest.raises(InverseDesignError, match='too many'):
         made_up_library(10_000)

@@ -44,7 +44,9 @@ _PATIENCE = 180.0
 
 
 def made_up_library(size: int, seed: int = 0) -> Library:
-    """Zinc-blende crystals of two elements with a made-up stiffness; no two are alike.
+    """Crystals of two elements with a made-up stiffness, of each pair one like zinc blende and one like caesium chloride.
+
+    No two are the same structure: those would be evaluated once.
 
     :raises InverseDesignError: if there are not so many pairs of elements.
     """
@@ -56,8 +58,11 @@ def made_up_library(size: int, seed: int = 0) -> Library:
     for index in rng.permutation(len(pairs))[:size]:
         pair = pairs[index]
         a = 4.0 + 2.5 * float(rng.random())
-        lattice = a / 2 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])
-        crystal = Crystal(lattice, pair, np.array([[0.0, 0, 0], [0.25, 0.25, 0.25]]))
+        if SYMBOLS.index(pair[0]) < SYMBOLS.index(pair[1]):
+            lattice, second = a / 2 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]), 0.25
+        else:
+            lattice, second = a * 0.6 * np.eye(3), 0.5
+        crystal = Crystal(lattice, pair, np.array([[0.0, 0, 0], [second] * 3]))
         stiffness = 9000 / crystal.volume + 40 * float(np.sin(index))
         name = f'{pair[0]}{pair[1]}-{index}'
         templates.append(Template(name, crystal, 'made up', 'CC0', properties={'stiffness': stiffness}))
