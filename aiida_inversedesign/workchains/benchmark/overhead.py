@@ -44,7 +44,7 @@ _PATIENCE = 180.0
 
 
 def made_up_library(size: int, seed: int = 0) -> Library:
-    """Crystals of two elements with a made-up stiffness, of each pair one like zinc blende and one like caesium chloride.
+    """Crystals of two elements with a made-up stiffness, of each pair one like zinc blende and one like CsCl.
 
     No two are the same structure: those would be evaluated once.
 
