@@ -66,7 +66,8 @@ def prepare(folder: Path) -> None:
 
     # compiled functions are compiled once, here
     crystal = Crystal(2.8 * (1 - np.eye(3)), ('Na', 'Cl'), np.array([[0, 0, 0], [0.5, 0.5, 0.5]]))
-    with_fingerprints(Library([Template('a', crystal, 's', 'l')]))
+    other = Crystal(3.6 * np.eye(3), ('Cu',), np.zeros((1, 3)))
+    with_fingerprints(Library([Template('a', crystal, 's', 'l'), Template('b', other, 's', 'l')]))
 
 
 def command(case: Case, path: Path) -> list[str] | None:
