@@ -106,7 +106,7 @@ class JobRecord:
     @property
     def has_failed(self) -> bool:
         """Whether it ended without exit code 0; a slice that has made its steps has not failed."""
-        if self.is_slice and self.state == 'finished' and self.exit_status == STEPS_USED:
+        if self.exit_status == STEPS_USED and self.state == 'finished' and self.is_slice:
             return False
         return self.state in ('excepted', 'killed') or (self.state == 'finished' and self.exit_status != 0)
 

@@ -46,11 +46,13 @@ def audit(task: dict[str, Any]) -> dict[str, Any]:
         importlib.import_module(library)
     from aiida_inversedesign.audit.audit import audit as compute
     from aiida_inversedesign.audit.load import load_record
+    from aiida_inversedesign.audit.many_objects import many_objects
 
     begun, used = time.perf_counter(), time.process_time()
-    record = load_record(task['uuid'])
-    read = time.perf_counter() - begun
-    report = compute(record)
+    with many_objects():  # as in the command, where the audit itself reads the record
+        record = load_record(task['uuid'])
+        read = time.perf_counter() - begun
+        report = compute(record)
     seconds, cpu = time.perf_counter() - begun, time.process_time() - used
     # of this process and the one that reads beside it: too much, as what they share counts twice
     peaks = [resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
