@@ -177,7 +177,7 @@ def _read_launches(generations: Sequence[int]) -> _Launches:
 def _evaluations(
     record: CampaignRecord, candidates: Mapping[str, CandidateRecord], launches: _Launches, goal: Goal
 ) -> list[EvaluationRecord]:
-    """One record for each candidate that was launched, in the order of the first launches.
+    """One record for each candidate that was launched, in the order of the launches that count: the last of each.
 
     What launches have cost that a resumed campaign repeated belongs to their candidate; that of references is added to
     the candidate that came next.

@@ -43,7 +43,7 @@ def read_apart(read: Callable[..., Rows], *arguments: Any) -> Callable[[], Rows]
     def wait() -> Rows:
         try:
             rows: Rows = receiver.recv()
-        except EOFError:
+        except (EOFError, OSError):  # an OSError if it was killed while it sent
             rows = read(*arguments, get_manager().get_profile_storage())
         process.join()
         return rows
