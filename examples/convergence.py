@@ -22,7 +22,7 @@ from ase.build import bulk
 from ase.calculators.espresso import Espresso, EspressoProfile
 
 from aiida_inversedesign.cli.setup_local import PSEUDOPOTENTIALS
-from aiida_inversedesign.evaluate.eos import EosError, fit_birch_murnaghan
+from aiida_inversedesign.engines.common.eos import EosError, fit_birch_murnaghan
 
 #: name → (ASE prototype, lattice constant in Å near the PBE minimum)
 MATERIALS = {

@@ -15,13 +15,13 @@ import csv
 import json
 from pathlib import Path
 
+from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.spec import Propose, Space
 from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
-from aiida_inversedesign.propose.candidate import Candidate
-from aiida_inversedesign.propose.importers import read_jsonl
-from aiida_inversedesign.propose.library import Library, aflow_library
-from aiida_inversedesign.propose.model import load_model
+from aiida_inversedesign.libraries.importers import read_jsonl
+from aiida_inversedesign.libraries.library import Library, aflow_library
 from aiida_inversedesign.propose.pipeline import propose
+from aiida_inversedesign.propose.proposal_model import load_model
 
 FORMULAS = ('CaCO3', 'LiFePO4', 'Li2BeSiO4', 'Li2BeGeO4')
 COLUMNS = (

@@ -12,7 +12,7 @@ import pytest
 
 from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.propose.library import Library, Template
+from aiida_inversedesign.libraries.library import Library, Template
 
 #: lattice constants of cubic crystals (Å); the made-up stiffness falls with the volume of an atom
 FCC = {'Cu': 3.61, 'Al': 4.05, 'Ni': 3.52, 'Pd': 3.89, 'Pt': 3.92, 'Ag': 4.09, 'Au': 4.08, 'Ir': 3.84, 'Rh': 3.80}
@@ -55,7 +55,7 @@ def make_python_code(folder: Path, plugin: str | None = None, poll_interval: flo
 @pytest.fixture
 def campaign(aiida_profile_clean: Any) -> Callable[..., tuple[Any, Any]]:
     """Builder and specification of a campaign on the data set; sections can be changed."""
-    from aiida_inversedesign.data.library import LibraryData
+    from aiida_inversedesign.nodes.library_data import LibraryData
     from aiida_inversedesign.workchains.build import build_campaign
 
     LibraryData.from_library(make_library(), label='metals').store()

@@ -84,14 +84,14 @@ class Copy:
 
     def verify(self, **options: Any) -> dict[str, Any]:
         """What ``verify`` says of the campaign."""
-        from aiida_inversedesign.audit.verify import verify
+        from aiida_inversedesign.verify import verify
 
         with opened(self.folder):
             return verify(self.campaign, **options)
 
     def verify_one_fit(self) -> Any:
         """What came of the last fit, run again; the storage must be open."""
-        from aiida_inversedesign.audit.verify.replay import run_again
+        from aiida_inversedesign.verify.replay import run_again
 
         return run_again(self.load().outputs.surrogate.creator.pk)
 
@@ -116,7 +116,7 @@ class Copy:
     def change_table(self, change: Callable[[list[Any], Any], list[Any]]) -> None:
         """Give the last table other rows: ``change`` gets them and the goal."""
         from aiida_inversedesign.campaign.spec import CampaignSettings
-        from aiida_inversedesign.data.table import TableData
+        from aiida_inversedesign.nodes.table_data import TableData
 
         campaign = self.load()
         table = campaign.outputs.table
@@ -175,8 +175,8 @@ def change_seed(copy: Copy) -> None:
 
 def change_library(copy: Copy) -> None:
     """A library of other templates."""
-    from aiida_inversedesign.data.library import LibraryData
-    from aiida_inversedesign.propose.library import Library
+    from aiida_inversedesign.libraries.library import Library
+    from aiida_inversedesign.nodes.library_data import LibraryData
 
     node = copy.load().inputs.library
     templates = [replace(template, id=f'other-{template.id}') for template in node.get_library()]

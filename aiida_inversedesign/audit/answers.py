@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from aiida_inversedesign.audit.record import CampaignRecord
-from aiida_inversedesign.evaluate.lookup import LookupTable, NoEntryError, entry_values, fails_on_purpose
+from aiida_inversedesign.engines.table.lookup import LookupTable, NoEntryError, entry_values, fails_on_purpose
 
 
 class NoAnswersError(LookupError):

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from aiida import orm
 
-from aiida_inversedesign.audit import query
 from aiida_inversedesign.audit.record import AuditError
+from aiida_inversedesign.graph import campaigns as query
 
 #: bytes of an archive's description; of a database that may be packed as densely as it likes; growth of a larger one
 LARGEST_METADATA, LARGEST_UNASKED, LARGEST_RATIO = 10 * 2**20, 2**28, 100

@@ -18,10 +18,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiida_inversedesign.audit.job_record import JobRecord
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.campaign.properties import unit_of
-from aiida_inversedesign.learn.table import is_feasible, loss
+from aiida_inversedesign.campaign.row import is_feasible, loss
+from aiida_inversedesign.graph.job_record import JobRecord
 
 if TYPE_CHECKING:
     from pandas import DataFrame

@@ -11,12 +11,8 @@ from typing import TYPE_CHECKING, Any
 from aiida import orm
 from aiida.common.exceptions import ConfigurationError, MultipleObjectsError, NotExistent
 
-from aiida_inversedesign.audit import query
 from aiida_inversedesign.audit.answers import NoAnswersError, answers_of
-from aiida_inversedesign.audit.job_record import JobRecord, cost_of
 from aiida_inversedesign.audit.many_objects import many_objects
-from aiida_inversedesign.audit.queries import decisions, jobs
-from aiida_inversedesign.audit.queries.apart import read_apart
 from aiida_inversedesign.audit.record import (
     ENDED,
     AuditError,
@@ -28,11 +24,16 @@ from aiida_inversedesign.audit.record import (
 )
 from aiida_inversedesign.audit.rows import read_pool, read_table
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.row import is_hit
 from aiida_inversedesign.chemistry.formulas import reduced_formula
-from aiida_inversedesign.learn.table import is_hit
+from aiida_inversedesign.graph import campaigns as query
+from aiida_inversedesign.graph import choices as decisions
+from aiida_inversedesign.graph import jobs
+from aiida_inversedesign.graph.forked_read import read_apart
+from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 
 if TYPE_CHECKING:
-    from aiida_inversedesign.propose.library import Library
+    from aiida_inversedesign.libraries.library import Library
 
 
 @many_objects()
@@ -97,7 +98,7 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
 
 def load_library(record: CampaignRecord) -> Library | None:
     """The templates of a recorded campaign, from the loaded profile or archive; None if they are not there."""
-    from aiida_inversedesign.data.library import LibraryData
+    from aiida_inversedesign.nodes.library_data import LibraryData
 
     if record.library is None:
         return None

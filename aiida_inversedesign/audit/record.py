@@ -14,11 +14,12 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from aiida_inversedesign.audit.job_record import JobRecord
+from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.errors import InverseDesignError
-from aiida_inversedesign.propose.candidate import Verdict
+from aiida_inversedesign.graph.job_record import JobRecord
+from aiida_inversedesign.graph.records import LibraryRecord, SurrogateRecord
 
 #: What may have become of an evaluation.
 STATUSES = ('completed', 'failed', 'running', 'stopped')
@@ -138,20 +139,6 @@ class CandidateRecord:
 
 
 @dataclass(frozen=True)
-class SurrogateRecord:
-    """The surrogate that a generation's evaluations taught.
-
-    :param kind: as the campaign file asked for it. :param models: kind of model of each property.
-    :param rows: number of training rows of each property.
-    """
-
-    uuid: str
-    kind: str
-    models: dict[str, str]
-    rows: dict[str, int]
-
-
-@dataclass(frozen=True)
 class GenerationRecord:
     """One generation.
 
@@ -171,20 +158,6 @@ class GenerationRecord:
     batch: tuple[dict[str, Any], ...] = ()
     chosen_with: str = ''
     surrogate: SurrogateRecord | None = None
-
-
-@dataclass(frozen=True)
-class LibraryRecord:
-    """A library as its node describes it.
-
-    :param sources: licence and number of templates of each source.
-    """
-
-    label: str
-    uuid: str
-    count: int
-    hash: str
-    sources: dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from aiida_inversedesign.audit.record import AuditError, CandidateRecord
-from aiida_inversedesign.propose.candidate import Verdict
+from aiida_inversedesign.campaign.candidate import Verdict
 
 _CANDIDATE = tuple(name for name in CandidateRecord.__dataclass_fields__ if name not in ('verdicts', 'crystal_text'))
 

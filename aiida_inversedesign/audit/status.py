@@ -8,15 +8,15 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from aiida_inversedesign.audit import query
-from aiida_inversedesign.audit.job_record import cost_of
-from aiida_inversedesign.audit.queries.control import stop_request
-from aiida_inversedesign.audit.queries.jobs import find_jobs
 from aiida_inversedesign.audit.record import ENDED
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.row import is_feasible, is_hit, loss
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
-from aiida_inversedesign.learn.table import is_feasible, is_hit, loss
+from aiida_inversedesign.graph import campaigns as query
+from aiida_inversedesign.graph.control import stop_request
+from aiida_inversedesign.graph.job_record import cost_of
+from aiida_inversedesign.graph.jobs import find_jobs
 from aiida_inversedesign.workchains.lost import is_cut_off
 
 #: Fewer evaluations than this say nothing about how long the rest will take.

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
-from aiida_inversedesign.campaign.model import ContradictionError, Place
 from aiida_inversedesign.campaign.properties import ELECTRONIC, PROPERTIES
+from aiida_inversedesign.campaign.section import ContradictionError, Place
 
 if TYPE_CHECKING:
     from aiida_inversedesign.campaign.goal import Goal

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from aiida_inversedesign.campaign.model import (
+from aiida_inversedesign.campaign.section import (
     ContradictionError,
     Count,
     Finite,

@@ -19,7 +19,7 @@ ATTRIBUTE = 'environment'
 #: Libraries whose versions can change a number.
 LIBRARIES = ('ase', 'botorch', 'gpytorch', 'numba', 'numpy', 'pymatgen', 'scikit-learn', 'scipy', 'spglib', 'torch')
 #: Folders that take no part in a decision: what reads campaigns afterwards, and what measures.
-_OUTSIDE = frozenset({'__pycache__', 'audit', 'benchmark', 'cli'})
+_OUTSIDE = frozenset({'__pycache__', 'audit', 'benchmarks', 'cli', 'paper', 'report', 'verify'})
 
 
 def source_digest(package: Path, outside: frozenset[str] = _OUTSIDE) -> str:

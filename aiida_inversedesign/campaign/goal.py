@@ -9,7 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
-from aiida_inversedesign.campaign.model import (
+from aiida_inversedesign.campaign.properties import STABILITY
+from aiida_inversedesign.campaign.section import (
     ContradictionError,
     Finite,
     Model,
@@ -17,7 +18,6 @@ from aiida_inversedesign.campaign.model import (
     Symbol,
     without_repeats,
 )
-from aiida_inversedesign.campaign.properties import STABILITY
 
 
 class Objective(Model):

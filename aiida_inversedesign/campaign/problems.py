@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aiida_inversedesign.campaign.consistency import unknown_property
-from aiida_inversedesign.campaign.model import ContradictionError, Place
+from aiida_inversedesign.campaign.section import ContradictionError, Place
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.errors import InverseDesignError
 

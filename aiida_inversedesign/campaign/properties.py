@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 
 @dataclass(frozen=True)
@@ -49,3 +51,31 @@ def unit_of(name: str, declared: dict[str, str] | None = None) -> str | None:
     if name in PROPERTIES:
         return PROPERTIES[name].unit
     return (declared or {}).get(name)
+
+
+#: what an engine has to compute
+Stage = Literal['relax', 'eos', 'references']
+
+#: the relaxation of ``quantumespresso`` is two jobs: a loose one, then one in the basis and k-mesh of its result
+RELAX_JOBS = 2
+
+
+def required_stages(properties: Iterable[str]) -> set[Stage]:
+    """What has to be computed for these properties; always ``relax``, further ``eos`` and ``references``.
+
+    Names that no engine knows (columns of a table) need nothing beyond the evaluation itself.
+    """
+    stages = {PROPERTIES[name].stage for name in properties if name in PROPERTIES}
+    return {'relax', *(stage for stage in ('eos', 'references') if stage in stages)}
+
+
+def dft_calculations_needed(settings: Mapping[str, Any], properties: Iterable[str]) -> int:
+    """How many calculation jobs one evaluation launches if nothing has to be restarted.
+
+    References are not counted here: each is an evaluation of its own.
+
+    :param settings: the ``evaluate`` section of the campaign file.
+    """
+    if settings['engine'] == 'quantumespresso':
+        return RELAX_JOBS + (int(settings['eos_points']) if 'eos' in required_stages(properties) else 0)
+    return 1 if settings['engine'] == 'ase' else 0

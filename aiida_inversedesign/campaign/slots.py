@@ -10,10 +10,9 @@ import math
 from dataclasses import dataclass
 
 from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
-from aiida_inversedesign.campaign.properties import PROPERTIES
+from aiida_inversedesign.campaign.properties import PROPERTIES, required_stages
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.chemistry.formulas import parse_formula
-from aiida_inversedesign.evaluate.properties import required_stages
 
 #: The campaign and its generation.
 OWN_PARENTS = 2

@@ -11,7 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, field_
 from aiida_inversedesign.campaign.consistency import contradictions_between
 from aiida_inversedesign.campaign.engine_settings import Evaluate, Options, Table
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.campaign.model import (
+from aiida_inversedesign.campaign.properties import PROPERTIES
+from aiida_inversedesign.campaign.section import (
     ContradictionError,
     Count,
     Fraction,
@@ -22,7 +23,6 @@ from aiida_inversedesign.campaign.model import (
     Symbol,
     without_repeats,
 )
-from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.chemistry.formulas import parse_formula, parse_ratio, reduced_formula
 
 

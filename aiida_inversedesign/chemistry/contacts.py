@@ -2,7 +2,7 @@
 
 Some pairs bind shorter than their covalent radii say (V=O, Ti-O, Mo-O). A rule with one number for all rejects the
 known oxides of vanadium and titanium; so for pairs whose usual contact is short, the limit is what 95 % of the known
-compounds keep (``short_contacts.csv``, made by :mod:`aiida_inversedesign.propose.ship`).
+compounds keep (``short_contacts.csv``, made by :mod:`aiida_inversedesign.benchmarks.proposal.ship`).
 """
 
 from __future__ import annotations

@@ -11,14 +11,9 @@ from __future__ import annotations
 
 import functools
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from string import ascii_letters, ascii_uppercase
-from typing import TYPE_CHECKING
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-
-if TYPE_CHECKING:
-    from aiida_inversedesign.propose.library import Library
 
 #: tolerance of the symmetry in Å, that of the Materials Project
 SYMPREC = 0.1
@@ -63,29 +58,6 @@ def prototype_label(crystal: Crystal, symprec: float = SYMPREC) -> str:
     )
     formula = ''.join(f'{_name(place)}{count if count > 1 else ""}' for place, (count, _) in enumerate(blocks))
     return '_'.join([formula, pearson, str(found.number), *(letters for _, letters in blocks)])
-
-
-class PrototypeLabels:
-    """Labels of a library's templates, each determined when it is first asked for.
-
-    :param library: a crystal built from a template has the template's label.
-    """
-
-    def __init__(self, library: Library) -> None:
-        self._library = library
-        self._labels: dict[int, str] = {}
-
-    def __getitem__(self, index: int) -> str:
-        """The label of the template at this place in the library."""
-        index = int(index)
-        if index not in self._labels:
-            self._labels[index] = prototype_label(self._library[index].crystal)
-        return self._labels[index]
-
-    def distinct(self, indices: Sequence[int]) -> int:
-        """Number of different prototypes among these templates; one without a label counts as its own."""
-        labels = [self[index] for index in indices]
-        return len(set(filter(None, labels))) + labels.count('')
 
 
 @functools.lru_cache(maxsize=256)

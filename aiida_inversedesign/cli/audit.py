@@ -56,7 +56,7 @@ def report_of(campaign: Any, structures: Any = 'auto', verify: bool = False) -> 
 
     verified = None
     if verify:
-        from aiida_inversedesign.audit.verify import verify as take_again
+        from aiida_inversedesign.verify import verify as take_again
 
         verified = take_again(campaign)
     return compute(campaign, structures, verified)

@@ -53,7 +53,7 @@ def predict(
 
     reduced = [reduced_formula(parse_formula(formula)) for formula in formulas]
     load_profile()
-    from aiida_inversedesign.data.store import get_library, get_model
+    from aiida_inversedesign.nodes.store import get_library, get_model
     from aiida_inversedesign.propose.pipeline import propose
 
     trained = get_model(model).get_model()
@@ -112,7 +112,7 @@ def _row(candidate: Any) -> dict[str, Any]:
 
 def _write_cif(candidate: Any, library: str, folder: Path) -> Path:
     """Write a candidate as CIF, with its lineage in comments."""
-    from aiida_inversedesign.propose.ranking import TAUS
+    from aiida_inversedesign.propose.rankers.ranking import TAUS
 
     path = folder / f'{candidate.formula}_{candidate.rank:02d}.cif'
     within = 'not known'
@@ -202,11 +202,11 @@ def train(
     load_profile()
     from rich.progress import Progress
 
-    from aiida_inversedesign.data.cspml import CspmlData
-    from aiida_inversedesign.data.store import get_library
-    from aiida_inversedesign.propose.train import Recipe
-    from aiida_inversedesign.propose.train_ranker import RankerRecipe
-    from aiida_inversedesign.propose.training import train_on
+    from aiida_inversedesign.nodes.cspml_data import CspmlData
+    from aiida_inversedesign.nodes.store import get_library
+    from aiida_inversedesign.propose.training.from_library import train_on
+    from aiida_inversedesign.propose.training.published_recipe import Recipe
+    from aiida_inversedesign.propose.training.train_ranker import RankerRecipe
 
     whole = get_library(library_label).get_library()
     if not len(whole):
@@ -255,7 +255,7 @@ def show(label: str, output_format: str) -> None:
       aiida-inversedesign cspml show shipped
     """
     load_profile()
-    from aiida_inversedesign.data.store import get_model
+    from aiida_inversedesign.nodes.store import get_model
 
     emit(get_model(label).record, output_format, _show_card)
 

@@ -50,8 +50,8 @@ def demo(folder: Path, file: Path | None) -> None:
     load_profile(PROFILE)
     _set_up(folder)
     from aiida_inversedesign.cli.audit import report_of, show_reports, write_json, write_plot
+    from aiida_inversedesign.cli.checks.plan import plan, show_plan
     from aiida_inversedesign.cli.launch import start
-    from aiida_inversedesign.cli.plan import plan, show_plan
     from aiida_inversedesign.cli.report import write_page
     from aiida_inversedesign.workchains.build import build_campaign
 

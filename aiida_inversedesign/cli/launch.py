@@ -71,8 +71,8 @@ def resume(campaign: str, budget: tuple[str, ...], gone: bool, daemon: bool) -> 
 
 def _refuse_if_nothing_left(builder: Any, spec: CampaignSpec, node: WorkChainNode) -> None:
     """Refuse to resume a campaign that would stop at once; what had finished is harvested whatever is left."""
-    from aiida_inversedesign.audit.query import campaign_cost
     from aiida_inversedesign.campaign.budget import Spent, stop_reason
+    from aiida_inversedesign.graph.campaigns import campaign_cost
 
     if builder.get('table') is None or builder.interrupted.get('outcomes') is not None:
         return
@@ -112,9 +112,9 @@ def start(builder: Any, spec: CampaignSpec, daemon: bool) -> WorkChainNode:
 
     :raises NotReadyError: if the daemon, its slots or the disks do not allow it.
     """
-    from aiida_inversedesign.cli.daemon_check import examine_daemon
-    from aiida_inversedesign.cli.disk_check import examine_disk
-    from aiida_inversedesign.cli.findings import refuse_errors
+    from aiida_inversedesign.cli.checks.daemon_check import examine_daemon
+    from aiida_inversedesign.cli.checks.disk_check import examine_disk
+    from aiida_inversedesign.cli.checks.findings import refuse_errors
 
     findings = [*(examine_daemon(spec, required=True) if daemon else ()), *examine_disk(spec)]
     refuse_errors(findings)

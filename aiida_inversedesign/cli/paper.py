@@ -46,7 +46,7 @@ def paper(
       aiida-inversedesign paper 1234 -o paper --author "Ada Lovelace 0000-0002-1825-0097" --license CC-BY-4.0
       aiida-inversedesign paper --archive campaign.aiida -o paper
     """
-    from aiida_inversedesign.audit.paper import folder as paper_folder
+    from aiida_inversedesign.paper import folder as paper_folder
 
     options = paper_folder.Options(archive=not no_archive, authors=authors, license=licence, structures=structures)
     with paper_folder.new_folder(output, force) as place:

@@ -42,7 +42,7 @@ def report(
       aiida-inversedesign report 1234 --compare 1250
       aiida-inversedesign report --archive campaign.aiida -o report.html
     """
-    from aiida_inversedesign.audit.report.html import write_report
+    from aiida_inversedesign.report.html import write_report
 
     with opened_campaign(campaign, archive) as node:
         found = audited(node, structures)
@@ -66,7 +66,7 @@ def report(
 
 def write_page(campaign: Any, path: Path) -> Path:
     """Write the page of one campaign (node, PK or UUID)."""
-    from aiida_inversedesign.audit.report.html import write_report
+    from aiida_inversedesign.report.html import write_report
 
     return write_report(path, *audited(campaign))
 

@@ -13,22 +13,22 @@ from aiida_inversedesign.errors import InverseDesignError
 #: Where each command is, and what it does, so that the help needs no imports.
 COMMANDS: dict[str, tuple[str, str]] = {
     'demo': ('demo', 'Run a real campaign on this machine, in a profile of its own.'),
-    'doctor': ('doctor', 'Check profile, daemon, codes, pseudopotentials, library and disk.'),
-    'schema': ('plan', 'Print the JSON schema of the campaign file.'),
-    'check': ('plan', 'Check a campaign file and print its plan; launch nothing.'),
+    'doctor': ('checks.doctor', 'Check profile, daemon, codes, pseudopotentials, library and disk.'),
+    'schema': ('checks.plan', 'Print the JSON schema of the campaign file.'),
+    'check': ('checks.plan', 'Check a campaign file and print its plan; launch nothing.'),
     'launch': ('launch', 'Launch a campaign, here or through the daemon.'),
     'resume': ('launch', 'Go on with a campaign from its last table.'),
-    'stop': ('stop', 'End a campaign cleanly: finish or kill what runs.'),
-    'status': ('status', 'Show where a campaign stands.'),
-    'tend': ('tend', 'Watch the daemon of long campaigns and mend it.'),
-    'clean': ('clean', 'Remove the folders of ended evaluations on their computers.'),
+    'stop': ('control.stop', 'End a campaign cleanly: finish or kill what runs.'),
+    'status': ('control.status', 'Show where a campaign stands.'),
+    'tend': ('control.tend', 'Watch the daemon of long campaigns and mend it.'),
+    'clean': ('control.clean', 'Remove the folders of ended evaluations on their computers.'),
     'audit': ('audit', 'Compute the figures of a campaign from its provenance.'),
     'paper': ('paper', 'Write tables, figures, crystals, methods and archive of a campaign into a folder.'),
     'verify': ('verify', 'Run every decision of a campaign again and compare.'),
     'report': ('report', 'Write a page of a campaign: answer, pictures, plots and table.'),
-    'library': ('library', 'Import, list and show template libraries.'),
+    'library': ('library.commands', 'Import, list and show template libraries.'),
     'cspml': ('cspml', 'Train the proposal model and predict crystals.'),
-    'benchmark': ('benchmark', 'Run the comparisons of the README again.'),
+    'benchmark': ('benchmark.commands', 'Run the comparisons of the README again.'),
 }
 
 

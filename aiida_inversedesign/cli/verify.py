@@ -37,8 +37,8 @@ def verify(
       aiida-inversedesign verify --archive campaign.aiida --jobs 4
       aiida-inversedesign verify 1234 --sample 50 --seed 7 --format json
     """
-    from aiida_inversedesign.audit.verify import verify as run
-    from aiida_inversedesign.audit.verify.run import is_sound
+    from aiida_inversedesign.verify import verify as run
+    from aiida_inversedesign.verify.run import is_sound
 
     with opened_campaign(campaign, archive) as node, _progress() as progress:
         report = run(node, sample=sample, jobs=jobs, seed=seed, progress=progress)

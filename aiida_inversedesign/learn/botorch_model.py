@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from botorch.models import SingleTaskGP
 
-    from aiida_inversedesign.learn.gp import GaussianProcess
+    from aiida_inversedesign.learn.models.gp import GaussianProcess
 
 #: Variance that keeps factorisations sound, and length scale (in standard deviations) of what crystals do not share.
 _LEAST_NOISE, _OWN_LENGTH = 1e-6, 1e-3

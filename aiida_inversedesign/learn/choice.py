@@ -4,8 +4,8 @@ Every candidate predicts each row of the table from others (five-fold cross-vali
 have not drawn it), its deviations are calibrated, and the mean log density of the values is its score, with heavy tails
 so that one outlier does not decide. Within a kind a simpler model, earlier in the list, stays unless the best beats it
 by more than the standard error of the difference. From twenty rows on ``auto`` weights the kinds by the same densities
-(stacking, see :mod:`aiida_inversedesign.learn.mixture`). The competition is held again each time the rows have grown by
-a fifth. Where half of the values are exactly equal there is none: that is a case for a hurdle.
+(stacking, see :mod:`aiida_inversedesign.learn.models.mixture`). The competition is held again each time the rows have
+grown by a fifth. Where half of the values are exactly equal there is none: that is a case for a hurdle.
 
 The deviations are then calibrated on the later half of the rows, each predicted from those before: what a search
 chooses is unlike what it has chosen so far, which rows left out at random do not tell.
@@ -23,12 +23,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.learn.base import Regressor, check_training, target_scale
 from aiida_inversedesign.learn.calibrate import Z80, deviation_factor, tailed_log_density
-from aiida_inversedesign.learn.forest import fit_forest
-from aiida_inversedesign.learn.hurdle import fit_hurdle, usual_value
-from aiida_inversedesign.learn.mixture import LEAST_WEIGHT, Mixture, mixed, stacking_weights
+from aiida_inversedesign.learn.models.forest import fit_forest
+from aiida_inversedesign.learn.models.hurdle import fit_hurdle, usual_value
+from aiida_inversedesign.learn.models.mixture import LEAST_WEIGHT, Mixture, mixed, stacking_weights
 from aiida_inversedesign.learn.recipes import RECIPES, Setting, kind_of, recipes, with_factor
+from aiida_inversedesign.learn.regressor import Regressor, check_training, target_scale
 
 Array = NDArray[np.float64]
 

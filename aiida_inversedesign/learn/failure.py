@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.learn.base import RegressorError, check_inputs
-from aiida_inversedesign.learn.kernel import Kernel
+from aiida_inversedesign.learn.models.kernel import Kernel
+from aiida_inversedesign.learn.regressor import RegressorError, check_inputs
 from aiida_inversedesign.learn.threads import one_thread
 
 Array = NDArray[np.float64]

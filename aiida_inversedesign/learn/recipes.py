@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.learn.base import Regressor, RegressorError
-from aiida_inversedesign.learn.bootstrap import fit_bootstrap
-from aiida_inversedesign.learn.ensemble import Ensemble
-from aiida_inversedesign.learn.forest import fit_forest
-from aiida_inversedesign.learn.gp import GaussianProcess, fit_gp
-from aiida_inversedesign.learn.hurdle import fit_hurdle
-from aiida_inversedesign.learn.multitask import MultiTask, Task, fit_multitask
-from aiida_inversedesign.learn.transfer import Prior, Transfer, fit_transfer
+from aiida_inversedesign.learn.models.bootstrap import fit_bootstrap
+from aiida_inversedesign.learn.models.ensemble import Ensemble
+from aiida_inversedesign.learn.models.forest import fit_forest
+from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
+from aiida_inversedesign.learn.models.hurdle import fit_hurdle
+from aiida_inversedesign.learn.models.multitask import MultiTask, Task, fit_multitask
+from aiida_inversedesign.learn.models.transfer import Prior, Transfer, fit_transfer
+from aiida_inversedesign.learn.regressor import Regressor, RegressorError
 
 Array = NDArray[np.float64]
 

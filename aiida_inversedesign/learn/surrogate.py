@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.errors import InverseDesignError
-from aiida_inversedesign.learn.base import Regressor, RegressorError, regressor_from_state
 from aiida_inversedesign.learn.choice import fit_chosen
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure
-from aiida_inversedesign.learn.features import STRUCTURE_NAMES, feature_names, featurize
+from aiida_inversedesign.learn.models.transfer import Prior
 from aiida_inversedesign.learn.recipes import KINDS, Other, Setting
-from aiida_inversedesign.learn.table import EvaluationRow
-from aiida_inversedesign.learn.transfer import Prior
+from aiida_inversedesign.learn.regressor import Regressor, RegressorError, regressor_from_state
+from aiida_inversedesign.spaces.crystals.features import STRUCTURE_NAMES, feature_names, featurize
 
 Array = NDArray[np.float64]
 

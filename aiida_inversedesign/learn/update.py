@@ -13,15 +13,15 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.learn.base import Regressor, RegressorError
-from aiida_inversedesign.learn.ensemble import Ensemble
-from aiida_inversedesign.learn.gp import GaussianProcess
-from aiida_inversedesign.learn.hurdle import Hurdle
-from aiida_inversedesign.learn.mixture import Mixture
-from aiida_inversedesign.learn.multitask import MultiTask
+from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.learn.models.ensemble import Ensemble
+from aiida_inversedesign.learn.models.gp import GaussianProcess
+from aiida_inversedesign.learn.models.hurdle import Hurdle
+from aiida_inversedesign.learn.models.mixture import Mixture
+from aiida_inversedesign.learn.models.multitask import MultiTask
+from aiida_inversedesign.learn.models.transfer import Transfer
+from aiida_inversedesign.learn.regressor import Regressor, RegressorError
 from aiida_inversedesign.learn.surrogate import Surrogate, values_of
-from aiida_inversedesign.learn.table import EvaluationRow
-from aiida_inversedesign.learn.transfer import Transfer
 
 Array = NDArray[np.float64]
 

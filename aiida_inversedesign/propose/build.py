@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import ratio_label, reduced_formula
+from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.propose.assign import assign_elements
-from aiida_inversedesign.propose.library import Library
-from aiida_inversedesign.propose.ranking import Counts, Group, reduced
-from aiida_inversedesign.propose.volume import VolumeEstimate, Volumes
+from aiida_inversedesign.propose.rankers.ranking import Counts, Group, reduced
+from aiida_inversedesign.propose.volumes.volume import VolumeEstimate, Volumes
 
 #: more assignments than this are not listed: only the best one is built
 LISTED = 720

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.composition import composition_verdicts
 from aiida_inversedesign.campaign.goal import CompositionConstraint
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.oxidation import charge_score, oxidation_score
 from aiida_inversedesign.chemistry.validity import charge_neutral, closest_contact
 from aiida_inversedesign.propose.build import Built
-from aiida_inversedesign.propose.candidate import Verdict
-from aiida_inversedesign.propose.volume import VolumeEstimate
+from aiida_inversedesign.propose.volumes.volume import VolumeEstimate
 
 if TYPE_CHECKING:
     from pymatgen.analysis.structure_matcher import StructureMatcher

@@ -6,14 +6,14 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
+from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.goal import CompositionConstraint
 from aiida_inversedesign.campaign.spec import Propose, Space
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import parse_ratio, ratio_label, reduced_formula
-from aiida_inversedesign.chemistry.prototypes import PrototypeLabels
-from aiida_inversedesign.propose.baselines import ElementDissimilarityRanker, RandomRanker
+from aiida_inversedesign.libraries.library import Library
+from aiida_inversedesign.libraries.prototype_labels import PrototypeLabels
 from aiida_inversedesign.propose.build import Built, build
-from aiida_inversedesign.propose.candidate import Candidate, Verdict
 from aiida_inversedesign.propose.filters import (
     Duplicates,
     charge_verdict,
@@ -24,14 +24,14 @@ from aiida_inversedesign.propose.filters import (
     volume_verdict,
     widened,
 )
-from aiida_inversedesign.propose.generators.base import Proposed
-from aiida_inversedesign.propose.library import Library
-from aiida_inversedesign.propose.model import AnyModel, ProposalModel, shipped_model
-from aiida_inversedesign.propose.published import PublishedRanker
-from aiida_inversedesign.propose.ranking import Group, Ranked, Ranker, Templates
-from aiida_inversedesign.propose.space import Counts, ProposalError, draw_formulas
-from aiida_inversedesign.propose.volume import ElementVolumes, Volumes
+from aiida_inversedesign.propose.generators.request import Proposed
+from aiida_inversedesign.propose.proposal_model import AnyModel, ProposalModel, shipped_model
+from aiida_inversedesign.propose.rankers.baselines import ElementDissimilarityRanker, RandomRanker
+from aiida_inversedesign.propose.rankers.published import PublishedRanker
+from aiida_inversedesign.propose.rankers.ranking import Group, Ranked, Ranker, Templates
+from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
 from aiida_inversedesign.propose.whole_library import no_structure, whole_library
+from aiida_inversedesign.spaces.crystals.formula_space import Counts, ProposalError, draw_formulas
 
 __all__ = ['ProposalError', 'propose']
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.goal import CompositionConstraint
 from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.propose.candidate import Candidate, Verdict
+from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.propose.filters import composition_verdict, sites_verdict
-from aiida_inversedesign.propose.library import Library
 
 
 def whole_library(

@@ -1,4 +1,1 @@
-"""Which of the proposed crystals to compute next: acquisition, batches, initial design.
-
-Everything here is pure except ``functions.py``, which records a selection in the provenance graph.
-"""
+"""Which of the candidates to evaluate next: acquisitions, batches, initial design. Imports no aiida."""

@@ -26,18 +26,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.select.ego import BootstrapImprovement
+from aiida_inversedesign.select.acquisitions.ego import BootstrapImprovement
+from aiida_inversedesign.select.acquisitions.improvement import (
+    LogExpectedImprovement,
+    PosteriorMean,
+    UpperConfidenceBound,
+)
+from aiida_inversedesign.select.acquisitions.joint import JointLogExpectedImprovement
+from aiida_inversedesign.select.acquisitions.knowledge import KnowledgeGradient
+from aiida_inversedesign.select.acquisitions.pareto import (
+    LogExpectedHypervolumeImprovement,
+    NoisyExpectedHypervolumeImprovement,
+)
+from aiida_inversedesign.select.acquisitions.spacier import Spacier
+from aiida_inversedesign.select.acquisitions.thompson import Thompson
+from aiida_inversedesign.select.acquisitions.window import Probability
 from aiida_inversedesign.select.errors import SelectError
-from aiida_inversedesign.select.improvement import LogExpectedImprovement, PosteriorMean, UpperConfidenceBound
-from aiida_inversedesign.select.joint import JointLogExpectedImprovement
-from aiida_inversedesign.select.knowledge import KnowledgeGradient
 from aiida_inversedesign.select.observed import Observed
-from aiida_inversedesign.select.pareto import LogExpectedHypervolumeImprovement, NoisyExpectedHypervolumeImprovement
 from aiida_inversedesign.select.problem import Problem
 from aiida_inversedesign.select.rule import Rule
-from aiida_inversedesign.select.spacier import Spacier
-from aiida_inversedesign.select.thompson import Thompson
-from aiida_inversedesign.select.window import Probability
 
 Array = NDArray[np.float64]
 

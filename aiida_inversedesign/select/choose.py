@@ -9,17 +9,17 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import Select
-from aiida_inversedesign.learn.features import featurize
 from aiida_inversedesign.learn.surrogate import Surrogate
-from aiida_inversedesign.learn.table import EvaluationRow
-from aiida_inversedesign.propose.candidate import Candidate
 from aiida_inversedesign.select.batch import choose_points
 from aiida_inversedesign.select.duplicates import Duplicates
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.initial import initial_design
 from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.spaces.crystals.features import featurize
 
 Array = NDArray[np.float64]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from aiida_inversedesign.campaign.candidate import Candidate
+from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.learn.table import EvaluationRow
-from aiida_inversedesign.propose.candidate import Candidate
 
 if TYPE_CHECKING:
     from pymatgen.core import Structure

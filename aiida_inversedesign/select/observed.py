@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.learn.table import EvaluationRow
+from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.select.errors import SelectError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.learn.base import Regressor
+from aiida_inversedesign.learn.regressor import Regressor
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.normal import log_within
 from aiida_inversedesign.select.observed import Observed

@@ -7,15 +7,15 @@ from typing import Any
 from aiida import orm
 from aiida.engine import if_, while_
 
-from aiida_inversedesign.audit.query import evaluation_costs
 from aiida_inversedesign.campaign.spec import Propose
-from aiida_inversedesign.campaign.stream import Limits, evaluation_limits, fit_is_due, most_of_one
-from aiida_inversedesign.evaluate.options import processes, wall_seconds
-from aiida_inversedesign.learn.functions import fit_surrogate, harvest
-from aiida_inversedesign.propose.functions import propose_candidates
-from aiida_inversedesign.select.functions import select_batch
-from aiida_inversedesign.workchains.outcomes import failure, outcome_of, refuse_as_cache
-from aiida_inversedesign.workchains.references import collect_references, elemental_structures
+from aiida_inversedesign.campaign.stream_budget import Limits, evaluation_limits, fit_is_due, most_of_one
+from aiida_inversedesign.decisions.elemental_references import collect_references, elemental_structures
+from aiida_inversedesign.decisions.harvest_and_fit import fit_surrogate, harvest
+from aiida_inversedesign.decisions.propose_candidates import propose_candidates
+from aiida_inversedesign.decisions.select_batch import select_batch
+from aiida_inversedesign.engines.common.options import processes, wall_seconds
+from aiida_inversedesign.graph.campaigns import evaluation_costs
+from aiida_inversedesign.graph.outcomes import failure, outcome_of, refuse_as_cache
 from aiida_inversedesign.workchains.state import stability_wanted
 from aiida_inversedesign.workchains.stopping import request_for, was_killed_by_request
 from aiida_inversedesign.workchains.stream import StreamWorkChain, batch_key, symbol_of

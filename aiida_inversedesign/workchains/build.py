@@ -9,14 +9,14 @@ from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
 from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
 from aiida_inversedesign.campaign.spec import CampaignSpec
-from aiida_inversedesign.data.store import get_library, get_model
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.nodes.store import get_library, get_model
 from aiida_inversedesign.workchains.state import references_wanted
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
 
-    from aiida_inversedesign.data.library import LibraryData
+    from aiida_inversedesign.nodes.library_data import LibraryData
 
 
 class SetupError(InverseDesignError):
@@ -200,7 +200,7 @@ def _cutoff_problems(spec: CampaignSpec, engine: QuantumEspresso, family: Any) -
 
 
 def _reference_problems(spec: CampaignSpec) -> list[str]:
-    from aiida_inversedesign.evaluate.references import ReferenceError, reference_crystal
+    from aiida_inversedesign.libraries.elemental import ReferenceError, reference_crystal
 
     if not references_wanted(spec.model_dump(mode='json')):
         return []

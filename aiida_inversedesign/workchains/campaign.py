@@ -5,16 +5,16 @@ from __future__ import annotations
 from aiida import orm
 from aiida.engine import ToContext, while_
 
-from aiida_inversedesign.audit.query import campaign_cost
 from aiida_inversedesign.campaign.budget import Allowance, Spent, allowance
+from aiida_inversedesign.campaign.properties import dft_calculations_needed
 from aiida_inversedesign.campaign.spec import Budget
-from aiida_inversedesign.evaluate.properties import dft_calculations_needed
+from aiida_inversedesign.decisions.conclude import conclude
+from aiida_inversedesign.graph.campaigns import campaign_cost
+from aiida_inversedesign.graph.outcomes import failure
+from aiida_inversedesign.processes.idempotent import OnceWorkChain
 from aiida_inversedesign.workchains.asynchronous import AsynchronousWorkChain
-from aiida_inversedesign.workchains.conclude import conclude
+from aiida_inversedesign.workchains.disk_shortage import shortage
 from aiida_inversedesign.workchains.generation import GenerationWorkChain
-from aiida_inversedesign.workchains.once import OnceWorkChain
-from aiida_inversedesign.workchains.outcomes import failure
-from aiida_inversedesign.workchains.room import shortage
 from aiida_inversedesign.workchains.state import STATE, add_state_outputs, goal_properties
 from aiida_inversedesign.workchains.stopping import find_request
 

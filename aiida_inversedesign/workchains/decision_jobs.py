@@ -7,10 +7,10 @@ from typing import Any
 from aiida import orm
 from aiida.engine import CalcJob
 
-from aiida_inversedesign.data.earlier import folders_before
-from aiida_inversedesign.evaluate.options import job_options, wall_seconds
-from aiida_inversedesign.workchains.attempts import attempt_label, is_due, is_lost
-from aiida_inversedesign.workchains.once import OnceWorkChain
+from aiida_inversedesign.engines.common.options import job_options, wall_seconds
+from aiida_inversedesign.processes.attempts import attempt_label, is_due, is_lost
+from aiida_inversedesign.processes.earlier_attempts import folders_before
+from aiida_inversedesign.processes.idempotent import OnceWorkChain
 
 #: Step of a generation → the section of the campaign file that names its code and options, and where the context has
 #: its last run.

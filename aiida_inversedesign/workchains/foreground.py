@@ -27,8 +27,8 @@ from plumpy.greenback_bridge import run_with_portal, sync_await
 from plumpy.process_states import KillInterruption
 from plumpy.processes import Process as StateMachine
 
-from aiida_inversedesign.audit.queries.control import FOREGROUND
-from aiida_inversedesign.audit.queries.paused import PAUSED_BY_FAILURE
+from aiida_inversedesign.graph.control import FOREGROUND
+from aiida_inversedesign.graph.paused_jobs import PAUSED_BY_FAILURE
 from aiida_inversedesign.workchains.stopping import find_request
 
 LOGGER = logging.getLogger(__name__)

@@ -7,18 +7,21 @@ from aiida.common import AttributeDict
 from aiida.engine import ToContext, if_, while_
 from aiida.plugins import WorkflowFactory
 
-from aiida_inversedesign.audit.query import evaluation_costs
 from aiida_inversedesign.campaign.budget import Allowance, share
+from aiida_inversedesign.campaign.properties import dft_calculations_needed
 from aiida_inversedesign.campaign.spec import Propose
-from aiida_inversedesign.data.cspml import CspmlData
-from aiida_inversedesign.data.library import LibraryData
-from aiida_inversedesign.evaluate.properties import dft_calculations_needed
-from aiida_inversedesign.evaluate.reuse import ReusedEvaluateWorkChain, find_earlier
-from aiida_inversedesign.learn.functions import fit_surrogate, harvest
-from aiida_inversedesign.learn.job import FitCalculation
-from aiida_inversedesign.propose.functions import propose_candidates
-from aiida_inversedesign.propose.job import ProposeCalculation
-from aiida_inversedesign.select.functions import select_batch
+from aiida_inversedesign.decisions.elemental_references import collect_references, elemental_structures
+from aiida_inversedesign.decisions.fit_job import FitCalculation
+from aiida_inversedesign.decisions.harvest_and_fit import fit_surrogate, harvest
+from aiida_inversedesign.decisions.propose_candidates import propose_candidates
+from aiida_inversedesign.decisions.propose_job import ProposeCalculation
+from aiida_inversedesign.decisions.select_batch import select_batch
+from aiida_inversedesign.engines.common.reuse import ReusedEvaluateWorkChain, find_earlier
+from aiida_inversedesign.graph.campaigns import evaluation_costs
+from aiida_inversedesign.graph.outcomes import failure, outcome_of, refuse_as_cache
+from aiida_inversedesign.nodes.cspml_data import CspmlData
+from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.processes.idempotent import OnceWorkChain
 from aiida_inversedesign.workchains.decision_jobs import (
     add_codes,
     decision_is_due,
@@ -26,9 +29,6 @@ from aiida_inversedesign.workchains.decision_jobs import (
     has_code,
     submit_decision,
 )
-from aiida_inversedesign.workchains.once import OnceWorkChain
-from aiida_inversedesign.workchains.outcomes import failure, outcome_of, refuse_as_cache
-from aiida_inversedesign.workchains.references import collect_references, elemental_structures
 from aiida_inversedesign.workchains.state import (
     add_state_inputs,
     add_state_outputs,

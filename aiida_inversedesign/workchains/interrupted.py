@@ -7,9 +7,9 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 
-from aiida_inversedesign.audit.query import evaluation_costs
-from aiida_inversedesign.workchains.attempts import step_of
-from aiida_inversedesign.workchains.outcomes import outcome_of
+from aiida_inversedesign.graph.campaigns import evaluation_costs
+from aiida_inversedesign.graph.outcomes import outcome_of
+from aiida_inversedesign.processes.attempts import step_of
 
 #: Step → what the newest one of it made, as the generation would have returned it.
 _MADE = {'propose': 'pool', 'references': 'references'}

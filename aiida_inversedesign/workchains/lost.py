@@ -9,8 +9,8 @@ from aiida import orm
 from plumpy.greenback_bridge import run_with_portal
 from plumpy.process_states import ProcessState
 
-from aiida_inversedesign.audit.queries.control import FOREGROUND
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.graph.control import FOREGROUND
 from aiida_inversedesign.workchains.foreground import cancel_jobs, is_alive
 
 

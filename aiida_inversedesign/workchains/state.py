@@ -8,11 +8,10 @@ from typing import Any
 from aiida.orm import Dict
 
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.campaign.properties import STABILITY
-from aiida_inversedesign.data.pool import PoolData
-from aiida_inversedesign.data.surrogate import SurrogateData
-from aiida_inversedesign.data.table import TableData
-from aiida_inversedesign.evaluate.properties import required_stages
+from aiida_inversedesign.campaign.properties import STABILITY, required_stages
+from aiida_inversedesign.nodes.pool_data import PoolData
+from aiida_inversedesign.nodes.surrogate_data import SurrogateData
+from aiida_inversedesign.nodes.table_data import TableData
 
 #: Name → node type and what it is. A generation takes and returns them, the campaign returns the last ones.
 STATE = {

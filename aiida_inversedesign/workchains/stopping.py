@@ -13,8 +13,8 @@ from typing import Any
 from aiida import orm
 from aiida.manage import get_manager
 
-from aiida_inversedesign.audit.queries.control import STOP, stop_request
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.graph.control import STOP, stop_request
 
 
 class StopError(InverseDesignError):

@@ -7,12 +7,12 @@ from typing import Any
 from aiida import orm
 from aiida.common import AttributeDict
 
-from aiida_inversedesign.audit.queries.steps import find_step
 from aiida_inversedesign.campaign.budget import Spent, stop_reason
+from aiida_inversedesign.campaign.properties import dft_calculations_needed
 from aiida_inversedesign.campaign.spec import Budget
-from aiida_inversedesign.campaign.stream import Limits, may_choose
-from aiida_inversedesign.evaluate.properties import dft_calculations_needed
-from aiida_inversedesign.workchains.any_child import AnyChildWorkChain
+from aiida_inversedesign.campaign.stream_budget import Limits, may_choose
+from aiida_inversedesign.graph.steps import find_step
+from aiida_inversedesign.processes.any_child import AnyChildWorkChain
 from aiida_inversedesign.workchains.generation import GenerationWorkChain
 from aiida_inversedesign.workchains.state import STATE, references_wanted
 from aiida_inversedesign.workchains.stopping import request_for

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from aiida_inversedesign.campaign.candidate import Candidate, Verdict
+from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.learn.table import EvaluationRow, is_hit
-from aiida_inversedesign.propose.candidate import Candidate, Verdict
 
 SETTINGS = CampaignSettings.model_validate(
     {
@@ -150,8 +150,8 @@ class Graph:
         """The generation returns the table so far and a pool."""
         from aiida.common.links import LinkType
 
-        from aiida_inversedesign.data.pool import PoolData
-        from aiida_inversedesign.data.table import TableData
+        from aiida_inversedesign.nodes.pool_data import PoolData
+        from aiida_inversedesign.nodes.table_data import TableData
 
         table = TableData.from_rows(self.rows, SETTINGS.goal).store()
         table.base.links.add_incoming(generation, LinkType.RETURN, 'table')

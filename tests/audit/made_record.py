@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.audit.job_record import PW, JobRecord
 from aiida_inversedesign.audit.record import (
     CampaignRecord,
     CandidateRecord,
@@ -19,9 +18,10 @@ from aiida_inversedesign.audit.record import (
     LibraryRecord,
     SurrogateRecord,
 )
+from aiida_inversedesign.campaign.candidate import Verdict
+from aiida_inversedesign.campaign.row import is_hit
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.learn.table import is_hit
-from aiida_inversedesign.propose.candidate import Verdict
+from aiida_inversedesign.graph.job_record import PW, JobRecord
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 PAIRS = (('B', 'N'), ('Si', 'C'), ('Al', 'N'), ('Ga', 'As'), ('Ti', 'C'), ('Na', 'Cl'))

@@ -15,7 +15,7 @@ SCRIPT = """
 import json, os, signal, threading
 from aiida import load_profile, orm
 load_profile({profile!r})
-from aiida_inversedesign.audit.queries.apart import read_apart
+from aiida_inversedesign.graph.forked_read import read_apart
 
 own = os.getpid()
 

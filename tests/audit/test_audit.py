@@ -105,8 +105,8 @@ def test_json_has_the_documented_keys_and_reasons(resumed):
 
 def test_the_first_of_the_chain_knows_nothing_of_the_second(resumed):
     from aiida_inversedesign.audit.audit import audit
-    from aiida_inversedesign.audit.query import chain_of
     from aiida_inversedesign.audit.status import describe
+    from aiida_inversedesign.graph.campaigns import chain_of
 
     _, first, second = resumed
     assert chain_of(first.pk) == [first.pk]
@@ -135,7 +135,7 @@ def test_another_campaign_of_equal_settings_is_not_counted(resumed):
 
 
 def test_cost_of_a_running_campaign_includes_its_predecessors(resumed):
-    from aiida_inversedesign.audit.query import campaign_cost
+    from aiida_inversedesign.graph.campaigns import campaign_cost
 
     _, first, second = resumed
     report = {
@@ -152,7 +152,7 @@ def test_cost_of_a_running_campaign_includes_its_predecessors(resumed):
 def test_costs_of_one_generation(resumed):
     from aiida.orm import load_node
 
-    from aiida_inversedesign.audit.query import evaluation_costs, generation_ids
+    from aiida_inversedesign.graph.campaigns import evaluation_costs, generation_ids
 
     _, first, _ = resumed
     costs = evaluation_costs(load_node(generation_ids([first.pk])[0]))

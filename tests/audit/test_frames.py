@@ -11,7 +11,7 @@ import pytest
 from made_record import made_record
 
 from aiida_inversedesign.audit import frames
-from aiida_inversedesign.audit.tools import CampaignTools
+from aiida_inversedesign.tools import CampaignTools
 
 
 def test_the_node_finds_its_tools(resumed: Any) -> None:

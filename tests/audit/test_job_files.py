@@ -26,7 +26,7 @@ def test_outputs_rest_on_readable_files(
     from aiida.common import LinkType
     from aiida.orm import CalcJobNode, Dict, FolderData
 
-    from aiida_inversedesign.audit.verify.job_files import check_job
+    from aiida_inversedesign.verify.job_files import check_job
 
     node = CalcJobNode(process_type='aiida.calculations:inversedesign.table').store()
     retrieved = FolderData()

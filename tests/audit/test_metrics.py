@@ -21,8 +21,8 @@ from aiida_inversedesign.audit.metrics import (
     validity,
 )
 from aiida_inversedesign.audit.record import CandidateRecord, EvaluationRecord
+from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.propose.candidate import Verdict
 
 GOAL = Goal(objectives=[{'property': 'k', 'maximize': True, 'hit': 300.0}], constraints=[{'property': 'gap', 'min': 1}])
 OPEN = Goal(objectives=[{'property': 'k', 'maximize': True}])

@@ -30,7 +30,7 @@ def finished(aiida_profile: Any, tmp_path_factory: Any) -> Any:
     from rehearsal import make_library, make_python_code
 
     from aiida_inversedesign.campaign.load import validate_campaign
-    from aiida_inversedesign.data.library import LibraryData
+    from aiida_inversedesign.nodes.library_data import LibraryData
     from aiida_inversedesign.workchains.build import build_campaign
     from aiida_inversedesign.workchains.foreground import run_campaign
 
@@ -80,7 +80,7 @@ def test_the_archive_has_exactly_this_campaign_without_remote_folders(finished: 
     from aiida.orm import CalcJobNode, FolderData, Node, QueryBuilder, RemoteData
 
     from aiida_inversedesign.audit.archive import open_archive
-    from aiida_inversedesign.audit.query import list_campaigns
+    from aiida_inversedesign.graph.campaigns import list_campaigns
 
     assert QueryBuilder().append(RemoteData).count() == 8
     with open_archive(folder / 'campaign.aiida'):
@@ -182,8 +182,8 @@ def test_no_text_of_a_figure_is_smaller_than_seven_points(finished: Any) -> None
     from aiida.orm import load_node
     from matplotlib.text import Text
 
-    from aiida_inversedesign.audit.paper import figures, panels
-    from aiida_inversedesign.audit.paper.facts import collect_facts
+    from aiida_inversedesign.paper import figures, panels
+    from aiida_inversedesign.paper.facts import collect_facts
 
     facts = collect_facts(load_node(finished.pk))
     with figures._style():
@@ -287,7 +287,7 @@ def test_the_readme_has_commands_that_work(folder: Path) -> None:
 def test_what_is_there_is_never_lost(finished: Any, folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
     import shutil
 
-    from aiida_inversedesign.audit.paper import crystals
+    from aiida_inversedesign.paper import crystals
 
     mine = tmp_path / 'mine'
     mine.mkdir()

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from aiida_inversedesign.audit.paper import citations, latex
 from aiida_inversedesign.cli import cli
+from aiida_inversedesign.paper import citations, latex
 
 
 def paper(*arguments: str) -> Any:

@@ -9,8 +9,8 @@ import pytest
 from made_record import made_record
 
 from aiida_inversedesign.audit.audit import audit
-from aiida_inversedesign.audit.paper import figures
-from aiida_inversedesign.audit.paper.facts import Facts
+from aiida_inversedesign.paper import figures
+from aiida_inversedesign.paper.facts import Facts
 
 
 def test_the_letters_of_the_panels_are_beside_the_legends(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ import pytest
 from made_record import made_record
 
 from aiida_inversedesign.audit.audit import audit
-from aiida_inversedesign.audit.paper.citations import cited
-from aiida_inversedesign.audit.paper.facts import Facts
-from aiida_inversedesign.audit.paper.methods import methods
+from aiida_inversedesign.paper.citations import cited
+from aiida_inversedesign.paper.facts import Facts
+from aiida_inversedesign.paper.methods import methods
 
 
 def facts_of(evaluate: dict[str, Any] | None = None, select: dict[str, Any] | None = None, **changes: Any) -> Facts:

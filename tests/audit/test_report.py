@@ -14,7 +14,7 @@ import pytest
 from made_record import TWO, made_record
 
 from aiida_inversedesign.audit.audit import audit
-from aiida_inversedesign.audit.report.html import ReportError, render, write_report
+from aiida_inversedesign.report.html import ReportError, render, write_report
 
 HOSTILE = '"><img src=x onerror=window.pwned=1></script><script>window.pwned=1</script><b>{{7*7}}'
 

@@ -13,7 +13,7 @@ from made_record import TWO, made_record
 from test_report import hostile
 
 from aiida_inversedesign.audit.audit import audit
-from aiida_inversedesign.audit.report.html import write_report
+from aiida_inversedesign.report.html import write_report
 
 CHROMIUM, DRIVER = shutil.which('chromium'), shutil.which('chromedriver')
 pytestmark = pytest.mark.skipif(

@@ -16,14 +16,17 @@ from hypothesis import strategies as st
 from made_record import TWO, made_record
 
 from aiida_inversedesign.audit.record import EvaluationRecord
-from aiida_inversedesign.audit.report.cif import cif_text
-from aiida_inversedesign.audit.report.figures_pareto import pareto_front
-from aiida_inversedesign.audit.report.figures_timeline import Span, lanes
-from aiida_inversedesign.audit.report.prototype_names import NAMES
-from aiida_inversedesign.audit.report.provenance import section as provenance
-from aiida_inversedesign.audit.report.random_search import random_best, random_hits
-from aiida_inversedesign.audit.report.structures import picture
-from aiida_inversedesign.audit.report.words import (
+from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.prototypes import prototype_label
+from aiida_inversedesign.report.cif import cif_text
+from aiida_inversedesign.report.figures_pareto import pareto_front
+from aiida_inversedesign.report.figures_timeline import Span, lanes
+from aiida_inversedesign.report.prototype_names import NAMES
+from aiida_inversedesign.report.provenance import section as provenance
+from aiida_inversedesign.report.random_search import random_best, random_hits
+from aiida_inversedesign.report.structures import picture
+from aiida_inversedesign.report.words import (
     duration,
     formula_html,
     formula_plain,
@@ -32,9 +35,6 @@ from aiida_inversedesign.audit.report.words import (
     quantity,
     unit_text,
 )
-from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.prototypes import prototype_label
 
 
 def of_ase(atoms) -> Crystal:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aiida_inversedesign.audit.job_record import PW, JobRecord
+from aiida_inversedesign.graph.job_record import PW, JobRecord
 
 
 def job(*path: str, exit_status: int = 0, state: str = 'finished', evaluation: str = 'a1') -> JobRecord:

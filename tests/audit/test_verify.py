@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from tampers import TAMPERINGS, Copy, opened, tampered
 
-from aiida_inversedesign.audit.verify import verify
-from aiida_inversedesign.audit.verify.run import is_sound
 from aiida_inversedesign.cli.verify import show
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.verify import verify
+from aiida_inversedesign.verify.run import is_sound
 from aiida_inversedesign.workchains.foreground import run_campaign
 
 CAMPAIGN = {
@@ -32,7 +32,7 @@ def finished(aiida_profile: Any, tmp_path_factory: pytest.TempPathFactory) -> Co
     from rehearsal import make_library
 
     from aiida_inversedesign.campaign.load import validate_campaign
-    from aiida_inversedesign.data.library import LibraryData
+    from aiida_inversedesign.nodes.library_data import LibraryData
     from aiida_inversedesign.workchains.build import build_campaign
     from aiida_inversedesign.workchains.resume import resume_campaign
 
@@ -97,8 +97,8 @@ def test_an_archive_gives_the_same(finished: Copy, tmp_path: Path) -> None:
     from aiida.tools.archive import create_archive
     from click.testing import CliRunner
 
-    from aiida_inversedesign.audit.query import chain_of
     from aiida_inversedesign.cli import cli
+    from aiida_inversedesign.graph.campaigns import chain_of
 
     path = tmp_path / 'campaign.aiida'
     with opened(finished.folder):

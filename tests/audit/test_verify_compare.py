@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_inversedesign.audit.verify.compare import IDENTICAL, compare, deviation, worst
-from aiida_inversedesign.audit.verify.findings import KINDS, Finding, unique
+from aiida_inversedesign.verify.compare import IDENTICAL, compare, deviation, worst
+from aiida_inversedesign.verify.findings import KINDS, Finding, unique
 
 plain = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 5) | st.floats(-1e6, 1e6) | st.text(max_size=4),

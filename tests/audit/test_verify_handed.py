@@ -10,9 +10,9 @@ import pytest
 from rehearsal import make_python_code
 from tampers import Copy, opened
 
-from aiida_inversedesign.audit.verify import verify
-from aiida_inversedesign.audit.verify.run import is_sound
 from aiida_inversedesign.campaign.load import validate_campaign
+from aiida_inversedesign.verify import verify
+from aiida_inversedesign.verify.run import is_sound
 from aiida_inversedesign.workchains.build import build_campaign
 from aiida_inversedesign.workchains.foreground import run_campaign
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from aiida_inversedesign.audit.verify import verify
-from aiida_inversedesign.audit.verify.run import is_sound
 from aiida_inversedesign.cli import cli
+from aiida_inversedesign.verify import verify
+from aiida_inversedesign.verify.run import is_sound
 from aiida_inversedesign.workchains.foreground import run_campaign
 
 THREE = {'select': {'initial': 3, 'batch': 2}, 'budget': {'evaluations': 3}}

@@ -8,8 +8,8 @@ from typing import Any
 
 from tampers import Copy, opened
 
-from aiida_inversedesign.audit.verify import verify
-from aiida_inversedesign.audit.verify.run import is_sound
+from aiida_inversedesign.verify import verify
+from aiida_inversedesign.verify.run import is_sound
 from aiida_inversedesign.workchains.foreground import run_campaign
 from aiida_inversedesign.workchains.resume import resume_campaign
 

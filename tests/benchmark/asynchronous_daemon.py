@@ -27,9 +27,9 @@ def compare(seed: int, median: float, generations: int, code: str) -> dict[str, 
     import numpy as np
     from aiida.engine import submit
 
+    from aiida_inversedesign.benchmarks.engine.overhead import made_up_library
     from aiida_inversedesign.campaign.load import validate_campaign
-    from aiida_inversedesign.data.library import LibraryData
-    from aiida_inversedesign.workchains.benchmark.overhead import made_up_library
+    from aiida_inversedesign.nodes.library_data import LibraryData
     from aiida_inversedesign.workchains.build import build_campaign
     from aiida_inversedesign.workchains.stopping import request_stop
 
@@ -86,9 +86,9 @@ def compare(seed: int, median: float, generations: int, code: str) -> dict[str, 
 
 def _ended(node: Any) -> list[tuple[float, bool]]:
     """When each evaluation ended and whether it is a hit, in the order of the ends."""
-    from aiida_inversedesign.audit import query
     from aiida_inversedesign.campaign.goal import Goal
-    from aiida_inversedesign.learn.table import is_hit
+    from aiida_inversedesign.campaign.row import is_hit
+    from aiida_inversedesign.graph import campaigns as query
 
     goal = Goal.model_validate(node.inputs.settings['goal'])
     found = [item for item in query.find_evaluations(query.generation_ids([node.pk])) if item.state == 'finished']

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from aiida_inversedesign.select.benchmark.schedules import gain
+from aiida_inversedesign.benchmarks.search.schedules import gain
 
 
 def seeds_in_time(seeds: int, minutes: float) -> Iterator[int]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 
-from aiida_inversedesign.audit.benchmark.run import benchmark_audit
+from aiida_inversedesign.benchmarks.audit.run import benchmark_audit
 
 
 def main() -> int:

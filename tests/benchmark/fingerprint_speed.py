@@ -20,8 +20,8 @@ import numpy as np
 from matminer.featurizers.site import CrystalNNFingerprint
 from matminer.featurizers.structure import SiteStatsFingerprint
 
-from aiida_inversedesign.chemistry.fingerprints import STATISTICS, FingerprintError, fingerprint
-from aiida_inversedesign.propose.importers import read_jsonl
+from aiida_inversedesign.chemistry.fingerprints.structure import STATISTICS, FingerprintError, fingerprint
+from aiida_inversedesign.libraries.importers import read_jsonl
 
 RESAMPLES = 10_000
 

@@ -61,8 +61,8 @@ def prepare(folder: Path) -> None:
     import rich.table  # noqa: F401
 
     from aiida_inversedesign.chemistry.crystal import Crystal
-    from aiida_inversedesign.propose.fingerprinted import with_fingerprints
-    from aiida_inversedesign.propose.library import Library, Template
+    from aiida_inversedesign.libraries.fingerprinted import with_fingerprints
+    from aiida_inversedesign.libraries.library import Library, Template
 
     # compiled functions are compiled once, here
     crystal = Crystal(2.8 * (1 - np.eye(3)), ('Na', 'Cl'), np.array([[0, 0, 0], [0.5, 0.5, 0.5]]))
@@ -89,7 +89,7 @@ def _read(case: Case, path: Path) -> None:
     arguments = command(case, path)
     if arguments is None:
         from aiida_inversedesign.errors import InverseDesignError
-        from aiida_inversedesign.propose.library import Library
+        from aiida_inversedesign.libraries.library import Library
 
         try:
             Library.from_bytes(path.read_bytes())

@@ -18,9 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from aiida_inversedesign.chemistry.formulas import parse_formula
-from aiida_inversedesign.chemistry.kmd import KmdError, atomic_fractions, kernel_mean
-from aiida_inversedesign.chemistry.kmd_formulas import nearest_formulas
-from aiida_inversedesign.chemistry.kmd_inverse import Inverse
+from aiida_inversedesign.chemistry.kmd.decoding import nearest_formulas
+from aiida_inversedesign.chemistry.kmd.inverse import Inverse
+from aiida_inversedesign.chemistry.kmd.kernel import KmdError, atomic_fractions, kernel_mean
 
 #: descriptors: kind and grid points
 DESCRIPTORS = (('1d', 2), ('1d', 5), ('1d', 10), ('1d', 30), ('md', 10))

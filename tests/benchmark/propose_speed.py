@@ -20,17 +20,17 @@ import numpy as np
 
 from aiida_inversedesign.campaign.spec import Propose, Space
 from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label
+from aiida_inversedesign.libraries.importers import read_jsonl
+from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.propose.build import build
-from aiida_inversedesign.propose.importers import read_jsonl
-from aiida_inversedesign.propose.library import Library
-from aiida_inversedesign.propose.model import shipped_model
 from aiida_inversedesign.propose.pipeline import propose
-from aiida_inversedesign.propose.published import PublishedRanker
-from aiida_inversedesign.propose.ranking import Ranker, Templates
-from aiida_inversedesign.propose.space import draw_formulas
-from aiida_inversedesign.propose.train import Recipe
-from aiida_inversedesign.propose.training import complete_fingerprints, train_on
-from aiida_inversedesign.propose.volume import ElementVolumes, Volumes
+from aiida_inversedesign.propose.proposal_model import shipped_model
+from aiida_inversedesign.propose.rankers.published import PublishedRanker
+from aiida_inversedesign.propose.rankers.ranking import Ranker, Templates
+from aiida_inversedesign.propose.training.from_library import complete_fingerprints, train_on
+from aiida_inversedesign.propose.training.published_recipe import Recipe
+from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
+from aiida_inversedesign.spaces.crystals.formula_space import draw_formulas
 
 ELEMENTS = list(parse_formula('LiNaKMgCaSrBaAlGaSiGeTiZrMnFeZnOSSeNPFCl'))
 RATIOS = ['1:1', '2:1', '3:1:1', '1:1:1', '2:1:1', '2:2:1']

@@ -19,10 +19,10 @@ import numpy as np
 
 def measure(name: str, size: int, rows: int, batch: int) -> dict[str, float | int | str]:
     """Seconds and MB of one decision."""
-    from aiida_inversedesign.learn.features import feature_names
-    from aiida_inversedesign.select.benchmark.arms import make_arm
-    from aiida_inversedesign.select.benchmark.goals import parse_goal
-    from aiida_inversedesign.select.benchmark.loop import Question, peak_mb, reset_peak
+    from aiida_inversedesign.benchmarks.search.arms import make_arm
+    from aiida_inversedesign.benchmarks.search.goals import parse_goal
+    from aiida_inversedesign.benchmarks.search.loop import Question, peak_mb, reset_peak
+    from aiida_inversedesign.spaces.crystals.features import feature_names
 
     rng = np.random.default_rng(0)
     features = rng.standard_normal((size, len(feature_names())))

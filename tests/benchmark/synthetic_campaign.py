@@ -19,7 +19,7 @@ def main() -> None:
     from aiida import load_profile
 
     load_profile(options.profile)
-    from aiida_inversedesign.audit.benchmark.synthetic import make_campaign
+    from aiida_inversedesign.benchmarks.audit.synthetic import make_campaign
 
     begun = time.perf_counter()
     uuid = make_campaign(options.evaluations, options.seed)

@@ -27,7 +27,7 @@ def main() -> int:
     from rich.table import Table
     from tampers import TAMPERINGS, Copy, tampered
 
-    from aiida_inversedesign.audit.verify.run import is_sound
+    from aiida_inversedesign.verify.run import is_sound
 
     storage, campaigns = make_campaigns(folder)
     console, failures = Console(width=160), 0
@@ -71,7 +71,7 @@ def make_campaigns(folder: Path) -> tuple[Path, dict[str, tuple[str, float]]]:
     from aiida.manage.configuration import create_profile, get_config
     from rehearsal import make_library, make_python_code
 
-    from aiida_inversedesign.data.library import LibraryData
+    from aiida_inversedesign.nodes.library_data import LibraryData
 
     config, storage = get_config(create=True), folder / 'storage'
     create_profile(

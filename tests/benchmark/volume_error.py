@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pymatgen.analysis.structure_prediction.volume_predictor import DLSVolumePredictor
 
+from aiida_inversedesign.libraries.importers import read_jsonl
+from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.propose.assign import assign_elements, dissimilarities
-from aiida_inversedesign.propose.importers import read_jsonl
-from aiida_inversedesign.propose.library import Library
-from aiida_inversedesign.propose.ranking import Templates, reduced
-from aiida_inversedesign.propose.volume import ElementVolumes, VolumeModel, element_volumes, fit_volumes
+from aiida_inversedesign.propose.rankers.ranking import Templates, reduced
+from aiida_inversedesign.propose.volumes.volume import ElementVolumes, VolumeModel, element_volumes, fit_volumes
 
 Errors = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import pytest
 
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.load import CampaignFileError, validate_campaign
-from aiida_inversedesign.campaign.stream import Limits, most_of_one
+from aiida_inversedesign.campaign.stream_budget import Limits, most_of_one
 from aiida_inversedesign.workchains.state import energy_limit
 
 VALID: dict[str, Any] = {

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS
-from aiida_inversedesign.campaign.stream import Limits, evaluation_limits, fit_is_due, may_choose, most_of_one
+from aiida_inversedesign.campaign.stream_budget import Limits, evaluation_limits, fit_is_due, may_choose, most_of_one
 
 
 def test_without_a_budget_there_is_no_limit() -> None:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.fingerprint_cache import MAGIC, RECORD, FingerprintCache
-from aiida_inversedesign.chemistry.fingerprints import (
+from aiida_inversedesign.chemistry.fingerprints.cache import MAGIC, RECORD, FingerprintCache
+from aiida_inversedesign.chemistry.fingerprints.structure import (
     LENGTH,
     STATISTICS,
     FingerprintError,
@@ -24,7 +24,7 @@ from aiida_inversedesign.chemistry.fingerprints import (
     read_cache,
     write_cache,
 )
-from aiida_inversedesign.chemistry.voronoi import Cells
+from aiida_inversedesign.chemistry.fingerprints.voronoi import Cells
 
 HALITE = Crystal(
     np.eye(3) * 5.64,
@@ -78,7 +78,7 @@ def test_equals_reference(records, shared):
 
 
 def test_likelihoods_of_a_site_add_up():
-    from aiida_inversedesign.chemistry.motifs import labels
+    from aiida_inversedesign.chemistry.fingerprints.motifs import labels
 
     names = labels()
     assert len(names) * len(STATISTICS) == LENGTH
@@ -91,7 +91,7 @@ def test_likelihoods_of_a_site_add_up():
 def test_motifs_are_those_of_pymatgen():
     from pymatgen.core.local_env import CN_OPT_PARAMS, DEFAULT_OP_PARAMS
 
-    from aiida_inversedesign.chemistry.motifs import MOTIFS
+    from aiida_inversedesign.chemistry.fingerprints.motifs import MOTIFS
 
     for number, name, _, parameters in MOTIFS:
         kind, *given = CN_OPT_PARAMS.get(number, {}).get(name, [name])
@@ -228,8 +228,8 @@ def test_a_killed_computation_goes_on(tmp_path, records):
     code = (
         'import json, sys\n'
         'from aiida_inversedesign.chemistry.crystal import Crystal\n'
-        'from aiida_inversedesign.chemistry.fingerprint_cache import FingerprintCache\n'
-        'from aiida_inversedesign.chemistry.fingerprints import fingerprints\n'
+        'from aiida_inversedesign.chemistry.fingerprints.cache import FingerprintCache\n'
+        'from aiida_inversedesign.chemistry.fingerprints.structure import fingerprints\n'
         'crystals = [Crystal.from_dict(data) for data in json.load(open(sys.argv[1]))]\n'
         'fingerprints(crystals, FingerprintCache(sys.argv[2]))\n'
     )
@@ -250,7 +250,7 @@ def test_works_without_a_folder_for_the_compiled_code():
     code = (
         'import numpy as np\n'
         'from aiida_inversedesign.chemistry.crystal import Crystal\n'
-        'from aiida_inversedesign.chemistry.fingerprints import fingerprint\n'
+        'from aiida_inversedesign.chemistry.fingerprints.structure import fingerprint\n'
         "print(np.isfinite(fingerprint(Crystal(np.eye(3) * 3, ('Po',), [[0, 0, 0]]))).all())\n"
     )
     nowhere = {'NUMBA_CACHE_DIR': '/proc/nowhere', 'NUMBA_CACHE_LOCATOR_CLASSES': 'UserProvidedCacheLocator'}
@@ -259,6 +259,6 @@ def test_works_without_a_folder_for_the_compiled_code():
 
 
 def test_importing_compiles_nothing():
-    code = 'import sys, aiida_inversedesign.chemistry.fingerprints; print("numba" in sys.modules)'
+    code = 'import sys, aiida_inversedesign.chemistry.fingerprints.structure; print("numba" in sys.modules)'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True)
     assert done.stdout.strip() == 'False', done.stderr

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from aiida_inversedesign.chemistry.elements import ElementError, element_table
 from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label, reduced_formula
-from aiida_inversedesign.chemistry.kmd import KmdError, atomic_fractions, kernel_mean
-from aiida_inversedesign.chemistry.kmd_formulas import nearest_counts, nearest_formulas
-from aiida_inversedesign.chemistry.kmd_inverse import Inverse, is_invertible, sufficient_grid
+from aiida_inversedesign.chemistry.kmd.decoding import nearest_counts, nearest_formulas
+from aiida_inversedesign.chemistry.kmd.inverse import Inverse, is_invertible, sufficient_grid
+from aiida_inversedesign.chemistry.kmd.kernel import KmdError, atomic_fractions, kernel_mean
 from aiida_inversedesign.chemistry.validity import charge_neutral
 
 SYMBOLS = element_table().symbols

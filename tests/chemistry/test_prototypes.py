@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.prototypes import PrototypeLabels, prototype_label
-from aiida_inversedesign.propose.library import aflow_library
+from aiida_inversedesign.chemistry.prototypes import prototype_label
+from aiida_inversedesign.libraries.library import aflow_library
+from aiida_inversedesign.libraries.prototype_labels import PrototypeLabels
 
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 PEROVSKITE = [[0.5, 0.5, 0.5], [0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]]

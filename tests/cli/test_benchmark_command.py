@@ -11,12 +11,12 @@ import pytest
 from click.testing import CliRunner, Result
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.fingerprints import LENGTH
+from aiida_inversedesign.chemistry.fingerprints.structure import LENGTH
 from aiida_inversedesign.chemistry.formulas import SYMBOLS
 from aiida_inversedesign.cli import cli
-from aiida_inversedesign.cli.benchmark import BASELINES, RECIPES
-from aiida_inversedesign.propose.library import Library, Template
-from aiida_inversedesign.propose.rankers import NAMES
+from aiida_inversedesign.cli.benchmark.commands import BASELINES, RECIPES
+from aiida_inversedesign.libraries.library import Library, Template
+from aiida_inversedesign.propose.rankers.by_name import NAMES
 
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 
@@ -157,7 +157,7 @@ def test_queries_from_a_file_are_removed_from_the_library(library: Path, tmp_pat
 
 @pytest.mark.usefixtures('aiida_profile_clean')
 def test_a_library_of_the_profile_is_found_by_its_label(library: Path) -> None:
-    from aiida_inversedesign.data.library import LibraryData
+    from aiida_inversedesign.nodes.library_data import LibraryData
 
     LibraryData.from_library(Library.from_bytes(library.read_bytes()), label='salts').store()
     common = ('--n', '3', '--recipe', 'none', '--baseline', 'random', '--matcher-queries', '0', '--format', 'json')

@@ -94,7 +94,7 @@ def test_a_request_before_the_first_evaluation_ends_the_campaign_with_its_reason
 
 @pytest.mark.slow
 def test_stop_in_mid_campaign_launches_nothing_more_and_resume_goes_on(campaign: Any, aiida_profile: Any) -> None:
-    from aiida_inversedesign.workchains.conclude import conclude
+    from aiida_inversedesign.decisions.conclude import conclude
     from aiida_inversedesign.workchains.foreground import run_campaign
     from aiida_inversedesign.workchains.resume import resume_campaign
 
@@ -193,7 +193,7 @@ def daemon(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 def findings(spec: Any, required: bool = True) -> dict[str, Any]:
-    from aiida_inversedesign.cli.daemon_check import examine_daemon
+    from aiida_inversedesign.cli.checks.daemon_check import examine_daemon
 
     return {item.subject: item for item in examine_daemon(spec, required)}
 
@@ -256,8 +256,8 @@ def test_too_little_disk_space_refuses_a_launch_and_ends_a_campaign(campaign: An
 
 
 def test_the_disk_of_a_computer_is_asked_through_its_transport(aiida_localhost: Any) -> None:
-    from aiida_inversedesign.cli.disk_check import code_labels, space_of
-    from aiida_inversedesign.evaluate.disk import space_here
+    from aiida_inversedesign.cli.checks.disk_check import code_labels, space_of
+    from aiida_inversedesign.processes.disk_space import space_here
 
     space = space_of(aiida_localhost)
     assert space is not None

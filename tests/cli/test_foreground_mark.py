@@ -10,7 +10,7 @@ from typing import Any
 import psutil
 import pytest
 
-from aiida_inversedesign.audit.queries.control import count_active_processes, foreground_campaigns
+from aiida_inversedesign.graph.control import count_active_processes, foreground_campaigns
 from aiida_inversedesign.workchains import foreground
 
 

@@ -183,7 +183,7 @@ def test_group_keeps_the_provenance(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 def test_a_large_group_is_made_of_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from aiida.orm import load_node
 
-    from aiida_inversedesign.data import imports
+    from aiida_inversedesign.decisions import library_imports as imports
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(imports, 'PART', 3)

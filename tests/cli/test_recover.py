@@ -12,8 +12,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from aiida_inversedesign.cli.recover import DaemonState, Watch, problems
-from aiida_inversedesign.cli.tend import STATISTICS, Keeper
+from aiida_inversedesign.cli.control.recover import DaemonState, Watch, problems
+from aiida_inversedesign.cli.control.tend import STATISTICS, Keeper
 
 WELL = DaemonState(daemon=1, workers=(2, 3), managed_broker=True, broker=4, subscribers=2, tasks=5, active=5)
 
@@ -106,7 +106,7 @@ def test_quiet_jobs_are_found(aiida_profile_clean: object) -> None:
     from aiida import orm
     from aiida.engine import ProcessState
 
-    from aiida_inversedesign.audit.queries.paused import quiet_jobs
+    from aiida_inversedesign.graph.paused_jobs import quiet_jobs
 
     def job(state: ProcessState, paused: bool = False) -> int:
         node = orm.CalcJobNode()
@@ -141,7 +141,7 @@ def test_processes_that_nobody_begins_are_counted(aiida_profile_clean: object) -
     from aiida import orm
     from aiida.engine import ProcessState
 
-    from aiida_inversedesign.audit.queries.control import count_unstarted
+    from aiida_inversedesign.graph.control import count_unstarted
 
     def stored(kind: type, state: ProcessState, checkpoint: bool = True) -> None:
         node = kind()
@@ -173,7 +173,7 @@ def test_what_a_killed_daemon_left_to_count_its_load_is_found(
     from aiida.manage.configuration import get_config
 
     program = f'import time; time.sleep(60)  # {STATISTICS}'
-    monkeypatch.setattr('aiida_inversedesign.cli.tend.STATISTICS', program)
+    monkeypatch.setattr('aiida_inversedesign.cli.control.tend.STATISTICS', program)
     environment = {**os.environ, 'AIIDA_PATH': get_config().dirpath}
     keeper = object.__new__(Keeper)
     with (

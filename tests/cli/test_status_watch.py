@@ -21,7 +21,7 @@ from click.testing import CliRunner
 from aiida_inversedesign.audit.status import best_so_far, time_left
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.cli import cli
-from aiida_inversedesign.cli.status_view import duration, sparkline, view
+from aiida_inversedesign.cli.control.status_view import duration, sparkline, view
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -84,7 +84,7 @@ def test_a_running_campaign_is_seen_before_its_harvest(by_hand: Any) -> None:
 
 
 def test_each_change_of_a_real_campaign_is_printed_once_until_it_ends(campaign: Any, tmp_path: Path) -> None:
-    from aiida_inversedesign.audit.query import list_campaigns
+    from aiida_inversedesign.graph.campaigns import list_campaigns
 
     _, spec = campaign(select={'batch': 3}, evaluate={'fail_fraction': 0.2}, budget={'evaluations': 10})
     file = tmp_path / 'campaign.yaml'

@@ -9,7 +9,7 @@ from aiida.brokers.zeromq.broker import ZeromqBroker
 from aiida.brokers.zeromq.queue import PersistentQueue
 from plumpy.process_comms import create_continue_body
 
-from aiida_inversedesign.cli.tasks import give_tasks
+from aiida_inversedesign.cli.control.tasks import give_tasks
 
 
 def test_only_processes_without_a_task_are_given_one(tmp_path: Path) -> None:

@@ -43,8 +43,8 @@ def library(aiida_profile_clean: Any) -> Any:
     from ase.build import bulk
 
     from aiida_inversedesign.chemistry.crystal import Crystal
-    from aiida_inversedesign.data.library import LibraryData
-    from aiida_inversedesign.propose.library import Library, Template
+    from aiida_inversedesign.libraries.library import Library, Template
+    from aiida_inversedesign.nodes.library_data import LibraryData
 
     def template(name: str, atoms: Any, **properties: float) -> Template:
         crystal = Crystal(atoms.cell[:], tuple(atoms.get_chemical_symbols()), atoms.get_scaled_positions())

@@ -12,7 +12,7 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 
 from aiida_inversedesign.campaign.engine_settings import Table
-from aiida_inversedesign.evaluate.diagnosis import jobs_below
+from aiida_inversedesign.graph.diagnosis import jobs_below
 
 
 def evaluate(structure: Any, library: Any, code: Any, **changes: Any) -> Any:
@@ -46,7 +46,7 @@ def test_folders_are_removed_as_the_campaign_asks(
 def test_a_computer_that_is_gone_does_not_fail_the_evaluation(
     structure: Any, library: Any, python_code: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aiida_inversedesign.evaluate import cleaning
+    from aiida_inversedesign.engines.common import cleaning
 
     def refuse(self: Any, transport: Any = None) -> None:
         raise OSError('no route to host')

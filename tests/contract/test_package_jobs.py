@@ -13,8 +13,8 @@ from aiida.engine import run_get_node
 from aiida.plugins import CalculationFactory
 
 from aiida_inversedesign.campaign.load import validate_campaign
+from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.learn.table import EvaluationRow
 
 
 def spec_of(**sections: Any) -> Any:
@@ -45,15 +45,15 @@ def rows_of(candidates: list[Any], number: int) -> list[EvaluationRow]:
 
 @pytest.fixture
 def aflow(aiida_profile_clean: Any) -> Any:
-    from aiida_inversedesign.data.store import get_library
+    from aiida_inversedesign.nodes.store import get_library
 
     return get_library('aflow')
 
 
 def test_a_proposal_and_a_fit_give_what_the_calculation_functions_give(python_code: Any, aflow: Any) -> None:
-    from aiida_inversedesign.data.table import TableData
-    from aiida_inversedesign.learn.functions import fit_surrogate
-    from aiida_inversedesign.propose.functions import propose_candidates
+    from aiida_inversedesign.decisions.harvest_and_fit import fit_surrogate
+    from aiida_inversedesign.decisions.propose_candidates import propose_candidates
+    from aiida_inversedesign.nodes.table_data import TableData
 
     spec = spec_of()
     settings, first = orm.Dict(spec.settings()), orm.Int(1)
@@ -84,9 +84,9 @@ def test_a_proposal_and_a_fit_give_what_the_calculation_functions_give(python_co
 
 @pytest.mark.slow
 def test_an_end_of_the_space_and_too_few_rows_are_the_same_exit_codes(python_code: Any, aflow: Any) -> None:
-    from aiida_inversedesign.data.table import TableData
-    from aiida_inversedesign.learn.functions import fit_surrogate
-    from aiida_inversedesign.propose.functions import propose_candidates
+    from aiida_inversedesign.decisions.harvest_and_fit import fit_surrogate
+    from aiida_inversedesign.decisions.propose_candidates import propose_candidates
+    from aiida_inversedesign.nodes.table_data import TableData
 
     spec = spec_of()
     settings = orm.Dict(spec.settings())
@@ -139,7 +139,7 @@ def test_the_programs_import_no_aiida() -> None:
     import subprocess
 
     code = (
-        'import sys, json; import aiida_inversedesign.propose.run_job, aiida_inversedesign.learn.run_job; '
+        'import sys, json; import aiida_inversedesign.decisions.run_propose, aiida_inversedesign.decisions.run_fit; '
         "print(json.dumps([name for name in sys.modules if name.split('.')[0].startswith('aiida')]))"
     )
     output = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True).stdout
@@ -147,7 +147,7 @@ def test_the_programs_import_no_aiida() -> None:
 
 
 def test_crystals_survive_the_way_there_and_back() -> None:
-    from aiida_inversedesign.campaign.transfer import packed, unpacked
+    from aiida_inversedesign.processes.job_exchange import packed, unpacked
 
     crystal = Crystal([[1 / 3, 0.1, 0], [0, 2 / 7, 0], [0, 0, 10 / 3]], ('Si',), [[1 / 9, 0, 0]])
     assert Crystal.from_dict(unpacked(packed(crystal.to_dict()))).to_dict() == crystal.to_dict()
@@ -171,6 +171,6 @@ def test_crystals_survive_the_way_there_and_back() -> None:
     ],
 )
 def test_a_program_that_stopped_by_itself_is_told_from_one_that_was_cut_down(words: str, itself: bool) -> None:
-    from aiida_inversedesign.data.package_job import stopped_by_itself
+    from aiida_inversedesign.processes.package_job import stopped_by_itself
 
     assert stopped_by_itself(words) is itself

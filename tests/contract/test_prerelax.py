@@ -12,7 +12,7 @@ from aiida.plugins import WorkflowFactory
 from ase.build import bulk
 
 from aiida_inversedesign.campaign.engine_settings import QuantumEspresso
-from aiida_inversedesign.evaluate.diagnosis import jobs_below
+from aiida_inversedesign.graph.diagnosis import jobs_below
 
 pytestmark = pytest.mark.pw
 

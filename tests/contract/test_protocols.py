@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aiida_inversedesign.workchains.protocols import ProtocolError, protocol_inputs
+from aiida_inversedesign.engines.common.protocols import ProtocolError, protocol_inputs
 
 PROTOCOLS = ('fast', 'balanced', 'stringent')
 
@@ -53,8 +53,8 @@ def test_builder_of_a_relaxation(pw: Any, data_regression: Any, protocol: str, e
     from ase.build import bulk
 
     from aiida_inversedesign.campaign.engine_settings import QuantumEspresso
-    from aiida_inversedesign.evaluate.limits import Allotment
-    from aiida_inversedesign.evaluate.pw_inputs import relax_builder
+    from aiida_inversedesign.engines.common.limits import Allotment
+    from aiida_inversedesign.engines.quantumespresso.pw_inputs import relax_builder
 
     settings = QuantumEspresso(
         engine='quantumespresso', pw=pw.full_label, pseudos='empty', protocol=protocol, electronic_type=electronic_type

@@ -14,8 +14,8 @@ from ase.build import bulk
 
 from aiida_inversedesign.campaign.engine_settings import QuantumEspresso
 from aiida_inversedesign.cli import setup_local
-from aiida_inversedesign.evaluate.diagnosis import jobs_below
-from aiida_inversedesign.evaluate.eos import GPA
+from aiida_inversedesign.engines.common.eos import GPA
+from aiida_inversedesign.graph.diagnosis import jobs_below
 
 pytestmark = pytest.mark.pw
 

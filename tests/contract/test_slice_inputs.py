@@ -29,9 +29,9 @@ def test_slices_are_the_two_relaxations_of_one_piece_with_fewer_steps(pw: Any) -
     from ase.build import bulk
 
     from aiida_inversedesign.campaign.engine_settings import QuantumEspresso, Slices
-    from aiida_inversedesign.evaluate.limits import Allotment
-    from aiida_inversedesign.evaluate.pw_inputs import relax_builder
-    from aiida_inversedesign.evaluate.pw_slice import PwSliceWorkChain, slice_inputs
+    from aiida_inversedesign.engines.common.limits import Allotment
+    from aiida_inversedesign.engines.quantumespresso.pw_inputs import relax_builder
+    from aiida_inversedesign.engines.quantumespresso.pw_slice import PwSliceWorkChain, slice_inputs
 
     settings = QuantumEspresso(
         engine='quantumespresso', pw=pw.full_label, pseudos='empty', slices=Slices(steps=7)
@@ -55,7 +55,7 @@ def test_slices_are_the_two_relaxations_of_one_piece_with_fewer_steps(pw: Any) -
 def test_a_slice_keeps_the_handlers_of_its_parent() -> None:
     from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 
-    from aiida_inversedesign.evaluate.pw_slice import PwSliceWorkChain
+    from aiida_inversedesign.engines.quantumespresso.pw_slice import PwSliceWorkChain
 
     own = {handler.__name__ for handler in PwSliceWorkChain.get_process_handlers()}
     assert own == {handler.__name__ for handler in PwBaseWorkChain.get_process_handlers()} | {'handle_steps_used'}

@@ -12,9 +12,9 @@ from aiida.engine import ExitCode, run_get_node
 from ase.build import bulk
 
 from aiida_inversedesign.campaign.engine_settings import QuantumEspresso
-from aiida_inversedesign.evaluate.diagnosis import jobs_below
-from aiida_inversedesign.evaluate.limits import Allotment, LimitError
-from aiida_inversedesign.evaluate.quantumespresso import QuantumEspressoEvaluateWorkChain
+from aiida_inversedesign.engines.common.limits import Allotment, LimitError
+from aiida_inversedesign.engines.quantumespresso.workchain import QuantumEspressoEvaluateWorkChain
+from aiida_inversedesign.graph.diagnosis import jobs_below
 
 pytestmark = pytest.mark.pw
 
@@ -146,12 +146,12 @@ def test_without_core_hours_nothing_starts(pw: orm.InstalledCode) -> None:
 def test_a_campaign_gives_up_what_its_goal_cannot_use_and_the_audit_says_so(pw: orm.InstalledCode) -> None:
     from aiida_inversedesign.audit.audit import audit
     from aiida_inversedesign.audit.load import load_record
-    from aiida_inversedesign.audit.verify import verify
-    from aiida_inversedesign.audit.verify.run import is_sound
     from aiida_inversedesign.campaign.load import validate_campaign
     from aiida_inversedesign.chemistry.crystal import Crystal
-    from aiida_inversedesign.data.library import LibraryData
-    from aiida_inversedesign.propose.library import Library, Template
+    from aiida_inversedesign.libraries.library import Library, Template
+    from aiida_inversedesign.nodes.library_data import LibraryData
+    from aiida_inversedesign.verify import verify
+    from aiida_inversedesign.verify.run import is_sound
     from aiida_inversedesign.workchains.build import build_campaign
     from aiida_inversedesign.workchains.foreground import run_campaign
 

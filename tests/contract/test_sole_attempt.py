@@ -17,9 +17,10 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 
 from aiida_inversedesign.campaign.engine_settings import Table
-from aiida_inversedesign.evaluate.scripts import guard
+from aiida_inversedesign.engines import table
+from aiida_inversedesign.processes import guard
 
-WAIT = Path(guard.__file__).with_name('wait.py')
+WAIT = Path(table.__file__).with_name('wait.py')
 
 #: the first job loses the script that the scheduler knows of, and goes on
 INTERPRETER = """#!/bin/bash
@@ -33,6 +34,8 @@ exec {python} "$@"
 def begin(tmp_path: Path, monkeypatch: Any) -> Any:
     """Starts the program of the ``table`` engine in a folder, as a job does."""
     monkeypatch.setenv('INVERSEDESIGN_LAUNCHES', str(tmp_path / 'launches'))
+    # in the folder of a job it lies beside the script
+    monkeypatch.setenv('PYTHONPATH', str(Path(guard.__file__).parent))
     started = []
 
     def start(name: str, seconds: float, earlier: tuple[str, ...] = ()) -> Any:
@@ -125,10 +128,10 @@ def test_half_written_results_are_not_taken(tmp_path: Path, monkeypatch: Any) ->
 
 
 def test_programs_of_decisions_take_over_too(tmp_path: Path) -> None:
-    from aiida_inversedesign.campaign.transfer import INPUT, OUTPUT, RECORD, packed, unpacked
+    from aiida_inversedesign.processes.job_exchange import INPUT, OUTPUT, RECORD, packed, unpacked
 
     program = (
-        'from aiida_inversedesign.campaign.transfer import run_job\n'
+        'from aiida_inversedesign.processes.job_exchange import run_job\n'
         'run_job(lambda data: {"sum": data["earlier"] + 1}, ())\n'
     )
     for name, earlier in (('first', []), ('second', [str(tmp_path / 'first')])):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.learn.table import EvaluationRow
-from aiida_inversedesign.propose.candidate import Candidate, Verdict
 
 pytestmark = pytest.mark.usefixtures('aiida_profile_clean')
 
@@ -61,7 +61,7 @@ def rows() -> list[EvaluationRow]:
 def test_a_pool_keeps_every_candidate_and_verdict() -> None:
     from aiida.orm import QueryBuilder, load_node
 
-    from aiida_inversedesign.data.pool import PoolData
+    from aiida_inversedesign.nodes.pool_data import PoolData
 
     node = PoolData.from_candidates(candidates()).store()
     read = load_node(node.uuid).get_candidates()
@@ -78,7 +78,7 @@ def test_a_pool_keeps_every_candidate_and_verdict() -> None:
 def test_a_table_keeps_its_rows_and_names_the_best() -> None:
     from aiida.orm import load_node
 
-    from aiida_inversedesign.data.table import TableData
+    from aiida_inversedesign.nodes.table_data import TableData
 
     node = load_node(TableData.from_rows(rows(), GOAL).store().uuid)
     read = node.get_rows()
@@ -92,7 +92,7 @@ def test_a_table_keeps_its_rows_and_names_the_best() -> None:
 
 
 def test_equal_content_has_an_equal_hash_and_empty_tables_can_be_stored() -> None:
-    from aiida_inversedesign.data.table import TableData
+    from aiida_inversedesign.nodes.table_data import TableData
 
     first, second = (TableData.from_rows(rows(), GOAL).store() for _ in range(2))
     assert first.content_hash == second.content_hash
@@ -104,7 +104,7 @@ def test_equal_content_has_an_equal_hash_and_empty_tables_can_be_stored() -> Non
 def test_a_node_without_its_bulk_cannot_be_stored() -> None:
     from aiida.common.exceptions import ValidationError
 
-    from aiida_inversedesign.data.pool import PoolData
+    from aiida_inversedesign.nodes.pool_data import PoolData
 
     with pytest.raises(ValidationError, match=r'pool\.parquet'):
         PoolData().store()
@@ -115,8 +115,8 @@ def test_a_growing_table_keeps_its_older_rows_in_the_same_files() -> None:
 
     from aiida.orm import load_node
 
-    from aiida_inversedesign.data import table
-    from aiida_inversedesign.data.records import records_from_parquet
+    from aiida_inversedesign.nodes import table_data as table
+    from aiida_inversedesign.nodes.parquet import records_from_parquet
 
     first, failed = rows()
     many = [replace(first, candidate=f'g001_c{index:04d}') for index in range(2 * table.PART)] + [failed]
@@ -137,8 +137,8 @@ def test_a_growing_table_keeps_its_older_rows_in_the_same_files() -> None:
 
 
 def test_tables_of_the_first_version_can_be_read() -> None:
-    from aiida_inversedesign.data.records import records_to_parquet
-    from aiida_inversedesign.data.table import _COLUMNS, TableData
+    from aiida_inversedesign.nodes.parquet import records_to_parquet
+    from aiida_inversedesign.nodes.table_data import _COLUMNS, TableData
 
     content = records_to_parquet([row.to_dict() for row in rows()], _COLUMNS)
     old = TableData(content, {'counts': {'total': 2}, 'best': None}).store()

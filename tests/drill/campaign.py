@@ -105,8 +105,8 @@ from pathlib import Path
 from aiida import load_profile, orm
 load_profile('drill')
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.data.library import LibraryData
-from aiida_inversedesign.propose.library import Library, Template
+from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.libraries.library import Library, Template
 
 scheduler, work, record = sys.argv[1:]
 templates = []

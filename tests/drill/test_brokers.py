@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from services import RabbitMQ
 
-from aiida_inversedesign.cli.broker_watch import BrokerWatch
+from aiida_inversedesign.cli.control.broker_watch import BrokerWatch
 
 DRILL = Path(__file__).with_name('drill.py')
 RABBITMQ, POSTGRESQL = '/usr/lib/rabbitmq/lib', '/usr/lib/postgresql'

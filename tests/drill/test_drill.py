@@ -73,16 +73,20 @@ def test_an_evaluation_that_was_never_made_is_lost() -> None:
 
 
 def test_the_record_is_read_as_the_job_writes_it(tmp_path: Path) -> None:
-    from aiida_inversedesign.evaluate import scripts
+    from aiida_inversedesign.engines import table
+    from aiida_inversedesign.processes import guard
 
-    script = Path(scripts.__file__).with_name('wait.py')
+    script = Path(table.__file__).with_name('wait.py')
     record = tmp_path / 'launches.jsonl'
     for name, fail in (('a', False), ('b', True)):
         (tmp_path / name).mkdir()
         job = {'crystal': name, 'seconds': 0.0, 'fail': fail}
         (tmp_path / name / 'input.json').write_text(json.dumps(job))
         subprocess.run(
-            [sys.executable, script], cwd=tmp_path / name, check=True, env={'INVERSEDESIGN_LAUNCHES': str(record)}
+            [sys.executable, script],
+            cwd=tmp_path / name,
+            check=True,
+            env={'INVERSEDESIGN_LAUNCHES': str(record), 'PYTHONPATH': str(Path(guard.__file__).parent)},
         )
     first, second = read_launches(record)
     assert (first.crystal, first.failed, second.crystal, second.failed) == ('a', False, 'b', True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from aiida_inversedesign.evaluate.disk import parse_space, space_command, space_here
+from aiida_inversedesign.processes.disk_space import parse_space, space_command, space_here
 
 DF = (
     'Filesystem     1024-blocks     Used Available Capacity Mounted on\n'

@@ -8,7 +8,7 @@ from ase.eos import birchmurnaghan
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_inversedesign.evaluate.eos import GPA, EosError, fit_birch_murnaghan, volume_factors
+from aiida_inversedesign.engines.common.eos import GPA, EosError, fit_birch_murnaghan, volume_factors
 
 
 def energies(volumes: np.ndarray, e0: float, b0: float, derivative: float, v0: float) -> np.ndarray:

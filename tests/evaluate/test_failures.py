@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from aiida.plugins import CalculationFactory
 
-from aiida_inversedesign.evaluate.failures import JOB_REASONS, failure_reason, with_attempts
+from aiida_inversedesign.graph.failure_reasons import JOB_REASONS, failure_reason, with_attempts
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_inversedesign.evaluate.hull import HullError, Phase, convex_hull
+from aiida_inversedesign.chemistry.hull import HullError, Phase, convex_hull
 
 REFERENCES = {'Si': -5.0, 'C': -9.0, 'O': -4.0}
 

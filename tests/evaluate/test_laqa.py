@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from aiida_inversedesign.campaign.engine_settings import Slices
-from aiida_inversedesign.evaluate.laqa import (
+from aiida_inversedesign.engines.quantumespresso.laqa import (
     LEAST_FALL,
     LEAST_STEPS,
     MOST_STRETCH,

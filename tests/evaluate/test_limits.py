@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_inversedesign.evaluate.limits import LimitError, allot, restart_policy
+from aiida_inversedesign.engines.common.limits import LimitError, allot, restart_policy
 
 
 @given(

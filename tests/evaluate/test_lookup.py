@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.evaluate.lookup import duration, fails_on_purpose
+from aiida_inversedesign.engines.table.lookup import duration, fails_on_purpose
 
 
 def crystals(number: int) -> list[Crystal]:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from aiida_inversedesign.campaign.engine_settings import Ase, Options, QuantumEspresso
-from aiida_inversedesign.evaluate.options import job_options, processes, wall_seconds
+from aiida_inversedesign.engines.common.options import job_options, processes, wall_seconds
 
 
 def pw(protocol: str = 'fast', **options: Any) -> dict[str, Any]:

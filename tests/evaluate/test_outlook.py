@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from aiida_inversedesign.evaluate.eos import GPA
+from aiida_inversedesign.engines.common.eos import GPA
 
 
 def trajectory(energies: list[float], stresses: list[float], frames: int | None = None) -> Any:
@@ -33,7 +33,7 @@ def trajectory(energies: list[float], stresses: list[float], frames: int | None 
 def look(limit: float, *trajectories: Any) -> Any:
     from aiida.orm import Dict, Float, StructureData
 
-    from aiida_inversedesign.evaluate.outlook import relaxation_outlook
+    from aiida_inversedesign.engines.quantumespresso.outlook import relaxation_outlook
 
     return relaxation_outlook.run_get_node(
         structure=StructureData(ase=bulk('Si', 'diamond', 5.43)),
@@ -80,7 +80,7 @@ def test_slices_are_taken_together_in_their_order_and_spare_frames_left_out(aiid
 
 
 def test_the_stress_is_read_in_gpa(aiida_profile_clean: Any) -> None:
-    from aiida_inversedesign.evaluate.outlook import steps_of
+    from aiida_inversedesign.engines.quantumespresso.outlook import steps_of
 
     assert steps_of(trajectory([-18.0], [GPA]))[0].stress == pytest.approx(1 / 3)
 

@@ -7,15 +7,13 @@ import pytest
 from ase.build import bulk
 
 from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
-from aiida_inversedesign.campaign.properties import PROPERTIES
+from aiida_inversedesign.campaign.properties import PROPERTIES, dft_calculations_needed, required_stages
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.evaluate.properties import (
+from aiida_inversedesign.engines.common.crystal_properties import (
     TooFewBandsError,
     band_gap,
-    dft_calculations_needed,
     formation_energy,
     properties_record,
-    required_stages,
     structural_properties,
 )
 

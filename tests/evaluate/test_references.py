@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from aiida_inversedesign.evaluate.properties import structural_properties
-from aiida_inversedesign.evaluate.references import ReferenceError, available_references, reference, reference_crystal
+from aiida_inversedesign.engines.common.crystal_properties import structural_properties
+from aiida_inversedesign.libraries.elemental import ReferenceError, available_references, reference, reference_crystal
 
 
 @pytest.mark.parametrize(

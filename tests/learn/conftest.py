@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.learn.table import EvaluationRow
 
 
 @pytest.fixture(scope='session')

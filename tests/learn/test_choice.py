@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from aiida_inversedesign.learn import choice
-from aiida_inversedesign.learn.base import RegressorError
 from aiida_inversedesign.learn.calibrate import calibration
 from aiida_inversedesign.learn.choice import decisive_rows, fit_chosen
+from aiida_inversedesign.learn.models.transfer import learn_prior
 from aiida_inversedesign.learn.recipes import Setting
-from aiida_inversedesign.learn.transfer import learn_prior
+from aiida_inversedesign.learn.regressor import RegressorError
 
 
 def smooth(n: int, seed: int = 0):

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_inversedesign.learn.base import RegressorError, regressor_from_state
-from aiida_inversedesign.learn.bootstrap import fit_bootstrap
 from aiida_inversedesign.learn.calibrate import calibration
-from aiida_inversedesign.learn.forest import fit_forest
-from aiida_inversedesign.learn.gp import fit_gp
-from aiida_inversedesign.learn.transfer import fit_transfer, learn_prior
+from aiida_inversedesign.learn.models.bootstrap import fit_bootstrap
+from aiida_inversedesign.learn.models.forest import fit_forest
+from aiida_inversedesign.learn.models.gp import fit_gp
+from aiida_inversedesign.learn.models.transfer import fit_transfer, learn_prior
+from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state
 
 
 def truth(X):

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_inversedesign.learn.base import RegressorError
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure
+from aiida_inversedesign.learn.regressor import RegressorError
 
 
 def test_without_failures_the_probability_is_small_and_shrinks():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import element_table
-from aiida_inversedesign.learn.features import featurize
+from aiida_inversedesign.spaces.crystals.features import featurize
 
 FCC = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2
 DIAMOND = Crystal(FCC * 5.43, ('Si', 'Si'), [[0, 0, 0], [0.25, 0.25, 0.25]])

@@ -8,9 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aiida_inversedesign.learn.base import RegressorError, regressor_from_state
 from aiida_inversedesign.learn.calibrate import deviation_factor
-from aiida_inversedesign.learn.gp import GaussianProcess, GpError, fit_gp
+from aiida_inversedesign.learn.models.gp import GaussianProcess, GpError, fit_gp
+from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state
 
 COMPOSITION = np.array([True, True, False, False])
 FORMS = ('iso', 'ard', 'mixed')
@@ -64,7 +64,7 @@ def test_chunked_prediction_equals_one_by_one(monkeypatch):
     gp = fit_gp(*data())
     test = np.random.default_rng(9).normal(size=(7, 4))
     whole = gp.predict(test)
-    monkeypatch.setattr('aiida_inversedesign.learn.gp._CHUNK', 2)
+    monkeypatch.setattr('aiida_inversedesign.learn.models.gp._CHUNK', 2)
     for one, other in zip(whole, gp.predict(test), strict=True):
         assert np.allclose(one, other, rtol=1e-12)
     assert gp.predict(np.empty((0, 4)))[0].shape == (0,)
@@ -217,7 +217,7 @@ def test_draws_have_the_moments_of_the_posterior(form, monkeypatch):
     mean, deviation = gp.predict(test)
     # random features are the same for all draws: their variances are right on average only
     for limit, tolerance in ((1000, 0.1), (5, 0.5)):
-        monkeypatch.setattr('aiida_inversedesign.learn.gp._EXACT', limit)
+        monkeypatch.setattr('aiida_inversedesign.learn.models.gp._EXACT', limit)
         draws = gp.sample(test, 2000, seed=1)
         assert np.array_equal(draws, gp.sample(test, 2000, seed=1))
         assert np.abs(draws.mean(axis=0) - mean).max() < 0.15 * deviation.max()

@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from aiida_inversedesign.learn.base import RegressorError, regressor_from_state
-from aiida_inversedesign.learn.gp import fit_gp
-from aiida_inversedesign.learn.hurdle import fit_hurdle, usual_value
+from aiida_inversedesign.learn.models.gp import fit_gp
+from aiida_inversedesign.learn.models.hurdle import fit_hurdle, usual_value
+from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state
 
 
 def gaps(n: int = 150, seed: int = 0):

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from aiida_inversedesign.learn.base import RegressorError, regressor_from_state
 from aiida_inversedesign.learn.choice import fit_chosen
-from aiida_inversedesign.learn.forest import fit_forest
-from aiida_inversedesign.learn.gp import fit_gp
-from aiida_inversedesign.learn.mixture import Mixture, mixed, stacking_weights
+from aiida_inversedesign.learn.models.forest import fit_forest
+from aiida_inversedesign.learn.models.gp import fit_gp
+from aiida_inversedesign.learn.models.mixture import Mixture, mixed, stacking_weights
+from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state
 
 
 def data(n: int, seed: int = 0):

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from aiida_inversedesign.learn.base import RegressorError, regressor_from_state
-from aiida_inversedesign.learn.gp import fit_gp
-from aiida_inversedesign.learn.multitask import MultiTask, Task, fit_multitask
+from aiida_inversedesign.learn.models.gp import fit_gp
+from aiida_inversedesign.learn.models.multitask import MultiTask, Task, fit_multitask
 from aiida_inversedesign.learn.recipes import Other, Setting, recipes
+from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state
 from aiida_inversedesign.learn.surrogate import SurrogateError, fit_on_features
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from aiida_inversedesign.campaign.spec import Learn
-from aiida_inversedesign.learn.features import featurize
-from aiida_inversedesign.learn.source import SourceError, library_priors, value_of
-from aiida_inversedesign.propose.library import Library, Template
+from aiida_inversedesign.learn.library_priors import SourceError, library_priors, value_of
+from aiida_inversedesign.libraries.library import Library, Template
+from aiida_inversedesign.spaces.crystals.features import featurize
 
 
 @pytest.fixture(scope='module')

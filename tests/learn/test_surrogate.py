@@ -126,8 +126,8 @@ def test_every_kind_serves_a_table(elastic, kind):
 
 
 def test_transfer_in_a_table(elastic):
-    from aiida_inversedesign.learn.features import featurize
-    from aiida_inversedesign.learn.transfer import learn_prior
+    from aiida_inversedesign.learn.models.transfer import learn_prior
+    from aiida_inversedesign.spaces.crystals.features import featurize
 
     rows = shuffled(elastic)
     features, _ = featurize([row.proposed for row in rows[:300]], [None] * 300)

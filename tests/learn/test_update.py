@@ -7,15 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.learn.bootstrap import fit_bootstrap
-from aiida_inversedesign.learn.forest import fit_forest
-from aiida_inversedesign.learn.gp import fit_gp
-from aiida_inversedesign.learn.hurdle import fit_hurdle
-from aiida_inversedesign.learn.multitask import Task, fit_multitask
+from aiida_inversedesign.learn.models.bootstrap import fit_bootstrap
+from aiida_inversedesign.learn.models.forest import fit_forest
+from aiida_inversedesign.learn.models.gp import fit_gp
+from aiida_inversedesign.learn.models.hurdle import fit_hurdle
+from aiida_inversedesign.learn.models.multitask import Task, fit_multitask
+from aiida_inversedesign.learn.models.transfer import fit_transfer, learn_prior
 from aiida_inversedesign.learn.surrogate import fit_surrogate
-from aiida_inversedesign.learn.table import EvaluationRow
-from aiida_inversedesign.learn.transfer import fit_transfer, learn_prior
 from aiida_inversedesign.learn.update import knows, refitted, with_rows
 
 SYMBOLS = ('Cu', 'Al', 'Ni', 'Pd', 'Pt', 'Ag', 'Au', 'Ir', 'Rh', 'Fe', 'W', 'Mo', 'Cr', 'V', 'Nb', 'Ta')

@@ -5,7 +5,7 @@ import pytest
 
 from aiida_inversedesign.campaign.spec import Propose, Space
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.propose.library import Library, Template
+from aiida_inversedesign.libraries.library import Library, Template
 
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 

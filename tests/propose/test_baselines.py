@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.descriptors import Scaler, describe
 from aiida_inversedesign.chemistry.elements import element_table
+from aiida_inversedesign.libraries.library import Library, Template
 from aiida_inversedesign.propose.assign import assign_elements
-from aiida_inversedesign.propose.baselines import (
+from aiida_inversedesign.propose.rankers.baselines import (
     ElementDissimilarityRanker,
     FusionRanker,
     NearestDescriptorRanker,
@@ -22,11 +23,10 @@ from aiida_inversedesign.propose.baselines import (
     _least_cost,
     ion_rows,
 )
-from aiida_inversedesign.propose.cspml import CspmlModel
-from aiida_inversedesign.propose.library import Library, Template
-from aiida_inversedesign.propose.published import PublishedRanker
-from aiida_inversedesign.propose.rankers import NAMES, RankerError, make_rankers
-from aiida_inversedesign.propose.ranking import Templates
+from aiida_inversedesign.propose.rankers.by_name import NAMES, RankerError, make_rankers
+from aiida_inversedesign.propose.rankers.cspml import CspmlModel
+from aiida_inversedesign.propose.rankers.published import PublishedRanker
+from aiida_inversedesign.propose.rankers.ranking import Templates
 
 CUBE = 5 * np.eye(3)
 

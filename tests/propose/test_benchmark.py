@@ -10,12 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.fingerprints import LENGTH
-from aiida_inversedesign.propose.benchmark import proposal
-from aiida_inversedesign.propose.benchmark.matching import Reference, Task, compare, compare_all
-from aiida_inversedesign.propose.benchmark.predictions import measure_predictions
-from aiida_inversedesign.propose.benchmark.queries import (
+from aiida_inversedesign.benchmarks.proposal import comparison as proposal
+from aiida_inversedesign.benchmarks.proposal.matching import Reference, Task, compare, compare_all
+from aiida_inversedesign.benchmarks.proposal.predictions import measure_predictions
+from aiida_inversedesign.benchmarks.proposal.queries import (
     BenchmarkError,
     Prediction,
     Query,
@@ -23,13 +21,15 @@ from aiida_inversedesign.propose.benchmark.queries import (
     keyed,
     read_cspml90,
 )
-from aiida_inversedesign.propose.benchmark.report import summarise
-from aiida_inversedesign.propose.benchmark.run import Settings, run
-from aiida_inversedesign.propose.benchmark.scores import NEVER, mcnemar, recall, share, success
-from aiida_inversedesign.propose.benchmark.splits import check_unseen, templates_for
-from aiida_inversedesign.propose.benchmark.volumes import VolumeCase, volume_errors
-from aiida_inversedesign.propose.library import Library, Template
-from aiida_inversedesign.propose.ranking import Ranked
+from aiida_inversedesign.benchmarks.proposal.report import summarise
+from aiida_inversedesign.benchmarks.proposal.run import Settings, run
+from aiida_inversedesign.benchmarks.proposal.scores import NEVER, mcnemar, recall, share, success
+from aiida_inversedesign.benchmarks.proposal.splits import check_unseen, templates_for
+from aiida_inversedesign.benchmarks.proposal.volumes import VolumeCase, volume_errors
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.fingerprints.structure import LENGTH
+from aiida_inversedesign.libraries.library import Library, Template
+from aiida_inversedesign.propose.rankers.ranking import Ranked
 
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 ROCKSALT, ZINCBLENDE = [[0, 0, 0], [0.5, 0.5, 0.5]], [[0, 0, 0], [0.25, 0.25, 0.25]]
@@ -301,7 +301,7 @@ def test_another_file_is_no_cspml90(tmp_path):
 @pytest.mark.slow
 def test_published_success_is_that_of_the_paper(shared):
     """Before DFT 51 of the 90 crystals are predicted within 0.2 (npj Comput. Mater. 2024)."""
-    from aiida_inversedesign.chemistry.fingerprints import read_cache
+    from aiida_inversedesign.chemistry.fingerprints.structure import read_cache
 
     truths, predictions = read_cspml90(shared / 'data' / 'cspml90_structures.jsonl.gz')
     known = read_cache(shared / 'data' / 'fingerprints_reference.npz')

@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
+from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.libraries.library import Library, Template
 from aiida_inversedesign.propose.assign import AssignmentError, assign_elements
 from aiida_inversedesign.propose.build import assignments, build
-from aiida_inversedesign.propose.candidate import Candidate, Verdict
-from aiida_inversedesign.propose.library import Library, Template
-from aiida_inversedesign.propose.ranking import Templates
-from aiida_inversedesign.propose.volume import ElementVolumes
+from aiida_inversedesign.propose.rankers.ranking import Templates
+from aiida_inversedesign.propose.volumes.volume import ElementVolumes
 
 
 @pytest.fixture

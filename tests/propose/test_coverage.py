@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from aiida_inversedesign.propose.coverage import EQUAL, cover, distances, similarity
+from aiida_inversedesign.propose.rankers.coverage import EQUAL, cover, distances, similarity
 
 
 def test_the_second_template_is_another_structure():

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.propose.cspml import CspmlModel, ModelError
-from aiida_inversedesign.propose.library import Library, Template
-from aiida_inversedesign.propose.train import Recipe, TrainingError, _folded, _network, train
+from aiida_inversedesign.libraries.library import Library, Template
+from aiida_inversedesign.propose.rankers.cspml import CspmlModel, ModelError
+from aiida_inversedesign.propose.training.published_recipe import Recipe, TrainingError, _folded, _network, train
 
 METALS = ['Li', 'Na', 'K', 'Rb', 'Mg', 'Ca', 'Sr', 'Ba', 'Mn', 'Fe', 'Ni', 'Zn']
 ANIONS = ['F', 'Cl', 'Br', 'I', 'O', 'S', 'Se', 'Te']

@@ -13,8 +13,8 @@ from pymatgen.core import Structure
 
 from aiida_inversedesign.chemistry.descriptors import Scaler, describe
 from aiida_inversedesign.chemistry.elements import element_table
-from aiida_inversedesign.propose.cspml import CspmlModel
-from aiida_inversedesign.propose.library import aflow_library
+from aiida_inversedesign.libraries.library import aflow_library
+from aiida_inversedesign.propose.rankers.cspml import CspmlModel
 
 EXAMPLE = Path(__file__).parents[2] / 'examples' / 'predict_ceramics.py'
 

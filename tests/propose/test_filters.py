@@ -12,7 +12,7 @@ from aiida_inversedesign.propose.filters import (
     sites_verdict,
     volume_verdict,
 )
-from aiida_inversedesign.propose.volume import VolumeEstimate
+from aiida_inversedesign.propose.volumes.volume import VolumeEstimate
 
 
 def test_distance(rocksalt):
@@ -62,7 +62,7 @@ def test_evaluated_supercell_is_recognised(rocksalt):
 def test_a_cell_is_widened_within_the_error_of_its_volume(small_library):
     from aiida_inversedesign.propose.build import Built
     from aiida_inversedesign.propose.filters import widened
-    from aiida_inversedesign.propose.volume import VolumeEstimate
+    from aiida_inversedesign.propose.volumes.volume import VolumeEstimate
 
     crystal = small_library[0].crystal
     near = closest_contact(crystal).ratio

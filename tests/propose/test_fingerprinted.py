@@ -3,10 +3,10 @@
 import numpy as np
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.fingerprint_cache import FingerprintCache
-from aiida_inversedesign.chemistry.fingerprints import LENGTH, fingerprint
-from aiida_inversedesign.propose.fingerprinted import with_fingerprints
-from aiida_inversedesign.propose.library import Library, Template
+from aiida_inversedesign.chemistry.fingerprints.cache import FingerprintCache
+from aiida_inversedesign.chemistry.fingerprints.structure import LENGTH, fingerprint
+from aiida_inversedesign.libraries.fingerprinted import with_fingerprints
+from aiida_inversedesign.libraries.library import Library, Template
 
 CUBIC = Crystal(np.eye(3) * 3.35, ('Po',), [[0, 0, 0]])
 BODY_CENTRED = Crystal(np.eye(3) * 2.87, ('Fe', 'Fe'), [[0, 0, 0], [0.5, 0.5, 0.5]])

@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label, reduced_formula
-from aiida_inversedesign.chemistry.kmd import kernel_mean
+from aiida_inversedesign.chemistry.kmd.kernel import kernel_mean
 from aiida_inversedesign.chemistry.validity import charge_neutral
-from aiida_inversedesign.propose.generators.archive import Archive
-from aiida_inversedesign.propose.generators.base import GeneratorError, Known, NotReadyError, Proposed, Request
 from aiida_inversedesign.propose.generators.domain import Domain, key_of
 from aiida_inversedesign.propose.generators.evolution import Evolution, Variation
-from aiida_inversedesign.propose.generators.inverse import InverseKmd, _fit
+from aiida_inversedesign.propose.generators.inverse_kmd import InverseKmd, _fit
 from aiida_inversedesign.propose.generators.mix import GENERATORS, Mix, make_generator, shared_out
+from aiida_inversedesign.propose.generators.request import GeneratorError, Known, NotReadyError, Proposed, Request
+from aiida_inversedesign.propose.generators.scored import Archive
 from aiida_inversedesign.propose.generators.tree_search import TreeSearch
 
 ELEMENTS = ['Li', 'Na', 'K', 'Mg', 'Ca', 'Sr', 'Al', 'Ga', 'Si', 'Ge', 'Sn', 'Ti', 'Zr', 'N', 'P', 'O', 'S', 'Se', 'F']
@@ -64,7 +64,7 @@ def request(**changes):
 @pytest.fixture
 def short(monkeypatch):
     """Searches that score few formulas, where it does not matter how good they are."""
-    monkeypatch.setattr('aiida_inversedesign.propose.generators.archive.LEAST', 150)
+    monkeypatch.setattr('aiida_inversedesign.propose.generators.scored.LEAST', 150)
 
 
 def formulas(found):
@@ -187,7 +187,7 @@ def test_the_answer_does_not_depend_on_the_order_of_sets():
     code = (
         'import sys; sys.path.insert(0, sys.argv[1])\n'
         'from test_generators import *\n'
-        'import aiida_inversedesign.propose.generators.archive as archive\n'
+        'import aiida_inversedesign.propose.generators.scored as archive\n'
         'archive.LEAST = 150\n'
         'shares = dict.fromkeys(GENERATORS, 1)\n'
         'print(formulas(Mix(shares).propose(request(number=16, considered={"NaF", "SiO2", "TiO2"}))))'

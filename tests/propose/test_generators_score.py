@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.learn.surrogate import SurrogateError
-from aiida_inversedesign.learn.table import EvaluationRow
-from aiida_inversedesign.propose.generators.base import NotReadyError
 from aiida_inversedesign.propose.generators.mix import Mix
+from aiida_inversedesign.propose.generators.request import NotReadyError
 from aiida_inversedesign.propose.generators.score import (
     COMPARABLE,
     campaign_request,

@@ -16,12 +16,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.propose import bounded, collect
-from aiida_inversedesign.propose.cif import crystal_of_cif
-from aiida_inversedesign.propose.collect import Filter, count_kinds
-from aiida_inversedesign.propose.entries import Raw, RefusedError, plain_crystal
-from aiida_inversedesign.propose.importers import read_cif, read_csv, read_jsonl
-from aiida_inversedesign.propose.library import LibraryError
+from aiida_inversedesign.libraries import bounded, collect
+from aiida_inversedesign.libraries.cif import crystal_of_cif
+from aiida_inversedesign.libraries.collect import Filter, count_kinds
+from aiida_inversedesign.libraries.entries import Raw, RefusedError, plain_crystal
+from aiida_inversedesign.libraries.importers import read_cif, read_csv, read_jsonl
+from aiida_inversedesign.libraries.library import LibraryError
 
 
 def record(crystal, **more):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from aiida_inversedesign.propose.library import Library, LibraryError, Template, aflow_library
+from aiida_inversedesign.libraries.library import Library, LibraryError, Template, aflow_library
 
 
 def test_round_trip(small_library):
@@ -74,7 +74,7 @@ def test_aflow_has_the_known_prototypes():
 
 @pytest.mark.slow
 def test_aflow_file_is_what_pymatgen_has():
-    from aiida_inversedesign.propose.aflow import read_aflow
+    from aiida_inversedesign.libraries.aflow import read_aflow
 
     library, skipped = read_aflow()
     assert len(library) + len(skipped) == 288

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.propose.library import Library, LibraryError, Template
+from aiida_inversedesign.libraries.library import Library, LibraryError, Template
 
 
 def content() -> bytes:

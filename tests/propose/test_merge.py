@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.propose.collect import Filter
-from aiida_inversedesign.propose.library import Library, LibraryError, Template
-from aiida_inversedesign.propose.merge import merge
+from aiida_inversedesign.libraries.collect import Filter
+from aiida_inversedesign.libraries.library import Library, LibraryError, Template
+from aiida_inversedesign.libraries.merge import merge
 
 
 def template(name, crystal, e_above_hull=None):

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from aiida_inversedesign.propose.library import aflow_library
+from aiida_inversedesign.libraries.library import aflow_library
 from aiida_inversedesign.propose.pipeline import ProposalError, propose
 
 LIGHT = {'elements': ['B', 'C', 'N', 'Si'], 'ratios': ['1', '1:1'], 'max_sites': 4}

@@ -11,16 +11,16 @@ import pytest
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import parse_formula
-from aiida_inversedesign.propose.archive import ModelError, pack
-from aiida_inversedesign.propose.cspml import CspmlModel
-from aiida_inversedesign.propose.library import Library, Template
-from aiida_inversedesign.propose.memory import Memory
-from aiida_inversedesign.propose.model import ProposalModel, load_model
-from aiida_inversedesign.propose.ranking import Templates
-from aiida_inversedesign.propose.set_transformer import SetTransformer, Tokens
-from aiida_inversedesign.propose.train import TrainingError
-from aiida_inversedesign.propose.train_proposal import compounds, train_proposal_model
-from aiida_inversedesign.propose.train_ranker import RankerRecipe, _Network, weights_of
+from aiida_inversedesign.libraries.library import Library, Template
+from aiida_inversedesign.propose.npz import ModelError, pack
+from aiida_inversedesign.propose.proposal_model import ProposalModel, load_model
+from aiida_inversedesign.propose.rankers.cspml import CspmlModel
+from aiida_inversedesign.propose.rankers.memory import Memory
+from aiida_inversedesign.propose.rankers.ranking import Templates
+from aiida_inversedesign.propose.rankers.set_transformer import SetTransformer, Tokens
+from aiida_inversedesign.propose.training.published_recipe import TrainingError
+from aiida_inversedesign.propose.training.train_proposal import compounds, train_proposal_model
+from aiida_inversedesign.propose.training.train_ranker import RankerRecipe, _Network, weights_of
 
 METALS = ['Li', 'Na', 'K', 'Rb', 'Mg', 'Ca', 'Sr', 'Ba', 'Mn', 'Fe', 'Ni', 'Zn']
 ANIONS = ['F', 'Cl', 'Br', 'I', 'O', 'S', 'Se', 'Te']

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from servers import answering_server, optimade_python, optimade_server
 
-from aiida_inversedesign.propose import materials_project, optimade
-from aiida_inversedesign.propose.collect import count_kinds
-from aiida_inversedesign.propose.materials_project import read_materials_project
-from aiida_inversedesign.propose.optimade import read_optimade
-from aiida_inversedesign.propose.remote import Client, RemoteError
+from aiida_inversedesign.libraries import materials_project, optimade
+from aiida_inversedesign.libraries.collect import count_kinds
+from aiida_inversedesign.libraries.materials_project import read_materials_project
+from aiida_inversedesign.libraries.optimade import read_optimade
+from aiida_inversedesign.libraries.remote import Client, RemoteError
 
 
 @pytest.fixture(scope='module')

@@ -8,7 +8,7 @@ import pytest
 from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import enumerate_formulas, reduced_formula
-from aiida_inversedesign.propose.space import FormulaSpace, ProposalError, draw_formulas
+from aiida_inversedesign.spaces.crystals.formula_space import FormulaSpace, ProposalError, draw_formulas
 
 ELEMENTS = ['B', 'C', 'N', 'Si', 'Ga']
 

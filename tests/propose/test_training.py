@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from aiida_inversedesign.chemistry.fingerprints import write_cache
-from aiida_inversedesign.propose.importers import read_jsonl
-from aiida_inversedesign.propose.library import Library
-from aiida_inversedesign.propose.train import Recipe
-from aiida_inversedesign.propose.training import lowest_of_each_formula, train_on
+from aiida_inversedesign.chemistry.fingerprints.structure import write_cache
+from aiida_inversedesign.libraries.importers import read_jsonl
+from aiida_inversedesign.libraries.library import Library
+from aiida_inversedesign.propose.training.from_library import lowest_of_each_formula, train_on
+from aiida_inversedesign.propose.training.published_recipe import Recipe
 
 
 def test_one_stable_crystal_of_each_formula_is_trained_on(small_library: Library) -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import ElementError, element_table
-from aiida_inversedesign.propose.library import Library, Template, aflow_library
-from aiida_inversedesign.propose.volume import element_volumes, estimate_volume, fit_volumes, volume_sum
+from aiida_inversedesign.libraries.library import Library, Template, aflow_library
+from aiida_inversedesign.propose.volumes.volume import element_volumes, estimate_volume, fit_volumes, volume_sum
 
 
 def test_every_element_has_a_volume():

@@ -8,11 +8,16 @@ import numpy as np
 import pytest
 
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.libraries.library import Library, Template
 from aiida_inversedesign.propose.assign import dissimilarities
-from aiida_inversedesign.propose.library import Library, Template
-from aiida_inversedesign.propose.ranking import Templates, reduced
-from aiida_inversedesign.propose.train_volume import Recipe, train_volume_model
-from aiida_inversedesign.propose.volume import ElementVolumes, VolumeModel, VolumeModelError, structural_neighbours
+from aiida_inversedesign.propose.rankers.ranking import Templates, reduced
+from aiida_inversedesign.propose.training.train_volume import Recipe, train_volume_model
+from aiida_inversedesign.propose.volumes.volume import (
+    ElementVolumes,
+    VolumeModel,
+    VolumeModelError,
+    structural_neighbours,
+)
 
 QUICK = Recipe(members=2, hidden=(16,), epochs=8, error_queries=200)
 

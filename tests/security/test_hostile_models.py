@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from aiida_inversedesign.errors import InverseDesignError
-from aiida_inversedesign.propose.archive import ModelError, pack, unpack
-from aiida_inversedesign.propose.library import Library, LibraryError, aflow_library
+from aiida_inversedesign.libraries.library import Library, LibraryError, aflow_library
+from aiida_inversedesign.propose.npz import ModelError, pack, unpack
 
 
 class Trap:

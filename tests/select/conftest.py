@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from aiida_inversedesign.campaign.candidate import Candidate
+from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.learn.table import EvaluationRow
-from aiida_inversedesign.propose.candidate import Candidate
 
 
 @pytest.fixture(scope='session')

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.spec import Select
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.learn.surrogate import SurrogateError, fit_surrogate
-from aiida_inversedesign.propose.candidate import Verdict
 from aiida_inversedesign.select.choose import Choice, choose_batch, control_places
 from aiida_inversedesign.select.errors import SelectError
 

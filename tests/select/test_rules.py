@@ -13,16 +13,16 @@ from hypothesis import strategies as st
 
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.learn.failure import fit_failure
-from aiida_inversedesign.learn.gp import fit_gp
+from aiida_inversedesign.learn.models.gp import fit_gp
 from aiida_inversedesign.select.acquisition import RULES, make_acquisition
+from aiida_inversedesign.select.acquisitions.knowledge import log_expected_rise
+from aiida_inversedesign.select.acquisitions.pareto import cells, non_dominated, reference_point
+from aiida_inversedesign.select.acquisitions.spacier import region, temporary_target
 from aiida_inversedesign.select.batch import choose_points
 from aiida_inversedesign.select.errors import SelectError
-from aiida_inversedesign.select.knowledge import log_expected_rise
 from aiida_inversedesign.select.normal import log_within
 from aiida_inversedesign.select.observed import Observed
-from aiida_inversedesign.select.pareto import cells, non_dominated, reference_point
 from aiida_inversedesign.select.problem import Problem
-from aiida_inversedesign.select.spacier import region, temporary_target
 
 TOP = Goal(objectives=[{'property': 'a', 'maximize': True}])
 BAND = Goal(objectives=[{'property': 'a', 'window': [0.5, 1.0]}])

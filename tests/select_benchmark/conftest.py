@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from aiida_inversedesign.select.benchmark.goals import Task, make_task, parse_goal
-from aiida_inversedesign.select.benchmark.pool import Pool
+from aiida_inversedesign.benchmarks.search.goals import Task, make_task, parse_goal
+from aiida_inversedesign.benchmarks.search.pool import Pool
 
 
 @pytest.fixture(scope='session')

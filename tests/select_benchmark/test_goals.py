@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from aiida_inversedesign.learn.table import is_hit
-from aiida_inversedesign.select.benchmark.goals import GoalError, front, make_task, parse_goal, utilities
+from aiida_inversedesign.benchmarks.search.goals import GoalError, front, make_task, parse_goal, utilities
+from aiida_inversedesign.campaign.row import is_hit
 
 VALUES = {'gap': np.array([0.0, 1.5, 2.0, 3.0, 3.5, 2.5]), 'heat': np.array([0.1, 0.1, 0.3, 0.2, 0.0, 0.25])}
 

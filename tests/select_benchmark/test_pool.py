@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError, read_pool
 from aiida_inversedesign.errors import InverseDesignError
-from aiida_inversedesign.learn.features import featurize
-from aiida_inversedesign.select.benchmark.pool import Pool, PoolError, read_pool
+from aiida_inversedesign.spaces.crystals.features import featurize
 
 
 def test_columns_that_are_not_asked_for_are_the_descriptors(pool: Pool, pool_file: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiida_inversedesign.select.benchmark.schedules import gain, search
+from aiida_inversedesign.benchmarks.search.schedules import gain, search
 
 
 def test_generations_wait_for_all_and_equal_durations_leave_nothing_to_gain() -> None:

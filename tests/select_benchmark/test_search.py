@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiida_inversedesign.select.benchmark.arms import ArmError, RandomArm, make_arm, our_names, parse_arms
-from aiida_inversedesign.select.benchmark.goals import Task, make_task, parse_goal
-from aiida_inversedesign.select.benchmark.loop import Plan, Question, Run, Step, search, starting_points
-from aiida_inversedesign.select.benchmark.peers import GROUP, PEERS, Peer, PeerError, Single
-from aiida_inversedesign.select.benchmark.pool import Pool, PoolError
-from aiida_inversedesign.select.benchmark.report import summarise
-from aiida_inversedesign.select.benchmark.run import Outcome, run_all
-from aiida_inversedesign.select.benchmark.statistics import random_hits
+from aiida_inversedesign.benchmarks.search.arms import ArmError, RandomArm, make_arm, our_names, parse_arms
+from aiida_inversedesign.benchmarks.search.goals import Task, make_task, parse_goal
+from aiida_inversedesign.benchmarks.search.loop import Plan, Question, Run, Step, search, starting_points
+from aiida_inversedesign.benchmarks.search.peers import GROUP, PEERS, Peer, PeerError, Single
+from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
+from aiida_inversedesign.benchmarks.search.report import summarise
+from aiida_inversedesign.benchmarks.search.run import Outcome, run_all
+from aiida_inversedesign.benchmarks.search.statistics import random_hits
 
 PLAN = Plan(initial=10, batch=5, budget=30)
 

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 
-from aiida_inversedesign.select.benchmark.statistics import (
+from aiida_inversedesign.benchmarks.search.statistics import (
     evaluations_until,
     hypervolume,
     mean_over_seeds,

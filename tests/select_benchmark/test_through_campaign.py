@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from aiida_inversedesign.select.benchmark.goals import make_task, parse_goal
-from aiida_inversedesign.select.benchmark.loop import Plan
-from aiida_inversedesign.select.benchmark.ours import OurArm
-from aiida_inversedesign.select.benchmark.pool import Pool, PoolError, read_pool
-from aiida_inversedesign.select.benchmark.through_campaign import as_stored, first_of_ours, through_campaign
+from aiida_inversedesign.benchmarks.search.goals import make_task, parse_goal
+from aiida_inversedesign.benchmarks.search.loop import Plan
+from aiida_inversedesign.benchmarks.search.ours import OurArm
+from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError, read_pool
+from aiida_inversedesign.benchmarks.search.through_campaign import as_stored, first_of_ours, through_campaign
 
 
 @pytest.fixture(scope='module')

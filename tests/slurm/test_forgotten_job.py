@@ -61,8 +61,8 @@ def test_programs_of_a_forgotten_job_do_not_run_beside_each_other(
 ) -> None:
     from rehearsal import make_library
 
-    from aiida_inversedesign.data.library import LibraryData
-    from aiida_inversedesign.evaluate.functions import structure_of
+    from aiida_inversedesign.engines.common.calcfunctions import structure_of
+    from aiida_inversedesign.nodes.library_data import LibraryData
 
     record = tmp_path / 'launches'
     library = LibraryData.from_library(make_library()).store()

@@ -12,7 +12,7 @@ from ase.build import bulk
 
 from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.propose.library import Library, Template
+from aiida_inversedesign.libraries.library import Library, Template
 
 pytestmark = [pytest.mark.slurm, pytest.mark.pw, pytest.mark.slow, pytest.mark.timeout(3000)]
 
@@ -30,8 +30,8 @@ CRYSTALS = {
 
 def make_campaign(code: Any) -> tuple[Any, Any]:
     """Builder and specification of seven evaluations at settings that cost next to nothing."""
-    from aiida_inversedesign.data.library import LibraryData
-    from aiida_inversedesign.data.store import list_labels
+    from aiida_inversedesign.nodes.library_data import LibraryData
+    from aiida_inversedesign.nodes.store import list_labels
     from aiida_inversedesign.workchains.build import build_campaign
 
     if 'cheap' not in list_labels(LibraryData):
@@ -66,7 +66,7 @@ def make_campaign(code: Any) -> tuple[Any, Any]:
 
 def fail_the_node_in_mid_job(slurm: Any, node: Any, after: int) -> int:
     """Take the node down while a job of a later evaluation runs; the number of that job."""
-    from aiida_inversedesign.audit.query import find_evaluations, generation_ids
+    from aiida_inversedesign.graph.campaigns import find_evaluations, generation_ids
 
     deadline = time.monotonic() + 1500
     while time.monotonic() < deadline:

@@ -10,7 +10,7 @@ from aiida.engine import WorkChain, run_get_node, while_
 from aiida.orm import Int, List
 from plumpy.process_states import ProcessState
 
-from aiida_inversedesign.workchains.any_child import AnyChildWorkChain
+from aiida_inversedesign.processes.any_child import AnyChildWorkChain
 
 pytestmark = pytest.mark.usefixtures('aiida_profile_clean')
 

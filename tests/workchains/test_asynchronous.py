@@ -26,7 +26,7 @@ def stream_of(campaign: Any) -> Any:
 
 
 def test_a_stream_uses_the_budget_and_records_what_each_choice_knew(campaign: Any) -> None:
-    from aiida_inversedesign.select.functions import select_batch
+    from aiida_inversedesign.decisions.select_batch import select_batch
 
     builder, _ = campaign(select=STREAM, learn=LEARN, budget={'evaluations': 9, 'at_once': 3})
     node = run_campaign(builder)
@@ -104,7 +104,7 @@ def test_it_ends_when_everything_has_been_evaluated(campaign: Any) -> None:
 
 @pytest.mark.slow
 def test_choices_between_two_fits_know_all_results(campaign: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('aiida_inversedesign.campaign.stream.REFIT_GROWTH', 2.0)
+    monkeypatch.setattr('aiida_inversedesign.campaign.stream_budget.REFIT_GROWTH', 2.0)
     builder, _ = campaign(select=STREAM, learn=LEARN, budget={'evaluations': 12, 'at_once': 2})
     stream = stream_of(run_campaign(builder))
     chosen_with = [

@@ -63,7 +63,7 @@ def generations_of(node: Any) -> list[Any]:
 
 @pytest.mark.slow
 def test_jobs_decide_what_functions_decide(python_label: str, campaign: Any) -> None:
-    from aiida_inversedesign.audit.verify import verify
+    from aiida_inversedesign.verify import verify
     from aiida_inversedesign.workchains.foreground import run_campaign
 
     budget = {'evaluations': 6}
@@ -94,8 +94,8 @@ def test_jobs_need_generations(python_label: str, campaign: Any) -> None:
 @pytest.mark.slow
 def test_lost_jobs_are_submitted_again(failing: Any, campaign: Any) -> None:
     from aiida_inversedesign.audit.audit import audit
-    from aiida_inversedesign.audit.queries.decisions import largest_pools
-    from aiida_inversedesign.audit.verify import verify
+    from aiida_inversedesign.graph.choices import largest_pools
+    from aiida_inversedesign.verify import verify
     from aiida_inversedesign.workchains.foreground import run_campaign
 
     sections = {
@@ -124,7 +124,7 @@ def test_lost_jobs_are_submitted_again(failing: Any, campaign: Any) -> None:
 
 
 def test_three_lost_fits_leave_the_table_from_which_it_resumes(failing: Any, campaign: Any) -> None:
-    from aiida_inversedesign.audit.verify import verify
+    from aiida_inversedesign.verify import verify
     from aiida_inversedesign.workchains.foreground import run_campaign
     from aiida_inversedesign.workchains.resume import resume_campaign
 
@@ -149,7 +149,7 @@ def test_three_lost_fits_leave_the_table_from_which_it_resumes(failing: Any, cam
 
 @pytest.mark.slow
 def test_a_campaign_goes_on_after_three_lost_proposals(failing: Any, campaign: Any) -> None:
-    from aiida_inversedesign.audit.verify import verify
+    from aiida_inversedesign.verify import verify
     from aiida_inversedesign.workchains.foreground import run_campaign
     from aiida_inversedesign.workchains.resume import resume_campaign
 
@@ -222,8 +222,8 @@ def test_what_would_end_so_again_is_not_repeated(
     ],
 )
 def test_verify_looks_at_jobs_that_decided(job: str, state: str, status: int | None, decided: bool) -> None:
-    from aiida_inversedesign.audit.queries.provenance import Call
-    from aiida_inversedesign.audit.verify.replay import has_decided
+    from aiida_inversedesign.graph.links import Call
+    from aiida_inversedesign.verify.replay import has_decided
 
     kind, entry_point = 'process.calculation.calcjob.CalcJobNode.', f'aiida.calculations:inversedesign.{job}_job'
     assert has_decided(Call(1, 'uuid', 2, job, kind, entry_point, state, status, None)) is decided
@@ -248,8 +248,8 @@ def test_only_a_proposal_that_was_made_replaces_a_pool(aiida_profile_clean: Any,
     from aiida.common.links import LinkType
     from aiida.orm import CalcJobNode, WorkChainNode
 
-    from aiida_inversedesign.audit.queries.decisions import largest_pools
-    from aiida_inversedesign.data.pool import PoolData
+    from aiida_inversedesign.graph.choices import largest_pools
+    from aiida_inversedesign.nodes.pool_data import PoolData
 
     pool, first, second = PoolData.from_candidates([]), WorkChainNode(), WorkChainNode()
     pool.store()

@@ -15,8 +15,8 @@ import psutil
 import pytest
 from plumpy.greenback_bridge import run_with_portal
 
-from aiida_inversedesign.audit.verify import verify
-from aiida_inversedesign.audit.verify.run import is_sound
+from aiida_inversedesign.verify import verify
+from aiida_inversedesign.verify.run import is_sound
 from aiida_inversedesign.workchains.foreground import cancel_jobs, run_campaign
 
 #: evaluations that finished, and jobs that their scheduler has

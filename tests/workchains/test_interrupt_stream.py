@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from aiida_inversedesign.audit.verify import verify
-from aiida_inversedesign.audit.verify.run import is_sound
+from aiida_inversedesign.verify import verify
+from aiida_inversedesign.verify.run import is_sound
 from aiida_inversedesign.workchains.foreground import run_campaign
 
 EVALUATE = 'aiida.workflows:inversedesign.evaluate.table'

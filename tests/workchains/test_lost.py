@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from aiida_inversedesign.audit.queries.control import FOREGROUND, count_active_processes
 from aiida_inversedesign.cli import cli
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.graph.control import FOREGROUND, count_active_processes
 from aiida_inversedesign.workchains.foreground import run_campaign, this_process
 
 Campaign = Callable[..., tuple[Any, Any]]

@@ -7,12 +7,12 @@ from typing import Any
 
 from rehearsal import make_library
 
-from aiida_inversedesign.propose.library import Library
+from aiida_inversedesign.libraries.library import Library
 
 
 def test_several_properties_are_learned_together_and_verified(campaign: Any) -> None:
-    from aiida_inversedesign.audit.verify import verify
-    from aiida_inversedesign.data.library import LibraryData
+    from aiida_inversedesign.nodes.library_data import LibraryData
+    from aiida_inversedesign.verify import verify
     from aiida_inversedesign.workchains.foreground import run_campaign
 
     softness = [

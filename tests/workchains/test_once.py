@@ -10,8 +10,8 @@ from aiida import orm
 from aiida.common.links import LinkType
 from aiida.engine import CalcJob, ProcessState, WorkChain
 
-from aiida_inversedesign.workchains import once
-from aiida_inversedesign.workchains.once import NEVER_BEGAN, OnceWorkChain
+from aiida_inversedesign.processes import idempotent as once
+from aiida_inversedesign.processes.idempotent import NEVER_BEGAN, OnceWorkChain
 
 pytestmark = pytest.mark.usefixtures('aiida_profile_clean')
 

@@ -6,8 +6,8 @@ import pytest
 from click.testing import CliRunner
 from pymatgen.analysis.structure_matcher import StructureMatcher
 
+from aiida_inversedesign.benchmarks.engine.overhead import made_up_library, seconds_around
 from aiida_inversedesign.errors import InverseDesignError
-from aiida_inversedesign.workchains.benchmark.overhead import made_up_library, seconds_around
 
 
 def test_no_two_made_up_crystals_are_alike_and_a_seed_repeats_them() -> None:

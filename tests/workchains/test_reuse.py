@@ -38,7 +38,7 @@ def test_results_are_taken_over_as_the_nodes_they_are(campaign: Any) -> None:
 
 
 def test_other_settings_or_data_are_no_reason_to_take_over(campaign: Any) -> None:
-    from aiida_inversedesign.evaluate.reuse import find_earlier
+    from aiida_inversedesign.engines.common.reuse import find_earlier
 
     builder, _ = campaign(**SMALL)
     node = next(iter(evaluations(run_campaign(builder)).values()))

@@ -17,8 +17,8 @@ def metals(campaign: Any, tmp_path: Path) -> Any:
     """Campaigns of copper and aluminium with effective-medium theory."""
     from rehearsal import make_library, make_python_code
 
-    from aiida_inversedesign.data.library import LibraryData
-    from aiida_inversedesign.propose.library import Library
+    from aiida_inversedesign.libraries.library import Library
+    from aiida_inversedesign.nodes.library_data import LibraryData
 
     # those that effective-medium theory knows
     LibraryData.from_library(Library([make_library()[0], make_library()[1]]), label='two metals').store()

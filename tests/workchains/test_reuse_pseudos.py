@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from aiida_inversedesign.evaluate.reuse import find_earlier
+from aiida_inversedesign.engines.common.reuse import find_earlier
 
 PROCESS_TYPE = 'aiida.workflows:inversedesign.evaluate.quantumespresso'
 SETTINGS = {'engine': 'quantumespresso', 'pseudos': 'family', 'cutoff_wfc': None, 'cutoff_rho': None}

@@ -10,10 +10,10 @@ import pytest
 
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.load import validate_campaign
+from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.campaign.stability import with_stability
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.evaluate.stability import with_stability
-from aiida_inversedesign.learn.table import EvaluationRow
-from aiida_inversedesign.propose.library import Library, Template
+from aiida_inversedesign.libraries.library import Library, Template
 from aiida_inversedesign.workchains.foreground import run_campaign
 
 GOAL = Goal.model_validate(
@@ -82,7 +82,7 @@ def references_of(campaign: Any) -> list[Any]:
 
 
 def test_a_campaign_with_a_stability_constraint(aiida_profile_clean: Any, aiida_code_installed: Any) -> None:
-    from aiida_inversedesign.data.library import LibraryData
+    from aiida_inversedesign.nodes.library_data import LibraryData
     from aiida_inversedesign.workchains.build import build_campaign
 
     aiida_code_installed(label='python', filepath_executable=sys.executable)

@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from aiida_inversedesign.audit.job_record import Cost, JobRecord, cost_of
 from aiida_inversedesign.audit.metrics.intervals import wilson
 from aiida_inversedesign.audit.metrics.rates import NO_HITS
 from aiida_inversedesign.audit.record import STATUSES
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.graph.job_record import Cost, JobRecord, cost_of
 
 
 def count_dft(jobs: Sequence[JobRecord]) -> dict[str, Any]:

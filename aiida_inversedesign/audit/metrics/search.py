@@ -17,7 +17,7 @@ from aiida_inversedesign.audit.metrics.intervals import (
 from aiida_inversedesign.audit.metrics.rates import NO_HITS, ended
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.learn.table import is_feasible, is_hit, loss
+from aiida_inversedesign.campaign.row import is_feasible, is_hit, loss
 
 #: What the data set answers for each candidate, None where its evaluation fails.
 Answers = Mapping[str, Mapping[str, float] | None]

@@ -23,7 +23,7 @@ def stability(outcomes: Sequence[EvaluationRecord], references: Mapping[str, flo
 
     :param references: energy of each elemental crystal, eV/atom.
     """
-    from aiida_inversedesign.evaluate.hull import HullError, Phase, convex_hull
+    from aiida_inversedesign.chemistry.hull import HullError, Phase, convex_hull
 
     completed = [outcome for outcome in outcomes if outcome.status == 'completed']
     if not references:

@@ -152,7 +152,7 @@ def _distance(chosen: Sequence[EvaluationRecord]) -> dict[str, Any]:
     crystals = [crystal for item in chosen[:MOST_FINGERPRINTS] if (crystal := item.relaxed or item.proposed)]
     if len(crystals) < 2:
         return unknown('there are fewer than two crystals', n=len(crystals))
-    from aiida_inversedesign.chemistry.fingerprints import FingerprintError, fingerprint
+    from aiida_inversedesign.chemistry.fingerprints.structure import FingerprintError, fingerprint
 
     vectors = []
     for crystal in crystals:

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.formulas import parse_formula, parse_ratio, ratio_label
 from aiida_inversedesign.chemistry.validity import charge_neutral
-from aiida_inversedesign.propose.generators.base import Counts, GeneratorError, Request
-from aiida_inversedesign.propose.space import FormulaSpace
+from aiida_inversedesign.propose.generators.request import Counts, GeneratorError, Request
+from aiida_inversedesign.spaces.crystals.formula_space import FormulaSpace
 
 Key = tuple[tuple[str, int], ...]
 

@@ -15,9 +15,9 @@ from itertools import accumulate
 import numpy as np
 
 from aiida_inversedesign.chemistry.elements import element_table
-from aiida_inversedesign.propose.generators.archive import EFFORT, Archive
-from aiida_inversedesign.propose.generators.base import Counts, Proposed, Request
 from aiida_inversedesign.propose.generators.domain import Domain, Key, key_of
+from aiida_inversedesign.propose.generators.request import Counts, Proposed, Request
+from aiida_inversedesign.propose.generators.scored import EFFORT, Archive
 
 #: generations over which the budget of scored formulas is spread
 GENERATIONS = 20

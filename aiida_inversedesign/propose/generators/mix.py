@@ -6,16 +6,16 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 
 from aiida_inversedesign.chemistry.formulas import reduced_formula
-from aiida_inversedesign.propose.generators.base import (
+from aiida_inversedesign.propose.generators.enumeration import Enumeration
+from aiida_inversedesign.propose.generators.evolution import Evolution
+from aiida_inversedesign.propose.generators.inverse_kmd import InverseKmd
+from aiida_inversedesign.propose.generators.request import (
     FormulaGenerator,
     GeneratorError,
     NotReadyError,
     Proposed,
     Request,
 )
-from aiida_inversedesign.propose.generators.enumeration import Enumeration
-from aiida_inversedesign.propose.generators.evolution import Evolution
-from aiida_inversedesign.propose.generators.inverse import InverseKmd
 from aiida_inversedesign.propose.generators.tree_search import TreeSearch
 
 #: every generator by its name

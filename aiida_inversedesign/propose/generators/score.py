@@ -13,12 +13,12 @@ import numpy as np
 
 from aiida_inversedesign.campaign.composition import composition_verdicts
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.row import EvaluationRow, is_feasible, loss
 from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.chemistry.descriptors import describe, descriptor_names
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.learn.surrogate import MINIMUM_ROWS, Surrogate, fit_on_features
-from aiida_inversedesign.learn.table import EvaluationRow, is_feasible, loss
-from aiida_inversedesign.propose.generators.base import Array, Counts, Known, NotReadyError, Request, Score
+from aiida_inversedesign.propose.generators.request import Array, Counts, Known, NotReadyError, Request, Score
 
 #: Acquisitions whose values of two formulas can be compared though they were asked for at different times. The others
 #: draw samples, or look at the best of those asked for together.

@@ -23,8 +23,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.propose.generators.archive import EFFORT, Archive
-from aiida_inversedesign.propose.generators.base import Array, Counts, Proposed, Request
+from aiida_inversedesign.propose.generators.request import Array, Counts, Proposed, Request
+from aiida_inversedesign.propose.generators.scored import EFFORT, Archive
 
 #: weight of exploration in the confidence bound, of UCB1
 EXPLORATION = math.sqrt(2)

@@ -1,0 +1,1 @@
+"""Comparisons and measurements: one folder for each benchmark."""

@@ -1,0 +1,158 @@
+"""Whether a built structure is the true one: pymatgen's StructureMatcher and the space group, together.
+
+StructureMatcher with ltol 0.2, stol 0.3, 5° (its defaults, volumes scaled); space groups by spglib, symprec 0.1 Å.
+Cells are reduced once each, and structures whose reduced cells differ in size cannot match and are not compared.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from aiida_inversedesign.benchmarks.proposal.scores import NEVER
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.formulas import SYMBOLS
+
+if TYPE_CHECKING:
+    from pymatgen.core import Structure
+
+#: Å within which positions count as symmetric
+SYMPREC = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Task:
+    """What is compared for one query; crystals are named by their template's place in the library.
+
+    :param truth: the true structure.
+    :param built: the structures, by template.
+    :param lists: for each ranking its templates, best first.
+    :param others: further templates that could match, likely ones first: tested until one does, for the ceiling.
+    """
+
+    truth: Crystal
+    built: Mapping[int, Crystal]
+    lists: Mapping[str, Sequence[int]]
+    others: Sequence[int] = ()
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Positions of the first hits in each ranking, from 0 (:data:`~.scores.NEVER` if none), and the ceiling.
+
+    :param matcher: first structure that matches.
+    :param space_group: first structure of the true space group.
+    :param both: first structure that matches and has the true space group.
+    :param any_matcher: whether any of the tested structures matches; ``any_both`` with the same space group.
+    """
+
+    matcher: dict[str, int]
+    space_group: dict[str, int]
+    both: dict[str, int]
+    any_matcher: bool
+    any_both: bool
+
+
+def compare(task: Task) -> Matches:
+    """Compare the structures of one query with the truth; each template is compared once."""
+    truth = Reference(task.truth)
+    matched: dict[int, bool] = {}
+    grouped: dict[int, bool] = {}
+
+    def matches(index: int) -> bool:
+        if index not in matched:
+            matched[index] = truth.matches(task.built[index])
+        return matched[index]
+
+    def same_group(index: int) -> bool:
+        if index not in grouped:
+            grouped[index] = truth.same_space_group(task.built[index])
+        return grouped[index]
+
+    first = {name: [NEVER, NEVER, NEVER] for name in task.lists}
+    for name, indices in task.lists.items():
+        hits = first[name]
+        for position, index in enumerate(indices):
+            if hits[0] == NEVER and matches(index):
+                hits[0] = position
+            if hits[1] == NEVER and same_group(index):
+                hits[1] = position
+            if hits[2] == NEVER and same_group(index) and matches(index):
+                hits[2] = position
+            if NEVER not in hits:
+                break
+    any_both = any(hits[2] != NEVER for hits in first.values())
+    if not any_both:
+        any_both = any(same_group(index) and matches(index) for index in task.others)
+    return Matches(
+        {name: hits[0] for name, hits in first.items()},
+        {name: hits[1] for name, hits in first.items()},
+        {name: hits[2] for name, hits in first.items()},
+        any(matched.values()),
+        any_both,
+    )
+
+
+class Reference:
+    """A true structure, reduced once, that others are compared with."""
+
+    def __init__(self, crystal: Crystal) -> None:
+        self.reduced = _reduced(crystal)
+        self.space_group = space_group(crystal)
+
+    def matches(self, crystal: Crystal) -> bool:
+        """Whether StructureMatcher finds the crystal to be the same; the formulas must be the same."""
+        other = _reduced(crystal)
+        if len(other) != len(self.reduced):
+            return False
+        return bool(_matcher().fit(self.reduced, other, skip_structure_reduction=True))
+
+    def same_space_group(self, crystal: Crystal) -> bool:
+        """Whether the crystal has the same space group."""
+        return self.space_group is not None and space_group(crystal) == self.space_group
+
+
+def space_group(crystal: Crystal) -> int | None:
+    """Number of the space group, None if spglib finds none."""
+    import spglib
+
+    numbers = [SYMBOLS.index(symbol) + 1 for symbol in crystal.species]
+    found = spglib.get_symmetry_dataset((crystal.lattice, crystal.frac_coords, numbers), symprec=SYMPREC)
+    return None if found is None else int(found.number)
+
+
+def compare_all(tasks: Sequence[Task], jobs: int, progress: Any = None) -> list[Matches]:
+    """:func:`compare` for many queries, in ``jobs`` processes.
+
+    :param progress: called with the fraction done.
+    """
+    report = progress or (lambda done: None)
+    out: list[Matches] = []
+    if jobs <= 1 or len(tasks) < 2:
+        for number, task in enumerate(tasks, 1):
+            out.append(compare(task))
+            report(number / len(tasks))
+        return out
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    # a forked process would inherit the threads of torch in an undefined state
+    with ProcessPoolExecutor(jobs, mp_context=get_context('spawn')) as pool:
+        for number, matches in enumerate(pool.map(compare, tasks, chunksize=4), 1):
+            out.append(matches)
+            report(number / len(tasks))
+    return out
+
+
+@functools.cache
+def _matcher() -> Any:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    return StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5)
+
+
+def _reduced(crystal: Crystal) -> Structure:
+    """The cell as StructureMatcher reduces it: Niggli's, then the primitive one."""
+    return crystal.to_pymatgen().get_reduced_structure(reduction_algo='niggli').get_primitive_structure()

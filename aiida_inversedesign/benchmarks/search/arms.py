@@ -1,0 +1,125 @@
+"""The arms by name: every acquisition on every surrogate of ours, random search, and the peers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.benchmarks.search.loop import Arm, Question, Step
+from aiida_inversedesign.benchmarks.search.ours import ACQUISITIONS, SURROGATES, OurArm
+from aiida_inversedesign.errors import InverseDesignError
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+#: Random search is not run: its distribution is known exactly.
+RANDOM = 'random'
+
+
+class ArmError(InverseDesignError):
+    """An arm that does not exist or cannot run, with what to do."""
+
+
+@dataclass(frozen=True)
+class RandomArm:
+    """Draws at random: only to compare the loop with the exact figures."""
+
+    name: str = 'random_drawn'
+
+    def begin(self, question: Question) -> RandomSearcher:
+        """Start a search."""
+        return RandomSearcher(question)
+
+
+@dataclass(frozen=True)
+class RandomSearcher:
+    """See :class:`RandomArm`."""
+
+    question: Question
+
+    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+        """Draw from what is left."""
+        left = np.setdiff1d(np.arange(len(self.question.features)), observed)
+        rng = np.random.default_rng([self.question.seed, generation])
+        return Step([int(place) for place in rng.permutation(left)[:size]])
+
+
+def our_names() -> list[str]:
+    """``auto``, and every surrogate with every acquisition."""
+    pairs = (f'{kind}:{name}' for kind in SURROGATES for name in ACQUISITIONS if name != 'random')
+    return ['auto', *(name for name in pairs if name != 'auto:auto')]
+
+
+def parse_arms(text: str) -> list[str]:
+    """Full names of the arms of ``--arms``.
+
+    ``forest`` stands for ``forest:log_ei``, ``log_ei`` for ``gp:log_ei``, ``ours`` and ``peers`` for all of a kind.
+
+    :raises ArmError: if a name is not known.
+    """
+    from aiida_inversedesign.benchmarks.search.peers import GROUP, PEERS
+
+    found: list[str] = []
+    for part in (item.strip() for item in text.split(',')):
+        if part == 'ours':
+            found += our_names()
+        elif part == 'peers':
+            found += list(GROUP)
+        elif part in (RANDOM, RandomArm().name, 'auto', *PEERS, *our_names()):
+            found.append(part)
+        elif part in SURROGATES:
+            found.append(f'{part}:log_ei')
+        elif part in ACQUISITIONS:
+            found.append(f'gp:{part}')
+        elif part:
+            raise ArmError(_unknown(part, [RANDOM, *our_names(), *PEERS]))
+    if not found:
+        raise ArmError('--arms names nothing: write for example random,auto,gp:log_ei,forest,peers')
+    return list(dict.fromkeys(found))
+
+
+def make_arm(name: str) -> Arm:
+    """The arm of a full name.
+
+    :raises ArmError: if it is a peer whose packages are not installed.
+    """
+    from aiida_inversedesign.benchmarks.search.peers import PEERS
+
+    if name == RandomArm().name:
+        return RandomArm()
+    if name in PEERS:
+        reason = PEERS[name].missing()
+        if reason:
+            raise ArmError(reason)
+        return PEERS[name]
+    kind, _, acquisition = name.partition(':')
+    return OurArm(name, kind, acquisition or 'auto')
+
+
+def describe_arm(name: str) -> dict[str, Any]:
+    """What an arm is, in words, and the versions of the packages it uses."""
+    from aiida_inversedesign.benchmarks.search.peers import PEERS
+
+    if name in PEERS:
+        return {'what': PEERS[name].what, 'versions': PEERS[name].versions()}
+    if name == RANDOM:
+        return {'what': 'random search without repeats, exact (hypergeometric distribution)', 'versions': {}}
+    if name == RandomArm().name:
+        return {'what': 'random search, drawn', 'versions': {}}
+    kind, _, acquisition = name.partition(':')
+    return {'what': f'surrogate {kind}, acquisition {acquisition or "auto"}', 'versions': {}}
+
+
+def _unknown(name: str, names: Sequence[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f' Did you mean {near[0]!r}?' if near else ''
+    return (
+        f'--arms: {name!r} is no arm.{hint} Write random, auto, SURROGATE:ACQUISITION with {", ".join(SURROGATES)} and '
+        f'{", ".join(ACQUISITIONS)}, or a peer: {", ".join(item for item in names if item not in our_names())}'
+    )

@@ -1,0 +1,206 @@
+"""One search: an arm chooses batch after batch in a pool, and is told the answers of what it chose."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.benchmarks.search.goals import Task, utilities
+from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
+from aiida_inversedesign.campaign.environment import source_digest
+from aiida_inversedesign.campaign.goal import Goal
+
+Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Question:
+    """What an arm may know before anything is evaluated.
+
+    :param features: descriptors of every candidate, shape (n, d).
+    :param names: of the columns.
+    :param goal: what is searched for.
+    :param seed: of all random choices of the arm.
+    """
+
+    features: Array
+    names: tuple[str, ...]
+    goal: Goal
+    seed: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """What an arm chose.
+
+    :param chosen: places in the pool, in the order of their choice.
+    :param predicted: mean and standard deviation of each property at these places, each of shape (q,); empty where
+        an arm makes no predictions.
+    :param how: the acquisition and surrogate that were used, where an arm decides that itself.
+    """
+
+    chosen: list[int]
+    predicted: dict[str, tuple[Array, Array]] = field(default_factory=dict)
+    how: str = ''
+
+
+class Searcher(Protocol):
+    """An arm at work on one search."""
+
+    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+        """Choose the next ``size`` candidates.
+
+        :param observed: places in the pool of what was evaluated, in order.
+        :param values: their answers by property, each of shape (len(observed),).
+        :param generation: number of this choice; the starting points were the first.
+        """
+
+
+class Arm(Protocol):
+    """A way of choosing."""
+
+    @property
+    def name(self) -> str:
+        """As in ``--arms``."""
+
+    def begin(self, question: Question) -> Searcher:
+        """Start a search."""
+
+
+@dataclass
+class Run:
+    """One search of one arm.
+
+    :param order: places in the pool in the order of evaluation; the first ``initial`` are the starting points.
+    :param predicted: by property, mean and standard deviation of each later choice when it was chosen.
+    :param seconds: of each choice: fit and selection.
+    :param peak_mb: largest memory of the process during the search.
+    :param how: how often the arm used which acquisition and surrogate.
+    :param code: tells one version of what chooses from another, see :func:`code_digest`.
+    """
+
+    arm: str
+    seed: int
+    initial: int
+    order: list[int]
+    predicted: dict[str, list[list[float]]] = field(default_factory=dict)
+    seconds: list[float] = field(default_factory=list)
+    peak_mb: float | None = None
+    how: dict[str, int] = field(default_factory=dict)
+    code: str = ''
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Run:
+        """The run of :meth:`to_dict`."""
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+
+
+@functools.cache
+def code_digest() -> str:
+    """SHA-256 of the sources of surrogates, acquisitions and arms, shortened."""
+    package = Path(__file__).resolve().parents[2]
+    cache = frozenset({'__pycache__'})
+    return '-'.join(source_digest(package / folder, cache)[:8] for folder in ('learn', 'select'))
+
+
+def starting_points(pool: Pool, task: Task, initial: int, seed: int, start: str = 'random') -> list[int]:
+    """Places in the pool drawn at random without repeats: the same for every arm.
+
+    :param start: ``random``: from the whole pool; ``far``: from the half of it that is farthest from the goal, so that
+        the goal lies outside of what the arms know at first.
+    """
+    drawn = np.random.default_rng([seed, 20]).permutation(len(pool))
+    if start == 'far':
+        score = utilities(task.goal, pool.values).mean(axis=1)
+        drawn = drawn[np.argsort(np.argsort(score, kind='stable'))[drawn] < (len(pool) + 1) // 2]
+    return [int(place) for place in drawn[:initial]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How every search of a benchmark goes.
+
+    :param initial: number of starting points.
+    :param batch: candidates chosen at a time; the last batch is cut to the budget.
+    :param budget: most evaluations, starting points included.
+    :param start: how the starting points are drawn, see :func:`starting_points`.
+    """
+
+    initial: int
+    batch: int
+    budget: int
+    start: str = 'random'
+
+
+def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
+    """Search until the budget is used up, every hit is found, or nothing is left.
+
+    :raises PoolError: if the arm chooses something twice, too much, or nothing.
+    """
+    reset_peak()
+    points = starting_points(pool, task, min(plan.initial, plan.budget), seed, plan.start)
+    run = Run(arm.name, seed, len(points), points, code=code_digest())
+    searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed))
+    generation = 1
+    while len(run.order) < min(plan.budget, len(pool)) and not _complete(run.order, task):
+        generation += 1
+        size = min(plan.batch, plan.budget - len(run.order), len(pool) - len(run.order))
+        observed = np.array(run.order, dtype=np.int64)
+        values = {name: column[observed] for name, column in pool.values.items()}
+        started = time.perf_counter()
+        step = searcher.choose(observed, values, size, generation)
+        run.seconds.append(time.perf_counter() - started)
+        _check(step.chosen, run.order, size, len(pool), arm.name)
+        run.order.extend(step.chosen)
+        run.how[step.how] = run.how.get(step.how, 0) + 1
+        for name, (mean, deviation) in step.predicted.items():
+            pairs = zip(mean.tolist(), deviation.tolist(), strict=True)
+            run.predicted.setdefault(name, []).extend([one, two] for one, two in pairs)
+    run.peak_mb = peak_mb()
+    return run
+
+
+def _complete(order: Sequence[int], task: Task) -> bool:
+    return int(task.hits[list(order)].sum()) == task.total
+
+
+def _check(chosen: Sequence[int], order: Sequence[int], size: int, total: int, name: str) -> None:
+    wrong = [place for place in chosen if not 0 <= place < total]
+    if wrong or set(chosen) & set(order) or len(set(chosen)) < len(chosen) or not 0 < len(chosen) <= size:
+        raise PoolError(
+            f'arm {name}: chose {len(chosen)} candidate(s) where {size} were asked for, '
+            f'{len(set(chosen) & set(order))} of them evaluated before, {len(wrong)} outside the pool'
+        )
+
+
+def reset_peak() -> None:
+    """Let the kernel count the peak memory of this process anew, where it can (Linux)."""
+    with contextlib.suppress(OSError):
+        Path('/proc/self/clear_refs').write_text('5')
+
+
+def peak_mb() -> float | None:
+    """Largest resident memory since :func:`reset_peak`, or of the process where the kernel does not tell."""
+    try:
+        lines = Path('/proc/self/status').read_text().splitlines()
+        return next(int(line.split()[1]) / 1024 for line in lines if line.startswith('VmHWM'))
+    except (OSError, StopIteration):
+        pass
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

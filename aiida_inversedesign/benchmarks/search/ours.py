@@ -1,0 +1,96 @@
+"""Our surrogates and acquisitions on feature matrices, by the functions that campaigns use."""
+
+from __future__ import annotations
+
+import typing
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Step
+from aiida_inversedesign.campaign.spec import Select
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.learn.surrogate import Surrogate
+
+Array = NDArray[np.float64]
+#: Asked with a place in the pool and those chosen so far in the batch; see ``choose_points``.
+Acceptable = Callable[[int, list[int]], bool]
+
+#: A transfer needs other data, which a pool alone does not have.
+SURROGATES = ('auto', 'gp', 'forest', 'bootstrap')
+#: What the campaign file accepts.
+ACQUISITIONS: tuple[str, ...] = typing.get_args(Select.model_fields['acquisition'].annotation)
+
+
+@dataclass(frozen=True)
+class OurArm:
+    """A surrogate with an acquisition.
+
+    :param acceptable: given what was evaluated, which candidates a batch may take; default: all.
+    """
+
+    name: str
+    surrogate: str
+    acquisition: str
+    acceptable: Callable[[Indices], Acceptable] | None = None
+
+    def begin(self, question: Question) -> OurSearcher:
+        """Start a search."""
+        return OurSearcher(self, question)
+
+
+@dataclass
+class OurSearcher:
+    """See :class:`OurArm`."""
+
+    arm: OurArm
+    question: Question
+
+    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+        """Fit to what is known, then choose as a campaign does."""
+        from aiida_inversedesign.select.batch import choose_points
+        from aiida_inversedesign.select.observed import Observed
+
+        question, features = self.question, self.question.features
+        surrogate = self._fit(observed, values)
+        left = np.setdiff1d(np.arange(len(features)), observed)
+        known = Observed(surrogate.standardise(features[observed]), values, np.zeros(len(observed), dtype=bool))
+        inputs = surrogate.standardise(features[left])
+        places = choose_points(
+            self.arm.acquisition,
+            question.goal,
+            surrogate,
+            known,
+            inputs,
+            size,
+            question.seed + generation,
+            acceptable=self._acceptable(observed, left),
+        )
+        rows = np.array([place.index for place in places], dtype=np.int64)
+        predicted = {name: model.predict(inputs[rows]) for name, model in surrogate.models.items()}
+        models = dict.fromkeys(surrogate.record[name]['chosen'] for name in question.goal.properties)
+        names = dict.fromkeys(place.acquisition for place in places)
+        return Step([int(place) for place in left[rows]], predicted, f'{"+".join(models)}:{"+".join(names)}')
+
+    def _fit(self, observed: Indices, values: dict[str, Array]) -> Surrogate:
+        from aiida_inversedesign.learn.surrogate import fit_on_features
+
+        question = self.question
+        return fit_on_features(
+            question.features[observed],
+            {name: values[name] for name in question.goal.properties},
+            np.zeros(len(observed), dtype=bool),
+            self.arm.surrogate,
+            question.seed,
+            question.names,
+        )
+
+    def _acceptable(self, observed: Indices, left: Indices) -> Acceptable:
+        if self.arm.acceptable is None:
+            return lambda index, taken: True
+        within_pool = self.arm.acceptable(observed)
+        return lambda index, taken: within_pool(int(left[index]), [int(place) for place in left[taken]])

@@ -1,0 +1,123 @@
+"""The peers PHYSBO and BayBE through their own interfaces; each is imported when it is used."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Step
+
+Array = NDArray[np.float64]
+Number = Callable[[dict[str, Array]], Array]
+Seeded = Callable[[int], AbstractContextManager[None]]
+
+#: Random features for PHYSBO's Thompson sampling: with its exact process each of its many draws would factorise a
+#: matrix over the whole pool.
+FEATURES = 2000
+#: Evaluations after which PHYSBO's hyperparameters are learned again.
+LEARN = 20
+
+
+@dataclass
+class PhysboSearcher:
+    """PHYSBO: one policy, descriptors centred by its own function.
+
+    Hyperparameters are learned before the first choice and after every :data:`LEARN` evaluations, as its tutorial does;
+    its own default is only once.
+
+    :param number: the goal as one number that is maximised.
+    :param score: ``TS``, ``EI`` or ``PI``.
+    :param features: random features, or 0 for the exact Gaussian process.
+    """
+
+    question: Question
+    number: Number
+    seeded: Seeded
+    score: str
+    features: int
+    told: int = 0
+    learned: int = -LEARN
+    policy: Any = field(default=None, repr=False)
+
+    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+        """One probe of ``size`` actions."""
+        import physbo
+
+        score = self.number(values)
+        with self.seeded(self.question.seed + generation), contextlib.redirect_stdout(io.StringIO()):
+            if self.policy is None:
+                self.policy = physbo.search.discrete.Policy(
+                    physbo.misc.centering(self.question.features), initial_data=(observed, score)
+                )
+            else:
+                self.policy.write(observed[self.told :], score[self.told :])
+            self.told = len(observed)
+            learn = self.told - self.learned >= LEARN
+            if learn:
+                self.learned = self.told
+            actions = self.policy.bayes_search(
+                max_num_probes=1,
+                num_search_each_probe=size,
+                simulator=None,
+                is_disp=False,
+                score=self.score,
+                interval=0 if learn else -1,
+                num_rand_basis=self.features,
+            )
+        return Step([int(place) for place in actions])
+
+
+@dataclass
+class BaybeSearcher:
+    """BayBE: one campaign, the pool as a custom parameter (labels with descriptors), the default recommender."""
+
+    question: Question
+    number: Number
+    seeded: Seeded
+    told: int = 0
+    campaign: Any = field(default=None, repr=False)
+
+    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+        """Add the new measurements, then ask for recommendations."""
+        import pandas as pd
+
+        score = self.number(values)
+        with self.seeded(self.question.seed + generation), warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            if self.campaign is None:
+                self.campaign = self._start()
+            new = pd.DataFrame({'candidate': [f'c{place}' for place in observed], 'y': score}).iloc[self.told :]
+            self.campaign.add_measurements(new)
+            self.told = len(observed)
+            found = self.campaign.recommend(size)
+        return Step([int(label[1:]) for label in found['candidate']])
+
+    def _start(self) -> Any:
+        import pandas as pd
+        from baybe import Campaign
+        from baybe.objectives import SingleTargetObjective
+        from baybe.parameters import CustomDiscreteParameter
+        from baybe.searchspace import SearchSpace
+        from baybe.targets import NumericalTarget
+
+        features = self.question.features
+        varies = features.max(axis=0) > features.min(axis=0)
+        table = pd.DataFrame(features[:, varies], index=[f'c{place}' for place in range(len(features))])
+        table.columns = [f'd{place}' for place in range(table.shape[1])]
+        same = table.groupby(list(table.columns), sort=False).cumcount().to_numpy()
+        # it refuses equal rows: they are told apart by a billionth of the spread
+        table['d0'] += same * 1e-9 * float(table['d0'].std())
+        parameter = CustomDiscreteParameter('candidate', table)
+        return Campaign(
+            SearchSpace.from_product([parameter]),
+            SingleTargetObjective(NumericalTarget('y')),
+            allow_recommending_already_measured=False,
+        )

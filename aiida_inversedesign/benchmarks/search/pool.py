@@ -1,0 +1,343 @@
+"""Pools of candidates whose properties are known: structures with properties, or rows of numeric features."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.elements import unknown_elements
+from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.libraries.bounded import read_lines
+from aiida_inversedesign.libraries.entries import NO_ELEMENT, RefusedError, name_of, number_of, plain_crystal
+
+Array = NDArray[np.float64]
+Report = Callable[[str, float], None]
+
+#: crystals described in one task of a process
+_CHUNK = 64
+#: most columns of a CSV file: each is a descriptor
+_MOST_COLUMNS = 10_000
+#: columns of a CSV file that name a row
+_NAMES = ('id', 'material_id', 'name', 'formula')
+
+
+class PoolError(InverseDesignError):
+    """A pool that cannot be read or searched, with what to do."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pool:
+    """Candidates with known answers.
+
+    :param name: of the file.
+    :param ids: of the candidates, unique, length n.
+    :param features: descriptors, shape (n, d), all finite.
+    :param names: of the columns of ``features``.
+    :param values: answers by property, each of shape (n,), all finite.
+    :param left_out: number of rows that are not in the pool, by reason.
+    :param ignored: columns of a CSV file that are no descriptors, with the reason.
+    :param crystals: the structures; None of a CSV file, or where they were not asked for.
+    """
+
+    name: str
+    ids: tuple[str, ...]
+    features: Array
+    names: tuple[str, ...]
+    values: dict[str, Array]
+    left_out: dict[str, int] = field(default_factory=dict)
+    ignored: dict[str, str] = field(default_factory=dict)
+    crystals: tuple[Crystal, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of what a search depends on."""
+        found = hashlib.sha256(repr((self.ids, self.names, tuple(self.values))).encode())
+        for array in (self.features, *self.values.values()):
+            found.update(np.ascontiguousarray(array).tobytes())
+        return found.hexdigest()
+
+
+def read_pool(
+    path: Path,
+    properties: Sequence[str],
+    ignore: Sequence[str] = (),
+    cache: Path | None = None,
+    jobs: int = 1,
+    crystals: bool = False,
+    report: Report | None = None,
+) -> Pool:
+    """Read a pool; rows without one of the properties are left out and counted.
+
+    :param path: ``.jsonl`` or ``.jsonl.gz`` of structures with properties, or ``.csv`` (``.csv.gz``) of numbers, of
+        which the columns that are not asked for are the descriptors.
+    :param properties: those that the goal needs.
+    :param ignore: columns of a CSV file that are no descriptors: other answers, for example.
+    :param cache: folder in which the descriptors of structures are kept, so that they are computed once.
+    :param jobs: processes that compute descriptors.
+    :param crystals: whether the structures are needed too.
+    :raises PoolError: if nothing usable is in the file.
+    :raises LibraryError: if it cannot be read.
+    """
+    endings = ('.jsonl', '.jsonl.gz', '.csv', '.csv.gz')
+    if not path.name.endswith(endings):
+        raise PoolError(f'{path}: a pool is a file {", ".join(endings)}: the ending tells how it is read')
+    note = report or (lambda step, done: None)
+    if path.name.endswith(endings[:2]):
+        pool = _read_jsonl(path, properties, cache, jobs, crystals, note)
+    else:
+        pool = _read_csv(path, properties, ignore, note)
+    if len(pool) < 2:
+        lost = '; '.join(f'{number} {reason}' for reason, number in pool.left_out.items())
+        raise PoolError(
+            f'{path}: {len(pool)} row(s) have {", ".join(properties)}, a search needs at least 2'
+            + (f' (left out: {lost})' if lost else '')
+        )
+    return pool
+
+
+def _read_jsonl(
+    path: Path, properties: Sequence[str], cache: Path | None, jobs: int, crystals: bool, report: Report
+) -> Pool:
+    file = None
+    if cache is not None:
+        content = hashlib.sha256(path.read_bytes() if path.is_file() else b'')
+        content.update(repr((path.name, tuple(properties), _describer())).encode())
+        file = cache / f'pool-{content.hexdigest()[:24]}.npz'
+        if file.is_file() and not crystals:
+            return _from_cache(file, path.name, properties)
+    ids: list[str] = []
+    found: list[Crystal] = []
+    answers: list[list[float]] = []
+    lost: Counter[str] = Counter()
+    seen: set[str] = set()
+    known: Counter[str] = Counter()
+    for number, line in enumerate(read_lines(path, lambda done: report('reading', done)), 1):
+        fields = _record(line)
+        if isinstance(fields, str):
+            lost[fields] += 1
+            continue
+        known.update(key for key in fields if number_of(fields[key]) is not None)
+        numbers = [number_of(fields.get(name)) for name in properties]
+        missing = [name for name, value in zip(properties, numbers, strict=True) if value is None]
+        if missing:
+            lost[f'without {missing[0]}'] += 1
+            continue
+        try:
+            crystal = _primitive(fields)
+        except InverseDesignError as error:
+            lost[getattr(error, 'kind', 'unreadable')] += 1
+            continue
+        name = name_of(fields, f'{path.name}:{number}')
+        if name in seen:
+            lost['duplicate id'] += 1
+            continue
+        seen.add(name)
+        ids.append(name)
+        found.append(crystal)
+        answers.append([value for value in numbers if value is not None])
+    report('reading', 1.0)
+    _check_known(path, properties, known)
+    pool = Pool(
+        path.name,
+        tuple(ids),
+        _described(found, jobs, report),
+        _feature_names(),
+        _columns(properties, answers),
+        dict(lost),
+        {},
+        crystals=tuple(found),
+    )
+    if file is not None and not file.is_file():
+        _to_cache(file, pool)
+    return pool
+
+
+def _from_cache(file: Path, name: str, properties: Sequence[str]) -> Pool:
+    with np.load(file, allow_pickle=False) as data:
+        about = json.loads(str(data['about']))
+        answers = data['answers']
+        values = {prop: answers[:, index].copy() for index, prop in enumerate(properties)}
+        return Pool(name, tuple(about['ids']), data['features'], _feature_names(), values, about['left_out'])
+
+
+def _to_cache(file: Path, pool: Pool) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    about = json.dumps({'ids': pool.ids, 'left_out': pool.left_out})
+    partial = file.with_suffix('.part.npz')
+    np.savez_compressed(
+        partial, about=about, features=pool.features, answers=np.stack(list(pool.values.values()), axis=1)
+    )
+    partial.replace(file)
+
+
+def _record(line: bytes | None) -> dict[str, Any] | str:
+    """The fields of a line, or why there are none."""
+    if line is None:
+        return 'too large'
+    try:
+        fields = json.loads(line.decode('utf-8-sig'))
+    except (ValueError, RecursionError):
+        return 'empty line' if not line.strip() else 'unreadable'
+    return fields if isinstance(fields, dict) else 'unreadable'
+
+
+def _primitive(fields: dict[str, Any]) -> Crystal:
+    """The primitive cell, as a library of the same file would hold it."""
+    from aiida_inversedesign.libraries.primitive import primitive_cell
+
+    crystal = plain_crystal(fields)
+    if unknown_elements(crystal.counts):
+        raise RefusedError(NO_ELEMENT, 'there are no data of an element')
+    return primitive_cell(crystal)
+
+
+def _check_known(path: Path, properties: Sequence[str], known: Counter[str]) -> None:
+    for name in properties:
+        if not known[name]:
+            found = ', '.join(key for key, _ in known.most_common(20)) or 'none'
+            raise PoolError(f'{path}: no row has a number {name!r}; numbers there are: {found}')
+
+
+def _columns(properties: Sequence[str], rows: list[list[float]]) -> dict[str, Array]:
+    table = np.array(rows, dtype=np.float64).reshape(len(rows), len(properties))
+    return {name: np.ascontiguousarray(table[:, index]) for index, name in enumerate(properties)}
+
+
+def _describer() -> str:
+    """What tells one version of the descriptors from another."""
+    from aiida_inversedesign.spaces.crystals import features
+
+    return hashlib.sha256(Path(features.__file__).read_bytes()).hexdigest()
+
+
+def _feature_names() -> tuple[str, ...]:
+    from aiida_inversedesign.spaces.crystals.features import feature_names
+
+    return tuple(feature_names())
+
+
+def _described(crystals: list[Crystal], jobs: int, report: Report) -> Array:
+    """Descriptors of crystals, as campaigns compute them."""
+    blocks = []
+    for number, block in enumerate(_blocks(crystals, jobs)):
+        blocks.append(block)
+        report('describing', min((number + 1) * _CHUNK / max(len(crystals), 1), 1.0))
+    return np.concatenate(blocks) if blocks else _describe([])
+
+
+def _blocks(crystals: list[Crystal], jobs: int) -> Iterator[Array]:
+    chunks = [crystals[start : start + _CHUNK] for start in range(0, len(crystals), _CHUNK)]
+    if jobs == 1 or len(chunks) < 2 * jobs:
+        yield from map(_describe, chunks)
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context('spawn')) as processes:
+        yield from processes.map(_describe, chunks)
+
+
+def _describe(crystals: list[Crystal]) -> Array:
+    from aiida_inversedesign.spaces.crystals.features import featurize
+
+    return featurize(crystals, [None] * len(crystals))[0]
+
+
+def _read_csv(path: Path, properties: Sequence[str], ignore: Sequence[str], report: Report) -> Pool:
+    def text() -> Iterator[str]:
+        for number, line in enumerate(read_lines(path, lambda done: report('reading', done)), 1):
+            if line is None:
+                raise PoolError(f'{path}, line {number}: the line has more than 16 MiB')
+            yield line.decode('utf-8-sig' if number == 1 else 'utf-8', errors='replace')
+
+    try:
+        table = list(csv.reader(text(), strict=True))
+    except csv.Error as error:
+        raise PoolError(f'{path}: no CSV ({error})') from error
+    header = [name.strip() for name in table[0]] if table else []
+    if not header or len(header) > _MOST_COLUMNS or len(set(header)) != len(header):
+        raise PoolError(f'{path}: the first line must name the columns, each once, at most {_MOST_COLUMNS}')
+    for name in (*properties, *ignore):
+        if name not in header:
+            raise PoolError(f'{path}: there is no column {name!r}; columns are {", ".join(header)[:400]}')
+    rows = [row for row in table[1:] if any(cell.strip() for cell in row)]
+    whole = [row for row in rows if len(row) == len(header)]
+    numbers = np.array([[_number(cell) for cell in row] for row in whole], dtype=np.float64).reshape(-1, len(header))
+    lost: Counter[str] = Counter()
+    if len(rows) > len(whole):
+        lost['with another number of cells than the header'] = len(rows) - len(whole)
+    inputs, ignored = _inputs(header, numbers, properties, ignore)
+    if not inputs:
+        raise PoolError(f'{path}: no column is left as a descriptor besides {", ".join(properties)}')
+    keep = np.ones(len(whole), dtype=bool)
+    # the properties first: a row without an answer is no candidate, whatever its descriptors
+    for name in (*properties, *(header[index] for index in inputs)):
+        bad = keep & ~np.isfinite(numbers[:, header.index(name)])
+        if bad.any():
+            lost[f'without {name}'] += int(bad.sum())
+        keep &= ~bad
+    ids = _row_names(header, whole)
+    chosen = np.flatnonzero(keep)
+    features, answers = numbers[chosen][:, inputs], numbers[chosen][:, [header.index(name) for name in properties]]
+    names = tuple(header[index] for index in inputs)
+    return Pool(
+        path.name,
+        tuple(ids[index] for index in chosen),
+        features,
+        names,
+        _columns(properties, answers.tolist()),
+        dict(lost),
+        ignored,
+    )
+
+
+def _number(cell: str) -> float:
+    value = number_of(cell.strip()) if cell.strip() else None
+    return math.nan if value is None else value
+
+
+def _inputs(
+    header: list[str], numbers: Array, properties: Sequence[str], ignore: Sequence[str]
+) -> tuple[list[int], dict[str, str]]:
+    """Columns that describe a candidate, and why the others do not."""
+    inputs: list[int] = []
+    ignored: dict[str, str] = {}
+    for index, name in enumerate(header):
+        if name in properties:
+            continue
+        known = float(np.isfinite(numbers[:, index]).mean()) if len(numbers) else 0.0
+        if name in ignore:
+            ignored[name] = 'as asked for'
+        elif name.lower() in _NAMES:
+            ignored[name] = 'names the row'
+        elif known < 0.5:
+            ignored[name] = 'less than half of its cells are numbers'
+        else:
+            inputs.append(index)
+    return inputs, ignored
+
+
+def _row_names(header: list[str], rows: list[list[str]]) -> list[str]:
+    """The column ``id`` where every cell differs, or else the number of the row."""
+    for name in _NAMES:
+        column = next((index for index, key in enumerate(header) if key.lower() == name), None)
+        if column is not None:
+            cells = [row[column].strip() for row in rows]
+            if all(cells) and len(set(cells)) == len(cells):
+                return cells
+    return [f'row {number}' for number in range(2, len(rows) + 2)]

@@ -1,0 +1,193 @@
+"""Runs every arm with every seed, in processes, and keeps what is finished in a state folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from aiida_inversedesign.benchmarks.search.arms import RANDOM, ArmError, make_arm
+from aiida_inversedesign.benchmarks.search.goals import Task
+from aiida_inversedesign.benchmarks.search.loop import Plan, Run, search
+from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
+
+Report = Callable[[str, float], None]
+
+#: One thread in each process: the processes share the cores, and sums do not depend on the number of threads.
+_THREADS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
+
+
+@dataclass
+class Outcome:
+    """Everything that was run.
+
+    :param runs: by arm, in the order of the seeds.
+    :param failed: by arm, seed and reason of runs that ended with an error.
+    :param missing: arms that could not be started at all, with the reason.
+    """
+
+    pool: Pool
+    task: Task
+    plan: Plan
+    seeds: list[int]
+    arms: list[str]
+    runs: dict[str, list[Run]] = field(default_factory=dict)
+    failed: dict[str, list[tuple[int, str]]] = field(default_factory=dict)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def run_all(
+    pool: Pool,
+    task: Task,
+    plan: Plan,
+    arms: Sequence[str],
+    seeds: Sequence[int],
+    state: Path | None = None,
+    resume: bool = True,
+    jobs: int = 1,
+    report: Report | None = None,
+) -> Outcome:
+    """Run what has not been run before.
+
+    :param arms: full names, see :func:`~aiida_inversedesign.benchmarks.search.arms.parse_arms`.
+    :param state: folder of finished runs, one a line; None keeps nothing.
+    :param resume: whether finished runs of the same search are taken from there.
+    :param jobs: processes; 0 runs everything in this one.
+    :raises PoolError: if the plan does not fit the pool.
+    """
+    if plan.initial >= len(pool) or plan.initial < 2:
+        raise PoolError(f'--initial {plan.initial}: give at least 2 and less than the {len(pool)} candidates')
+    if plan.budget <= plan.initial:
+        raise PoolError(f'--budget {plan.budget}: must be more than the {plan.initial} starting points')
+    note = report or (lambda step, done: None)
+    outcome = Outcome(pool, task, plan, list(seeds), list(arms))
+    store = _Store(state, key_of(pool, task, plan))
+    known = store.read() if resume else store.clear()
+    total = sum(name != RANDOM for name in arms) * len(outcome.seeds)
+    done = 0
+    for name in arms:
+        if name == RANDOM:
+            continue
+        try:
+            make_arm(name)
+        except ArmError as error:
+            outcome.missing[name] = str(error)
+            continue
+        runs = {seed: known[name, seed] for seed in outcome.seeds if (name, seed) in known}
+        done += len(runs)
+        for result in _work(name, [seed for seed in outcome.seeds if seed not in runs], pool, task, plan, jobs):
+            done += 1
+            note(f'searching: {name}', done / total)
+            if isinstance(result, Run):
+                store.write(result)
+                runs[result.seed] = result
+            else:
+                outcome.failed.setdefault(name, []).append(result)
+        outcome.runs[name] = [runs[seed] for seed in outcome.seeds if seed in runs]
+    return outcome
+
+
+def key_of(pool: Pool, task: Task, plan: Plan) -> str:
+    """What tells one search from another: pool, goal, hits and plan."""
+    about = [pool.digest, task.goal.model_dump(mode='json'), task.hits.tobytes().hex(), asdict(plan)]
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:24]
+
+
+class _Store:
+    """Finished runs, appended line by line so that an interruption loses none."""
+
+    def __init__(self, folder: Path | None, key: str) -> None:
+        self._file = folder / f'runs-{key}.jsonl' if folder is not None else None
+
+    def read(self) -> dict[tuple[str, int], Run]:
+        if self._file is None or not self._file.is_file():
+            return {}
+        found = {}
+        for line in self._file.read_text(encoding='utf-8').splitlines():
+            try:
+                run = Run.from_dict(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                # the line that an interruption cut off; it is run again
+                continue
+            found[run.arm, run.seed] = run
+        return found
+
+    def clear(self) -> dict[tuple[str, int], Run]:
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+        return {}
+
+    def write(self, run: Run) -> None:
+        if self._file is not None:
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            # a line that an interruption cut off must not swallow this one
+            torn = self._file.is_file() and not self._file.read_bytes().endswith(b'\n')
+            with self._file.open('a', encoding='utf-8') as stream:
+                stream.write('\n' * torn + json.dumps(run.to_dict()) + '\n')
+
+
+def _work(
+    name: str, seeds: list[int], pool: Pool, task: Task, plan: Plan, jobs: int
+) -> Iterator[Run | tuple[int, str]]:
+    """The runs of one arm as they finish; its processes are its own, so that their memory is its own too."""
+    if not seeds:
+        return
+    if jobs == 0:
+        for seed in seeds:
+            yield _one(name, seed, pool, task, plan)
+        return
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor, as_completed
+
+    context = multiprocessing.get_context('spawn')
+    slim = Pool(pool.name, pool.ids, pool.features, pool.names, pool.values)
+    with (
+        _single_threaded(),
+        ProcessPoolExecutor(min(jobs, len(seeds)), context, _begin, (name, slim, task, plan)) as processes,
+    ):
+        try:
+            for future in as_completed([processes.submit(_next, seed) for seed in seeds]):
+                yield future.result()
+        except (KeyboardInterrupt, GeneratorExit):
+            processes.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+@contextmanager
+def _single_threaded() -> Iterator[None]:
+    """The environment that new processes inherit."""
+    before = {name: os.environ.get(name) for name in _THREADS}
+    os.environ.update(dict.fromkeys(_THREADS, '1'))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+_SEARCH: dict[str, Any] = {}
+
+
+def _begin(name: str, pool: Pool, task: Task, plan: Plan) -> None:
+    """Once in each process."""
+    _SEARCH.update(name=name, pool=pool, task=task, plan=plan)
+
+
+def _next(seed: int) -> Run | tuple[int, str]:
+    return _one(seed=seed, **_SEARCH)
+
+
+def _one(name: str, seed: int, pool: Pool, task: Task, plan: Plan) -> Run | tuple[int, str]:
+    try:
+        return search(make_arm(name), pool, task, seed, plan)
+    # a peer may raise anything; its failure is a result, and the others go on
+    except Exception as error:
+        return seed, f'{type(error).__name__}: {error}'[:500]

@@ -1,0 +1,91 @@
+"""A candidate: a proposed crystal with an id and the lineage of how it came about."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from aiida_inversedesign.chemistry.crystal import Crystal
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one filter said of a candidate: whether it passed, on which value, and why not."""
+
+    passed: bool
+    value: float | None = None
+    reason: str = ''
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One proposed crystal.
+
+    :param id: unique within a campaign: ``g001_c0042`` is the 42nd of the proposal of generation 1.
+    :param crystal: the proposed structure, or None if a filter rejected the formula before it was built.
+    :param proposer: what proposed it, e.g. ``cspml``.
+    :param probability: the ranking's score; for CSPML the probability that the template is right.
+    :param rank: 1 for the best template of the formula.
+    :param assignment: element of the template → element of the candidate.
+    :param volume_scale: volume of the candidate / volume of the template with the same cell.
+    :param verdicts: each filter's verdict, in the order they were applied.
+    :param source: where the template comes from.
+    :param template_e_above_hull: energy of the template above the convex hull in eV/atom, if known.
+    :param proto_label: anonymous prototype of the candidate
+        (:func:`aiida_inversedesign.chemistry.prototypes.prototype_label`); empty if not determined.
+    :param dissimilarity: element dissimilarity per atom between template and candidate.
+    :param within: probability that the structure's fingerprint lies within 0.1, 0.2 and 0.3 of the formula's own
+        (:data:`aiida_inversedesign.propose.rankers.ranking.TAUS`).
+    :param volume: predicted volume in Å³ per atom.
+    :param volume_error: expected relative error of the volume.
+    :param generator: what found the formula (:mod:`aiida_inversedesign.propose.generators`).
+    """
+
+    id: str
+    formula: str
+    crystal: Crystal | None
+    proposer: str
+    template: str = ''
+    template_formula: str = ''
+    prototype: str = ''
+    probability: float | None = None
+    rank: int | None = None
+    assignment: dict[str, str] = field(default_factory=dict)
+    volume_scale: float | None = None
+    verdicts: dict[str, Verdict] = field(default_factory=dict)
+    source: str = ''
+    template_e_above_hull: float | None = None
+    proto_label: str = ''
+    dissimilarity: float | None = None
+    within: tuple[float, float, float] | None = None
+    volume: float | None = None
+    volume_error: float | None = None
+    generator: str = 'enumeration'
+
+    @property
+    def accepted(self) -> bool:
+        """Whether every filter let it pass."""
+        return self.crystal is not None and all(verdict.passed for verdict in self.verdicts.values())
+
+    @property
+    def rejected_by(self) -> str | None:
+        """The first filter that rejected it, or None."""
+        return next((name for name, verdict in self.verdicts.items() if not verdict.passed), None)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        data = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        data['crystal'] = self.crystal.to_dict() if self.crystal else None
+        data['verdicts'] = {name: asdict(verdict) for name, verdict in self.verdicts.items()}
+        data['within'] = None if self.within is None else list(self.within)
+        return data
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> Candidate:
+        """The candidate of :meth:`to_dict`; what an older one does not have stays unknown."""
+        data = dict(data)
+        if data.get('within') is not None:
+            data['within'] = tuple(data['within'])
+        data['crystal'] = Crystal.from_dict(data['crystal']) if data['crystal'] else None
+        data['verdicts'] = {name: Verdict(**verdict) for name, verdict in data['verdicts'].items()}
+        return cls(**data)

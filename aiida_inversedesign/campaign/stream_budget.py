@@ -1,0 +1,96 @@
+"""Budgets of the asynchronous schedule: what one more evaluation may cost while others are running."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS
+from aiida_inversedesign.campaign.properties import RELAX_JOBS
+
+#: A surrogate is fitted anew when there are so many times the rows of its last fit; in between it is told of rows.
+REFIT_GROWTH = 1.1
+
+#: Share of the initial candidates that have to end before anything else is chosen. Choices that know next to nothing
+#: cost hits; waiting for the last of the initial ones would cost time (``docs/asynchronous.md`` has the figures).
+FIRST_SHARE = 0.75
+
+#: While the table has fewer rows than so many times the evaluations at once, each of them teaches much.
+EARLY = 3
+
+#: Share of the places that has to be free in that time before they are filled.
+EARLY_SHARE = 0.5
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one evaluation may cost at most; None: no limit."""
+
+    dft_calculations: int | None = None
+    core_hours: float | None = None
+
+
+def evaluation_limits(
+    left: Limits, reserved: Iterable[Limits], free: int, needed: int, most: Limits = Limits()
+) -> Limits | None:
+    """The limits of the next evaluation, or None if what is left does not cover one.
+
+    What running evaluations may still use is theirs: whatever becomes of them, the budget holds. The rest is shared
+    among the free places, but nobody reserves more than an evaluation with all its restarts could use.
+
+    :param left: of the budget, running evaluations not subtracted.
+    :param reserved: limits of the running evaluations.
+    :param free: places that are free, this one included.
+    :param needed: DFT jobs of an evaluation without restarts.
+    :param most: DFT jobs and core-hours of an evaluation with all restarts, each for its whole wall time.
+    """
+    running = list(reserved)
+    jobs: int | None = None
+    if left.dft_calculations is not None:
+        rest = left.dft_calculations - sum(item.dft_calculations or 0 for item in running)
+        jobs = min(max(rest // free, needed), rest)
+        if most.dft_calculations is not None:
+            jobs = min(jobs, most.dft_calculations)
+        if jobs < max(needed, 0) or rest < 0:
+            return None
+    hours: float | None = None
+    if left.core_hours is not None:
+        rest_hours = left.core_hours - math.fsum(item.core_hours or 0.0 for item in running)
+        hours = max(rest_hours / free, min(LEAST_CORE_HOURS, rest_hours))
+        if most.core_hours is not None:
+            hours = min(hours, max(most.core_hours, LEAST_CORE_HOURS))
+        if hours < LEAST_CORE_HOURS:
+            return None
+    return Limits(jobs, hours)
+
+
+def most_of_one(settings: Mapping[str, Any], needed: int, wall_seconds: int, processes: int) -> Limits:
+    """DFT jobs and core-hours of an evaluation in which every job is restarted as often as is allowed.
+
+    A relaxation in slices takes as many of them as it may.
+
+    :param settings: the ``evaluate`` section of the campaign file.
+    :param needed: DFT jobs without restarts.
+    """
+    slices = settings.get('slices')
+    more = 0 if slices is None else int(slices['at_most']) - RELAX_JOBS
+    jobs = (max(needed, 1) + more) * (1 + int(settings.get('max_restarts', 0)))
+    return Limits(jobs, jobs * wall_seconds * processes / 3600)
+
+
+def fit_is_due(rows: int, fitted: int) -> bool:
+    """Whether a surrogate is to be fitted anew to ``rows`` evaluations, the last fit having had ``fitted``."""
+    return rows >= max(fitted + 1, math.ceil(REFIT_GROWTH * fitted))
+
+
+def may_choose(ended: int, initial: int, free: int, at_once: int) -> bool:
+    """Whether it is time to choose what comes next, or better to wait for what runs.
+
+    :param ended: evaluations that have ended, in all. :param initial: candidates of the first choice.
+    :param free: places that are free. :param at_once: all places.
+    """
+    if ended < math.ceil(FIRST_SHARE * initial):
+        return False
+    return ended >= EARLY * at_once or free >= math.ceil(EARLY_SHARE * at_once)

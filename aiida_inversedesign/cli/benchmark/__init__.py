@@ -1,0 +1,1 @@
+"""``benchmark``: the comparisons of the documentation, run again."""

@@ -1,0 +1,147 @@
+"""``benchmark search``: how many evaluations each way of choosing needs, in a pool whose answers are known."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
+
+
+@click.command()
+@click.option(
+    '--pool',
+    'pool_file',
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help='Structures with properties (.jsonl[.gz]), or numeric features (.csv[.gz]).',
+)
+@click.option('--property', 'name', help='Property that is searched by; not needed with pareto.')
+@click.option(
+    '--goal',
+    'goal_text',
+    default='maximize',
+    show_default=True,
+    help='maximize, minimize, target:V±T (or V+-T), window:LOW,HIGH, or pareto:P1,-P2 (minus: minimised).',
+)
+@click.option('--where', multiple=True, metavar='BOUND', help="A bound hits must keep: 'heat<=0.2', '1.5<=gap<=3'.")
+@click.option('--top', type=click.FloatRange(0, 1, True, True), help='Share that are hits; default 0.05. Not told.')
+@click.option('--hit', type=float, help='Value from which it is a hit, instead of --top. The arms are told.')
+@click.option(
+    '--arms',
+    default='random,auto,gp:log_ei,forest:log_ei',
+    show_default=True,
+    help='Names joined by commas; SURROGATE:ACQUISITION, ours, peers.',
+)
+@click.option('--seeds', type=click.IntRange(min=1), default=10, show_default=True, help='Searches of each arm.')
+@click.option('--first-seed', type=click.IntRange(min=0), default=0, show_default=True, help='Seeds count from here.')
+@click.option('--initial', type=click.IntRange(min=2), default=20, show_default=True, help='Starting points.')
+@click.option(
+    '--start',
+    type=click.Choice(['random', 'far']),
+    default='random',
+    show_default=True,
+    help='Where they are drawn; far: the half of the pool farthest from the goal.',
+)
+@click.option('--batch', type=click.IntRange(min=1), default=5, show_default=True, help='Candidates chosen at a time.')
+@click.option('--budget', type=click.IntRange(min=3), default=100, show_default=True, help='Most evaluations.')
+@click.option('--at', default='', metavar='N,N…', help='Further evaluations at which figures are given.')
+@click.option('--ignore', multiple=True, metavar='COLUMN', help='Column of a CSV file that is no descriptor.')
+@click.option('--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes.')
+@click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
+@click.option(
+    '--state',
+    type=click.Path(path_type=Path, file_okay=False),
+    help='Folder of finished runs and descriptors; default: OUTPUT.state, if there is an output.',
+)
+@click.option(
+    '--through-campaign',
+    'campaign_seed',
+    type=click.IntRange(min=0),
+    metavar='SEED',
+    help='Run this seed of our first arm as a real campaign too, and compare its decisions (needs a profile).',
+)
+@click.option('--resume/--no-resume', default=True, show_default=True, help='Take finished runs from the state.')
+@FORMAT
+def search(
+    pool_file: Path,
+    name: str | None,
+    goal_text: str,
+    where: tuple[str, ...],
+    top: float | None,
+    hit: float | None,
+    arms: str,
+    seeds: int,
+    first_seed: int,
+    initial: int,
+    start: str,
+    batch: int,
+    budget: int,
+    at: str,
+    ignore: tuple[str, ...],
+    jobs: int,
+    output: Path | None,
+    state: Path | None,
+    campaign_seed: int | None,
+    resume: bool,
+    output_format: str,
+) -> None:
+    """Measure how many evaluations each way of choosing needs for the hits of a pool.
+
+    Every arm starts from the same points, is told the answers of what it chose, and never sees the others. Random
+    search is computed exactly. docs/benchmarks.md tells what each figure means. No AiiDA profile is needed, except for
+    --through-campaign.
+
+    \b
+    Examples:
+      aiida-inversedesign benchmark search --pool elastic.jsonl.gz --property K_VRH --top 0.05 \\
+          --arms random,auto,peers --seeds 30 --jobs 2 --output bulk.json
+      aiida-inversedesign benchmark search --pool perovskites.jsonl.gz --property dir_gap \\
+          --goal window:1.5,3.0 --where 'heat_all<=0.2' --arms random,auto --budget 700
+    """
+    from aiida_inversedesign.benchmarks.search.arms import parse_arms
+    from aiida_inversedesign.benchmarks.search.goals import make_task, parse_goal
+    from aiida_inversedesign.benchmarks.search.loop import Plan
+    from aiida_inversedesign.benchmarks.search.pool import read_pool
+    from aiida_inversedesign.benchmarks.search.report import summarise
+    from aiida_inversedesign.benchmarks.search.run import run_all
+    from aiida_inversedesign.cli.benchmark.search_table import show_search
+
+    chosen, marks = parse_arms(arms), _numbers(at)
+    goal = parse_goal(goal_text, name, where, hit)
+    if campaign_seed is not None:
+        load_profile()
+    folder = state or (output.with_name(f'{output.name}.state') if output else None)
+    with tempfile.TemporaryDirectory() as nowhere, _progress() as report:
+        cache = folder or Path(nowhere)
+        pool = read_pool(pool_file, goal.properties, ignore, cache, jobs, campaign_seed is not None, report)
+        task = make_task(goal, pool.values, top)
+        plan = Plan(initial, batch, budget, start)
+        numbers = range(first_seed, first_seed + seeds)
+        outcome = run_all(pool, task, plan, chosen, numbers, folder, resume, jobs, report)
+    figures = summarise(outcome, marks)
+    if campaign_seed is not None:
+        from aiida_inversedesign.benchmarks.search.through_campaign import first_of_ours, through_campaign
+
+        figures['through_campaign'] = through_campaign(pool, task, plan, first_of_ours(chosen), campaign_seed)
+    if output is not None:
+        import json
+
+        output.write_text(json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + '\n', encoding='utf-8')
+    emit(figures, output_format, show_search)
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(part) for part in text.split(',') if part.strip()]
+    except ValueError:
+        raise click.BadParameter(f'{text!r}: write whole numbers joined by commas', param_hint='--at') from None
+
+
+def _progress() -> Any:
+    from aiida_inversedesign.cli.benchmark.commands import _progress as bars
+
+    return bars()

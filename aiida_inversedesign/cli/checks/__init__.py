@@ -1,0 +1,1 @@
+"""Commands that check before anything runs: ``schema``, ``check``, ``doctor``."""

@@ -1,0 +1,100 @@
+"""``doctor``: does this profile have what a campaign needs? Each finding says how to mend it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_inversedesign.cli.checks.findings import Finding, show_findings
+from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
+from aiida_inversedesign.errors import InverseDesignError
+
+
+@click.command()
+@click.argument('file', type=click.Path(path_type=Path), required=False)
+@FORMAT
+def doctor(file: Path | None, output_format: str) -> None:
+    """Check profile, daemon, slots, codes, pseudopotentials, library and disk; with FILE, what that campaign needs.
+
+    The exit code is 1 if something is wrong.
+
+    \b
+    Example:
+      aiida-inversedesign doctor workflows/superhard_light.yaml
+    """
+    findings = list(examine(file))
+    emit([vars(finding) for finding in findings], output_format, show_findings)
+    if any(finding.state == 'error' for finding in findings):
+        raise SystemExit(1)
+
+
+def examine(file: Path | None) -> Iterator[Finding]:
+    """Every finding, in the order in which a campaign would meet it."""
+    try:
+        load_profile()
+    except InverseDesignError as error:
+        yield Finding('profile', 'error', str(error))
+        return
+    from aiida.manage import get_manager
+
+    from aiida_inversedesign.cli.checks.daemon_check import examine_daemon
+    from aiida_inversedesign.cli.checks.disk_check import examine_disk
+
+    profile = get_manager().get_profile()
+    yield Finding('profile', 'ok', f'{profile.name} ({profile.storage_backend})')
+    spec = None
+    if file is not None:
+        from aiida_inversedesign.campaign.load import read_campaign
+
+        try:
+            spec = read_campaign(file)
+        except InverseDesignError as error:
+            yield Finding('campaign', 'error', str(error))
+        else:
+            yield from _campaign(spec)
+    yield from examine_daemon(spec, required=False)
+    for check in (_codes, _families, _libraries):
+        yield check()
+    yield from examine_disk(spec)
+
+
+def _campaign(spec: Any) -> Iterator[Finding]:
+    from aiida_inversedesign.workchains.build import SetupError, build_campaign
+
+    try:
+        build_campaign(spec)
+    except SetupError as error:
+        for problem in error.problems:
+            yield Finding('campaign', 'error', problem)
+    else:
+        yield Finding('campaign', 'ok', f'{spec.name}: everything it needs is here')
+
+
+def _codes() -> Finding:
+    from aiida_inversedesign.workchains.build import known_codes
+
+    names = [code.full_label for code in known_codes() if code.default_calc_job_plugin == 'quantumespresso.pw']
+    if names:
+        return Finding('pw.x', 'ok', ', '.join(names))
+    return Finding('pw.x', 'warning', 'no code for pw.x', 'verdi code create core.code.installed')
+
+
+def _families() -> Finding:
+    from aiida.orm import QueryBuilder
+    from aiida_pseudo.groups.family import PseudoPotentialFamily
+
+    families = [family.label for family in QueryBuilder().append(PseudoPotentialFamily).all(flat=True)]
+    if families:
+        return Finding('pseudopotentials', 'ok', ', '.join(families))
+    return Finding('pseudopotentials', 'warning', 'no family installed', 'aiida-pseudo install pseudo-dojo -f upf')
+
+
+def _libraries() -> Finding:
+    from aiida_inversedesign.nodes.library_data import LibraryData
+    from aiida_inversedesign.nodes.store import AFLOW, list_labels
+
+    labels = sorted({AFLOW, *list_labels(LibraryData)})
+    return Finding('libraries', 'ok', ', '.join(labels))

@@ -1,0 +1,135 @@
+"""``schema`` and ``check``: what a campaign file may say, and what one would do."""
+
+from __future__ import annotations
+
+import json
+from math import perm
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.campaign.spec import CampaignSpec
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON schema of the campaign file.
+
+    \b
+    Example:
+      aiida-inversedesign schema > campaign.schema.json
+    """
+    from aiida_inversedesign.campaign.spec import CampaignSpec
+
+    click.echo(json.dumps(CampaignSpec.model_json_schema(), indent=2))
+
+
+@click.command()
+@click.argument('file', type=click.Path(path_type=Path))
+@click.option('--offline', is_flag=True, help='Check the file alone, without a profile and its codes.')
+@FORMAT
+def check(file: Path, offline: bool, output_format: str) -> None:
+    """Check a campaign file and print its plan and cost limits; launch nothing.
+
+    \b
+    Example:
+      aiida-inversedesign check workflows/superhard_light.yaml
+    """
+    from aiida_inversedesign.campaign.load import read_campaign
+
+    spec = read_campaign(file)
+    if not offline:
+        load_profile()
+        from aiida_inversedesign.workchains.build import build_campaign
+
+        build_campaign(spec)
+    emit(plan(spec, checked_profile=not offline), output_format, show_plan)
+
+
+def plan(spec: CampaignSpec, checked_profile: bool) -> dict[str, Any]:
+    """What a campaign would do and may cost at most, as plain data."""
+    from aiida_inversedesign.campaign.properties import dft_calculations_needed
+
+    budget = spec.budget
+    needed = dft_calculations_needed(spec.evaluate.model_dump(mode='json'), spec.goal.properties)
+    limits = [budget.evaluations]
+    if budget.dft_calculations is not None and needed:
+        limits.append(budget.dft_calculations // needed)
+    # each count of a ratio gets an element of its own: an upper bound, because equal counts are interchangeable
+    formulas = sum(perm(len(spec.space.elements), ratio.count(':') + 1) for ratio in spec.space.ratios)
+    return {
+        'schema': 'inversedesign/1',
+        'name': spec.name,
+        'goal': [_describe(item, spec) for item in spec.goal.objectives],
+        'constraints': [_describe(item, spec) for item in spec.goal.constraints],
+        'space': {
+            'elements': spec.space.elements,
+            'ratios': spec.space.ratios,
+            'formulas_at_most': formulas + len(spec.space.formulas),
+            'charge_neutral': spec.space.charge_neutral,
+            'max_sites': spec.space.max_sites,
+        },
+        'propose': spec.propose.model_dump(mode='json'),
+        'select': spec.select.model_dump(mode='json'),
+        'engine': spec.evaluate.engine,
+        'dft_calculations_per_evaluation': needed,
+        'evaluations_at_most': min(limits),
+        'budget': budget.model_dump(mode='json', exclude_none=True),
+        'profile_checked': checked_profile,
+    }
+
+
+def _describe(item: Any, spec: CampaignSpec) -> str:
+    """An objective or constraint in words, with its unit."""
+    unit = spec.unit(item.property)
+    unit = f' {unit}' if unit else ''
+    kind = getattr(item, 'kind', None)
+    if kind == 'target':
+        return f'{item.property} {item.target:g} ± {item.tolerance:g}{unit}'
+    if kind == 'window':
+        return f'{item.property} from {item.window[0]:g} to {item.window[1]:g}{unit}'
+    if kind in ('maximize', 'minimize'):
+        sign = '≥' if kind == 'maximize' else '≤'
+        threshold = f'a hit has {sign} {item.hit:g}{unit}' if item.hit is not None else 'no value is named as a hit'
+        return f'{kind} {item.property}; {threshold}'
+    bounds = [f'≥ {item.min:g}' if item.min is not None else '', f'≤ {item.max:g}' if item.max is not None else '']
+    return f'{item.property} {" and ".join(filter(None, bounds))}{unit}'
+
+
+def show_plan(data: dict[str, Any]) -> None:
+    """Print a plan for people."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    space, select, budget = data['space'], data['select'], data['budget']
+    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+
+    def row(name: str, text: str) -> None:
+        # words of the file are no markup
+        table.add_row(name, Text(text))
+
+    row('campaign', data['name'])
+    for text in data['goal']:
+        row('objective', text)
+    for text in data['constraints']:
+        row('constraint', text)
+    if space['elements'] or space['formulas_at_most']:
+        size = f'at most {space["formulas_at_most"]} formulas'
+        row('space', f'{" ".join(space["elements"])}  ratios {", ".join(space["ratios"])}: {size}')
+    row('templates', f'{data["propose"]["library"]}, ranked by {data["propose"]["method"]}')
+    row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}')
+    needed = data['dft_calculations_per_evaluation']
+    row('engine', f'{data["engine"]}, {f"at least {needed}" if needed else "no"} DFT calculations each')
+    row('stops at', ', '.join(f'{name} {value}' for name, value in budget.items()))
+    row('evaluations', f'at most {data["evaluations_at_most"]} within this budget')
+    console = Console()
+    console.print(table)
+    if data['profile_checked']:
+        console.print('Everything it needs is in this profile. Nothing was launched.')
+    else:
+        console.print('The file is sound. Codes and pseudopotentials were not checked (--offline).')

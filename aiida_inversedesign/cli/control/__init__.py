@@ -1,0 +1,1 @@
+"""Commands that follow and control campaigns: status, stop, resume, tend, clean."""

@@ -1,0 +1,1 @@
+"""``library``: import, list, show, merge and export template libraries."""

@@ -1,0 +1,184 @@
+"""What every import and merge of libraries ends with: progress, the list of what was skipped, storing."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import click
+
+from aiida_inversedesign.cli.common import print_json
+from aiida_inversedesign.errors import InverseDesignError
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.libraries.library import Library, Skipped
+    from aiida_inversedesign.nodes.library_data import LibraryData
+
+#: skipped entries that are shown on the terminal
+SHOWN = 10
+#: kind of a template that is in the library, but could not be given a fingerprint
+NO_FINGERPRINT = 'no fingerprint'
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked of an import or a merge.
+
+    :param wanted: options of :class:`~aiida_inversedesign.libraries.collect.Filter`.
+    :param skipped: file for what was not taken; default: ``<label>-skipped.csv`` in the current folder.
+    :param file: the file or folder that is read, if it is one.
+    :param verbs: what was done to the templates that are in the library, and to the others.
+    """
+
+    label: str
+    wanted: dict[str, Any]
+    source: str = ''
+    license: str = ''
+    date: str = ''
+    skipped: Path | None = None
+    fingerprints: bool = True
+    workers: int = 1
+    output_format: str = 'table'
+    file: Path | None = None
+    verbs: tuple[str, str] = ('imported', 'skipped')
+
+
+class Bar:
+    """A progress bar on the terminal's error stream; silent where that is no terminal."""
+
+    def __init__(self, description: str) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+        console = Console(stderr=True)
+        self._bar = Progress(
+            SpinnerColumn(),
+            TextColumn('{task.description}'),
+            BarColumn(bar_width=24),
+            TextColumn('{task.fields[number]}'),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._bar.add_task(description, total=None, number='')
+
+    def __enter__(self) -> Bar:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def count(self, number: int, fraction: float | None) -> None:
+        """Show how many entries were read, and the fraction done if it is known."""
+        total = None if fraction is None else 1.0
+        self._bar.update(self._task, completed=fraction or 0.0, total=total, number=f'{number}')
+
+    def fraction(self, fraction: float) -> None:
+        """Show the fraction done."""
+        self._bar.update(self._task, completed=fraction, total=1.0, number=f'{fraction:.0%}')
+
+
+def import_from(
+    read: Callable[..., tuple[Library, list[Skipped]]], request: Request, arguments: dict[str, Any]
+) -> None:
+    """Read a library from outside the database and store it."""
+    from aiida_inversedesign.nodes.library_data import LibraryData
+
+    with Bar('reading') as bar:
+        library, problems = read(
+            **arguments,
+            source=request.source,
+            license=request.license,
+            date=request.date,
+            progress=bar.count,
+            **request.wanted,
+        )
+    if not len(library):
+        refuse_empty(problems, request)
+    if request.fingerprints:
+        from aiida_inversedesign.libraries.fingerprinted import with_fingerprints
+
+        with Bar('fingerprints') as bar:
+            library, failures = with_fingerprints(library, progress=bar.fraction, workers=request.workers)
+        problems += [replace(item, kind=NO_FINGERPRINT) for item in failures]
+    report(LibraryData.from_library(library, label=request.label).store(), problems, request)
+
+
+def refuse_empty(problems: list[Skipped], request: Request) -> NoReturn:
+    """Say why nothing is left, and end.
+
+    :raises InverseDesignError: always.
+    """
+    written = _write(problems, request)
+    _show(problems, written)
+    raise InverseDesignError(
+        f'{request.file or "the source"}: none of {len(problems)} entries could be used; nothing was imported'
+    )
+
+
+def report(node: LibraryData, problems: list[Skipped], request: Request) -> None:
+    """Write the list of what was skipped, and say what was stored."""
+    from aiida_inversedesign.libraries.collect import count_kinds
+
+    written = _write(problems, request)
+    skipped = [item for item in problems if item.kind != NO_FINGERPRINT]
+    if request.output_format == 'json':
+        print_json(
+            {
+                'label': request.label,
+                'pk': node.pk,
+                'uuid': node.uuid,
+                'templates': node.count,
+                'fingerprints': request.fingerprints,
+                'skipped': len(skipped),
+                'kinds': count_kinds(problems),
+                'skipped_file': str(written) if written else None,
+            }
+        )
+        return
+    _show(problems, written)
+    click.echo(
+        f'{request.verbs[0]} {node.count} templates, {request.verbs[1]} {len(skipped)}: '
+        f'library {request.label!r}, LibraryData<{node.pk}>'
+    )
+
+
+def _show(problems: list[Skipped], written: Path | None) -> None:
+    from rich.console import Console
+
+    from aiida_inversedesign.libraries.collect import count_kinds
+
+    console = Console(stderr=True, soft_wrap=True)
+    for item in problems[:SHOWN]:
+        console.print(f'{item.source}: {item.reason}', markup=False, highlight=False)
+    if len(problems) > SHOWN:
+        console.print(f'… and {len(problems) - SHOWN} more', highlight=False)
+    if problems:
+        kinds = ', '.join(f'{kind}: {number}' for kind, number in count_kinds(problems).items())
+        console.print(f'{kinds}; all are listed in {written}', markup=False, highlight=False)
+
+
+def _write(problems: list[Skipped], request: Request) -> Path | None:
+    """Write the list of what was not taken, where something was not, or the file was asked for."""
+    if not problems and request.skipped is None:
+        return None
+    name = re.sub(r'[^\w.+-]+', '_', request.label) + '-skipped.csv'
+    path = request.skipped or Path.cwd() / name
+    rows = [('source', 'kind', 'reason'), *((item.source, item.kind, item.reason) for item in problems)]
+    try:
+        with path.open('w', newline='', encoding='utf-8', errors='replace') as handle:
+            csv.writer(handle).writerows(rows)
+    except OSError as error:
+        raise InverseDesignError(
+            f'the list of what was skipped cannot be written to {path} ({error.strerror}): name a file with --skipped'
+        ) from error
+    return path

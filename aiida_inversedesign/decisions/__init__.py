@@ -1,0 +1,1 @@
+"""The decisions of a campaign as calculations: propose, select, harvest, fit, conclude."""

@@ -1,0 +1,31 @@
+"""Elemental references as calculations: their structures, and the energies they were found to have."""
+
+from __future__ import annotations
+
+from aiida.engine import calcfunction
+from aiida.orm import Dict, List, StructureData
+
+from aiida_inversedesign.libraries.elemental import reference_crystal
+
+
+@calcfunction
+def elemental_structures(elements: List):
+    """The ground-state crystal of each element, to be relaxed at the campaign's own settings."""
+    return {
+        'structures': {
+            symbol: StructureData(pymatgen_structure=reference_crystal(symbol).to_pymatgen())
+            for symbol in elements.get_list()
+        }
+    }
+
+
+@calcfunction
+def collect_references(settings: Dict, references: Dict | None = None, **properties):
+    """Add the energies per atom (eV) of further elements to the references.
+
+    :param settings: the campaign file without its budget; the references hold for its ``evaluate`` section only.
+    :param references: energies so far, by element.
+    :param properties: the properties of each further element's evaluation, by element.
+    """
+    energies = references.get_dict() if references else {}
+    return {'references': Dict({**energies, **{el: node['energy']['value'] for el, node in properties.items()}})}

@@ -1,0 +1,105 @@
+"""Harvest and fit as calculations: unpack the nodes, call the pure core, pack the result."""
+
+from __future__ import annotations
+
+from aiida.engine import ExitCode, calcfunction
+from aiida.orm import Dict, StructureData
+
+from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
+from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.campaign.stability import with_stability
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.learn.library_priors import SourceError
+from aiida_inversedesign.learn.next_fit import fit_next
+from aiida_inversedesign.learn.surrogate import SurrogateError
+from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.nodes.pool_data import PoolData
+from aiida_inversedesign.nodes.surrogate_data import SurrogateData
+from aiida_inversedesign.nodes.table_data import TableData
+
+
+@calcfunction
+def harvest(
+    settings: Dict,
+    pool: PoolData,
+    outcomes: Dict,
+    batch: Dict | None = None,
+    table: TableData | None = None,
+    references: Dict | None = None,
+    **results,
+):
+    """Add one row for each launched evaluation that has ended to the table.
+
+    :param settings: the campaign file without its budget.
+    :param pool: the candidates.
+    :param batch: what was chosen and why.
+    :param outcomes: for each launched candidate the exit status, the reason of a failure in words, and the cost.
+        A failed process leaves no data that could be linked, so that this is its record.
+    :param table: the rows so far.
+    :param references: energies of the elements, given where the goal names the energy above the hull: it is found
+        anew for all rows, since a crystal found later can lie below an earlier one.
+    :param results: ``properties`` and ``structures`` of the completed evaluations, by candidate; with the asynchronous
+        schedule ``batches``, several choices in place of one.
+    :return: ``table``; with ``references`` also ``stability``, what each energy above the hull was measured against.
+    """
+    goal = CampaignSettings.model_validate(settings.get_dict()).goal
+    rows = table.get_rows() if table else []
+    known = {row.candidate for row in rows}
+    candidates = {candidate.id: candidate for candidate in pool.get_candidates()}
+    batches = [batch] if batch else [node for _, node in sorted(results['batches'].items())]
+    for generation, choice in ((item['generation'], choice) for item in batches for choice in item['choices']):
+        name = choice['candidate']
+        if name not in outcomes or name in known:
+            continue
+        outcome, candidate = outcomes[name], candidates[name]
+        completed = outcome['exit_status'] == 0
+        properties = _values(results['properties'][name]) if completed else {}
+        relaxed = _crystal(results['structures'][name]) if completed else None
+        rows.append(
+            EvaluationRow(
+                candidate=name,
+                generation=generation,
+                arm=choice['arm'],
+                formula=candidate.formula,
+                status='completed' if completed else 'failed',
+                proposed=candidate.crystal,
+                relaxed=relaxed,
+                properties=properties,
+                hit=is_hit(goal, properties) if completed else (False if goal.defines_hits else None),
+                predicted={key: tuple(pair) for key, pair in choice['predicted'].items()},
+                reason=outcome['reason'],
+                exit_status=outcome['exit_status'],
+                dft_calculations=outcome['dft_calculations'],
+                core_hours=outcome['core_hours'],
+                template=candidate.template,
+                probability=candidate.probability,
+            )
+        )
+    if references is None:
+        return {'table': TableData.from_rows(rows, goal)}
+    rows, stability = with_stability(rows, references.get_dict(), goal)
+    return {'table': TableData.from_rows(rows, goal), 'stability': Dict(stability)}
+
+
+@calcfunction
+def fit_surrogate(settings: Dict, table: TableData, library: LibraryData | None = None):
+    """Fit the surrogate to the rows of the table.
+
+    :param settings: the campaign file without its budget; its ``seed`` fixes all random choices.
+    :param library: whose entries have the properties of ``learn.source``, where that names any.
+    :return: ``surrogate``; exit code 320 if there are too few completed rows, or nothing to transfer from.
+    """
+    spec = CampaignSettings.model_validate(settings.get_dict())
+    try:
+        surrogate = fit_next(spec, table.get_rows(), library.get_library() if library else None)
+    except (SurrogateError, SourceError) as error:
+        return ExitCode(320, f'no surrogate yet: {error}')
+    return {'surrogate': SurrogateData.from_surrogate(surrogate)}
+
+
+def _values(properties: Dict) -> dict[str, float]:
+    return {name: entry['value'] for name, entry in properties.get_dict().items()}
+
+
+def _crystal(structure: StructureData) -> Crystal:
+    return Crystal.from_pymatgen(structure.get_pymatgen_structure())

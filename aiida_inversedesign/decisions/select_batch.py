@@ -1,0 +1,66 @@
+"""The selection as a calculation: unpack the nodes, choose a batch, pack it with its structures."""
+
+from __future__ import annotations
+
+from aiida.engine import calcfunction
+from aiida.orm import Dict, Int, StructureData
+
+from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.learn.update import knows, with_rows
+from aiida_inversedesign.nodes.pool_data import PoolData
+from aiida_inversedesign.nodes.surrogate_data import SurrogateData
+from aiida_inversedesign.nodes.table_data import TableData
+from aiida_inversedesign.select.choose import choose_batch
+
+#: Seeds of the choices of one generation lie apart from those of the next by so many.
+_TURNS = 100_000
+
+
+@calcfunction
+def select_batch(
+    settings: Dict,
+    pool: PoolData,
+    generation: Int,
+    size: Int,
+    table: TableData | None = None,
+    surrogate: SurrogateData | None = None,
+    pending: Dict | None = None,
+):
+    """Choose which candidates to evaluate next.
+
+    :param settings: the campaign file without its budget; its ``seed`` and the generation fix all random choices.
+    :param pool: the candidates.
+    :param size: how many to choose at most.
+    :param table: evaluations so far.
+    :param surrogate: fitted to them, or to the first of them: it is then told of the others, without a new fit.
+        Without one the batch spreads over the pool.
+    :param pending: with the asynchronous schedule: ``turn``, the number of the choice within the generation (another
+        one, other random choices), and ``running``, the arm of each candidate that is being evaluated.
+    :return: ``batch`` (Dict: for each chosen candidate why, the acquisition and the prediction) and ``structures``.
+    """
+    spec = CampaignSettings.model_validate(settings.get_dict())
+    candidates = [candidate for candidate in pool.get_candidates() if candidate.accepted]
+    rows = table.get_rows() if table else []
+    model = surrogate.get_surrogate() if surrogate else None
+    if model is not None and not knows(model, rows):
+        model = with_rows(model, rows)
+    # sorted: not every database keeps the order of keys
+    running = dict(sorted(pending['running'].items())) if pending else {}
+    choices = choose_batch(
+        spec.goal,
+        spec.select,
+        candidates,
+        rows,
+        model,
+        size=size.value,
+        seed=spec.seed + generation.value + (_TURNS * pending['turn'] if pending else 0),
+        pending=list(running),
+        pending_arms=list(running.values()),
+    )
+    crystals = {candidate.id: candidate.crystal for candidate in candidates}
+    batch = Dict({'generation': generation.value, 'choices': [choice.to_dict() for choice in choices]})
+    structures = {
+        choice.candidate: StructureData(pymatgen_structure=crystals[choice.candidate].to_pymatgen())
+        for choice in choices
+    }
+    return {'batch': batch, 'structures': structures} if structures else {'batch': batch}

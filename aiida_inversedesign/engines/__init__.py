@@ -1,0 +1,1 @@
+"""What evaluates candidates: one folder for each engine."""

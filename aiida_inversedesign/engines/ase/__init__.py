@@ -1,0 +1,1 @@
+"""The engine ``ase``: any ASE calculator, as a job on any computer."""

@@ -1,0 +1,69 @@
+"""The job of the ``ase`` engine: relaxation and volume scan with any ASE calculator on any computer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode
+
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.engines.common.calcfunctions import crystal_of, structure_of
+from aiida_inversedesign.engines.common.eos import volume_factors
+from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser
+
+
+class AseCalculation(ScriptCalculation):
+    """Relaxes a crystal with the calculator named in the settings; the code is a Python interpreter with ASE."""
+
+    SCRIPT = 'relax_ase.py'
+
+    @classmethod
+    def define(cls, spec: Any) -> None:
+        super().define(spec)
+        spec.input('scan', valid_type=orm.Bool, help='Whether to compute the energy over volumes as well.')
+        spec.output('structure', valid_type=orm.StructureData, help='The relaxed crystal.')
+        spec.output('results', valid_type=orm.Dict, help='Energy (eV/atom), pressure (GPa), force (eV/Å), versions.')
+        spec.output('scan', valid_type=orm.Dict, required=False, help='`volumes` (Å³/atom) and `energies` (eV/atom).')
+        spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.ase'
+        spec.exit_code(
+            310, 'ERROR_CALCULATOR_MISSING', message='the ASE calculator {name!r} cannot be used here: {reason}'
+        )
+        spec.exit_code(311, 'ERROR_CRASH', message='the calculator stopped with an error: {reason}')
+        spec.exit_code(
+            410, 'ERROR_NOT_CONVERGED', message='the relaxation did not converge within {steps} steps (evaluate.steps)'
+        )
+
+    def job_input(self) -> dict[str, Any]:
+        """The crystal, the calculator and the volumes."""
+        settings = self.inputs.settings.get_dict()
+        # only a scan needs volumes: the settings of a pre-relaxation name none
+        factors = volume_factors(settings['eos_points'], settings['eos_strain']) if self.inputs.scan else []
+        names = ('calculator', 'arguments', 'fmax', 'steps', 'relax_cell')
+        return (
+            crystal_of(self.inputs.structure).to_dict()
+            | {name: settings[name] for name in names}
+            | {'volume_factors': factors}
+        )
+
+
+class AseParser(ScriptParser):
+    """Turns ``results.json`` of :class:`AseCalculation` into nodes."""
+
+    def parse_results(self, results: dict[str, Any]) -> ExitCode | None:
+        """Attach the relaxed crystal and its numbers, or say what went wrong."""
+        settings = self.node.inputs.settings.get_dict()
+        if 'missing_calculator' in results:
+            return self.exit_codes.ERROR_CALCULATOR_MISSING.format(
+                name=settings['calculator'], reason=results['missing_calculator']
+            )
+        if 'crash' in results:
+            return self.exit_codes.ERROR_CRASH.format(reason=results['crash'])
+        self.out('structure', structure_of(Crystal.from_dict(results)))
+        numbers = ('energy', 'pressure', 'max_force', 'steps', 'converged', 'versions')
+        self.out('results', orm.Dict({name: results[name] for name in numbers}))
+        if not results['converged']:
+            return self.exit_codes.ERROR_NOT_CONVERGED.format(steps=settings['steps'])
+        if 'scan' in results:
+            self.out('scan', orm.Dict(results['scan']))
+        return None

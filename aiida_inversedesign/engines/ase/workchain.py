@@ -1,0 +1,68 @@
+"""The ``ase`` engine: any ASE calculator as a job on any computer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, while_
+
+from aiida_inversedesign.campaign.properties import ELECTRONIC
+from aiida_inversedesign.engines.ase.job import AseCalculation
+from aiida_inversedesign.engines.common.calcfunctions import fit_scan, job_properties, wanted
+from aiida_inversedesign.engines.common.crystal_properties import missing_properties
+from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
+from aiida_inversedesign.engines.common.limits import LimitError
+from aiida_inversedesign.graph.diagnosis import explain
+
+
+class AseEvaluateWorkChain(EvaluateWorkChain):
+    """Relaxes a crystal and scans its energy over volumes in one job. Child: ``relax`` (:class:`AseCalculation`).
+
+    A job that was lost to its machine is repeated: ``relax_attempt_2``, ``relax_attempt_3``.
+    """
+
+    @classmethod
+    def define(cls, spec: Any) -> None:
+        super().define(spec)
+        spec.input('engine.code', valid_type=orm.AbstractCode, help='A Python interpreter with ASE.')
+        spec.outline(cls.check_inputs, while_(cls.job_is_due)(cls.run_job), cls.inspect_job, cls.gather_properties)
+        spec.output('equation_of_state', valid_type=orm.Dict, required=False, help='The fit and its points.')
+
+    def unknown(self, names: list[str]) -> list[str]:
+        """The names this engine does not compute."""
+        return [name for name in names if name in ELECTRONIC] + super().unknown(names)
+
+    def run_job(self) -> Any:
+        """Submit the one job."""
+        try:
+            seconds = self.job_seconds()
+        except LimitError as error:
+            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
+        return self.submit_job(AseCalculation, seconds, scan=orm.Bool(self.needs('eos')))
+
+    def inspect_job(self) -> ExitCode | None:
+        """Take the relaxed crystal, if there is one."""
+        if not self.ctx.job.is_finished_ok:
+            return self.exit_codes.ERROR_JOB_FAILED.format(reason=explain(self.node))
+        self.out('structure', self.ctx.job.outputs.structure)
+        return None
+
+    def gather_properties(self) -> ExitCode | None:
+        """Fit the equation of state if there was a scan, and attach the properties."""
+        outputs, known, failure = self.ctx.job.outputs, self.known_references(), None
+        if 'scan' in outputs:
+            node = self.run_once('fit_equation_of_state', fit_scan, scan=outputs.scan)
+            if node.is_finished_ok:
+                known['equation_of_state'] = node.outputs.result
+                self.out('equation_of_state', node.outputs.result)
+            else:
+                failure = self.exit_codes.ERROR_EQUATION_OF_STATE.format(reason=node.exit_message)
+        properties = self.run_once(
+            'gather_properties', job_properties, structure=outputs.structure, results=outputs.results, **known
+        ).outputs.result
+        self.out('properties', properties)
+        missing = missing_properties(wanted(self.inputs.properties), properties.get_dict())
+        if failure is None and missing:
+            failure = self.exit_codes.ERROR_MISSING_PROPERTY.format(names=', '.join(missing))
+        return failure

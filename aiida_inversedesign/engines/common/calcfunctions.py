@@ -1,0 +1,145 @@
+"""Calculation functions that turn what an engine computed into properties, so that each can be run again."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import numpy as np
+from aiida.engine import ExitCode, calcfunction
+from aiida.orm import BandsData, Dict, Float, Int, List, StructureData, TrajectoryData
+
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.engines.common.crystal_properties import (
+    TooFewBandsError,
+    band_gap,
+    formation_energy,
+    properties_record,
+    structural_properties,
+)
+from aiida_inversedesign.engines.common.eos import EosError, fit_birch_murnaghan, volume_factors
+
+
+def crystal_of(structure: StructureData) -> Crystal:
+    """The crystal of a structure node."""
+    return Crystal.from_pymatgen(structure.get_pymatgen())
+
+
+def structure_of(crystal: Crystal) -> StructureData:
+    """An unstored structure node of a crystal."""
+    return StructureData(pymatgen_structure=crystal.to_pymatgen())
+
+
+@calcfunction
+def scaled_structures(structure: StructureData, points: Int, strain: Float) -> dict[str, StructureData]:
+    """The crystal at each volume of the equation of state, shape and fractional coordinates unchanged.
+
+    :returns: ``eos_00`` (smallest) … , one structure per volume.
+    """
+    crystal = crystal_of(structure)
+    return {
+        f'eos_{index:02d}': structure_of(crystal.scaled_to(crystal.volume * factor))
+        for index, factor in enumerate(volume_factors(points.value, strain.value))
+    }
+
+
+@calcfunction
+def fit_equation_of_state(structure: StructureData, **points: Dict) -> Dict | ExitCode:
+    """The Birch–Murnaghan fit through single points.
+
+    :param structure: the crystal the volumes were scaled from, for the number of atoms.
+    :param points: ``output_parameters`` of each single point: ``energy`` (eV) and ``volume`` (Å³) of the cell.
+    """
+    atoms = len(structure.sites)
+    results = [points[label].get_dict() for label in sorted(points)]
+    return _fit([point['volume'] / atoms for point in results], [point['energy'] / atoms for point in results])
+
+
+@calcfunction
+def fit_scan(scan: Dict) -> Dict | ExitCode:
+    """The same fit for a scan made in one job: ``volumes`` (Å³/atom) and ``energies`` (eV/atom)."""
+    return _fit(scan['volumes'], scan['energies'])
+
+
+def _fit(volumes: list[float], energies: list[float]) -> Dict | ExitCode:
+    try:
+        fit = fit_birch_murnaghan(volumes, energies)
+    except EosError as error:
+        return ExitCode(410, str(error))
+    return Dict(
+        {
+            'form': 'third-order Birch-Murnaghan',
+            'volumes': volumes,
+            'energies': energies,
+            'V0': fit.volume,
+            'E0': fit.energy,
+            'B0': fit.bulk_modulus,
+            'B0_prime': fit.derivative,
+            'residual': fit.residual,
+            'units': {'V0': 'Å^3/atom', 'E0': 'eV/atom', 'B0': 'GPa', 'residual': 'eV/atom'},
+        }
+    )
+
+
+@calcfunction
+def relaxed_properties(
+    structure: StructureData,
+    output_parameters: Dict,
+    trajectory: TrajectoryData,
+    bands: BandsData | None = None,
+    equation_of_state: Dict | None = None,
+    references: Dict | None = None,
+) -> Dict:
+    """Every property that a relaxation with pw.x and what followed it yield.
+
+    The band gap is that of the k-mesh of the relaxation's final self-consistent calculation, no finer one.
+
+    :param structure: the relaxed crystal.
+    :param output_parameters: of the relaxation; its energies are those of the final self-consistent calculation.
+    :param trajectory: of the relaxation; its last stress (GPa) and forces (eV/Å) belong to the same calculation.
+    """
+    crystal, output = crystal_of(structure), output_parameters.get_dict()
+    values = structural_properties(crystal)
+    values['energy'] = output['energy'] / crystal.nsites
+    values['pressure'] = float(np.trace(trajectory.get_array('stress')[-1]) / 3)
+    values['max_force'] = float(np.linalg.norm(trajectory.get_array('forces')[-1], axis=1).max())
+    values['magnetization'] = abs(output.get('absolute_magnetization') or 0.0) / crystal.nsites
+    if bands is not None:
+        electrons, magnetization = output['number_of_electrons'], output.get('total_magnetization') or 0.0
+        # without an empty band the gap is not known: it is left out rather than guessed
+        with contextlib.suppress(TooFewBandsError):
+            values['band_gap'] = band_gap(bands.get_bands(), electrons, magnetization)
+    return Dict(_complete(crystal, values, equation_of_state, references))
+
+
+@calcfunction
+def job_properties(
+    structure: StructureData,
+    results: Dict,
+    equation_of_state: Dict | None = None,
+    references: Dict | None = None,
+) -> Dict:
+    """Every property that a job of the ``ase`` engine yields: its own results and the structure's."""
+    crystal = crystal_of(structure)
+    values = structural_properties(crystal) | {name: results[name] for name in ('energy', 'pressure', 'max_force')}
+    return Dict(_complete(crystal, values, equation_of_state, references))
+
+
+def _complete(
+    crystal: Crystal, values: dict[str, float], equation_of_state: Dict | None, references: Dict | None
+) -> dict[str, dict[str, Any]]:
+    """Add what comes from the equation of state and the references, and say where each value comes from."""
+    sources = {}
+    if equation_of_state is not None:
+        fitted = {'bulk_modulus': 'B0', 'bulk_modulus_derivative': 'B0_prime', 'eos_residual': 'residual'}
+        values |= {name: equation_of_state[key] for name, key in fitted.items()}
+        sources |= dict.fromkeys(fitted, 'equation_of_state')
+    if references is not None:
+        values['formation_energy'] = formation_energy(crystal.counts, values['energy'], references.get_dict())
+        sources['formation_energy'] = 'relax and references'
+    return properties_record(values, sources)
+
+
+def wanted(properties: List) -> list[str]:
+    """The names asked for, without repeats."""
+    return list(dict.fromkeys(properties.get_list()))

@@ -1,0 +1,1 @@
+"""The engine ``quantumespresso``: relaxations and what follows them with pw.x."""

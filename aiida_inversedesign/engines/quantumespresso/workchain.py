@@ -1,0 +1,289 @@
+"""The ``quantumespresso`` engine: relaxation with pw.x, and single points where an equation of state is needed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, ToContext, if_, while_
+from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance import create_kpoints_from_distance
+from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
+from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
+
+from aiida_inversedesign.campaign.properties import RELAX_JOBS
+from aiida_inversedesign.engines.ase.job import AseCalculation
+from aiida_inversedesign.engines.common.calcfunctions import (
+    fit_equation_of_state,
+    relaxed_properties,
+    scaled_structures,
+    wanted,
+)
+from aiida_inversedesign.engines.common.crystal_properties import band_gap, missing_properties
+from aiida_inversedesign.engines.common.eos import LEAST_POINTS
+from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
+from aiida_inversedesign.engines.common.limits import Allotment, LimitError, allot
+from aiida_inversedesign.engines.common.options import job_options, processes, wall_seconds
+from aiida_inversedesign.engines.quantumespresso.pw_inputs import protocol_of, relax_builder, single_point_builder
+from aiida_inversedesign.engines.quantumespresso.slices import SlicedRelaxation
+from aiida_inversedesign.graph.diagnosis import core_seconds, explain, jobs_below
+
+#: Single points run at once where no scheduler queues them: they are short, and most of their time AiiDA is at work.
+AT_ONCE_UNSCHEDULED = 2
+
+
+class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
+    """Relaxes a crystal with pw.x and computes its equation of state if a property needs it.
+
+    Children: ``prerelax`` (:class:`~aiida_inversedesign.engines.ase.job.AseCalculation`) if the settings name one,
+    ``relax`` (``PwRelaxWorkChain``; or, in slices, ``relax``, ``relax_slice_2`` …), and ``eos_00`` … (``PwBaseWorkChain``, one for each volume).
+    """
+
+    @classmethod
+    def define(cls, spec: Any) -> None:
+        super().define(spec)
+        spec.input('engine.code', valid_type=orm.AbstractCode, help='The code of pw.x.')
+        spec.input(
+            'engine.prerelax_code', valid_type=orm.AbstractCode, required=False, help='The Python of `prerelax`.'
+        )
+        spec.outline(
+            cls.check_inputs,
+            cls.check_settings,
+            if_(cls.wants_prerelaxation)(
+                cls.run_prerelaxation,
+                cls.inspect_prerelaxation,
+            ),
+            if_(cls.wants_slices)(
+                while_(cls.needs_slice)(
+                    cls.run_slice,
+                    cls.inspect_slice,
+                ),
+            ).else_(
+                cls.run_relax,
+                cls.inspect_relax,
+            ),
+            if_(cls.needs_equation_of_state)(
+                cls.prepare_equation_of_state,
+                while_(cls.has_volumes_left)(
+                    cls.run_single_points,
+                    cls.inspect_single_points,
+                ),
+                cls.fit_energies,
+            ),
+            cls.gather_properties,
+        )
+        spec.output('equation_of_state', valid_type=orm.Dict, required=False, help='The fit and its points.')
+
+    def check_settings(self) -> ExitCode | None:
+        """Refuse what pw.x cannot do before anything runs."""
+        settings = self.inputs.settings.get_dict()
+        if settings['spin'] and settings['electronic_type'] == 'insulator':
+            reason = 'spin: true needs electronic_type metal or automatic (the moment of an insulator is not known)'
+            return self.exit_codes.ERROR_INVALID_SETTINGS.format(reason=reason)
+        if self.wants_prerelaxation() and 'prerelax_code' not in self.inputs.engine:
+            return self.exit_codes.ERROR_INVALID_SETTINGS.format(reason='prerelax needs engine.prerelax_code')
+        return None
+
+    def wants_prerelaxation(self) -> bool:
+        """Whether the settings name a calculator to begin with; those of earlier versions have no such key."""
+        return bool(self.inputs.settings.get_dict().get('prerelax'))
+
+    def run_prerelaxation(self) -> Any:
+        """Submit the relaxation with an ASE calculator, within the core-hours that leave DFT its share."""
+        settings = self.inputs.settings.get_dict()['prerelax']
+        code, hours = self.inputs.engine.prerelax_code, self.limit('core_hours')
+        try:
+            allotment = allot(1, RELAX_JOBS, 0, wall_seconds(settings), processes(settings), None, hours)
+        except LimitError as error:
+            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
+        node = self.submit_once(
+            'prerelax',
+            AseCalculation,
+            code=code,
+            structure=self.inputs.structure,
+            settings=orm.Dict(settings),
+            scan=orm.Bool(False),
+            metadata={'options': job_options(settings, allotment.seconds, code.with_mpi)},
+        )
+        self.report(f'launching AseCalculation<{node.pk}>')
+        return ToContext(prerelax=node)
+
+    def inspect_prerelaxation(self) -> ExitCode | None:
+        """Go on from what it reached, converged or not; where it reached nothing the evaluation has failed."""
+        if 'structure' not in self.ctx.prerelax.outputs:
+            return self.exit_codes.ERROR_PRERELAXATION_FAILED.format(reason=explain(self.ctx.prerelax))
+        return None
+
+    def run_relax(self) -> Any:
+        """Submit the relaxation of cell and positions."""
+        settings = self.inputs.settings.get_dict()
+        later = settings['eos_points'] if self.needs('eos') else 0
+        inputs: dict[str, Any] = {}
+        try:
+            # of one that was launched before a restart, the limits count the jobs already
+            if not self.is_launched('relax'):
+                allotment = self._allot(RELAX_JOBS, later)
+                builder = relax_builder(self.inputs.engine.code, self._start(), settings, allotment)
+                inputs = builder._inputs(prune=True)
+        except LimitError as error:
+            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
+        except ValueError as error:
+            # no family, no pseudopotential for an element, no cutoffs: aiida-quantumespresso says which
+            return self.exit_codes.ERROR_INVALID_SETTINGS.format(reason=error)
+        node = self.submit_once('relax', PwRelaxWorkChain, **inputs)
+        self.report(f'launching PwRelaxWorkChain<{node.pk}>')
+        return ToContext(relax=node)
+
+    def inspect_relax(self) -> ExitCode | None:
+        """Take the relaxed crystal, if there is one.
+
+        The chain ends with 0 also where its last job ended with 501 (forces or pressure above their thresholds in the
+        final calculation): the outputs are sound then, and ``pressure`` and ``max_force`` say how far off they are.
+        """
+        relax = self.ctx.relax
+        outputs = ('output_structure', 'output_parameters', 'output_trajectory')
+        if not relax.is_finished_ok or any(name not in relax.outputs for name in outputs):
+            return self.exit_codes.ERROR_RELAXATION_FAILED.format(reason=explain(relax))
+        self.out('structure', relax.outputs.output_structure)
+        return None
+
+    def needs_equation_of_state(self) -> bool:
+        """Whether a property that was asked for comes from the equation of state."""
+        return self.needs('eos')
+
+    def prepare_equation_of_state(self) -> ExitCode | None:
+        """Make the scaled crystals, and the k-points of the relaxed one for all of them."""
+        settings = self.inputs.settings.get_dict()
+        try:
+            allotment = self._allot(settings['eos_points'], 0)
+        except LimitError as error:
+            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
+        relaxed = self.ctx.relax.outputs.output_structure
+        self.ctx.jobs, self.ctx.seconds, self.ctx.submitted = list(allotment.jobs), allotment.seconds, 0
+        self.ctx.volumes = self.run_once(
+            'scale_volumes',
+            scaled_structures,
+            structure=relaxed,
+            points=orm.Int(settings['eos_points']),
+            strain=orm.Float(settings['eos_strain']),
+        )
+        self.ctx.kpoints = self.run_once(
+            'create_kpoints',
+            create_kpoints_from_distance,
+            structure=relaxed,
+            distance=orm.Float(protocol_of(settings)['kpoints_distance']),
+            force_parity=orm.Bool(False),
+        ).outputs.result
+        self.ctx.insulator = self._is_insulator(settings)
+        return None
+
+    def has_volumes_left(self) -> bool:
+        """Whether a volume has not been submitted yet."""
+        return self.ctx.submitted < len(self.ctx.jobs)
+
+    def run_single_points(self) -> Any:
+        """Submit the next single points: all together, or two at a time where no scheduler would queue them."""
+        code, settings = self.inputs.engine.code, self.inputs.settings.get_dict()
+        end = len(self.ctx.jobs)
+        if code.computer.scheduler_type == 'core.direct':
+            end = min(end, self.ctx.submitted + AT_ONCE_UNSCHEDULED)
+        nodes = {}
+        for index in range(self.ctx.submitted, end):
+            label = f'eos_{index:02d}'
+            builder = single_point_builder(
+                code,
+                self.ctx.volumes.outputs[label],
+                self.ctx.kpoints,
+                settings,
+                self.ctx.jobs[index],
+                self.ctx.seconds,
+                self.ctx.insulator,
+            )
+            nodes[label] = self.submit_once(label, PwBaseWorkChain, **builder._inputs(prune=True))
+        self.report(f'launching single points {", ".join(f"{label}<{node.pk}>" for label, node in nodes.items())}')
+        self.ctx.submitted = end
+        return ToContext(**nodes)
+
+    def inspect_single_points(self) -> ExitCode | None:
+        """Stop when so many single points failed that no fit is possible any more."""
+        failed = [node for node in self._single_points().values() if not node.is_finished_ok]
+        if len(self.ctx.jobs) - len(failed) < LEAST_POINTS:
+            reason = f'{len(failed)} of {len(self.ctx.jobs)} single points failed; {explain(failed[0])}'
+            return self._partial(self.exit_codes.ERROR_EQUATION_OF_STATE.format(reason=reason))
+        return None
+
+    def fit_energies(self) -> ExitCode | None:
+        """Fit the Birch–Murnaghan equation of state."""
+        points = {
+            label: node.outputs.output_parameters
+            for label, node in self._single_points().items()
+            if node.is_finished_ok
+        }
+        relaxed = self.ctx.relax.outputs.output_structure
+        node = self.run_once('fit_equation_of_state', fit_equation_of_state, structure=relaxed, **points)
+        if not node.is_finished_ok:
+            return self._partial(self.exit_codes.ERROR_EQUATION_OF_STATE.format(reason=node.exit_message))
+        self.ctx.equation_of_state = node.outputs.result
+        self.out('equation_of_state', node.outputs.result)
+        return None
+
+    def gather_properties(self) -> ExitCode | None:
+        """Attach the properties, and see that everything asked for is among them."""
+        properties = self._properties()
+        self.out('properties', properties)
+        if missing := missing_properties(wanted(self.inputs.properties), properties.get_dict()):
+            return self.exit_codes.ERROR_MISSING_PROPERTY.format(names=', '.join(missing))
+        return None
+
+    def _start(self) -> orm.StructureData:
+        """The crystal that DFT starts from."""
+        return self.ctx.prerelax.outputs.structure if 'prerelax' in self.ctx else self.inputs.structure
+
+    def _allot(self, chains: int, later: int) -> Allotment:
+        """Share what the limits leave among the jobs of the next stage."""
+        settings = self.inputs.settings.get_dict()
+        jobs, hours = self.limit('dft_calculations'), self.limit('core_hours')
+        done = list(jobs_below(self.node))
+        return allot(
+            chains,
+            later,
+            settings['max_restarts'],
+            wall_seconds(settings),
+            processes(settings),
+            # a pre-relaxation costs core-hours, but is no DFT calculation
+            None if jobs is None else jobs - sum(job.process_class is not AseCalculation for job in done),
+            None if hours is None else hours - sum(core_seconds(job) for job in done) / 3600,
+        )
+
+    def _is_insulator(self, settings: dict[str, Any]) -> bool:
+        """Whether the single points use fixed occupations: as the user said, or by the gap of the relaxed crystal."""
+        outputs = self.ctx.relax.outputs
+        if settings['electronic_type'] != 'automatic':
+            return bool(settings['electronic_type'] == 'insulator')
+        if settings['spin'] or 'output_band' not in outputs:
+            return False
+        electrons = outputs.output_parameters['number_of_electrons']
+        return band_gap(outputs.output_band.get_bands(), electrons) > protocol_of(settings)['insulator_gap']
+
+    def _single_points(self) -> dict[str, PwBaseWorkChain]:
+        return {f'eos_{index:02d}': self.ctx[f'eos_{index:02d}'] for index in range(self.ctx.submitted)}
+
+    def _properties(self) -> orm.Dict:
+        """The properties of what is known so far."""
+        outputs, known = self.ctx.relax.outputs, self.known_references()
+        if 'output_band' in outputs:
+            known['bands'] = outputs.output_band
+        if 'equation_of_state' in self.ctx:
+            known['equation_of_state'] = self.ctx.equation_of_state
+        return self.run_once(
+            'gather_properties',
+            relaxed_properties,
+            structure=outputs.output_structure,
+            output_parameters=outputs.output_parameters,
+            trajectory=outputs.output_trajectory,
+            **known,
+        ).outputs.result
+
+    def _partial(self, exit_code: ExitCode) -> ExitCode:
+        """Keep what the relaxation gave although what was asked for is missing."""
+        self.out('properties', self._properties())
+        return exit_code

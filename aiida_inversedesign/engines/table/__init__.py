@@ -1,0 +1,1 @@
+"""The engine ``table``: answers looked up in a data set, for rehearsals, benchmarks and tests."""

@@ -1,0 +1,117 @@
+"""Answers looked up in a data set, and pretended failures and durations. Imports no aiida."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from statistics import NormalDist
+
+import numpy as np
+
+from aiida_inversedesign.campaign.properties import PROPERTIES
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.libraries.library import Library, Template
+
+#: lattice vectors (Å) and coordinates of identical structures differ by less: the noise of a conversion
+SAME = 1e-3
+
+
+class NoEntryError(LookupError):
+    """The data set has no answer, with the reason."""
+
+
+def uniform(crystal: Crystal, purpose: str) -> float:
+    """A number in [0, 1) that depends on the crystal's content and the purpose alone."""
+    digest = hashlib.sha256(f'{purpose} {crystal.content_hash}'.encode()).digest()
+    return int.from_bytes(digest[:8], 'big') / 2**64
+
+
+def fails_on_purpose(crystal: Crystal, fraction: float) -> bool:
+    """Whether this crystal is among the given fraction that fails."""
+    return uniform(crystal, 'failure') < fraction
+
+
+def duration(crystal: Crystal, median: float, sigma: float) -> float:
+    """How long this look-up takes in seconds: log-normal, always the same for the same crystal."""
+    if median == 0:
+        return 0.0
+    quantile = min(max(uniform(crystal, 'duration'), 1e-12), 1 - 1e-12)
+    return median * math.exp(sigma * NormalDist().inv_cdf(quantile))
+
+
+class LookupTable:
+    """A library as a table of answers, entries found by structure."""
+
+    def __init__(self, library: Library) -> None:
+        self._formulas: dict[str, list[Template]] = defaultdict(list)
+        for template in library:
+            self._formulas[template.crystal.formula].append(template)
+
+    def find(self, crystal: Crystal, match: str) -> Template:
+        """The entry of this crystal.
+
+        :param match: ``exact`` (same cell and coordinates) or ``structure`` (pymatgen's ``StructureMatcher`` with
+            ltol 0.2, stol 0.3, angle 5°; of several matches the closest).
+        :raises NoEntryError: if there is none.
+        """
+        entries = self._formulas.get(crystal.formula, [])
+        if not entries:
+            raise NoEntryError(f'it has no entry of {crystal.formula}')
+        found = _identical(crystal, entries) if match == 'exact' else _similar(crystal, entries)
+        if found is None:
+            raise NoEntryError(
+                f'none of its {len(entries)} entries of {crystal.formula} has this structure (evaluate.match: {match})'
+            )
+        return found
+
+
+def _identical(crystal: Crystal, entries: Sequence[Template]) -> Template | None:
+    for template in entries:
+        other = template.crystal
+        if other.species != crystal.species or not np.allclose(other.lattice, crystal.lattice, atol=SAME, rtol=0):
+            continue
+        shift = other.frac_coords - crystal.frac_coords
+        if np.abs(shift - np.round(shift)).max() < SAME:
+            return template
+    return None
+
+
+def _similar(crystal: Crystal, entries: Sequence[Template]) -> Template | None:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
+
+    matcher, structure = StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5), crystal.to_pymatgen()
+    distances = []
+    for index, template in enumerate(entries):
+        distance = matcher.get_rms_dist(structure, template.crystal.to_pymatgen())
+        if distance is not None:
+            distances.append((float(distance[0]), index))
+    return entries[min(distances)[1]] if distances else None
+
+
+def entry_values(template: Template) -> dict[str, float]:
+    """Every number of an entry by property name; what the entry does not know is left out."""
+    own = {'formation_energy': template.formation_energy, 'e_above_hull': template.e_above_hull}
+    return {name: value for name, value in {**own, **template.properties}.items() if value is not None}
+
+
+def lookup_record(
+    template: Template, properties: Sequence[str], units: Mapping[str, str]
+) -> dict[str, dict[str, float | str]]:
+    """The output ``properties`` of the ``table`` engine for one entry.
+
+    :param properties: those that were asked for. :param units: of the data set's own, as the campaign file declares.
+    :raises NoEntryError: if the entry lacks a property that was asked for.
+    """
+    values = entry_values(template)
+    missing = [name for name in properties if name not in values]
+    if missing:
+        raise NoEntryError(f'its entry {template.id} has no {", ".join(missing)}')
+    # another property that only has the name of one of ours may be anything, e.g. a volume per cell
+    ours = {'formation_energy', 'e_above_hull', *properties}
+    known = dict(units) | {name: item.unit for name, item in PROPERTIES.items() if name in ours}
+    return {
+        name: {'value': float(value), 'unit': known.get(name, ''), 'source': f'entry {template.id}'}
+        for name, value in sorted(values.items())
+    }

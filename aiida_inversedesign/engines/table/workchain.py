@@ -1,0 +1,97 @@
+"""The ``table`` engine: looks the answers up in a data set, for rehearsals, benchmarks and tests."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+from aiida import orm
+from aiida.engine import ExitCode, calcfunction, if_, while_
+
+from aiida_inversedesign.engines.common.calcfunctions import crystal_of, structure_of
+from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
+from aiida_inversedesign.engines.common.limits import LimitError
+from aiida_inversedesign.engines.table.job import TableCalculation
+from aiida_inversedesign.engines.table.lookup import LookupTable, NoEntryError, fails_on_purpose, lookup_record
+from aiida_inversedesign.graph.diagnosis import explain
+from aiida_inversedesign.nodes.library_data import LibraryData
+
+
+@lru_cache(maxsize=2)
+def _table(uuid: str) -> LookupTable:
+    """The table of a library node; kept, as reading a large one for every look-up would take seconds."""
+    return LookupTable(orm.load_node(uuid).get_library())
+
+
+@calcfunction
+def look_up(
+    structure: orm.StructureData, data: LibraryData, properties: orm.List, settings: orm.Dict
+) -> dict[str, orm.Data] | ExitCode:
+    """The entry of a crystal in the data set: its structure and all its properties."""
+    crystal = crystal_of(structure)
+    if settings['code'] is None and fails_on_purpose(crystal, settings['fail_fraction']):
+        return ExitCode(311, f'failed on purpose (evaluate.fail_fraction {settings["fail_fraction"]})')
+    try:
+        template = _table(data.uuid).find(crystal, settings['match'])
+        record = lookup_record(template, properties.get_list(), settings['units'])
+    except NoEntryError as error:
+        return ExitCode(312, str(error))
+    return {'structure': structure_of(template.crystal), 'properties': orm.Dict(record)}
+
+
+class TableEvaluateWorkChain(EvaluateWorkChain):
+    """Looks a crystal up; with a ``code`` a job takes the time of a computation first. Child: ``relax``.
+
+    A job that was lost to its machine is repeated: ``relax_attempt_2``, ``relax_attempt_3``.
+    """
+
+    @classmethod
+    def define(cls, spec: Any) -> None:
+        super().define(spec)
+        spec.input('engine.data', valid_type=LibraryData, help='The data set.')
+        spec.input('engine.code', valid_type=orm.AbstractCode, required=False, help='A Python interpreter.')
+        spec.outline(
+            cls.check_inputs,
+            if_(cls.takes_time)(while_(cls.job_is_due)(cls.run_job), cls.inspect_job),
+            cls.find_entry,
+        )
+
+    def check_inputs(self) -> ExitCode | None:
+        """Nothing is computed here: which properties there are, the entry says."""
+        return None
+
+    def takes_time(self) -> bool:
+        """Whether the look-up runs as a job."""
+        return 'code' in self.inputs.engine
+
+    def run_job(self) -> Any:
+        """Submit the job that takes the time."""
+        try:
+            seconds = self.job_seconds()
+        except LimitError as error:
+            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
+        return self.submit_job(TableCalculation, seconds)
+
+    def inspect_job(self) -> ExitCode | None:
+        """Fail where the job failed."""
+        if not self.ctx.job.is_finished_ok:
+            return self.exit_codes.ERROR_JOB_FAILED.format(reason=explain(self.node))
+        return None
+
+    def find_entry(self) -> ExitCode | None:
+        """Look the crystal up."""
+        node = self.run_once(
+            'look_up',
+            look_up,
+            structure=self.inputs.structure,
+            data=self.inputs.engine.data,
+            properties=self.inputs.properties,
+            settings=self.inputs.settings,
+        )
+        if node.is_finished_ok:
+            self.out('structure', node.outputs.structure)
+            self.out('properties', node.outputs.properties)
+            return None
+        if node.exit_status == self.exit_codes.ERROR_NO_ENTRY.status:
+            return self.exit_codes.ERROR_NO_ENTRY.format(reason=node.exit_message)
+        return self.exit_codes.ERROR_JOB_FAILED.format(reason=node.exit_message)

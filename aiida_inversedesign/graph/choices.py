@@ -1,0 +1,186 @@
+"""What the generations decided and what they were given: batches, surrogates, pools, libraries, codes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from aiida.orm import AbstractCode, CalculationNode, Computer, Data, Dict, QueryBuilder, WorkChainNode
+
+from aiida_inversedesign.graph.jobs import among
+from aiida_inversedesign.graph.records import LibraryRecord, SurrogateRecord
+from aiida_inversedesign.graph.scalars import edge, scalars
+from aiida_inversedesign.nodes.cspml_data import CspmlData
+from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.nodes.pool_data import PoolData
+from aiida_inversedesign.nodes.surrogate_data import SurrogateData
+
+
+def _called(
+    generations: Iterable[int], step: str, project: str | None = None, filters: dict[str, Any] | None = None
+) -> QueryBuilder:
+    """The calculation functions, or jobs, of one step of these generations."""
+    query = QueryBuilder()
+    query.append(WorkChainNode, filters=among(generations), tag='generation', project='id')
+    return query.append(
+        CalculationNode,
+        with_incoming='generation',
+        edge_filters=edge(step, 'call_calc'),
+        tag='step',
+        project=project,
+        filters=filters or {},
+    )
+
+
+def find_batches(generations: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
+    """Every choice of each generation as stored, with ``surrogate``: the kind it was chosen with, or empty.
+
+    A generation with the asynchronous schedule selects many times. What an interrupted one had chosen is the same in
+    the generation that took it up again.
+
+    :returns: choices by the generation's PK, in the order in which they were made.
+    """
+    identifiers = list(generations)
+    chosen = _called(identifiers, 'select', project='id').append(
+        Dict, with_incoming='step', edge_filters=edge('batch', 'create'), project='attributes'
+    )
+    kinds = _called(identifiers, 'select', project='id').append(
+        SurrogateData, with_outgoing='step', edge_filters=edge('surrogate'), project='attributes.kind'
+    )
+    kind = {step: found for _, step, found in scalars(kinds)}
+    again = QueryBuilder().append(WorkChainNode, filters=among(identifiers), tag='generation', project='id')
+    again.append(Dict, with_outgoing='generation', edge_filters=edge('interrupted__batch%'), project='attributes')
+    batches = [(generation, '', batch) for generation, batch in scalars(again)]
+    batches += [(generation, kind.get(step) or '', batch) for generation, step, batch in sorted_by_step(chosen)]
+    found: dict[int, list[dict[str, Any]]] = {}
+    for generation, name, batch in batches:
+        found.setdefault(generation, []).extend({**choice, 'surrogate': name} for choice in batch.get('choices', ()))
+    return found
+
+
+def sorted_by_step(query: QueryBuilder) -> list[tuple[int, int, dict[str, Any]]]:
+    """Rows of generation, step and content in the order of the steps."""
+    return sorted(((row[0], row[1], row[2]) for row in scalars(query)), key=lambda row: row[1])
+
+
+def find_surrogates(generations: Iterable[int]) -> dict[int, SurrogateRecord]:
+    """The surrogate that each generation returned, by the generation's PK."""
+    query = QueryBuilder().append(WorkChainNode, filters=among(generations), tag='generation', project='id')
+    query.append(
+        SurrogateData,
+        with_incoming='generation',
+        edge_filters=edge('surrogate', 'return'),
+        project=['uuid', 'attributes.kind', 'attributes.models', 'attributes.rows'],
+    )
+    return {
+        identifier: SurrogateRecord(uuid, kind, models or dict.fromkeys(rows or {}, kind), rows or {})
+        for identifier, uuid, kind, models, rows in scalars(query)
+    }
+
+
+def largest_pools(generations: Iterable[int]) -> list[PoolData]:
+    """The pools of these generations that are not part of a later one, oldest first.
+
+    A proposal that is given a pool adds to it: what went into the making of another pool need not be read.
+    """
+    identifiers = list(generations)
+    query = QueryBuilder().append(WorkChainNode, filters=among(identifiers), tag='generation')
+    query.append(
+        PoolData,
+        with_incoming='generation',
+        edge_filters=edge('pool', 'return'),
+        tag='pool',
+        project=['ctime', 'uuid'],
+    )
+    # a job that was cut down is followed by `propose_attempt_2`
+    proposed = _called(identifiers, 'propose%').append(
+        PoolData,
+        with_incoming='step',
+        edge_filters=edge(kind='create'),
+        tag='pool',
+        project=['ctime', 'uuid'],
+    )
+    found = {uuid: created for created, uuid in query.distinct().all()}
+    found |= {uuid: created for _, created, uuid in proposed.all()}
+    # one that ended otherwise added to no pool
+    taken = _called(identifiers, 'propose%', filters={'attributes.exit_status': 0}).append(
+        PoolData, with_outgoing='step', edge_filters=edge('pool'), tag='earlier', project='uuid'
+    )
+    earlier = {uuid for _, uuid in taken.all()}
+    left = sorted((created, uuid) for uuid, created in found.items() if uuid not in earlier)
+    return [
+        QueryBuilder().append(PoolData, filters={'uuid': uuid}).one()[0]  # each is large: one by one
+        for _, uuid in left
+    ]
+
+
+def last_references(generations: Iterable[int]) -> dict[str, float]:
+    """Energies of the elemental references that the newest of these generations with any returned, eV/atom."""
+    query = QueryBuilder().append(WorkChainNode, filters=among(generations), tag='generation')
+    query.append(
+        Dict,
+        with_incoming='generation',
+        edge_filters=edge('references', 'return'),
+        tag='references',
+        project='attributes',
+    )
+    return dict(query.order_by({'references': {'ctime': 'desc'}}).first(flat=True) or {})
+
+
+def library_of(campaign: int) -> LibraryRecord | None:
+    """The templates of a campaign, as their node describes them."""
+    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
+    query.append(
+        LibraryData,
+        with_outgoing='campaign',
+        edge_filters=edge('library'),
+        project=['label', 'uuid', 'attributes.count', 'attributes.content_hash', 'attributes.sources'],
+    )
+    found = query.first()
+    return LibraryRecord(*found[:4], dict(found[4] or {})) if found else None
+
+
+def model_of(campaign: int) -> dict[str, Any] | None:
+    """Label, UUID and attributes of the proposal model of a campaign, or None."""
+    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
+    query.append(
+        CspmlData,
+        with_outgoing='campaign',
+        edge_filters=edge('model'),
+        project=['label', 'uuid', 'attributes'],
+    )
+    found = query.first()
+    return {'label': found[0], 'uuid': found[1], **found[2]} if found else None
+
+
+def library_node(campaign: int, port: str) -> LibraryData | None:
+    """The library that a campaign was given as ``library`` or ``engine__data``, or None."""
+    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
+    query.append(LibraryData, with_outgoing='campaign', edge_filters=edge(port))
+    return query.first(flat=True)
+
+
+def dict_of(campaign: int, port: str) -> dict[str, Any] | None:
+    """The content of an input of a campaign that is a ``Dict``, or None if the graph does not hold it."""
+    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
+    query.append(Data, with_outgoing='campaign', edge_filters=edge(port), project='attributes')
+    found = query.first(flat=True)
+    return dict(found) if found is not None else None
+
+
+def find_codes(generations: Iterable[int]) -> dict[int, dict[str, Any]]:
+    """Label, computer, plugin and UUID of the code that each generation's engine uses, by the generation's PK."""
+    identifiers = list(generations)
+    query = QueryBuilder().append(WorkChainNode, filters=among(identifiers), tag='generation', project='id')
+    query.append(
+        AbstractCode,
+        with_outgoing='generation',
+        edge_filters=edge('engine__%'),
+        tag='code',
+        project=['label', 'uuid', 'attributes.input_plugin'],
+    )
+    query.append(Computer, with_node='code', project='label')
+    return {
+        identifier: {'label': f'{label}@{computer}', 'computer': computer, 'plugin': plugin or '', 'uuid': uuid}
+        for identifier, label, uuid, plugin, computer in scalars(query)
+    }

@@ -1,0 +1,157 @@
+"""One calculation job as the audit knows it, and what jobs have cost. Imports no aiida."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+#: The DFT code whose jobs count as DFT calculations, by process type.
+PW = 'aiida.calculations:quantumespresso.pw'
+#: Jobs of the engines that are no DFT code, and what the audit calls them.
+OTHER_ENGINES = {
+    'aiida.calculations:inversedesign.ase': 'ase',
+    'aiida.calculations:inversedesign.table': 'table',
+}
+#: Exit status of a relaxation that ended at its largest number of ionic steps (``ERROR_IONIC_CYCLE_EXCEEDED_NSTEP``).
+STEPS_USED = 502
+
+
+@dataclass(frozen=True, slots=True)
+class JobRecord:
+    """One calculation job below a generation.
+
+    :param id: its PK where it was read.
+    :param changed: when it last changed; once it has ended, when that was.
+    :param generation: PK of the generation.
+    :param evaluation_id: PK of the evaluation.
+    :param evaluation: call link label of the evaluation: a candidate's id, or ``reference_<element>``.
+    :param path: call link labels from the evaluation down to the job.
+    :param wall_seconds: as recorded by the code, or None.
+    :param allowed_seconds: an upper bound where nothing is recorded: the wall time it was allowed, or its lifetime.
+    :param cached: whether it is a copy of an earlier job, which cost nothing.
+    :param code_version: of the executable, as its output says; empty where it does not.
+    :param code: full label of the code; empty if not known.
+    :param computer: label of the computer; empty if not known.
+    """
+
+    id: int
+    created: datetime
+    generation: int
+    evaluation_id: int
+    evaluation: str
+    path: tuple[str, ...]
+    process_type: str
+    exit_status: int | None
+    state: str
+    processes: int
+    wall_seconds: float | None
+    allowed_seconds: float
+    cached: bool
+    uuid: str = ''
+    changed: datetime | None = None
+    exit_message: str | None = None
+    code_version: str = ''
+    code: str = ''
+    computer: str = ''
+
+    @property
+    def is_dft(self) -> bool:
+        """Whether it ran a DFT code."""
+        return self.process_type == PW
+
+    @property
+    def is_reference(self) -> bool:
+        """Whether it belongs to an elemental reference."""
+        return self.evaluation.startswith('reference_')
+
+    @property
+    def kind(self) -> str:
+        """What it was for.
+
+        ``reference``, ``prerelax``, ``relax``, ``final_scf``, ``equation_of_state``, ``static``, ``ase``, ``table`` or
+        ``other``.
+        """
+        if self.path[:1] == ('prerelax',):
+            return 'prerelax'
+        if not self.is_dft:
+            return OTHER_ENGINES.get(self.process_type, 'other')
+        if self.is_reference:
+            return 'reference'
+        if self.path[0].startswith('eos_'):
+            return 'equation_of_state'
+        if self.path[0].startswith('static'):
+            return 'static'
+        if _is_relaxation(self.path[0]):
+            # aiida-quantumespresso before 5.0 ended a relaxation with a separate single point
+            return 'final_scf' if any(label.startswith('final_scf') for label in self.path[1:-1]) else 'relax'
+        return 'other'
+
+    @property
+    def is_slice(self) -> bool:
+        """Whether it is a slice of a relaxation: directly below one, without aiida-quantumespresso's stages between."""
+        return self.is_dft and len(self.path) == 2 and _is_relaxation(self.path[0])
+
+    @property
+    def is_restart(self) -> bool:
+        """Whether it is the second or a later attempt of its base work chain, or of an engine's one job."""
+        name, _, number = self.path[-1].rpartition('_')
+        return name in ('iteration', 'relax_attempt') and number.isdigit() and int(number) > 1
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it runs no more."""
+        return self.state in ('finished', 'excepted', 'killed')
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended without exit code 0; a slice that has made its steps has not failed."""
+        if self.exit_status == STEPS_USED and self.state == 'finished' and self.is_slice:
+            return False
+        return self.state in ('excepted', 'killed') or (self.state == 'finished' and self.exit_status != 0)
+
+    @property
+    def core_hours(self) -> float | None:
+        """Processes × wall time; 0 for a cache copy, None where no wall time is recorded."""
+        if self.cached:
+            return 0.0
+        return None if self.wall_seconds is None else self.processes * self.wall_seconds / 3600
+
+    @property
+    def failure(self) -> str:
+        """Why it failed, in plain words; empty if it did not."""
+        from aiida_inversedesign.graph.failure_reasons import failure_reason
+
+        if not self.has_failed:
+            return ''
+        name = 'PwCalculation' if self.is_dft else self.process_type.rpartition('.')[2]
+        return failure_reason(name, self.exit_status, self.exit_message, self.state)
+
+
+def _is_relaxation(label: str) -> bool:
+    """Whether this is the call link label of a relaxation, or of one of its slices after the first."""
+    return label == 'relax' or label.startswith('relax_slice_')
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What calculation jobs have cost.
+
+    :param dft_calculations: DFT jobs, restarts and failures included, cache copies not.
+    :param core_hours: as recorded, or None where no job has a record.
+    :param charged_core_hours: the same with each unrecorded job at its upper bound, for budgets.
+    """
+
+    dft_calculations: int = 0
+    core_hours: float | None = None
+    charged_core_hours: float = 0.0
+
+
+def cost_of(jobs: Iterable[JobRecord]) -> Cost:
+    """The cost of some jobs."""
+    real = [job for job in jobs if not job.cached]
+    recorded = [job.processes * job.wall_seconds / 3600 for job in real if job.wall_seconds is not None]
+    charged = [
+        job.processes * (job.allowed_seconds if job.wall_seconds is None else job.wall_seconds) / 3600 for job in real
+    ]
+    return Cost(sum(job.is_dft for job in real), sum(recorded) if recorded else None, sum(charged))

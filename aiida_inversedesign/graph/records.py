@@ -1,0 +1,34 @@
+"""What nodes say of themselves, as plain values. Imports no aiida."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SurrogateRecord:
+    """The surrogate that a generation's evaluations taught.
+
+    :param kind: as the campaign file asked for it. :param models: kind of model of each property.
+    :param rows: number of training rows of each property.
+    """
+
+    uuid: str
+    kind: str
+    models: dict[str, str]
+    rows: dict[str, int]
+
+
+@dataclass(frozen=True)
+class LibraryRecord:
+    """A library as its node describes it.
+
+    :param sources: licence and number of templates of each source.
+    """
+
+    label: str
+    uuid: str
+    count: int
+    hash: str
+    sources: dict[str, Any]

@@ -1,0 +1,1 @@
+"""The models of one property, one kind a file. Imports no aiida."""

@@ -1,0 +1,280 @@
+"""A transfer surrogate: what larger data say of a crystal is the prior mean, a Gaussian process learns the rest.
+
+The other data may be the same property from another source, or a cheap one of another kind (formation energies,
+volumes) that goes along with it. Each source is condensed once into a kernel regression on some hundreds of its rows
+(:class:`Prior`); its prediction enters as the mean with a slope learned from the campaign's own rows, and as one
+more descriptor of the Gaussian process of the residuals, for what is not proportional.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
+from aiida_inversedesign.learn.models.kernel import Kernel
+from aiida_inversedesign.learn.regressor import (
+    OfTargets,
+    RegressorError,
+    check_inputs,
+    check_training,
+    normal_within,
+    target_scale,
+)
+from aiida_inversedesign.learn.threads import one_thread
+
+Array = NDArray[np.float64]
+
+STATE_VERSION = 1
+#: Rows of a source on which its length scales are fitted, and by which it is represented.
+_FITTED, _CENTRES = 400, 800
+_CHUNK = 4096
+#: Descriptors are cut here, in standard deviations of the source.
+_LIMIT = 5.0
+#: Rounds of slope and residual.
+_ROUNDS = 2
+
+
+@dataclass(frozen=True)
+class Prior:
+    """One property of other data as a function of raw descriptors.
+
+    :param name: what was learned, e.g. ``formation_energy``.
+    :param rows: how many rows it was learned from.
+    :param error: mean absolute error on a tenth of the rows that was left out, in standard deviations of the values.
+    :param center: mean of the descriptors, shape (d,).
+    :param width: standard deviation of the descriptors, shape (d,).
+    :param kernel: on descriptors so standardised.
+    :param centres: rows that represent the data, shape (m, d), standardised.
+    :param weights: of the centres, shape (m,).
+    """
+
+    name: str
+    rows: int
+    error: float
+    center: Array
+    width: Array
+    kernel: Kernel
+    centres: Array
+    weights: Array
+
+    def __call__(self, features: Array) -> Array:
+        """The property in standard deviations from its mean, shape (n,), cut at five.
+
+        :param features: raw descriptors, shape (n, d).
+        """
+        values = np.empty(len(features))
+        with one_thread():
+            for begin in range(0, len(features), _CHUNK):
+                chunk = slice(begin, begin + _CHUNK)
+                scaled = np.clip((features[chunk] - self.center) / self.width, -_LIMIT, _LIMIT)
+                values[chunk] = self.kernel(scaled, self.centres) @ self.weights
+        return np.clip(values, -_LIMIT, _LIMIT)
+
+    def state(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {
+            'name': self.name,
+            'rows': self.rows,
+            'error': self.error,
+            'center': self.center.tolist(),
+            'width': self.width.tolist(),
+            'kernel': self.kernel.state(),
+            'centres': self.centres.tolist(),
+            'weights': self.weights.tolist(),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Prior:
+        """The prior of :meth:`state`."""
+        arrays = {name: np.array(state[name], dtype=np.float64) for name in ('center', 'width', 'centres', 'weights')}
+        kernel = Kernel.from_state(state['kernel'])
+        return cls(state['name'], int(state['rows']), float(state['error']), kernel=kernel, **arrays)
+
+
+def learn_prior(name: str, features: Array, values: Array, seed: int = 0) -> Prior:
+    """Condense a data set into a kernel regression.
+
+    Length scales and noise are those of a Gaussian process of 400 rows, one per column; the regression is that
+    of all rows on 800 of them (subset of regressors; Quiñonero-Candela and Rasmussen, JMLR 6, 1939 (2005)).
+
+    :param features: raw descriptors, the same as those of the campaign, shape (n, d).
+    :param values: shape (n,); rows with NaN are left out.
+    :raises RegressorError: if fewer than ten rows are left, or all values are equal.
+    """
+    features, values = np.asarray(features, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    known = np.isfinite(values) & np.isfinite(features).all(axis=1)
+    features, values = features[known], values[known]
+    if len(values) < 10 or target_scale(values)[2]:
+        raise RegressorError(
+            f'{len(values)} rows of {name!r} to transfer from: at least 10 with different values are needed'
+        )
+    center, width = features.mean(axis=0), features.std(axis=0)
+    width = np.where(width > 1e-9 * np.maximum(np.abs(center), 1.0), width, 1.0)
+    X = np.clip((features - center) / width, -_LIMIT, _LIMIT)
+    z = (values - values.mean()) / values.std()
+    order = np.random.default_rng(seed).permutation(len(z))
+    X, z = X[order], z[order]
+    process = fit_gp(X[:_FITTED], z[:_FITTED], form='ard')
+    test = max(1, len(z) // 10)
+    trial = _regression(process, X[test:], z[test:])
+    with one_thread():
+        error = float(np.abs(process.kernel(X[:test], X[test:][:_CENTRES]) @ trial - z[:test]).mean())
+        weights = _regression(process, X, z)
+    return Prior(name, len(z), error, center, width, process.kernel, X[:_CENTRES], weights)
+
+
+def _regression(process: GaussianProcess, X: Array, z: Array) -> Array:
+    """Weights of the first rows in the regression of all."""
+    from scipy.linalg import cho_factor, cho_solve
+
+    centres = X[:_CENTRES]
+    with one_thread():
+        normal = process.noise * process.kernel(centres, centres)
+        normal.flat[:: len(centres) + 1] += 1e-6
+        right = np.zeros(len(centres))
+        for begin in range(0, len(X), _CHUNK):
+            cross = process.kernel(X[begin : begin + _CHUNK], centres)
+            normal += cross.T @ cross
+            right += cross.T @ z[begin : begin + _CHUNK]
+        return np.asarray(cho_solve(cho_factor(normal, lower=True), right))
+
+
+@dataclass(frozen=True)
+class Transfer(OfTargets):
+    """Priors with slopes, and a Gaussian process of what they leave.
+
+    :param slopes: of each prior, in the property's unit per standard deviation of the prior, shape (k,).
+    :param process: of the residuals; its inputs are the descriptors followed by the priors.
+    :param priors: functions of raw descriptors, length k.
+    :param center: by which the inputs were standardised, shape (d,).
+    :param width: likewise.
+    """
+
+    slopes: Array
+    process: GaussianProcess
+    priors: tuple[Prior, ...]
+    center: Array
+    width: Array
+
+    @property
+    def kind(self) -> str:
+        """The method."""
+        return 'transfer'
+
+    @property
+    def X(self) -> Array:  # noqa: N802 - the field's name of a matrix of inputs
+        """Training inputs, shape (n, d)."""
+        return self.process.X[:, : len(self.center)]
+
+    @property
+    def y(self) -> Array:
+        """Training targets, shape (n,)."""
+        return np.asarray(self.process.y + self.process.X[:, len(self.center) :] @ self.slopes)
+
+    def extended(self, X: Array) -> Array:
+        """The inputs of the process: descriptors followed by the priors, shape (m, d + k)."""
+        X = check_inputs(X, len(self.center))
+        return _extend(X, self.priors, self.center, self.width)
+
+    def predict(self, X: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation of the property of each crystal, each of shape (m,)."""
+        inputs = self.extended(X)
+        mean, deviation = self.process.predict(inputs)
+        return mean + inputs[:, len(self.center) :] @ self.slopes, deviation
+
+    def within(self, X: Array, low: float, high: float) -> Array:
+        """Probability that the property lies between two bounds, shape (m,)."""
+        return normal_within(*self.predict(X), low, high)
+
+    def sample(self, X: Array, number: int, seed: int) -> Array:
+        """Draws of the property at all points jointly, shape (number, m)."""
+        inputs = self.extended(X)
+        return np.asarray(self.process.sample(inputs, number, seed) + inputs[:, len(self.center) :] @ self.slopes)
+
+    def condition(self, X: Array) -> Transfer:
+        """The same model as if points had been measured at their predicted mean."""
+        if len(X) == 0:
+            return self
+        return replace(self, process=self.process.condition(self.extended(X)))
+
+    def state(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {
+            'version': STATE_VERSION,
+            'kind': 'transfer',
+            'slopes': self.slopes.tolist(),
+            'process': self.process.state(),
+            'priors': [prior.state() for prior in self.priors],
+            'center': self.center.tolist(),
+            'width': self.width.tolist(),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Transfer:
+        """The model of :meth:`state`.
+
+        :raises RegressorError: if it was written by another version.
+        """
+        if state.get('version') != STATE_VERSION:
+            raise RegressorError(f'state of a transfer of version {state.get("version")!r}; known is {STATE_VERSION}')
+        return cls(
+            np.array(state['slopes'], dtype=np.float64),
+            GaussianProcess.from_state(state['process']),
+            tuple(Prior.from_state(prior) for prior in state['priors']),
+            np.array(state['center'], dtype=np.float64),
+            np.array(state['width'], dtype=np.float64),
+        )
+
+
+def _extend(X: Array, priors: Sequence[Prior], center: Array, width: Array) -> Array:
+    raw = X * width + center
+    return np.column_stack([X, *(prior(raw) for prior in priors)])
+
+
+def fit_transfer(
+    X: Array,
+    y: Array,
+    priors: Sequence[Prior],
+    center: Array | None = None,
+    width: Array | None = None,
+) -> Transfer:
+    """Fit slopes of the priors and a Gaussian process of the residuals.
+
+    The slopes are those of generalised least squares under the process, with a normal prior as wide as the targets.
+
+    :param X: standardised inputs, shape (n, d).
+    :param y: targets, shape (n,).
+    :param priors: at least one.
+    :param center: by which ``X`` was standardised, shape (d,); default 0.
+    :param width: likewise; default 1.
+    :raises RegressorError: if there is no prior, no rows, the shapes differ, or a number is not finite.
+    """
+    X, y = check_training(X, y)
+    if not priors:
+        raise RegressorError('transfer needs other data to learn from: name learn.source, or use another surrogate')
+    center = np.zeros(X.shape[1]) if center is None else center
+    width = np.ones(X.shape[1]) if width is None else width
+    inputs = _extend(X, priors, center, width)
+    known = inputs[:, X.shape[1] :]
+    offset, scale, flat = target_scale(y)
+    slopes = np.zeros(known.shape[1])
+    process = fit_gp(inputs, y, form='ard')
+    if not flat:
+        basis = np.column_stack([np.ones(len(y)), known])
+        belief = np.diag([0.0, *np.full(known.shape[1], 1.0)])
+        for _ in range(_ROUNDS):
+            with one_thread():
+                covariance = process.kernel(inputs, inputs)
+                covariance.flat[:: len(y) + 1] += process.noise
+                # variance of the residuals, as a share of that of the targets
+                share = (process.scale / scale) ** 2 * process.outputscale
+                half = np.linalg.solve(np.linalg.cholesky(share * covariance), basis)
+                target = np.linalg.solve(np.linalg.cholesky(share * covariance), (y - offset) / scale)
+                slopes = np.linalg.solve(half.T @ half + belief, half.T @ target)[1:] * scale
+            process = fit_gp(inputs, y - known @ slopes, form='ard')
+    return Transfer(slopes, process, tuple(priors), center, width)

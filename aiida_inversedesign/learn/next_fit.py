@@ -1,0 +1,23 @@
+"""The fit of a campaign: from what was evaluated to a surrogate."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.learn.library_priors import library_priors
+from aiida_inversedesign.learn.surrogate import Surrogate, fit_surrogate
+from aiida_inversedesign.libraries.library import Library
+
+
+def fit_next(spec: CampaignSettings, rows: Sequence[EvaluationRow], library: Library | None) -> Surrogate:
+    """The surrogate of all that was evaluated.
+
+    :param spec: the campaign; its ``seed`` fixes all random choices.
+    :param library: whose entries have the properties of ``learn.source``, where that names any.
+    :raises SurrogateError: if there are too few completed rows.
+    :raises SourceError: if there is nothing to transfer from.
+    """
+    priors = library_priors(library, spec.learn.source, spec.seed) if library else ()
+    return fit_surrogate(rows, spec.goal.properties, spec.learn.surrogate, spec.seed, priors)

@@ -1,0 +1,1 @@
+"""Template libraries and their importers. Imports no aiida."""

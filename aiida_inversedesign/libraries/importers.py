@@ -1,0 +1,178 @@
+"""Reads structures from files into a library. What cannot be read is reported, never dropped in silence."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, Unpack
+
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.libraries import entries
+from aiida_inversedesign.libraries.bounded import TooLargeError, read_lines, read_text
+from aiida_inversedesign.libraries.cif import LARGEST_CIF, crystal_of_block, crystal_of_cif, structure_blocks
+from aiida_inversedesign.libraries.collect import Filter, FilterOptions, Progress, collect
+from aiida_inversedesign.libraries.entries import Raw, name_of, plain_crystal, refused
+from aiida_inversedesign.libraries.library import Library, LibraryError, Skipped
+
+CIF_NAMES = ('cif', 'structure_cif', 'cif_string')
+CIF_SUFFIXES = ('*.cif', '*.cif.gz')
+
+
+def read_jsonl(
+    path: Path | str,
+    source: str = '',
+    license: str = '',
+    date: str = '',
+    progress: Progress | None = None,
+    **options: Unpack[FilterOptions],
+) -> tuple[Library, list[Skipped]]:
+    """Read one JSON object a line (``.jsonl`` or ``.jsonl.gz``) with ``lattice``, ``species`` and ``frac_coords``.
+
+    A ``structure`` as pymatgen writes it does as well. Numeric fields become properties; ``id`` (or ``material_id``)
+    the template's id.
+
+    :param date: ISO date on which the file was retrieved.
+    :param options: those of :class:`~aiida_inversedesign.libraries.collect.Filter`.
+    :raises LibraryError: if the file cannot be opened or decompressed, or is a zip bomb.
+    """
+    file, wanted = Path(path), Filter(**options)
+
+    def records() -> Iterator[Raw]:
+        for number, line in enumerate(_lines(file, progress), 1):
+            where = f'{file.name}, line {number}'
+            if line is None:
+                yield refused(where, entries.TOO_LARGE, 'the line has more than 16 MiB')
+                continue
+            if not line.strip():
+                continue
+            try:
+                fields = json.loads(line.decode('utf-8-sig' if number == 1 else 'utf-8'))
+            # a number of thousands of digits is a ValueError, text that is not UTF-8 too
+            except (ValueError, RecursionError) as error:
+                yield refused(where, entries.UNREADABLE, f'not JSON: {error}')
+                continue
+            if not isinstance(fields, dict):
+                yield refused(where, entries.UNREADABLE, 'not a JSON object')
+                continue
+            build = partial(plain_crystal, fields, wanted.largest_cell)
+            yield Raw(where, name_of(fields, f'{file.name}:{number}'), build, fields)
+
+    return collect(records(), wanted, source or file.name, license, date)
+
+
+def read_csv(
+    path: Path | str,
+    source: str = '',
+    license: str = '',
+    date: str = '',
+    progress: Progress | None = None,
+    **options: Unpack[FilterOptions],
+) -> tuple[Library, list[Skipped]]:
+    """Read a CSV with a column ``cif`` (text of a CIF), or JSON columns ``lattice``, ``species``, ``frac_coords``.
+
+    Numeric columns become properties, a column ``id`` or ``material_id`` the id.
+
+    :param date: ISO date on which the file was retrieved.
+    :param options: those of :class:`~aiida_inversedesign.libraries.collect.Filter`.
+    :raises LibraryError: if the file cannot be opened, or has no column of structures.
+    """
+    file, wanted = Path(path), Filter(**options)
+
+    def crystal(fields: Mapping[str, Any], cif: str | None) -> Crystal:
+        if cif is not None:
+            return crystal_of_cif(fields[cif], wanted.largest_cell)
+        names = ('lattice', 'species', 'frac_coords')
+        try:
+            return plain_crystal({key: json.loads(fields[key] or 'null') for key in names}, wanted.largest_cell)
+        except RecursionError as error:
+            raise entries.RefusedError(entries.UNREADABLE, f'not JSON: {error}') from error
+
+    def text() -> Iterator[str]:
+        for number, line in enumerate(_lines(file, progress), 1):
+            if line is None:
+                raise LibraryError(f'{file}, line {number}: the line has more than 16 MiB')
+            yield line.decode('utf-8-sig' if number == 1 else 'utf-8')
+
+    def records() -> Iterator[Raw]:
+        csv.field_size_limit(LARGEST_CIF * 4)
+        reader = csv.DictReader(text())
+        columns = reader.fieldnames or []
+        cif = next((name for name in CIF_NAMES if name in columns), None)
+        if cif is None and not {'lattice', 'species', 'frac_coords'} <= set(columns):
+            raise LibraryError(
+                f'{file}: no column of structures: add a column "cif" with the text of a CIF, or the columns '
+                f'"lattice", "species" and "frac_coords" as JSON; found {", ".join(columns)[:200] or "none"}'
+            )
+        for number, fields in enumerate(reader, 2):
+            name = name_of(fields, f'{file.name}:{number}')
+            yield Raw(f'{file.name}, row {number}', name, partial(crystal, fields, cif), fields)
+
+    try:
+        return collect(records(), wanted, source or file.name, license, date)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise LibraryError(f'{file}: cannot be read ({error})') from error
+
+
+def read_cif(
+    path: Path | str,
+    source: str = '',
+    license: str = '',
+    date: str = '',
+    progress: Progress | None = None,
+    **options: Unpack[FilterOptions],
+) -> tuple[Library, list[Skipped]]:
+    """Read a CIF file, or every ``*.cif`` and ``*.cif.gz`` of a folder and those below it; every structure of each.
+
+    :param date: ISO date on which the files were retrieved.
+    :param options: those of :class:`~aiida_inversedesign.libraries.collect.Filter`.
+    :raises LibraryError: if there is no such file or folder, or the folder has no CIF.
+    """
+    root, wanted = Path(path), Filter(**options)
+    if not root.exists():
+        raise LibraryError(f'{root}: no such file or folder')
+    files = sorted(found for suffix in CIF_SUFFIXES for found in root.rglob(suffix)) if root.is_dir() else [root]
+    if not files:
+        raise LibraryError(f'{root}: no *.cif in this folder')
+
+    def records() -> Iterator[Raw]:
+        for number, file in enumerate(files):
+            name = str(file.relative_to(root)) if root.is_dir() else file.name
+            yield from _structures(file, name.removesuffix('.gz').removesuffix('.cif'), wanted.largest_cell)
+            if progress is not None:
+                progress(number + 1, (number + 1) / len(files))
+
+    return collect(records(), wanted, source or root.name, license, date)
+
+
+def _structures(file: Path, name: str, largest: int | None) -> Iterator[Raw]:
+    """The structures of a CIF: ``name``, ``name:2``, ``name:3`` …, or why there is none."""
+    try:
+        blocks = structure_blocks(read_text(file, LARGEST_CIF))
+    except TooLargeError as error:
+        yield refused(str(file), entries.TOO_LARGE, str(error))
+        return
+    except entries.RefusedError as error:
+        yield refused(str(file), error.kind, str(error))
+        return
+    except (LibraryError, OSError, ValueError) as error:
+        yield refused(str(file), entries.UNREADABLE, str(error) or type(error).__name__)
+        return
+    for number, block in enumerate(blocks, 1):
+        more = f':{number}' if number > 1 else ''
+        yield Raw(f'{file}{more}', f'{name}{more}', partial(crystal_of_block, block, largest))
+
+
+def _lines(file: Path, progress: Progress | None) -> Iterator[bytes | None]:
+    done = 0.0
+
+    def note(fraction: float) -> None:
+        nonlocal done
+        done = fraction
+
+    for number, line in enumerate(read_lines(file, note), 1):
+        yield line
+        if progress is not None and number % 64 == 0:
+            progress(number, done)

@@ -1,0 +1,48 @@
+"""The proposal model: weights, scalers and the record of its training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aiida.orm.pydantic import OrmMetadataField
+
+from aiida_inversedesign.nodes.payload import PayloadData
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.propose.proposal_model import AnyModel
+
+
+#: Models read before, by content hash: a campaign asks the same one again and again, and they are immutable.
+_READ: dict[str, AnyModel] = {}
+_KEPT = 2
+
+
+class CspmlData(PayloadData):
+    """A trained proposal model."""
+
+    FILENAME: ClassVar[str] = 'cspml.npz'
+
+    class AttributesModel(PayloadData.AttributesModel):
+        record: dict[str, Any] = OrmMetadataField(
+            description='Training record: library hash, τ, splits, scores, versions, seed', read_only=True
+        )
+
+    @classmethod
+    def from_model(cls, model: AnyModel, label: str = '') -> CspmlData:
+        """An unstored node of a trained model."""
+        return cls(model.to_bytes(), {'record': model.record}, label=label)
+
+    def get_model(self) -> AnyModel:
+        """The model as the pure core uses it; the same object for the same content."""
+        if self.content_hash not in _READ:
+            from aiida_inversedesign.propose.proposal_model import load_model
+
+            while len(_READ) >= _KEPT:
+                del _READ[next(iter(_READ))]
+            _READ[self.content_hash] = load_model(self.payload)
+        return _READ[self.content_hash]
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """Training record."""
+        return dict(self.base.attributes.get('record'))

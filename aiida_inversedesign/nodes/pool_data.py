@@ -1,0 +1,78 @@
+"""The pool: the candidates of one proposal with their lineage."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from aiida.orm.pydantic import OrmMetadataField
+
+from aiida_inversedesign.campaign.candidate import Candidate
+from aiida_inversedesign.nodes.parquet import records_from_parquet, records_to_parquet
+from aiida_inversedesign.nodes.payload import PayloadData
+
+_COLUMNS = tuple(Candidate.__dataclass_fields__)
+_NESTED = ('crystal', 'assignment', 'verdicts', 'within')
+
+#: Candidates of the pools that this interpreter has read last: each choice of a campaign asks for them again.
+_READ: dict[str, tuple[Candidate, ...]] = {}
+_REMEMBERED = 2
+
+
+class PoolData(PayloadData):
+    """Candidates of one proposal: every one that was considered, with each filter's verdict."""
+
+    FILENAME: ClassVar[str] = 'pool.parquet'
+
+    class AttributesModel(PayloadData.AttributesModel):
+        count: int = OrmMetadataField(description='Number of candidates considered', read_only=True)
+        accepted: int = OrmMetadataField(description='Number of candidates that passed every filter', read_only=True)
+        rejected: dict[str, Any] = OrmMetadataField(
+            description='Number of candidates rejected, by the first filter that did', read_only=True
+        )
+        formulas: int = OrmMetadataField(description='Number of different formulas', read_only=True)
+
+    @classmethod
+    def from_candidates(cls, candidates: Sequence[Candidate]) -> PoolData:
+        """An unstored node of the candidates."""
+        content = records_to_parquet([candidate.to_dict() for candidate in candidates], _COLUMNS)
+        rejected = Counter(candidate.rejected_by for candidate in candidates if candidate.rejected_by)
+        return cls(
+            content,
+            {
+                'count': len(candidates),
+                'accepted': sum(candidate.accepted for candidate in candidates),
+                'rejected': dict(sorted(rejected.items())),
+                'formulas': len({candidate.formula for candidate in candidates}),
+            },
+        )
+
+    def get_candidates(self) -> list[Candidate]:
+        """Every candidate, rejected ones included; they are shared between calls and must not be changed."""
+        if self.content_hash not in _READ:
+            while len(_READ) >= _REMEMBERED:
+                del _READ[next(iter(_READ))]
+            records = records_from_parquet(self.payload, _NESTED)
+            _READ[self.content_hash] = tuple(Candidate.from_dict(record) for record in records)
+        return list(_READ[self.content_hash])
+
+    @property
+    def count(self) -> int:
+        """Number of candidates considered."""
+        return int(self.base.attributes.get('count'))
+
+    @property
+    def accepted(self) -> int:
+        """Number of candidates that passed every filter."""
+        return int(self.base.attributes.get('accepted'))
+
+    @property
+    def rejected(self) -> dict[str, int]:
+        """Number of candidates rejected, by the first filter that did."""
+        return dict(self.base.attributes.get('rejected'))
+
+    @property
+    def formulas(self) -> int:
+        """Number of different formulas."""
+        return int(self.base.attributes.get('formulas'))

@@ -1,0 +1,58 @@
+"""The surrogate: plain data from which the fitted model is built again. No pickles."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aiida.orm.pydantic import OrmMetadataField
+
+from aiida_inversedesign.nodes.payload import PayloadData
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.learn.surrogate import Surrogate
+
+
+class SurrogateData(PayloadData):
+    """A fitted surrogate as training rows, scaling and hyperparameters."""
+
+    FILENAME: ClassVar[str] = 'surrogate.json'
+
+    class AttributesModel(PayloadData.AttributesModel):
+        kind: str = OrmMetadataField(description='Kind of surrogate that was asked for', read_only=True)
+        models: dict[str, Any] = OrmMetadataField(description='Kind of model of each property', read_only=True)
+        rows: dict[str, Any] = OrmMetadataField(description='Number of training rows of each property', read_only=True)
+
+    @classmethod
+    def from_surrogate(cls, surrogate: Surrogate) -> SurrogateData:
+        """An unstored node of a fitted surrogate."""
+        content = json.dumps(surrogate.state(), allow_nan=False).encode()
+        rows = {name: len(model.y) for name, model in surrogate.models.items()}
+        models = {name: model.kind for name, model in surrogate.models.items()}
+        return cls(content, {'kind': surrogate.kind, 'rows': rows, 'models': models})
+
+    def get_surrogate(self) -> Surrogate:
+        """The fitted surrogate, built from what is stored."""
+        from aiida_inversedesign.learn.surrogate import Surrogate
+
+        return Surrogate.from_state(self.state)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What is stored, as plain data."""
+        return dict(json.loads(self.payload))
+
+    @property
+    def kind(self) -> str:
+        """Kind of surrogate that was asked for."""
+        return str(self.base.attributes.get('kind'))
+
+    @property
+    def models(self) -> dict[str, str]:
+        """Kind of model of each property; nodes of the first version had Gaussian processes only."""
+        return dict(self.base.attributes.get('models', dict.fromkeys(self.rows, 'gp')))
+
+    @property
+    def rows(self) -> dict[str, int]:
+        """Number of training rows of each property it predicts."""
+        return dict(self.base.attributes.get('rows'))

@@ -1,0 +1,67 @@
+"""CIFs of the hits and the best crystals, each with its lineage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aiida_inversedesign.audit import frames
+from aiida_inversedesign.audit.record import EvaluationRecord
+from aiida_inversedesign.paper.facts import Facts
+from aiida_inversedesign.report.cif import cif_text
+
+#: Crystals besides the hits.
+BEST = 5
+
+
+def write_crystals(facts: Facts, folder: Path) -> list[Path]:
+    """Write the relaxed crystals of all hits and of the best others; the number in a name is the rank.
+
+    :return: the files, the best first.
+    """
+    written = []
+    ranked = [item for item in frames.best_evaluations(facts.record) if item.relaxed is not None]
+    width = len(str(len(ranked)))
+    others = 0
+    for rank, item in enumerate(ranked, start=1):
+        others += not item.hit
+        if not item.hit and others > BEST:
+            continue
+        path = folder / f'{rank:0{width}d}_{item.formula}_{item.candidate}.cif'
+        if item.relaxed is not None:
+            path.write_text(cif_text(item.relaxed, item.candidate, lineage(facts, item)), encoding='utf-8')
+            written.append(path)
+    return written
+
+
+def lineage(facts: Facts, item: EvaluationRecord) -> dict[str, str]:
+    """Where a crystal comes from, how it was chosen, and what was found, as comments of its CIF."""
+    record = facts.record
+    candidate = next((one for one in record.candidates if one.id == item.candidate), None)
+    found: dict[str, str] = {
+        'candidate': item.candidate,
+        'formula': item.formula,
+        'hit': 'not defined by the goal' if item.hit is None else 'yes' if item.hit else 'no',
+    }
+    for name, value in item.properties.items():
+        found[name] = f'{value:.6g} {frames.property_unit(record, name)}'.strip()
+    for name, (mean, deviation) in item.predicted.items():
+        unit = frames.property_unit(record, name)
+        found[f'{name} predicted when it was chosen'] = f'{mean:.6g} ± {deviation:.2g} {unit}'.strip()
+    found['proposed by'] = item.proposer or 'not recorded'
+    if item.probability is not None:
+        found['probability of the template'] = f'{item.probability:.4g}'
+    found['formula found by'] = item.generator or 'not recorded'
+    found['template'] = item.template or 'not recorded'
+    if candidate is not None and candidate.template_formula:
+        found['formula of the template'] = candidate.template_formula
+    if candidate is not None and candidate.source:
+        found['source of the template'] = candidate.source
+    if item.prototype:
+        found['prototype as proposed'] = item.prototype
+    surrogate = f', surrogate {item.surrogate}' if item.surrogate else ''
+    found['chosen as'] = f'{item.arm or "not recorded"}, by {item.acquisition or "not recorded"}{surrogate}'
+    found['generation'] = str(item.generation)
+    found['DFT calculations'] = str(item.dft_calculations)
+    found['evaluation (UUID)'] = item.uuid
+    found['campaign (UUID)'] = record.uuid
+    return found

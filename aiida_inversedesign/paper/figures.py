@@ -1,0 +1,142 @@
+"""The figures of a paper: PDF and PNG in the widths of a journal's columns, colour-blind safe, fonts embedded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiida_inversedesign.paper import panels
+from aiida_inversedesign.paper.facts import Facts
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+#: Widths of a column and of a page (mm).
+SINGLE, DOUBLE = 86, 178
+_MM = 1 / 25.4
+
+_STYLE = {
+    'font.family': 'sans-serif',
+    'font.sans-serif': ['DejaVu Sans'],
+    'font.size': 7.5,
+    'axes.labelsize': 7.5,
+    'axes.titlesize': 8,
+    'xtick.labelsize': 7,
+    'ytick.labelsize': 7,
+    'legend.fontsize': 7,
+    'axes.linewidth': 0.6,
+    'xtick.major.width': 0.6,
+    'ytick.major.width': 0.6,
+    'lines.linewidth': 1.2,
+    'axes.spines.top': False,
+    'axes.spines.right': False,
+    'legend.frameon': False,
+    # TrueType, so that journals' checks accept the fonts; type 3 ones they refuse
+    'pdf.fonttype': 42,
+    'svg.fonttype': 'none',
+    'savefig.dpi': 300,
+    # a number has to come out the same on every machine
+    'axes.formatter.use_locale': False,
+}
+
+
+def write_figures(facts: Facts, folder: Path) -> dict[str, str]:
+    """Draw every figure that the campaign has data for, and one page of all of them.
+
+    :return: caption of each figure by its name; the files are ``<name>.pdf`` and ``<name>.png``.
+    """
+    able = {name: (draw, caption) for name, (draw, has_data, caption) in _FIGURES.items() if has_data(facts)}
+    with _style():
+        for name, (draw, _) in able.items():
+            figure = _figure(SINGLE, 62)
+            draw(facts, figure.subplots())
+            _save(figure, folder / name)
+        if len(able) > 1:
+            _overview(facts, [draw for draw, _ in able.values()], folder / 'overview')
+    captions = {name: caption for name, (_, caption) in able.items()}
+    if len(able) > 1:
+        parts = [f'({letter}) {caption}' for letter, caption in zip('abcdefgh', captions.values(), strict=False)]
+        captions['overview'] = ' '.join(parts)
+    return captions
+
+
+@contextmanager
+def _style() -> Iterator[None]:
+    import matplotlib as mpl
+
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+def _figure(width: float, height: float) -> Figure:
+    """An empty figure of this size in mm, drawn without a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * _MM, height * _MM), layout='constrained')
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _save(figure: Figure, path: Path) -> None:
+    # without dates and versions the same campaign gives the same files
+    figure.savefig(path.with_suffix('.pdf'), metadata={'CreationDate': None, 'Producer': None, 'Creator': None})
+    figure.savefig(path.with_suffix('.png'), metadata={'Software': None})
+
+
+def _overview(facts: Facts, draws: list[Callable[[Facts, Axes], None]], path: Path) -> None:
+    rows = (len(draws) + 1) // 2
+    figure = _figure(DOUBLE, 58 * rows)
+    axes = figure.subplots(rows, 2, squeeze=False).ravel()
+    for letter, draw, one in zip('abcdefgh', draws, axes, strict=False):
+        draw(facts, one)
+        # left of the axes: the legend above them may be as wide as they are
+        one.text(-0.03, 1.03, f'({letter})', transform=one.transAxes, ha='right', va='bottom', fontweight='bold')
+    for one in axes[len(draws) :]:
+        one.remove()
+    _save(figure, path)
+
+
+#: Drawing, whether there is something to draw, and the caption of each figure, in the order of a paper.
+_FIGURES: dict[str, tuple[Callable[[Facts, Axes], None], Callable[[Facts], bool], str]] = {
+    'best_so_far': (
+        panels.draw_best_so_far,
+        panels.has_value,
+        'Value of each evaluation and best so far that keeps the constraints; dashed: bounds of a hit; crosses: failed '
+        'evaluations.',
+    ),
+    'hits': (
+        panels.draw_hits,
+        panels.defines_hits,
+        'Hits found; dashed: expectation of a random choice with its 95 % interval, where the base rate is known.',
+    ),
+    'hit_rate': (
+        panels.draw_hit_rate,
+        panels.defines_hits,
+        'Hit rate of each generation with its 95 % Wilson interval.',
+    ),
+    'parity': (
+        panels.draw_parity,
+        lambda facts: bool(panels.predicted_property(facts)),
+        'What the surrogate predicted when each candidate was chosen (bars: 95 % of its normal distribution) against '
+        'what was found.',
+    ),
+    'funnel': (
+        panels.draw_funnel,
+        lambda facts: bool(facts.record.candidates),
+        'From the candidates considered to the hits.',
+    ),
+    'spending': (
+        panels.draw_spending,
+        lambda facts: any(not job.cached for job in facts.record.jobs),
+        'What the calculation jobs were spent on; cache copies are left out.',
+    ),
+    'pareto': (
+        panels.draw_pareto,
+        lambda facts: len(facts.record.goal.objectives) > 1 and panels.has_value(facts),
+        'First two objectives of every completed evaluation, and the Pareto front.',
+    ),
+}

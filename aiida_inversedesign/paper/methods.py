@@ -1,0 +1,365 @@
+"""The methods paragraph: what was done, in sentences, from the settings and versions that the provenance holds."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.properties import unit_of
+from aiida_inversedesign.paper import citations
+from aiida_inversedesign.paper.facts import Facts
+
+_MODELS = {
+    'gp': 'Gaussian processes with a Matérn 5/2 kernel and the priors of BoTorch',
+    'forest': 'random forests',
+    'bootstrap': 'bootstrap ensembles',
+    'transfer': 'models that start from properties of the library',
+    'multitask': 'Gaussian processes of all properties together',
+    'hurdle': 'hurdle models',
+    'mixture': 'mixtures of Gaussian processes and forests weighted by stacking',
+}
+_ACQUISITIONS = {
+    'log_ei': 'the logarithm of the expected improvement',
+    'qlog_ei': 'the logarithm of the expected improvement of the batch',
+    'ucb': 'an upper confidence bound',
+    'pi': 'the probability of a hit or an improvement',
+    'thompson': 'Thompson sampling',
+    'knowledge_gradient': 'the knowledge gradient',
+    'spacier': 'SPACIER, which moves the target region outwards',
+    'ego': 'the expected improvement of a bootstrap ensemble',
+    'log_ehvi': 'the expected hypervolume improvement',
+    'log_nehvi': 'the noisy expected hypervolume improvement of the batch',
+    'posterior_mean': 'the predicted mean',
+}
+_GENERATORS = {
+    'inverse_kmd': 'the inverse of kernel mean descriptors',
+    'evolution': 'evolution of the best formulas',
+    'tree_search': 'a Monte Carlo tree search',
+}
+_METHODS = {
+    'cspml': 'template-based crystal structure prediction (CSPML)',
+    'dissimilarity': 'the templates whose elements are chemically most similar',
+    'random': 'templates drawn at random',
+}
+_NEUTRAL = {'prefer': 'charge-neutral formulas were preferred', 'require': 'only charge-neutral formulas were allowed'}
+
+
+def methods(facts: Facts) -> str:
+    """The paragraphs in Markdown, with citations as ``[@key]`` of ``references.bib`` (Pandoc's form)."""
+    keys = set(citations.cited(facts))
+
+    def cite(*names: str) -> str:
+        found = [f'@{name}' for name in dict.fromkeys(names) if name in keys]
+        return f' [{"; ".join(found)}]' if found else ''
+
+    parts = [
+        f'# Methods: {facts.record.name}',
+        _framework(facts, cite),
+        _space(facts, cite),
+        _search(facts, cite),
+        _evaluation(facts, cite),
+        _outcome(facts, cite),
+        '## References',
+        '\n'.join(f'- `{key}`: {citations.sentence(key)}' for key in citations.cited(facts)),
+    ]
+    return '\n\n'.join(part for part in parts if part) + '\n'
+
+
+def goal_in_words(goal: Goal, declared: dict[str, str] | None = None) -> str:
+    """The objectives and constraints as one phrase, with units."""
+
+    def quantity(name: str, value: float) -> str:
+        return f'{value:g} {unit_of(name, declared) or ""}'.strip()
+
+    words = []
+    for item in goal.objectives:
+        name = item.property.replace('_', ' ')
+        if item.kind in ('maximize', 'minimize'):
+            threshold = ''
+            if item.hit is not None:
+                sign = '≥' if item.kind == 'maximize' else '≤'
+                threshold = f' (a hit: {sign} {quantity(item.property, item.hit)})'
+            words.append(f'the {"largest" if item.kind == "maximize" else "smallest"} {name}{threshold}')
+        else:
+            low, high = item.hit_range or (float('nan'), float('nan'))
+            words.append(f'a {name} between {low:g} and {quantity(item.property, high)}')
+    for bound in goal.constraints:
+        name = bound.property.replace('_', ' ')
+        limits = [] if bound.min is None else [f'≥ {quantity(bound.property, bound.min)}']
+        limits += [] if bound.max is None else [f'≤ {quantity(bound.property, bound.max)}']
+        words.append(f'{name} {" and ".join(limits)}')
+    words += [_composition(item) for item in goal.composition]
+    return listed(words)
+
+
+def _composition(item: Any) -> str:
+    limits = [f'{sign} {value:g}' for sign, value in (('≥', item.min), ('≤', item.max)) if value is not None]
+    return ' '.join(filter(None, (item.label, ' and '.join(limits))))
+
+
+def listed(words: Sequence[str]) -> str:
+    """Words as a list in a sentence."""
+    return ' and '.join(filter(None, (', '.join(words[:-1]), words[-1]))) if words else ''
+
+
+def _framework(facts: Facts, cite: Any) -> str:
+    record = facts.record
+    versions = record.versions
+    own = versions.get('aiida-inversedesign', 'of an unrecorded version')
+    core = versions.get('aiida-core', 'of an unrecorded version')
+    text = (
+        f'Crystals with {goal_in_words(record.goal, facts.section.get("units"))} were searched for in a closed loop of '
+        f'proposal, selection, evaluation and learning with aiida-inversedesign {own}{cite("aiidainversedesign")} in '
+        f'AiiDA {core}{cite("aiida2020", "aiidaengine2021")}. Every input, decision and result is recorded in its '
+        f'provenance graph (campaign {record.uuid}, {record.created:%d %B %Y}'
+    )
+    if record.resumed:
+        text += f', going on from {listed(list(record.resumed))}'
+    return text + f'). All random choices derive from the seed {record.settings.get("seed", 0)}.'
+
+
+def _space(facts: Facts, cite: Any) -> str:
+    record, space = facts.record, facts.record.settings.get('space') or {}
+    propose = record.settings.get('propose') or {}
+    library = record.library
+    templates = 'the library'
+    if library:
+        licences = sorted({str(item.get('license', '')) for item in library.sources.values() if item.get('license')})
+        origin = '; '.join(library.sources)
+        templates = (
+            f'the library {library.label!r} ({library.count} entries from {origin or "unnamed sources"}; '
+            f'licence: {listed(licences) or "not recorded"}; SHA-256 {library.hash[:12]}…)'
+        )
+    sources = cite(*citations.of_sources(library.sources if library else ()))
+    if propose.get('method') == 'library':
+        return f'The candidates were the crystals of {templates}{sources}. {_filters(facts)}'
+    formulas = []
+    if space.get('elements'):
+        formulas.append(f'of the elements {listed(space["elements"])} in the ratios {listed(space.get("ratios", []))}')
+    if space.get('formulas'):
+        formulas.append(f'named one by one ({listed(space["formulas"])})')
+    text = f'The formulas considered were those {listed(formulas)}, with at most {space.get("max_sites", 20)} sites'
+    text += f'; {_NEUTRAL[space["charge_neutral"]]}. ' if space.get('charge_neutral') in _NEUTRAL else '. '
+    searched = [name for name in facts.generators if name in _GENERATORS]
+    if searched:
+        found = listed([f'{_GENERATORS[name]}{cite(*citations.GENERATORS[name])}' for name in searched])
+        text += f'Later generations searched for further formulas by {found}. '
+    method = propose.get('method', '')
+    text += (
+        f'For each formula up to {propose.get("top_k", 5)} structures were proposed by '
+        f'{_METHODS.get(method, method)}{cite(*citations.PROPOSERS.get(method, ()))} from {templates}{sources}'
+    )
+    if record.model:
+        data = citations.model_sources(record.model)
+        trained = f', trained on {listed(data)}{cite(*citations.of_sources(data))}' if data else ''
+        digest = str(record.model.get('content_hash'))[:12]
+        text += f', with the model {record.model.get("label")!r} (SHA-256 {digest}…{trained})'
+    return f'{text}. {_filters(facts)}'
+
+
+def _filters(facts: Facts) -> str:
+    candidates = facts.record.candidates
+    accepted = sum(item.accepted for item in candidates)
+    rejected = Counter(item.rejected_by for item in candidates if item.rejected_by)
+    text = f'Of {len(candidates)} candidates {accepted} passed all filters'
+    if rejected:
+        words = [f'{number} by {name.replace("_", " ")!r}' for name, number in rejected.most_common()]
+        text += f' (rejected: {listed(words)})'
+    text += '; symmetry was determined with spglib [@spglib2024], and structures were handled with pymatgen'
+    return f'{text} [@pymatgen2013].'
+
+
+def _search(facts: Facts, cite: Any) -> str:
+    record = facts.record
+    select, budget = record.settings.get('select') or {}, record.budget
+    streamed = select.get('schedule') == 'asynchronous'
+    text = _initial(facts, cite) + (_stream(facts) if streamed else f'; each later one {select.get("batch", "?")}')
+    used = [name for name in facts.acquisitions if name in _ACQUISITIONS]
+    if used:
+        words = [f'{_ACQUISITIONS[name]}{cite(*citations.ACQUISITIONS.get(name, ()))}' for name in used]
+        text += f', chosen by {listed(words)}'
+    text += '. '
+    if facts.models:
+        words = [f'{_MODELS.get(name, name)}{cite(*citations.MODELS.get(name, ()))}' for name in facts.models]
+        often = 'whenever the results had grown by a tenth' if streamed else 'after every generation'
+        text += f'Properties were predicted by {listed(words)}, fitted anew {often}'
+        if (record.settings.get('learn') or {}).get('surrogate') == 'auto':
+            others = [kind for kind in ('gp', 'forest') if kind not in facts.models and 'mixture' not in facts.models]
+            words = [f'{_MODELS[name]}{cite(*citations.MODELS[name])}' for name in others]
+            text += f', chosen in competition{f" with {listed(words)}" if words else ""} by cross-validation'
+        text += '. '
+    if select.get('control_fraction'):
+        text += f'A share of {select["control_fraction"]:g} of the later choices was drawn at random as a control. '
+    names = {'evaluations': 'evaluations', 'dft_calculations': 'DFT calculations', 'core_hours': 'core-hours'}
+    names |= {'hits': 'hits', 'generations': 'generations'}
+    limits = [f'{budget[key]:g} {word}' for key, word in names.items() if budget.get(key) is not None]
+    text += f'The budget was {listed(limits)}' if limits else 'The budget was not limited'
+    reason = record.stop_reason or record.exit_message
+    if reason:
+        return f'{text}; the recorded reason of the end is “{reason}”.'
+    ended = f'ended as {record.state!r}, without a recorded reason' if record.has_ended else 'has not ended'
+    return f'{text}; the campaign {ended}.'
+
+
+def _initial(facts: Facts, cite: Any) -> str:
+    """How the search began: the initial design, and what was spread later for want of results to learn from."""
+    select, cited = facts.record.settings.get('select') or {}, cite(*citations.ACQUISITIONS['spread'])
+    initial = select.get('initial', '?')
+    spread = [item.acquisition for item in facts.record.evaluations].count('spread')
+    text = f'{initial} candidates spread over the space of their descriptors{cited}'
+    if isinstance(initial, int) and spread > initial:
+        text += f' ({spread - initial} more were spread later, while there was too little to learn from)'
+    if select.get('schedule') == 'asynchronous':
+        return f'The search was asynchronous: it began with {text}'
+    return f'The first generation evaluated {text}'
+
+
+def _stream(facts: Facts) -> str:
+    """How the asynchronous schedule went on."""
+    select, budget = facts.record.settings.get('select') or {}, facts.record.budget
+    places = budget.get('at_once') or select.get('batch', '?')
+    return f'; further ones were launched as others ended, at most {places} under way at a time'
+
+
+def _evaluation(facts: Facts, cite: Any) -> str:
+    section, record = facts.section, facts.record
+    if record.engine == 'quantumespresso':
+        return _dft(facts, cite)
+    if record.engine == 'ase':
+        arguments = ', '.join(f'{key} = {value}' for key, value in (section.get('arguments') or {}).items())
+        return (
+            f'Candidates were relaxed {"with their cells " if section.get("relax_cell", True) else ""}by the ASE '
+            f'calculator {section.get("calculator")!r}{f" ({arguments})" if arguments else ""}{cite("ase2017")} until '
+            f'no force exceeded {section.get("fmax")} eV/Å.'
+        )
+    if record.engine == 'table':
+        text = f'No calculation was made: the properties were looked up in the data set {section.get("data")!r}'
+        if section.get('fail_fraction'):
+            text += f', and a share of {section["fail_fraction"]:g} of the look-ups failed on purpose'
+        return text + '.'
+    return f'Candidates were evaluated by the engine {record.engine!r}.'
+
+
+def _dft(facts: Facts, cite: Any) -> str:
+    section, record = facts.section, facts.record
+    versions = sorted({version for code in record.codes for version in code.get('versions', ())})
+    code = f'pw.x of Quantum ESPRESSO{f" ({listed(versions)})" if versions else ""}{cite("qe2009", "qe2017", "qe2020")}'
+    text = (
+        f'Cells and positions were relaxed with {code} through aiida-quantumespresso{cite("aiidaquantumespresso")}, '
+        f'protocol {section.get("protocol")!r}'
+    )
+    if facts.functional:
+        text += f', with the {facts.functional} functional{cite("pbe1996", "pbesol2008")}'
+    family = cite('pseudodojo2018', 'oncv2013', 'sssp2018', 'aiidapseudo')
+    text += f' and the pseudopotentials {section.get("pseudos")!r}{family}'
+    if facts.pseudopotentials:
+        text += f' ({listed([str(item["file"]) for item in facts.pseudopotentials])})'
+    text += f'. {_stages(facts, cite)}{_basis(facts, cite)}'
+    if section.get('kpoints_distance'):
+        text += f' The distance between k-points was at most {section["kpoints_distance"]:g} Å⁻¹'
+        text += f' (meshes from {_mesh(facts.meshes[0])} to {_mesh(facts.meshes[-1])}).' if facts.meshes else '.'
+    elif facts.meshes:
+        text += (
+            f' k-point meshes were those of the protocol, from {_mesh(facts.meshes[0])} to {_mesh(facts.meshes[-1])}.'
+        )
+    text += ' Calculations were spin-polarised.' if section.get('spin') else ' Calculations were not spin-polarised.'
+    if any('bulk_modulus' in item.properties for item in record.evaluations):
+        text += (
+            f' Bulk moduli come from a third-order Birch–Murnaghan fit{cite("birch1947")} to single points at '
+            f'{section.get("eos_points")} volumes within ±{section.get("eos_strain", 0) * 100:g} % of the relaxed one.'
+        )
+    if record.references:
+        values = [f'{symbol} {value:.4f}' for symbol, value in sorted(record.references.items())]
+        text += f' Formation energies refer to the elements at the same settings ({", ".join(values)} eV/atom).'
+    return text
+
+
+def _stages(facts: Facts, cite: Any) -> str:
+    """What went before the relaxation, and how it was cut."""
+    first, slices = facts.section.get('prerelax'), facts.section.get('slices')
+    text = ''
+    if first:
+        arguments = ', '.join(f'{key} = {value}' for key, value in (first.get('arguments') or {}).items())
+        text += (
+            f'Before that each crystal was relaxed by the ASE calculator {first.get("calculator")!r}'
+            f'{f" ({arguments})" if arguments else ""}{cite("ase2017")} until no force exceeded '
+            f'{first.get("fmax")} eV/Å, for at most {first.get("steps")} steps. '
+        )
+    if slices:
+        text += (
+            f'Relaxations ran in slices of at most {slices.get("steps")} ionic steps, '
+            f'at most {slices.get("at_most")} of them'
+        )
+        if slices.get('give_up') is not False and facts.record.goal.energy_limit is not None:
+            text += (
+                ', and were given up once an optimistic estimate of the energy broke the bound of the goal by more '
+                f'than {slices.get("margin")} eV/atom'
+            )
+        text += '. '
+    return text
+
+
+def _against_random(enrichment: dict[str, Any]) -> str:
+    if enrichment['value'] is None:
+        why = enrichment['reason'].removeprefix('the base rate is not known: ')
+        return f'How a random choice compares is not known: {why}. '
+    base = enrichment['base_rate']
+    interval = f' (95 % interval {enrichment["low"]:.2f}–{enrichment["high"]:.2f})' if 'low' in enrichment else ''
+    if base['source'] == 'whole pool':
+        rate, of = 'all evaluations, the initial design and the random control included,', f'{base["n"]} candidates'
+        from_ = f'of the {of} that passed the filters {base["hits"]} are hits ({base["value"]:.3f})'
+    else:
+        rate = 'the candidates chosen by the acquisition'
+        from_ = f'{base["value"]:.3f} of {base["n"]} candidates drawn at random are hits'
+    return f'The hit rate of {rate} is {enrichment["value"]:.2f} times that of a random choice{interval}: {from_}. '
+
+
+def _basis(facts: Facts, cite: Any) -> str:
+    def span(name: str) -> str:
+        values = sorted({float(item[name]) for item in facts.parameters if item.get(name) is not None})
+        return '' if not values else f'{values[0]:g}' if len(values) == 1 else f'{values[0]:g}–{values[-1]:g}'
+
+    if not facts.parameters:
+        return 'No calculation recorded its cutoffs.'
+    text = f'The cutoffs were {span("cutoff_wfc")} Ry for wavefunctions and {span("cutoff_rho")} Ry for the density'
+    smearings = sorted({str(item['smearing']) for item in facts.parameters if item['smearing']})
+    if smearings:
+        text += f', the smearing {listed(smearings)}{cite("coldsmearing1999")} with {span("degauss")} Ry'
+    return text + '.'
+
+
+def _mesh(mesh: tuple[int, int, int]) -> str:
+    return ' × '.join(map(str, mesh))
+
+
+def _outcome(facts: Facts, cite: Any) -> str:
+    report = facts.report
+    counts, dft, rate = report['evaluations'], report['dft_calculations'], report['hit_rate']
+    text = (
+        f'In all {counts["total"]} candidates were evaluated, of which {counts["completed"]} completed and '
+        f'{counts["failed"]} failed; '
+    )
+    if facts.record.goal.defines_hits:
+        text += f'{counts["hits"]} {"is a hit" if counts["hits"] == 1 else "are hits"}'
+    else:
+        text += 'the goal names no value that counts as a hit'
+    if rate['value'] is not None:
+        text += (
+            f' (hit rate {rate["value"]:.3f}, 95 % Wilson interval{cite("wilson1927")} '
+            f'{rate["low"]:.3f}–{rate["high"]:.3f})'
+        )
+    text += '. ' + (_against_random(report['enrichment']) if facts.record.goal.defines_hits else '')
+    if counts['stopped']:
+        text += f'{counts["stopped"]} of them were killed when the campaign ended and are in no rate. '
+    if counts['reused']:
+        text += f'{counts["reused"]} of the results were handed on from earlier evaluations of the same crystals. '
+    if dft['total']:
+        text += (
+            f'This took {dft["total"]} DFT calculations, failed ones ({dft["failed"]}), restarts ({dft["restarts"]}) '
+            f'and elemental references ({dft["references"]}) included'
+        )
+        hours = report['core_hours']
+        text += f', and {hours:.3g} core-hours. ' if hours is not None else '. '
+    return text + 'Failed evaluations stay in every denominator.'

@@ -1,0 +1,229 @@
+"""The tables of a paper: CSV for machines, LaTeX with booktabs for the manuscript; every column with its unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from aiida_inversedesign.audit import frames
+from aiida_inversedesign.paper import latex
+from aiida_inversedesign.paper.facts import Facts
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+    from aiida_inversedesign.audit.record import EvaluationRecord
+
+#: Rows of the table of the best candidates where there are no hits.
+BEST = 10
+
+
+def write_tables(facts: Facts, folder: Path) -> None:
+    """Write every table as CSV and LaTeX, and ``tables.tex``, which shows them all."""
+    record = facts.record
+    for name, frame in (
+        ('evaluations', frames.evaluations(record)),
+        ('hits', frames.hits(record)),
+        ('jobs', frames.jobs(record)),
+        ('candidates', frames.candidates(record)),
+        ('generations', frames.generations(record)),
+    ):
+        write_csv(frame, folder / f'{name}.csv')
+    figures = figure_rows(facts.report)
+    _write_figures(figures, folder / 'figures.csv')
+    texts = {
+        'figures': _figures_table(facts, figures),
+        'best': _best_table(facts),
+        'generations': _generations_table(facts),
+        'evaluations': _evaluations_table(facts),
+    }
+    for name, text in texts.items():
+        (folder / f'{name}.tex').write_text(text, encoding='utf-8')
+    (folder / 'tables.tex').write_text(_DOCUMENT.format(inputs='\n'.join(rf'\input{{{name}}}' for name in texts)))
+
+
+_DOCUMENT = r"""% All tables of this folder: pdflatex tables.tex (twice, for the long ones)
+\documentclass{{article}}
+\usepackage[utf8]{{inputenc}}
+\usepackage[T1]{{fontenc}}
+\usepackage{{textcomp}}
+\usepackage{{booktabs}}
+\usepackage{{longtable}}
+\usepackage[margin=20mm]{{geometry}}
+\begin{{document}}
+\small
+{inputs}
+\end{{document}}
+"""
+
+
+def write_csv(frame: DataFrame, path: Path) -> None:
+    """A table as CSV: units in the headings, UUIDs in place of PKs, which other databases give anew."""
+    units = frame.attrs['units']
+    shown = frame.drop(columns=[name for name in ('pk',) if name in frame])
+    shown = shown.rename(columns={name: f'{name} ({unit})' for name, unit in units.items()})
+    shown.to_csv(path, index=False, lineterminator='\n', date_format='%Y-%m-%dT%H:%M:%S%z')
+
+
+#: Figures of an audit that are one value with its interval.
+_SHARES = (
+    'enrichment',
+    'acceleration',
+    'validity',
+    'uniqueness',
+    'novelty',
+    'diversity',
+    'stability',
+    'reproducibility',
+)
+
+
+def figure_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The figures of an audit that a paper quotes: name, value, 95 % interval, n, unit, and why one is not known."""
+    counts, dft = report['evaluations'], report['dft_calculations']
+    rows = [
+        _row(f'evaluations, {key}', counts[key])
+        for key in ('total', 'completed', 'failed', 'stopped', 'hits', 'reused')
+    ]
+    rows += [
+        _row(f'DFT calculations, {key}', dft[key]) for key in ('total', 'failed', 'restarts', 'references', 'cached')
+    ]
+    rows += [
+        _row('core-hours', report['core_hours'], 'h', report.get('core_hours_reason', '')),
+        _row('hit rate', report['hit_rate']),
+    ]
+    first, reason = report['first_hit'], report['first_hit'].get('reason', '')
+    rows += [
+        _row('evaluations to the first hit', first['evaluation'], '', reason),
+        _row('DFT calculations to the first hit', first['dft_calculations'], '', reason),
+        _row('DFT calculations per hit', _per_hit(report, 'dft'), '', report.get('dft_per_hit_reason', '')),
+        _row('core-hours per hit', _per_hit(report, 'core_hours'), 'h', report.get('core_hours_per_hit_reason', '')),
+    ]
+    if not dft['total']:
+        rows = [row for row in rows if not row['figure'].startswith('DFT calculations')]
+        rows.append(_row('DFT calculations', 0))
+    if base := report['enrichment'].get('base_rate'):
+        rows.append(_row(f'base rate, {base["source"]}', base))
+    rows += [_row(name.replace('_', ' '), report[name]) for name in _SHARES]
+    for name, item in report['calibration'].items():
+        unit = report['campaign']['units'].get(name, '')
+        label = name.replace('_', ' ')
+        if 'coverage' not in item:
+            rows.append(_row(f'calibration of {label}', item))
+            continue
+        rows += [_row(f'coverage of {label} at {level}', share) for level, share in item['coverage'].items()]
+        for key, words, own in (
+            ('mae', 'mean absolute error', unit),
+            ('z_mean', 'mean of z', ''),
+            ('z_spread', 'spread of z', ''),
+            ('nll', 'negative log-likelihood', ''),
+        ):
+            low, high = item['intervals'][key] or (None, None)
+            figure = {'value': item[key], 'low': low, 'high': high, 'n': item['n']}
+            rows.append(_row(f'{words} of {label}', figure, own))
+    return rows
+
+
+def _per_hit(report: Mapping[str, Any], what: str) -> dict[str, Any]:
+    names = {'dft': 'dft_calculations', 'core_hours': 'core_hours'}
+    intervals = report['cost_per_hit_intervals'] or {}
+    low, high = intervals.get(names[what]) or (None, None)
+    return {'value': report[f'{what}_per_hit'], 'low': low, 'high': high, 'n': intervals.get('n')}
+
+
+def _row(name: str, item: Any, unit: str = '', reason: str = '') -> dict[str, Any]:
+    found = item if isinstance(item, Mapping) else {'value': item}
+    value = found.get('value')
+    return {
+        'figure': name,
+        'value': value if isinstance(value, int | float) else None,
+        'low': found.get('low'),
+        'high': found.get('high'),
+        'n': found.get('n'),
+        'unit': found.get('unit', unit) or '',
+        'not known because': '' if isinstance(value, int | float) else found.get('reason', reason) or 'not recorded',
+    }
+
+
+def _write_figures(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
+    import csv
+
+    with path.open('w', newline='', encoding='utf-8') as stream:
+        writer = csv.DictWriter(stream, fieldnames=list(rows[0]), lineterminator='\n')
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _quoted(facts: Facts) -> str:
+    """The campaign's name in LaTeX's quotation marks."""
+    return f"``{latex.escape(facts.record.name)}''"
+
+
+def _figures_table(facts: Facts, rows: Sequence[Mapping[str, Any]]) -> str:
+    cells = []
+    for row in rows:
+        value = latex.number(row['value']) + (f' {latex.unit(row["unit"])}' if row['unit'] else '')
+        if row['value'] is None:
+            value = 'not known'
+        interval = '' if row['low'] is None else f'{latex.number(row["low"], 3)} to {latex.number(row["high"], 3)}'
+        cells.append([latex.escape(row['figure']), value, interval, '' if row['n'] is None else str(row['n'])])
+    caption = f'Figures of the campaign {_quoted(facts)} from its provenance.'
+    columns = [('l', 'figure'), ('r', 'value'), ('r', r'95\,\% interval'), ('r', '$n$')]
+    return latex.table(caption, 'figures', columns, cells)
+
+
+def _best_table(facts: Facts) -> str:
+    record = facts.record
+    hits = [item for item in record.evaluations if item.hit]
+    ranked = frames.best_evaluations(record)
+    chosen = [item for item in ranked if item.hit] if hits else ranked[:BEST]
+    what = 'Hits' if hits else 'Best candidates (there is no hit)'
+    caption = f'{what} of the campaign {_quoted(facts)}, the best first.'
+    return _candidates_table(facts, chosen, caption, 'best')
+
+
+def _evaluations_table(facts: Facts) -> str:
+    caption = f'All evaluations of the campaign {_quoted(facts)} in the order of their launches.'
+    return _candidates_table(facts, facts.record.evaluations, caption, 'evaluations', outcome=True)
+
+
+def _candidates_table(
+    facts: Facts, chosen: Sequence[EvaluationRecord], caption: str, label: str, outcome: bool = False
+) -> str:
+    """Evaluations with their properties; with ``outcome`` also what became of them, failures included."""
+    names = facts.record.goal.properties
+    # the template stands for the prototype where that was not determined
+    named = any(item.prototype for item in facts.record.evaluations)
+    structure = 'prototype' if named else 'template'
+    columns = [('l', 'candidate'), ('l', 'formula'), ('l', structure), ('r', 'gen.'), ('l', 'chosen as')]
+    columns += [('r', _heading(facts, name)) for name in names]
+    columns.append(('l', 'outcome') if outcome else ('r', 'DFT'))
+    rows = []
+    for item in chosen:
+        row = [latex.escape(item.candidate), latex.formula(item.formula), latex.escape(getattr(item, structure))]
+        row += [str(item.generation), latex.escape(item.arm)]
+        row += [latex.number(item.properties.get(name)) for name in names]
+        state = 'hit' if item.hit else item.status
+        rows.append([*row, latex.escape(state) if outcome else str(item.dft_calculations)])
+    return latex.table(caption, label, columns, rows)
+
+
+def _heading(facts: Facts, name: str) -> str:
+    unit = frames.property_unit(facts.record, name)
+    title = latex.escape(name.replace('_', ' '))
+    return f'{title} ({latex.unit(unit)})' if unit else title
+
+
+def _generations_table(facts: Facts) -> str:
+    columns = [('r', 'generation'), ('r', 'evaluated'), ('r', 'failed'), ('r', 'hits'), ('r', 'hit rate')]
+    columns += [('r', r'95\,\% interval'), ('r', 'DFT'), ('r', 'core-hours')]
+    rows = []
+    for item in facts.report['by_generation']:
+        counts, rate = item['evaluations'], item['hit_rate']
+        interval = '' if rate.get('low') is None else f'{rate["low"]:.2f} to {rate["high"]:.2f}'
+        row = [str(item['generation']), str(counts['total']), str(counts['failed']), str(counts['hits'])]
+        row += [latex.number(rate['value'], 3), interval, str(item['dft_calculations'])]
+        rows.append([*row, latex.number(item['core_hours'], 3)])
+    caption = f'Generations of the campaign {_quoted(facts)}, with Wilson intervals.'
+    return latex.table(caption, 'generations', columns, rows)

@@ -1,0 +1,1 @@
+"""What work chains and jobs share: idempotent submission, repeated attempts, programs of this package as jobs."""

@@ -1,0 +1,93 @@
+"""A calculation job that runs one of the package's scripts with a Python interpreter."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import Any
+
+from aiida import orm
+from aiida.common import CalcInfo, CodeInfo
+from aiida.common.folders import Folder
+from aiida.engine import CalcJob, ExitCode
+from aiida.parsers import Parser
+
+from aiida_inversedesign.processes.earlier_attempts import add_earlier, paths_of_earlier
+
+
+class ScriptCalculation(CalcJob):
+    """Runs ``SCRIPT`` on ``input.json`` and fetches ``results.json``; a subclass says what goes in."""
+
+    SCRIPT = ''
+
+    @classmethod
+    def define(cls, spec: Any) -> None:
+        super().define(spec)
+        spec.input('structure', valid_type=orm.StructureData, help='The crystal.')
+        spec.input('settings', valid_type=orm.Dict, help='The `evaluate` section of the campaign file.')
+        add_earlier(spec)
+        spec.inputs['metadata']['options']['resources'].default = lambda: {
+            'num_machines': 1,
+            'num_mpiprocs_per_machine': 1,
+        }
+        spec.inputs['metadata']['options']['withmpi'].default = False
+        spec.inputs['metadata']['options']['output_filename'].default = 'script.out'
+        spec.exit_code(300, 'ERROR_NO_RESULTS', message='the job left no results: {reason}', invalidates_cache=True)
+        spec.exit_code(
+            301,
+            'ERROR_UNREADABLE_RESULTS',
+            message='the results of the job cannot be read: {reason}',
+            invalidates_cache=True,
+        )
+
+    def job_input(self) -> dict[str, Any]:
+        """What is written to ``input.json``."""
+        raise NotImplementedError(f'{type(self).__name__} does not say what its script reads')
+
+    def prepare_for_submission(self, folder: Folder) -> CalcInfo:
+        """Write the script and its input."""
+        guard = files('aiida_inversedesign.processes').joinpath('guard.py').read_text()
+        scripts = {self.SCRIPT: files(type(self).__module__.rpartition('.')[0]).joinpath(self.SCRIPT).read_text()}
+        scripts['guard.py'] = guard
+        data = self.job_input() | paths_of_earlier(self.inputs)
+        for name, content in {**scripts, 'input.json': json.dumps(data)}.items():
+            with folder.open(name, 'w', encoding='utf8') as handle:
+                handle.write(content)
+        code = CodeInfo()
+        code.code_uuid = self.inputs.code.uuid
+        code.cmdline_params = [self.SCRIPT]
+        code.stdout_name = self.metadata.options.output_filename
+        code.stderr_name = 'script.err'
+        info = CalcInfo()
+        info.codes_info = [code]
+        info.retrieve_list = ['results.json', 'script.out', 'script.err']
+        return info
+
+
+class ScriptParser(Parser):
+    """Reads ``results.json``; a subclass makes output nodes of it."""
+
+    def parse(self, **_: Any) -> ExitCode | None:
+        """Read the results, or say why there are none."""
+        names = self.retrieved.base.repository.list_object_names()
+        if 'results.json' not in names:
+            if self.node.exit_status:
+                # what the scheduler says is kept: out of memory, out of wall time
+                return None
+            return self.exit_codes.ERROR_NO_RESULTS.format(reason=self._last_words(names))
+        try:
+            results = json.loads(self.retrieved.base.repository.get_object_content('results.json'))
+        except ValueError as error:
+            return self.exit_codes.ERROR_UNREADABLE_RESULTS.format(reason=error)
+        return self.parse_results(results)
+
+    def parse_results(self, results: dict[str, Any]) -> ExitCode | None:
+        """Attach the outputs, or return what went wrong."""
+        raise NotImplementedError(f'{type(self).__name__} does not read results')
+
+    def _last_words(self, names: list[str]) -> str:
+        """The last line the script or the scheduler wrote."""
+        texts = [self.retrieved.base.repository.get_object_content(n) for n in ('script.err',) if n in names]
+        texts.append(self.node.get_scheduler_stderr() or '')
+        lines = [line for text in texts for line in text.strip().splitlines()]
+        return lines[-1] if lines else 'it was killed or ran out of wall time'

@@ -1,0 +1,1 @@
+"""Rankings of the templates of a formula. Imports no aiida."""

@@ -1,0 +1,1 @@
+"""The volume of a formula in a template. Imports no aiida."""

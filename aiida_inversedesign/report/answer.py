@@ -1,0 +1,234 @@
+"""The answer, first on the page: what was asked, why it ended, what it found, and the best crystals with pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from aiida_inversedesign.audit.frames import property_unit
+from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.campaign.goal import Goal, Objective
+from aiida_inversedesign.chemistry.prototypes import prototype_label
+from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.report.prototype_names import prototype_text
+from aiida_inversedesign.report.structures import legend, picture
+from aiida_inversedesign.report.words import (
+    ARMS,
+    count,
+    duration,
+    formula_html,
+    interval_text,
+    number,
+    property_text,
+    quantity,
+    unit_text,
+)
+
+#: Crystals that are shown with a picture.
+MOST_CARDS = 6
+
+
+@dataclass(frozen=True)
+class Card:
+    """One of the best crystals."""
+
+    candidate: str
+    formula: Markup
+    hit: bool | None
+    picture: Markup
+    legend: list[tuple[str, str]]
+    values: list[tuple[str, str]]
+    facts: list[tuple[str, str]]
+    uuid: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What stands at the top of the page.
+
+    :param state: ``running``, ``ended`` or ``failed``: how the line about the end is marked.
+    """
+
+    headline: Markup
+    ending: str
+    state: str
+    asked: list[str]
+    key_figures: list[tuple[str, str, str]]
+    cards: list[Card]
+    no_cards: str
+
+
+def answer(record: CampaignRecord, figures: dict[str, Any]) -> Answer:
+    """The top of the page."""
+    ending, state = _ending(record)
+    cards = _cards(record, figures)
+    return Answer(
+        _headline(record, figures),
+        ending,
+        state,
+        goal_words(record.goal, record.units),
+        _key_figures(record, figures),
+        cards,
+        '' if cards else _no_cards(record, figures),
+    )
+
+
+def goal_words(goal: Goal, units: dict[str, str]) -> list[str]:
+    """Every objective and constraint as a phrase."""
+    words = [_objective(objective, units.get(objective.property)) for objective in goal.objectives]
+    for limit in goal.constraints:
+        unit = units.get(limit.property)
+        words.append(f'{property_text(limit.property)} {_limits(limit.min, limit.max, unit)}')
+    for rule in goal.composition:
+        words.append(rule.label + (f' {_limits(rule.min, rule.max, None)}' if rule.forbidden is None else ''))
+    return words
+
+
+def _objective(objective: Objective, unit: str | None) -> str:
+    name, unit = property_text(objective.property), unit_text(unit)
+    if objective.kind in ('maximize', 'minimize'):
+        words = f'{"largest" if objective.kind == "maximize" else "smallest"} {name}'
+        if objective.hit is not None:
+            side = 'from' if objective.kind == 'maximize' else 'up to'
+            words += f', a hit {side} {number(objective.hit)} {unit}'.rstrip()
+        return words
+    if objective.target is not None:
+        return f'{name} {number(objective.target)} ± {number(objective.tolerance)} {unit}'.rstrip()
+    low, high = objective.hit_range or (None, None)
+    return f'{name} {_limits(low, high, unit)}'
+
+
+def _limits(low: float | None, high: float | None, unit: str | None) -> str:
+    unit = f' {unit_text(unit)}' if unit else ''
+    if low is not None and high is not None:
+        return f'{number(low)} to {number(high)}{unit}'
+    return f'at least {number(low)}{unit}' if low is not None else f'at most {number(high)}{unit}'
+
+
+def _ending(record: CampaignRecord) -> tuple[str, str]:
+    """Why it stopped, in words, and how that is marked."""
+    if record.stop_reason:
+        state = 'failed' if record.exit_status not in (0, None) else 'ended'
+        return f'Stopped – {record.stop_reason}.', state
+    if record.state in ('excepted', 'killed'):
+        how = 'was killed' if record.state == 'killed' else 'broke off with an error'
+        more = f': {record.exit_message}' if record.exit_message else ''
+        return f'The campaign {how}{more}. What follows is what it had done until then.', 'failed'
+    if record.has_ended:
+        more = record.exit_message or 'it gives no reason of its own'
+        return f'Ended with exit code {record.exit_status}: {more}', 'failed' if record.exit_status else 'ended'
+    return 'The campaign is running: what follows is how far it has come.', 'running'
+
+
+def _headline(record: CampaignRecord, figures: dict[str, Any]) -> Markup:
+    counts = figures['evaluations']
+    if not counts['total']:
+        return Markup('Nothing has been evaluated yet.')
+    best = figures['best']
+    top = Markup()
+    if best:
+        name = record.goal.objectives[0].property
+        value = quantity(best[0]['properties'][name], record.units.get(name))
+        top = Markup('{} with {} {}').format(formula_html(best[0]['formula']), property_text(name), value)
+    if counts['hits']:
+        verb = 'meets' if counts['hits'] == 1 else 'meet'
+        found = Markup('{} {} the goal').format(count(counts['hits'], 'crystal'), verb)
+        return found + Markup('; the best is {}.').format(top) if best else found + '.'
+    if not counts['completed']:
+        running = f', {count(counts["running"], "is", "are")} running' if counts['running'] else ''
+        if counts['failed']:
+            return escape(f'No evaluation has completed: {counts["failed"]} failed{running}.')
+        return escape(f'No evaluation has completed yet{running}.')
+    if not best:
+        return escape(f'None of {count(counts["completed"], "completed evaluation")} keeps the constraints.')
+    if record.goal.defines_hits:
+        return Markup('No crystal meets the goal; the nearest is {}.').format(top)
+    return Markup('The best crystal is {}.').format(top)
+
+
+def _key_figures(record: CampaignRecord, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Name, value and a remark of the figures that matter most."""
+    counts, dft = figures['evaluations'], figures['dft_calculations']
+    remark = ', '.join(f'{number(counts[key])} {key}' for key in ('completed', 'failed', 'running') if counts.get(key))
+    shown = [('evaluations', number(counts['total']), remark)]
+    if record.goal.defines_hits:
+        rate = figures['hit_rate']
+        shown.append(('hits', number(counts['hits']), interval_text(rate) if rate.get('value') is not None else ''))
+    if dft['total'] or record.engine == 'quantumespresso':
+        remark = f'{number(dft["failed"])} failed, {number(dft["restarts"])} restarts'
+        shown.append(('DFT calculations', number(dft['total']), remark))
+    else:
+        shown.append(('DFT calculations', 'none', f'the engine {record.engine} makes none'))
+    hours = figures.get('core_hours')
+    shown.append(('core-hours', number(hours, 3), '' if hours is not None else figures.get('core_hours_reason', '')))
+    first = figures.get('first_hit') or {}
+    if first.get('evaluation') is not None:
+        remark = f'{number(first["dft_calculations"])} DFT calculations' if dft['total'] else ''
+        shown.append(('first hit at evaluation', number(first['evaluation']), remark))
+    enrichment = figures.get('enrichment') or {}
+    if enrichment.get('value') is not None:
+        remark = 'hit rate / base rate'
+        if enrichment.get('low') is not None:
+            remark += f', 95 % {number(enrichment["low"], 2)} to {number(enrichment["high"], 2)}'
+        shown.append(('enrichment', f'{number(enrichment["value"], 2)} ×', remark))
+    shown.append(('from first to last change', duration((record.changed - record.created).total_seconds()), ''))
+    return shown
+
+
+def _cards(record: CampaignRecord, figures: dict[str, Any]) -> list[Card]:
+    found = {item.candidate: item for item in record.evaluations}
+    chosen = [found[entry['candidate']] for entry in figures['best'] if entry['candidate'] in found]
+    return [_card(record, item, place) for place, item in enumerate(chosen[:MOST_CARDS])]
+
+
+def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
+    crystal = item.relaxed or item.proposed
+    drawn, colours, symmetry, prototype = Markup(), [], '', item.prototype
+    if crystal is not None:
+        try:
+            drawn, colours = (
+                picture(crystal, f'crystal-{place}', f'Crystal structure of {item.formula}'),
+                legend(crystal),
+            )
+            # of the crystal that is shown: relaxing may have changed that of the proposal
+            symmetry, prototype = space_group(crystal), prototype_label(crystal) or item.prototype
+        except InverseDesignError as error:
+            drawn = Markup('<p class="none">no picture: {}</p>').format(str(error))
+    names = [*record.goal.properties, *(name for name in item.properties if name not in record.goal.properties)]
+    values = []
+    for name in names:
+        if name in item.properties:
+            values.append((property_text(name), quantity(item.properties[name], property_unit(record, name))))
+    facts = [('prototype', prototype_text(prototype) if prototype else 'not determined')]
+    if symmetry:
+        facts.append(('space group', symmetry))
+    facts.append(('found', f'generation {item.generation}, {ARMS.get(item.arm, item.arm)}'))
+    if item.template:
+        facts.append(('template', item.template))
+    facts.append(('candidate', item.candidate))
+    return Card(item.candidate, formula_html(item.formula), item.hit, drawn, colours, values, facts, item.uuid)
+
+
+def space_group(crystal: Any) -> str:
+    """Symbol and number of the space group (spglib, symprec 0.1 Å); empty if it is not found."""
+    import spglib
+
+    symbols = list(dict.fromkeys(crystal.species))
+    cell = (crystal.lattice, crystal.frac_coords, [symbols.index(symbol) + 1 for symbol in crystal.species])
+    try:
+        found = spglib.get_symmetry_dataset(cell, symprec=0.1)
+    except spglib.SpglibError:
+        return ''
+    return f'{found.international} (no. {found.number})' if found is not None else ''
+
+
+def _no_cards(record: CampaignRecord, figures: dict[str, Any]) -> str:
+    """Why there is no best crystal."""
+    counts = figures['evaluations']
+    if not counts['total']:
+        return 'There is no crystal to show: no evaluation has been launched.'
+    if not counts['completed']:
+        return 'There is no crystal to show: no evaluation has completed. The section on failures says why.'
+    return 'There is no crystal to show: no completed evaluation keeps every constraint of the goal.'

@@ -1,0 +1,98 @@
+"""The data of the table of all evaluations, which the page's script sorts, filters and saves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida_inversedesign.audit.frames import property_unit
+from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.report.cif import cif_text
+from aiida_inversedesign.report.figures_elements import elements_of
+from aiida_inversedesign.report.theme import lean
+from aiida_inversedesign.report.words import ARMS, property_text
+
+#: Properties that are printed where the goal does not name more.
+MOST_PRINTED = 4
+
+
+def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any]:
+    """Columns (key, title, kind), one row of plain values for each evaluation, and the crystals as CIF."""
+    names = list(record.goal.properties)
+    for item in record.evaluations:
+        names += [name for name in item.properties if name not in names]
+    predicted = [name for name in names if any(name in item.predicted for item in record.evaluations)]
+    titles = {name: property_text(name, property_unit(record, name)) for name in names}
+    columns = [
+        ('number', '#', 'number'),
+        ('formula', 'formula', 'formula'),
+        ('status', 'status', 'text'),
+        ('hit', 'hit', 'text'),
+        *((f'p:{name}', titles[name], 'number') for name in names),
+        *((f'm:{name}', f'predicted {titles[name]}', 'number') for name in predicted),
+        *((f's:{name}', f'± {titles[name]}', 'number') for name in predicted),
+        ('generation', 'generation', 'number'),
+        ('arm', 'chosen as', 'text'),
+        ('acquisition', 'acquisition', 'text'),
+        ('generator', 'formula by', 'text'),
+        ('prototype', 'prototype', 'text'),
+        ('template', 'template', 'text'),
+        ('dft', 'DFT calculations', 'number'),
+        ('hours', 'core-hours', 'number'),
+        ('reason', 'why it failed', 'text'),
+        ('candidate', 'candidate', 'text'),
+        ('uuid', 'UUID', 'uuid'),
+    ]
+    # paper has room for the goal's properties, or four
+    beside = names[max(len(record.goal.properties), MOST_PRINTED) :]
+    wide = [f'p:{name}' for name in beside] + [key for key, _, _ in columns if key[:2] in ('m:', 's:')]
+    rows = [_row(place, item, [key for key, _, _ in columns]) for place, item in enumerate(record.evaluations, start=1)]
+    # what no evaluation has needs no column
+    used = [place for place in range(len(columns)) if place < 4 or any(row[place] not in (None, '') for row in rows)]
+    return {
+        'name': record.name,
+        'columns': [columns[place] for place in used],
+        'rows': [[row[place] for place in used] for row in rows],
+        'wide': [*wide, 'acquisition', 'generator', 'prototype', 'template', 'hours', 'uuid'],
+        'elements': [sorted(elements_of(item.formula)) for item in record.evaluations],
+        'cifs': [_cif(record, item) for item in record.evaluations],
+    }
+
+
+def _row(place: int, item: EvaluationRecord, keys: list[str]) -> list[Any]:
+    own: dict[str, Any] = {
+        'number': place,
+        'formula': item.formula,
+        'status': item.status,
+        'hit': '' if item.hit is None else 'yes' if item.hit else 'no',
+        'generation': item.generation,
+        'arm': ARMS.get(item.arm, item.arm),
+        'acquisition': item.acquisition,
+        'generator': item.generator,
+        'prototype': item.prototype,
+        'template': item.template,
+        'dft': item.dft_calculations,
+        'hours': lean([item.core_hours], 4)[0],
+        'reason': item.reason,
+        'candidate': item.candidate,
+        'uuid': item.uuid,
+    }
+    for name, value in item.properties.items():
+        own[f'p:{name}'] = lean([value])[0]
+    for name, (mean, deviation) in item.predicted.items():
+        own[f'm:{name}'], own[f's:{name}'] = lean([mean], 5)[0], lean([deviation], 3)[0]
+    return [own.get(key) for key in keys]
+
+
+def _cif(record: CampaignRecord, item: EvaluationRecord) -> str:
+    """The relaxed crystal, or the proposed one where there is none; empty without either."""
+    crystal = item.relaxed or item.proposed
+    if crystal is None:
+        return ''
+    comments = {
+        'campaign': f'{record.name} {record.uuid}',
+        'evaluation': f'{item.candidate} {item.uuid}',
+        'structure': 'relaxed' if item.relaxed is not None else 'as proposed, not relaxed',
+    }
+    for name, value in item.properties.items():
+        comments[property_text(name)] = f'{value:.6g} {property_unit(record, name)}'.rstrip()
+    return cif_text(crystal, f'{item.formula}_{item.candidate}', comments)

@@ -1,0 +1,152 @@
+"""Trade-offs: the Pareto front of several objectives, or the objective against its first constraint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.campaign.goal import Goal, Objective
+from aiida_inversedesign.campaign.row import is_feasible
+from aiida_inversedesign.report import theme
+from aiida_inversedesign.report.section import Plot, Section
+from aiida_inversedesign.report.words import count, formula_plain, plot_text, property_text
+
+#: Most pairs of objectives that are drawn.
+MOST_PAIRS = 3
+
+
+def section(record: CampaignRecord, figures: dict[str, Any]) -> Section | None:
+    """The front, or None where there is only one property to look at."""
+    goal = record.goal
+    names = goal.properties
+    if len(names) < 2:
+        return None
+    several = len(goal.objectives) > 1
+    title = 'Pareto front' if several else 'Objective and constraints'
+    able = [
+        item for item in record.evaluations if item.status == 'completed' and all(n in item.properties for n in names)
+    ]
+    if not able:
+        return Section('pareto', title, reason='no completed evaluation has every property of the goal')
+    kept = [item for item in able if is_feasible(goal, item.properties)]
+    front = pareto_front(goal, kept)
+    chosen = [objective.property for objective in goal.objectives] if several else names
+    pairs = list(combinations(dict.fromkeys(chosen), 2))[:MOST_PAIRS]
+    if not several:
+        pairs = [(name, names[0]) for name in names[1:]][:MOST_PAIRS]
+    plots = tuple(_pair(record, able, front, pair, place, several) for place, pair in enumerate(pairs))
+    if several:
+        lead = (
+            f'{count(len(front), "evaluation")} of {len(able)} cannot be improved in one objective without losing in '
+            'another, among those that keep every constraint.'
+        )
+        if len(goal.objectives) > 2:
+            lead += ' The front is that of all objectives; each plot shows two of them.'
+    else:
+        lead = f'{count(len(kept), "completed evaluation")} of {len(able)} keep every constraint.'
+    return Section('pareto', title, lead, plots)
+
+
+def losses(objective: Objective, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How far values are from the optimum of an objective: smaller is better."""
+    if objective.kind == 'maximize':
+        return -values
+    if objective.kind == 'minimize':
+        return values
+    if objective.target is not None:
+        return np.abs(values - objective.target)
+    low, high = objective.hit_range or (-np.inf, np.inf)
+    return np.maximum(np.maximum(low - values, values - high), 0.0)
+
+
+def pareto_front(goal: Goal, items: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
+    """Those that no other is at least as good as in every objective and better in one.
+
+    :param items: with every objective's property.
+    """
+    if not items:
+        return []
+    points = np.column_stack(
+        [losses(goal_, np.array([item.properties[goal_.property] for item in items])) for goal_ in goal.objectives]
+    )
+    left = np.lexsort(points.T[::-1])
+    front = []
+    while len(left):
+        # the first of the sorted ones is on the front; what it dominates is not
+        best = points[left[0]]
+        front.append(int(left[0]))
+        dominated = (points[left] >= best).all(axis=1) & (points[left] > best).any(axis=1)
+        dominated[0] = True
+        left = left[~dominated]
+    return [items[place] for place in sorted(front)]
+
+
+def _pair(
+    record: CampaignRecord,
+    able: Sequence[EvaluationRecord],
+    front: Sequence[EvaluationRecord],
+    pair: tuple[str, str],
+    place: int,
+    several: bool,
+) -> Plot:
+    import plotly.graph_objects as go
+
+    across, up = pair
+    labels = [plot_text(property_text(name, record.units.get(name))) for name in pair]
+    drawn = theme.figure(labels[0], labels[1], height=440)
+    goal = record.goal
+    groups: tuple[tuple[str, str, str, Callable[[EvaluationRecord], bool]], ...] = (
+        ('breaks a constraint', theme.VERMILLION, 'x-thin-open', lambda item: not is_feasible(goal, item.properties)),
+        ('evaluation', theme.GREY, 'circle', lambda item: is_feasible(goal, item.properties) and not item.hit),
+        ('hit', theme.GREEN, 'star', lambda item: bool(item.hit)),
+    )
+    for name, colour, symbol, belongs in groups:
+        chosen = [item for item in able if belongs(item)]
+        if chosen:
+            drawn.add_trace(
+                go.Scatter(
+                    x=theme.lean(item.properties[across] for item in chosen),
+                    y=theme.lean(item.properties[up] for item in chosen),
+                    customdata=[[plot_text(formula_plain(item.formula)), plot_text(item.candidate)] for item in chosen],
+                    mode='markers',
+                    marker={'color': colour, 'symbol': symbol, 'size': 12 if symbol == 'star' else 8, 'opacity': 0.85},
+                    name=name,
+                    hovertemplate='%{customdata[0]} (%{customdata[1]})<br>%{x:.4g}, %{y:.4g}<extra></extra>',
+                )
+            )
+    if several and front:
+        ordered = sorted(front, key=lambda item: item.properties[across])
+        drawn.add_trace(
+            go.Scatter(
+                x=theme.lean(item.properties[across] for item in ordered),
+                y=theme.lean(item.properties[up] for item in ordered),
+                mode='lines+markers' if len(goal.objectives) == 2 else 'markers',
+                line={'color': theme.BLUE, 'width': 1.5, 'dash': 'dot'},
+                marker={'color': theme.BLUE, 'symbol': 'circle-open', 'size': 14, 'line': {'width': 2}},
+                name='Pareto front',
+                hoverinfo='skip',
+            )
+        )
+    for name, is_across in ((across, True), (up, False)):
+        for bound in _bounds(goal, name):
+            line = {'color': theme.MUTED, 'width': 1, 'dash': 'dash'}
+            drawn.add_vline(bound, line=line) if is_across else drawn.add_hline(bound, line=line)
+    alt = f'{labels[1]} against {labels[0]} of {len(able)} evaluations.'
+    return Plot(f'plot-pareto-{place}', drawn, alt, 'Dashed: limits of hits and constraints.')
+
+
+def _bounds(goal: Goal, name: str) -> list[float]:
+    """The finite limits of a property."""
+    limits: list[float | None] = []
+    for objective in goal.objectives:
+        if objective.property == name:
+            limits += objective.hit_range or ()
+    for constraint in goal.constraints:
+        if constraint.property == name:
+            limits += [constraint.min, constraint.max]
+    return [limit for limit in limits if limit is not None and abs(limit) != float('inf')]

@@ -1,0 +1,1 @@
+"""Cheap verdicts on candidates before anything is evaluated. Imports no aiida."""

@@ -1,0 +1,1 @@
+"""The acquisitions, one family a file. Imports no aiida."""

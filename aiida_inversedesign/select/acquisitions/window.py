@@ -1,0 +1,47 @@
+"""The probability of a hit, or else of an improvement: products over the properties of differences of Φ.
+
+Source: Spacier (Nanjo et al., npj Comput. Mater. 2025), whose "PI" it is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.select.acquisitions.improvement import _Marginal
+from aiida_inversedesign.select.problem import Marginals, Problem
+
+Array = NDArray[np.float64]
+
+
+class Probability(_Marginal):
+    """log ∏ P(low ≤ y ≤ high) over the objectives and constraints.
+
+    An objective without a hit threshold contributes the probability that it improves on its best value so far.
+    Conditioning on pending candidates sharpens the prediction around them, which can raise it as well.
+    """
+
+    name = 'pi'
+
+    def shrinks(self, problem: Problem) -> bool:
+        """No: see above."""
+        return False
+
+    def looked_at(self, problem: Problem) -> frozenset[str]:
+        """Constraints on a property that has a window are part of that window."""
+        return frozenset(utility.property for utility in problem.utilities if utility.has_hits)
+
+    def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
+        """See above."""
+        total = np.zeros(len(inputs))
+        windows: dict[str, tuple[float, float]] = {}
+        for index, utility in enumerate(problem.utilities):
+            if utility.has_hits:
+                low, high = windows.get(utility.property, (-np.inf, np.inf))
+                windows[utility.property] = max(low, utility.low), min(high, utility.high)
+            else:
+                total += utility.log_above(*marginals[utility.property], problem.best(index))
+        for name, (low, high) in windows.items():
+            least, most = problem.intervals.get(name, (-np.inf, np.inf))
+            total += problem.log_between(name, inputs, marginals, max(low, least), min(high, most))
+        return total

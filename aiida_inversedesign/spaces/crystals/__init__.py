@@ -1,0 +1,1 @@
+"""Crystals: formulas of elements and ratios, descriptors, symmetry and matching."""

@@ -1,0 +1,179 @@
+"""Whether each decision took what the campaign gave it: settings, seed, library, model, and the state so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from aiida_inversedesign.graph.links import Call, Link
+from aiida_inversedesign.verify.case import Case
+from aiida_inversedesign.verify.compare import compare
+from aiida_inversedesign.verify.findings import Finding
+from aiida_inversedesign.verify.replay import REPEATABLE
+from aiida_inversedesign.workchains.state import STATE
+
+#: Inputs that all generations of a campaign share, and the kind of finding where one has another.
+_SHARED = {'settings': 'settings', 'library': 'library', 'model': 'model'}
+#: The steps of a generation that are decisions.
+_STEPS = ('propose_candidates', 'select_batch', 'harvest', 'fit_surrogate')
+#: What each of them takes from its generation, or from its earlier steps.
+_TAKEN = {
+    'propose_candidates': ('generation', 'table', 'pool'),
+    'select_batch': ('generation', 'table', 'surrogate', 'pool'),
+    'harvest': ('table', 'pool', 'batch'),
+    'fit_surrogate': ('table',),
+}
+
+
+def check_decisions(case: Case) -> Iterator[Finding]:
+    """Findings on the inputs of all generations and decisions."""
+    for campaign in case.chain:
+        yield from _check_start(case, campaign)
+        state = {name: link for name, link in case.graph.inputs[campaign].items() if name in STATE}
+        for generation in case.generations_of(campaign):
+            yield from _check_generation(case, campaign, generation, state)
+            yield from _check_steps(case, generation)
+            returned = case.graph.returned[generation.id]
+            state |= {name: link for name, link in returned.items() if name in STATE}
+
+
+def _check_start(case: Case, campaign: int) -> Iterator[Finding]:
+    """Whether what a campaign began with comes from the one that it resumed."""
+    for name, link in case.graph.inputs[campaign].items():
+        if name in STATE and link.node not in case.graph.creator:
+            yield Finding(
+                'state', link.uuid, f'the {name} that the campaign began with was made by none that it resumed'
+            )
+    first, own = case.graph.inputs[case.chain[0]], case.graph.inputs[campaign]
+    for name, kind in _SHARED.items():
+        yield from _check_same(case, kind, f'the resumed campaign {case.graph.calls[campaign].uuid}', name, first, own)
+
+
+def _check_generation(case: Case, campaign: int, generation: Call, state: dict[str, Link]) -> Iterator[Finding]:
+    """Whether a generation has the campaign's settings and goes on from what the one before it returned."""
+    given, own = case.graph.inputs[campaign], case.graph.inputs[generation.id]
+    for name, kind in _SHARED.items():
+        yield from _check_same(case, kind, generation.label, name, given, own)
+    for name in STATE:
+        before, now = state.get(name), own.get(name)
+        if (before and before.node) != (now and now.node):
+            yield Finding(
+                'state', generation.uuid, f'{generation.label} did not take the {name} that was there before it'
+            )
+    number = case.attributes(own['generation']).get('value') if 'generation' in own else None
+    if generation.label != f'generation_{number or 0:03d}':
+        yield Finding('state', generation.uuid, f'{generation.label} was told that it is number {number}')
+
+
+def _check_same(
+    case: Case, kind: str, who: str, name: str, given: dict[str, Link], own: dict[str, Link]
+) -> Iterator[Finding]:
+    """A finding if an input is another node than the one that was given."""
+    one, other = given.get(name), own.get(name)
+    if (one and one.node) == (other and other.node):
+        return
+    if one is None or other is None:
+        yield Finding(kind, (one or other).uuid, f'{who} has {"no" if other is None else "a"} {name}')  # type: ignore[union-attr]
+        return
+    message, differs = _difference(case, one, other)
+    if name == 'settings':
+        kind = 'seed' if differs == {'seed'} else kind
+    yield Finding(kind, other.uuid, f'{who} used another {name} node than the campaign ({message})')
+
+
+def _difference(case: Case, one: Link, other: Link) -> tuple[str, set[str]]:
+    """In words how the attributes of two nodes differ, and in which of them."""
+    stored, found = case.attributes(one), case.attributes(other)
+    differs = {key for key in {*stored, *found} if stored.get(key) != found.get(key)}
+    if not differs:
+        return 'with the same content', differs
+    comparison = compare({key: stored.get(key) for key in differs}, {key: found.get(key) for key in differs}, 0.0)
+    return comparison.message.replace('stored', 'the campaign has', 1).replace(', found', ', there it is', 1), differs
+
+
+def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
+    """Whether the decisions of a generation took what it had, and are all there.
+
+    A generation may choose and harvest several times: each step takes what the generation was given or what one of its
+    earlier steps made.
+    """
+    graph = case.graph
+    own, returned = graph.inputs[generation.id], graph.returned[generation.id]
+    steps = {name: graph.steps(generation.id, name) for name in _STEPS}
+    known: dict[str, set[int | None]] = {name: {link.node} for name, link in own.items()}
+    known['batch'] = {link.node for name, link in own.items() if name.startswith('interrupted__batch')}
+    for call in graph.children.get(generation.id, []):
+        function = REPEATABLE[call.process_type].name if call.process_type in REPEATABLE else ''
+        if function not in _STEPS:
+            continue
+        taken, who = graph.inputs[call.id], f'{function} of {generation.label}'
+        shared = ['settings', *(name for name in ('library', 'model') if name in taken or function == _STEPS[0])]
+        for name in shared:
+            yield from _check_same(case, _SHARED[name], who, name, own, taken)
+        for name in _TAKEN[function]:
+            # a stream numbers its further proposals by itself, and harvests several choices at once
+            if name == 'generation' and case.is_asynchronous:
+                continue
+            nodes: set[int | None] = {
+                link.node for label, link in taken.items() if label == name or label.startswith(f'{name}es__')
+            }
+            if not (nodes or {None}) <= known.get(name, {None}):
+                yield Finding('state', call.uuid, f'{who} did not take the {name} of its generation')
+        for name, link in graph.created.get(call.id, {}).items():
+            known.setdefault(name, set()).add(link.node)
+    needed = {
+        'propose_candidates': 'pool' in returned and 'pool' not in own,
+        'select_batch': 'batch' in returned and not any(name.startswith('interrupted__batch') for name in own),
+        'harvest': 'table' in returned,
+        'fit_surrogate': 'surrogate' in returned,
+    }
+    for name, is_needed in needed.items():
+        if is_needed and not steps[name]:
+            yield Finding('missing_decision', generation.uuid, f'{name} of {generation.label} is not in the graph')
+    if len(steps['select_batch']) == 1:
+        yield from _check_size(case, generation, steps['select_batch'][0])
+
+
+def _check_size(case: Case, generation: Call, select: Call) -> Iterator[Finding]:
+    """Whether a selection chose as many as the generation was allowed."""
+    own = case.graph.inputs[generation.id]
+    if 'allowance' not in own or 'size' not in case.graph.inputs[select.id]:
+        return
+    size = case.attributes(case.graph.inputs[select.id]['size']).get('value')
+    allowed = case.attributes(own['allowance']).get('evaluations')
+    # one that is missing is a finding, and does not end the check
+    if not isinstance(size, int) or not isinstance(allowed, int) or size > allowed:
+        message = f'{generation.label} was allowed {allowed} evaluations, its selection was asked for {size}'
+        yield Finding('budget', select.uuid, message)
+
+
+def check_seeds(case: Case) -> Iterator[Finding]:
+    """Whether the surrogates were fitted with the campaign's seed."""
+    seed = case.settings.get('seed')
+    for generation in case.generations:
+        fits = case.graph.steps(generation.id, 'fit_surrogate')
+        for link in case.graph.outputs(fits, 'surrogate'):
+            used = case.node(link).state.get('seed')
+            if used != seed:
+                message = f'a surrogate of {generation.label} was fitted with seed {used}, the settings say {seed}'
+                yield Finding('seed', link.uuid, message)
+
+
+def check_templates(case: Case) -> Iterator[Finding]:
+    """Whether the candidates' templates are those of the campaign's library."""
+    library = case.node(case.graph.inputs[case.campaign]['library']).get_library()
+    formulas = {template.id: template.crystal.formula for template in library}
+    for generation in case.generations:
+        proposals = case.graph.steps(generation.id, 'propose_candidates')
+        for link in case.graph.outputs(proposals, 'pool'):
+            foreign = [
+                candidate
+                for candidate in case.node(link).get_candidates()
+                if candidate.template and formulas.get(candidate.template) != candidate.template_formula
+            ]
+            if foreign:
+                first = foreign[0]
+                message = (
+                    f'{len(foreign)} candidates of the proposal of {generation.label} come from templates that the '
+                    f"campaign's library does not have, the first is {first.id} from {first.template}"
+                )
+                yield Finding('library', link.uuid, message)

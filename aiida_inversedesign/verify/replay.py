@@ -1,0 +1,230 @@
+"""Calculation functions run again from the inputs stored in the graph; nothing is stored."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any, Literal
+
+from aiida import orm
+from aiida.common.links import LinkType
+from aiida.engine import ExitCode
+from pydantic import ValidationError
+
+from aiida_inversedesign.campaign.environment import ATTRIBUTE, difference, environment
+from aiida_inversedesign.graph.links import Call
+from aiida_inversedesign.verify.compare import Comparison, compare, worst
+from aiida_inversedesign.verify.content import compare_nodes
+
+#: Relative deviation of what only copies numbers or computes them in closed form.
+EXACT = 1e-8
+#: Relative deviation of what an optimiser found: its last digits depend on the processor's linear algebra.
+FITTED = 1e-5
+
+
+@dataclass(frozen=True)
+class Repeatable:
+    """A function that can be run again.
+
+    :param kind: what it decides (``proposal`` … ``references``), or ``evaluation`` for a property of one crystal.
+    :param finding: kind of finding where an evaluation's function gives another result.
+    """
+
+    kind: str
+    module: str
+    name: str
+    tolerance: float = EXACT
+    finding: str = ''
+
+    def load(self) -> Callable[..., Any]:
+        """The function itself, without AiiDA's recording around it."""
+        function: Callable[..., Any] = getattr(importlib.import_module(self.module), self.name).__wrapped__
+        return function
+
+
+def _evaluation(module: str, name: str, finding: str) -> Repeatable:
+    return Repeatable('evaluation', module, name, finding=finding)
+
+
+_PACKAGE = 'aiida_inversedesign'
+_FUNCTIONS = (
+    Repeatable('proposal', f'{_PACKAGE}.propose.functions', 'propose_candidates'),
+    Repeatable('selection', f'{_PACKAGE}.select.functions', 'select_batch', FITTED),
+    Repeatable('harvest', f'{_PACKAGE}.learn.functions', 'harvest'),
+    Repeatable('fit', f'{_PACKAGE}.learn.functions', 'fit_surrogate', FITTED),
+    Repeatable('conclusion', f'{_PACKAGE}.workchains.conclude', 'conclude'),
+    Repeatable('references', f'{_PACKAGE}.workchains.references', 'elemental_structures', finding='structure'),
+    Repeatable('references', f'{_PACKAGE}.workchains.references', 'collect_references', finding='reference'),
+    _evaluation(f'{_PACKAGE}.evaluate.table', 'look_up', 'property'),
+    _evaluation(f'{_PACKAGE}.evaluate.functions', 'scaled_structures', 'structure'),
+    _evaluation(f'{_PACKAGE}.evaluate.functions', 'fit_equation_of_state', 'equation_of_state'),
+    _evaluation(f'{_PACKAGE}.evaluate.functions', 'fit_scan', 'equation_of_state'),
+    _evaluation(f'{_PACKAGE}.evaluate.functions', 'relaxed_properties', 'property'),
+    _evaluation(f'{_PACKAGE}.evaluate.functions', 'job_properties', 'property'),
+    _evaluation(f'{_PACKAGE}.evaluate.reuse', 'against_references', 'property'),
+    _evaluation(f'{_PACKAGE}.evaluate.outlook', 'relaxation_outlook', 'property'),
+    _evaluation(
+        'aiida_quantumespresso.calculations.functions.create_kpoints_from_distance',
+        'create_kpoints_from_distance',
+        'settings',
+    ),
+)
+#: Names of entry points that some of them were run under.
+_ENTRY_POINTS = {
+    'aiida.calculations:inversedesign.propose': 'propose_candidates',
+    'aiida.calculations:inversedesign.select': 'select_batch',
+    # the same decisions as jobs on another computer
+    'aiida.calculations:inversedesign.propose_job': 'propose_candidates',
+    'aiida.calculations:inversedesign.fit_job': 'fit_surrogate',
+    'aiida.calculations:inversedesign.harvest': 'harvest',
+    'aiida.calculations:inversedesign.fit': 'fit_surrogate',
+    'aiida.calculations:quantumespresso.create_kpoints_from_distance': 'create_kpoints_from_distance',
+}
+_BY_NAME = {item.name: item for item in _FUNCTIONS}
+
+#: Functions by process type. No other is ever imported: an archive of others may name any module.
+REPEATABLE: dict[str, Repeatable] = {f'{item.module}.{item.name}': item for item in _FUNCTIONS} | {
+    entry_point: _BY_NAME[name] for entry_point, name in _ENTRY_POINTS.items()
+}
+
+#: With which exit codes a job has decided something, be it that there is nothing to decide.
+_DECIDED = {
+    'aiida.calculations:inversedesign.propose_job': (0, 310),
+    'aiida.calculations:inversedesign.fit_job': (0, 320),
+}
+
+#: Inputs and outputs that a decision has only where it ran as a job.
+_ONLY_JOBS = frozenset({'code', 'earlier', 'record', 'retrieved', 'remote_folder'})
+
+#: The kinds that are decisions of the campaign, in the order they are taken.
+DECISIONS = ('proposal', 'selection', 'references', 'harvest', 'fit', 'conclusion')
+
+
+def has_decided(call: Call) -> bool:
+    """Whether there is something to run again: a job that was cut down has decided nothing."""
+    return not call.has_ended or call.exit_status in _DECIDED.get(call.process_type, (call.exit_status,))
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What came of running one function again.
+
+    :param message: where the result differs and how, or why it could not be had.
+    """
+
+    pk: int
+    uuid: str
+    kind: str
+    function: str
+    status: Literal['identical', 'within_tolerance', 'different', 'not_repeatable']
+    deviation: float
+    message: str
+    seconds: float
+
+
+def run_again(pk: int) -> Replay:
+    """Run the function of a calculation node again and compare its outputs with those stored."""
+    begun = time.perf_counter()
+    node = orm.load_node(pk)
+    known = REPEATABLE.get(node.process_type or '')
+    kind, function = (known.kind, known.name) if known else ('other', node.process_label or '')
+
+    def result(status: Any, message: str = '', deviation: float = 0.0) -> Replay:
+        seconds = time.perf_counter() - begun
+        return Replay(pk, node.uuid, kind, function, status, deviation, message, seconds)
+
+    if known is None or not isinstance(node, orm.CalculationNode):
+        return result('not_repeatable', f'{node.process_type} is no function that this version knows')
+    if not node.is_finished:
+        state = node.process_state.value if node.process_state is not None else 'created'
+        return result('not_repeatable', f'it did not finish (it is {state}), so that there is nothing to compare with')
+    try:
+        again = known.load()
+        inputs = node.base.links.get_incoming(link_type=LinkType.INPUT_CALC).nested()
+        found = again(**{name: value for name, value in inputs.items() if name not in _ONLY_JOBS})
+        comparison = _compare_results(node, found, known.tolerance)
+    except ImportError as error:
+        return result('not_repeatable', f'its code cannot be imported here: {error}')
+    except Exception as error:  # whatever inputs that were altered, or code that is not the same, lead to
+        comparison = Comparison('different', 1.0, '', f'run again it stops with an error ({told(error)})')
+    if comparison.status == 'different' and (other := other_code(known.module, node)):
+        message = f'it was run by {other}; {comparison.message}'
+        return result('not_repeatable', message, comparison.deviation)
+    return result(comparison.status, comparison.message, comparison.deviation)
+
+
+def other_code(module: str, node: orm.CalculationNode) -> str:
+    """The versions and code that ran a function of a module, where they are not those here, in words.
+
+    :param node: of the run. Its own versions are those of aiida-core and the package; the work chain that called it
+        knows the code and the libraries, except where the run was a job, which tells of those where it ran.
+    """
+    recorded = node.base.attributes.get('version', {}) or {}
+    names = {'core': 'aiida-core', 'plugin': module.partition('.')[0].replace('_', '-')}
+    here = {key: version(name) for key, name in names.items()}
+    words = [
+        f'{names[key]} {recorded[key]} (here {here[key]})' for key in names if recorded.get(key, here[key]) != here[key]
+    ]
+    caller = node.caller
+    while caller is not None and caller.base.attributes.get(ATTRIBUTE, None) is None:
+        caller = caller.caller
+    now = environment()
+    if isinstance(node, orm.CalcJobNode):
+        known = {'libraries': node.outputs.record.get_dict().get('versions', {}) if 'record' in node.outputs else {}}
+        now['libraries']['aiida-inversedesign'] = here['plugin']
+    elif caller is None:
+        # the work chains of this code all record it
+        known = {}
+        words.append('code of aiida-inversedesign that recorded no digest of itself')
+    else:
+        known = caller.base.attributes.get(ATTRIBUTE)
+    return ', '.join(dict.fromkeys(words + difference(known, now)))
+
+
+def told(error: Exception) -> str:
+    """Kind and message of an error in one line; of invalid settings the first place and what is wrong there."""
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f'{".".join(map(str, first["loc"]))}: {first["msg"]}'
+    return f'{type(error).__name__}: {" ".join(str(error).split())}'
+
+
+def _compare_results(node: orm.CalculationNode, found: Any, tolerance: float) -> Comparison:
+    """Exit code and outputs of a stored run against those of a new one."""
+    status, message = (found.status, found.message) if isinstance(found, ExitCode) else (0, None)
+    exits = compare({'exit_status': node.exit_status}, {'exit_status': status}, 0.0)
+    if exits.status == 'different' or status:
+        return worst([exits, compare({'exit_message': node.exit_message}, {'exit_message': message}, 0.0)])
+    created = node.base.links.get_outgoing(link_type=LinkType.CREATE).all()
+    stored = {
+        link.link_label: link.node
+        for link in created
+        if link.link_label not in _ONLY_JOBS and isinstance(link.node, orm.Data)
+    }
+    made = dict(_flat(found))
+    names = compare(sorted(stored), sorted(made), 0.0)
+    if names.status == 'different':
+        lost, new = sorted(set(made) - set(stored)), sorted(set(stored) - set(made))
+        parts = [f'{", ".join(lost)} is missing from its outputs' if lost else '']
+        parts.append(f'{", ".join(new)} is an output that it does not give' if new else '')
+        return Comparison('different', 1.0, 'outputs', '; '.join(part for part in parts if part))
+    results = []
+    for name, output in made.items():
+        one = compare_nodes(stored[name], output, tolerance)
+        prefix = f'{name}.' if one.message and one.where else f'{name} ' if one.message else ''
+        results.append(Comparison(one.status, one.deviation, f'{name}.{one.where}', prefix + one.message))
+    return worst(results)
+
+
+def _flat(found: Any, prefix: str = '') -> list[tuple[str, orm.Data]]:
+    """Outputs by the label of their link; a single one is called ``result``."""
+    if isinstance(found, orm.Data):
+        return [(prefix or 'result', found)]
+    return [
+        pair
+        for name, value in (found or {}).items()
+        for pair in _flat(value, f'{prefix}__{name}' if prefix else str(name))
+    ]
