@@ -1,0 +1,109 @@
+"""Finds the parts of the loop by the entry points of all installed packages.
+
+A part is added by an entry point in one of our groups, e.g. in the ``pyproject.toml`` of any package::
+
+    [project.entry-points."aiida_inversedesign.acquisitions"]
+    greedy = "my_package.acquisitions:Greedy"
+
+Names are read without importing anything; a part is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal
+
+from aiida_inversedesign.errors import InverseDesignError
+
+#: The stations that take parts; each is the entry point group ``aiida_inversedesign.<station>``.
+Station = Literal['engines', 'properties', 'spaces', 'sources', 'screens', 'surrogates', 'acquisitions']
+
+#: What one part of a station is called in messages.
+WORDS: dict[str, str] = {
+    'engines': 'engine',
+    'properties': 'property',
+    'spaces': 'kind of space',
+    'sources': 'source',
+    'screens': 'screen',
+    'surrogates': 'surrogate',
+    'acquisitions': 'acquisition',
+}
+
+
+class PartError(InverseDesignError):
+    """A part that is not installed, or that cannot be imported."""
+
+
+@functools.cache
+def _points(station: Station) -> dict[str, EntryPoint]:
+    """Entry points by name; of two packages that bring the same name, ours stays, else the first by its value."""
+    found: dict[str, EntryPoint] = {}
+    points = entry_points(group=f'aiida_inversedesign.{station}')
+    for point in sorted(points, key=lambda item: (not item.value.startswith('aiida_inversedesign.'), item.value)):
+        found.setdefault(point.name, point)
+    return found
+
+
+def names(station: Station) -> tuple[str, ...]:
+    """The names of all installed parts of a station, ours first, each group sorted by name."""
+    points = _points(station)
+    return tuple(sorted(points, key=lambda name: (not points[name].value.startswith('aiida_inversedesign.'), name)))
+
+
+@functools.cache
+def part(station: Station, name: str) -> Any:
+    """The part of a name, as its entry point names it.
+
+    :raises PartError: if it is not installed, with the nearest name; or if its package cannot be imported.
+    """
+    points = _points(station)
+    if name not in points:
+        raise PartError(not_installed(station, name))
+    try:
+        return points[name].load()
+    # whatever a foreign package raises while it is imported
+    except Exception as error:
+        origin = package_of(station, name)
+        raise PartError(
+            f'the {WORDS[station]} {name!r} of the package {origin} cannot be imported ({type(error).__name__}: '
+            f'{error}): repair or remove {origin}'
+        ) from error
+
+
+def parts(station: Station) -> dict[str, Any]:
+    """Every installed part of a station by its name; those that cannot be imported are left out."""
+    found = {}
+    for name in names(station):
+        try:
+            found[name] = part(station, name)
+        except PartError:
+            continue
+    return found
+
+
+def package_of(station: Station, name: str) -> str:
+    """The distribution that brings a part, with its version, e.g. ``my-package 1.0``; empty where it is not known."""
+    point = _points(station).get(name)
+    return f'{point.dist.name} {point.dist.version}' if point is not None and point.dist is not None else ''
+
+
+def packages() -> dict[str, str]:
+    """Versions of all distributions that bring parts, ours left out, by name."""
+    stations: tuple[Station, ...] = (
+        *('engines', 'properties', 'spaces', 'sources', 'screens', 'surrogates', 'acquisitions'),
+    )
+    dists = [point.dist for station in stations for point in _points(station).values() if point.dist is not None]
+    return {dist.name: dist.version for dist in dists if dist.name != 'aiida-inversedesign'}
+
+
+def not_installed(station: Station, name: str) -> str:
+    """That a part is not installed, with the nearest name, in words."""
+    known = names(station)
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = f'did you mean {near[0]!r}? ' if near else ''
+    return (
+        f'there is no {WORDS[station]} {name!r}: {hint}Installed are {", ".join(known) or "none"}. Install the package '
+        f'that brings it (an entry point in the group aiida_inversedesign.{station})'
+    )
