@@ -185,7 +185,7 @@ def change_library(copy: Copy) -> None:
 
 def swap_structure(copy: Copy) -> None:
     """The structures of two evaluations take each other's place."""
-    first, second = (evaluation.inputs.structure for evaluation in copy.evaluations()[:2])
+    first, second = (evaluation.inputs.candidate for evaluation in copy.evaluations()[:2])
     attributes = dict(first.base.attributes.all)
     copy.change(first.pk, dict(second.base.attributes.all))
     copy.change(second.pk, attributes)

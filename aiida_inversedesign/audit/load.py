@@ -191,7 +191,7 @@ def _evaluations(
     unknown = [
         item.id for name, item in last.items() if name not in rows and name not in candidates and not item.is_reference
     ]
-    structures = query.proposed_structures(unknown) if unknown else {}
+    structures = query.evaluated_candidates(unknown) if unknown else {}
     own: dict[int, list[JobRecord]] = {}
     for job in record.jobs:
         own.setdefault(job.evaluation_id, []).append(job)

@@ -12,7 +12,6 @@ from aiida_inversedesign.audit.record import ENDED
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import is_feasible, is_hit, loss
 from aiida_inversedesign.campaign.spec import CampaignSettings
-from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
 from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph.control import stop_request
 from aiida_inversedesign.graph.job_record import cost_of
@@ -110,18 +109,18 @@ def _evaluations(launched: Sequence[query.Evaluation], goal: Goal, cut_off: Cont
     chosen = [item for item in launched if not item.is_reference and last[item.label] == item.id]
     properties = query.evaluated_properties(item.id for item in chosen if item.exit_status == 0)
     unnamed = [item.id for item in chosen if not item.description]
-    structures = query.proposed_structures(unnamed) if unnamed else {}
+    structures = query.evaluated_candidates(unnamed) if unnamed else {}
     result = []
     for item in chosen:
         found = properties.get(item.id, {})
         status = 'running' if item.is_running else 'completed' if item.exit_status == 0 else 'failed'
         if item.state == 'killed' and item.generation in cut_off:
             status = 'stopped'
-        formula = item.description.rpartition(' ')[2] or structures[item.id].get_formula('hill_compact')
+        formula = item.description.partition(' ')[2] or structures[item.id].label
         result.append(
             {
                 'candidate': item.label,
-                'formula': reduced_formula(parse_formula(formula)),
+                'formula': formula,
                 'status': status,
                 'properties': found,
                 'hit': is_hit(goal, found) if status == 'completed' else None,

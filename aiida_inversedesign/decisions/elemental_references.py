@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from aiida.engine import calcfunction
-from aiida.orm import Dict, List, StructureData
+from aiida.orm import Dict, List
 
 from aiida_inversedesign.libraries.elemental import reference_crystal
+from aiida_inversedesign.nodes.structures import structure_of
 
 
 @calcfunction
 def elemental_structures(elements: List):
     """The ground-state crystal of each element, to be relaxed at the campaign's own settings."""
-    return {
-        'structures': {
-            symbol: StructureData(pymatgen_structure=reference_crystal(symbol).to_pymatgen())
-            for symbol in elements.get_list()
-        }
-    }
+    return {'structures': {symbol: structure_of(reference_crystal(symbol)) for symbol in elements.get_list()}}
 
 
 @calcfunction

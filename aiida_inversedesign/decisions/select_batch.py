@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from aiida.engine import calcfunction
-from aiida.orm import Dict, Int, StructureData
+from aiida.orm import Dict, Int
 
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.learn.update import knows, with_rows
 from aiida_inversedesign.nodes.pool_data import PoolData
+from aiida_inversedesign.nodes.structures import structure_of
 from aiida_inversedesign.nodes.surrogate_data import SurrogateData
 from aiida_inversedesign.nodes.table_data import TableData
 from aiida_inversedesign.select.choose import choose_batch
@@ -36,7 +37,8 @@ def select_batch(
         Without one the batch spreads over the pool.
     :param pending: with the asynchronous schedule: ``turn``, the number of the choice within the generation (another
         one, other random choices), and ``running``, the arm of each candidate that is being evaluated.
-    :return: ``batch`` (Dict: for each chosen candidate why, the acquisition and the prediction) and ``structures``.
+    :return: ``batch`` (Dict: for each chosen candidate why, the acquisition and the prediction) and
+        ``candidates``, their nodes.
     """
     spec = CampaignSettings.model_validate(settings.get_dict())
     candidates = [candidate for candidate in pool.get_candidates() if candidate.accepted]
@@ -59,8 +61,5 @@ def select_batch(
     )
     crystals = {candidate.id: candidate.crystal for candidate in candidates}
     batch = Dict({'generation': generation.value, 'choices': [choice.to_dict() for choice in choices]})
-    structures = {
-        choice.candidate: StructureData(pymatgen_structure=crystals[choice.candidate].to_pymatgen())
-        for choice in choices
-    }
-    return {'batch': batch, 'structures': structures} if structures else {'batch': batch}
+    chosen = {choice.candidate: structure_of(crystals[choice.candidate]) for choice in choices}
+    return {'batch': batch, 'candidates': chosen} if chosen else {'batch': batch}

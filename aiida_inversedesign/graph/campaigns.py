@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from aiida.orm import Data, Dict, QueryBuilder, Str, StructureData, WorkChainNode
+from aiida.orm import Data, Dict, QueryBuilder, Str, WorkChainNode
 
 from aiida_inversedesign.graph.job_record import Cost, JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import among, find_jobs, jobs_of_generation
@@ -270,9 +270,9 @@ def returned_properties(generations: Iterable[int]) -> dict[int, dict[str, float
     }
 
 
-def proposed_structures(evaluations: Iterable[int]) -> dict[int, StructureData]:
-    """The input structures of the evaluations with these PKs."""
+def evaluated_candidates(evaluations: Iterable[int]) -> dict[int, Data]:
+    """The candidates that were given to the evaluations with these PKs."""
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(evaluations), tag='evaluation', project='id')
-    query.append(StructureData, with_outgoing='evaluation', edge_filters=edge('structure'), project='*')
+    query.append(Data, with_outgoing='evaluation', edge_filters=edge('candidate'), project='*')
     return dict(query.all())

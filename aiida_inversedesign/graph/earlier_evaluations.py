@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from aiida.orm import QueryBuilder, StructureData, WorkChainNode
+from aiida.orm import Data, QueryBuilder, WorkChainNode
 
 #: Newest evaluations of one crystal that are looked at.
 _MOST = 20
 
 
-def completed_evaluations(structure: StructureData, process_type: str) -> list[WorkChainNode]:
-    """Evaluations of crystals of equal content by this engine that ended well, of any campaign, newest first."""
+def completed_evaluations(candidate: Data, process_type: str) -> list[WorkChainNode]:
+    """Evaluations of candidates of equal content by this engine that ended well, of any campaign, newest first."""
     query = QueryBuilder().append(
-        StructureData, filters={'extras._aiida_hash': structure.base.extras.get('_aiida_hash', '')}, tag='structure'
+        Data, filters={'extras._aiida_hash': candidate.base.extras.get('_aiida_hash', '')}, tag='candidate'
     )
     query.append(
         WorkChainNode,
-        with_incoming='structure',
-        edge_filters={'label': 'structure'},
+        with_incoming='candidate',
+        edge_filters={'label': 'candidate'},
         filters={'process_type': process_type, 'attributes.exit_status': 0},
         tag='evaluation',
         project=['*', 'ctime'],

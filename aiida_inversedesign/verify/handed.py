@@ -116,10 +116,10 @@ def _check_references(case: Case, generation: Call, evaluation: Call) -> Iterato
     if 'references' in taken and taken['references'].node not in {link.node for link in known}:
         message = f'{evaluation.label} was evaluated with other elemental energies than the campaign had found'
         yield Finding('reference', evaluation.uuid, message)
-    if evaluation.label.startswith(REFERENCE) and 'structure' in taken:
+    if evaluation.label.startswith(REFERENCE) and 'candidate' in taken:
         label = f'structures__{evaluation.label.removeprefix(REFERENCE)}'
         crystals = graph.outputs(graph.steps(generation.id, 'elemental_structures'), label)
-        if taken['structure'].node not in {link.node for link in crystals}:
+        if taken['candidate'].node not in {link.node for link in crystals}:
             message = f'{evaluation.label} was evaluated with another crystal than that of the element'
             yield Finding('structure', evaluation.uuid, message)
 

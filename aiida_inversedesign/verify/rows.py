@@ -12,11 +12,11 @@ from aiida import orm
 from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.engines.common.calcfunctions import crystal_of
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import find_jobs
 from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.graph.outcomes import failure
+from aiida_inversedesign.nodes.structures import crystal_of
 from aiida_inversedesign.verify.case import Case
 from aiida_inversedesign.verify.compare import compare
 from aiida_inversedesign.verify.findings import Finding
@@ -74,7 +74,9 @@ def _check_launches(case: Case, generation: Call, known: _Known) -> Iterator[Fin
     sources.append({label.removeprefix('interrupted__'): link for label, link in own.items() if 'interrupted' in label})
     batches = [link for source in sources for label, link in source.items() if label.startswith('batch')]
     chosen = {choice['candidate']: choice for batch in batches for choice in case.attributes(batch)['choices']}
-    structures = {label: link.node for source in sources for label, link in source.items() if label[:5] == 'struc'}
+    candidates = {
+        label: link.node for source in sources for label, link in source.items() if label.startswith('candidates__')
+    }
     known.choices |= chosen
     for call in case.evaluations_of(generation):
         taken = graph.inputs[call.id]
@@ -85,8 +87,8 @@ def _check_launches(case: Case, generation: Call, known: _Known) -> Iterator[Fin
             message = f'{call.label} was evaluated in {generation.label}, whose selection had not chosen it'
             yield Finding('unchosen_evaluation', call.uuid, message)
             continue
-        used = taken.get('structure')
-        if structures.get(f'structures__{call.label}') != (used and used.node):
+        used = taken.get('candidate')
+        if candidates.get(f'candidates__{call.label}') != (used and used.node):
             message = f'{call.label} was evaluated with another structure node than the one that was chosen'
             yield Finding('structure', call.uuid, message)
 
@@ -102,8 +104,8 @@ def _check_outcomes(case: Case, generation: Call, harvest: Call, known: _Known) 
             continue
         known.returned_by[name] = call
         returned = case.graph.returned[call.id]
-        for port, kind in (('properties', 'property'), ('structure', 'structure')):
-            link = taken.get(f'{port if port == "properties" else "structures"}__{name}')
+        for port, kind in (('properties', 'property'), ('relaxed', 'structure')):
+            link = taken.get(f'{port}__{name}')
             if link is not None and (port not in returned or returned[port].node != link.node):
                 message = f'the harvest of {generation.label} took another {port} node of {name} than it returned'
                 yield Finding(kind, harvest.uuid, message)
@@ -203,9 +205,9 @@ def _check_row(case: Case, row: EvaluationRow, known: _Known) -> Iterator[tuple[
     expected = hit if case.goal.defines_hits else None
     if row.hit is not expected:
         yield 'hit', f'it is labelled {_word(row.hit)}, by the goal it is {_word(expected)}'
-    if 'structure' in taken and (where := _moved(row.proposed, case.node(taken['structure']))):
+    if 'candidate' in taken and (where := _moved(row.proposed, case.node(taken['candidate']))):
         yield 'structure', f'the crystal as proposed is not the one that was evaluated ({where})'
-    relaxed = returned.get('structure') if row.relaxed is not None else None
+    relaxed = returned.get('relaxed') if row.relaxed is not None else None
     if row.relaxed is not None and relaxed is not None and (where := _moved(row.relaxed, case.node(relaxed))):
         yield 'structure', f'the relaxed crystal is not the one that its evaluation returned ({where})'
     yield from _check_choice(row, known.choices.get(row.candidate))

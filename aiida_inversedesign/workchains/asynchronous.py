@@ -10,7 +10,8 @@ from aiida.engine import if_, while_
 from aiida_inversedesign.campaign.spec import Propose
 from aiida_inversedesign.campaign.stream_budget import Limits, evaluation_limits, fit_is_due, most_of_one
 from aiida_inversedesign.decisions.elemental_references import collect_references, elemental_structures
-from aiida_inversedesign.decisions.harvest_and_fit import fit_surrogate, harvest
+from aiida_inversedesign.decisions.fit_surrogate import fit_surrogate
+from aiida_inversedesign.decisions.harvest import harvest
 from aiida_inversedesign.decisions.propose_candidates import propose_candidates
 from aiida_inversedesign.decisions.select_batch import select_batch
 from aiida_inversedesign.engines.common.options import processes, wall_seconds
@@ -59,7 +60,7 @@ class AsynchronousWorkChain(StreamWorkChain):
         ended = {name: child for name, child in self.ctx.running.items() if child.is_terminated}
         costs = evaluation_costs(self.node, [child.pk for child in ended.values()]) if ended else {}
         self.ctx.ended_references = [name for name in ended if name.startswith('reference_')]
-        outcomes, properties, structures = self._taken_up()
+        outcomes, properties, relaxed = self._taken_up()
         for name, child in ended.items():
             if name in self.ctx.ended_references:
                 continue
@@ -69,7 +70,7 @@ class AsynchronousWorkChain(StreamWorkChain):
                 continue
             outcomes[name] = outcome_of(child, costs.get(name))
             if child.is_finished_ok:
-                properties[name], structures[name] = child.outputs.properties, child.outputs.structure
+                properties[name], relaxed[name] = child.outputs.properties, child.outputs.relaxed
         if not outcomes:
             return None
         failed = [ended[name] for name in outcomes if name in ended and not ended[name].is_finished_ok]
@@ -77,7 +78,7 @@ class AsynchronousWorkChain(StreamWorkChain):
             refuse_as_cache(self.node, failed)
         inputs: dict[str, Any] = {'table': self.ctx.table} if self.ctx.table is not None else {}
         if properties:
-            inputs |= {'properties': properties, 'structures': structures}
+            inputs |= {'properties': properties, 'relaxed': relaxed}
         if stability_wanted(self.inputs.settings):
             inputs['references'] = self.ctx.references if self.ctx.references is not None else orm.Dict({})
         batches = {self.ctx.chosen_by[name][0] for name in outcomes}
@@ -231,11 +232,11 @@ class AsynchronousWorkChain(StreamWorkChain):
         for name in list(self.ctx.waiting):
             if len(self.ctx.running) >= self._at_once:
                 break
-            structure = self._structure(name)
-            if missing := self._missing_elements(structure):
+            candidate = self._candidate(name)
+            if missing := self._missing_elements(candidate):
                 self._launch_references(missing)
                 continue
-            if not self._launch(name, structure, self._properties):
+            if not self._launch(name, candidate, self._properties):
                 break
             self.ctx.waiting.remove(name)
         if self.ctx.running:
@@ -250,7 +251,7 @@ class AsynchronousWorkChain(StreamWorkChain):
             return self.exit_codes.SPACE_EXHAUSTED.format(reason='every candidate of the pool has been evaluated')
         return None
 
-    def _launch(self, name: str, structure: orm.StructureData, properties: list[str]) -> bool:
+    def _launch(self, name: str, candidate: orm.Data, properties: list[str]) -> bool:
         """Launch an evaluation or a reference, unless the budget does not cover it any more."""
         needed, settings = self._needed(properties), self.inputs.settings['evaluate']
         limits = evaluation_limits(
@@ -262,9 +263,9 @@ class AsynchronousWorkChain(StreamWorkChain):
         )
         if limits is None:
             return False
-        child = self._evaluate(name, structure, properties, vars(limits))
+        child = self._evaluate(name, candidate, properties, vars(limits))
         self.ctx.running[name], self.ctx.reserved[name] = child, dict(vars(limits))
-        self.report(f'evaluating {name} ({structure.get_formula()}) in {child.process_label}<{child.pk}>')
+        self.report(f'evaluating {name} ({candidate.label}) in {child.process_label}<{child.pk}>')
         return True
 
     def _launch_references(self, symbols: list[str]) -> None:

@@ -12,7 +12,8 @@ from aiida_inversedesign.campaign.properties import dft_calculations_needed
 from aiida_inversedesign.campaign.spec import Propose
 from aiida_inversedesign.decisions.elemental_references import collect_references, elemental_structures
 from aiida_inversedesign.decisions.fit_job import FitCalculation
-from aiida_inversedesign.decisions.harvest_and_fit import fit_surrogate, harvest
+from aiida_inversedesign.decisions.fit_surrogate import fit_surrogate
+from aiida_inversedesign.decisions.harvest import harvest
 from aiida_inversedesign.decisions.propose_candidates import propose_candidates
 from aiida_inversedesign.decisions.propose_job import ProposeCalculation
 from aiida_inversedesign.decisions.select_batch import select_batch
@@ -58,7 +59,7 @@ class GenerationWorkChain(OnceWorkChain):
         spec.input_namespace('interrupted', required=False, populate_defaults=False, help='A batch to take up again.')
         spec.input('interrupted.batch', valid_type=orm.Dict, required=False, help='What had been chosen.')
         spec.input('interrupted.outcomes', valid_type=orm.Dict, required=False, help='What became of the finished.')
-        for name in ('structures', 'properties', 'relaxed', 'batches'):
+        for name in ('candidates', 'properties', 'relaxed', 'batches'):
             spec.input_namespace(f'interrupted.{name}', required=False, dynamic=True, valid_type=orm.Data)
         spec.outline(
             cls.setup,
@@ -108,12 +109,12 @@ class GenerationWorkChain(OnceWorkChain):
     def take_up_batch(self) -> None:
         """Continue with a batch that had been chosen before an interruption."""
         self.ctx.batch = self.inputs.interrupted.batch
-        self.ctx.structures = AttributeDict(self.inputs.interrupted.get('structures', {}))
+        self.ctx.candidates = AttributeDict(self.inputs.interrupted.get('candidates', {}))
         finished = self.inputs.interrupted.outcomes.get_dict()
-        waiting = [name for name in self.ctx.structures if name not in finished]
+        waiting = [name for name in self.ctx.candidates if name not in finished]
         # the budget may have become smaller since; what is left out may be chosen again
         self.ctx.waiting = waiting[: max(0, self.inputs.allowance['evaluations'] - len(finished))]
-        self.report(f'taking up {len(self.ctx.waiting)} of {len(self.ctx.structures)} evaluations of a batch again')
+        self.report(f'taking up {len(self.ctx.waiting)} of {len(self.ctx.candidates)} evaluations of a batch again')
 
     def needs_candidates(self) -> bool:
         """Whether the pool has fewer candidates left than the batch needs, or every generation proposes anew."""
@@ -171,7 +172,7 @@ class GenerationWorkChain(OnceWorkChain):
         if not choices:
             self.out('pool', self.ctx.pool)
             return self.exit_codes.SPACE_EXHAUSTED.format(reason='every candidate of the pool has been evaluated')
-        self.ctx.structures = AttributeDict(node.outputs.structures)
+        self.ctx.candidates = AttributeDict(node.outputs.candidates)
         self.ctx.waiting = [choice['candidate'] for choice in choices]
         self.report(f'chose {", ".join(self.ctx.waiting)} in Dict<{self.ctx.batch.pk}>')
         return None
@@ -198,7 +199,7 @@ class GenerationWorkChain(OnceWorkChain):
         """Whether an element of the batch has no reference energy yet."""
         if not references_wanted(self.inputs.settings) or request_for(self.node) is not None:
             return False
-        elements = {kind.symbol for name in self.ctx.waiting for kind in self.ctx.structures[name].kinds}
+        elements = {kind.symbol for name in self.ctx.waiting for kind in self.ctx.candidates[name].kinds}
         known = self.ctx.references.get_dict() if self.ctx.references is not None else {}
         missing = sorted(elements - set(known))
         needed = dft_calculations_needed(self.inputs.settings['evaluate'], ['energy'])
@@ -285,32 +286,32 @@ class GenerationWorkChain(OnceWorkChain):
         at_once = self.inputs.allowance.get('at_once') or len(self.ctx.waiting)
         wave, rest = self.ctx.waiting[:at_once], self.ctx.waiting[at_once:]
         children = {
-            name: self._evaluate(name, self.ctx.structures[name], self._properties, self.ctx.limits) for name in wave
+            name: self._evaluate(name, self.ctx.candidates[name], self._properties, self.ctx.limits) for name in wave
         }
         self.ctx.waiting = rest
         self.ctx.launched = [*self.ctx.launched, *wave]
         for name, child in children.items():
-            self.report(f'evaluating {name} ({self.ctx.structures[name].get_formula()}) in {self._engine}<{child.pk}>')
+            self.report(f'evaluating {name} ({self.ctx.candidates[name].label}) in {self._engine}<{child.pk}>')
         return ToContext(**children)
 
-    def _evaluate(self, label: str, structure: orm.StructureData, properties: list[str], limits: dict):
+    def _evaluate(self, label: str, candidate: orm.Data, properties: list[str], limits: dict):
         inputs = {'references': self.ctx.references} if self.ctx.references is not None else {}
-        settings, metadata = self.inputs.settings['evaluate'], {'label': f'{label} {structure.get_formula()}'}
+        settings, metadata = self.inputs.settings['evaluate'], {'label': f'{label} {candidate.label}'}
         if (limit := energy_limit(self.inputs.settings)) is not None and not label.startswith('reference_'):
             inputs['energy_limit'] = orm.Dict(limit)
         process_class = WorkflowFactory(f'inversedesign.evaluate.{self._engine}')
         # settings of the first version have no such key
         if settings.get('reuse'):
             process_type = process_class.build_process_type()
-            earlier = find_earlier(process_type, structure, properties, settings, self.inputs.engine)
+            earlier = find_earlier(process_type, candidate, properties, settings, self.inputs.engine)
             if earlier is not None:
                 process_class = ReusedEvaluateWorkChain
-                inputs['earlier'] = {name: earlier.outputs[name] for name in ('structure', 'properties')}
+                inputs['earlier'] = {name: earlier.outputs[name] for name in ('relaxed', 'properties')}
                 metadata['description'] = f'taken over from the evaluation {earlier.uuid}'
         return self.submit_once(
             label,
             process_class,
-            structure=structure,
+            candidate=candidate,
             properties=orm.List(properties),
             settings=orm.Dict(settings),
             limits=orm.Dict(limits),
@@ -327,7 +328,7 @@ class GenerationWorkChain(OnceWorkChain):
         interrupted = self.inputs.get('interrupted', AttributeDict())
         outcomes = interrupted.outcomes.get_dict() if 'outcomes' in interrupted else {}
         properties = dict(interrupted.get('properties', {}))
-        structures = dict(interrupted.get('relaxed', {}))
+        relaxed = dict(interrupted.get('relaxed', {}))
         request = request_for(self.node)
         for name in self.ctx.get('launched', []):
             child = self.ctx[name]
@@ -336,12 +337,12 @@ class GenerationWorkChain(OnceWorkChain):
                 continue
             outcomes[name] = outcome_of(child, costs.get(name))
             if child.is_finished_ok:
-                properties[name], structures[name] = child.outputs.properties, child.outputs.structure
+                properties[name], relaxed[name] = child.outputs.properties, child.outputs.relaxed
             else:
                 self.report(f'{name} failed: {outcomes[name]["reason"]}')
         launched = [self.ctx[name] for name in self.ctx.get('launched', [])]
         refuse_as_cache(self.node, [child for child in launched if not child.is_finished_ok])
-        results = {'properties': properties, 'structures': structures} if properties else {}
+        results = {'properties': properties, 'relaxed': relaxed} if properties else {}
         inputs = {'table': self.inputs.table} if 'table' in self.inputs else {}
         if stability_wanted(self.inputs.settings):
             inputs['references'] = self.ctx.references if self.ctx.references is not None else orm.Dict({})

@@ -54,11 +54,11 @@ def _of_batch(generation: orm.WorkChainNode, calls: list[tuple[str, orm.ProcessN
     """The one batch of a generation: what was chosen, and what has finished."""
     earlier = generation.inputs.interrupted if 'interrupted' in generation.inputs else {}
     if earlier:
-        batch, structures = earlier['batch'], dict(earlier['structures'])
+        batch, candidates = earlier['batch'], dict(earlier['candidates'])
     else:
         selection = [child for label, child in calls if label == 'select'][-1]
-        batch, structures = selection.outputs.batch, _structures(selection)
-    return {'batch': batch, 'structures': structures, **_results(generation, calls, structures, earlier)}
+        batch, candidates = selection.outputs.batch, _candidates(selection)
+    return {'batch': batch, 'candidates': candidates, **_results(generation, calls, candidates, earlier)}
 
 
 def _of_stream(
@@ -68,22 +68,22 @@ def _of_stream(
     earlier = generation.inputs.interrupted if 'interrupted' in generation.inputs else {}
     table = state.get('table') or (generation.inputs.table if 'table' in generation.inputs else None)
     known = {row.candidate for row in table.get_rows()} if table is not None else set()
-    batches, structures = dict(earlier.get('batches', {})), dict(earlier.get('structures', {}))
+    batches, candidates = dict(earlier.get('batches', {})), dict(earlier.get('candidates', {}))
     for label, child in calls:
         if label == 'select' and child.is_finished_ok:
             batches[f'pk_{child.pk:012d}'] = child.outputs.batch
-            structures |= _structures(child)
-    structures = {name: node for name, node in structures.items() if name not in known}
+            candidates |= _candidates(child)
+    candidates = {name: node for name, node in candidates.items() if name not in known}
     batches = {
         key: batch
         for key, batch in batches.items()
-        if any(choice['candidate'] in structures for choice in batch['choices'])
+        if any(choice['candidate'] in candidates for choice in batch['choices'])
     }
-    return {'batches': batches, 'structures': structures, **_results(generation, calls, structures, earlier)}
+    return {'batches': batches, 'candidates': candidates, **_results(generation, calls, candidates, earlier)}
 
 
-def _structures(selection: orm.ProcessNode) -> dict[str, orm.StructureData]:
-    return dict(selection.outputs.structures) if 'structures' in selection.outputs else {}
+def _candidates(selection: orm.ProcessNode) -> dict[str, orm.Data]:
+    return dict(selection.outputs.candidates) if 'candidates' in selection.outputs else {}
 
 
 def _results(
@@ -99,7 +99,7 @@ def _results(
     }
     outcomes |= {name: outcome_of(child, costs.get(name)) for name, child in finished.items()}
     results: dict[str, Any] = {'outcomes': orm.Dict(outcomes)}
-    for key, output in (('properties', 'properties'), ('relaxed', 'structure')):
+    for key, output in (('properties', 'properties'), ('relaxed', 'relaxed')):
         found = {name: node for name, node in dict(earlier.get(key, {})).items() if name in names}
         found |= {name: child.outputs[output] for name, child in finished.items() if child.is_finished_ok}
         results[key] = found

@@ -50,7 +50,7 @@ class StreamWorkChain(AnyChildWorkChain, GenerationWorkChain):
             (key, choice['candidate'], choice['arm'])
             for key, batch in sorted(interrupted.get('batches', {}).items())
             for choice in batch['choices']
-            if choice['candidate'] in interrupted.get('structures', {})
+            if choice['candidate'] in interrupted.get('candidates', {})
         ]
         self.ctx.chosen_by = {name: [key, arm] for key, name, arm in names}
         self.ctx.waiting = [name for _, name, _ in names if name not in finished]
@@ -154,30 +154,30 @@ class StreamWorkChain(AnyChildWorkChain, GenerationWorkChain):
         earlier = self.inputs.get('interrupted', AttributeDict()).get('batches', {})
         return earlier[key] if key in earlier else self._selection(key).outputs.batch
 
-    def _structure(self, name: str) -> orm.StructureData:
-        """The crystal of a candidate that was chosen."""
+    def _candidate(self, name: str) -> orm.Data:
+        """The node of a candidate that was chosen."""
         key, _ = self.ctx.chosen_by[name]
         interrupted = self.inputs.get('interrupted', AttributeDict())
         if key in interrupted.get('batches', {}):
-            return interrupted.structures[name]
-        return self._selection(key).outputs.structures[name]
+            return interrupted.candidates[name]
+        return self._selection(key).outputs.candidates[name]
 
     def _drop_waiting(self) -> None:
         for name in self.ctx.waiting:
             self.ctx.chosen_by.pop(name)
         self.ctx.waiting = []
 
-    def _taken_up(self) -> tuple[dict[str, Any], dict[str, orm.Dict], dict[str, orm.StructureData]]:
+    def _taken_up(self) -> tuple[dict[str, Any], dict[str, orm.Dict], dict[str, orm.Data]]:
         """Outcomes, properties and crystals of what had finished before an interruption, at the first harvest."""
         if not self.ctx.taken_up:
             return {}, {}, {}
         interrupted, names = self.inputs.interrupted, set(self.ctx.taken_up)
         outcomes = {name: item for name, item in interrupted.outcomes.get_dict().items() if name in names}
-        properties, structures = (
+        properties, relaxed = (
             {name: node for name, node in interrupted.get(key, {}).items() if name in names}
             for key in ('properties', 'relaxed')
         )
-        return outcomes, properties, structures
+        return outcomes, properties, relaxed
 
 
 def batch_key(number: int) -> str:

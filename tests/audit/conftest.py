@@ -117,7 +117,7 @@ class Graph:
             'aiida.workflows:inversedesign.evaluate.quantumespresso', generation, label, state=state, status=status
         )
         structure = StructureData(pymatgen_structure=CRYSTAL.to_pymatgen()).store()
-        node.base.links.add_incoming(structure, LinkType.INPUT_WORK, 'structure')
+        node.base.links.add_incoming(structure, LinkType.INPUT_WORK, 'candidate')
         node.store()
         if relax:
             chain = self.work('aiida.workflows:quantumespresso.pw.relax', node, 'relax').store()

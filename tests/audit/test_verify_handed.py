@@ -104,7 +104,7 @@ def test_settings_properties_limits_and_the_energy_limit(found_after: Any, tmp_p
         change(copy, one.inputs.properties, list=['volume'])
         change(copy, other.inputs.limits, dft_calculations=41)
         change(copy, element.inputs.settings, max_restarts=9)
-        relink(copy, second, 'structure', element.inputs.structure)
+        relink(copy, second, 'candidate', element.inputs.candidate)
 
     findings = found_after(uuid, several)
     assert said(findings, 'settings', 'other properties than its settings give')

@@ -19,7 +19,7 @@ def evaluate(structure: Any, library: Any, code: Any, **changes: Any) -> Any:
     settings = Table(engine='table', data='x', code=code.full_label, units={'shine': 'lm'}, **changes)
     _, node = run_get_node(
         WorkflowFactory('inversedesign.evaluate.table'),
-        structure=structure,
+        candidate=structure,
         properties=orm.List(['shine']),
         settings=orm.Dict(settings.model_dump(mode='json')),
         engine={'data': library, 'code': code},

@@ -24,7 +24,7 @@ def test_the_three_engines_are_registered() -> None:
 def test_inputs_outputs_and_exit_codes(name: str) -> None:
     spec = WorkflowFactory(name).spec()
     for port, required in (
-        ('structure', True),
+        ('candidate', True),
         ('properties', True),
         ('settings', True),
         ('limits', False),
@@ -32,7 +32,7 @@ def test_inputs_outputs_and_exit_codes(name: str) -> None:
     ):
         assert spec.inputs[port].required is required
     assert 'engine' in spec.inputs
-    assert spec.outputs['structure'].valid_type is orm.StructureData
+    assert spec.outputs['relaxed'].valid_type is orm.Data
     assert spec.outputs['properties'].valid_type is orm.Dict
     own = [code for code in spec.exit_codes.values() if code.status >= 300]
     assert own
@@ -46,7 +46,7 @@ def ase_settings(**changes: Any) -> orm.Dict:
 def run_ase(structure: Any, code: Any, settings: orm.Dict, properties: list[str], **inputs: Any) -> tuple[Any, Any]:
     return run_get_node(
         WorkflowFactory('inversedesign.evaluate.ase'),
-        structure=structure,
+        candidate=structure,
         properties=orm.List(properties),
         settings=settings,
         engine={'code': code},
@@ -67,7 +67,7 @@ def test_ase_relaxes_and_fits(structure: Any, python_code: Any) -> None:
     assert properties['formation_energy']['value'] == pytest.approx(properties['energy']['value'])
     assert abs(properties['pressure']['value']) < 1
     assert all(properties[name]['unit'] == PROPERTIES[name].unit for name in properties)
-    assert results['structure'].get_cell_volume() == pytest.approx(properties['volume']['value'])
+    assert results['relaxed'].get_cell_volume() == pytest.approx(properties['volume']['value'])
     assert len(results['equation_of_state']['volumes']) == 7
     assert results['properties'].creator.process_label == 'job_properties'
     assert {link.link_label for link in node.base.links.get_outgoing().all()} >= {'relax', 'gather_properties'}
@@ -120,7 +120,7 @@ def run_table(
     engine = {'data': library} | ({} if code is None else {'code': code})
     return run_get_node(
         WorkflowFactory('inversedesign.evaluate.table'),
-        structure=structure,
+        candidate=structure,
         properties=orm.List(properties),
         settings=orm.Dict(settings.model_dump(mode='json')),
         engine=engine,
@@ -133,7 +133,7 @@ def test_table_finds_the_entry(structure: Any, library: Any) -> None:
     assert node.is_finished_ok, node.exit_message
     assert results['properties']['bulk_modulus'] == {'value': 137.0, 'unit': 'GPa', 'source': 'entry copper'}
     assert results['properties']['shine']['unit'] == 'lm'
-    assert results['structure'].get_formula() == 'Cu'
+    assert results['relaxed'].get_formula() == 'Cu'
     assert results['properties'].creator.process_label == 'look_up'
 
 

@@ -45,7 +45,7 @@ def evaluate(code: Any, structure: Any, library: Any, limits: dict[str, Any] | N
 def _run(engine: str, structure: Any, names: list[str], settings: Any, inputs: Any, limits: dict[str, Any]) -> Any:
     _, node = run_get_node(
         WorkflowFactory(f'inversedesign.evaluate.{engine}'),
-        structure=structure,
+        candidate=structure,
         properties=orm.List(names),
         settings=orm.Dict(settings.model_dump(mode='json')),
         engine=inputs,

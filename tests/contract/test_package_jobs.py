@@ -51,7 +51,7 @@ def aflow(aiida_profile_clean: Any) -> Any:
 
 
 def test_a_proposal_and_a_fit_give_what_the_calculation_functions_give(python_code: Any, aflow: Any) -> None:
-    from aiida_inversedesign.decisions.harvest_and_fit import fit_surrogate
+    from aiida_inversedesign.decisions.fit_surrogate import fit_surrogate
     from aiida_inversedesign.decisions.propose_candidates import propose_candidates
     from aiida_inversedesign.nodes.table_data import TableData
 
@@ -84,7 +84,7 @@ def test_a_proposal_and_a_fit_give_what_the_calculation_functions_give(python_co
 
 @pytest.mark.slow
 def test_an_end_of_the_space_and_too_few_rows_are_the_same_exit_codes(python_code: Any, aflow: Any) -> None:
-    from aiida_inversedesign.decisions.harvest_and_fit import fit_surrogate
+    from aiida_inversedesign.decisions.fit_surrogate import fit_surrogate
     from aiida_inversedesign.decisions.propose_candidates import propose_candidates
     from aiida_inversedesign.nodes.table_data import TableData
 

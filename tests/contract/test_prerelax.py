@@ -37,7 +37,7 @@ def evaluate(codes: dict[str, orm.InstalledCode], limits: dict[str, Any], **prer
     )
     return run_get_node(
         WorkflowFactory('inversedesign.evaluate.quantumespresso'),
-        structure=orm.StructureData(ase=bulk('C', 'diamond', 3.65)),
+        candidate=orm.StructureData(ase=bulk('C', 'diamond', 3.65)),
         properties=orm.List(['volume']),
         settings=orm.Dict(section.model_dump(mode='json')),
         limits=orm.Dict(limits),
@@ -51,7 +51,7 @@ def test_dft_starts_from_what_the_calculator_reached(codes: dict[str, orm.Instal
     children = {link.link_label: link.node for link in node.base.links.get_outgoing().all()}
     reached, start = children['prerelax'].outputs.structure, children['relax'].inputs.structure
     assert start.uuid == reached.uuid
-    assert abs(reached.get_cell_volume() - node.inputs.structure.get_cell_volume()) > 0.01
+    assert abs(reached.get_cell_volume() - node.inputs.candidate.get_cell_volume()) > 0.01
     # it is no DFT calculation: the limit of two holds for pw.x alone
     assert [job.process_label for job in jobs_below(node)].count('PwCalculation') == 2
     assert results['properties']['volume']['value'] == pytest.approx(5.7, abs=0.3)

@@ -28,7 +28,7 @@ def evaluate(
     )
     return run_get_node(
         WorkflowFactory('inversedesign.evaluate.quantumespresso'),
-        structure=orm.StructureData(ase=atoms),
+        candidate=orm.StructureData(ase=atoms),
         properties=orm.List(properties),
         settings=orm.Dict(section.model_dump(mode='json')),
         limits=orm.Dict(limits or {'dft_calculations': None, 'core_hours': None}),

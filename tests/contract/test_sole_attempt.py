@@ -154,7 +154,7 @@ def test_a_job_that_its_scheduler_forgot_runs_once(
     settings = Table(engine='table', data='x', code=code.full_label, units={'shine': 'lm'}, delay_seconds=12.0)
     _, node = run_get_node(
         WorkflowFactory('inversedesign.evaluate.table'),
-        structure=structure,
+        candidate=structure,
         properties=orm.List(['shine']),
         settings=orm.Dict({**settings.model_dump(mode='json'), 'delay_sigma': 0.0}),
         engine={'code': code, 'data': library},

@@ -61,8 +61,8 @@ def test_programs_of_a_forgotten_job_do_not_run_beside_each_other(
 ) -> None:
     from rehearsal import make_library
 
-    from aiida_inversedesign.engines.common.calcfunctions import structure_of
     from aiida_inversedesign.nodes.library_data import LibraryData
+    from aiida_inversedesign.nodes.structures import structure_of
 
     record = tmp_path / 'launches'
     library = LibraryData.from_library(make_library()).store()
@@ -77,7 +77,7 @@ def test_programs_of_a_forgotten_job_do_not_run_beside_each_other(
     trouble.start()
     _, node = run_get_node(
         WorkflowFactory('inversedesign.evaluate.table'),
-        structure=structure_of(next(iter(make_library())).crystal),
+        candidate=structure_of(next(iter(make_library())).crystal),
         properties=orm.List(['stiffness']),
         settings=orm.Dict({**settings.model_dump(mode='json'), 'delay_sigma': 0.0}),
         engine={'code': code, 'data': library},

@@ -133,9 +133,9 @@ def test_an_interrupted_batch_is_taken_up_again(campaign: Any) -> None:
         'outcomes': Dict(
             {name: {'exit_status': 0, 'reason': '', 'dft_calculations': 0, 'core_hours': None} for name in finished}
         ),
-        'structures': {name: node.inputs.structure for name, node in evaluations.items()},
+        'candidates': {name: node.inputs.candidate for name, node in evaluations.items()},
         'properties': {name: evaluations[name].outputs.properties for name in finished},
-        'relaxed': {name: evaluations[name].outputs.structure for name in finished},
+        'relaxed': {name: evaluations[name].outputs.relaxed for name in finished},
     }
     assert builder.process_class is InverseDesignWorkChain
     again = run_campaign(builder)

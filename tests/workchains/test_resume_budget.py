@@ -32,12 +32,12 @@ def interrupted(campaign: Campaign, schedule: str, finished: int) -> tuple[Any, 
         names = [choice['candidate'] for choice in select.outputs.batch['choices']]
         evaluations = {label: node for name in names for label, node in [(name, children(generation, name)[0])]}
         taken['batches'] = {'pk_000000000001': select.outputs.batch}
-        taken['structures'] = dict(select.outputs.structures)
+        taken['candidates'] = dict(select.outputs.candidates)
         taken['outcomes'] = Dict(
             {name: {'exit_status': 0, 'reason': '', 'dft_calculations': 0, 'core_hours': None} for name in names}
         )
         taken['properties'] = {name: node.outputs.properties for name, node in evaluations.items()}
-        taken['relaxed'] = {name: node.outputs.structure for name, node in evaluations.items()}
+        taken['relaxed'] = {name: node.outputs.relaxed for name, node in evaluations.items()}
     outcomes = taken['outcomes'].get_dict()
     kept = set(sorted(outcomes)[:finished])
     taken['outcomes'] = Dict({name: outcome for name, outcome in outcomes.items() if name in kept})

@@ -14,7 +14,7 @@ def evaluations(campaign: Any) -> dict[str, Any]:
     found = [
         child for generation in campaign.called for child in generation.called if 'Evaluate' in child.process_label
     ]
-    return {child.inputs.structure.get_formula(): child for child in found}
+    return {child.inputs.candidate.get_formula(): child for child in found}
 
 
 def test_results_are_taken_over_as_the_nodes_they_are(campaign: Any) -> None:
@@ -43,7 +43,7 @@ def test_other_settings_or_data_are_no_reason_to_take_over(campaign: Any) -> Non
     builder, _ = campaign(**SMALL)
     node = next(iter(evaluations(run_campaign(builder)).values()))
     settings, engine = node.inputs.settings.get_dict(), dict(node.inputs.engine)
-    question = (node.process_type, node.inputs.structure, ['stiffness'])
+    question = (node.process_type, node.inputs.candidate, ['stiffness'])
     assert find_earlier(*question, settings, engine).uuid == node.uuid
     # where and how often a job runs changes nothing, how the answer is found does
     assert find_earlier(*question, {**settings, 'free_space_gb': 9}, engine).uuid == node.uuid
@@ -51,4 +51,4 @@ def test_other_settings_or_data_are_no_reason_to_take_over(campaign: Any) -> Non
     assert find_earlier(*question, {**settings, 'prerelax': None}, engine).uuid == node.uuid
     assert find_earlier(*question, {**settings, 'match': 'structure'}, engine) is None
     assert find_earlier(*question, settings, {}) is None
-    assert find_earlier(node.process_type, node.inputs.structure, ['hardness'], settings, engine) is None
+    assert find_earlier(node.process_type, node.inputs.candidate, ['hardness'], settings, engine) is None

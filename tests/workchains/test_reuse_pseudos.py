@@ -43,7 +43,7 @@ def evaluated(family: Any, aiida_localhost: Any) -> Any:
     structure.append_atom(position=(0, 0, 0), symbols='Si')
     structure.append_atom(position=(1.35, 1.35, 1.35), symbols='Si')
     node = orm.WorkChainNode(process_type=PROCESS_TYPE)
-    node.base.links.add_incoming(structure.store(), LinkType.INPUT_WORK, 'structure')
+    node.base.links.add_incoming(structure.store(), LinkType.INPUT_WORK, 'candidate')
     node.base.links.add_incoming(orm.Dict(SETTINGS).store(), LinkType.INPUT_WORK, 'settings')
     node.set_exit_status(0)
     node.base.attributes.set('version', {'plugin': __version__})
@@ -56,7 +56,7 @@ def evaluated(family: Any, aiida_localhost: Any) -> Any:
     job.store()
     properties = orm.Dict({'energy': {'value': -1.0}}).store()
     properties.base.links.add_incoming(node, LinkType.RETURN, 'properties')
-    structure.base.links.add_incoming(node, LinkType.RETURN, 'structure')
+    structure.base.links.add_incoming(node, LinkType.RETURN, 'relaxed')
     return structure
 
 

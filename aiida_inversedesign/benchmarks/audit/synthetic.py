@@ -232,7 +232,7 @@ def _evaluate(
     evaluation = _process(writer, 'aiida.workflows:inversedesign.evaluate.quantumespresso', 310 if failed else 0)
     writer.link(generation, evaluation, candidate.id, 'call_work')
     structure = writer.node(orm.StructureData, _structure(candidate.crystal))
-    writer.link(structure, evaluation, 'structure', 'input_work')
+    writer.link(structure, evaluation, 'candidate', 'input_work')
     relax = _process(writer, 'aiida.workflows:quantumespresso.pw.relax')
     writer.link(evaluation, relax, 'relax', 'call_work')
     restarted = draw.random() < 0.1
@@ -250,7 +250,7 @@ def _evaluate(
         result = writer.node(orm.Dict, record)
         writer.link(evaluation, result, 'properties', 'return')
         relaxed = writer.node(orm.StructureData, _structure(candidate.crystal))
-        writer.link(evaluation, relaxed, 'structure', 'return')
+        writer.link(evaluation, relaxed, 'relaxed', 'return')
     arm: Any = 'initial' if not informed else 'control' if draw.random() < 0.1 else 'acquisition'
     predicted = {'bulk_modulus': (value + draw.gauss(0, 20), 20.0)} if informed else {}
     return EvaluationRow(

@@ -187,7 +187,7 @@ class _Campaign:
         """The node of the campaign, run to the end in this interpreter."""
         from aiida import orm
 
-        from aiida_inversedesign.decisions.harvest_and_fit import fit_surrogate
+        from aiida_inversedesign.decisions.fit_surrogate import fit_surrogate
         from aiida_inversedesign.nodes.library_data import LibraryData
         from aiida_inversedesign.nodes.pool_data import PoolData
         from aiida_inversedesign.nodes.store import find_labelled

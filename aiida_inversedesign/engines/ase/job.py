@@ -8,8 +8,8 @@ from aiida import orm
 from aiida.engine import ExitCode
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.engines.common.calcfunctions import crystal_of, structure_of
 from aiida_inversedesign.engines.common.eos import volume_factors
+from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser
 
 

@@ -45,7 +45,7 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
         """Take the relaxed crystal, if there is one."""
         if not self.ctx.job.is_finished_ok:
             return self.exit_codes.ERROR_JOB_FAILED.format(reason=explain(self.node))
-        self.out('structure', self.ctx.job.outputs.structure)
+        self.out('relaxed', self.ctx.job.outputs.structure)
         return None
 
     def gather_properties(self) -> ExitCode | None:

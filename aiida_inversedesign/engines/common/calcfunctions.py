@@ -18,16 +18,7 @@ from aiida_inversedesign.engines.common.crystal_properties import (
     structural_properties,
 )
 from aiida_inversedesign.engines.common.eos import EosError, fit_birch_murnaghan, volume_factors
-
-
-def crystal_of(structure: StructureData) -> Crystal:
-    """The crystal of a structure node."""
-    return Crystal.from_pymatgen(structure.get_pymatgen())
-
-
-def structure_of(crystal: Crystal) -> StructureData:
-    """An unstored structure node of a crystal."""
-    return StructureData(pymatgen_structure=crystal.to_pymatgen())
+from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 
 
 @calcfunction

@@ -8,12 +8,13 @@ from aiida import orm
 from aiida.engine import CalcJob, ExitCode, ToContext
 
 from aiida_inversedesign.campaign.properties import required_stages
-from aiida_inversedesign.engines.common.calcfunctions import crystal_of, wanted
+from aiida_inversedesign.engines.common.calcfunctions import wanted
 from aiida_inversedesign.engines.common.cleaning import is_to_be_cleaned, remote_folders, remove_folders
 from aiida_inversedesign.engines.common.crystal_properties import missing_references, unknown_properties
 from aiida_inversedesign.engines.common.limits import allot
 from aiida_inversedesign.engines.common.options import job_options, processes, wall_seconds
 from aiida_inversedesign.graph.diagnosis import core_seconds, explain, jobs_below
+from aiida_inversedesign.nodes.structures import crystal_of
 from aiida_inversedesign.processes.attempts import attempt_label, is_due
 from aiida_inversedesign.processes.earlier_attempts import folders_before
 from aiida_inversedesign.processes.idempotent import OnceWorkChain
@@ -29,7 +30,7 @@ class EvaluateWorkChain(OnceWorkChain):
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
-        spec.input('structure', valid_type=orm.StructureData, help='The crystal as proposed.')
+        spec.input('candidate', valid_type=orm.Data, help='What is evaluated: a crystal as proposed, or a point.')
         spec.input('properties', valid_type=orm.List, help='Names of the properties that are wanted.')
         spec.input('settings', valid_type=orm.Dict, help='The `evaluate` section of the campaign file.')
         spec.input(
@@ -52,7 +53,12 @@ class EvaluateWorkChain(OnceWorkChain):
             'engine may give up a crystal that cannot come below it.',
         )
         spec.input_namespace('engine', dynamic=True, help='What the engine computes with: codes or data.')
-        spec.output('structure', valid_type=orm.StructureData, required=False, help='The relaxed crystal.')
+        spec.output(
+            'relaxed',
+            valid_type=orm.Data,
+            required=False,
+            help='The candidate as the evaluation left it: a relaxed crystal.',
+        )
         spec.output(
             'properties',
             valid_type=orm.Dict,
@@ -77,7 +83,7 @@ class EvaluateWorkChain(OnceWorkChain):
         if unknown := self.unknown(names):
             return self.exit_codes.ERROR_UNKNOWN_PROPERTY.format(names=', '.join(unknown))
         if 'references' in required_stages(names):
-            elements = crystal_of(self.inputs.structure).counts
+            elements = crystal_of(self.inputs.candidate).counts
             references = self.inputs.references.get_dict() if 'references' in self.inputs else None
             if missing := missing_references(elements, references):
                 return self.exit_codes.ERROR_MISSING_REFERENCES.format(elements=', '.join(missing))
@@ -110,7 +116,7 @@ class EvaluateWorkChain(OnceWorkChain):
         """The reference energies as a keyword argument, if they hold every element of the crystal."""
         if 'references' not in self.inputs:
             return {}
-        missing = missing_references(crystal_of(self.inputs.structure).counts, self.inputs.references.get_dict())
+        missing = missing_references(crystal_of(self.inputs.candidate).counts, self.inputs.references.get_dict())
         return {} if missing else {'references': self.inputs.references}
 
     def job_is_due(self) -> bool:
@@ -151,7 +157,7 @@ class EvaluateWorkChain(OnceWorkChain):
             attempt_label('relax', number),
             job,
             code=self.inputs.engine.code,
-            structure=self.inputs.structure,
+            structure=self.inputs.candidate,
             settings=self.inputs.settings,
             metadata={
                 'options': job_options(self.inputs.settings.get_dict(), seconds, self.inputs.engine.code.with_mpi)

@@ -10,7 +10,7 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida.engine import calcfunction
 
-from aiida_inversedesign.engines.common.calcfunctions import crystal_of, wanted
+from aiida_inversedesign.engines.common.calcfunctions import wanted
 from aiida_inversedesign.engines.common.crystal_properties import (
     formation_energy,
     missing_properties,
@@ -18,6 +18,7 @@ from aiida_inversedesign.engines.common.crystal_properties import (
 )
 from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
 from aiida_inversedesign.graph.earlier_evaluations import completed_evaluations
+from aiida_inversedesign.nodes.structures import crystal_of
 
 #: Keys of the section ``evaluate`` that say where and how often something runs, not what comes out.
 NOT_PHYSICAL = frozenset(
@@ -49,7 +50,7 @@ def find_earlier(
     for node in completed_evaluations(structure, process_type):
         known = node.outputs.properties.get_dict() if 'properties' in node.outputs else {}
         if (
-            'structure' in node.outputs
+            'relaxed' in node.outputs
             and not missing_properties(computed, known)
             and _physical(node.inputs.settings.get_dict()) == _physical(settings)
             and _same_engine(node, engine)
@@ -126,7 +127,7 @@ class ReusedEvaluateWorkChain(EvaluateWorkChain):
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
-        spec.input('earlier.structure', valid_type=orm.StructureData, help='The relaxed crystal.')
+        spec.input('earlier.relaxed', valid_type=orm.Data, help='The candidate as it was left.')
         spec.input('earlier.properties', valid_type=orm.Dict, help='Its properties.')
         spec.outline(cls.take_over)
 
@@ -134,15 +135,15 @@ class ReusedEvaluateWorkChain(EvaluateWorkChain):
         """Hand the earlier results over; formation energies are taken against the campaign's own references."""
         properties = self.inputs.earlier.properties
         if 'formation_energy' in wanted(self.inputs.properties) and 'references' in self.inputs:
-            counts = crystal_of(self.inputs.structure).counts
+            counts = crystal_of(self.inputs.candidate).counts
             if not missing_references(counts, self.inputs.references.get_dict()):
                 properties = self.run_once(
                     'against_references',
                     against_references,
-                    structure=self.inputs.earlier.structure,
+                    structure=self.inputs.earlier.relaxed,
                     properties=properties,
                     references=self.inputs.references,
                 ).outputs.result
-        self.out('structure', self.inputs.earlier.structure)
+        self.out('relaxed', self.inputs.earlier.relaxed)
         self.out('properties', properties)
         self.report(self.node.description)

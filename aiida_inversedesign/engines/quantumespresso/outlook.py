@@ -5,7 +5,6 @@ from __future__ import annotations
 from aiida.engine import ExitCode, calcfunction
 from aiida.orm import Dict, Float, StructureData, TrajectoryData
 
-from aiida_inversedesign.engines.common.calcfunctions import crystal_of
 from aiida_inversedesign.engines.common.crystal_properties import formation_energy
 from aiida_inversedesign.engines.common.eos import GPA
 from aiida_inversedesign.engines.quantumespresso.laqa import (
@@ -15,6 +14,7 @@ from aiida_inversedesign.engines.quantumespresso.laqa import (
     laqa_score,
     optimistic_energy,
 )
+from aiida_inversedesign.nodes.structures import crystal_of
 
 
 @calcfunction

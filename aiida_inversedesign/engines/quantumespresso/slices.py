@@ -67,7 +67,7 @@ class SlicedRelaxation:
             return self.exit_codes.ERROR_RELAXATION_FAILED.format(reason=explain(node))
         if converged and self.ctx.get('final', False):
             self.ctx.relaxed = True
-            self.out('structure', node.outputs.output_structure)
+            self.out('relaxed', node.outputs.output_structure)
             return None
         if hopeless := self._hopeless():
             return self.exit_codes.ERROR_GIVEN_UP.format(reason=hopeless)
@@ -98,7 +98,7 @@ class SlicedRelaxation:
         outlook = self.run_once(
             f'outlook_{self.ctx.slices}',
             relaxation_outlook,
-            structure=self.inputs.structure,
+            structure=self.inputs.candidate,
             energy_limit=self.inputs.energy_limit,
             margin=orm.Float(self.inputs.settings['slices']['margin']),
             **references,

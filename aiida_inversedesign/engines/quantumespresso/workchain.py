@@ -35,7 +35,8 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
     """Relaxes a crystal with pw.x and computes its equation of state if a property needs it.
 
     Children: ``prerelax`` (:class:`~aiida_inversedesign.engines.ase.job.AseCalculation`) if the settings name one,
-    ``relax`` (``PwRelaxWorkChain``; or, in slices, ``relax``, ``relax_slice_2`` …), and ``eos_00`` … (``PwBaseWorkChain``, one for each volume).
+    ``relax`` (``PwRelaxWorkChain``; or, in slices, ``relax``, ``relax_slice_2`` …), and ``eos_00`` …
+    (``PwBaseWorkChain``, one for each volume).
     """
 
     @classmethod
@@ -99,7 +100,7 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
             'prerelax',
             AseCalculation,
             code=code,
-            structure=self.inputs.structure,
+            structure=self.inputs.candidate,
             settings=orm.Dict(settings),
             scan=orm.Bool(False),
             metadata={'options': job_options(settings, allotment.seconds, code.with_mpi)},
@@ -143,7 +144,7 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
         outputs = ('output_structure', 'output_parameters', 'output_trajectory')
         if not relax.is_finished_ok or any(name not in relax.outputs for name in outputs):
             return self.exit_codes.ERROR_RELAXATION_FAILED.format(reason=explain(relax))
-        self.out('structure', relax.outputs.output_structure)
+        self.out('relaxed', relax.outputs.output_structure)
         return None
 
     def needs_equation_of_state(self) -> bool:
@@ -236,7 +237,7 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
 
     def _start(self) -> orm.StructureData:
         """The crystal that DFT starts from."""
-        return self.ctx.prerelax.outputs.structure if 'prerelax' in self.ctx else self.inputs.structure
+        return self.ctx.prerelax.outputs.structure if 'prerelax' in self.ctx else self.inputs.candidate
 
     def _allot(self, chains: int, later: int) -> Allotment:
         """Share what the limits leave among the jobs of the next stage."""

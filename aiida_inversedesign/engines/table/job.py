@@ -7,8 +7,8 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode
 
-from aiida_inversedesign.engines.common.calcfunctions import crystal_of
 from aiida_inversedesign.engines.table.lookup import duration, fails_on_purpose
+from aiida_inversedesign.nodes.structures import crystal_of
 from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser
 
 

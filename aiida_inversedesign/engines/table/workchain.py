@@ -8,13 +8,13 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, calcfunction, if_, while_
 
-from aiida_inversedesign.engines.common.calcfunctions import crystal_of, structure_of
 from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
 from aiida_inversedesign.engines.common.limits import LimitError
 from aiida_inversedesign.engines.table.job import TableCalculation
 from aiida_inversedesign.engines.table.lookup import LookupTable, NoEntryError, fails_on_purpose, lookup_record
 from aiida_inversedesign.graph.diagnosis import explain
 from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 
 
 @lru_cache(maxsize=2)
@@ -36,7 +36,7 @@ def look_up(
         record = lookup_record(template, properties.get_list(), settings['units'])
     except NoEntryError as error:
         return ExitCode(312, str(error))
-    return {'structure': structure_of(template.crystal), 'properties': orm.Dict(record)}
+    return {'relaxed': structure_of(template.crystal), 'properties': orm.Dict(record)}
 
 
 class TableEvaluateWorkChain(EvaluateWorkChain):
@@ -83,13 +83,13 @@ class TableEvaluateWorkChain(EvaluateWorkChain):
         node = self.run_once(
             'look_up',
             look_up,
-            structure=self.inputs.structure,
+            structure=self.inputs.candidate,
             data=self.inputs.engine.data,
             properties=self.inputs.properties,
             settings=self.inputs.settings,
         )
         if node.is_finished_ok:
-            self.out('structure', node.outputs.structure)
+            self.out('relaxed', node.outputs.relaxed)
             self.out('properties', node.outputs.properties)
             return None
         if node.exit_status == self.exit_codes.ERROR_NO_ENTRY.status:

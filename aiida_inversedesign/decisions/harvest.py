@@ -1,20 +1,15 @@
-"""Harvest and fit as calculations: unpack the nodes, call the pure core, pack the result."""
+"""The harvest as a calculation: one row of the table for each evaluation that has ended."""
 
 from __future__ import annotations
 
-from aiida.engine import ExitCode, calcfunction
-from aiida.orm import Dict, StructureData
+from aiida.engine import calcfunction
+from aiida.orm import Dict
 
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.campaign.stability import with_stability
-from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.learn.library_priors import SourceError
-from aiida_inversedesign.learn.next_fit import fit_next
-from aiida_inversedesign.learn.surrogate import SurrogateError
-from aiida_inversedesign.nodes.library_data import LibraryData
 from aiida_inversedesign.nodes.pool_data import PoolData
-from aiida_inversedesign.nodes.surrogate_data import SurrogateData
+from aiida_inversedesign.nodes.structures import crystal_of
 from aiida_inversedesign.nodes.table_data import TableData
 
 
@@ -38,7 +33,7 @@ def harvest(
     :param table: the rows so far.
     :param references: energies of the elements, given where the goal names the energy above the hull: it is found
         anew for all rows, since a crystal found later can lie below an earlier one.
-    :param results: ``properties`` and ``structures`` of the completed evaluations, by candidate; with the asynchronous
+    :param results: ``properties`` and ``relaxed`` of the completed evaluations, by candidate; with the asynchronous
         schedule ``batches``, several choices in place of one.
     :return: ``table``; with ``references`` also ``stability``, what each energy above the hull was measured against.
     """
@@ -54,7 +49,7 @@ def harvest(
         outcome, candidate = outcomes[name], candidates[name]
         completed = outcome['exit_status'] == 0
         properties = _values(results['properties'][name]) if completed else {}
-        relaxed = _crystal(results['structures'][name]) if completed else None
+        relaxed = crystal_of(results['relaxed'][name]) if completed else None
         rows.append(
             EvaluationRow(
                 candidate=name,
@@ -81,25 +76,5 @@ def harvest(
     return {'table': TableData.from_rows(rows, goal), 'stability': Dict(stability)}
 
 
-@calcfunction
-def fit_surrogate(settings: Dict, table: TableData, library: LibraryData | None = None):
-    """Fit the surrogate to the rows of the table.
-
-    :param settings: the campaign file without its budget; its ``seed`` fixes all random choices.
-    :param library: whose entries have the properties of ``learn.source``, where that names any.
-    :return: ``surrogate``; exit code 320 if there are too few completed rows, or nothing to transfer from.
-    """
-    spec = CampaignSettings.model_validate(settings.get_dict())
-    try:
-        surrogate = fit_next(spec, table.get_rows(), library.get_library() if library else None)
-    except (SurrogateError, SourceError) as error:
-        return ExitCode(320, f'no surrogate yet: {error}')
-    return {'surrogate': SurrogateData.from_surrogate(surrogate)}
-
-
 def _values(properties: Dict) -> dict[str, float]:
     return {name: entry['value'] for name, entry in properties.get_dict().items()}
-
-
-def _crystal(structure: StructureData) -> Crystal:
-    return Crystal.from_pymatgen(structure.get_pymatgen_structure())

@@ -1,0 +1,30 @@
+"""The fit as a calculation: unpack the nodes, fit the surrogate, pack it."""
+
+from __future__ import annotations
+
+from aiida.engine import ExitCode, calcfunction
+from aiida.orm import Dict
+
+from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.learn.library_priors import SourceError
+from aiida_inversedesign.learn.next_fit import fit_next
+from aiida_inversedesign.learn.surrogate import SurrogateError
+from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.nodes.surrogate_data import SurrogateData
+from aiida_inversedesign.nodes.table_data import TableData
+
+
+@calcfunction
+def fit_surrogate(settings: Dict, table: TableData, library: LibraryData | None = None):
+    """Fit the surrogate to the rows of the table.
+
+    :param settings: the campaign file without its budget; its ``seed`` fixes all random choices.
+    :param library: whose entries have the properties of ``learn.source``, where that names any.
+    :return: ``surrogate``; exit code 320 if there are too few completed rows, or nothing to transfer from.
+    """
+    spec = CampaignSettings.model_validate(settings.get_dict())
+    try:
+        surrogate = fit_next(spec, table.get_rows(), library.get_library() if library else None)
+    except (SurrogateError, SourceError) as error:
+        return ExitCode(320, f'no surrogate yet: {error}')
+    return {'surrogate': SurrogateData.from_surrogate(surrogate)}
