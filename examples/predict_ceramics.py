@@ -16,11 +16,10 @@ import json
 from pathlib import Path
 
 from aiida_inversedesign.campaign.candidate import Candidate
-from aiida_inversedesign.campaign.spec import Propose, Space
 from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
 from aiida_inversedesign.libraries.importers import read_jsonl
 from aiida_inversedesign.libraries.library import Library, aflow_library
-from aiida_inversedesign.propose.pipeline import propose
+from aiida_inversedesign.propose.next_candidates import propose_next, settings_of_a_proposal
 from aiida_inversedesign.propose.proposal_model import load_model
 
 FORMULAS = ('CaCO3', 'LiFePO4', 'Li2BeSiO4', 'Li2BeGeO4')
@@ -45,7 +44,7 @@ def lineage(candidate: Candidate) -> str:
 
 def spacegroup(candidate: Candidate) -> str:
     """Symbol of the predicted crystal's space group (0.1 Å)."""
-    return candidate.crystal.to_pymatgen().get_space_group_info(symprec=0.1)[0]
+    return candidate.content.to_pymatgen().get_space_group_info(symprec=0.1)[0]
 
 
 def summary(candidate: Candidate, folder: Path) -> dict[str, object]:
@@ -53,11 +52,11 @@ def summary(candidate: Candidate, folder: Path) -> dict[str, object]:
     row = {name: getattr(candidate, name, '') for name in COLUMNS}
     rejected = candidate.rejected_by
     row['reason'] = candidate.verdicts[rejected].reason if rejected else ''
-    if candidate.crystal is not None:
+    if candidate.content is not None:
         row['spacegroup'] = spacegroup(candidate)
     if candidate.accepted:
-        path = folder / f'{candidate.formula}_{candidate.rank:02d}.cif'
-        cif = candidate.crystal.to_pymatgen().to(fmt='cif')
+        path = folder / f'{candidate.key}_{candidate.rank:02d}.cif'
+        cif = candidate.content.to_pymatgen().to(fmt='cif')
         path.write_text(f'{lineage(candidate)}\n{cif}', encoding='utf-8')
         row['cif'] = path.name
     return row
@@ -80,14 +79,15 @@ def main() -> None:
     options = parser.parse_args()
 
     formulas = [reduced_formula(parse_formula(formula)) for formula in options.formulas]
-    candidates = propose(
-        Space(formulas=formulas, charge_neutral='off', max_sites=100, max_formulas=len(formulas)),
-        Propose(top_k=options.top),
+    candidates = propose_next(
+        settings_of_a_proposal(
+            {'formulas': formulas, 'charge_neutral': 'off', 'max_sites': 100, 'max_formulas': len(formulas)},
+            {'top_k': options.top},
+        ),
         read_library(options.library),
         load_model(options.model.read_bytes()) if options.model else None,
-        seed=0,
         generation=1,
-        exclude_templates=formulas if options.exclude_own else (),
+        exclude=formulas if options.exclude_own else (),
     )
     options.output.mkdir(parents=True, exist_ok=True)
     rows = [summary(candidate, options.output) for candidate in candidates]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from aiida_inversedesign.audit.record import CampaignRecord
+from aiida_inversedesign.audit.record import CampaignRecord, CandidateRecord
 from aiida_inversedesign.engines.table.lookup import LookupTable, NoEntryError, entry_values, fails_on_purpose
+from aiida_inversedesign.libraries.points import PointSet
 
 
 class NoAnswersError(LookupError):
@@ -29,6 +30,8 @@ def answers_of(record: CampaignRecord, library_node: Callable[[str], Any]) -> di
         raise NoAnswersError('the data set of the campaign is not here')
     settings = record.settings['evaluate']
     library = node.get_library()
+    if isinstance(library, PointSet):
+        return {item.id: _measured(library, item, settings, record.goal.properties) for item in candidates}
     whole = record.settings.get('propose', {}).get('method') == 'library'
     same = whole and record.library is not None and record.library.hash == node.content_hash
     entries = {template.id: template for template in library} if same else {}
@@ -38,13 +41,23 @@ def answers_of(record: CampaignRecord, library_node: Callable[[str], Any]) -> di
     found: dict[str, dict[str, float] | None] = {}
     for candidate in candidates:
         values: dict[str, float] | None = None
-        if not (fraction and candidate.crystal is not None and fails_on_purpose(candidate.crystal, fraction)):
+        if not (fraction and candidate.content is not None and fails_on_purpose(candidate.content, fraction)):
             try:
                 template = entries.get(candidate.template) if table is None else None
-                if template is None and table is not None and candidate.crystal is not None:
-                    template = table.find(candidate.crystal, settings.get('match', 'exact'))
+                if template is None and table is not None and candidate.content is not None:
+                    template = table.find(candidate.content, settings.get('match', 'exact'))
                 values = entry_values(template) if template is not None else None
             except NoEntryError:
                 values = None
         found[candidate.id] = values if values is not None and all(name in values for name in wanted) else None
     return found
+
+
+def _measured(
+    data: PointSet, candidate: CandidateRecord, settings: Mapping[str, Any], wanted: Sequence[str]
+) -> dict[str, float] | None:
+    """What a data set of points answers for a candidate."""
+    if fails_on_purpose(candidate.content, settings.get('fail_fraction', 0.0)):
+        return None
+    found = data.measured_at(candidate.content)
+    return dict(found.values) if found is not None and all(name in found.values for name in wanted) else None

@@ -96,6 +96,10 @@ def audit(
 def _compared(record: CampaignRecord, structures: Structures) -> dict[str, Any]:
     """Uniqueness, novelty and diversity."""
     outcomes = record.evaluations
+    if not record.space.of_crystals:
+        reason = f'it compares crystals, and the candidates are {record.space.nouns}'
+        nothing = {name: metrics.unknown(reason) for name in ('uniqueness', 'novelty')}
+        return {**nothing, 'diversity': metrics.number_of_keys(outcomes, reason)}
     if structures == 'auto':
         structures = 'evaluated' if len(outcomes) <= MOST_COMPARED else 'none'
     if structures == 'none':
@@ -105,7 +109,7 @@ def _compared(record: CampaignRecord, structures: Structures) -> dict[str, Any]:
         nothing = {name: metrics.unknown(reason) for name in ('uniqueness', 'novelty')}
         return {**nothing, 'diversity': metrics.diversity(outcomes, fingerprints=False, reason=reason)}
     found: Sequence[Crystal | None] = (
-        [item.crystal for item in record.candidates if item.accepted]
+        [item.content for item in record.candidates if item.accepted]
         if structures == 'all'
         else [item.proposed for item in outcomes]
     )

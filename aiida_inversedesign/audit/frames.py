@@ -40,7 +40,7 @@ _UNITS = {
 }
 
 _EVALUATION = _names(
-    'candidate formula generation arm generator proposer template prototype surrogate acquisition acquisition_value '
+    'candidate key generation arm generator proposer template prototype surrogate acquisition acquisition_value '
     'probability status reason exit_status hit'
 )
 _TIMES = ('dft_calculations', 'core_hours', 'started', 'ended', 'pk', 'uuid')
@@ -146,10 +146,10 @@ def jobs(record: CampaignRecord) -> DataFrame:
 
 
 def candidates(record: CampaignRecord) -> DataFrame:
-    """One row for each candidate that was considered, rejected ones included, with the filter that rejected it."""
+    """One row for each candidate that was considered, rejected ones included, with the screen that rejected it."""
     evaluated = {item.candidate: item.status for item in record.evaluations}
     columns = _names(
-        'candidate formula proposer generator template template_formula prototype proto_label probability rank source '
+        'candidate key proposer generator template template_formula prototype proto_label probability rank source '
         'accepted rejected_by reason evaluated'
     )
     rows = []
@@ -246,7 +246,7 @@ def _frame(record: CampaignRecord, rows: list[dict[str, Any]], columns: Iterable
     import pandas as pd
 
     columns = list(columns)
-    frame = pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame(rows, columns=columns).rename(columns={'key': record.space.key_name})
     units = {name: unit for name, unit in _UNITS.items() if name in columns}
     for name in property_names(record):
         unit = property_unit(record, name)

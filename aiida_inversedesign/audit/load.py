@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -25,12 +24,12 @@ from aiida_inversedesign.audit.record import (
 from aiida_inversedesign.audit.rows import read_pool, read_table
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import is_hit
-from aiida_inversedesign.chemistry.formulas import reduced_formula
 from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph import choices as decisions
 from aiida_inversedesign.graph import jobs
 from aiida_inversedesign.graph.forked_read import read_apart
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
+from aiida_inversedesign.nodes.contents import content_of
 
 if TYPE_CHECKING:
     from aiida_inversedesign.libraries.library import Library
@@ -138,7 +137,7 @@ def _candidates(generations: Sequence[int]) -> dict[str, CandidateRecord]:
     """Every candidate that was considered, once, by id."""
     found: dict[str, CandidateRecord] = {}
     for pool in decisions.largest_pools(generations):
-        for candidate in read_pool(pool.payload, f'PoolData<{pool.pk}>'):
+        for candidate in read_pool(pool.payload, f'PoolData<{pool.pk}>', pool.space):
             found.setdefault(candidate.id, candidate)
     return found
 
@@ -214,13 +213,13 @@ def _evaluations(
         hit = is_hit(goal, properties) if status == 'completed' else False
         judged = goal.defines_hits and status in ENDED
         predicted = choice.get('predicted') or row.get('predicted') or {}
-        text = row.get('proposed') or (candidate.crystal_text if candidate else None)
+        text = row.get('proposed') or (candidate.content_text if candidate else None)
         if text is None and item.id in structures:
-            text = _text(structures[item.id])
+            text = _text(record, structures[item.id])
         found.append(
             EvaluationRecord(
                 candidate=item.label,
-                formula=row.get('formula') or (candidate.formula if candidate else '') or _formula(text),
+                key=row.get('key') or (candidate.key if candidate else '') or _key(record, text),
                 generation=generations[item.generation].number,
                 status=status,
                 arm=choice.get('arm') or row.get('arm', ''),
@@ -246,6 +245,7 @@ def _evaluations(
                 ended=None if item.is_running else item.changed,
                 proposed_text=text,
                 relaxed_text=row.get('relaxed') if status == 'completed' else None,
+                space=record.space_kind,
             )
         )
     return found
@@ -272,11 +272,9 @@ def _reason(item: query.Evaluation, row: Mapping[str, Any]) -> str:
     return item.exit_message or f'it ended with exit code {item.exit_status}'
 
 
-def _text(structure: orm.StructureData) -> str:
-    from aiida_inversedesign.chemistry.crystal import Crystal
-
-    return json.dumps(Crystal.from_pymatgen(structure.get_pymatgen()).to_dict())
+def _text(record: CampaignRecord, node: orm.Data) -> str:
+    return json.dumps(content_of(record.space_kind, node).to_dict())
 
 
-def _formula(text: str | None) -> str:
-    return reduced_formula(Counter(json.loads(text)['species'])) if text else ''
+def _key(record: CampaignRecord, text: str | None) -> str:
+    return str(record.space.read(json.loads(text)).key) if text else ''

@@ -45,7 +45,7 @@ def plot_best_so_far(report: dict[str, Any], path: Path | str) -> Path:
         axes.plot(*_points(hits, axis), '*', color=_GREEN, markersize=13, markeredgecolor='black', label='hit')
         for step in hits[:8]:
             axes.annotate(
-                step['formula'], (step[axis], step['value']), textcoords='offset points', xytext=(7, 3), fontsize=8
+                step['key'], (step[axis], step['value']), textcoords='offset points', xytext=(7, 3), fontsize=8
             )
     failed = [step[axis] for step in steps if step['status'] == 'failed']
     if failed:

@@ -1,7 +1,7 @@
 """Everything the audit knows of a campaign, as plain values. Imports no aiida.
 
 The record is what :func:`aiida_inversedesign.audit.load.load_record` reads from the provenance graph, of the campaigns
-that it resumed too. Whatever is computed, drawn or written about a campaign is made from it. Crystals are kept as the
+that it resumed too. Whatever is computed, drawn or written about a campaign is made from it. Contents are kept as the
 JSON text they were stored as and become objects when they are asked for: of ten thousand evaluations most never are.
 """
 
@@ -15,8 +15,9 @@ from functools import cached_property
 from typing import Any
 
 from aiida_inversedesign.campaign.candidate import Verdict
+from aiida_inversedesign.campaign.contracts.registry import part
+from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.graph.job_record import JobRecord
 from aiida_inversedesign.graph.records import LibraryRecord, SurrogateRecord
@@ -31,8 +32,8 @@ class AuditError(InverseDesignError):
     """Something that is no campaign, or none that can be read, was to be audited."""
 
 
-def _crystal(text: str | None) -> Crystal | None:
-    return Crystal.from_dict(json.loads(text)) if text else None
+def _content(space: str, text: str | None) -> Any:
+    return part('spaces', space).read(json.loads(text)) if text else None
 
 
 @dataclass(frozen=True)
@@ -57,12 +58,13 @@ class EvaluationRecord:
     :param core_hours: those recorded, None where no job has a record.
     :param pk: of its last launch. :param uuid: the same.
     :param started: when it was first launched. :param ended: None while it runs.
-    :param proposed_text: the crystal as proposed, as JSON text of :meth:`Crystal.to_dict`.
-    :param relaxed_text: the crystal after the evaluation; None where there is none.
+    :param proposed_text: the content as proposed, as JSON text of its plain data.
+    :param relaxed_text: the content as the evaluation left it; None where there is none.
+    :param space: kind of its space.
     """
 
     candidate: str
-    formula: str
+    key: str
     generation: int
     status: str
     arm: str = ''
@@ -88,16 +90,17 @@ class EvaluationRecord:
     ended: datetime | None = None
     proposed_text: str | None = field(default=None, repr=False)
     relaxed_text: str | None = field(default=None, repr=False)
+    space: str = 'crystals'
 
     @cached_property
-    def proposed(self) -> Crystal | None:
-        """The crystal as proposed; None only if the graph does not hold it."""
-        return _crystal(self.proposed_text)
+    def proposed(self) -> Any:
+        """The content as proposed; None only if the graph does not hold it."""
+        return _content(self.space, self.proposed_text)
 
     @cached_property
-    def relaxed(self) -> Crystal | None:
-        """The crystal after the evaluation, or None if it did not complete."""
-        return _crystal(self.relaxed_text)
+    def relaxed(self) -> Any:
+        """The content as the evaluation left it, or None if it did not complete or changes nothing."""
+        return _content(self.space, self.relaxed_text)
 
 
 @dataclass(frozen=True)
@@ -105,11 +108,12 @@ class CandidateRecord:
     """One candidate that was considered, whether or not it was evaluated; the fields are those of ``Candidate``.
 
     :param proto_label: anonymous prototype; empty if it was not determined.
-    :param crystal_text: JSON text of :meth:`Crystal.to_dict`; None if a filter rejected the formula before.
+    :param content_text: JSON text of the content's plain data; None if a screen rejected the key before.
+    :param space: kind of its space.
     """
 
     id: str
-    formula: str
+    key: str
     proposer: str = ''
     generator: str = ''
     template: str = ''
@@ -120,17 +124,18 @@ class CandidateRecord:
     rank: int | None = None
     source: str = ''
     verdicts: dict[str, Verdict] = field(default_factory=dict)
-    crystal_text: str | None = field(default=None, repr=False)
+    content_text: str | None = field(default=None, repr=False)
+    space: str = 'crystals'
 
     @cached_property
-    def crystal(self) -> Crystal | None:
-        """The proposed structure, or None if a filter rejected the formula before it was built."""
-        return _crystal(self.crystal_text)
+    def content(self) -> Any:
+        """What was proposed, or None if a screen rejected the key before it was built."""
+        return _content(self.space, self.content_text)
 
     @property
     def accepted(self) -> bool:
         """Whether every filter let it pass."""
-        return self.crystal_text is not None and all(verdict.passed for verdict in self.verdicts.values())
+        return self.content_text is not None and all(verdict.passed for verdict in self.verdicts.values())
 
     @property
     def rejected_by(self) -> str | None:
@@ -228,6 +233,17 @@ class CampaignRecord:
             name: PROPERTIES[name].unit if name in PROPERTIES else declared.get(name, '')
             for name in self.goal.properties
         }
+
+    @property
+    def space(self) -> type[SpaceSection]:
+        """What the candidates are."""
+        section: type[SpaceSection] = part('spaces', self.space_kind)
+        return section
+
+    @property
+    def space_kind(self) -> str:
+        """Kind of space of the candidates."""
+        return str((self.settings.get('space') or {}).get('kind', 'crystals'))
 
     @property
     def engine(self) -> str:

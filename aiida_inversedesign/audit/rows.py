@@ -1,4 +1,4 @@
-"""Rows of tables and pools as an audit needs them: scalars at once, crystals left as text. Imports no aiida."""
+"""Rows of tables and pools as an audit needs them: scalars at once, contents left as text. Imports no aiida."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 from aiida_inversedesign.audit.record import AuditError, CandidateRecord
 from aiida_inversedesign.campaign.candidate import Verdict
 
-_CANDIDATE = tuple(name for name in CandidateRecord.__dataclass_fields__ if name not in ('verdicts', 'crystal_text'))
+_CANDIDATE = tuple(
+    name for name in CandidateRecord.__dataclass_fields__ if name not in ('verdicts', 'content_text', 'space')
+)
 
 
 def _columns(
@@ -61,20 +63,22 @@ def read_table(parts: Iterable[bytes], what: str) -> list[dict[str, Any]]:
     return rows
 
 
-def read_pool(content: bytes, what: str) -> list[CandidateRecord]:
-    """The candidates of a pool; ``crystal`` stays JSON text until it is asked for.
+def read_pool(content: bytes, what: str, space: str) -> list[CandidateRecord]:
+    """The candidates of a pool; their contents stay JSON text until they are asked for.
 
     :param what: what it is, for the message.
+    :param space: kind of space of the candidates.
     :raises AuditError: if it is damaged or of another version.
     """
-    columns = _columns(content, what, ('id', 'formula', 'crystal'), {*_CANDIDATE, 'crystal', 'verdicts'})
+    columns = _columns(content, what, ('id', 'key', 'content'), {*_CANDIDATE, 'content', 'verdicts'})
     verdicts = columns.get('verdicts') or [None] * len(columns['id'])
     known = {name: columns[name] for name in _CANDIDATE if name in columns}
     return [
         CandidateRecord(
             **{name: value for name, value in row.items() if value is not None},
             verdicts={name: Verdict(**verdict) for name, verdict in json.loads(said or '{}').items()},
-            crystal_text=crystal,
+            content_text=text,
+            space=space,
         )
-        for row, said, crystal in zip(_rows(known), verdicts, columns['crystal'], strict=True)
+        for row, said, text in zip(_rows(known), verdicts, columns['content'], strict=True)
     ]

@@ -120,7 +120,7 @@ def _evaluations(launched: Sequence[query.Evaluation], goal: Goal, cut_off: Cont
         result.append(
             {
                 'candidate': item.label,
-                'formula': formula,
+                'key': formula,
                 'status': status,
                 'properties': found,
                 'hit': is_hit(goal, found) if status == 'completed' else None,
@@ -142,14 +142,14 @@ def _reason(item: query.Evaluation) -> str:
 def _earlier(table: Any, known: set[str]) -> list[dict[str, Any]]:
     """Rows of a table that the campaign was given, of evaluations that are not its own."""
     return [
-        {name: getattr(row, name) for name in ('candidate', 'formula', 'status', 'properties', 'hit', 'reason')}
+        {name: getattr(row, name) for name in ('candidate', 'key', 'status', 'properties', 'hit', 'reason')}
         for row in table.get_rows()
         if row.candidate not in known
     ]
 
 
 def _shown(item: dict[str, Any], *keys: str) -> dict[str, Any]:
-    return {key: item[key] for key in ('candidate', 'formula', *keys)}
+    return {key: item[key] for key in ('candidate', 'key', *keys)}
 
 
 def _able(evaluations: Sequence[dict[str, Any]], goal: Goal) -> list[dict[str, Any]]:

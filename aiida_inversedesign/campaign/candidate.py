@@ -1,16 +1,15 @@
-"""A candidate: a proposed crystal with an id and the lineage of how it came about."""
+"""A candidate: what could be evaluated, with an id and the lineage of how it came about."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
-
-from aiida_inversedesign.chemistry.crystal import Crystal
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one filter said of a candidate: whether it passed, on which value, and why not."""
+    """What one screen said of a candidate: whether it passed, on which value, and why not."""
 
     passed: bool
     value: float | None = None
@@ -19,11 +18,13 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One proposed crystal.
+    """One candidate; what only crystals have stays empty for others.
 
     :param id: unique within a campaign: ``g001_c0042`` is the 42nd of the proposal of generation 1.
-    :param crystal: the proposed structure, or None if a filter rejected the formula before it was built.
-    :param proposer: what proposed it, e.g. ``cspml``.
+    :param key: what people are shown: the reduced formula of a crystal, the values of a point.
+    :param content: what would be evaluated, e.g. a :class:`~aiida_inversedesign.chemistry.crystal.Crystal`; None if
+        a screen rejected the key before anything was built.
+    :param proposer: the source that proposed it, e.g. ``cspml``.
     :param probability: the ranking's score; for CSPML the probability that the template is right.
     :param rank: 1 for the best template of the formula.
     :param assignment: element of the template → element of the candidate.
@@ -38,12 +39,13 @@ class Candidate:
         (:data:`aiida_inversedesign.propose.rankers.ranking.TAUS`).
     :param volume: predicted volume in Å³ per atom.
     :param volume_error: expected relative error of the volume.
+    :param packing: predicted volume / sum of the volumes of the elements.
     :param generator: what found the formula (:mod:`aiida_inversedesign.propose.generators`).
     """
 
     id: str
-    formula: str
-    crystal: Crystal | None
+    key: str
+    content: Any
     proposer: str
     template: str = ''
     template_formula: str = ''
@@ -60,32 +62,36 @@ class Candidate:
     within: tuple[float, float, float] | None = None
     volume: float | None = None
     volume_error: float | None = None
+    packing: float | None = None
     generator: str = 'enumeration'
 
     @property
     def accepted(self) -> bool:
-        """Whether every filter let it pass."""
-        return self.crystal is not None and all(verdict.passed for verdict in self.verdicts.values())
+        """Whether every screen let it pass."""
+        return self.content is not None and all(verdict.passed for verdict in self.verdicts.values())
 
     @property
     def rejected_by(self) -> str | None:
-        """The first filter that rejected it, or None."""
+        """The first screen that rejected it, or None."""
         return next((name for name, verdict in self.verdicts.items() if not verdict.passed), None)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        data['crystal'] = self.crystal.to_dict() if self.crystal else None
+        data['content'] = self.content.to_dict() if self.content is not None else None
         data['verdicts'] = {name: asdict(verdict) for name, verdict in self.verdicts.items()}
         data['within'] = None if self.within is None else list(self.within)
         return data
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Candidate:
-        """The candidate of :meth:`to_dict`; what an older one does not have stays unknown."""
+    def from_dict(cls, data: dict[str, Any], read: Callable[[dict[str, Any]], Any]) -> Candidate:
+        """The candidate of :meth:`to_dict`.
+
+        :param read: makes a content of plain data (:meth:`.contracts.space.SpaceSection.read`).
+        """
         data = dict(data)
         if data.get('within') is not None:
             data['within'] = tuple(data['within'])
-        data['crystal'] = Crystal.from_dict(data['crystal']) if data['crystal'] else None
+        data['content'] = read(data['content']) if data['content'] else None
         data['verdicts'] = {name: Verdict(**verdict) for name, verdict in data['verdicts'].items()}
         return cls(**data)

@@ -10,13 +10,15 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
 from aiida_inversedesign.campaign.properties import ELECTRONIC, PROPERTIES
 from aiida_inversedesign.campaign.section import ContradictionError, Place
 
 if TYPE_CHECKING:
+    from aiida_inversedesign.campaign.contracts.space import SpaceSection
     from aiida_inversedesign.campaign.goal import Goal
-    from aiida_inversedesign.campaign.spec import Budget, Learn, Propose, Select, Space
+    from aiida_inversedesign.campaign.spec import Budget, Learn, Propose, Select
 
 #: Acquisitions that know one objective only, and those that need several.
 _FOR_ONE = ('qlog_ei', 'knowledge_gradient', 'ego')
@@ -32,6 +34,8 @@ def contradictions_between(sections: Mapping[str, Any]) -> Iterator[Contradictio
         names = inspect.signature(check).parameters
         if all(name in sections for name in names):
             yield from check(**{name: sections[name] for name in names})
+    if 'space' in sections:
+        yield from sections['space'].contradictions_with(sections)
 
 
 def unknown_property(name: str, units: Mapping[str, str] | None) -> ContradictionError | None:
@@ -68,18 +72,26 @@ def _engine_computes_them(goal: Goal, evaluate: QuantumEspresso | Ase | Table) -
             yield ContradictionError('the engine ase does not compute it: quantumespresso does', place)
 
 
-def _formulas_are_named(space: Space, propose: Propose) -> Iterator[ContradictionError]:
-    if propose.method != 'library' and not (space.elements or space.formulas):
-        yield ContradictionError('names no formulas: give elements and ratios, or formulas', ('space',))
-
-
-def _elements_are_left(goal: Goal, space: Space) -> Iterator[ContradictionError]:
-    forbidden = {symbol for rule in goal.composition for symbol in rule.forbidden or []}
-    left = [symbol for symbol in space.elements if symbol not in forbidden]
-    if space.elements and not left and not space.formulas:
+def _source_serves_the_space(space: SpaceSection, propose: Propose) -> Iterator[ContradictionError]:
+    served = registry.part('sources', propose.method).spaces
+    if space.kind not in served:
+        able = [name for name, source in registry.parts('sources').items() if space.kind in source.spaces]
         yield ContradictionError(
-            'forbids every element of space.elements: nothing is left to propose', ('goal', 'composition')
+            f'proposes {" or ".join(served)}, and the space is of the kind {space.kind!r}: expected '
+            f'{", ".join(able) or "a source of an installed package"}',
+            ('propose', 'method'),
+            able,
         )
+
+
+def _screens_serve_the_space(space: SpaceSection, screen: dict[str, Any]) -> Iterator[ContradictionError]:
+    for name in screen:
+        served = registry.part('screens', name).spaces
+        if served and space.kind not in served:
+            yield ContradictionError(
+                f'judges {" or ".join(served)}, and the space is of the kind {space.kind!r}: leave it out',
+                ('screen', name),
+            )
 
 
 def _acquisition_fits(goal: Goal, select: Select) -> Iterator[ContradictionError]:
@@ -151,8 +163,8 @@ def _hits_are_defined(goal: Goal, budget: Budget) -> Iterator[ContradictionError
 CHECKS: tuple[Callable[..., Iterator[ContradictionError]], ...] = (
     _properties_are_known,
     _engine_computes_them,
-    _formulas_are_named,
-    _elements_are_left,
+    _source_serves_the_space,
+    _screens_serve_the_space,
     _acquisition_fits,
     _several_to_learn_together,
     _source_is_no_answer,

@@ -18,6 +18,9 @@ from aiida_inversedesign.campaign.spec import CampaignSpec
 #: No campaign file is larger; the limit keeps a wrong path (an archive, a log) from being parsed for minutes.
 MAX_BYTES = 250_000
 
+#: Keys that may name a file beside the campaign file, and how such a name ends.
+_FILES = (('propose', 'model', '.npz'), ('propose', 'library', '.csv'), ('evaluate', 'data', '.csv'))
+
 #: control characters but tab and line feed, directional formatting and halves of surrogate pairs
 _CONTROL = re.compile('[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]')
 
@@ -104,11 +107,13 @@ def read_campaign(path: str | Path) -> CampaignSpec:
     except UnicodeDecodeError as error:
         raise CampaignFileError(str(path), [Problem('', '', f'cannot be read ({error})')]) from error
     spec = _checked(_read(text, str(path)), str(path), path.parent)
-    if not spec.propose.model.endswith('.npz'):
-        return spec
-    # seen from the current folder
-    model = os.path.relpath(inside(path.parent, spec.propose.model))
-    return spec.model_copy(update={'propose': spec.propose.model_copy(update={'model': model})})
+    for section, key, ending in _FILES:
+        name = getattr(getattr(spec, section), key, None)
+        if isinstance(name, str) and name.endswith(ending):
+            # seen from the current folder
+            found = os.path.relpath(inside(path.parent, name))
+            spec = spec.model_copy(update={section: getattr(spec, section).model_copy(update={key: found})})
+    return spec
 
 
 def parse_campaign(text: str, source: str = 'campaign') -> CampaignSpec:
@@ -128,29 +133,30 @@ def validate_campaign(data: Mapping[str, Any], source: str = 'campaign') -> Camp
 
 
 def _checked(data: Mapping[str, Any], source: str, folder: Path | None) -> CampaignSpec:
-    """The campaign of plain data; a model file that it names lies in ``folder`` or below, if one is given."""
+    """The campaign of plain data; a file that it names lies in ``folder`` or below, if one is given."""
     spec, found = None, []
     try:
         spec = CampaignSpec.model_validate(data)
     except ValidationError as error:
         found = findings(error, data)
     if folder is not None:
-        found += _misplaced_model(data, folder)
+        found += _misplaced_files(data, folder)
     if found or spec is None:
         raise CampaignFileError(source, problems(found, data))
     return spec
 
 
-def _misplaced_model(data: Mapping[str, Any], folder: Path) -> list[Finding]:
-    propose = data.get('propose')
-    name = propose.get('model') if isinstance(propose, dict) else None
-    if not isinstance(name, str) or not name.endswith('.npz'):
-        return []
-    try:
-        inside(folder, name)
-    except FileRefusedError as error:
-        return [Finding(('propose', 'model'), 'value_error', error)]
-    return []
+def _misplaced_files(data: Mapping[str, Any], folder: Path) -> list[Finding]:
+    found = []
+    for section, key, ending in _FILES:
+        given = data.get(section)
+        name = given.get(key) if isinstance(given, dict) else None
+        if isinstance(name, str) and name.endswith(ending):
+            try:
+                inside(folder, name)
+            except FileRefusedError as error:
+                found.append(Finding((section, key), 'value_error', error))
+    return found
 
 
 def _read(text: str, source: str) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aiida_inversedesign.campaign.consistency import unknown_property
+from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.section import ContradictionError, Place
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.errors import InverseDesignError
@@ -91,6 +92,8 @@ def _finding(item: Any) -> Finding:
     place, context = tuple(item['loc']), item.get('ctx', {})
     # the tag of a discriminated union (the engine's name) is a step of pydantic's path, not of the file
     if place[:1] == ('evaluate',) and place[1:2] and place[1] in _ENGINES:
+        place = (place[0], *place[2:])
+    if place[:1] == ('space',) and place[1:2] and place[1] in registry.names('spaces'):
         place = (place[0], *place[2:])
     if place[:2] == ('evaluate', 'arguments') and len(place) > 3:
         # a value of none of the types that it may have: pydantic tells it of each
@@ -230,8 +233,12 @@ def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
         )
     if finding.kind == 'missing':
         return Problem(place, '', 'is missing and has no default')
+    if finding.kind in ('union_tag_invalid', 'union_tag_not_found') and place.startswith('space'):
+        tag = str(finding.context.get('tag', ''))
+        says = registry.not_installed('spaces', tag)
+        return Problem('space.kind', _show(tag), says, _nearest(tag, registry.names('spaces')))
     if finding.kind in ('union_tag_invalid', 'union_tag_not_found'):
-        tag = finding.context.get('tag', '')
+        tag = str(finding.context.get('tag', ''))
         return Problem(
             'evaluate.engine', _show(tag) if tag else '', f'expected {", ".join(_ENGINES)}', _nearest(tag, _ENGINES)
         )

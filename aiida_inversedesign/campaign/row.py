@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.chemistry.crystal import Crystal
 
 
 @dataclass(frozen=True)
@@ -17,9 +16,11 @@ class EvaluationRow:
 
     :param candidate: id of the candidate.
     :param arm: why it was chosen: ``initial``, ``acquisition`` or ``control``.
-    :param proposed: the crystal as proposed.
-    :param relaxed: the crystal after the evaluation, or None if it failed.
+    :param key: what people are shown, e.g. a reduced formula.
+    :param proposed: the content as proposed, e.g. a crystal.
+    :param relaxed: the content as the evaluation left it, or None if it failed or changes nothing.
     :param properties: value of each property; the units are those of ``campaign.properties``.
+    :param errors: standard error of properties that were measured with one, in the property's unit.
     :param predicted: mean and standard deviation per property when it was chosen, if there was a surrogate.
     :param reason: why it failed, in words; empty if it completed.
     :param dft_calculations: calculation jobs it cost.
@@ -29,11 +30,12 @@ class EvaluationRow:
     candidate: str
     generation: int
     arm: Literal['initial', 'acquisition', 'control']
-    formula: str
+    key: str
     status: Literal['completed', 'failed']
-    proposed: Crystal
-    relaxed: Crystal | None = None
+    proposed: Any
+    relaxed: Any = None
     properties: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
     hit: bool | None = None
     predicted: dict[str, tuple[float, float]] = field(default_factory=dict)
     reason: str = ''
@@ -52,11 +54,14 @@ class EvaluationRow:
         return data
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> EvaluationRow:
-        """The row of :meth:`to_dict`."""
+    def from_dict(cls, data: dict[str, Any], read: Callable[[dict[str, Any]], Any]) -> EvaluationRow:
+        """The row of :meth:`to_dict`.
+
+        :param read: makes a content of plain data (:meth:`.contracts.space.SpaceSection.read`).
+        """
         data = dict(data)
-        data['proposed'] = Crystal.from_dict(data['proposed'])
-        data['relaxed'] = Crystal.from_dict(data['relaxed']) if data['relaxed'] else None
+        data['proposed'] = read(data['proposed'])
+        data['relaxed'] = read(data['relaxed']) if data['relaxed'] else None
         data['predicted'] = {name: (pair[0], pair[1]) for name, pair in data['predicted'].items()}
         return cls(**data)
 

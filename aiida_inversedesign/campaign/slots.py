@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
 from aiida_inversedesign.campaign.properties import PROPERTIES, required_stages
 from aiida_inversedesign.campaign.spec import CampaignSpec
-from aiida_inversedesign.chemistry.formulas import parse_formula
 
 #: The campaign and its generation.
 OWN_PARENTS = 2
@@ -80,7 +79,7 @@ def _pw(engine: QuantumEspresso, eos: bool, queued: bool, points_unqueued: int) 
 
 
 def _elements(spec: CampaignSpec) -> set[str]:
-    return {symbol for formula in spec.space.formulas for symbol in parse_formula(formula)} | set(spec.space.elements)
+    return set(spec.space.elements_used)
 
 
 def missing_workers(needed: int, free: int, slots_per_worker: int) -> int:

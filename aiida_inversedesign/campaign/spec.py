@@ -1,14 +1,17 @@
-"""The campaign file as checked data (see ``aiida-inversedesign schema``)."""
+"""The campaign file as checked data (see ``aiida-inversedesign schema``), made of the parts that are installed."""
 
 from __future__ import annotations
 
 import builtins
 from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, field_validator
+from pydantic import Field, TypeAdapter, model_validator
 
+from aiida_inversedesign.campaign.assembly import Screens, installed, one_of_the_installed
 from aiida_inversedesign.campaign.consistency import contradictions_between
+from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.engine_settings import Evaluate, Options, Table
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import PROPERTIES
@@ -20,61 +23,26 @@ from aiida_inversedesign.campaign.section import (
     Model,
     Name,
     Positive,
-    Symbol,
-    without_repeats,
 )
-from aiida_inversedesign.chemistry.formulas import parse_formula, parse_ratio, reduced_formula
 
-
-def _ratio(value: str) -> str:
-    return ':'.join(map(str, parse_ratio(value)))
-
-
-def _formula(value: str) -> str:
-    return reduced_formula(parse_formula(value))
-
-
-#: The ratio of a pure element is naturally written as the number 1.
-Ratio = Annotated[
-    str, BeforeValidator(lambda value: str(value) if type(value) is int else value), AfterValidator(_ratio)
-]
-Formula = Annotated[str, AfterValidator(_formula)]
-
-
-class Space(Model):
-    """Which formulas are considered."""
-
-    elements: list[Symbol] = Field([], description='chemical symbols the formulas are built from')
-    ratios: list[Ratio] = Field([], description='ratio labels such as "1", "1:1" or "2:1:1"')
-    formulas: list[Formula] = Field([], description='formulas named one by one, besides elements × ratios')
-    charge_neutral: Literal['off', 'prefer', 'require'] = Field(
-        'prefer', description='whether common oxidation states must be able to balance'
-    )
-    max_sites: Count = Field(20, description='most atoms in the primitive cell')
-    max_formulas: Count = Field(1000, description='most formulas of one proposal; drawn at random if there are more')
-
-    _unique = field_validator('elements', 'ratios', 'formulas')(without_repeats)
-
-    def contradictions(self) -> Iterator[ContradictionError]:
-        """What does not go together in this section."""
-        if bool(self.elements) != bool(self.ratios):
-            yield ContradictionError('elements and ratios belong together: give both')
-            return
-        for index, label in enumerate(self.ratios):
-            needed = label.count(':') + 1
-            if needed > len(self.elements):
-                yield ContradictionError(
-                    f'needs {needed} different elements, but only {len(self.elements)} are named', ('ratios', index)
-                )
+if TYPE_CHECKING:
+    Space = SpaceSection
+else:
+    Space = one_of_the_installed('spaces', 'kind', default='crystals')
 
 
 class Propose(Model):
-    """How crystals are proposed."""
+    """How candidates are proposed."""
 
-    library: str = Field('aflow', description='label of a template library (aiida-inversedesign library list)')
-    method: Literal['cspml', 'dissimilarity', 'random', 'library'] = Field(
+    library: str = Field(
+        'aflow',
+        description='label of a template library (aiida-inversedesign library list), or a CSV file with points beside '
+        'the campaign file',
+    )
+    method: Annotated[str, installed('sources')] = Field(
         'cspml',
-        description='how templates are ranked; "library" takes the library\'s own structures as the candidates',
+        description='the source; of crystals: how templates are ranked; "library" takes the entries of the library or '
+        'data set themselves as the candidates',
     )
     model: str = Field('shipped', description='label of a proposal model, or its npz file')
     top_k: Count = Field(5, description='templates kept for each formula')
@@ -195,11 +163,33 @@ class CampaignSettings(Model):
     name: Name
     seed: Annotated[Integer, Field(ge=0, lt=2**31)] = 0
     goal: Goal
-    space: Space = Space()
+    space: Space = Field(default_factory=lambda: registry.part('spaces', 'crystals')())
     propose: Propose = Propose()
+    screen: Screens = Field({})
     select: Select = Select()
     learn: Learn = Learn()
     evaluate: Evaluate
+
+    @model_validator(mode='before')
+    @classmethod
+    def _named_source(cls, data: Any) -> Any:
+        return cls.with_source(data)
+
+    @staticmethod
+    def with_source(data: Any) -> Any:
+        """The data of a file; where no source is named, with that of the kind of space."""
+        if not isinstance(data, Mapping) or not isinstance(data.get('space', {}), Mapping):
+            return data
+        kind, propose = data.get('space', {}).get('kind'), data.get('propose', {})
+        if kind in registry.names('spaces') and isinstance(propose, Mapping) and 'method' not in propose:
+            source = registry.part('spaces', kind).source
+            return {**data, 'propose': {**propose, 'method': source}} if source else data
+        return data
+
+    @property
+    def renewed(self) -> int:
+        """Candidates (formulas of crystals) that each later generation proposes anew."""
+        return self.propose.renewed or self.space.renewed
 
     def unit(self, name: str) -> str:
         """The unit of one of the campaign's properties."""
@@ -224,6 +214,7 @@ class CampaignSpec(CampaignSettings):
         :param broken: those sections.
         """
         sections: dict[str, Any] = {}
+        data = cls.with_source(data)
         for name, field in cls.model_fields.items():
             if name in broken:
                 continue

@@ -77,6 +77,11 @@ class Crystal:
         """Reduced formula in pymatgen's ordering, e.g. ``CaCO3``."""
         return reduced_formula(self.counts)
 
+    @property
+    def key(self) -> str:
+        """What candidates with this crystal are called: the reduced formula."""
+        return self.formula
+
     @cached_property
     def ratio_label(self) -> str:
         """Integer counts of the reduced formula, largest first, e.g. ``3:1:1``."""

@@ -110,7 +110,7 @@ def _show_best(report: dict[str, Any], console: Any) -> None:
     for row in report['best']:
         values = [f'{row["properties"][name]:.4g}' if name in row['properties'] else '–' for name in names]
         hit = '–' if row['hit'] is None else 'yes' if row['hit'] else 'no'
-        table.add_row(row['candidate'], row['formula'], *values, row['template'], hit)
+        table.add_row(row['candidate'], row['key'], *values, row['template'], hit)
     console.print(table)
 
 

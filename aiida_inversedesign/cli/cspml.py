@@ -48,24 +48,20 @@ def predict(
     Example:
       aiida-inversedesign cspml predict CaCO3 LiFePO4 --library mp --top 5 --output cifs/
     """
-    from aiida_inversedesign.campaign.spec import Propose, Space
     from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
 
     reduced = [reduced_formula(parse_formula(formula)) for formula in formulas]
     load_profile()
     from aiida_inversedesign.nodes.store import get_library, get_model
-    from aiida_inversedesign.propose.pipeline import propose
+    from aiida_inversedesign.propose.next_candidates import propose_next, settings_of_a_proposal
 
     trained = get_model(model).get_model()
-    candidates = propose(
-        Space(formulas=reduced, charge_neutral='off', max_sites=max_sites, max_formulas=len(reduced)),
-        Propose(library=library_label, model=model, top_k=top),
-        get_library(library_label).get_library(),
-        trained,
-        seed=0,
-        generation=1,
-        exclude_templates=set(reduced) if exclude_own else (),
+    spec = settings_of_a_proposal(
+        {'formulas': reduced, 'charge_neutral': 'off', 'max_sites': max_sites, 'max_formulas': len(reduced)},
+        {'library': library_label, 'model': model, 'top_k': top},
     )
+    library = get_library(library_label).get_library()
+    candidates = propose_next(spec, library, trained, generation=1, exclude=reduced if exclude_own else ())
     _tell_what_it_knew(trained, set(reduced), exclude_own)
     rows = [_row(candidate) for candidate in candidates]
     if output is not None:
@@ -90,7 +86,7 @@ def _tell_what_it_knew(model: Any, formulas: set[str], fair: bool) -> None:
 def _row(candidate: Any) -> dict[str, Any]:
     rejected = candidate.rejected_by
     return {
-        'formula': candidate.formula,
+        'formula': candidate.key,
         'rank': candidate.rank,
         'probability': candidate.probability,
         'within': candidate.within,
@@ -102,7 +98,7 @@ def _row(candidate: Any) -> dict[str, Any]:
         'prototype_label': candidate.proto_label,
         'assignment': candidate.assignment,
         'dissimilarity': candidate.dissimilarity,
-        'volume_per_atom': candidate.crystal.volume / candidate.crystal.nsites if candidate.crystal else None,
+        'volume_per_atom': candidate.content.volume / candidate.content.nsites if candidate.content else None,
         'volume_error': candidate.volume_error,
         'accepted': candidate.accepted,
         'rejected_by': rejected,
@@ -114,13 +110,13 @@ def _write_cif(candidate: Any, library: str, folder: Path) -> Path:
     """Write a candidate as CIF, with its lineage in comments."""
     from aiida_inversedesign.propose.rankers.ranking import TAUS
 
-    path = folder / f'{candidate.formula}_{candidate.rank:02d}.cif'
+    path = folder / f'{candidate.key}_{candidate.rank:02d}.cif'
     within = 'not known'
     if candidate.within is not None:
         within = ', '.join(f'{p:.3f} (within {tau})' for p, tau in zip(candidate.within, TAUS, strict=True))
     energy = candidate.template_e_above_hull
     lineage = [
-        f'# {candidate.formula}, proposal {candidate.rank} of aiida-inversedesign ({candidate.proposer})',
+        f'# {candidate.key}, proposal {candidate.rank} of aiida-inversedesign ({candidate.proposer})',
         f'# template {candidate.template} ({candidate.template_formula}) of library {library}; {candidate.source}',
         f'# template above the hull: {"not known" if energy is None else f"{energy:.3f} eV/atom"}',
         f'# probability that the structure is right, by fingerprint distance: {within}',
@@ -129,7 +125,7 @@ def _write_cif(candidate: Any, library: str, folder: Path) -> Path:
         f'# volume {candidate.volume:.3f} A^3/atom, expected error {candidate.volume_error:.1%}, '
         f'scaled by {candidate.volume_scale:.4f}',
     ]
-    cif = candidate.crystal.to_pymatgen().to(fmt='cif')
+    cif = candidate.content.to_pymatgen().to(fmt='cif')
     path.write_text('\n'.join([*lineage, cif]), encoding='utf-8')
     return path
 

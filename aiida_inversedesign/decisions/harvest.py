@@ -8,8 +8,8 @@ from aiida.orm import Dict
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.campaign.stability import with_stability
+from aiida_inversedesign.nodes.contents import content_of
 from aiida_inversedesign.nodes.pool_data import PoolData
-from aiida_inversedesign.nodes.structures import crystal_of
 from aiida_inversedesign.nodes.table_data import TableData
 
 
@@ -37,7 +37,8 @@ def harvest(
         schedule ``batches``, several choices in place of one.
     :return: ``table``; with ``references`` also ``stability``, what each energy above the hull was measured against.
     """
-    goal = CampaignSettings.model_validate(settings.get_dict()).goal
+    spec = CampaignSettings.model_validate(settings.get_dict())
+    goal, kind = spec.goal, spec.space.kind
     rows = table.get_rows() if table else []
     known = {row.candidate for row in rows}
     candidates = {candidate.id: candidate for candidate in pool.get_candidates()}
@@ -48,18 +49,20 @@ def harvest(
             continue
         outcome, candidate = outcomes[name], candidates[name]
         completed = outcome['exit_status'] == 0
-        properties = _values(results['properties'][name]) if completed else {}
-        relaxed = crystal_of(results['relaxed'][name]) if completed else None
+        found = results['properties'][name].get_dict() if completed else {}
+        properties = {key: entry['value'] for key, entry in found.items()}
+        relaxed = results.get('relaxed', {}).get(name)
         rows.append(
             EvaluationRow(
                 candidate=name,
                 generation=generation,
                 arm=choice['arm'],
-                formula=candidate.formula,
+                key=candidate.key,
                 status='completed' if completed else 'failed',
-                proposed=candidate.crystal,
-                relaxed=relaxed,
+                proposed=candidate.content,
+                relaxed=None if relaxed is None else content_of(kind, relaxed),
                 properties=properties,
+                errors={key: entry['error'] for key, entry in found.items() if entry.get('error') is not None},
                 hit=is_hit(goal, properties) if completed else (False if goal.defines_hits else None),
                 predicted={key: tuple(pair) for key, pair in choice['predicted'].items()},
                 reason=outcome['reason'],
@@ -71,10 +74,6 @@ def harvest(
             )
         )
     if references is None:
-        return {'table': TableData.from_rows(rows, goal)}
+        return {'table': TableData.from_rows(rows, goal, kind)}
     rows, stability = with_stability(rows, references.get_dict(), goal)
-    return {'table': TableData.from_rows(rows, goal), 'stability': Dict(stability)}
-
-
-def _values(properties: Dict) -> dict[str, float]:
-    return {name: entry['value'] for name, entry in properties.get_dict().items()}
+    return {'table': TableData.from_rows(rows, goal, kind), 'stability': Dict(stability)}

@@ -19,10 +19,10 @@ from aiida_inversedesign.processes.job_exchange import LIBRARY, run_job
 
 def compute(data: dict[str, Any]) -> dict[str, Any]:
     """The state of the surrogate."""
-    library = Path(LIBRARY)
+    library, spec = Path(LIBRARY), CampaignSettings.model_validate(data['settings'])
     surrogate = fit_next(
-        CampaignSettings.model_validate(data['settings']),
-        [EvaluationRow.from_dict(row) for row in data['rows']],
+        spec,
+        [EvaluationRow.from_dict(row, spec.space.read) for row in data['rows']],
         Library.from_bytes(library.read_bytes()) if library.exists() else None,
     )
     return surrogate.state()

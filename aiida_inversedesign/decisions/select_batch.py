@@ -7,8 +7,8 @@ from aiida.orm import Dict, Int
 
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.learn.update import knows, with_rows
+from aiida_inversedesign.nodes.contents import node_of
 from aiida_inversedesign.nodes.pool_data import PoolData
-from aiida_inversedesign.nodes.structures import structure_of
 from aiida_inversedesign.nodes.surrogate_data import SurrogateData
 from aiida_inversedesign.nodes.table_data import TableData
 from aiida_inversedesign.select.choose import choose_batch
@@ -45,12 +45,13 @@ def select_batch(
     rows = table.get_rows() if table else []
     model = surrogate.get_surrogate() if surrogate else None
     if model is not None and not knows(model, rows):
-        model = with_rows(model, rows)
+        model = with_rows(model, rows, spec.space)
     # sorted: not every database keeps the order of keys
     running = dict(sorted(pending['running'].items())) if pending else {}
     choices = choose_batch(
         spec.goal,
         spec.select,
+        spec.space,
         candidates,
         rows,
         model,
@@ -59,7 +60,7 @@ def select_batch(
         pending=list(running),
         pending_arms=list(running.values()),
     )
-    crystals = {candidate.id: candidate.crystal for candidate in candidates}
+    contents = {candidate.id: candidate.content for candidate in candidates}
     batch = Dict({'generation': generation.value, 'choices': [choice.to_dict() for choice in choices]})
-    chosen = {choice.candidate: structure_of(crystals[choice.candidate]) for choice in choices}
+    chosen = {choice.candidate: node_of(spec.space.kind, contents[choice.candidate]) for choice in choices}
     return {'batch': batch, 'candidates': chosen} if chosen else {'batch': batch}

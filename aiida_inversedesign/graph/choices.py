@@ -12,6 +12,7 @@ from aiida_inversedesign.graph.records import LibraryRecord, SurrogateRecord
 from aiida_inversedesign.graph.scalars import edge, scalars
 from aiida_inversedesign.nodes.cspml_data import CspmlData
 from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.nodes.points import PointsData
 from aiida_inversedesign.nodes.pool_data import PoolData
 from aiida_inversedesign.nodes.surrogate_data import SurrogateData
 
@@ -131,7 +132,7 @@ def library_of(campaign: int) -> LibraryRecord | None:
     """The templates of a campaign, as their node describes them."""
     query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
     query.append(
-        LibraryData,
+        (LibraryData, PointsData),
         with_outgoing='campaign',
         edge_filters=edge('library'),
         project=['label', 'uuid', 'attributes.count', 'attributes.content_hash', 'attributes.sources'],
@@ -153,10 +154,10 @@ def model_of(campaign: int) -> dict[str, Any] | None:
     return {'label': found[0], 'uuid': found[1], **found[2]} if found else None
 
 
-def library_node(campaign: int, port: str) -> LibraryData | None:
+def library_node(campaign: int, port: str) -> LibraryData | PointsData | None:
     """The library that a campaign was given as ``library`` or ``engine__data``, or None."""
     query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
-    query.append(LibraryData, with_outgoing='campaign', edge_filters=edge(port))
+    query.append((LibraryData, PointsData), with_outgoing='campaign', edge_filters=edge(port))
     return query.first(flat=True)
 
 

@@ -20,4 +20,4 @@ def fit_next(spec: CampaignSettings, rows: Sequence[EvaluationRow], library: Lib
     :raises SourceError: if there is nothing to transfer from.
     """
     priors = library_priors(library, spec.learn.source, spec.seed) if library else ()
-    return fit_surrogate(rows, spec.goal.properties, spec.learn.surrogate, spec.seed, priors)
+    return fit_surrogate(rows, spec.goal.properties, spec.space, spec.learn.surrogate, spec.seed, priors)

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.row import EvaluationRow
-from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.choice import fit_chosen
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure
 from aiida_inversedesign.learn.models.transfer import Prior
 from aiida_inversedesign.learn.recipes import KINDS, Other, Setting
 from aiida_inversedesign.learn.regressor import Regressor, RegressorError, regressor_from_state
-from aiida_inversedesign.spaces.crystals.features import STRUCTURE_NAMES, feature_names, featurize
 
 Array = NDArray[np.float64]
 
@@ -25,8 +24,8 @@ Array = NDArray[np.float64]
 MINIMUM_ROWS = 3
 #: Standardised descriptors are cut here: an odd proposal must not lie infinitely far from everything.
 _LIMIT = 5.0
-#: Version of the layout of :meth:`Surrogate.state`; version 1 had Gaussian processes only, and no failures.
-STATE_VERSION = 2
+#: Version of the layout of :meth:`Surrogate.state`.
+STATE_VERSION = 3
 
 
 class SurrogateError(InverseDesignError):
@@ -55,12 +54,12 @@ class Surrogate:
     failure: FailureModel | None = None
     record: dict[str, Any] = field(default_factory=dict)
 
-    def inputs(self, crystals: Sequence[Crystal], probabilities: Sequence[float | None]) -> Array:
-        """Standardised descriptors of crystals, shape (n, d), the inputs of every model.
+    def inputs(self, space: SpaceSection, contents: Sequence[Any], probabilities: Sequence[float | None]) -> Array:
+        """Standardised descriptors of what a space's candidates are, shape (n, d), the inputs of every model.
 
-        :raises SurrogateError: if the surrogate was fitted on other descriptors than those of crystals.
+        :raises SurrogateError: if the surrogate was fitted on other descriptors than those of the space.
         """
-        features, names = featurize(crystals, probabilities)
+        features, names = space.describe(contents, probabilities)
         if tuple(names) != self.names:
             raise SurrogateError('the surrogate was fitted with other descriptors: fit it again from its table')
         return self.standardise(features)
@@ -70,10 +69,10 @@ class Surrogate:
         return np.clip((features - self.center) / self.width, -_LIMIT, _LIMIT)
 
     def predict(
-        self, crystals: Sequence[Crystal], probabilities: Sequence[float | None]
+        self, space: SpaceSection, contents: Sequence[Any], probabilities: Sequence[float | None]
     ) -> dict[str, tuple[Array, Array]]:
         """Mean and standard deviation of every property, each of shape (n,), in the property's unit."""
-        inputs = self.inputs(crystals, probabilities)
+        inputs = self.inputs(space, contents, probabilities)
         return {name: model.predict(inputs) for name, model in self.models.items()}
 
     def condition(self, inputs: Array) -> Surrogate:
@@ -91,7 +90,6 @@ class Surrogate:
             'kind': self.kind,
             'seed': self.seed,
             'names': list(self.names),
-            'descriptors': 'crystals' if list(self.names) == feature_names() else 'columns',
             'center': self.center.tolist(),
             'width': self.width.tolist(),
             'models': {name: model.state() for name, model in self.models.items()},
@@ -101,17 +99,15 @@ class Surrogate:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Surrogate:
-        """The surrogate of :meth:`state`; states of version 1 are read too.
+        """The surrogate of :meth:`state`.
 
         :raises SurrogateError: if it was written by another version, or for other descriptors.
         """
-        if state.get('version') not in (1, STATE_VERSION):
+        if state.get('version') != STATE_VERSION:
             raise SurrogateError(
-                f'surrogate state of version {state.get("version")!r}; this package reads 1 to {STATE_VERSION}: '
+                f'surrogate state of version {state.get("version")!r}; this package reads {STATE_VERSION}: '
                 'fit it again from its table'
             )
-        if state.get('descriptors', 'crystals') == 'crystals' and state['names'] != feature_names():
-            raise SurrogateError('the surrogate was fitted with other descriptors: fit it again from its table')
         try:
             models = {name: regressor_from_state(model) for name, model in state['models'].items()}
             failure = FailureModel.from_state(state['failure']) if state.get('failure') else None
@@ -135,13 +131,6 @@ def scaling(features: Array) -> tuple[Array, Array]:
     return center, np.where(width > 1e-9 * np.maximum(np.abs(center), 1.0), width, 1.0)
 
 
-def composition_columns(names: Sequence[str]) -> NDArray[np.bool_] | None:
-    """Which descriptors of crystals describe the composition; None if the names are not those of crystals."""
-    if list(names) != feature_names():
-        return None
-    return np.array([name not in STRUCTURE_NAMES for name in names])
-
-
 def fit_on_features(
     features: Array,
     targets: Mapping[str, Array],
@@ -151,6 +140,7 @@ def fit_on_features(
     names: Sequence[str] | None = None,
     reference: Array | None = None,
     priors: Sequence[Prior] = (),
+    composition: NDArray[np.bool_] | None = None,
 ) -> Surrogate:
     """Fit a surrogate to a matrix of descriptors, as campaigns do to their tables.
 
@@ -164,13 +154,14 @@ def fit_on_features(
     :param reference: descriptors of the pool, shape (m, d), by which they are standardised; by default the rows that
         have a value of some property.
     :param priors: learned from other data (``transfer.learn_prior``); ``auto`` lets them compete.
+    :param composition: which descriptors describe the composition, shape (d,); None where that makes no difference.
     :raises SurrogateError: if the kind is unknown, no property is asked for, a property has fewer than three rows,
         shapes differ, or a descriptor is not finite.
     """
     features = np.asarray(features, dtype=np.float64)
     columns = [f'column_{index}' for index in range(features.shape[-1])] if names is None else list(names)
     _check(features, targets, failed, columns)
-    setting = Setting(seed, composition_columns(columns), tuple(priors))
+    setting = Setting(seed, composition, tuple(priors))
     known = {
         name: np.flatnonzero(np.isfinite(np.asarray(values, dtype=np.float64))) for name, values in targets.items()
     }
@@ -243,14 +234,20 @@ def _check(
 
 
 def fit_surrogate(
-    rows: Sequence[EvaluationRow], properties: Sequence[str], kind: str, seed: int, priors: Sequence[Prior] = ()
+    rows: Sequence[EvaluationRow],
+    properties: Sequence[str],
+    space: SpaceSection,
+    kind: str,
+    seed: int,
+    priors: Sequence[Prior] = (),
 ) -> Surrogate:
     """Fit a surrogate to the evaluations so far.
 
     Each property is learned from every completed row that has it, and failures from all rows; the inputs are the
-    crystals as proposed, which is all that is known of a candidate.
+    candidates as proposed, which is all that is known of them.
 
     :param properties: names of the properties to model.
+    :param space: what was evaluated.
     :param kind: one of ``recipes.KINDS``; ``multitask`` learns all properties together.
     :param priors: learned from other data.
     :raises SurrogateError: if the kind is unknown, nothing is asked for, or a property has fewer than three rows.
@@ -262,10 +259,12 @@ def fit_surrogate(
             f'0 completed evaluation(s) have a value of {properties[0]!r}, at least {MINIMUM_ROWS} are needed '
             '(0 evaluations in all): evaluate more candidates first'
         )
-    features, names = featurize([row.proposed for row in rows], [row.probability for row in rows])
+    features, names = space.describe([row.proposed for row in rows], [row.probability for row in rows])
     targets = {name: values_of(rows, name) for name in properties}
     failed = np.array([row.status == 'failed' for row in rows], dtype=bool)
-    return fit_on_features(features, targets, failed, kind, seed, names, priors=priors)
+    return fit_on_features(
+        features, targets, failed, kind, seed, names, priors=priors, composition=space.composition_columns()
+    )
 
 
 def values_of(rows: Sequence[EvaluationRow], name: str) -> Array:

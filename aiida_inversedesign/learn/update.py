@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.learn.models.ensemble import Ensemble
 from aiida_inversedesign.learn.models.gp import GaussianProcess
@@ -31,12 +32,13 @@ def knows(surrogate: Surrogate, rows: Sequence[EvaluationRow]) -> bool:
     return surrogate.failure is None or len(surrogate.failure.X) >= len(rows)
 
 
-def with_rows(surrogate: Surrogate, rows: Sequence[EvaluationRow]) -> Surrogate:
+def with_rows(surrogate: Surrogate, rows: Sequence[EvaluationRow], space: SpaceSection) -> Surrogate:
     """The surrogate as it is after all of these evaluations.
 
     :param rows: every evaluation so far, those that it was fitted to included.
+    :param space: what was evaluated.
     """
-    inputs = surrogate.inputs([row.proposed for row in rows], [row.probability for row in rows])
+    inputs = surrogate.inputs(space, [row.proposed for row in rows], [row.probability for row in rows])
     models = {}
     for name, model in surrogate.models.items():
         values = values_of(rows, name)

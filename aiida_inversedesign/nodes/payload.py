@@ -13,6 +13,7 @@ from aiida.orm.pydantic import OrmMetadataField
 class PayloadData(Data):
     """A node that keeps its bulk in one repository file and what is asked for in queries as attributes."""
 
+    #: Name of the file, or the beginning of the names of several.
     FILENAME: ClassVar[str] = 'payload'
 
     class AttributesModel(Data.AttributesModel):
@@ -43,6 +44,6 @@ class PayloadData(Data):
         super()._validate()
         from aiida.common.exceptions import ValidationError
 
-        if self.FILENAME not in self.base.repository.list_object_names():
+        if not any(name.startswith(self.FILENAME) for name in self.base.repository.list_object_names()):
             raise ValidationError(f'{type(self).__name__} has no {self.FILENAME}: make it with a from_… method')
         return True

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from aiida.orm.pydantic import OrmMetadataField
 
 from aiida_inversedesign.campaign.candidate import Candidate
+from aiida_inversedesign.campaign.contracts.registry import part
 from aiida_inversedesign.nodes.parquet import records_from_parquet, records_to_parquet
 from aiida_inversedesign.nodes.payload import PayloadData
 
 _COLUMNS = tuple(Candidate.__dataclass_fields__)
-_NESTED = ('crystal', 'assignment', 'verdicts', 'within')
+_NESTED = ('content', 'assignment', 'verdicts', 'within')
 
 #: Candidates of the pools that this interpreter has read last: each choice of a campaign asks for them again.
 _READ: dict[str, tuple[Candidate, ...]] = {}
@@ -29,13 +30,14 @@ class PoolData(PayloadData):
         count: int = OrmMetadataField(description='Number of candidates considered', read_only=True)
         accepted: int = OrmMetadataField(description='Number of candidates that passed every filter', read_only=True)
         rejected: dict[str, Any] = OrmMetadataField(
-            description='Number of candidates rejected, by the first filter that did', read_only=True
+            description='Number of candidates rejected, by the first screen that did', read_only=True
         )
-        formulas: int = OrmMetadataField(description='Number of different formulas', read_only=True)
+        keys: int = OrmMetadataField(description='Number of different keys, e.g. formulas', read_only=True)
+        space: str = OrmMetadataField(description='Kind of space of the candidates', read_only=True)
 
     @classmethod
-    def from_candidates(cls, candidates: Sequence[Candidate]) -> PoolData:
-        """An unstored node of the candidates."""
+    def from_candidates(cls, candidates: Sequence[Candidate], space: str = 'crystals') -> PoolData:
+        """An unstored node of the candidates of a kind of space."""
         content = records_to_parquet([candidate.to_dict() for candidate in candidates], _COLUMNS)
         rejected = Counter(candidate.rejected_by for candidate in candidates if candidate.rejected_by)
         return cls(
@@ -44,7 +46,8 @@ class PoolData(PayloadData):
                 'count': len(candidates),
                 'accepted': sum(candidate.accepted for candidate in candidates),
                 'rejected': dict(sorted(rejected.items())),
-                'formulas': len({candidate.formula for candidate in candidates}),
+                'keys': len({candidate.key for candidate in candidates}),
+                'space': space,
             },
         )
 
@@ -54,7 +57,7 @@ class PoolData(PayloadData):
             while len(_READ) >= _REMEMBERED:
                 del _READ[next(iter(_READ))]
             records = records_from_parquet(self.payload, _NESTED)
-            _READ[self.content_hash] = tuple(Candidate.from_dict(record) for record in records)
+            _READ[self.content_hash] = tuple(Candidate.from_dict(record, self.read) for record in records)
         return list(_READ[self.content_hash])
 
     @property
@@ -73,6 +76,18 @@ class PoolData(PayloadData):
         return dict(self.base.attributes.get('rejected'))
 
     @property
-    def formulas(self) -> int:
-        """Number of different formulas."""
-        return int(self.base.attributes.get('formulas'))
+    def summary(self) -> str:
+        """How many candidates passed, of how many different keys, e.g. ``12 candidates of 5 formulas``."""
+        name = part('spaces', self.space).key_name
+        return f'{self.accepted} candidates of {self.base.attributes.get("keys")} {name}s'
+
+    @property
+    def space(self) -> str:
+        """Kind of space of the candidates."""
+        return str(self.base.attributes.get('space'))
+
+    @property
+    def read(self) -> Callable[[dict[str, Any]], Any]:
+        """Makes the content of a candidate of its plain data."""
+        read: Callable[[dict[str, Any]], Any] = part('spaces', self.space).read
+        return read

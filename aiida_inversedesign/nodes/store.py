@@ -9,12 +9,16 @@ from aiida.orm import QueryBuilder
 
 from aiida_inversedesign.campaign.files import FileRefusedError, read_bounded
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.libraries.points import PointsError, PointSet
 from aiida_inversedesign.nodes.cspml_data import CspmlData
 from aiida_inversedesign.nodes.library_data import LibraryData
 from aiida_inversedesign.nodes.payload import PayloadData
+from aiida_inversedesign.nodes.points import PointsData
 
 #: The library that comes with pymatgen, and the model that comes with this package.
 AFLOW, SHIPPED = 'aflow', 'shipped'
+#: No file of experiments is larger.
+MOST_CSV_BYTES = 200_000_000
 
 
 def find_labelled(node_class: type[PayloadData], label: str) -> PayloadData | None:
@@ -29,15 +33,24 @@ def list_labels(node_class: type[PayloadData]) -> list[str]:
     return sorted({label for label in query.all(flat=True) if label})
 
 
-def get_library(label: str) -> LibraryData:
-    """The template library with a label.
+def get_library(label: str) -> LibraryData | PointsData:
+    """The template library or data set of points with a label, or of a CSV file, which is stored under its name.
 
-    :raises InverseDesignError: if there is none.
+    :raises InverseDesignError: if there is none, or the file cannot be read.
     """
+    if label.endswith('.csv'):
+        try:
+            points = PointSet.from_bytes(read_bounded(Path(label), MOST_CSV_BYTES))
+        except (FileRefusedError, PointsError) as error:
+            raise InverseDesignError(f'the file {label}: {error}') from error
+        return _stored(PointsData.from_points(points, label=Path(label).stem))
     if label == AFLOW:
         from aiida_inversedesign.libraries.library import aflow_library
 
         return _stored(LibraryData.from_library(aflow_library(), label=AFLOW))
+    data = find_labelled(PointsData, label)
+    if data is not None and find_labelled(LibraryData, label) is None:
+        return data
     return _existing(LibraryData, label, AFLOW, 'library', 'import one with `aiida-inversedesign library import`')
 
 

@@ -15,3 +15,7 @@ def crystal_of(structure: StructureData) -> Crystal:
 def structure_of(crystal: Crystal) -> StructureData:
     """An unstored structure node of a crystal, labelled with its formula (the label is not part of the content)."""
     return StructureData(pymatgen_structure=crystal.to_pymatgen(), label=crystal.formula)
+
+
+#: The names that the contract of a space asks for.
+content_of, node_of = crystal_of, structure_of

@@ -9,18 +9,19 @@ from __future__ import annotations
 import hashlib
 import io
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from aiida.orm.pydantic import OrmMetadataField
 
+from aiida_inversedesign.campaign.contracts.registry import part
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import EvaluationRow, best_row, count_statuses
 from aiida_inversedesign.nodes.parquet import joined_parquet, records_from_parquet, records_to_parquet
 from aiida_inversedesign.nodes.payload import PayloadData
 
 _COLUMNS = tuple(EvaluationRow.__dataclass_fields__)
-_NESTED = ('proposed', 'relaxed', 'properties', 'predicted')
+_NESTED = ('proposed', 'relaxed', 'properties', 'errors', 'predicted')
 
 #: Rows in one file.
 PART = 50
@@ -35,12 +36,12 @@ class _Parts:
         self._rows: OrderedDict[str, tuple[EvaluationRow, ...]] = OrderedDict()
         self._contents: dict[tuple[int, ...], tuple[str, bytes]] = {}
 
-    def rows(self, content: bytes) -> tuple[EvaluationRow, ...]:
-        """The rows of a file."""
+    def rows(self, content: bytes, read: Callable[[dict[str, Any]], Any]) -> tuple[EvaluationRow, ...]:
+        """The rows of a file; ``read`` makes contents of plain data."""
         digest = hashlib.sha256(content).hexdigest()
         if digest not in self._rows:
             records = records_from_parquet(content, _NESTED)
-            self._remember(digest, content, tuple(EvaluationRow.from_dict(record) for record in records))
+            self._remember(digest, content, tuple(EvaluationRow.from_dict(record, read) for record in records))
         self._rows.move_to_end(digest)
         return self._rows[digest]
 
@@ -70,8 +71,7 @@ _parts = _Parts()
 class TableData(PayloadData):
     """All evaluations of a campaign so far."""
 
-    #: The one file of tables of the first version.
-    FILENAME: ClassVar[str] = 'table.parquet'
+    FILENAME: ClassVar[str] = 'rows_'
     #: Files of rows, numbered from 0.
     PART_NAME: ClassVar[str] = 'rows_{:05d}.parquet'
 
@@ -80,14 +80,15 @@ class TableData(PayloadData):
             description='Number of rows: total, completed, failed, hits', read_only=True
         )
         best: dict[str, Any] | None = OrmMetadataField(
-            description='Candidate, formula and properties of the best row', read_only=True
+            description='Candidate, key and properties of the best row', read_only=True
         )
+        space: str = OrmMetadataField(description='Kind of space of the candidates', read_only=True)
 
     @classmethod
-    def from_rows(cls, rows: Sequence[EvaluationRow], goal: Goal) -> TableData:
-        """An unstored node of the rows; ``goal`` says which is the best."""
+    def from_rows(cls, rows: Sequence[EvaluationRow], goal: Goal, space: str = 'crystals') -> TableData:
+        """An unstored node of the rows of a kind of space; ``goal`` says which is the best."""
         best = best_row(goal, rows)
-        summary = best and {'candidate': best.candidate, 'formula': best.formula, 'properties': best.properties}
+        summary = best and {'candidate': best.candidate, 'key': best.key, 'properties': best.properties}
         contents = [_parts.content(rows[begin : begin + PART]) for begin in range(0, max(len(rows), 1), PART)]
         digest = hashlib.sha256()
         node = cls()
@@ -95,13 +96,14 @@ class TableData(PayloadData):
             node.base.repository.put_object_from_filelike(io.BytesIO(content), cls.PART_NAME.format(number))
             digest.update(hashlib.sha256(content).digest())
         node.base.attributes.set_many(
-            {'content_hash': digest.hexdigest(), 'counts': count_statuses(rows), 'best': summary}
+            {'content_hash': digest.hexdigest(), 'counts': count_statuses(rows), 'best': summary, 'space': space}
         )
         return node
 
     def get_rows(self) -> list[EvaluationRow]:
         """Every row, in the order of the evaluations; rows are shared with other tables and must not be changed."""
-        return [row for content in self.parts() for row in _parts.rows(content)]
+        read = part('spaces', self.space).read
+        return [row for content in self.parts() for row in _parts.rows(content, read)]
 
     @property
     def payload(self) -> bytes:
@@ -120,11 +122,6 @@ class TableData(PayloadData):
         found = {key: stream.read() for key, stream in self.backend.get_repository().iter_object_streams(set(keys))}
         return [found[key] for key in keys]
 
-    def _validate(self) -> bool:
-        if self.base.repository.list_object_names():
-            return super(PayloadData, self)._validate()
-        return super()._validate()
-
     @property
     def counts(self) -> dict[str, int]:
         """Number of rows: total, completed, failed, hits."""
@@ -132,5 +129,10 @@ class TableData(PayloadData):
 
     @property
     def best(self) -> dict[str, Any] | None:
-        """Candidate, formula and properties of the best row, or None."""
+        """Candidate, key and properties of the best row, or None."""
         return self.base.attributes.get('best')
+
+    @property
+    def space(self) -> str:
+        """Kind of space of the candidates."""
+        return str(self.base.attributes.get('space'))

@@ -26,7 +26,7 @@ def write_crystals(facts: Facts, folder: Path) -> list[Path]:
         others += not item.hit
         if not item.hit and others > BEST:
             continue
-        path = folder / f'{rank:0{width}d}_{item.formula}_{item.candidate}.cif'
+        path = folder / f'{rank:0{width}d}_{item.key}_{item.candidate}.cif'
         if item.relaxed is not None:
             path.write_text(cif_text(item.relaxed, item.candidate, lineage(facts, item)), encoding='utf-8')
             written.append(path)
@@ -39,7 +39,7 @@ def lineage(facts: Facts, item: EvaluationRecord) -> dict[str, str]:
     candidate = next((one for one in record.candidates if one.id == item.candidate), None)
     found: dict[str, str] = {
         'candidate': item.candidate,
-        'formula': item.formula,
+        'formula': item.key,
         'hit': 'not defined by the goal' if item.hit is None else 'yes' if item.hit else 'no',
     }
     for name, value in item.properties.items():

@@ -201,7 +201,7 @@ def _candidates_table(
     columns.append(('l', 'outcome') if outcome else ('r', 'DFT'))
     rows = []
     for item in chosen:
-        row = [latex.escape(item.candidate), latex.formula(item.formula), latex.escape(getattr(item, structure))]
+        row = [latex.escape(item.candidate), latex.formula(item.key), latex.escape(getattr(item, structure))]
         row += [str(item.generation), latex.escape(item.arm)]
         row += [latex.number(item.properties.get(name)) for name in names]
         state = 'hit' if item.hit else item.status

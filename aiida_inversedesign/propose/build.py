@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import ratio_label, reduced_formula
+from aiida_inversedesign.chemistry.validity import closest_contact
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.propose.assign import assign_elements
 from aiida_inversedesign.propose.rankers.ranking import Counts, Group, reduced
@@ -23,6 +25,8 @@ from aiida_inversedesign.propose.volumes.volume import VolumeEstimate, Volumes
 LISTED = 720
 #: up to this many are compared one by one, which is quicker than solving the assignment
 FEW = 6
+#: a cell is widened for a short contact by at most this many expected errors of its volume
+WIDENING = 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +89,24 @@ def build(
             vars(crystal).update(formula=formula, ratio_label=label, counts=cell)
             out.append(Built(int(index), crystal, mapping, dissimilarity, estimate))
     return out
+
+
+def widened(built: Built, least: float) -> Built:
+    """The crystal with its cell widened until every contact keeps its limit, if the volume's error allows that much.
+
+    :param least: least contact in sums of covalent radii.
+    :returns: the same crystal if no contact is too short, or if widening would need more than twice the volume's error.
+    """
+    contact = closest_contact(built.crystal, least)
+    if contact.ratio >= contact.limit:
+        return built
+    # a little more than needed, so that rounding does not undo it
+    factor = (contact.limit / contact.ratio) ** 3 * (1 + 1e-9)
+    if factor - 1 > WIDENING * built.estimate.error:
+        return built
+    volume = built.estimate.volume * factor
+    estimate = dataclasses.replace(built.estimate, volume=volume, scale=built.estimate.scale * factor)
+    return dataclasses.replace(built, crystal=built.crystal.scaled_to(volume), estimate=estimate)
 
 
 def assignments(

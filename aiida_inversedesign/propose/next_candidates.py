@@ -1,66 +1,70 @@
-"""The proposal of a campaign's next generation: from what is known to candidates."""
+"""The proposal of a campaign's next generation: a source proposes, screens judge, ids are given."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 from aiida_inversedesign.campaign.candidate import Candidate
+from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.contracts.source import Progress, ProposalError, SourceRequest
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import CampaignSettings
-from aiida_inversedesign.libraries.library import Library
-from aiida_inversedesign.propose.generators.mix import Mix
-from aiida_inversedesign.propose.generators.request import Proposed
-from aiida_inversedesign.propose.generators.score import campaign_request
-from aiida_inversedesign.propose.pipeline import propose
-from aiida_inversedesign.propose.proposal_model import AnyModel
+from aiida_inversedesign.screen.apply import screened
+
+__all__ = ['ProposalError', 'propose_next', 'settings_of_a_proposal']
 
 
 def propose_next(
     spec: CampaignSettings,
-    library: Library,
-    model: AnyModel | None,
+    library: Any,
+    model: Any,
     generation: int,
-    rows: Sequence[EvaluationRow],
-    earlier: Sequence[Candidate],
+    rows: Sequence[EvaluationRow] = (),
+    earlier: Sequence[Candidate] = (),
+    surrogate: Any = None,
+    exclude: Collection[str] = (),
+    progress: Progress | None = None,
 ) -> list[Candidate]:
-    """The earlier candidates and the new ones, of formulas that were not considered before.
+    """The earlier candidates and the new ones, of keys that were not considered before.
+
+    Rejected candidates are returned too, with the verdict that rejected them. The same arguments give the same result.
 
     :param spec: the campaign; its ``seed`` and the generation fix all random choices.
-    :param model: the CSPML model, where the method needs one.
-    :param generation: number of the generation, from 1.
-    :param rows: evaluations so far; a crystal equal to an evaluated one is rejected.
+    :param library: the templates or points of ``propose.library``, where the source needs them.
+    :param model: the proposal model, where the source needs one; None takes the one shipped with the package.
+    :param generation: number of the generation, from 1, part of the ids: ``g001_c0001``.
+    :param rows: evaluations so far; what equals an evaluated candidate is rejected.
     :param earlier: candidates of earlier proposals.
+    :param surrogate: fitted to the evaluations so far, for sources that search.
+    :param exclude: reduced formulas whose templates are not used; a fair test of a ranking removes what it asks for.
+    :param progress: called with what is being done and the fraction done.
     :raises ProposalError: if there is nothing to propose.
     """
-    considered = {candidate.formula for candidate in earlier}
-    proposed = propose(
-        spec.space,
-        spec.propose,
-        library,
-        model,
-        seed=spec.seed,
-        generation=generation,
-        evaluated=[crystal for row in rows for crystal in (row.proposed, row.relaxed) if crystal],
-        considered=considered,
-        composition=spec.goal.composition,
-        proposed=_searched(spec, rows, considered, generation),
-    )
-    return [*earlier, *proposed]
+    source = registry.part('sources', spec.propose.method)()
+    reporting = {} if progress is None else {'progress': progress}
+    request = SourceRequest(spec, generation, rows, earlier, library, model, surrogate, frozenset(exclude), **reporting)
+    found = screened(source.propose(request), spec, rows)
+    width = max(4, len(str(len(found))))
+    return [
+        *earlier,
+        *(
+            dataclasses.replace(candidate, id=f'g{generation:03d}_c{number:0{width}d}')
+            for number, candidate in enumerate(found, 1)
+        ),
+    ]
 
 
-def _searched(
-    spec: CampaignSettings, rows: Sequence[EvaluationRow], considered: set[str], generation: int
-) -> list[Proposed] | None:
-    """Formulas of the campaign's generators; None where its whole space is enumerated."""
-    if not rows or not spec.propose.renewed:
-        return None
-    request = campaign_request(
-        spec.space,
-        spec.goal,
-        rows,
-        considered,
-        number=spec.propose.renewed,
-        seed=spec.seed + generation,
-        acquisition=spec.select.acquisition,
+def settings_of_a_proposal(space: Mapping[str, Any], propose: Mapping[str, Any], seed: int = 0) -> CampaignSettings:
+    """The settings of a proposal outside a campaign: nothing is evaluated, so that goal and engine stand for any."""
+    return CampaignSettings.model_validate(
+        {
+            'name': 'proposal',
+            'seed': seed,
+            'goal': {'objectives': [{'property': 'energy', 'minimize': True}]},
+            'space': dict(space),
+            'propose': dict(propose),
+            'evaluate': {'engine': 'table', 'data': 'none'},
+        }
     )
-    return Mix({str(name): share for name, share in spec.propose.generators.items()}).propose(request)

@@ -131,7 +131,7 @@ def _headline(record: CampaignRecord, figures: dict[str, Any]) -> Markup:
     if best:
         name = record.goal.objectives[0].property
         value = quantity(best[0]['properties'][name], record.units.get(name))
-        top = Markup('{} with {} {}').format(formula_html(best[0]['formula']), property_text(name), value)
+        top = Markup('{} with {} {}').format(formula_html(best[0]['key']), property_text(name), value)
     if counts['hits']:
         verb = 'meets' if counts['hits'] == 1 else 'meet'
         found = Markup('{} {} the goal').format(count(counts['hits'], 'crystal'), verb)
@@ -189,7 +189,7 @@ def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
     if crystal is not None:
         try:
             drawn, colours = (
-                picture(crystal, f'crystal-{place}', f'Crystal structure of {item.formula}'),
+                picture(crystal, f'crystal-{place}', f'Crystal structure of {item.key}'),
                 legend(crystal),
             )
             # of the crystal that is shown: relaxing may have changed that of the proposal
@@ -208,7 +208,7 @@ def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
     if item.template:
         facts.append(('template', item.template))
     facts.append(('candidate', item.candidate))
-    return Card(item.candidate, formula_html(item.formula), item.hit, drawn, colours, values, facts, item.uuid)
+    return Card(item.candidate, formula_html(item.key), item.hit, drawn, colours, values, facts, item.uuid)
 
 
 def space_group(crystal: Any) -> str:

@@ -53,7 +53,7 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
         'columns': [columns[place] for place in used],
         'rows': [[row[place] for place in used] for row in rows],
         'wide': [*wide, 'acquisition', 'generator', 'prototype', 'template', 'hours', 'uuid'],
-        'elements': [sorted(elements_of(item.formula)) for item in record.evaluations],
+        'elements': [sorted(elements_of(item.key)) for item in record.evaluations],
         'cifs': [_cif(record, item) for item in record.evaluations],
     }
 
@@ -61,7 +61,7 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
 def _row(place: int, item: EvaluationRecord, keys: list[str]) -> list[Any]:
     own: dict[str, Any] = {
         'number': place,
-        'formula': item.formula,
+        'formula': item.key,
         'status': item.status,
         'hit': '' if item.hit is None else 'yes' if item.hit else 'no',
         'generation': item.generation,
@@ -95,4 +95,4 @@ def _cif(record: CampaignRecord, item: EvaluationRecord) -> str:
     }
     for name, value in item.properties.items():
         comments[property_text(name)] = f'{value:.6g} {property_unit(record, name)}'.rstrip()
-    return cif_text(crystal, f'{item.formula}_{item.candidate}', comments)
+    return cif_text(crystal, f'{item.key}_{item.candidate}', comments)

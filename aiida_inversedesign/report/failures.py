@@ -33,7 +33,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
             words = item.reason or (
                 f'exit code {item.exit_status}, without a reason' if item.exit_status else 'no reason is recorded'
             )
-            reasons[words].append(Markup('{} ({})').format(formula_html(item.formula), item.candidate))
+            reasons[words].append(Markup('{} ({})').format(formula_html(item.key), item.candidate))
         body += _table('Failed evaluations', 'evaluations', reasons)
     if jobs:
         causes: dict[str, list[Markup]] = defaultdict(list)

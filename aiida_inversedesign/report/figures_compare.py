@@ -106,7 +106,7 @@ def _best(record: CampaignRecord, figures: dict[str, Any]) -> str:
         return '–'
     name = record.goal.objectives[0].property
     entry = figures['best'][0]
-    return f'{entry["formula"]}, {number(entry["properties"].get(name))} {unit_text(record.units.get(name))}'.rstrip()
+    return f'{entry["key"]}, {number(entry["properties"].get(name))} {unit_text(record.units.get(name))}'.rstrip()
 
 
 def _setting(record: CampaignRecord, part: str, key: str) -> str:

@@ -44,7 +44,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     for item in record.evaluations:
         if item.status not in ENDED:
             continue
-        elements = elements_of(item.formula)
+        elements = elements_of(item.key)
         tried.update(elements)
         if item.hit:
             hits.update(elements)

@@ -112,7 +112,7 @@ def _pair(
                 go.Scatter(
                     x=theme.lean(item.properties[across] for item in chosen),
                     y=theme.lean(item.properties[up] for item in chosen),
-                    customdata=[[plot_text(formula_plain(item.formula)), plot_text(item.candidate)] for item in chosen],
+                    customdata=[[plot_text(formula_plain(item.key)), plot_text(item.candidate)] for item in chosen],
                     mode='markers',
                     marker={'color': colour, 'symbol': symbol, 'size': 12 if symbol == 'star' else 8, 'opacity': 0.85},
                     name=name,

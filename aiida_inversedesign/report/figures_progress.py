@@ -93,7 +93,7 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
                     x=[step[axis.name] for step in chosen],
                     y=theme.lean(step['value'] for step in chosen),
                     customdata=[
-                        [plot_text(formula_plain(step['formula'])), plot_text(step['candidate'])] for step in chosen
+                        [plot_text(formula_plain(step['key'])), plot_text(step['candidate'])] for step in chosen
                     ],
                     mode='markers',
                     marker=marker,
@@ -121,9 +121,7 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
                 x=[step[axis.name] for step in failed],
                 y=[0.015] * len(failed),
                 yaxis='y2',
-                customdata=[
-                    [plot_text(formula_plain(step['formula'])), plot_text(step['candidate'])] for step in failed
-                ],
+                customdata=[[plot_text(formula_plain(step['key'])), plot_text(step['candidate'])] for step in failed],
                 mode='markers',
                 marker={
                     'color': theme.VERMILLION,

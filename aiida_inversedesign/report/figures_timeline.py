@@ -48,7 +48,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
 
 def _spans(record: CampaignRecord) -> tuple[list[Span], str]:
     now = record.changed
-    formulas = {item.candidate: item.formula for item in record.evaluations}
+    formulas = {item.candidate: item.key for item in record.evaluations}
     ends = {item.pk: item.ended for item in record.evaluations}
     jobs = [
         Span(
@@ -67,7 +67,7 @@ def _spans(record: CampaignRecord) -> tuple[list[Span], str]:
             item.started,
             max(item.ended or now, item.started),
             item.status,
-            f'{formula_plain(item.formula)} {item.candidate}',
+            f'{formula_plain(item.key)} {item.candidate}',
             item.status == 'failed',
         )
         for item in record.evaluations

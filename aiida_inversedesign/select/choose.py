@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.candidate import Candidate
+from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import Select
@@ -19,7 +20,6 @@ from aiida_inversedesign.select.duplicates import Duplicates
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.initial import initial_design
 from aiida_inversedesign.select.observed import Observed
-from aiida_inversedesign.spaces.crystals.features import featurize
 
 Array = NDArray[np.float64]
 
@@ -57,6 +57,7 @@ class Choice:
 def choose_batch(
     goal: Goal,
     settings: Select,
+    space: SpaceSection,
     candidates: Sequence[Candidate],
     rows: Sequence[EvaluationRow],
     surrogate: Surrogate | None,
@@ -67,10 +68,11 @@ def choose_batch(
 ) -> list[Choice]:
     """Choose up to ``size`` candidates; the same arguments give the same batch.
 
-    Left out are candidates that a filter rejected, that were evaluated or are running, and that StructureMatcher
-    takes for a crystal that was evaluated (as proposed or relaxed), is running, or was chosen before in the batch.
+    Left out are candidates that a screen rejected, that were evaluated or are running, and that equal (as the space
+    compares them) one that was evaluated (as proposed or relaxed), is running, or was chosen before in the batch.
     Places are filled in the order control arm, acquisition; each choice counts as evaluated for the next.
 
+    :param space: what the candidates are.
     :param pending: ids of candidates whose evaluations are running; all must be among ``candidates``.
     :param pending_arms: the arm of each of them, by which the control arm keeps its share; by default unknown.
     :returns: fewer than ``size`` choices if no more candidates are left.
@@ -89,10 +91,10 @@ def choose_batch(
     if not pool or size == 0:
         return []
     running = [by_id[name] for name in dict.fromkeys(pending)]
-    duplicates = Duplicates(rows, running)
+    duplicates = Duplicates(space, rows, running)
     if surrogate is None:
-        return _initial(pool, running, rows, duplicates, size, seed)
-    return _informed(goal, settings, pool, running, rows, surrogate, duplicates, size, seed, pending_arms)
+        return _initial(space, pool, running, rows, duplicates, size, seed)
+    return _informed(goal, settings, space, pool, running, rows, surrogate, duplicates, size, seed, pending_arms)
 
 
 def control_places(
@@ -111,11 +113,12 @@ def control_places(
     return int(np.clip(np.floor(missing + draw), 0, size))
 
 
-def _crystals(candidates: Sequence[Candidate]) -> tuple[list[Any], list[float | None]]:
-    return [candidate.crystal for candidate in candidates], [candidate.probability for candidate in candidates]
+def _contents(candidates: Sequence[Candidate]) -> tuple[list[Any], list[float | None]]:
+    return [candidate.content for candidate in candidates], [candidate.probability for candidate in candidates]
 
 
 def _initial(
+    space: SpaceSection,
     pool: list[Candidate],
     running: list[Candidate],
     rows: Sequence[EvaluationRow],
@@ -124,9 +127,9 @@ def _initial(
     seed: int,
 ) -> list[Choice]:
     known = [*pool, *running]
-    crystals, probabilities = _crystals(known)
-    features, _ = featurize(
-        [*crystals, *(row.proposed for row in rows)], [*probabilities, *(row.probability for row in rows)]
+    contents, probabilities = _contents(known)
+    features, _ = space.describe(
+        [*contents, *(row.proposed for row in rows)], [*probabilities, *(row.probability for row in rows)]
     )
 
     def acceptable(index: int, chosen: list[int]) -> bool:
@@ -134,7 +137,7 @@ def _initial(
 
     chosen = initial_design(
         features,
-        [*(candidate.formula for candidate in known), *(row.formula for row in rows)],
+        [*(candidate.key for candidate in known), *(row.key for row in rows)],
         [*map(_standing, known), *(row.probability for row in rows)],
         size,
         seed,
@@ -154,6 +157,7 @@ def _standing(candidate: Candidate) -> float | None:
 def _informed(
     goal: Goal,
     settings: Select,
+    space: SpaceSection,
     pool: list[Candidate],
     running: list[Candidate],
     rows: Sequence[EvaluationRow],
@@ -165,7 +169,7 @@ def _informed(
 ) -> list[Choice]:
     rng = np.random.default_rng(seed)
     places = control_places(settings.control_fraction, rows, size, float(rng.random()), pending_arms)
-    inputs = surrogate.inputs(*_crystals(pool))
+    inputs = surrogate.inputs(space, *_contents(pool))
 
     def acceptable(index: int, taken: list[int]) -> bool:
         return duplicates.is_new(pool[index]) and duplicates.differs(pool[index], [pool[i] for i in taken])
@@ -174,11 +178,11 @@ def _informed(
         settings.acquisition,
         goal,
         surrogate,
-        Observed.from_rows(rows, surrogate, goal.properties),
+        Observed.from_rows(rows, surrogate, goal.properties, space),
         inputs,
         size,
         seed,
-        pending=surrogate.inputs(*_crystals(running)),
+        pending=surrogate.inputs(space, *_contents(running)),
         control=places,
         acceptable=acceptable,
     )

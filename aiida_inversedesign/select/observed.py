@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.select.errors import SelectError
 
@@ -38,9 +39,11 @@ class Observed:
             raise SelectError(f'inputs, values and failures of different lengths ({sorted(lengths)}): one row each')
 
     @classmethod
-    def from_rows(cls, rows: Sequence[EvaluationRow], surrogate: Surrogate, properties: Sequence[str]) -> Observed:
+    def from_rows(
+        cls, rows: Sequence[EvaluationRow], surrogate: Surrogate, properties: Sequence[str], space: SpaceSection
+    ) -> Observed:
         """The evaluations of a table, described as the surrogate describes its candidates."""
-        inputs = surrogate.inputs([row.proposed for row in rows], [row.probability for row in rows])
+        inputs = surrogate.inputs(space, [row.proposed for row in rows], [row.probability for row in rows])
         values = {
             name: np.array(
                 [row.properties.get(name, np.nan) if row.status == 'completed' else np.nan for row in rows],

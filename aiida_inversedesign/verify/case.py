@@ -46,7 +46,7 @@ class Case:
             )
         chain = query.chain_of(campaign.pk) or [campaign.pk]
         case = cls(campaign.pk, chain, Graph.of(chain))
-        for name in ('settings', 'budget', 'library'):
+        for name in ('settings', 'budget'):
             if name not in case.graph.inputs[campaign.pk]:
                 raise AuditError(f'campaign {campaign.uuid} has no input `{name}`: nothing of it can be verified')
         return case

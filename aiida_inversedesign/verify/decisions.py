@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aiida_inversedesign.graph.links import Call, Link
+from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.verify.case import Case
 from aiida_inversedesign.verify.compare import compare
 from aiida_inversedesign.verify.findings import Finding
@@ -17,7 +18,7 @@ _SHARED = {'settings': 'settings', 'library': 'library', 'model': 'model'}
 _STEPS = ('propose_candidates', 'select_batch', 'harvest', 'fit_surrogate')
 #: What each of them takes from its generation, or from its earlier steps.
 _TAKEN = {
-    'propose_candidates': ('generation', 'table', 'pool'),
+    'propose_candidates': ('generation', 'table', 'pool', 'surrogate'),
     'select_batch': ('generation', 'table', 'surrogate', 'pool'),
     'harvest': ('table', 'pool', 'batch'),
     'fit_surrogate': ('table',),
@@ -160,7 +161,10 @@ def check_seeds(case: Case) -> Iterator[Finding]:
 
 def check_templates(case: Case) -> Iterator[Finding]:
     """Whether the candidates' templates are those of the campaign's library."""
-    library = case.node(case.graph.inputs[case.campaign]['library']).get_library()
+    link = case.graph.inputs[case.campaign].get('library')
+    library = case.node(link).get_library() if link is not None else None
+    if not isinstance(library, Library):
+        return
     formulas = {template.id: template.crystal.formula for template in library}
     for generation in case.generations:
         proposals = case.graph.steps(generation.id, 'propose_candidates')

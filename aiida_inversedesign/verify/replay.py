@@ -59,6 +59,7 @@ _FUNCTIONS = (
     Repeatable('references', f'{_PACKAGE}.decisions.elemental_references', 'elemental_structures', finding='structure'),
     Repeatable('references', f'{_PACKAGE}.decisions.elemental_references', 'collect_references', finding='reference'),
     _evaluation(f'{_PACKAGE}.engines.table.workchain', 'look_up', 'property'),
+    _evaluation(f'{_PACKAGE}.engines.table.workchain', 'look_up_point', 'property'),
     _evaluation(f'{_PACKAGE}.engines.common.calcfunctions', 'scaled_structures', 'structure'),
     _evaluation(f'{_PACKAGE}.engines.common.calcfunctions', 'fit_equation_of_state', 'equation_of_state'),
     _evaluation(f'{_PACKAGE}.engines.common.calcfunctions', 'fit_scan', 'equation_of_state'),

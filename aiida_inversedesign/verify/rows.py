@@ -11,12 +11,11 @@ from aiida import orm
 
 from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
-from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import find_jobs
 from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.graph.outcomes import failure
-from aiida_inversedesign.nodes.structures import crystal_of
+from aiida_inversedesign.nodes.contents import content_of
 from aiida_inversedesign.verify.case import Case
 from aiida_inversedesign.verify.compare import compare
 from aiida_inversedesign.verify.findings import Finding
@@ -205,10 +204,11 @@ def _check_row(case: Case, row: EvaluationRow, known: _Known) -> Iterator[tuple[
     expected = hit if case.goal.defines_hits else None
     if row.hit is not expected:
         yield 'hit', f'it is labelled {_word(row.hit)}, by the goal it is {_word(expected)}'
-    if 'candidate' in taken and (where := _moved(row.proposed, case.node(taken['candidate']))):
-        yield 'structure', f'the crystal as proposed is not the one that was evaluated ({where})'
+    kind = case.settings['space'].get('kind', 'crystals')
+    if 'candidate' in taken and (where := _moved(kind, row.proposed, case.node(taken['candidate']))):
+        yield 'structure', f'the candidate as proposed is not the one that was evaluated ({where})'
     relaxed = returned.get('relaxed') if row.relaxed is not None else None
-    if row.relaxed is not None and relaxed is not None and (where := _moved(row.relaxed, case.node(relaxed))):
+    if row.relaxed is not None and relaxed is not None and (where := _moved(kind, row.relaxed, case.node(relaxed))):
         yield 'structure', f'the relaxed crystal is not the one that its evaluation returned ({where})'
     yield from _check_choice(row, known.choices.get(row.candidate))
     told = known.outcomes.get(row.candidate)
@@ -230,9 +230,12 @@ def _check_choice(row: EvaluationRow, choice: dict[str, Any] | None) -> Iterator
         yield 'prediction', f'its row does not say what its selection did ({comparison.message})'
 
 
-def _moved(crystal: Crystal, structure: orm.StructureData) -> str:
-    """Where a crystal differs from a structure node, or nothing."""
-    comparison = compare(crystal_of(structure).to_dict(), crystal.to_dict(), 1e-8)
+def _moved(kind: str, content: Any, node: orm.Data) -> str:
+    """Where a content differs from a node, or nothing.
+
+    :param kind: of the space.
+    """
+    comparison = compare(content_of(kind, node).to_dict(), content.to_dict(), 1e-8)
     return comparison.message if comparison.status == 'different' else ''
 
 

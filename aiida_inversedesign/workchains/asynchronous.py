@@ -7,7 +7,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import if_, while_
 
-from aiida_inversedesign.campaign.spec import Propose
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.campaign.stream_budget import Limits, evaluation_limits, fit_is_due, most_of_one
 from aiida_inversedesign.decisions.elemental_references import collect_references, elemental_structures
 from aiida_inversedesign.decisions.fit_surrogate import fit_surrogate
@@ -70,7 +70,9 @@ class AsynchronousWorkChain(StreamWorkChain):
                 continue
             outcomes[name] = outcome_of(child, costs.get(name))
             if child.is_finished_ok:
-                properties[name], relaxed[name] = child.outputs.properties, child.outputs.relaxed
+                properties[name] = child.outputs.properties
+                if 'relaxed' in child.outputs:
+                    relaxed[name] = child.outputs.relaxed
         if not outcomes:
             return None
         failed = [ended[name] for name in outcomes if name in ended and not ended[name].is_finished_ok]
@@ -193,14 +195,14 @@ class AsynchronousWorkChain(StreamWorkChain):
         rows = self.ctx.table.counts['total'] if self.ctx.table is not None else 0
         settings = self.inputs.settings
         since = rows - self.ctx.rows_at_proposal
-        if Propose.model_validate(settings['propose']).renewed and since >= settings['select']['batch']:
+        if CampaignSettings.model_validate(settings.get_dict()).renewed and since >= settings['select']['batch']:
             return True
         return self.ctx.pool.accepted - rows - len(self.ctx.chosen_by) < size
 
     def _propose(self):
         """Propose candidates of formulas that were not considered before."""
         inputs = {name: self.inputs[name] for name in ('settings', 'library', 'model') if name in self.inputs}
-        inputs |= {name: self.ctx[name] for name in ('table', 'pool') if self.ctx[name] is not None}
+        inputs |= {name: self.ctx[name] for name in ('table', 'pool', 'surrogate') if self.ctx[name] is not None}
         number, generation = self._number('propose'), self.inputs.generation.value
         first = number == 1 and 'pool' not in self.inputs
         node = self._step(
@@ -212,7 +214,7 @@ class AsynchronousWorkChain(StreamWorkChain):
         if node.is_finished_ok:
             pool = self.ctx.pool = node.outputs.pool
             self.ctx.rows_at_proposal = self.ctx.table.counts['total'] if self.ctx.table is not None else 0
-            self.report(f'proposed {pool.accepted} candidates of {pool.formulas} formulas in PoolData<{pool.pk}>')
+            self.report(f'proposed {pool.summary} in PoolData<{pool.pk}>')
             return None
         if node.exit_status != 310:
             return self._decision_failed('proposal', node)

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
+from aiida_inversedesign.campaign.contracts.registry import part
 from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.nodes.store import get_library, get_model
 from aiida_inversedesign.workchains.state import references_wanted
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
-
-    from aiida_inversedesign.nodes.library_data import LibraryData
 
 
 class SetupError(InverseDesignError):
@@ -47,15 +47,17 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
             problems.append(str(error))
             return None
 
-    library = attempt(get_library, spec.propose.library)
-    model = attempt(get_model, spec.propose.model) if spec.propose.method == 'cspml' else None
+    needs = part('sources', spec.propose.method).needs
+    library = attempt(get_library, spec.propose.library) if 'library' in needs else None
+    model = attempt(get_model, spec.propose.model) if 'model' in needs else None
     engine = _engine_inputs(spec, problems)
     codes = _decision_codes(spec, problems)
     if library is not None:
-        problems.extend(_space_problems(spec, library))
+        problems.extend(_space_problems(spec, library.get_library()))
     if problems:
         raise SetupError(problems)
-    builder.library = library
+    if library is not None:
+        builder.library = library
     if model is not None:
         builder.model = model
     for name, node in engine.items():
@@ -156,10 +158,7 @@ def known_codes() -> list[orm.AbstractCode]:
 
 def space_elements(spec: CampaignSpec) -> list[str]:
     """Every element that the space can lead to."""
-    from aiida_inversedesign.chemistry.formulas import parse_formula
-
-    named = {symbol for formula in spec.space.formulas for symbol in parse_formula(formula)}
-    return sorted(named | set(spec.space.elements))
+    return sorted(spec.space.elements_used)
 
 
 def _pseudo_problems(spec: CampaignSpec, engine: QuantumEspresso) -> list[str]:
@@ -213,18 +212,30 @@ def _reference_problems(spec: CampaignSpec) -> list[str]:
     return problems
 
 
-def _space_problems(spec: CampaignSpec, library: LibraryData) -> list[str]:
-    """Ratios of the space for which the library has no template at all."""
+def _space_problems(spec: CampaignSpec, library: Any) -> list[str]:
+    """Ratios of the space for which the library has no template at all, or variables that the data do not have."""
     from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label
 
     if spec.propose.method == 'library':
-        return []
+        return [] if isinstance(library, Library) else _point_problems(spec, library)
     wanted = set(spec.space.ratios) | {ratio_label(parse_formula(formula)) for formula in spec.space.formulas}
-    available = set(library.get_library().ratios)
+    available = set(library.ratios)
     missing = sorted(wanted - available)
     if missing and not wanted & available:
         return [
             f'space: the library {spec.propose.library!r} has no template of the ratio {", ".join(missing)}; '
             f'it has {", ".join(sorted(available)[:20])}'
         ]
+    return []
+
+
+def _point_problems(spec: CampaignSpec, data: Any) -> list[str]:
+    """What keeps the rows of a data set from being points of the space."""
+    try:
+        points = data.points(spec.space)
+    except InverseDesignError as error:
+        return [f'propose.library: {error}']
+    outside = [words for point in points if (words := spec.space.violation(point))]
+    if len(outside) == len(points):
+        return [f'space: none of the {len(points)} points of {spec.propose.library!r} lies in it, e.g. {outside[0]}']
     return []

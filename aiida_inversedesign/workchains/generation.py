@@ -9,7 +9,7 @@ from aiida.plugins import WorkflowFactory
 
 from aiida_inversedesign.campaign.budget import Allowance, share
 from aiida_inversedesign.campaign.properties import dft_calculations_needed
-from aiida_inversedesign.campaign.spec import Propose
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.decisions.elemental_references import collect_references, elemental_structures
 from aiida_inversedesign.decisions.fit_job import FitCalculation
 from aiida_inversedesign.decisions.fit_surrogate import fit_surrogate
@@ -22,6 +22,7 @@ from aiida_inversedesign.graph.campaigns import evaluation_costs
 from aiida_inversedesign.graph.outcomes import failure, outcome_of, refuse_as_cache
 from aiida_inversedesign.nodes.cspml_data import CspmlData
 from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.nodes.points import PointsData
 from aiida_inversedesign.processes.idempotent import OnceWorkChain
 from aiida_inversedesign.workchains.decision_jobs import (
     add_codes,
@@ -51,7 +52,7 @@ class GenerationWorkChain(OnceWorkChain):
         spec.input('settings', valid_type=orm.Dict, help='The campaign file without its budget.')
         spec.input('generation', valid_type=orm.Int, help='Number of this generation, from 1.')
         spec.input('allowance', valid_type=orm.Dict, help='Most evaluations, DFT calculations and core-hours.')
-        spec.input('library', valid_type=LibraryData, help='The templates.')
+        spec.input('library', valid_type=(LibraryData, PointsData), required=False, help='The templates or points.')
         spec.input('model', valid_type=CspmlData, required=False, help='The proposal model.')
         add_state_inputs(spec)
         spec.input_namespace('engine', dynamic=True, valid_type=orm.Data, help='Codes and data of the engine.')
@@ -120,7 +121,7 @@ class GenerationWorkChain(OnceWorkChain):
         """Whether the pool has fewer candidates left than the batch needs, or every generation proposes anew."""
         if self.ctx.pool is None:
             return True
-        if 'table' in self.inputs and Propose.model_validate(self.inputs.settings['propose']).renewed:
+        if 'table' in self.inputs and CampaignSettings.model_validate(self.inputs.settings.get_dict()).renewed:
             return True
         done = self.inputs.table.counts['total'] if 'table' in self.inputs else 0
         return self.ctx.pool.accepted - done < self.inputs.allowance['evaluations']
@@ -131,8 +132,8 @@ class GenerationWorkChain(OnceWorkChain):
 
     def propose(self):
         """Propose candidates of formulas that were not considered before."""
-        inputs = {name: self.inputs[name] for name in ('settings', 'library', 'generation')}
-        inputs |= {name: self.inputs[name] for name in ('model', 'table', 'pool') if name in self.inputs}
+        names = ('settings', 'generation', 'library', 'model', 'table', 'pool', 'surrogate')
+        inputs = {name: self.inputs[name] for name in names if name in self.inputs}
         if has_code(self, 'propose'):
             return ToContext(proposal=submit_decision(self, 'propose', ProposeCalculation, **inputs))
         self.ctx.proposal = self.run_once('propose', propose_candidates, **inputs)
@@ -144,7 +145,7 @@ class GenerationWorkChain(OnceWorkChain):
         if node.is_finished_ok:
             self.ctx.pool = node.outputs.pool
             pool = self.ctx.pool
-            self.report(f'proposed {pool.accepted} candidates of {pool.formulas} formulas in PoolData<{pool.pk}>')
+            self.report(f'proposed {pool.summary} in PoolData<{pool.pk}>')
             return None
         if node.exit_status == 310 and self.ctx.pool is not None:
             self.report('the space has no further formulas: choosing among the candidates that are left')
@@ -306,7 +307,9 @@ class GenerationWorkChain(OnceWorkChain):
             earlier = find_earlier(process_type, candidate, properties, settings, self.inputs.engine)
             if earlier is not None:
                 process_class = ReusedEvaluateWorkChain
-                inputs['earlier'] = {name: earlier.outputs[name] for name in ('relaxed', 'properties')}
+                inputs['earlier'] = {
+                    name: earlier.outputs[name] for name in ('relaxed', 'properties') if name in earlier.outputs
+                }
                 metadata['description'] = f'taken over from the evaluation {earlier.uuid}'
         return self.submit_once(
             label,
@@ -337,7 +340,10 @@ class GenerationWorkChain(OnceWorkChain):
                 continue
             outcomes[name] = outcome_of(child, costs.get(name))
             if child.is_finished_ok:
-                properties[name], relaxed[name] = child.outputs.properties, child.outputs.relaxed
+                properties[name] = child.outputs.properties
+                # a point stays what it was
+                if 'relaxed' in child.outputs:
+                    relaxed[name] = child.outputs.relaxed
             else:
                 self.report(f'{name} failed: {outcomes[name]["reason"]}')
         launched = [self.ctx[name] for name in self.ctx.get('launched', [])]

@@ -101,6 +101,10 @@ def _results(
     results: dict[str, Any] = {'outcomes': orm.Dict(outcomes)}
     for key, output in (('properties', 'properties'), ('relaxed', 'relaxed')):
         found = {name: node for name, node in dict(earlier.get(key, {})).items() if name in names}
-        found |= {name: child.outputs[output] for name, child in finished.items() if child.is_finished_ok}
+        found |= {
+            name: child.outputs[output]
+            for name, child in finished.items()
+            if child.is_finished_ok and output in child.outputs
+        }
         results[key] = found
     return results

@@ -135,7 +135,7 @@ class Graph:
                     candidate=label,
                     generation=1,
                     arm=fields.pop('arm', 'initial'),
-                    formula='BN',
+                    key='BN',
                     status='completed' if value is not None else 'failed',
                     proposed=CRYSTAL,
                     relaxed=CRYSTAL if value is not None else None,

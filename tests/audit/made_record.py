@@ -138,7 +138,7 @@ def made_record(
         for number in range(3):
             verdicts = {f'distance{text}': Verdict(number != 2, 0.9)}
             candidates.append(
-                CandidateRecord(f'{name}{number}', crystal.formula, verdicts=verdicts, crystal_text=content)
+                CandidateRecord(f'{name}{number}', crystal.formula, verdicts=verdicts, content_text=content)
             )
     changed: dict[str, Any] = {'evaluations': tuple(made), 'jobs': tuple(launched), 'candidates': tuple(candidates)}
     if answers:

@@ -24,7 +24,7 @@ def test_a_campaign_that_has_just_begun(graph):
     report = audit(campaign)
     counts = {'total': 1, 'completed': 0, 'failed': 0, 'running': 1, 'stopped': 0, 'hits': 0, 'reused': 0}
     assert report['evaluations'] == counts
-    assert report['progress'][0]['formula'] == 'BN'
+    assert report['progress'][0]['key'] == 'BN'
     assert report['core_hours'] is None
     assert 'not recorded' in report['core_hours_reason']
 

@@ -32,7 +32,7 @@ def outcome(number, k=None, gap=2.0, **fields):
     properties = {} if k is None else {'k': k, 'gap': gap}
     values = {
         'candidate': f'g001_c{number:04d}',
-        'formula': 'BN',
+        'key': 'BN',
         'generation': 1,
         'status': 'failed' if k is None else 'completed',
         'arm': 'acquisition',
@@ -153,7 +153,7 @@ def test_calibration_of_honest_predictions():
 
 
 def test_diversity_counts_distinct_systems():
-    outcomes = [outcome(1, 400.0, formula='BN'), outcome(2, 4.0, formula='B2O3'), outcome(3, 400.0, formula='BN')]
+    outcomes = [outcome(1, 400.0, key='BN'), outcome(2, 4.0, key='B2O3'), outcome(3, 400.0, key='BN')]
     figure = diversity(outcomes)
     assert {key: figure['evaluations'][key] for key in ('n', 'formulas', 'chemical_systems')} == {
         'n': 3,

@@ -66,7 +66,7 @@ def test_the_answer_comes_first(page):
     best = max((item for item in record.evaluations if item.hit), key=lambda item: item.properties['bulk_modulus'])
     hits = sum(item.hit is True for item in record.evaluations)
     value = f'{best.properties["bulk_modulus"]:.4g}'
-    assert f'{hits} crystals meet the goal; the best is {best.formula} with bulk modulus {value} GPa.' in page.text
+    assert f'{hits} crystals meet the goal; the best is {best.key} with bulk modulus {value} GPa.' in page.text
     assert 'Stopped – budget used up: 24 of 24 evaluations.' in page.text
     assert 'largest bulk modulus, a hit from 300 GPa' in page.text
     order = [attrs['id'] for tag, attrs in page.tags if tag == 'section']
@@ -144,8 +144,8 @@ def hostile():
     record = made_record(12, text=HOSTILE)
     figures = audit(record)
     for entry in (*figures['best'], *figures['progress']):
-        entry['formula'] += HOSTILE
-    evaluations = tuple(replace(item, formula=item.formula + HOSTILE) for item in record.evaluations)
+        entry['key'] += HOSTILE
+    evaluations = tuple(replace(item, key=item.key + HOSTILE) for item in record.evaluations)
     return replace(record, evaluations=evaluations), figures
 
 

@@ -152,7 +152,7 @@ def test_the_table_sorts_filters_and_turns_pages(driver, pages):
     sort_by(driver, title)
     assert [float(text) for text in column(driver, title)[: len(values)]] == pytest.approx(values[::-1], rel=5e-4)
     choose(driver, '#find', 'N')
-    assert len(column(driver, '#')) == sum(item.formula in ('BN', 'AlN') for item in RECORD.evaluations)
+    assert len(column(driver, '#')) == sum(item.key in ('BN', 'AlN') for item in RECORD.evaluations)
     choose(driver, '#find', 'wall time')
     assert set(column(driver, 'status')) == {'failed'}
     choose(driver, '#find', '')
@@ -176,7 +176,7 @@ def test_files_are_saved(driver, pages, tmp_path):
     open_page(driver, pages['plain'])
     click(driver, '#table tbody .cif')
     own = RECORD.evaluations[0]
-    path = tmp_path / f'{own.formula}_{own.candidate}.cif'
+    path = tmp_path / f'{own.key}_{own.candidate}.cif'
     wait(path.is_file)
     found = read(path)
     assert found.get_chemical_symbols() == list(own.proposed.species)

@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 
-from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label
 from aiida_inversedesign.propose.generators.domain import Key, key_of
 from aiida_inversedesign.propose.generators.mix import GENERATORS, make_generator
 from aiida_inversedesign.propose.generators.request import Counts, Known, Proposed, Request
 from aiida_inversedesign.propose.generators.score import formula_surrogate
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace as Space
 
 #: title, file, property, sign, ratios (all if None), share of the formulas that are hits
 CASES = (

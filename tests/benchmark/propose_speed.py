@@ -18,12 +18,11 @@ from pathlib import Path
 
 import numpy as np
 
-from aiida_inversedesign.campaign.spec import Propose, Space
 from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label
 from aiida_inversedesign.libraries.importers import read_jsonl
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.propose.build import build
-from aiida_inversedesign.propose.pipeline import propose
+from aiida_inversedesign.propose.next_candidates import propose_next, settings_of_a_proposal
 from aiida_inversedesign.propose.proposal_model import shipped_model
 from aiida_inversedesign.propose.rankers.published import PublishedRanker
 from aiida_inversedesign.propose.rankers.ranking import Ranker, Templates
@@ -31,6 +30,7 @@ from aiida_inversedesign.propose.training.from_library import complete_fingerpri
 from aiida_inversedesign.propose.training.published_recipe import Recipe
 from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
 from aiida_inversedesign.spaces.crystals.formula_space import draw_formulas
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 ELEMENTS = list(parse_formula('LiNaKMgCaSrBaAlGaSiGeTiZrMnFeZnOSSeNPFCl'))
 RATIOS = ['1:1', '2:1', '3:1:1', '1:1:1', '2:1:1', '2:2:1']
@@ -68,8 +68,8 @@ def main() -> None:
     """Measure and print."""
     library = read(sys.argv[1] if len(sys.argv) > 1 else None)
     number = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
-    space = Space(elements=ELEMENTS, ratios=RATIOS, max_formulas=number)
-    formulas, _ = draw_formulas(space, 1)
+    space = {'elements': ELEMENTS, 'ratios': RATIOS, 'max_formulas': number}
+    formulas, _ = draw_formulas(CrystalSpace(**space), 1)
     model = shipped_model()
     print(f'{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, numpy {np.__version__}')
     print(f'n = {len(formulas)} formulas, {len(library)} templates, {TOP_K} structures each')
@@ -80,7 +80,7 @@ def main() -> None:
         f'ms CPU a formula; peak {memory:.2f} GB'
     )
     start, cpu = time.perf_counter(), time.process_time()
-    candidates = propose(space, Propose(top_k=TOP_K), library, model, seed=1, generation=1)
+    candidates = propose_next(settings_of_a_proposal(space, {'top_k': TOP_K}, seed=1), library, model, generation=1)
     wall, cpu = time.perf_counter() - start, time.process_time() - cpu
     accepted = sum(candidate.accepted for candidate in candidates)
     print(

@@ -126,7 +126,7 @@ class TestWithProfile:
         pk = str(listed['pk'])
         status = json.loads(call('status', pk, '--format', 'json').output)
         assert status['used']['evaluations'] == {'value': 4, 'limit': 4}
-        assert status['best']['formula'] == 'Ni'
+        assert status['best']['key'] == 'Ni'
         assert 'Ni' in call('status', pk).output
 
         plot = tmp_path / 'best.png'

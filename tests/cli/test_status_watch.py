@@ -76,8 +76,8 @@ def test_a_running_campaign_is_seen_before_its_harvest(by_hand: Any) -> None:
     # no job ran: nothing was used, which is not the same as nothing recorded
     assert data['used']['core_hours']['value'] == 0.0
     assert (data['completed'], data['failed']) == (1, 0)
-    assert data['best'] == {'candidate': 'g001_c0001', 'formula': 'Ni', 'properties': {'stiffness': 275.0}, 'hit': True}
-    assert data['hits'] == [{'candidate': 'g001_c0001', 'formula': 'Ni', 'properties': {'stiffness': 275.0}}]
+    assert data['best'] == {'candidate': 'g001_c0001', 'key': 'Ni', 'properties': {'stiffness': 275.0}, 'hit': True}
+    assert data['hits'] == [{'candidate': 'g001_c0001', 'key': 'Ni', 'properties': {'stiffness': 275.0}}]
     assert [item['candidate'] for item in data['running']] == ['g001_c0002']
     assert data['time_left']['seconds'] is None
     assert 'only 1' in data['time_left']['reason']
@@ -233,7 +233,7 @@ def test_the_view_keeps_to_a_small_screen(by_hand: Any) -> None:
 
     data = describe(by_hand)
     data['stopped'] = 7
-    data['failures'] = [{'candidate': f'c{number}', 'formula': 'X', 'reason': '[it] broke'} for number in range(50)]
+    data['failures'] = [{'candidate': f'c{number}', 'key': 'X', 'reason': '[it] broke'} for number in range(50)]
     console = Console(width=100)
     with console.capture() as capture:
         console.print(view(data, lines=3))

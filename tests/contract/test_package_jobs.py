@@ -35,9 +35,9 @@ def rows_of(candidates: list[Any], number: int) -> list[EvaluationRow]:
     """Made-up results of the first candidates."""
     return [
         EvaluationRow(
-            candidate=item.id, generation=1, arm='initial', formula=item.formula, status='completed',
-            proposed=item.crystal, relaxed=item.crystal,
-            properties={'volume': item.crystal.volume / item.crystal.nsites}, hit=False,
+            candidate=item.id, generation=1, arm='initial', key=item.key, status='completed',
+            proposed=item.content, relaxed=item.content,
+            properties={'volume': item.content.volume / item.content.nsites}, hit=False,
         )
         for item in [item for item in candidates if item.accepted][:number]
     ]  # fmt: skip

@@ -67,11 +67,11 @@ def test_a_pool_keeps_every_candidate_and_verdict() -> None:
     read = load_node(node.uuid).get_candidates()
     assert [item.id for item in read] == ['g001_c0001', 'g001_c0002', 'g001_c0003']
     assert read[0].assignment == {'Si': 'C'}
-    assert np.array_equal(read[0].crystal.frac_coords, DIAMOND.frac_coords)
+    assert np.array_equal(read[0].content.frac_coords, DIAMOND.frac_coords)
     assert read[1].rejected_by == 'distance'
-    assert read[2].crystal is None
+    assert read[2].content is None
     assert (node.count, node.accepted, node.rejected) == (3, 1, {'charge': 1, 'distance': 1})
-    found = QueryBuilder().append(PoolData, filters={'attributes.accepted': 1}, project='attributes.formulas').all()
+    found = QueryBuilder().append(PoolData, filters={'attributes.accepted': 1}, project='attributes.keys').all()
     assert found == [[2]]
 
 
@@ -134,13 +134,3 @@ def test_a_growing_table_keeps_its_older_rows_in_the_same_files() -> None:
     # a row that changes is written, whatever is remembered of the others
     changed = [replace(read[0], hit=False), *read[1:]]
     assert table.TableData.from_rows(changed, GOAL).get_rows()[0].hit is False
-
-
-def test_tables_of_the_first_version_can_be_read() -> None:
-    from aiida_inversedesign.nodes.parquet import records_to_parquet
-    from aiida_inversedesign.nodes.table_data import _COLUMNS, TableData
-
-    content = records_to_parquet([row.to_dict() for row in rows()], _COLUMNS)
-    old = TableData(content, {'counts': {'total': 2}, 'best': None}).store()
-    assert [row.candidate for row in old.get_rows()] == [row.candidate for row in rows()]
-    assert old.payload == content

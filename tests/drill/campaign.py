@@ -143,10 +143,10 @@ load_profile('drill')
 node = orm.load_node(int(sys.argv[1]))
 rows, decided = [], []
 if 'table' in node.outputs:
-    hashes = {item.id: item.crystal.content_hash for item in node.outputs.pool.get_candidates() if item.crystal}
+    hashes = {item.id: item.content.content_hash for item in node.outputs.pool.get_candidates() if item.content}
     rows = [{'candidate': row.candidate, 'crystal': hashes[row.candidate], 'completed': row.status == 'completed'}
             for row in node.outputs.table.get_rows()]
-    decided = [[row.candidate, row.formula, row.generation, row.arm, row.status, row.hit, row.predicted, row.properties]
+    decided = [[row.candidate, row.key, row.generation, row.arm, row.status, row.hit, row.predicted, row.properties]
                for row in node.outputs.table.get_rows()]
 reason = node.outputs.stop_reason.value if 'stop_reason' in node.outputs else ''
 print(json.dumps({'state': node.process_state.value, 'exit': node.exit_status, 'reason': reason,

@@ -10,6 +10,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from aiida_inversedesign.learn.surrogate import Surrogate, SurrogateError, fit_on_features, fit_surrogate
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace
+
+SPACE = CrystalSpace()
 
 
 def shuffled(rows, seed=0):
@@ -20,8 +23,8 @@ def test_ranks_bulk_moduli_from_twenty_rows(elastic):
     correlations = []
     for seed in range(5):
         rows = shuffled(elastic, seed)
-        surrogate = fit_surrogate(rows[:20], ['bulk_modulus'], 'auto', 0)
-        mean, deviation = surrogate.predict([row.proposed for row in rows[20:320]], [None] * 300)['bulk_modulus']
+        surrogate = fit_surrogate(rows[:20], ['bulk_modulus'], SPACE, 'auto', 0)
+        mean, deviation = surrogate.predict(SPACE, [row.proposed for row in rows[20:320]], [None] * 300)['bulk_modulus']
         truth = np.array([row.properties['bulk_modulus'] for row in rows[20:320]])
         correlations.append(spearmanr(mean, truth)[0])
         assert (deviation > 0).all()
@@ -30,7 +33,7 @@ def test_ranks_bulk_moduli_from_twenty_rows(elastic):
 
 def test_state_round_trip(elastic):
     rows = shuffled(elastic)
-    surrogate = fit_surrogate(rows[:15], ['bulk_modulus', 'volume'], 'gp', 4)
+    surrogate = fit_surrogate(rows[:15], ['bulk_modulus', 'volume'], SPACE, 'gp', 4)
     again = Surrogate.from_state(json.loads(json.dumps(surrogate.state())))
     crystals = [row.proposed for row in rows[15:40]]
     for name, pair in surrogate.predict(crystals, [0.5] * 25).items():
@@ -44,28 +47,28 @@ def test_each_property_learns_from_the_rows_that_have_it(elastic):
     rows[0] = dataclasses.replace(rows[0], properties={'volume': 20.0})
     rows[1] = dataclasses.replace(rows[1], properties={'volume': 20.0, 'bulk_modulus': float('nan')})
     rows[2] = dataclasses.replace(rows[2], status='failed', properties={}, relaxed=None)
-    surrogate = fit_surrogate(rows, ['bulk_modulus', 'volume'], 'gp', 0)
+    surrogate = fit_surrogate(rows, ['bulk_modulus', 'volume'], SPACE, 'gp', 0)
     assert len(surrogate.models['bulk_modulus'].y) == 9
     assert len(surrogate.models['volume'].y) == 11
 
 
 def test_too_few_rows(elastic):
     with pytest.raises(SurrogateError, match=r"2 completed evaluation.* 'bulk_modulus', at least 3"):
-        fit_surrogate(elastic[:2], ['bulk_modulus'], 'gp', 0)
+        fit_surrogate(elastic[:2], ['bulk_modulus'], SPACE, 'gp', 0)
     with pytest.raises(SurrogateError, match=r"0 completed .* 'band_gap'"):
-        fit_surrogate(elastic[:9], ['bulk_modulus', 'band_gap'], 'gp', 0)
+        fit_surrogate(elastic[:9], ['bulk_modulus', 'band_gap'], SPACE, 'gp', 0)
     with pytest.raises(SurrogateError, match='0 completed'):
-        fit_surrogate([], ['bulk_modulus'], 'gp', 0)
+        fit_surrogate([], ['bulk_modulus'], SPACE, 'gp', 0)
 
 
 def test_bad_requests(elastic):
     with pytest.raises(SurrogateError, match="unknown surrogate 'oracle': use auto, gp, forest"):
-        fit_surrogate(elastic[:9], ['bulk_modulus'], 'oracle', 0)
+        fit_surrogate(elastic[:9], ['bulk_modulus'], SPACE, 'oracle', 0)
     with pytest.raises(SurrogateError, match=r'name learn\.source'):
-        fit_surrogate(elastic[:9], ['bulk_modulus'], 'transfer', 0)
+        fit_surrogate(elastic[:9], ['bulk_modulus'], SPACE, 'transfer', 0)
     with pytest.raises(SurrogateError, match='no properties'):
-        fit_surrogate(elastic[:9], [], 'gp', 0)
-    surrogate = fit_surrogate(elastic[:9], ['bulk_modulus'], 'gp', 0)
+        fit_surrogate(elastic[:9], [], SPACE, 'gp', 0)
+    surrogate = fit_surrogate(elastic[:9], ['bulk_modulus'], SPACE, 'gp', 0)
     state = surrogate.state()
     with pytest.raises(SurrogateError, match='other descriptors'):
         Surrogate.from_state({**state, 'names': ['a']})
@@ -76,42 +79,13 @@ def test_bad_requests(elastic):
         Surrogate.from_state({**state, 'models': models})
 
 
-def test_states_of_the_first_version_are_read(elastic):
-    """As version 1 wrote them: no kinds, no failures, BoTorch's names of the hyperparameters."""
-    state = fit_surrogate(shuffled(elastic)[:9], ['bulk_modulus'], 'gp', 0).state()
-    model = state['models']['bulk_modulus']
-    first = {
-        'version': 1,
-        'kind': 'gp',
-        'seed': 0,
-        **{name: state[name] for name in ('names', 'center', 'width')},
-        'models': {
-            'bulk_modulus': {
-                'version': 1,
-                **{name: model[name] for name in ('X', 'y', 'offset', 'scale')},
-                'hyperparameters': {
-                    'likelihood.noise_covar.raw_noise': [0.006],
-                    'mean_module.raw_constant': 0.1,
-                    'covar_module.raw_lengthscale': [[9.0]],
-                },
-                'versions': {},
-            }
-        },
-    }
-    surrogate = Surrogate.from_state(first)
-    assert surrogate.failure is None
-    mean, deviation = surrogate.predict([row.proposed for row in elastic[:5]], [None] * 5)['bulk_modulus']
-    assert (mean > 0).all()
-    assert (deviation > 0).all()
-
-
 @pytest.mark.parametrize('kind', ['forest', 'bootstrap', 'auto'])
 def test_every_kind_serves_a_table(elastic, kind):
     rows = shuffled(elastic)[:25]
     rows[3] = dataclasses.replace(rows[3], status='failed', properties={}, relaxed=None)
-    surrogate = fit_surrogate(rows, ['bulk_modulus', 'volume'], kind, 1)
+    surrogate = fit_surrogate(rows, ['bulk_modulus', 'volume'], SPACE, kind, 1)
     again = Surrogate.from_state(json.loads(json.dumps(surrogate.state(), allow_nan=False)))
-    inputs = surrogate.inputs([row.proposed for row in elastic[:40]], [None] * 40)
+    inputs = surrogate.inputs(SPACE, [row.proposed for row in elastic[:40]], [None] * 40)
     for name, model in surrogate.models.items():
         assert np.allclose(model.predict(inputs), again.models[name].predict(inputs), rtol=1e-9)
         assert surrogate.record[name]['rows_without_value'] == 1
@@ -135,16 +109,16 @@ def test_transfer_in_a_table(elastic):
     few, test = rows[300:312], rows[320:520]
     errors = []
     for kind, priors in (('gp', ()), ('transfer', (prior,)), ('auto', (prior,))):
-        surrogate = fit_surrogate(few, ['bulk_modulus'], kind, 0, priors)
-        mean, _ = surrogate.predict([row.proposed for row in test], [None] * len(test))['bulk_modulus']
+        surrogate = fit_surrogate(few, ['bulk_modulus'], SPACE, kind, 0, priors)
+        mean, _ = surrogate.predict(SPACE, [row.proposed for row in test], [None] * len(test))['bulk_modulus']
         errors.append(np.abs(mean - [row.properties['bulk_modulus'] for row in test]).mean())
     assert errors[1] < 0.7 * errors[0]
     assert surrogate.record['bulk_modulus']['chosen'] == 'transfer'
     assert errors[2] == pytest.approx(errors[1])
     again = Surrogate.from_state(json.loads(json.dumps(surrogate.state())))
     assert np.allclose(
-        again.predict([row.proposed for row in test], [None] * 200)['bulk_modulus'],
-        surrogate.predict([row.proposed for row in test], [None] * 200)['bulk_modulus'],
+        again.predict(SPACE, [row.proposed for row in test], [None] * 200)['bulk_modulus'],
+        surrogate.predict(SPACE, [row.proposed for row in test], [None] * 200)['bulk_modulus'],
     )
 
 
@@ -165,7 +139,7 @@ def test_a_matrix_of_columns_is_learned_as_a_table_is():
     again = Surrogate.from_state(json.loads(json.dumps(surrogate.state())))
     assert np.allclose(again.models['y'].predict(again.standardise(test))[1], deviation)
     with pytest.raises(SurrogateError, match='other descriptors'):
-        surrogate.inputs([], [])
+        surrogate.inputs(SPACE, [], [])
 
 
 @pytest.mark.parametrize('kind', ['auto', 'gp', 'forest', 'bootstrap'])

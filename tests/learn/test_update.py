@@ -17,6 +17,7 @@ from aiida_inversedesign.learn.models.multitask import Task, fit_multitask
 from aiida_inversedesign.learn.models.transfer import fit_transfer, learn_prior
 from aiida_inversedesign.learn.surrogate import fit_surrogate
 from aiida_inversedesign.learn.update import knows, refitted, with_rows
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 SYMBOLS = ('Cu', 'Al', 'Ni', 'Pd', 'Pt', 'Ag', 'Au', 'Ir', 'Rh', 'Fe', 'W', 'Mo', 'Cr', 'V', 'Nb', 'Ta')
 
@@ -75,10 +76,10 @@ def rows(n: int) -> list[EvaluationRow]:
 
 def test_a_surrogate_is_told_of_results_and_of_failures() -> None:
     table = rows(30)
-    early = fit_surrogate(table[:15], ['stiffness'], 'gp', 1)
+    early = fit_surrogate(table[:15], ['stiffness'], CrystalSpace(), 'gp', 1)
     assert knows(early, table[:15])
     assert not knows(early, table)
-    told = with_rows(early, table)
+    told = with_rows(early, table, CrystalSpace())
     assert knows(told, table)
     assert len(told.models['stiffness'].y) == 24
     assert told.failure is not None
@@ -89,7 +90,7 @@ def test_a_surrogate_is_told_of_results_and_of_failures() -> None:
     later = [row for row in table[15:] if row.status == 'completed']
     crystals, known = [row.proposed for row in later], [row.properties['stiffness'] for row in later]
     misses = [
-        np.abs(surrogate.predict(crystals, [None] * len(later))['stiffness'][0] - known).mean()
+        np.abs(surrogate.predict(CrystalSpace(), crystals, [None] * len(later))['stiffness'][0] - known).mean()
         for surrogate in (early, told)
     ]
     assert misses[1] < 0.3 * misses[0]

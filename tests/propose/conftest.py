@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from aiida_inversedesign.campaign.spec import Propose, Space
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.libraries.library import Library, Template
 
@@ -30,7 +29,7 @@ def small_library(rocksalt):
 @pytest.fixture
 def campaign():
     def make(space, **propose):
-        """The arguments ``space`` and ``settings`` of a proposal."""
-        return Space(**space), Propose(**propose)
+        """The sections ``space`` and ``propose`` of a campaign file."""
+        return space, propose
 
     return make

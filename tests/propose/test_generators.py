@@ -16,7 +16,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label, reduced_formula
 from aiida_inversedesign.chemistry.kmd.kernel import kernel_mean
@@ -28,6 +27,7 @@ from aiida_inversedesign.propose.generators.mix import GENERATORS, Mix, make_gen
 from aiida_inversedesign.propose.generators.request import GeneratorError, Known, NotReadyError, Proposed, Request
 from aiida_inversedesign.propose.generators.scored import Archive
 from aiida_inversedesign.propose.generators.tree_search import TreeSearch
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace as Space
 
 ELEMENTS = ['Li', 'Na', 'K', 'Mg', 'Ca', 'Sr', 'Al', 'Ga', 'Si', 'Ge', 'Sn', 'Ti', 'Zr', 'N', 'P', 'O', 'S', 'Se', 'F']
 RATIOS = ['1:1', '2:1', '3:1', '3:2', '2:1:1', '3:1:1', '4:2:1']

@@ -7,7 +7,6 @@ import pytest
 
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import EvaluationRow
-from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import parse_formula
@@ -21,6 +20,7 @@ from aiida_inversedesign.propose.generators.score import (
     formula_surrogate,
     known_formulas,
 )
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace as Space
 
 RADII = element_table().column('covalent_radius_cordero')
 MAXIMIZE = Goal.model_validate({'objectives': [{'property': 'lattice_constant', 'maximize': True}]})

@@ -5,10 +5,11 @@ from math import comb
 
 import pytest
 
-from aiida_inversedesign.campaign.spec import Space
+from aiida_inversedesign.campaign.contracts.source import ProposalError
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import enumerate_formulas, reduced_formula
-from aiida_inversedesign.spaces.crystals.formula_space import FormulaSpace, ProposalError, draw_formulas
+from aiida_inversedesign.spaces.crystals.formula_space import FormulaSpace, draw_formulas
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace as Space
 
 ELEMENTS = ['B', 'C', 'N', 'Si', 'Ga']
 

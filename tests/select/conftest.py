@@ -35,7 +35,7 @@ def answers(shared: Path, pool: list[Candidate]) -> dict[str, dict[str, float]]:
         candidate.id: {
             'bulk_modulus': entry['K_VRH'],
             'shear_modulus': entry['G_VRH'],
-            'volume': candidate.crystal.volume / candidate.crystal.nsites if candidate.crystal else 0.0,
+            'volume': candidate.content.volume / candidate.content.nsites if candidate.content else 0.0,
         }
         for candidate, entry in zip(pool, entries, strict=True)
     }
@@ -50,10 +50,10 @@ def evaluate(answers: dict[str, dict[str, float]]) -> Callable[..., EvaluationRo
             origin.id,
             1,
             'initial',
-            origin.formula,
+            origin.key,
             'completed',
-            origin.crystal,
-            origin.crystal,
+            origin.content,
+            origin.content,
             answers[origin.id],
             probability=origin.probability,
         )

@@ -12,6 +12,7 @@ from aiida_inversedesign.learn.surrogate import fit_surrogate
 from aiida_inversedesign.select.acquisition import NAMES, RULES, make_acquisition
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 SINGLE = [name for name in RULES if name not in ('log_ehvi', 'log_nehvi')]
 SEVERAL = [name for name in RULES if name not in ('qlog_ei', 'knowledge_gradient', 'ego')]
@@ -22,15 +23,15 @@ WINDOW = {'objectives': [{'property': 'bulk_modulus', 'window': [110.0, 130.0]}]
 @pytest.fixture(scope='module')
 def setting(pool, evaluate):
     rows = [evaluate(candidate) for candidate in pool[:40]]
-    surrogate = fit_surrogate(rows, ['bulk_modulus', 'volume'], 'gp', 0)
-    inputs = surrogate.inputs([c.crystal for c in pool[40:]], [c.probability for c in pool[40:]])
+    surrogate = fit_surrogate(rows, ['bulk_modulus', 'volume'], CrystalSpace(), 'gp', 0)
+    inputs = surrogate.inputs(CrystalSpace(), [c.content for c in pool[40:]], [c.probability for c in pool[40:]])
     return rows, surrogate, inputs
 
 
 def score(setting, goal, name='log_ei', pending=None, rows=None, seed=1):
     own, surrogate, inputs = setting
     goal = Goal(**goal)
-    observed = Observed.from_rows(own if rows is None else rows, surrogate, [*goal.properties])
+    observed = Observed.from_rows(own if rows is None else rows, surrogate, [*goal.properties], CrystalSpace())
     acquisition = make_acquisition(name, goal, surrogate, observed, seed)
     return acquisition.score(inputs, inputs[:0] if pending is None else pending)
 

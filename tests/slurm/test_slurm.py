@@ -86,7 +86,7 @@ def fail_the_node_in_mid_job(slurm: Any, node: Any, after: int) -> int:
 
 def outcome(node: Any) -> list[tuple[Any, ...]]:
     rows = node.outputs.table.get_rows()
-    return [(row.formula, row.generation, row.arm, row.status, row.hit) for row in rows]
+    return [(row.key, row.generation, row.arm, row.status, row.hit) for row in rows]
 
 
 def show(title: str, node: Any, report: dict[str, Any]) -> None:
@@ -94,9 +94,7 @@ def show(title: str, node: Any, report: dict[str, Any]) -> None:
     print(f'\n{title}: {node.outputs.stop_reason.value}')
     for row in node.outputs.table.get_rows():
         values = '  '.join(f'{name} {value:.4f}' for name, value in sorted(row.properties.items()))
-        print(
-            f'  {row.generation}  {row.formula:4} {row.arm:12} {row.status:10} hit={row.hit!s:6}{values} {row.reason}'
-        )
+        print(f'  {row.generation}  {row.key:4} {row.arm:12} {row.status:10} hit={row.hit!s:6}{values} {row.reason}')
     for name in ('evaluations', 'dft_calculations', 'core_hours'):
         print(f'  {name}: {json.dumps(report.get(name), default=str)}')
 

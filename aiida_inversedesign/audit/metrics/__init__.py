@@ -15,7 +15,7 @@ from aiida_inversedesign.audit.metrics.rates import (
 from aiida_inversedesign.audit.metrics.repeats import reproducibility
 from aiida_inversedesign.audit.metrics.search import acceleration, best, enrichment, hit_costs, progress
 from aiida_inversedesign.audit.metrics.stability import stability
-from aiida_inversedesign.audit.metrics.structures import diversity, novelty, uniqueness
+from aiida_inversedesign.audit.metrics.structures import diversity, novelty, number_of_keys, uniqueness
 
 __all__ = [
     'acceleration',
@@ -36,6 +36,7 @@ __all__ = [
     'hit_figures',
     'hit_rate',
     'novelty',
+    'number_of_keys',
     'progress',
     'rate_of',
     'reproducibility',

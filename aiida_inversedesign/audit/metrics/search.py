@@ -45,7 +45,7 @@ def progress(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str,
             {
                 'evaluation': number,
                 'candidate': outcome.candidate,
-                'formula': outcome.formula,
+                'key': outcome.key,
                 'generation': outcome.generation,
                 'status': outcome.status,
                 'dft_calculations': spent,
@@ -61,7 +61,7 @@ def progress(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str,
 def hit_costs(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """What had been spent when each hit was found, in order: evaluations, DFT calculations, core-hours."""
     return [
-        {key: step[key] for key in ('evaluation', 'candidate', 'formula', 'dft_calculations', 'core_hours')}
+        {key: step[key] for key in ('evaluation', 'candidate', 'key', 'dft_calculations', 'core_hours')}
         for step in steps
         if step['hit']
     ]
@@ -76,7 +76,7 @@ def best(outcomes: Sequence[EvaluationRecord], goal: Goal, number: int = 5) -> l
         if outcome.status == 'completed' and name in outcome.properties and is_feasible(goal, outcome.properties)
     ]
     able.sort(key=lambda outcome: loss(goal, outcome.properties))
-    keys = ('candidate', 'formula', 'template', 'generation', 'arm', 'properties', 'hit')
+    keys = ('candidate', 'key', 'template', 'generation', 'arm', 'properties', 'hit')
     return [{key: getattr(outcome, key) for key in keys} for outcome in able[:number]]
 
 

@@ -37,7 +37,7 @@ def stability(outcomes: Sequence[EvaluationRecord], references: Mapping[str, flo
     for outcome in completed:
         if 'energy' in outcome.properties:
             try:
-                phases.append(Phase(outcome.candidate, parse_formula(outcome.formula), outcome.properties['energy']))
+                phases.append(Phase(outcome.candidate, parse_formula(outcome.key), outcome.properties['energy']))
             except FormulaError:
                 unread.append(outcome.candidate)
     if unread and not phases:

@@ -119,7 +119,7 @@ def diversity(outcomes: Sequence[EvaluationRecord], fingerprints: bool = True, r
     groups = {'evaluations': list(outcomes), 'hits': [outcome for outcome in outcomes if outcome.hit]}
     result: dict[str, Any] = {}
     for name, chosen in groups.items():
-        formulas = {outcome.formula for outcome in chosen if outcome.formula}
+        formulas = {outcome.key for outcome in chosen if outcome.key}
         prototypes = {outcome.prototype for outcome in chosen if outcome.prototype}
         result[name] = {
             'n': len(chosen),
@@ -132,6 +132,18 @@ def diversity(outcomes: Sequence[EvaluationRecord], fingerprints: bool = True, r
             result[name]['prototypes_reason'] = 'the pool has no prototypes of them'
     overall = result['evaluations']['distance']
     return {**overall, **result}
+
+
+def number_of_keys(outcomes: Sequence[EvaluationRecord], reason: str) -> dict[str, Any]:
+    """How many different candidates were evaluated and are hits, where they are not crystals.
+
+    :param reason: why there are no distances.
+    """
+    groups = {'evaluations': list(outcomes), 'hits': [outcome for outcome in outcomes if outcome.hit]}
+    return unknown(reason) | {
+        name: {'n': len(chosen), 'keys': len({outcome.key for outcome in chosen}), 'distance': unknown(reason)}
+        for name, chosen in groups.items()
+    }
 
 
 def _chemical_systems(formulas: Iterable[str]) -> dict[str, Any]:

@@ -231,7 +231,7 @@ def _evaluate(
     value = draw.gauss(220, 60)
     evaluation = _process(writer, 'aiida.workflows:inversedesign.evaluate.quantumespresso', 310 if failed else 0)
     writer.link(generation, evaluation, candidate.id, 'call_work')
-    structure = writer.node(orm.StructureData, _structure(candidate.crystal))
+    structure = writer.node(orm.StructureData, _structure(candidate.content))
     writer.link(structure, evaluation, 'candidate', 'input_work')
     relax = _process(writer, 'aiida.workflows:quantumespresso.pw.relax')
     writer.link(evaluation, relax, 'relax', 'call_work')
@@ -249,7 +249,7 @@ def _evaluate(
         record = {name: {'value': number_, 'unit': 'GPa', 'source': 'relax'} for name, number_ in properties.items()}
         result = writer.node(orm.Dict, record)
         writer.link(evaluation, result, 'properties', 'return')
-        relaxed = writer.node(orm.StructureData, _structure(candidate.crystal))
+        relaxed = writer.node(orm.StructureData, _structure(candidate.content))
         writer.link(evaluation, relaxed, 'relaxed', 'return')
     arm: Any = 'initial' if not informed else 'control' if draw.random() < 0.1 else 'acquisition'
     predicted = {'bulk_modulus': (value + draw.gauss(0, 20), 20.0)} if informed else {}
@@ -257,10 +257,10 @@ def _evaluate(
         candidate=candidate.id,
         generation=number,
         arm=arm,
-        formula=candidate.formula,
+        key=candidate.key,
         status='failed' if failed else 'completed',
-        proposed=candidate.crystal,  # type: ignore[arg-type]
-        relaxed=None if failed else candidate.crystal,
+        proposed=candidate.content,  # type: ignore[arg-type]
+        relaxed=None if failed else candidate.content,
         properties=properties,
         hit=False if failed else is_hit(goal, properties),
         predicted=predicted,

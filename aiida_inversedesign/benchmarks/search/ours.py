@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -87,6 +87,7 @@ class OurSearcher:
             self.arm.surrogate,
             question.seed,
             question.names,
+            composition=_composition(question.names),
         )
 
     def _acceptable(self, observed: Indices, left: Indices) -> Acceptable:
@@ -94,3 +95,11 @@ class OurSearcher:
             return lambda index, taken: True
         within_pool = self.arm.acceptable(observed)
         return lambda index, taken: within_pool(int(left[index]), [int(place) for place in left[taken]])
+
+
+def _composition(names: Sequence[str]) -> NDArray[np.bool_] | None:
+    """Which columns describe the composition, where they are the descriptors of crystals."""
+    from aiida_inversedesign.spaces.crystals.features import feature_names
+    from aiida_inversedesign.spaces.crystals.space import CrystalSpace
+
+    return CrystalSpace().composition_columns() if list(names) == feature_names() else None

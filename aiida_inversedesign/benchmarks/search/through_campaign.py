@@ -106,7 +106,7 @@ class _Campaign:
     """The pool as a library and its candidates, and the campaign on them."""
 
     def __init__(self, pool: Pool, task: Task, plan: Plan, arm: OurArm, seed: int) -> None:
-        from aiida_inversedesign.propose.pipeline import propose
+        from aiida_inversedesign.propose.next_candidates import propose_next
 
         self.pool, self.task, self.plan, self.origin, self.seed = pool, task, plan, arm, seed
         crystals = pool.crystals or ()
@@ -122,9 +122,7 @@ class _Campaign:
         )
         self.label = f'benchmark {pool.digest[:12]}'
         self.spec = self._spec(plan.budget)
-        self.candidates: list[Candidate] = propose(
-            self.spec.space, self.spec.propose, self.library, None, seed=seed, generation=1
-        )
+        self.candidates: list[Candidate] = propose_next(self.spec, self.library, None, generation=1)
 
     def _spec(self, evaluations: int) -> CampaignSpec:
         goal = self.task.goal
@@ -153,7 +151,7 @@ class _Campaign:
         return OurArm(self.origin.name, self.origin.surrogate, self.origin.acquisition, self._acceptable)
 
     def _acceptable(self, observed: Indices) -> Acceptable:
-        duplicates = Duplicates([self.row(int(place)) for place in observed])
+        duplicates = Duplicates(self.spec.space, [self.row(int(place)) for place in observed])
 
         def acceptable(index: int, taken: list[int]) -> bool:
             candidate = self.candidates[index]
@@ -167,18 +165,18 @@ class _Campaign:
         """The evaluation of a candidate among the starting points."""
         candidate = self.candidates[place]
         properties = {name: float(column[place]) for name, column in self.pool.values.items()}
-        if candidate.crystal is None:
+        if candidate.content is None:
             raise PoolError(f'{candidate.id}: the proposal has no structure')
         return EvaluationRow(
             candidate.id,
             1,
             'initial',
-            candidate.formula,
+            candidate.key,
             'completed',
-            candidate.crystal,
-            candidate.crystal,
+            candidate.content,
+            candidate.content,
             properties,
-            is_hit(self.task.goal, properties),
+            hit=is_hit(self.task.goal, properties),
             template=candidate.template,
             probability=candidate.probability,
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from math import perm
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,6 +51,7 @@ def check(file: Path, offline: bool, output_format: str) -> None:
 
 def plan(spec: CampaignSpec, checked_profile: bool) -> dict[str, Any]:
     """What a campaign would do and may cost at most, as plain data."""
+    from aiida_inversedesign.campaign.contracts.registry import part
     from aiida_inversedesign.campaign.properties import dft_calculations_needed
 
     budget = spec.budget
@@ -59,21 +59,15 @@ def plan(spec: CampaignSpec, checked_profile: bool) -> dict[str, Any]:
     limits = [budget.evaluations]
     if budget.dft_calculations is not None and needed:
         limits.append(budget.dft_calculations // needed)
-    # each count of a ratio gets an element of its own: an upper bound, because equal counts are interchangeable
-    formulas = sum(perm(len(spec.space.elements), ratio.count(':') + 1) for ratio in spec.space.ratios)
     return {
         'schema': 'inversedesign/1',
         'name': spec.name,
         'goal': [_describe(item, spec) for item in spec.goal.objectives],
         'constraints': [_describe(item, spec) for item in spec.goal.constraints],
-        'space': {
-            'elements': spec.space.elements,
-            'ratios': spec.space.ratios,
-            'formulas_at_most': formulas + len(spec.space.formulas),
-            'charge_neutral': spec.space.charge_neutral,
-            'max_sites': spec.space.max_sites,
-        },
+        'space': spec.space.model_dump(mode='json'),
+        'space_in_words': [list(pair) for pair in spec.space.plan()],
         'propose': spec.propose.model_dump(mode='json'),
+        'needs_library': 'library' in part('sources', spec.propose.method).needs,
         'select': spec.select.model_dump(mode='json'),
         'engine': spec.evaluate.engine,
         'dft_calculations_per_evaluation': needed,
@@ -106,7 +100,7 @@ def show_plan(data: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    space, select, budget = data['space'], data['select'], data['budget']
+    select, budget = data['select'], data['budget']
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
 
     def row(name: str, text: str) -> None:
@@ -118,10 +112,9 @@ def show_plan(data: dict[str, Any]) -> None:
         row('objective', text)
     for text in data['constraints']:
         row('constraint', text)
-    if space['elements'] or space['formulas_at_most']:
-        size = f'at most {space["formulas_at_most"]} formulas'
-        row('space', f'{" ".join(space["elements"])}  ratios {", ".join(space["ratios"])}: {size}')
-    row('templates', f'{data["propose"]["library"]}, ranked by {data["propose"]["method"]}')
+    for name, text in data['space_in_words']:
+        row(name, text)
+    row('source', data['propose']['method'] + (f' from {data["propose"]["library"]}' if data['needs_library'] else ''))
     row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}')
     needed = data['dft_calculations_per_evaluation']
     row('engine', f'{data["engine"]}, {f"at least {needed}" if needed else "no"} DFT calculations each')

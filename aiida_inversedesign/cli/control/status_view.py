@@ -59,14 +59,14 @@ def view(data: dict[str, Any], lines: int | None = None, later: float = 0.0) -> 
     parts: list[Any] = [_title(data), _budgets(data)]
     if data['best']:
         best = data['best']
-        parts.append(Text(f'best so far: {best["formula"]} ({best["candidate"]}), {_values(best, data["units"])}'))
+        parts.append(Text(f'best so far: {best["key"]} ({best["candidate"]}), {_values(best, data["units"])}'))
         parts.extend(_curve(data))
-    hits = [f'{item["formula"]} ({item["candidate"]}), {_values(item, data["units"])}' for item in data['hits']]
+    hits = [f'{item["key"]} ({item["candidate"]}), {_values(item, data["units"])}' for item in data['hits']]
     running = [
         f'{duration(item["seconds"] + later)}: {item["what"]}, PK {item["pk"]}'
         for item in sorted(data['running'], key=lambda item: -item['seconds'])
     ]
-    failures = [f'{item["candidate"]} {item["formula"]}: {item["reason"]}' for item in data['failures']]
+    failures = [f'{item["candidate"]} {item["key"]}: {item["reason"]}' for item in data['failures']]
     parts.extend(_list('hit', hits, lines, 'green', latest=True))
     parts.extend(_list('running', running, lines, 'cyan'))
     parts.extend(_list('failed', failures, lines, 'red', latest=True))

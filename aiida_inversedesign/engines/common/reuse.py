@@ -50,8 +50,7 @@ def find_earlier(
     for node in completed_evaluations(structure, process_type):
         known = node.outputs.properties.get_dict() if 'properties' in node.outputs else {}
         if (
-            'relaxed' in node.outputs
-            and not missing_properties(computed, known)
+            not missing_properties(computed, known)
             and _physical(node.inputs.settings.get_dict()) == _physical(settings)
             and _same_engine(node, engine)
             and _same_version(node)
@@ -127,7 +126,7 @@ class ReusedEvaluateWorkChain(EvaluateWorkChain):
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
-        spec.input('earlier.relaxed', valid_type=orm.Data, help='The candidate as it was left.')
+        spec.input('earlier.relaxed', valid_type=orm.Data, required=False, help='The candidate as it was left.')
         spec.input('earlier.properties', valid_type=orm.Dict, help='Its properties.')
         spec.outline(cls.take_over)
 
@@ -144,6 +143,7 @@ class ReusedEvaluateWorkChain(EvaluateWorkChain):
                     properties=properties,
                     references=self.inputs.references,
                 ).outputs.result
-        self.out('relaxed', self.inputs.earlier.relaxed)
+        if 'relaxed' in self.inputs.earlier:
+            self.out('relaxed', self.inputs.earlier.relaxed)
         self.out('properties', properties)
         self.report(self.node.description)

@@ -8,6 +8,7 @@ from aiida import orm
 from aiida.engine import ExitCode
 
 from aiida_inversedesign.engines.table.lookup import duration, fails_on_purpose
+from aiida_inversedesign.nodes.points import content_of
 from aiida_inversedesign.nodes.structures import crystal_of
 from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser
 
@@ -20,17 +21,19 @@ class TableCalculation(ScriptCalculation):
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
+        spec.input('structure', valid_type=(orm.StructureData, orm.Dict), help='The crystal or point.')
         spec.output('results', valid_type=orm.Dict, help='How long it waited, and whether it was told to fail.')
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.table'
         spec.exit_code(310, 'ERROR_ON_PURPOSE', message='failed on purpose (evaluate.fail_fraction {fraction})')
 
     def job_input(self) -> dict[str, Any]:
         """How long to wait, whether to fail, and which crystal it is."""
-        settings, crystal = self.inputs.settings.get_dict(), crystal_of(self.inputs.structure)
+        settings, node = self.inputs.settings.get_dict(), self.inputs.structure
+        content = crystal_of(node) if isinstance(node, orm.StructureData) else content_of(node)
         return {
-            'crystal': crystal.content_hash,
-            'seconds': duration(crystal, settings['delay_seconds'], settings['delay_sigma']),
-            'fail': fails_on_purpose(crystal, settings['fail_fraction']),
+            'crystal': content.content_hash,
+            'seconds': duration(content, settings['delay_seconds'], settings['delay_sigma']),
+            'fail': fails_on_purpose(content, settings['fail_fraction']),
         }
 
 

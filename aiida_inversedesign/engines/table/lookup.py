@@ -10,9 +10,12 @@ from statistics import NormalDist
 
 import numpy as np
 
+from aiida_inversedesign.campaign.contracts.space import Content
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.libraries.library import Library, Template
+from aiida_inversedesign.libraries.points import PointSet
+from aiida_inversedesign.spaces.parameters.point import Point
 
 #: lattice vectors (Å) and coordinates of identical structures differ by less: the noise of a conversion
 SAME = 1e-3
@@ -22,22 +25,22 @@ class NoEntryError(LookupError):
     """The data set has no answer, with the reason."""
 
 
-def uniform(crystal: Crystal, purpose: str) -> float:
-    """A number in [0, 1) that depends on the crystal's content and the purpose alone."""
-    digest = hashlib.sha256(f'{purpose} {crystal.content_hash}'.encode()).digest()
+def uniform(content: Content, purpose: str) -> float:
+    """A number in [0, 1) that depends on the candidate's content and the purpose alone."""
+    digest = hashlib.sha256(f'{purpose} {content.content_hash}'.encode()).digest()
     return int.from_bytes(digest[:8], 'big') / 2**64
 
 
-def fails_on_purpose(crystal: Crystal, fraction: float) -> bool:
-    """Whether this crystal is among the given fraction that fails."""
-    return uniform(crystal, 'failure') < fraction
+def fails_on_purpose(content: Content, fraction: float) -> bool:
+    """Whether this candidate is among the given fraction that fails."""
+    return uniform(content, 'failure') < fraction
 
 
-def duration(crystal: Crystal, median: float, sigma: float) -> float:
-    """How long this look-up takes in seconds: log-normal, always the same for the same crystal."""
+def duration(content: Content, median: float, sigma: float) -> float:
+    """How long this look-up takes in seconds: log-normal, always the same for the same candidate."""
     if median == 0:
         return 0.0
-    quantile = min(max(uniform(crystal, 'duration'), 1e-12), 1 - 1e-12)
+    quantile = min(max(uniform(content, 'duration'), 1e-12), 1 - 1e-12)
     return median * math.exp(sigma * NormalDist().inv_cdf(quantile))
 
 
@@ -115,3 +118,26 @@ def lookup_record(
         name: {'value': float(value), 'unit': known.get(name, ''), 'source': f'entry {template.id}'}
         for name, value in sorted(values.items())
     }
+
+
+def point_record(
+    data: PointSet, point: Point, properties: Sequence[str], units: Mapping[str, str]
+) -> dict[str, dict[str, float | str]]:
+    """The output ``properties`` of the ``table`` engine for one point: means, and standard errors of replicates.
+
+    :param properties: those that were asked for. :param units: as the campaign file declares them.
+    :raises NoEntryError: if the data set has no such point, or lacks a property that was asked for.
+    """
+    found = data.measured_at(point)
+    if found is None:
+        raise NoEntryError(f'it has no row with {point.key}')
+    missing = [name for name in properties if name not in found.values]
+    if missing:
+        raise NoEntryError(f'its rows with {point.key} have no {", ".join(missing)}')
+    source = f'{found.replicates} row{"s" if found.replicates > 1 else ""}'
+    record: dict[str, dict[str, float | str]] = {}
+    for name, value in sorted(found.values.items()):
+        record[name] = {'value': value, 'unit': units.get(name, ''), 'source': source}
+        if name in found.errors:
+            record[name]['error'] = found.errors[name]
+    return record

@@ -11,9 +11,16 @@ from aiida.engine import ExitCode, calcfunction, if_, while_
 from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
 from aiida_inversedesign.engines.common.limits import LimitError
 from aiida_inversedesign.engines.table.job import TableCalculation
-from aiida_inversedesign.engines.table.lookup import LookupTable, NoEntryError, fails_on_purpose, lookup_record
+from aiida_inversedesign.engines.table.lookup import (
+    LookupTable,
+    NoEntryError,
+    fails_on_purpose,
+    lookup_record,
+    point_record,
+)
 from aiida_inversedesign.graph.diagnosis import explain
 from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.nodes.points import PointsData, content_of
 from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 
 
@@ -39,6 +46,21 @@ def look_up(
     return {'relaxed': structure_of(template.crystal), 'properties': orm.Dict(record)}
 
 
+@calcfunction
+def look_up_point(
+    point: orm.Dict, data: PointsData, properties: orm.List, settings: orm.Dict
+) -> dict[str, orm.Data] | ExitCode:
+    """What the data set measured at a point: the mean of its replicates, with the standard error."""
+    wanted = content_of(point)
+    if settings['code'] is None and fails_on_purpose(wanted, settings['fail_fraction']):
+        return ExitCode(311, f'failed on purpose (evaluate.fail_fraction {settings["fail_fraction"]})')
+    try:
+        record = point_record(data.get_library(), wanted, properties.get_list(), settings['units'])
+    except NoEntryError as error:
+        return ExitCode(312, str(error))
+    return {'properties': orm.Dict(record)}
+
+
 class TableEvaluateWorkChain(EvaluateWorkChain):
     """Looks a crystal up; with a ``code`` a job takes the time of a computation first. Child: ``relax``.
 
@@ -48,7 +70,7 @@ class TableEvaluateWorkChain(EvaluateWorkChain):
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
-        spec.input('engine.data', valid_type=LibraryData, help='The data set.')
+        spec.input('engine.data', valid_type=(LibraryData, PointsData), help='The data set.')
         spec.input('engine.code', valid_type=orm.AbstractCode, required=False, help='A Python interpreter.')
         spec.outline(
             cls.check_inputs,
@@ -80,17 +102,16 @@ class TableEvaluateWorkChain(EvaluateWorkChain):
 
     def find_entry(self) -> ExitCode | None:
         """Look the crystal up."""
-        node = self.run_once(
-            'look_up',
-            look_up,
-            structure=self.inputs.candidate,
-            data=self.inputs.engine.data,
-            properties=self.inputs.properties,
-            settings=self.inputs.settings,
-        )
+        candidate, data = self.inputs.candidate, self.inputs.engine.data
+        inputs = {'data': data, 'properties': self.inputs.properties, 'settings': self.inputs.settings}
+        if isinstance(data, PointsData):
+            node = self.run_once('look_up', look_up_point, point=candidate, **inputs)
+        else:
+            node = self.run_once('look_up', look_up, structure=candidate, **inputs)
         if node.is_finished_ok:
-            self.out('relaxed', node.outputs.relaxed)
-            self.out('properties', node.outputs.properties)
+            for name in ('relaxed', 'properties'):
+                if name in node.outputs:
+                    self.out(name, node.outputs[name])
             return None
         if node.exit_status == self.exit_codes.ERROR_NO_ENTRY.status:
             return self.exit_codes.ERROR_NO_ENTRY.format(reason=node.exit_message)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from aiida_inversedesign.campaign.contracts.source import ProposalError
 from aiida_inversedesign.propose.generators.domain import Domain
 from aiida_inversedesign.propose.generators.request import Proposed, Request
-from aiida_inversedesign.spaces.crystals.formula_space import ProposalError, draw_formulas
+from aiida_inversedesign.spaces.crystals.formula_space import draw_formulas
 
 #: how often as many formulas are drawn where a further condition refuses some
 DRAWS = (1, 10, 100)

@@ -9,8 +9,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 Array = NDArray[np.float64]
 Counts = dict[str, int]
@@ -51,7 +51,7 @@ class Request:
     :param allowed: further condition on formulas, e.g. the composition constraints of a campaign.
     """
 
-    space: Space
+    space: CrystalSpace
     number: int
     seed: int
     score: Score | None

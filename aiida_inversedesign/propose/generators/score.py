@@ -14,11 +14,11 @@ import numpy as np
 from aiida_inversedesign.campaign.composition import composition_verdicts
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import EvaluationRow, is_feasible, loss
-from aiida_inversedesign.campaign.spec import Space
 from aiida_inversedesign.chemistry.descriptors import describe, descriptor_names
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.learn.surrogate import MINIMUM_ROWS, Surrogate, fit_on_features
 from aiida_inversedesign.propose.generators.request import Array, Counts, Known, NotReadyError, Request, Score
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 #: Acquisitions whose values of two formulas can be compared though they were asked for at different times. The others
 #: draw samples, or look at the best of those asked for together.
@@ -82,7 +82,7 @@ def formula_score(rows: Sequence[EvaluationRow], goal: Goal, seed: int, acquisit
     from aiida_inversedesign.select.acquisition import make_acquisition
     from aiida_inversedesign.select.observed import Observed
 
-    formulas: list[str | Counts] = [parse_formula(row.formula) for row in rows]
+    formulas: list[str | Counts] = [parse_formula(row.key) for row in rows]
     values = [row.properties if row.status == 'completed' else {} for row in rows]
     failed = np.array([row.status == 'failed' for row in rows], dtype=bool)
     model = formula_surrogate(list(zip(formulas, values, strict=True)), goal.properties, seed, failed.tolist())
@@ -109,13 +109,13 @@ def known_formulas(rows: Sequence[EvaluationRow], goal: Goal) -> list[Known]:
     best: dict[str, float] = {}
     for row, utility in zip(done, utilities, strict=True):
         value = utility if is_feasible(goal, row.properties) else utility - 2 * spread
-        best[row.formula] = max(value, best.get(row.formula, -np.inf))
+        best[row.key] = max(value, best.get(row.key, -np.inf))
     ordered = sorted(best.items(), key=lambda item: (-item[1], item[0]))
     return [Known(parse_formula(formula), utility) for formula, utility in ordered]
 
 
 def campaign_request(
-    space: Space,
+    space: CrystalSpace,
     goal: Goal,
     rows: Sequence[EvaluationRow],
     considered: Collection[str],

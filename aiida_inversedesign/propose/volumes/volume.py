@@ -2,7 +2,8 @@
 
 What a composition suggests (:class:`~aiida_inversedesign.propose.volumes.volume_network.CompositionNetwork`) is
 corrected by what structures like the template deviate from it: the residuals of the template and of its structural
-neighbours, weighted by how near their structures and their elements are. So an open framework stays open, whatever fills it.
+neighbours, weighted by how near their structures and their elements are. So an open framework stays
+open, whatever fills it.
 
 Pure elements bind differently; for them, and without a trained model, templates are scaled by element volumes
 (:mod:`aiida_inversedesign.propose.volumes.element_volumes`).

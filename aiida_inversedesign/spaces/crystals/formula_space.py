@@ -7,20 +7,16 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from math import comb
 
-from aiida_inversedesign.campaign.spec import Space
+from aiida_inversedesign.campaign.contracts.source import ProposalError
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.formulas import parse_formula, parse_ratio, reduced_formula
 from aiida_inversedesign.chemistry.validity import charge_neutral
-from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 #: formulas drawn for each one kept, when those that can be neutral are wanted
 OVERDRAW = 10
 
 Counts = dict[str, int]
-
-
-class ProposalError(InverseDesignError):
-    """A space nothing can be proposed for, with what to do."""
 
 
 class FormulaSpace:
@@ -82,7 +78,7 @@ def _combination(items: list[str], members: int, place: int) -> list[str]:
 
 
 def draw_formulas(
-    space: Space, seed: int, considered: Collection[str] = frozenset()
+    space: CrystalSpace, seed: int, considered: Collection[str] = frozenset()
 ) -> tuple[list[Counts], list[Counts]]:
     """The formulas to propose crystals for, and those rejected because they cannot be neutral.
 

@@ -1,0 +1,92 @@
+"""Puts the sections of the campaign file together from the parts that are installed."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from typing import Annotated, Any, Union
+
+from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError, WithJsonSchema
+
+from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.contracts.registry import Station
+from aiida_inversedesign.campaign.section import ContradictionError, refuse
+
+
+def one_of_the_installed(station: Station, tag: str, default: str | None = None) -> Any:
+    """The type of a section whose key ``tag`` names a part: any section class of the station.
+
+    :param default: the part that is meant where the key is missing.
+    """
+    members = [Annotated[section, Tag(name)] for name, section in registry.parts(station).items()]
+
+    def discriminate(value: Any) -> Any:
+        found = value.get(tag, default) if isinstance(value, Mapping) else getattr(value, tag, default)
+        return found if isinstance(found, str) else str(found)
+
+    return Annotated[Union[tuple(members)], Discriminator(discriminate)]  # noqa: UP007  (made at run time)
+
+
+def _known(station: Station, also: tuple[str, ...], value: str) -> str:
+    if value not in (*also, *registry.names(station)):
+        raise ContradictionError(
+            registry.not_installed(station, value), words=tuple(dict.fromkeys((*also, *registry.names(station))))
+        )
+    return value
+
+
+class _Installed:
+    """The name of an installed part; the JSON schema lists those that are installed."""
+
+    def __init__(self, station: Station, also: tuple[str, ...]) -> None:
+        self.station, self.also = station, also
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        check = AfterValidator(functools.partial(_known, self.station, self.also))
+        return check.__get_pydantic_core_schema__(source, handler)
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {'type': 'string', 'enum': [*self.also, *registry.names(self.station)]}
+
+
+def installed(station: Station, *also: str) -> _Installed:
+    """The annotation of a field that names a part.
+
+    :param also: further words that are valid, such as ``auto``.
+    """
+    return _Installed(station, also)
+
+
+def _screens(value: Any) -> Any:
+    """The settings of each screen, read by its own section; a list of names takes their defaults."""
+    given = dict.fromkeys(value, None) if isinstance(value, list) else value
+    if not isinstance(given, Mapping):
+        raise ContradictionError('expected screens with their settings, e.g. {distance: {}}')
+    found: dict[str, Any] = {}
+    wrong: list[ContradictionError] = []
+    for name, settings in given.items():
+        if name not in registry.names('screens'):
+            words = registry.names('screens')
+            wrong.append(ContradictionError(registry.not_installed('screens', str(name)), (name,), words))
+            continue
+        section = registry.part('screens', name).section
+        if section is None:
+            if settings:
+                wrong.append(ContradictionError('has no settings: write {}', (name,)))
+            found[name] = {}
+            continue
+        try:
+            found[name] = section.model_validate(settings or {}).model_dump(mode='json')
+        except ValidationError as error:
+            wrong += [ContradictionError(item['msg'], (name, *item['loc'])) for item in error.errors()]
+    refuse('screen', wrong)
+    return found
+
+
+#: Further screens by name, with the settings of each; those of the kind of space always judge.
+Screens = Annotated[
+    dict[str, dict[str, Any]],
+    Field(description='further screens by name, with their settings'),
+    BeforeValidator(_screens),
+    WithJsonSchema({'type': 'object', 'additionalProperties': {'type': 'object'}}),
+]

@@ -1,0 +1,81 @@
+"""The contract of a source: what proposes candidates (entry point group ``aiida_inversedesign.sources``)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from aiida_inversedesign.campaign.candidate import Candidate
+from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.errors import InverseDesignError
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.campaign.spec import CampaignSettings
+
+Progress = Callable[[str, float], None]
+
+
+class ProposalError(InverseDesignError):
+    """Nothing can be proposed, with what to do."""
+
+
+def _silent(step: str, done: float) -> None:
+    """Report nothing."""
+
+
+@dataclass(frozen=True)
+class SourceRequest:
+    """What a source is asked for; the same request always has the same answer.
+
+    :param spec: the campaign; its ``seed`` and the generation fix all random choices.
+    :param generation: number of the generation, from 1.
+    :param rows: evaluations so far.
+    :param earlier: candidates of earlier proposals; their keys are not proposed again.
+    :param library: the templates or data set of ``propose.library``; None if the source needs none.
+    :param model: the proposal model, or None.
+    :param surrogate: fitted to the evaluations so far, or None.
+    :param exclude: reduced formulas whose templates are not used: a fair test removes the formulas it asks for.
+    """
+
+    spec: CampaignSettings
+    generation: int
+    rows: Sequence[EvaluationRow] = ()
+    earlier: Sequence[Candidate] = ()
+    library: Any = None
+    model: Any = None
+    surrogate: Any = None
+    exclude: frozenset[str] = frozenset()
+    progress: Progress = field(default=_silent)
+
+    @property
+    def seed(self) -> int:
+        """A seed of this generation's own."""
+        return self.spec.seed + self.generation - 1
+
+    @property
+    def considered(self) -> frozenset[str]:
+        """Keys of earlier candidates."""
+        return frozenset(candidate.key for candidate in self.earlier)
+
+
+class Source:
+    """The base of all sources; a subclass overrides :meth:`propose`."""
+
+    name: ClassVar[str]
+    #: Kinds of spaces that it serves.
+    spaces: ClassVar[tuple[str, ...]] = ('crystals',)
+    #: What it needs besides the campaign: ``library``, ``model``.
+    needs: ClassVar[tuple[str, ...]] = ()
+    #: Its name in the methods paragraph, and its publications (keys of ``paper/references.bib`` or BibTeX entries).
+    words: ClassVar[str] = ''
+    citations: ClassVar[tuple[str, ...]] = ()
+
+    def propose(self, request: SourceRequest) -> list[Candidate]:
+        """New candidates, ids left empty.
+
+        What was considered and cannot be built is returned too, with the verdict that says why.
+
+        :raises ProposalError: if there is nothing to propose.
+        """
+        raise NotImplementedError(f'{type(self).__name__} proposes nothing')

@@ -1,0 +1,101 @@
+"""The contract of a kind of space: the section ``space`` of the campaign file, and what its candidates are.
+
+A kind of space is one class: its fields are the keys of the section, its methods say what can be done with the
+candidates. It is found by the entry point group ``aiida_inversedesign.spaces``, under the name that ``kind`` has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.campaign.section import ContradictionError, Model
+
+Array = NDArray[np.float64]
+
+
+@runtime_checkable
+class Content(Protocol):
+    """What is evaluated: a crystal, a point …; it never changes."""
+
+    @property
+    def key(self) -> str:
+        """What people are shown, e.g. a reduced formula; contents that are equal have equal keys."""
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of what it is, insensitive to rounding."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON data, which :meth:`SpaceSection.read` reads."""
+
+
+class SpaceSection(Model):
+    """The base of all kinds of spaces."""
+
+    kind: str
+    #: What one candidate and several are called.
+    noun: ClassVar[str] = 'candidate'
+    nouns: ClassVar[str] = 'candidates'
+    #: What the key of a candidate is called: the heading of its column.
+    key_name: ClassVar[str] = 'key'
+    #: Whether the contents are crystals (:class:`~aiida_inversedesign.chemistry.crystal.Crystal`), so that figures of
+    #: symmetry, novelty and composition make sense.
+    of_crystals: ClassVar[bool] = False
+    #: The source that proposes where ``propose.method`` names none.
+    source: ClassVar[str] = ''
+    #: Screens that always judge the candidates, in their order.
+    screens: ClassVar[tuple[str, ...]] = ()
+    #: Module of the AiiDA shell with ``node_of(content)`` (an unstored node) and ``content_of(node)``.
+    nodes: ClassVar[str] = ''
+
+    @classmethod
+    def read(cls, data: Mapping[str, Any]) -> Content:
+        """The content of :meth:`Content.to_dict`."""
+        raise NotImplementedError(f'{cls.__name__} does not read its candidates')
+
+    @classmethod
+    def same(cls, first: Any, second: Any) -> bool:
+        """Whether two contents of the same key are one and the same thing."""
+        return bool(first.content_hash == second.content_hash)
+
+    def describe(self, contents: Sequence[Any], probabilities: Sequence[float | None]) -> tuple[Array, list[str]]:
+        """Descriptors of contents, for the surrogates.
+
+        :param contents: length n.
+        :param probabilities: how sure the source was of each, length n; None where it does not say.
+        :returns: finite descriptors, shape (n, d), and the names of the columns, length d.
+        """
+        raise NotImplementedError(f'{type(self).__name__} does not describe its candidates')
+
+    def composition_columns(self) -> NDArray[np.bool_] | None:
+        """Which descriptors describe the composition, shape (d,); None where that makes no difference."""
+        return None
+
+    @property
+    def elements_used(self) -> frozenset[str]:
+        """Every element that the space can lead to; empty where that is not known or makes no sense."""
+        return frozenset()
+
+    @property
+    def renewed(self) -> int:
+        """Candidates that each later generation proposes anew; 0: only when the pool runs out."""
+        return 0
+
+    def contradictions_with(self, sections: Mapping[str, Any]) -> Iterator[ContradictionError]:
+        """What does not go together with other sections of the file; locations begin at the file.
+
+        :param sections: those that are valid by themselves, by name: ``goal``, ``propose``, ``evaluate`` …
+        """
+        return iter(())
+
+    def plan(self) -> list[tuple[str, str]]:
+        """What ``check`` prints of the space: pairs of a word and a text."""
+        return [('space', self.kind)]
+
+    def methods(self) -> str:
+        """One sentence for the methods paragraph: which candidates were considered."""
+        return f'The space was of the kind {self.kind!r}.'

@@ -1,0 +1,36 @@
+"""The screen ``duplicate``: candidates that equal an earlier one or what was evaluated."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
+
+from aiida_inversedesign.campaign.candidate import Candidate, Verdict
+from aiida_inversedesign.campaign.contracts.screen import Screen, ScreenRequest
+
+
+class Duplicate(Screen):
+    """Rejects what equals an evaluated candidate or an earlier one of the proposal, as the space compares them."""
+
+    name = 'duplicate'
+    only_passed = True
+
+    def judge(self, candidates: Sequence[Candidate], request: ScreenRequest) -> list[Verdict | None]:
+        """The first of equal candidates passes."""
+        space, seen = request.spec.space, defaultdict[str, list[tuple[str, Any]]](list)
+        for row in request.rows:
+            for content in (row.proposed, row.relaxed):
+                if content is not None:
+                    seen[content.key].append((f'an evaluated {space.noun}', content))
+        return [self._verdict(candidate, request, seen) for candidate in candidates]
+
+    @staticmethod
+    def _verdict(candidate: Candidate, request: ScreenRequest, seen: dict[str, list[tuple[str, Any]]]) -> Verdict:
+        space, content = request.spec.space, candidate.content
+        for name, other in seen[content.key]:
+            if space.same(other, content):
+                return Verdict(False, None, f'the same {space.noun} as {name}')
+        name = f'{content.key} as {candidate.template}' if candidate.template else content.key
+        seen[content.key].append((name, content))
+        return Verdict(True)

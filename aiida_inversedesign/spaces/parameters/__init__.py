@@ -1,0 +1,1 @@
+"""Points of continuous, integer and categorical variables: processes, compositions, designs."""

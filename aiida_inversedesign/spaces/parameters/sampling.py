@@ -1,0 +1,157 @@
+"""Points of a space of parameters: its grid, Sobol sequences, and neighbours of a point."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.campaign.contracts.space import Array
+from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.spaces.parameters.point import Point, Value
+from aiida_inversedesign.spaces.parameters.space import Mixture, ParameterSpace, Variable
+
+#: Points drawn for each one wanted before the constraints count as too narrow to be met by drawing.
+MOST_DRAWS = 200
+
+
+class NoPointsError(InverseDesignError):
+    """Constraints that no drawn point keeps."""
+
+
+def grid(space: ParameterSpace) -> Iterator[Point]:
+    """Every point of the grid that keeps all constraints, in the order of the variables."""
+    names = list(space.variables)
+    for values in itertools.product(*(space.variables[name].allowed or () for name in names)):
+        point = Point(dict(zip(names, values, strict=True)))
+        if not space.violation(point):
+            yield point
+
+
+def sobol(space: ParameterSpace, number: int, seed: int) -> list[Point]:
+    """Different points that fill the space evenly and keep all constraints; fewer where the space holds no more.
+
+    A scrambled Sobol sequence (A. B. Owen, J. Complexity 14, 466 (1998)); of a mixture the gaps between sorted numbers,
+    which are uniform over the simplex. Points that break a constraint are drawn again.
+
+    :raises NoPointsError: if none of 200 draws for each point wanted keeps the constraints.
+    """
+    from scipy.stats.qmc import Sobol
+
+    engine = Sobol(len(space.variables), scramble=True, rng=np.random.default_rng(seed))
+    found: dict[str, Point] = {}
+    drawn, size = 0, 1 << max(number - 1, 1).bit_length()
+    while len(found) < number and drawn < MOST_DRAWS * max(number, 32):
+        for row in engine.random(size):
+            point = from_unit(space, row)
+            if not space.violation(point):
+                found.setdefault(point.key, point)
+        drawn += size
+    if not found:
+        raise NoPointsError(
+            f'space: none of {drawn} points drawn keeps mixtures and constraints, e.g. '
+            f'{space.violation(from_unit(space, np.full(len(space.variables), 0.5)))}: widen the bounds'
+        )
+    return list(found.values())[:number]
+
+
+def from_unit(space: ParameterSpace, row: Array) -> Point:
+    """The point of numbers between 0 and 1, one for each variable: on its grid, and with the sums of mixtures.
+
+    :param row: shape (number of variables,).
+    """
+    values: dict[str, Value] = {}
+    for (name, variable), share in zip(space.variables.items(), np.clip(row, 0.0, 1.0), strict=True):
+        allowed = variable.allowed
+        if allowed is not None:
+            values[name] = allowed[min(int(share * len(allowed)), len(allowed) - 1)]
+            continue
+        low, high = variable.bounds
+        values[name] = float(low * (high / low) ** share if variable.scale == 'log' else low + share * (high - low))
+    shares = dict(zip(space.variables, row, strict=True))
+    for mixture in space.mixtures:
+        values |= _mixed(space, mixture, np.array([shares[name] for name in mixture.variables]))
+    return Point(values)
+
+
+def _mixed(space: ParameterSpace, mixture: Mixture, numbers: Array) -> dict[str, Value]:
+    """Values of a mixture from numbers between 0 and 1: uniform over the simplex above the lowest values."""
+    variables = [space.variables[name] for name in mixture.variables]
+    lowest = np.array([variable.bounds[0] for variable in variables])
+    # gaps of sorted uniform numbers; the last number has no part in it
+    cuts = np.sort(numbers[:-1])
+    gaps = np.diff(np.concatenate([[0.0], cuts, [1.0]]))
+    values = lowest + gaps * (mixture.total - lowest.sum())
+    return dict(
+        zip(mixture.variables, summed(values, [item.step for item in variables], lowest, mixture.total), strict=True)
+    )
+
+
+def summed(values: Array, steps: list[float | None], lowest: Array, total: float) -> list[float]:
+    """Numbers on their grids whose sum is the total: what rounding down leaves goes where it is missed most."""
+    if any(step is None for step in steps):
+        return [float(value) for value in values]
+    widths = np.array([float(step or 1.0) for step in steps])
+    counts = (values - lowest) / widths
+    floors = np.floor(counts + 1e-9)
+    left = round((total - float((lowest + floors * widths).sum())) / float(widths.min()))
+    for place in np.argsort(floors - counts, kind='stable')[: max(left, 0)]:
+        floors[place] += 1
+    return [float(value) for value in lowest + floors * widths]
+
+
+def neighbours(space: ParameterSpace, point: Point, width: float, number: int, rng: np.random.Generator) -> list[Point]:
+    """Points near another one that keep all constraints.
+
+    Numbers move by a normal step of ``width`` of their range, grids by at least one place; a choice changes with
+    probability ``width``. What one component of a mixture gains another loses.
+
+    :param number: points tried.
+    """
+    found: dict[str, Point] = {}
+    in_mixture = {name for mixture in space.mixtures for name in mixture.variables}
+    for _ in range(number):
+        values = dict(point.values)
+        moved = rng.random(len(space.variables)) < max(0.5, 1 / len(space.variables))
+        for (name, variable), moves in zip(space.variables.items(), moved, strict=True):
+            if name in in_mixture or not moves:
+                continue
+            values[name] = _moved(variable, values[name], width, rng)
+        for mixture in space.mixtures:
+            first, second = rng.choice(len(mixture.variables), 2, replace=False)
+            _exchange(space, values, mixture.variables[int(first)], mixture.variables[int(second)], width, rng)
+        other = Point(values)
+        if other.key != point.key and not space.violation(other):
+            found.setdefault(other.key, other)
+    return list(found.values())
+
+
+def _moved(variable: Variable, value: Value, width: float, rng: np.random.Generator) -> Value:
+    allowed = variable.allowed
+    if variable.choices and allowed is not None:
+        return allowed[int(rng.integers(len(allowed)))] if rng.random() < max(width, 0.1) else value
+    low, high = variable.bounds
+    if allowed is not None:
+        places: NDArray[np.float64] = np.array(allowed, dtype=np.float64)
+        here = int(np.argmin(np.abs(places - float(value))))
+        step = rng.normal() * width * len(places)
+        step = int(np.sign(step) * max(1, round(abs(step))))
+        return float(places[np.clip(here + step, 0, len(places) - 1)])
+    if variable.scale == 'log':
+        return float(np.clip(float(value) * (high / low) ** (rng.normal() * width), low, high))
+    return float(np.clip(float(value) + rng.normal() * width * (high - low), low, high))
+
+
+def _exchange(
+    space: ParameterSpace, values: dict[str, Value], gains: str, loses: str, width: float, rng: np.random.Generator
+) -> None:
+    """Move a part of one component of a mixture to another, within the bounds of both."""
+    first, second = space.variables[gains], space.variables[loses]
+    most = min(first.bounds[1] - float(values[gains]), float(values[loses]) - second.bounds[0])
+    part = min(abs(rng.normal()) * width * (first.bounds[1] - first.bounds[0]), max(most, 0.0))
+    step = first.step or second.step
+    if step is not None:
+        part = max(round(part / step), 1) * step if most >= step else 0.0
+    values[gains], values[loses] = float(values[gains]) + part, float(values[loses]) - part
