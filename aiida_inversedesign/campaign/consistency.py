@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.contracts.acquisition import acquisition, resolve
+from aiida_inversedesign.campaign.contracts.registry import PartError
+from aiida_inversedesign.campaign.contracts.surrogate import LACKS, Need, surrogate_kind
 from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
 from aiida_inversedesign.campaign.properties import ELECTRONIC, PROPERTIES
 from aiida_inversedesign.campaign.section import ContradictionError, Place
@@ -19,10 +22,6 @@ if TYPE_CHECKING:
     from aiida_inversedesign.campaign.contracts.space import SpaceSection
     from aiida_inversedesign.campaign.goal import Goal
     from aiida_inversedesign.campaign.spec import Budget, Learn, Propose, Select
-
-#: Acquisitions that know one objective only, and those that need several.
-_FOR_ONE = ('qlog_ei', 'knowledge_gradient', 'ego')
-_FOR_SEVERAL = ('log_ehvi', 'log_nehvi')
 
 
 def contradictions_between(sections: Mapping[str, Any]) -> Iterator[ContradictionError]:
@@ -95,23 +94,36 @@ def _screens_serve_the_space(space: SpaceSection, screen: dict[str, Any]) -> Ite
 
 
 def _acquisition_fits(goal: Goal, select: Select) -> Iterator[ContradictionError]:
-    name, place, several = select.acquisition, ('select', 'acquisition'), len(goal.objectives) > 1
-    if several and name in _FOR_ONE:
-        yield ContradictionError('is for one objective: write auto, log_nehvi, log_ehvi or pi', place)
-    if not several and name in _FOR_SEVERAL:
-        yield ContradictionError('is for several objectives: write auto or log_ei', place)
-    if name == 'spacier' and not goal.defines_hits:
-        yield ContradictionError(
-            'needs a region to move towards: give every objective a target, a window or a hit threshold', place
-        )
+    name, place = select.acquisition, ('select', 'acquisition')
+    # what auto takes always fits: nothing is imported for it
+    if name in ('auto', 'random'):
+        return
+    try:
+        reason = acquisition(resolve(name, goal)).refuses(goal)
+    except PartError as error:
+        reason = str(error)
+    if reason:
+        yield ContradictionError(reason, place)
 
 
-def _several_to_learn_together(goal: Goal, learn: Learn) -> Iterator[ContradictionError]:
-    if learn.surrogate == 'multitask' and len(goal.properties) == 1:
-        yield ContradictionError(
-            f'learns several properties together, and the goal names {goal.properties[0]} alone: write gp',
-            ('learn', 'surrogate'),
-        )
+def _surrogate_has_its_source(learn: Learn) -> Iterator[ContradictionError]:
+    yield from _lacking(learn, 'source', not learn.source)
+
+
+def _surrogate_has_several_properties(goal: Goal, learn: Learn) -> Iterator[ContradictionError]:
+    yield from _lacking(learn, 'properties', len(goal.properties) == 1)
+
+
+def _lacking(learn: Learn, need: Need, lacks: bool) -> Iterator[ContradictionError]:
+    """That the surrogate needs what the file lacks, or that it cannot be asked."""
+    name, place = learn.surrogate, ('learn', 'surrogate')
+    if name == 'auto':
+        return
+    try:
+        if lacks and need in surrogate_kind(name).needs:
+            yield ContradictionError(LACKS[need], place)
+    except PartError as error:
+        yield ContradictionError(str(error), place)
 
 
 def _source_is_no_answer(
@@ -166,7 +178,8 @@ CHECKS: tuple[Callable[..., Iterator[ContradictionError]], ...] = (
     _source_serves_the_space,
     _screens_serve_the_space,
     _acquisition_fits,
-    _several_to_learn_together,
+    _surrogate_has_its_source,
+    _surrogate_has_several_properties,
     _source_is_no_answer,
     _giving_up_needs_a_bound,
     _insulators_have_no_moment,

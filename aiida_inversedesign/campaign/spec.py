@@ -87,21 +87,9 @@ class Propose(Model):
 class Select(Model):
     """How the next batch is chosen."""
 
-    acquisition: Literal[
-        'auto',
-        'log_ei',
-        'qlog_ei',
-        'ucb',
-        'pi',
-        'thompson',
-        'knowledge_gradient',
-        'spacier',
-        'ego',
-        'log_ehvi',
-        'log_nehvi',
-        'posterior_mean',
-        'random',
-    ] = Field('auto', description='how a candidate is valued (see select/acquisition.py)')
+    acquisition: Annotated[str, installed('acquisitions', 'auto', 'random')] = Field(
+        'auto', description='how a candidate is valued; further ones come with installed packages'
+    )
     initial: Count = Field(4, description='evaluations of the first generation, spread over the pool')
     batch: Count = Field(
         2,
@@ -119,10 +107,10 @@ class Select(Model):
 class Learn(Model):
     """What is learned from the evaluations."""
 
-    surrogate: Literal['auto', 'gp', 'forest', 'bootstrap', 'transfer', 'multitask', 'hurdle'] = Field(
+    surrogate: Annotated[str, installed('surrogates', 'auto')] = Field(
         'auto',
         description='model of each property; auto lets them compete on rows that they have not seen; multitask learns '
-        'all properties of the goal together',
+        'all properties of the goal together; further ones come with installed packages',
     )
     source: list[str] = Field(
         [],
@@ -133,11 +121,6 @@ class Learn(Model):
         None, description='label of a Python code with this package: each fit then runs as a job where that is'
     )
     options: Options = Options()
-
-    def contradictions(self) -> Iterator[ContradictionError]:
-        """What does not go together in this section."""
-        if self.surrogate == 'transfer' and not self.source:
-            yield ContradictionError('needs source: properties of the library to start from', ('surrogate',))
 
 
 class Budget(Model):

@@ -17,18 +17,16 @@ import hashlib
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.surrogate import Fit, Regressor, Setting
 from aiida_inversedesign.learn.calibrate import Z80, deviation_factor, tailed_log_density
-from aiida_inversedesign.learn.models.forest import fit_forest
-from aiida_inversedesign.learn.models.hurdle import fit_hurdle, usual_value
+from aiida_inversedesign.learn.models.hurdle import usual_value
 from aiida_inversedesign.learn.models.mixture import LEAST_WEIGHT, Mixture, mixed, stacking_weights
-from aiida_inversedesign.learn.recipes import RECIPES, Setting, kind_of, recipes, with_factor
-from aiida_inversedesign.learn.regressor import Regressor, check_training, target_scale
+from aiida_inversedesign.learn.regressor import RegressorError, check_training, kind_named, target_scale
 
 Array = NDArray[np.float64]
 
@@ -64,31 +62,42 @@ def fit_chosen(
         ``score`` (mean log density per row of the standardised targets), ``se`` of the difference to the best,
         ``coverage80``, ``mae`` (the property's unit), ``factor``; ``factors`` on the deviations of the parts, from
         ``later_rows`` predicted from earlier ones.
-    :raises RegressorError: if the kind is unknown or the data cannot be learned from.
+    :raises RegressorError: if the kind is not installed or lacks what it needs, or the data cannot be learned from.
     """
     X, y = check_training(X, y)
     setting = setting or Setting()
-    names = recipes(kind, setting)
-    usual = usual_value(y)
-    if kind == 'hurdle' or (kind == 'auto' and usual is not None and not target_scale(y)[2]):
-        reason = f'{np.mean(y == usual):.0%} of the values are exactly {usual:g}' if kind == 'auto' else 'asked for'
-        return fit_hurdle(X, y, setting.seed), {'chosen': 'hurdle', 'reason': reason, 'n': len(y), 'candidates': {}}
+    name, reason = resolve(kind, y)
+    part = kind_named(name)
+    lacks = part.lacks(setting)
+    if lacks:
+        raise RegressorError(f'{name} {lacks}')
+    if not part.calibrated:
+        return part.fit(X, y, setting), {'chosen': name, 'reason': reason, 'n': len(y), 'candidates': {}}
+    fits = part.recipes(setting)
+    names = list(fits)
     rows = decisive_rows(len(y))
     flat = target_scale(y[:rows])[2] if rows else True
     if rows == 0 or flat:
         reason = f'{len(y)} row(s) decide nothing, {LEAST_ROWS} would' if rows == 0 else 'all values are equal'
-        return RECIPES[names[0]](X, y, setting), {'chosen': names[0], 'reason': reason, 'n': len(y), 'candidates': {}}
+        return fits[names[0]](X, y, setting), {'chosen': names[0], 'reason': reason, 'n': len(y), 'candidates': {}}
     before, then = earlier(rows) if earlier else (X[:rows], setting)
-    record = _competition(before, y[:rows], names, then)
-    return _fit_weighted(X, y, record['weights'], record['factors'], setting), record
+    record = _competition(before, y[:rows], fits, then)
+    # the only model, or the mixture of several, each with its factor on the deviations
+    weights, factors = record['weights'], record['factors']
+    parts = tuple(fits[name](X, y, setting).with_factor(float(factors[name])) for name in weights)
+    if len(parts) == 1:
+        return parts[0], record
+    return Mixture(parts, np.array(list(weights.values()), dtype=np.float64)), record
 
 
-def _fit_weighted(
-    X: Array, y: Array, weights: Mapping[str, float], factors: Mapping[str, float], setting: Setting
-) -> Regressor:
-    """The only model, or the mixture of several, each with its factor on the deviations."""
-    parts = tuple(with_factor(RECIPES[name](X, y, setting), float(factors[name])) for name in weights)
-    return parts[0] if len(parts) == 1 else Mixture(parts, np.array(list(weights.values()), dtype=np.float64))
+def resolve(kind: str, y: Array) -> tuple[str, str]:
+    """The kind itself, or what ``auto`` means for these targets, and why."""
+    if kind != 'auto':
+        return kind, 'asked for'
+    usual = usual_value(y)
+    if usual is None or target_scale(y)[2]:
+        return 'mixture', ''
+    return 'hurdle', f'{np.mean(y == usual):.0%} of the values are exactly {usual:g}'
 
 
 def decisive_rows(n: int) -> int:
@@ -99,9 +108,9 @@ def decisive_rows(n: int) -> int:
     return rows
 
 
-def _competition(X: Array, y: Array, names: Sequence[str], setting: Setting) -> dict[str, Any]:
+def _competition(X: Array, y: Array, fits: Mapping[str, Fit], setting: Setting) -> dict[str, Any]:
     """The record of one competition, remembered by its data."""
-    digest = hashlib.sha256(repr((names, X.shape, setting.seed, len(setting.priors))).encode())
+    digest = hashlib.sha256(repr((list(fits), X.shape, setting.seed, len(setting.priors))).encode())
     beside = [array for other in setting.others for array in (other.X, other.y, other.shared)]
     for array in (X, y, *(prior.weights for prior in setting.priors), *beside):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -109,13 +118,14 @@ def _competition(X: Array, y: Array, names: Sequence[str], setting: Setting) -> 
         digest.update(setting.composition.tobytes())
     key = digest.hexdigest()
     if key not in _memory:
-        _memory[key] = _compete(X, y, names, setting)
+        _memory[key] = _compete(X, y, fits, setting)
         if len(_memory) > _REMEMBERED:
             _memory.popitem(last=False)
     return _memory[key]
 
 
-def _compete(X: Array, y: Array, names: Sequence[str], setting: Setting) -> dict[str, Any]:
+def _compete(X: Array, y: Array, fits: Mapping[str, Fit], setting: Setting) -> dict[str, Any]:
+    names = list(fits)
     if len(y) > _MOST_ROWS:
         drawn = np.sort(np.random.default_rng(setting.seed).permutation(len(y))[:_MOST_ROWS])
         X, y = X[drawn], y[drawn]
@@ -123,7 +133,7 @@ def _compete(X: Array, y: Array, names: Sequence[str], setting: Setting) -> dict
     z = (y - offset) / scale
     densities, candidates = {}, {}
     for name in names:
-        mean, deviation = unseen_predictions(X, z, name, setting)
+        mean, deviation = unseen_predictions(X, z, name, fits[name], setting)
         known = np.isfinite(mean)
         misses = (z - mean)[known] / deviation[known]
         factor = deviation_factor(misses)
@@ -141,10 +151,10 @@ def _compete(X: Array, y: Array, names: Sequence[str], setting: Setting) -> dict
         difference = densities[best] - densities[name]
         difference = difference[np.isfinite(difference)]
         candidates[name]['se'] = float(difference.std(ddof=1) / math.sqrt(len(difference)))
-    kinds = list(dict.fromkeys(kind_of(name) for name in names))
+    kinds = list(dict.fromkeys(_kind_of(name) for name in names))
     weights, reason = _weigh(kinds, names, candidates, densities)
     own = {name: float(candidates[name]['factor']) for name in weights}
-    later = [later_predictions(X, z, name, setting) for name in weights]
+    later = [later_predictions(X, z, fits[name], setting) for name in weights]
     rows, common = len(later[0][0]), 1.0
     if rows:
         # parts that are honest one by one make a mixture that is too wide: it has a factor of its own
@@ -163,13 +173,17 @@ def _compete(X: Array, y: Array, names: Sequence[str], setting: Setting) -> dict
     }
 
 
+def _kind_of(recipe: str) -> str:
+    return recipe.split('/')[0]
+
+
 def _weigh(
     kinds: Sequence[str], names: Sequence[str], candidates: dict[str, Any], densities: Mapping[str, Array]
 ) -> tuple[dict[str, float], str]:
     """The weight of the model that each kind sends, and why."""
     sent, reasons = [], []
     for kind in kinds:
-        own = [name for name in names if kind_of(name) == kind]
+        own = [name for name in names if _kind_of(name) == kind]
         name, reason = _decide(own, max(own, key=lambda name: candidates[name]['score']), candidates)
         sent.append(name)
         reasons.append(reason)
@@ -203,7 +217,7 @@ def _decide(names: Sequence[str], best: str, candidates: dict[str, Any]) -> tupl
     return chosen, f'{best} is better by {gap:.2f} ± {error:.2f} nats per row only, within the error'
 
 
-def later_predictions(X: Array, y: Array, name: str, setting: Setting) -> tuple[Array, Array]:
+def later_predictions(X: Array, y: Array, fit: Fit, setting: Setting) -> tuple[Array, Array]:
     """Mean and uncalibrated deviation of the later half of the rows, block after block from all rows before.
 
     :returns: each of shape (n // 2,); empty if there are fewer than twenty rows.
@@ -215,18 +229,19 @@ def later_predictions(X: Array, y: Array, name: str, setting: Setting) -> tuple[
     parts = []
     for block in np.array_split(np.arange(begin, n), _FOLDS):
         known = slice(0, int(block[0]))
-        parts.append(with_factor(RECIPES[name](X[known], y[known], setting), 1.0).predict(X[block]))
+        parts.append(fit(X[known], y[known], setting).with_factor(1.0).predict(X[block]))
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
-def unseen_predictions(X: Array, y: Array, name: str, setting: Setting) -> tuple[Array, Array]:
+def unseen_predictions(X: Array, y: Array, name: str, fit: Fit, setting: Setting) -> tuple[Array, Array]:
     """Mean and uncalibrated deviation of each row by a model that has not seen it, each of shape (n,)."""
-    if name == 'forest':
-        return replace(fit_forest(X, y, setting.seed), factor=1.0).left_out()
+    own = kind_named(_kind_of(name)).left_out(X, y, setting)
+    if own is not None:
+        return own
     folds = np.random.default_rng(setting.seed).permutation(len(y)) % _FOLDS
     mean, deviation = np.empty(len(y)), np.empty(len(y))
     for fold in range(_FOLDS):
         out = folds == fold
-        part = with_factor(RECIPES[name](X[~out], y[~out], setting), 1.0)
+        part = fit(X[~out], y[~out], setting).with_factor(1.0)
         mean[out], deviation[out] = part.predict(X[out])
     return mean, deviation

@@ -1,102 +1,45 @@
-"""What every model of one property can be asked, whatever its method, and how one comes back from its state."""
+"""How a model of one property comes back from its state, and what all of them check and compute alike."""
 
 from __future__ import annotations
 
-import importlib
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.registry import PartError
+from aiida_inversedesign.campaign.contracts.surrogate import Regressor, SurrogateKind, surrogate_kind
 from aiida_inversedesign.errors import InverseDesignError
 
 Array = NDArray[np.float64]
-
-#: Where the model of each kind is defined; imported when it is needed.
-_CLASSES = {
-    'gp': ('aiida_inversedesign.learn.models.gp', 'GaussianProcess'),
-    'forest': ('aiida_inversedesign.learn.models.forest', 'Forest'),
-    'bootstrap': ('aiida_inversedesign.learn.models.bootstrap', 'Bootstrap'),
-    'transfer': ('aiida_inversedesign.learn.models.transfer', 'Transfer'),
-    'multitask': ('aiida_inversedesign.learn.models.multitask', 'MultiTask'),
-    'hurdle': ('aiida_inversedesign.learn.models.hurdle', 'Hurdle'),
-    'mixture': ('aiida_inversedesign.learn.models.mixture', 'Mixture'),
-}
 
 
 class RegressorError(InverseDesignError):
     """Data from which no model can be made, or points about which it cannot be asked."""
 
 
-class Regressor(Protocol):
-    """One property as a function of standardised descriptors; it never changes after it was fitted.
+def kind_named(name: str) -> SurrogateKind:
+    """The kind of surrogate of a name.
 
-    Every attribute and method speaks the unit of the property.
+    :raises RegressorError: if it is not installed or cannot be imported.
     """
-
-    @property
-    def kind(self) -> str:
-        """The method: ``gp``, ``forest``, ``bootstrap``, ``transfer``, ``multitask``, ``hurdle`` or ``mixture``."""
-
-    @property
-    def X(self) -> Array:  # noqa: N802 - the field's name of a matrix of inputs
-        """Training inputs, shape (n, d); after :meth:`condition` the pending points come last."""
-
-    @property
-    def y(self) -> Array:
-        """Training targets, shape (n,)."""
-
-    @property
-    def offset(self) -> float:
-        """Mean of the targets."""
-
-    @property
-    def scale(self) -> float:
-        """Standard deviation of the targets, or its stand-in where they have none."""
-
-    def predict(self, X: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of the property, each of shape (m,).
-
-        The deviation is that of the value which an evaluation of a new crystal would give: evaluations repeat
-        themselves, so that what descriptors cannot resolve belongs to it. Its 80 % intervals are calibrated on
-        training rows that were left out.
-
-        :param X: inputs, shape (m, d); any number of rows, memory stays bounded.
-        :raises RegressorError: if the inputs have another number of columns or are not finite.
-        """
-
-    def within(self, X: Array, low: float, high: float) -> Array:
-        """Probability that the property lies between two bounds (either may be infinite), shape (m,).
-
-        A model whose predictive distribution is not normal answers with its own distribution, so that this is
-        to be preferred over the normal distribution of :meth:`predict`.
-        """
-
-    def sample(self, X: Array, number: int, seed: int) -> Array:
-        """Draws of the property at all points jointly, shape (number, m)."""
-
-    def condition(self, X: Array) -> Regressor:
-        """The same model as if points had been measured at their predicted mean; nothing is fitted again.
-
-        :param X: pending points, shape (p, d); with none the model itself is returned.
-        """
-
-    def state(self) -> dict[str, Any]:
-        """Plain JSON data, with its ``kind``, from which :func:`regressor_from_state` makes the same model."""
+    try:
+        return surrogate_kind(name)
+    except PartError as error:
+        raise RegressorError(str(error)) from error
 
 
 def regressor_from_state(state: dict[str, Any]) -> Regressor:
     """The model of :meth:`Regressor.state`.
 
-    :raises RegressorError: if the kind is unknown or the state was written by another version.
+    :raises RegressorError: if its kind is not installed, or the state was written by another version.
     """
-    # states of version 1 name no kind: there was only one
-    kind = state.get('kind', 'gp')
-    if kind not in _CLASSES:
-        raise RegressorError(f'state of a surrogate of unknown kind {kind!r}; known are {", ".join(_CLASSES)}')
-    module, name = _CLASSES[kind]
-    model: Regressor = getattr(importlib.import_module(module), name).from_state(state)
-    return model
+    model = kind_named(str(state.get('kind'))).regressor.from_state(state)
+    adjusted = state.get('adjusted')
+    if adjusted is None:
+        return model
+    pending = np.array(adjusted['pending'], dtype=np.float64).reshape(-1, model.X.shape[1])
+    return model.with_factor(float(adjusted['factor'])).condition(pending)
 
 
 def check_training(X: Array, y: Array) -> tuple[Array, Array]:
@@ -142,26 +85,6 @@ def target_scale(y: Array) -> tuple[float, float, bool]:
     spread = float(y.std(ddof=1)) if len(y) > 1 else 0.0
     flat = spread <= 1e-9 * max(abs(offset), 1e-9)
     return offset, (0.1 * abs(offset) or 1.0) if flat else spread, flat
-
-
-class OfTargets:
-    """Offset and scale of a model that follow from its training targets."""
-
-    if TYPE_CHECKING:
-
-        @property
-        def y(self) -> Array:
-            """Training targets, shape (n,)."""
-
-    @property
-    def offset(self) -> float:
-        """Mean of the targets."""
-        return float(self.y.mean())
-
-    @property
-    def scale(self) -> float:
-        """Standard deviation of the targets, or its stand-in where they have none."""
-        return target_scale(self.y)[1]
 
 
 def normal_within(mean: Array, deviation: Array, low: float, high: float) -> Array:

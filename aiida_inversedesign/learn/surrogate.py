@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
+from aiida_inversedesign.campaign.contracts.surrogate import Other, Regressor, Setting
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.choice import fit_chosen
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure
 from aiida_inversedesign.learn.models.transfer import Prior
-from aiida_inversedesign.learn.recipes import KINDS, Other, Setting
-from aiida_inversedesign.learn.regressor import Regressor, RegressorError, regressor_from_state
+from aiida_inversedesign.learn.regressor import RegressorError, kind_named, regressor_from_state
 
 Array = NDArray[np.float64]
 
@@ -36,7 +36,7 @@ class SurrogateError(InverseDesignError):
 class Surrogate:
     """Fitted models of one or several properties.
 
-    :param kind: what was asked for, one of ``recipes.KINDS``.
+    :param kind: what was asked for: ``auto`` or an installed surrogate.
     :param names: of the descriptors, length d.
     :param center: mean of each descriptor over the training rows, shape (d,).
     :param width: standard deviation of each descriptor, 1 where it does not vary, shape (d,).
@@ -75,14 +75,6 @@ class Surrogate:
         inputs = self.inputs(space, contents, probabilities)
         return {name: model.predict(inputs) for name, model in self.models.items()}
 
-    def condition(self, inputs: Array) -> Surrogate:
-        """The same surrogate as if candidates had been evaluated, each with what is predicted for it.
-
-        :param inputs: standardised descriptors of pending candidates, shape (p, d).
-        """
-        models = {name: model.condition(inputs) for name, model in self.models.items()}
-        return replace(self, models=models, failure=self.failure.condition(inputs) if self.failure else None)
-
     def state(self) -> dict[str, Any]:
         """Plain JSON data from which :meth:`from_state` makes the same surrogate."""
         return {
@@ -101,7 +93,8 @@ class Surrogate:
     def from_state(cls, state: dict[str, Any]) -> Surrogate:
         """The surrogate of :meth:`state`.
 
-        :raises SurrogateError: if it was written by another version, or for other descriptors.
+        :raises SurrogateError: if it was written by another version, for other descriptors, or a kind of model is not
+            installed.
         """
         if state.get('version') != STATE_VERSION:
             raise SurrogateError(
@@ -149,7 +142,7 @@ def fit_on_features(
     :param features: descriptors of what was evaluated, in that order, shape (n, d).
     :param targets: values of each property, shape (n,), NaN where there is none.
     :param failed: which evaluations failed, shape (n,), or None if that is not known.
-    :param kind: one of ``recipes.KINDS``; ``multitask`` learns all properties together.
+    :param kind: ``auto`` or an installed surrogate; ``multitask`` learns all properties together.
     :param names: of the columns; by default ``column_0`` …
     :param reference: descriptors of the pool, shape (m, d), by which they are standardised; by default the rows that
         have a value of some property.
@@ -161,6 +154,7 @@ def fit_on_features(
     features = np.asarray(features, dtype=np.float64)
     columns = [f'column_{index}' for index in range(features.shape[-1])] if names is None else list(names)
     _check(features, targets, failed, columns)
+    _needs(kind)
     setting = Setting(seed, composition, tuple(priors))
     known = {
         name: np.flatnonzero(np.isfinite(np.asarray(values, dtype=np.float64))) for name, values in targets.items()
@@ -195,10 +189,18 @@ def fit_on_features(
     return replace(frame, models=models, failure=failure, record=record)
 
 
+def _needs(kind: str) -> tuple[str, ...]:
+    """What a kind needs besides rows; it is an error if it is not installed."""
+    try:
+        return () if kind == 'auto' else kind_named(kind).needs
+    except RegressorError as error:
+        raise SurrogateError(str(error)) from error
+
+
 def _as_of(frame: Surrogate, setting: Setting, name: str, features: Array, targets: Mapping[str, Array]) -> Setting:
     """The setting of a property's model, as it is on the scale of ``frame``."""
     others: list[Other] = []
-    if frame.kind == 'multitask':
+    if 'properties' in _needs(frame.kind):
         known = {other: np.isfinite(np.asarray(values, dtype=np.float64)) for other, values in targets.items()}
         others = [
             Other(
@@ -248,12 +250,10 @@ def fit_surrogate(
 
     :param properties: names of the properties to model.
     :param space: what was evaluated.
-    :param kind: one of ``recipes.KINDS``; ``multitask`` learns all properties together.
+    :param kind: ``auto`` or an installed surrogate; ``multitask`` learns all properties together.
     :param priors: learned from other data.
     :raises SurrogateError: if the kind is unknown, nothing is asked for, or a property has fewer than three rows.
     """
-    if kind not in KINDS:
-        raise SurrogateError(f'unknown surrogate {kind!r}: use {", ".join(KINDS[:-1])} or {KINDS[-1]}')
     if not rows and properties:
         raise SurrogateError(
             f'0 completed evaluation(s) have a value of {properties[0]!r}, at least {MINIMUM_ROWS} are needed '

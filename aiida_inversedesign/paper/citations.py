@@ -8,31 +8,11 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
+from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.paper.facts import Facts
 
-#: Publications behind each model of the surrogate, each acquisition, each generator and each source.
-MODELS = {
-    'gp': ('botorch2020',),
-    'forest': ('scikitlearn2011', 'randomforest2001'),
-    'bootstrap': ('scikitlearn2011', 'bootstrapego2016'),
-    'transfer': ('scikitlearn2011', 'botorch2020'),
-    'multitask': ('botorch2020', 'multitaskgp2007'),
-    'hurdle': ('hurdle1971',),
-    'mixture': ('botorch2020', 'scikitlearn2011', 'randomforest2001'),
-}
-ACQUISITIONS = {
-    'spread': ('maximin1985',),
-    'log_ei': ('logei2023', 'ego1998'),
-    'qlog_ei': ('logei2023', 'ego1998'),
-    'ucb': ('ucb2010',),
-    'pi': ('spacier2025', 'activesearch2012'),
-    'thompson': ('thompson1933',),
-    'knowledge_gradient': ('knowledgegradient2009',),
-    'spacier': ('spacier2025',),
-    'ego': ('bootstrapego2016', 'ego1998'),
-    'log_ehvi': ('ehvi2019',),
-    'log_nehvi': ('ehvi2019', 'botorch2020'),
-}
+#: Publications behind the initial design, each generator and each source.
+INITIAL = ('maximin1985',)
 GENERATORS = {
     'inverse_kmd': ('kmd2023',),
     'evolution': ('substitution2011',),
@@ -50,6 +30,7 @@ _FAMILIES = {
     'pseudodojo': ('pseudodojo2018', 'oncv2013', 'aiidapseudo'),
     'sssp': ('sssp2018', 'aiidapseudo'),
 }
+_ENTRY = re.compile(r'\s*@\w+\{([^,\s]+),')
 _SMEARINGS = ('cold', 'marzari-vanderbilt', 'm-v', 'mv')
 
 
@@ -62,17 +43,39 @@ def cited(facts: Facts) -> list[str]:
     for table, names in (
         (GENERATORS, facts.generators),
         (PROPOSERS, facts.proposers),
-        (ACQUISITIONS, facts.acquisitions),
-        (MODELS, facts.models),
     ):
         for name in names:
             keys += table.get(name, ())
-    if record.settings.get('learn', {}).get('surrogate') == 'auto' and facts.models:
-        # with `auto` Gaussian processes and forests compete, whichever wins
-        keys += (*MODELS['gp'], *MODELS['forest'])
+    for name in facts.acquisitions:
+        keys += INITIAL if name == 'spread' else of_part('acquisitions', name)
+    for name in (*facts.models, *facts.competitors):
+        keys += of_part('surrogates', name)
     keys += _of_engine(facts)
     keys += ['pymatgen2013', 'spglib2024', 'wilson1927']
     return list(dict.fromkeys(keys))
+
+
+def words_of(station: registry.Station, name: str) -> str:
+    """What a part is in words: its name where it is not installed."""
+    return str(getattr(_installed(station, name), 'words', '') or name)
+
+
+def of_part(station: registry.Station, name: str) -> list[str]:
+    """Publications behind a part: none where it is not installed, and only those of which there is an entry."""
+    known = entries()
+    return [key for item in getattr(_installed(station, name), 'citations', ()) if (key := _key(item)) in known]
+
+
+def _installed(station: registry.Station, name: str) -> Any:
+    try:
+        return registry.part(station, name)
+    except registry.PartError:
+        return None
+
+
+def _key(citation: str) -> str:
+    """The key of a BibTeX entry that a part brings, or the key itself."""
+    return match.group(1) if (match := _ENTRY.match(citation)) else citation
 
 
 def of_sources(names: Iterable[str]) -> list[str]:
@@ -104,12 +107,19 @@ def _of_engine(facts: Facts) -> list[str]:
     return keys
 
 
-@cache
 def entries() -> dict[str, str]:
-    """Every BibTeX entry of ``references.bib`` by its key."""
+    """Every BibTeX entry by its key: those that installed parts bring, and ``references.bib``."""
+    stations: tuple[registry.Station, ...] = ('surrogates', 'acquisitions')
+    parts = [part for station in stations for part in registry.parts(station).values()]
+    brought = [text for part in parts for text in getattr(part, 'citations', ())]
+    return {**{_key(text): text.strip() for text in brought if _ENTRY.match(text)}, **_references()}
+
+
+@cache
+def _references() -> dict[str, str]:
     text = (resources.files(__package__) / 'references.bib').read_text(encoding='utf-8')
     found = re.split(r'^(?=@)', text, flags=re.MULTILINE)
-    return {match.group(1): item.strip() for item in found if (match := re.match(r'@\w+\{([^,\s]+),', item))}
+    return {match.group(1): item.strip() for item in found if (match := _ENTRY.match(item))}
 
 
 def bibliography(keys: list[str]) -> str:

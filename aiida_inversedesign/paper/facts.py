@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiida_inversedesign.audit.record import CampaignRecord
+from aiida_inversedesign.learn.models.mixture import COMPETITORS
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,14 @@ class Facts:
         """Kinds of model that the surrogates consisted of, in the order of first use."""
         fitted = [generation.surrogate for generation in self.record.generations if generation.surrogate]
         return list(dict.fromkeys(kind for surrogate in fitted for kind in surrogate.models.values()))
+
+    @property
+    def competitors(self) -> list[str]:
+        """Kinds of model that competed for the surrogates, whichever won."""
+        learn = self.record.settings.get('learn') or {}
+        if learn.get('surrogate') != 'auto' or not self.models:
+            return []
+        return [kind for kind in COMPETITORS if kind != 'transfer' or learn.get('source')]
 
     @property
     def generators(self) -> list[str]:

@@ -6,33 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import unit_of
 from aiida_inversedesign.paper import citations
 from aiida_inversedesign.paper.facts import Facts
 
-_MODELS = {
-    'gp': 'Gaussian processes with a Matérn 5/2 kernel and the priors of BoTorch',
-    'forest': 'random forests',
-    'bootstrap': 'bootstrap ensembles',
-    'transfer': 'models that start from properties of the library',
-    'multitask': 'Gaussian processes of all properties together',
-    'hurdle': 'hurdle models',
-    'mixture': 'mixtures of Gaussian processes and forests weighted by stacking',
-}
-_ACQUISITIONS = {
-    'log_ei': 'the logarithm of the expected improvement',
-    'qlog_ei': 'the logarithm of the expected improvement of the batch',
-    'ucb': 'an upper confidence bound',
-    'pi': 'the probability of a hit or an improvement',
-    'thompson': 'Thompson sampling',
-    'knowledge_gradient': 'the knowledge gradient',
-    'spacier': 'SPACIER, which moves the target region outwards',
-    'ego': 'the expected improvement of a bootstrap ensemble',
-    'log_ehvi': 'the expected hypervolume improvement',
-    'log_nehvi': 'the noisy expected hypervolume improvement of the batch',
-    'posterior_mean': 'the predicted mean',
-}
 _GENERATORS = {
     'inverse_kmd': 'the inverse of kernel mean descriptors',
     'evolution': 'evolution of the best formulas',
@@ -176,18 +155,18 @@ def _search(facts: Facts, cite: Any) -> str:
     select, budget = record.settings.get('select') or {}, record.budget
     streamed = select.get('schedule') == 'asynchronous'
     text = _initial(facts, cite) + (_stream(facts) if streamed else f'; each later one {select.get("batch", "?")}')
-    used = [name for name in facts.acquisitions if name in _ACQUISITIONS]
+    used = [name for name in facts.acquisitions if name not in ('spread', 'random')]
     if used:
-        words = [f'{_ACQUISITIONS[name]}{cite(*citations.ACQUISITIONS.get(name, ()))}' for name in used]
+        words = [_part('acquisitions', name, cite) for name in used]
         text += f', chosen by {listed(words)}'
     text += '. '
     if facts.models:
-        words = [f'{_MODELS.get(name, name)}{cite(*citations.MODELS.get(name, ()))}' for name in facts.models]
+        words = [_part('surrogates', name, cite) for name in facts.models]
         often = 'whenever the results had grown by a tenth' if streamed else 'after every generation'
         text += f'Properties were predicted by {listed(words)}, fitted anew {often}'
         if (record.settings.get('learn') or {}).get('surrogate') == 'auto':
-            others = [kind for kind in ('gp', 'forest') if kind not in facts.models and 'mixture' not in facts.models]
-            words = [f'{_MODELS[name]}{cite(*citations.MODELS[name])}' for name in others]
+            others = [name for name in facts.competitors if name not in facts.models]
+            words = [_part('surrogates', name, cite) for name in others]
             text += f', chosen in competition{f" with {listed(words)}" if words else ""} by cross-validation'
         text += '. '
     if select.get('control_fraction'):
@@ -203,9 +182,13 @@ def _search(facts: Facts, cite: Any) -> str:
     return f'{text}; the campaign {ended}.'
 
 
+def _part(station: registry.Station, name: str, cite: Any) -> str:
+    return f'{citations.words_of(station, name)}{cite(*citations.of_part(station, name))}'
+
+
 def _initial(facts: Facts, cite: Any) -> str:
     """How the search began: the initial design, and what was spread later for want of results to learn from."""
-    select, cited = facts.record.settings.get('select') or {}, cite(*citations.ACQUISITIONS['spread'])
+    select, cited = facts.record.settings.get('select') or {}, cite(*citations.INITIAL)
     initial = select.get('initial', '?')
     spread = [item.acquisition for item in facts.record.evaluations].count('spread')
     text = f'{initial} candidates spread over the space of their descriptors{cited}'

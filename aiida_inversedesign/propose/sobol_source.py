@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 
 from aiida_inversedesign.campaign.candidate import Candidate
+from aiida_inversedesign.campaign.contracts.acquisition import resolve
 from aiida_inversedesign.campaign.contracts.source import ProposalError, Source, SourceRequest
-from aiida_inversedesign.select.acquisition import make_acquisition, resolve
+from aiida_inversedesign.select.acquisition import make_acquisition
 from aiida_inversedesign.select.observed import Observed
 from aiida_inversedesign.spaces.parameters.point import Point
 from aiida_inversedesign.spaces.parameters.sampling import NoPointsError, grid, neighbours, sobol

@@ -12,8 +12,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.acquisition import resolve
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.select.acquisition import Acquisition, make_acquisition, resolve
+from aiida_inversedesign.select.acquisition import Score, make_acquisition
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.observed import Observed
 from aiida_inversedesign.select.rule import SHORTLIST
@@ -107,7 +108,7 @@ def distinct(inputs: Array, pending: Array) -> Acceptable:
 
 
 def _next(
-    acquisition: Acquisition,
+    acquisition: Score,
     inputs: Array,
     pending: Array,
     ranked: Indices,

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.surrogate import Regressor
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.learn.regressor import Regressor
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.normal import log_within
 from aiida_inversedesign.select.observed import Observed
@@ -26,8 +26,6 @@ from aiida_inversedesign.select.utility import Utility
 Array = NDArray[np.float64]
 Marginals = dict[str, tuple[Array, Array]]
 
-#: Kinds of models whose predictive distribution is normal; the others answer with their own.
-_NORMAL = ('gp', 'transfer', 'mixture')
 #: An own distribution of a finite number of members says nothing about rarer things than this.
 _RARE = 1e-9
 #: No candidate is held to fail for certain.
@@ -137,7 +135,7 @@ class Problem:
         mean, deviation = marginals[name]
         model = self.models[name]
         normal = log_within(mean, np.maximum(deviation, 1e-9 * model.scale), low, high)
-        if model.kind in _NORMAL:
+        if model.normal:
             return normal
         # beyond what its members can say, the normal distribution still ranks
         own = model.within(inputs, low, high)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.acquisition import Acquisition
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.select.problem import Problem
+from aiida_inversedesign.select.problem import Marginals, Problem
 
 Array = NDArray[np.float64]
 
@@ -17,27 +19,6 @@ Array = NDArray[np.float64]
 SHORTLIST = 1000
 #: Candidates scored at once (memory: some tens of arrays of this length).
 CHUNK = 65536
-
-
-class Rule(Protocol):
-    """One family of acquisitions."""
-
-    #: What the campaign file calls it.
-    name: ClassVar[str]
-
-    def shrinks(self, problem: Problem) -> bool:
-        """Whether a score can only shrink when further candidates are pending."""
-
-    def refuses(self, goal: Goal) -> str:
-        """Why it cannot serve this goal; empty if it can."""
-
-    def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
-        """Value of each candidate, the larger the better; pending ones count as evaluated.
-
-        :param inputs: standardised descriptors, shape (n, d).
-        :param pending: those of candidates running or already chosen, shape (p, d).
-        :returns: shape (n,).
-        """
 
 
 def in_chunks(function: Callable[[Array], Array], inputs: Array) -> Array:
@@ -69,3 +50,38 @@ def ranked_gains(gains: Array, first: Array) -> Array:
     floor = values[found].min() if found.any() else 0.0
     values[~found] = floor - 1.0 - np.argsort(np.argsort(-first[~found], kind='stable'), kind='stable')
     return np.asarray(values)
+
+
+class Marginal(Acquisition):
+    """An acquisition that needs the mean and standard deviation of each candidate only."""
+
+    #: Whether it is defined for one objective only.
+    single: ClassVar[bool] = False
+
+    def shrinks(self, problem: Problem) -> bool:
+        """Conditioning keeps the means and lowers the deviations: true where the score rises with the deviation."""
+        # a probability of feasibility can rise when the prediction gets sharper
+        return not problem.intervals
+
+    def refuses(self, goal: Goal) -> str:
+        """Why it cannot serve this goal; empty if it can."""
+        several = self.single and len(goal.objectives) > 1
+        return 'is for one objective: use auto, log_nehvi, log_ehvi or pi' if several else ''
+
+    def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
+        """See :class:`Acquisition`."""
+        given = problem.given(pending)
+
+        def part(points: Array) -> Array:
+            marginals = given.marginals(points)
+            return self.value(given, points, marginals) + given.log_weight(points, marginals, self.looked_at(given))
+
+        return in_chunks(part, inputs)
+
+    def looked_at(self, problem: Problem) -> frozenset[str]:
+        """Properties whose constraints :meth:`value` takes into account itself."""
+        return frozenset()
+
+    @abstractmethod
+    def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
+        """Value without the probability of feasibility, shape (n,)."""

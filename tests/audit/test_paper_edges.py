@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.cli import cli
 from aiida_inversedesign.paper import citations, latex
 
@@ -100,5 +101,6 @@ def test_every_publication_can_be_found(key: str) -> None:
 
 
 def test_every_citation_has_an_entry() -> None:
-    tables = (citations.MODELS, citations.ACQUISITIONS, citations.GENERATORS, citations.PROPOSERS)
-    assert {key for table in tables for keys in table.values() for key in keys} <= set(citations.entries())
+    parts = [part.citations for part in {**registry.parts('surrogates'), **registry.parts('acquisitions')}.values()]
+    cited = [citations.INITIAL, *parts, *citations.GENERATORS.values(), *citations.PROPOSERS.values()]
+    assert {key for keys in cited for key in keys} <= set(citations.entries())

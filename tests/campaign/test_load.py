@@ -165,8 +165,8 @@ def test_what_does_not_go_together_is_told_at_once_in_the_order_of_the_file() ->
         'space',
     ]
     assert [place for place, _ in problems] == places
-    said = ['hardness alone', 'bounds formation_energy', 'unknown property', 'several objectives', 'needs a threshold']
-    said += ['counts nothing with select.schedule asynchronous', 'belong together']
+    said = ['several properties', 'bounds formation_energy', 'unknown property', 'several objectives']
+    said += ['needs a threshold', 'counts nothing with select.schedule asynchronous', 'belong together']
     assert all(words in message for words, (_, message) in zip(said, problems, strict=True))
     # with the section mended that was wrong by itself, the others are told as before
     mended = CONTRADICTORY.replace('[B, C]}', '[B, C], ratios: [1]}')

@@ -6,10 +6,10 @@ import json
 
 import numpy as np
 import pytest
+from coverage_of import calibration
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiida_inversedesign.learn.calibrate import calibration
 from aiida_inversedesign.learn.models.bootstrap import fit_bootstrap
 from aiida_inversedesign.learn.models.forest import fit_forest
 from aiida_inversedesign.learn.models.gp import fit_gp
@@ -35,7 +35,7 @@ def prior():
 @pytest.fixture(scope='module')
 def fits(prior):
     return {
-        'gp': fit_gp,
+        'gp': lambda X, y, seed=0: fit_gp(X, y),
         'forest': fit_forest,
         'bootstrap': fit_bootstrap,
         'transfer': lambda X, y, seed=0: fit_transfer(X, y, [prior]),
@@ -76,13 +76,21 @@ def test_comes_back_from_its_state(fits, kind):
         regressor_from_state({**model.state(), 'version': 77})
 
 
-@each
-def test_the_same_seed_gives_the_same_model(fits, kind):
+@pytest.mark.parametrize('kind', ['forest', 'bootstrap'])
+def test_the_seed_decides_what_is_drawn(fits, kind):
     X, y = data(30)
     test = data(20, seed=2)[0]
-    one, two = fits[kind](X, y, seed=3), fits[kind](X, y, seed=3)
+    one, two, other = (fits[kind](X, y, seed=seed) for seed in (3, 3, 4))
     assert np.array_equal(one.predict(test)[1], two.predict(test)[1])
-    assert np.array_equal(one.sample(test, 4, 1), two.sample(test, 4, 1))
+    assert not np.allclose(one.predict(test)[1], other.predict(test)[1], rtol=1e-6)
+
+
+@each
+def test_draws_are_those_of_their_seed(fits, kind):
+    model, test = fits[kind](*data(30)), data(20, seed=2)[0]
+    drawn = model.sample(test, 4, 1)
+    assert np.array_equal(drawn, model.sample(test, 4, 1))
+    assert not np.allclose(drawn, model.sample(test, 4, 2))
 
 
 @each
@@ -192,8 +200,8 @@ def test_units_do_not_matter(factor, shift):
     X, y = data(15)
     test = data(5, seed=2)[0]
     for fit in (fit_gp, fit_bootstrap):
-        mean, deviation = fit(X, y, seed=1).predict(test)
-        other = fit(X, factor * y + shift, seed=1).predict(test)
+        mean, deviation = fit(X, y).predict(test)
+        other = fit(X, factor * y + shift).predict(test)
         assert np.allclose(other[0], factor * mean + shift, rtol=1e-3, atol=1e-2 * factor)
         assert np.allclose(other[1], factor * deviation, rtol=1e-2)
 

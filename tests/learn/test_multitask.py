@@ -7,9 +7,10 @@ import json
 import numpy as np
 import pytest
 
+from aiida_inversedesign.campaign.contracts.surrogate import Other, Setting, surrogate_kind
+from aiida_inversedesign.learn.choice import fit_chosen
 from aiida_inversedesign.learn.models.gp import fit_gp
-from aiida_inversedesign.learn.models.multitask import MultiTask, Task, fit_multitask
-from aiida_inversedesign.learn.recipes import Other, Setting, recipes
+from aiida_inversedesign.learn.models.multitask import MultiTask, Task, beside, fit_multitask
 from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state
 from aiida_inversedesign.learn.surrogate import SurrogateError, fit_on_features
 
@@ -69,8 +70,8 @@ def test_state_comes_back_and_others_without_information_are_left_out() -> None:
 def test_of_a_row_that_is_left_out_the_other_property_is_not_known_either() -> None:
     X = points(6, 6)
     shared = np.array([True, True, True, True, False, False])
-    beside = Other('cheap', X, np.arange(6.0), shared).beside(X[:2])
-    assert beside.y.tolist() == [0.0, 1.0, 4.0, 5.0]
+    found = beside(Other('cheap', X, np.arange(6.0), shared), X[:2])
+    assert found.y.tolist() == [0.0, 1.0, 4.0, 5.0]
 
 
 def test_the_surrogate_of_two_properties() -> None:
@@ -92,7 +93,7 @@ def test_the_surrogate_of_two_properties() -> None:
 
 def test_one_property_alone_is_refused() -> None:
     with pytest.raises(RegressorError, match='several properties'):
-        recipes('multitask', Setting())
+        fit_chosen(points(12, 0), np.arange(12.0), 'multitask')
     with pytest.raises(SurrogateError, match='several properties'):
         fit_on_features(points(10, 0), {'y': np.arange(10.0)}, kind='multitask')
-    assert 'multitask' not in recipes('auto', Setting())
+    assert 'multitask' not in surrogate_kind('mixture').recipes(Setting())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aiida_inversedesign.campaign.consistency import contradictions_between
 from aiida_inversedesign.campaign.spec import Learn
 from aiida_inversedesign.learn.library_priors import SourceError, library_priors, value_of
 from aiida_inversedesign.libraries.library import Library, Template
@@ -56,7 +57,9 @@ def test_what_cannot_be_learned_is_named(library, name, message):
 
 
 def test_the_campaign_file_asks_for_a_source():
-    assert Learn().source == []
-    assert Learn(surrogate='transfer', source=['volume']).surrogate == 'transfer'
-    with pytest.raises(ValueError, match='needs source: properties of the library'):
-        Learn(surrogate='transfer')
+    problem = 'needs other data to learn from: name learn.source'
+    assert [str(item) for item in contradictions_between({'learn': Learn(surrogate='transfer')})] == [
+        f'{problem}, or use another surrogate'
+    ]
+    for learn in (Learn(), Learn(surrogate='transfer', source=['volume'])):
+        assert not list(contradictions_between({'learn': learn}))

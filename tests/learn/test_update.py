@@ -16,7 +16,7 @@ from aiida_inversedesign.learn.models.hurdle import fit_hurdle
 from aiida_inversedesign.learn.models.multitask import Task, fit_multitask
 from aiida_inversedesign.learn.models.transfer import fit_transfer, learn_prior
 from aiida_inversedesign.learn.surrogate import fit_surrogate
-from aiida_inversedesign.learn.update import knows, refitted, with_rows
+from aiida_inversedesign.learn.update import knows, with_rows
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 SYMBOLS = ('Cu', 'Al', 'Ni', 'Pd', 'Pt', 'Ag', 'Au', 'Ir', 'Rh', 'Fe', 'W', 'Mo', 'Cr', 'V', 'Nb', 'Ta')
@@ -46,7 +46,7 @@ def test_the_same_rows_change_nothing_and_further_ones_are_learned(kind: str) ->
     model = models()[kind]
     X, _ = data(40)
     new = np.random.default_rng(7).normal(size=(20, 3))
-    same = refitted(model, X, model.y)
+    same = model.with_rows(X, model.y)
     for before, after in zip(model.predict(new), same.predict(new), strict=True):
         assert after == pytest.approx(before, rel=1e-6, abs=1e-8)
     truth = np.sin(2 * new[:, 0]) + 0.3 * new[:, 1]
@@ -54,7 +54,7 @@ def test_the_same_rows_change_nothing_and_further_ones_are_learned(kind: str) ->
         truth = truth + new[:, 2]
     elif kind == 'hurdle':
         truth = np.where(new[:, 0] > 0.3, truth, 0.0)
-    told = refitted(model, np.vstack([X, new]), np.concatenate([model.y, truth]))
+    told = model.with_rows(np.vstack([X, new]), np.concatenate([model.y, truth]))
     assert len(told.y) == 60
     error = [np.abs(item.predict(new)[0] - truth).mean() for item in (model, told)]
     assert error[1] < 0.75 * error[0]

@@ -49,7 +49,7 @@ def test_the_tables_fit_the_screen(pool_file: Path) -> None:
     ('arguments', 'message'),
     [
         (('--property', 'yy'), "no column 'yy'"),
-        (('--property', 'y', '--arms', 'gp:best'), "'gp:best' is no arm"),
+        (('--property', 'y', '--arms', 'gp:best'), "'gp:best' is not an arm"),
         (('--property', 'y', '--goal', 'window:8,9'), 'no member of the pool is a hit'),
         (('--property', 'y', '--initial', '200'), '--initial 200'),
         ((), 'name the property'),

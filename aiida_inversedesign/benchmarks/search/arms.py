@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.benchmarks.search.loop import Arm, Question, Step
-from aiida_inversedesign.benchmarks.search.ours import ACQUISITIONS, SURROGATES, OurArm
+from aiida_inversedesign.benchmarks.search.ours import OurArm, acquisitions, surrogates
 from aiida_inversedesign.errors import InverseDesignError
 
 Array = NDArray[np.float64]
@@ -50,7 +50,7 @@ class RandomSearcher:
 
 def our_names() -> list[str]:
     """``auto``, and every surrogate with every acquisition."""
-    pairs = (f'{kind}:{name}' for kind in SURROGATES for name in ACQUISITIONS if name != 'random')
+    pairs = (f'{kind}:{name}' for kind in surrogates() for name in acquisitions() if name != 'random')
     return ['auto', *(name for name in pairs if name != 'auto:auto')]
 
 
@@ -71,9 +71,9 @@ def parse_arms(text: str) -> list[str]:
             found += list(GROUP)
         elif part in (RANDOM, RandomArm().name, 'auto', *PEERS, *our_names()):
             found.append(part)
-        elif part in SURROGATES:
+        elif part in surrogates():
             found.append(f'{part}:log_ei')
-        elif part in ACQUISITIONS:
+        elif part in acquisitions():
             found.append(f'gp:{part}')
         elif part:
             raise ArmError(_unknown(part, [RANDOM, *our_names(), *PEERS]))
@@ -119,7 +119,8 @@ def _unknown(name: str, names: Sequence[str]) -> str:
 
     near = difflib.get_close_matches(name, names, n=1)
     hint = f' Did you mean {near[0]!r}?' if near else ''
+    peers = [item for item in names if item not in our_names()]
     return (
-        f'--arms: {name!r} is no arm.{hint} Write random, auto, SURROGATE:ACQUISITION with {", ".join(SURROGATES)} and '
-        f'{", ".join(ACQUISITIONS)}, or a peer: {", ".join(item for item in names if item not in our_names())}'
+        f'--arms: {name!r} is not an arm.{hint} Write random, auto, SURROGATE:ACQUISITION with '
+        f'{", ".join(surrogates())} and {", ".join(acquisitions())}, or a peer: {", ".join(peers)}'
     )

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import typing
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Step
-from aiida_inversedesign.campaign.spec import Select
+from aiida_inversedesign.campaign.contracts import registry
 
 if TYPE_CHECKING:
     from aiida_inversedesign.learn.surrogate import Surrogate
@@ -20,10 +20,17 @@ Array = NDArray[np.float64]
 #: Asked with a place in the pool and those chosen so far in the batch; see ``choose_points``.
 Acceptable = Callable[[int, list[int]], bool]
 
-#: A transfer needs other data, which a pool alone does not have.
-SURROGATES = ('auto', 'gp', 'forest', 'bootstrap')
-#: What the campaign file accepts.
-ACQUISITIONS: tuple[str, ...] = typing.get_args(Select.model_fields['acquisition'].annotation)
+
+@cache
+def surrogates() -> tuple[str, ...]:
+    """Those that need no more than a pool has; ``auto`` stands for ``mixture`` too."""
+    installed = registry.parts('surrogates').items()
+    return ('auto', *(name for name, kind in installed if not getattr(kind, 'needs', ()) and name != 'mixture'))
+
+
+def acquisitions() -> tuple[str, ...]:
+    """What the campaign file accepts."""
+    return ('auto', *registry.names('acquisitions'), 'random')
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,6 @@ from aiida_inversedesign.benchmarks.search.statistics import mean_over_seeds
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.stream_budget import fit_is_due, may_choose
 from aiida_inversedesign.learn.surrogate import Surrogate, fit_on_features
-from aiida_inversedesign.learn.update import refitted
 from aiida_inversedesign.select.batch import choose_points
 from aiida_inversedesign.select.observed import Observed
 
@@ -74,7 +73,7 @@ class _Pool:
             self.surrogate = fit_on_features(self.X[ended], {'y': self.values[ended]}, kind='gp', seed=self.seed)
             return self.surrogate
         inputs = self.surrogate.standardise(self.X[ended])
-        model = refitted(self.surrogate.models['y'], inputs, self.values[ended])
+        model = self.surrogate.models['y'].with_rows(inputs, self.values[ended])
         return replace(self.surrogate, models={'y': model})
 
 

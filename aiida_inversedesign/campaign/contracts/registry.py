@@ -13,7 +13,7 @@ from __future__ import annotations
 import difflib
 import functools
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -30,6 +30,9 @@ WORDS: dict[str, str] = {
     'surrogates': 'surrogate',
     'acquisitions': 'acquisition',
 }
+
+
+_Part = TypeVar('_Part')
 
 
 class PartError(InverseDesignError):
@@ -70,6 +73,25 @@ def part(station: Station, name: str) -> Any:
             f'the {WORDS[station]} {name!r} of the package {origin} cannot be imported ({type(error).__name__}: '
             f'{error}): repair or remove {origin}'
         ) from error
+
+
+def make(station: Station, name: str, contract: type[_Part]) -> _Part:
+    """A new instance of the part of a name, which must be a class that keeps a contract.
+
+    :param contract: the base class of the station's parts, with a ``name``.
+    :raises PartError: if it is not installed, cannot be imported, or is something else.
+    """
+    found = part(station, name)
+    if not (isinstance(found, type) and issubclass(found, contract)) or getattr(found, 'name', None) != name:
+        value = _points(station)[name].value
+        raise PartError(
+            f'the {WORDS[station]} {name!r} of the package {package_of(station, name)} does not keep its contract: '
+            f'{value} must be a subclass of {contract.__module__}.{contract.__qualname__} with name = {name!r}'
+        )
+    try:
+        return found()
+    except TypeError as error:
+        raise PartError(f'the {WORDS[station]} {name!r} cannot be made: {error}') from error
 
 
 def parts(station: Station) -> dict[str, Any]:

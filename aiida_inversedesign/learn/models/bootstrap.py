@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.surrogate import Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.models.ensemble import Ensemble, check_state
 from aiida_inversedesign.learn.models.gp import fit_gp
 from aiida_inversedesign.learn.models.kernel import Kernel
@@ -38,10 +39,7 @@ class Bootstrap(Ensemble):
     _means: Array = field(repr=False, compare=False)
     _counts: NDArray[np.int64] = field(repr=False, compare=False)
 
-    @property
-    def kind(self) -> str:
-        """The method."""
-        return 'bootstrap'
+    kind = 'bootstrap'
 
     def members(self, X: Array) -> tuple[Array, Array]:
         """Prediction of each member, shape (m, t), and the variance that they have in common, shape (1, 1)."""
@@ -109,3 +107,16 @@ def _draw(X: Array, y: Array, seed: int, kernel: Kernel, ridge: float) -> Bootst
             weights[rows, member] = cho_solve(factor, z[rows] - means[member])
     floor = scale**2 if flat else (_LEAST * scale) ** 2
     return Bootstrap(X, y, offset, scale, seed, floor, 1.0, 0, kernel, ridge, weights, means, counts)
+
+
+class BootstrapKind(SurrogateKind):
+    """Bootstrap ensembles with one length scale per column."""
+
+    name = 'bootstrap'
+    regressor = Bootstrap
+    words = 'bootstrap ensembles'
+    citations = ('scikitlearn2011', 'bootstrapego2016')
+
+    def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
+        """See :class:`SurrogateKind`."""
+        return fit_bootstrap(X, y, setting.seed, form='ard')

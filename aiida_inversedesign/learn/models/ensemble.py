@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,10 +44,9 @@ class Ensemble(ABC):
     factor: float
     pending: int
 
-    @property
-    @abstractmethod
-    def kind(self) -> str:
-        """The method."""
+    #: The method.
+    kind: ClassVar[str]
+    normal = False
 
     @abstractmethod
     def members(self, X: Array) -> tuple[Array, Array]:
@@ -109,6 +108,14 @@ class Ensemble(ABC):
         X = check_inputs(X, self.X.shape[1])
         means = np.concatenate([self.y, self.predict(X)[0]])
         return replace(self, X=np.vstack([self.X, X]), y=means, pending=self.pending + len(X))
+
+    def with_factor(self, factor: float) -> Self:
+        """The same ensemble with another factor."""
+        return replace(self, factor=factor)
+
+    def with_rows(self, X: Array, y: Array) -> Ensemble:
+        """The members of other rows, drawn with the same seed; calibration is kept."""
+        return self.from_state({**self.state(), 'X': X, 'y': y, 'pending': []})
 
     @property
     def measured(self) -> tuple[Array, Array]:

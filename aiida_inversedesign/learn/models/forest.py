@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.surrogate import Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.models.ensemble import Ensemble, check_state
 from aiida_inversedesign.learn.regressor import check_training, target_scale
 
@@ -30,10 +31,7 @@ class Forest(Ensemble):
     _trees: list[DecisionTreeRegressor] = field(repr=False, compare=False)
     _rows: list[NDArray[np.int64]] = field(repr=False, compare=False)
 
-    @property
-    def kind(self) -> str:
-        """The method."""
-        return 'forest'
+    kind = 'forest'
 
     def members(self, X: Array) -> tuple[Array, Array]:
         """Mean and variance of the leaf in each tree, each of shape (m, t)."""
@@ -63,7 +61,7 @@ class Forest(Ensemble):
 def fit_forest(X: Array, y: Array, seed: int = 0) -> Forest:
     """Grow 100 trees to full depth, each split on a third of the columns.
 
-    With equal targets every prediction is their value, with the deviation of ``base.target_scale``.
+    With equal targets every prediction is their value, with the scale of these targets as its deviation.
 
     :param X: inputs, shape (n, d).
     :param y: targets, shape (n,).
@@ -81,3 +79,20 @@ def _grow(X: Array, y: Array, seed: int) -> Forest:
     rows = [np.asarray(rows, dtype=np.int64) for rows in forest.estimators_samples_]
     floor = scale**2 if flat else (_LEAST * scale) ** 2
     return Forest(X, y, offset, scale, seed, floor, 1.0, 0, list(forest.estimators_), rows)
+
+
+class ForestKind(SurrogateKind):
+    """Random forests."""
+
+    name = 'forest'
+    regressor = Forest
+    words = 'random forests'
+    citations = ('scikitlearn2011', 'randomforest2001')
+
+    def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
+        """See :class:`SurrogateKind`."""
+        return fit_forest(X, y, setting.seed)
+
+    def left_out(self, X: Array, y: Array, setting: Setting) -> tuple[Array, Array]:
+        """Each row by the trees that have not drawn it: one fit in place of five."""
+        return fit_forest(X, y, setting.seed).with_factor(1.0).left_out()

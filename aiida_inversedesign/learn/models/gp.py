@@ -1,9 +1,9 @@
 """A Gaussian process for one property: Matérn 5/2 with dimension-scaled priors, fast, and with a plain state.
 
 It is the model of BoTorch's ``SingleTaskGP`` (same priors, same maximum of the posterior), with factors of its own so
-that 100 000 candidates are predicted in seconds and pending points cost one update of the Cholesky factor; ``model``
-gives the same process as a BoTorch model. Its variance is not fitted by the likelihood but by leaving rows out
-(Bachoc, Comput. Stat. Data Anal. 66, 55 (2013)), so that intervals hold where the kernel is not quite right.
+that 100 000 candidates are predicted in seconds and pending points cost one update of the Cholesky factor. Its variance
+is not fitted by the likelihood but by leaving rows out (Bachoc, Comput. Stat. Data Anal. 66, 55 (2013)), so that
+intervals hold where the kernel is not quite right.
 
 What is called noise is what the descriptors do not resolve: an evaluation of the same crystal repeats itself, one of
 a neighbour does not. The deviation of a prediction therefore contains it.
@@ -11,14 +11,14 @@ a neighbour does not. The deviation of a prediction therefore contains it.
 
 from __future__ import annotations
 
-import functools
 import platform
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.surrogate import Fit, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.calibrate import deviation_factor
 from aiida_inversedesign.learn.models.kernel import Kernel, start
 from aiida_inversedesign.learn.models.posterior import FIRST_NOISE, constant_mean, optimise
@@ -31,12 +31,9 @@ from aiida_inversedesign.learn.regressor import (
 )
 from aiida_inversedesign.learn.threads import one_thread
 
-if TYPE_CHECKING:
-    from botorch.models import SingleTaskGP
-
 Array = NDArray[np.float64]
 
-#: Version of the layout of :meth:`GaussianProcess.state`; version 1 had one length scale and no kind.
+#: Version of the layout of :meth:`GaussianProcess.state`.
 STATE_VERSION = 2
 #: Rows predicted at once (memory: about three times chunk × training rows doubles).
 _CHUNK = 2048
@@ -82,10 +79,8 @@ class GaussianProcess:
     outputscale: float
     _factor: _Factor = field(repr=False, compare=False)
 
-    @property
-    def kind(self) -> str:
-        """The method."""
-        return 'gp'
+    kind = 'gp'
+    normal = True
 
     @classmethod
     def assemble(
@@ -206,12 +201,14 @@ class GaussianProcess:
         factor = _Factor(lower, inverse, np.concatenate([old.alpha, np.zeros(p)]))
         return replace(self, X=np.vstack([self.X, X]), y=np.concatenate([self.y, means]), _factor=factor)
 
-    @functools.cached_property
-    def model(self) -> SingleTaskGP:
-        """The same process of the standardised targets as a BoTorch model."""
-        from aiida_inversedesign.learn.botorch_model import botorch_model
+    def with_factor(self, factor: float) -> GaussianProcess:
+        """The same process with deviations of another width."""
+        return replace(self, outputscale=factor**2)
 
-        return botorch_model(self)
+    def with_rows(self, X: Array, y: Array) -> GaussianProcess:
+        """The process of other rows: hyperparameters, scale and calibration are kept."""
+        process = GaussianProcess.assemble(X, y, self.offset, self.scale, self.kernel, self.noise)
+        return replace(process, outputscale=self.outputscale)
 
     def state(self) -> dict[str, Any]:
         """Everything that is needed to predict the same again, as plain JSON data."""
@@ -243,43 +240,22 @@ class GaussianProcess:
 
         :raises GpError: if the state is of an unknown version or lacks a hyperparameter.
         """
-        if state.get('version') not in (1, STATE_VERSION):
-            raise GpError(
-                f'surrogate state of version {state.get("version")!r}; this package reads 1 to {STATE_VERSION}'
-            )
+        if state.get('version') != STATE_VERSION:
+            raise GpError(f'state of a gp of version {state.get("version")!r}; this package reads {STATE_VERSION}')
         X = np.array(state['X'], dtype=np.float64)
         y = np.array(state['y'], dtype=np.float64)
-        known = _first_version if state['version'] == 1 else dict
-        values = known(state['hyperparameters'])
+        values = state['hyperparameters']
         expected = {'kernel', 'noise', 'mean', 'outputscale'}
         if set(values) != expected:
             raise GpError(f'hyperparameters {sorted(values)} where {sorted(expected)} are expected')
         kernel = Kernel.from_state(values['kernel'])
-        if len(kernel.groups) != X.shape[1]:
-            kernel = replace(kernel, groups=np.zeros(X.shape[1], dtype=np.int64))
         process = cls.assemble(
             X, y, float(state['offset']), float(state['scale']), kernel, float(values['noise']), float(values['mean'])
         )
         return replace(process, outputscale=float(values['outputscale']))
 
 
-def _first_version(raw: dict[str, Any]) -> dict[str, Any]:
-    """Hyperparameters as version 1 wrote them: BoTorch's, none of them transformed."""
-    names = {'likelihood.noise_covar.raw_noise', 'mean_module.raw_constant', 'covar_module.raw_lengthscale'}
-    if set(raw) != names:
-        return raw
-    length = float(np.ravel(raw['covar_module.raw_lengthscale'])[0])
-    return {
-        'kernel': {'form': 'iso', 'groups': [], 'lengths': [length], 'weights': []},
-        'noise': float(np.ravel(raw['likelihood.noise_covar.raw_noise'])[0]),
-        'mean': float(raw['mean_module.raw_constant']),
-        'outputscale': 1.0,
-    }
-
-
-def fit_gp(
-    X: Array, y: Array, seed: int = 0, form: str = 'iso', composition: NDArray[np.bool_] | None = None
-) -> GaussianProcess:
+def fit_gp(X: Array, y: Array, form: str = 'iso', composition: NDArray[np.bool_] | None = None) -> GaussianProcess:
     """Fit by the maximum of the marginal posterior; the same data give the same process.
 
     Rows with equal inputs and different targets are allowed: the noise takes up the difference. Where the targets
@@ -288,7 +264,6 @@ def fit_gp(
 
     :param X: inputs, shape (n, d), scaled to about unit variance.
     :param y: targets, shape (n,).
-    :param seed: of no effect, as nothing is drawn; all kinds of model take one.
     :param form: of the kernel: ``iso``, ``ard`` or ``mixed`` (see ``kernel``).
     :param composition: which columns describe the composition, shape (d,); needed by ``mixed``.
     :raises RegressorError: if there are no rows, the shapes differ, or a number is not finite.
@@ -313,3 +288,24 @@ def fit_gp(
     process = GaussianProcess.assemble(X, y, offset, scale, kernel, noise)
     means, deviations = process.left_out()
     return replace(process, outputscale=deviation_factor((y - means) / deviations) ** 2)
+
+
+class GaussianProcessKind(SurrogateKind):
+    """A Gaussian process of the property alone; the forms of the kernel compete."""
+
+    name = 'gp'
+    regressor = GaussianProcess
+    words = 'Gaussian processes with a Matérn 5/2 kernel and the priors of BoTorch'
+    citations = ('botorch2020',)
+
+    def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
+        """See :class:`SurrogateKind`."""
+        return fit_gp(X, y)
+
+    def recipes(self, setting: Setting) -> dict[str, Fit]:
+        """One length scale, one per column, and composition and structure mixed where both are there."""
+        mask = setting.composition
+        found: dict[str, Fit] = {'gp/iso': self.fit, 'gp/ard': lambda X, y, setting: fit_gp(X, y, form='ard')}
+        if mask is not None and mask.any() and not mask.all():
+            found['gp/mixed'] = lambda X, y, setting: fit_gp(X, y, form='mixed', composition=setting.composition)
+        return found

@@ -14,10 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.surrogate import LACKS, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure
 from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
+from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import (
-    OfTargets,
     RegressorError,
     check_inputs,
     check_training,
@@ -46,7 +47,7 @@ def usual_value(y: Array) -> float | None:
 
 
 @dataclass(frozen=True)
-class Hurdle(OfTargets):
+class Hurdle(PlainRegressor):
     """A mixture of one exact value and a Gaussian process.
 
     :param usual: the value of most rows.
@@ -62,10 +63,8 @@ class Hurdle(OfTargets):
     X: Array
     y: Array
 
-    @property
-    def kind(self) -> str:
-        """The method."""
-        return 'hurdle'
+    kind = 'hurdle'
+    normal = False
 
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the mixture, each of shape (m,)."""
@@ -98,6 +97,14 @@ class Hurdle(OfTargets):
         told = replace(self, chance=self.chance.condition(X), process=self.process.condition(X))
         return replace(told, X=np.vstack([self.X, X]), y=y)
 
+    def with_rows(self, X: Array, y: Array) -> Hurdle:
+        """The model of other rows; the usual value and hyperparameters are kept."""
+        other = y != self.usual
+        # up to three rows with another value are described by their mean: a fit decides about that
+        enough = other.sum() > len(self.process.y)
+        process = self.process.with_rows(X[other], y[other]) if enough else self.process
+        return replace(self, chance=self.chance.with_rows(X, other), process=process, X=X, y=y)
+
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
         return {
@@ -122,20 +129,19 @@ class Hurdle(OfTargets):
         return cls(float(state['usual']), chance, process, chance.X, np.array(state['y'], dtype=np.float64))
 
 
-def fit_hurdle(X: Array, y: Array, seed: int = 0) -> Hurdle:
+def fit_hurdle(X: Array, y: Array) -> Hurdle:
     """Fit both parts.
 
     Where fewer than three rows have another value, these are described by their mean and the deviation of all targets.
 
     :param X: inputs, shape (n, d).
     :param y: targets, shape (n,), at least half of them exactly equal.
-    :param seed: of no effect; all kinds of model take one.
     :raises RegressorError: if no value is that of half of the rows, or the data cannot be learned from.
     """
     X, y = check_training(X, y)
     usual = usual_value(y)
     if usual is None:
-        raise RegressorError('no value is that of at least half of the rows: use another surrogate than hurdle')
+        raise RegressorError(f'hurdle {LACKS["usual value"]}')
     other = y != usual
     chance = fit_failure(X, other, always_local=True)
     if other.sum() >= _LEAST_ROWS:
@@ -146,3 +152,18 @@ def fit_hurdle(X: Array, y: Array, seed: int = 0) -> Hurdle:
         spread = max(target_scale(y)[1], float(np.abs(y[rows] - usual).mean()) / 2)
         process = replace(plain, scale=spread)
     return Hurdle(usual, chance, process, X, y)
+
+
+class HurdleKind(SurrogateKind):
+    """Hurdle models, which ``auto`` takes where half of the values are exactly equal."""
+
+    name = 'hurdle'
+    regressor = Hurdle
+    words = 'hurdle models'
+    citations = ('hurdle1971',)
+    needs = ('usual value',)
+    calibrated = False
+
+    def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
+        """See :class:`SurrogateKind`."""
+        return fit_hurdle(X, y)

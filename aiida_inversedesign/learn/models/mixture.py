@@ -15,13 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.learn.regressor import (
-    Regressor,
-    RegressorError,
-    check_inputs,
-    normal_within,
-    regressor_from_state,
-)
+from aiida_inversedesign.campaign.contracts.surrogate import Fit, Regressor, Setting, SurrogateKind, surrogate_kind
+from aiida_inversedesign.learn.models.plain import PlainRegressor
+from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, regressor_from_state
 
 Array = NDArray[np.float64]
 
@@ -30,10 +26,14 @@ STATE_VERSION = 1
 _PRIOR_ROWS = 3.0
 #: A part with less weight is not worth its time.
 LEAST_WEIGHT = 0.08
+#: What ``auto`` lets compete, the simpler first. Further surrogates compete only where they are asked for: what
+#: ``auto`` means must not depend on what is installed. A hurdle gives probabilities where these give densities; and of
+#: properties that are known of the same candidates several tell no more than one.
+COMPETITORS = ('gp', 'transfer', 'forest', 'bootstrap')
 
 
 @dataclass(frozen=True)
-class Mixture:
+class Mixture(PlainRegressor):
     """Models fitted to the same rows, with weights; its predictive distribution is taken as normal.
 
     :param parts: at least two.
@@ -43,10 +43,7 @@ class Mixture:
     parts: tuple[Regressor, ...]
     weights: Array
 
-    @property
-    def kind(self) -> str:
-        """The method."""
-        return 'mixture'
+    kind = 'mixture'
 
     @property
     def X(self) -> Array:  # noqa: N802 - the field's name of a matrix of inputs
@@ -73,10 +70,6 @@ class Mixture:
         X = check_inputs(X, self.X.shape[1])
         return mixed(self.weights, [part.predict(X) for part in self.parts])
 
-    def within(self, X: Array, low: float, high: float) -> Array:
-        """Probability that the property lies between two bounds, shape (m,)."""
-        return normal_within(*self.predict(X), low, high)
-
     def sample(self, X: Array, number: int, seed: int) -> Array:
         """Draws of the property at all points jointly, shape (number, m): of each part as many as its weight says."""
         X = check_inputs(X, self.X.shape[1])
@@ -94,6 +87,10 @@ class Mixture:
         if len(X) == 0:
             return self
         return replace(self, parts=tuple(part.condition(X) for part in self.parts))
+
+    def with_rows(self, X: Array, y: Array) -> Mixture:
+        """The mixture of the parts of other rows; weights are kept."""
+        return replace(self, parts=tuple(part.with_rows(X, y) for part in self.parts))
 
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -147,3 +144,26 @@ def stacking_weights(log_densities: Array) -> Array:
         if moved < 1e-6:
             break
     return np.asarray(weights / math.fsum(weights))
+
+
+class MixtureKind(SurrogateKind):
+    """What :data:`COMPETITORS` make together, weighted by stacking."""
+
+    name = 'mixture'
+    regressor = Mixture
+    words = 'mixtures of models weighted by stacking'
+    citations = ('botorch2020', 'scikitlearn2011', 'randomforest2001')
+
+    def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
+        """See :class:`SurrogateKind`."""
+        parts = tuple(fit(X, y, setting) for fit in self.recipes(setting).values())
+        return Mixture(parts, np.full(len(parts), 1 / len(parts)))
+
+    def recipes(self, setting: Setting) -> dict[str, Fit]:
+        """Those of all kinds that compete."""
+        return {name: fit for kind in competitors(setting) for name, fit in kind.recipes(setting).items()}
+
+
+def competitors(setting: Setting) -> list[SurrogateKind]:
+    """The kinds that compete: all that have what they need."""
+    return [kind for kind in map(surrogate_kind, COMPETITORS) if not kind.lacks(setting)]

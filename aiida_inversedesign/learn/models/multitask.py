@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.surrogate import Fit, Other, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
-from aiida_inversedesign.learn.regressor import OfTargets, RegressorError, check_inputs, check_training, target_scale
+from aiida_inversedesign.learn.models.plain import PlainRegressor
+from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, check_training, target_scale
 
 Array = NDArray[np.float64]
 
@@ -41,7 +43,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class MultiTask(OfTargets):
+class MultiTask(PlainRegressor):
     """One property of several that were learned together.
 
     :param process: its inputs are the descriptors followed by one coordinate for each other property; all targets are
@@ -52,10 +54,7 @@ class MultiTask(OfTargets):
     process: GaussianProcess
     tasks: tuple[str, ...]
 
-    @property
-    def kind(self) -> str:
-        """The method."""
-        return 'multitask'
+    kind = 'multitask'
 
     @property
     def _own(self) -> NDArray[np.bool_]:
@@ -90,10 +89,6 @@ class MultiTask(OfTargets):
         """Mean and standard deviation of the property of each crystal, each of shape (m,)."""
         return self.process.predict(self._extended(X))
 
-    def within(self, X: Array, low: float, high: float) -> Array:
-        """Probability that the property lies between two bounds, shape (m,)."""
-        return self.process.within(self._extended(X), low, high)
-
     def sample(self, X: Array, number: int, seed: int) -> Array:
         """Draws of the property at all points jointly, shape (number, m)."""
         return self.process.sample(self._extended(X), number, seed)
@@ -107,8 +102,11 @@ class MultiTask(OfTargets):
         old, own = self.process, self._own
         inputs = np.vstack([self._extended(X), old.X[~own]])
         values = np.concatenate([y, old.y[~own]])
-        told = GaussianProcess.assemble(inputs, values, old.offset, old.scale, old.kernel, old.noise)
-        return replace(self, process=replace(told, outputscale=old.outputscale))
+        return replace(self, process=old.with_rows(inputs, values))
+
+    def with_factor(self, factor: float) -> MultiTask:
+        """The same model with deviations of another width."""
+        return replace(self, process=self.process.with_factor(factor))
 
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -128,6 +126,16 @@ class MultiTask(OfTargets):
         if state.get('version') != STATE_VERSION:
             raise RegressorError(f'state of a multitask of version {state.get("version")!r}; known is {STATE_VERSION}')
         return cls(GaussianProcess.from_state(state['process']), tuple(state['tasks']))
+
+
+def beside(other: Other, X: Array) -> Task:
+    """What may be known of another property while the property itself is known of the rows ``X`` alone, shape (n, d).
+
+    A row that is left out is left out as a whole: of a candidate nothing is known.
+    """
+    known = {row.tobytes() for row in X}
+    keep = np.array([not both or row.tobytes() in known for row, both in zip(other.X, other.shared, strict=True)])
+    return Task(other.name, other.X[keep], other.y[keep])
 
 
 def fit_multitask(X: Array, y: Array, tasks: Sequence[Task]) -> MultiTask:
@@ -164,3 +172,21 @@ def _sign(X: Array, y: Array, task: Task) -> float:
         return 1.0
     own, other = np.array(pairs).T
     return -1.0 if float(((own - own.mean()) * (other - other.mean())).sum()) < 0 else 1.0
+
+
+class MultiTaskKind(SurrogateKind):
+    """Gaussian processes of all properties together."""
+
+    name = 'multitask'
+    regressor = MultiTask
+    words = 'Gaussian processes of all properties together'
+    citations = ('botorch2020', 'multitaskgp2007')
+    needs = ('properties',)
+
+    def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
+        """See :class:`SurrogateKind`."""
+        return fit_multitask(X, y, [beside(other, X) for other in setting.others])
+
+    def recipes(self, setting: Setting) -> dict[str, Fit]:
+        """A Gaussian process of the property alone competes: a property that has nothing to do with it does harm."""
+        return {self.name: self.fit, 'gp/ard': lambda X, y, setting: fit_gp(X, y, form='ard')}

@@ -15,16 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.surrogate import LACKS, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
 from aiida_inversedesign.learn.models.kernel import Kernel
-from aiida_inversedesign.learn.regressor import (
-    OfTargets,
-    RegressorError,
-    check_inputs,
-    check_training,
-    normal_within,
-    target_scale,
-)
+from aiida_inversedesign.learn.models.plain import PlainRegressor
+from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, check_training, target_scale
 from aiida_inversedesign.learn.threads import one_thread
 
 Array = NDArray[np.float64]
@@ -145,7 +140,7 @@ def _regression(process: GaussianProcess, X: Array, z: Array) -> Array:
 
 
 @dataclass(frozen=True)
-class Transfer(OfTargets):
+class Transfer(PlainRegressor):
     """Priors with slopes, and a Gaussian process of what they leave.
 
     :param slopes: of each prior, in the property's unit per standard deviation of the prior, shape (k,).
@@ -161,10 +156,7 @@ class Transfer(OfTargets):
     center: Array
     width: Array
 
-    @property
-    def kind(self) -> str:
-        """The method."""
-        return 'transfer'
+    kind = 'transfer'
 
     @property
     def X(self) -> Array:  # noqa: N802 - the field's name of a matrix of inputs
@@ -187,10 +179,6 @@ class Transfer(OfTargets):
         mean, deviation = self.process.predict(inputs)
         return mean + inputs[:, len(self.center) :] @ self.slopes, deviation
 
-    def within(self, X: Array, low: float, high: float) -> Array:
-        """Probability that the property lies between two bounds, shape (m,)."""
-        return normal_within(*self.predict(X), low, high)
-
     def sample(self, X: Array, number: int, seed: int) -> Array:
         """Draws of the property at all points jointly, shape (number, m)."""
         inputs = self.extended(X)
@@ -201,6 +189,15 @@ class Transfer(OfTargets):
         if len(X) == 0:
             return self
         return replace(self, process=self.process.condition(self.extended(X)))
+
+    def with_factor(self, factor: float) -> Transfer:
+        """The same model with deviations of another width."""
+        return replace(self, process=self.process.with_factor(factor))
+
+    def with_rows(self, X: Array, y: Array) -> Transfer:
+        """The model of other rows; slopes and hyperparameters are kept."""
+        inputs = self.extended(X)
+        return replace(self, process=self.process.with_rows(inputs, y - inputs[:, len(self.center) :] @ self.slopes))
 
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -256,7 +253,7 @@ def fit_transfer(
     """
     X, y = check_training(X, y)
     if not priors:
-        raise RegressorError('transfer needs other data to learn from: name learn.source, or use another surrogate')
+        raise RegressorError(f'transfer {LACKS["source"]}')
     center = np.zeros(X.shape[1]) if center is None else center
     width = np.ones(X.shape[1]) if width is None else width
     inputs = _extend(X, priors, center, width)
@@ -278,3 +275,17 @@ def fit_transfer(
                 slopes = np.linalg.solve(half.T @ half + belief, half.T @ target)[1:] * scale
             process = fit_gp(inputs, y - known @ slopes, form='ard')
     return Transfer(slopes, process, tuple(priors), center, width)
+
+
+class TransferKind(SurrogateKind):
+    """Gaussian processes that start from what other data say."""
+
+    name = 'transfer'
+    regressor = Transfer
+    words = 'models that start from properties of the library'
+    citations = ('scikitlearn2011', 'botorch2020')
+    needs = ('source',)
+
+    def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
+        """See :class:`SurrogateKind`."""
+        return fit_transfer(X, y, setting.priors, setting.center, setting.width)

@@ -8,7 +8,6 @@ by a bootstrap ensemble from the observations; constraints stay with the surroga
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,13 +21,15 @@ Array = NDArray[np.float64]
 class BootstrapImprovement(LogExpectedImprovement):
     """log expected improvement under a bootstrap surrogate."""
 
-    name: ClassVar[str] = 'ego'
+    name = 'ego'
+    words = 'the expected improvement of a bootstrap ensemble'
+    citations = ('bootstrapego2016', 'ego1998')
 
     def __init__(self) -> None:
         self._fitted: Problem | None = None
 
     def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
-        """See :class:`~aiida_inversedesign.select.rule.Rule`."""
+        """See :class:`~aiida_inversedesign.campaign.contracts.acquisition.Acquisition`."""
         if self._fitted is None:
             self._fitted = self._bootstrapped(problem)
         return super().score(self._fitted, inputs, pending)

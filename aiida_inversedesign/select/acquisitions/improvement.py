@@ -11,9 +11,8 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.problem import Marginals, Problem
-from aiida_inversedesign.select.rule import in_chunks
+from aiida_inversedesign.select.rule import Marginal
 
 Array = NDArray[np.float64]
 
@@ -23,47 +22,12 @@ Array = NDArray[np.float64]
 _BOUND = 1.0
 
 
-class _Marginal:
-    """An acquisition that needs the mean and standard deviation of each candidate only."""
-
-    name: ClassVar[str]
-    #: Whether it is defined for one objective only.
-    single: ClassVar[bool] = False
-
-    def shrinks(self, problem: Problem) -> bool:
-        """Conditioning keeps the means and lowers the deviations: true where the score rises with the deviation."""
-        # a probability of feasibility can rise when the prediction gets sharper
-        return not problem.intervals
-
-    def refuses(self, goal: Goal) -> str:
-        """Why it cannot serve this goal; empty if it can."""
-        if self.single and len(goal.objectives) > 1:
-            return f'{self.name} is for one objective; for {len(goal.objectives)} use log_ehvi, log_nehvi or pi'
-        return ''
-
-    def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
-        """See :class:`~aiida_inversedesign.select.rule.Rule`."""
-        given = problem.given(pending)
-
-        def part(points: Array) -> Array:
-            marginals = given.marginals(points)
-            return self.value(given, points, marginals) + given.log_weight(points, marginals, self.looked_at(given))
-
-        return in_chunks(part, inputs)
-
-    def looked_at(self, problem: Problem) -> frozenset[str]:
-        """Properties whose constraints :meth:`value` takes into account itself."""
-        return frozenset()
-
-    def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
-        """Value without the probability of feasibility, shape (n,)."""
-        raise NotImplementedError
-
-
-class LogExpectedImprovement(_Marginal):
+class LogExpectedImprovement(Marginal):
     """log E[(u − best)⁺]; for a target or window the improvement of the margin to its nearer edge."""
 
     name = 'log_ei'
+    words = 'the logarithm of the expected improvement'
+    citations: ClassVar[tuple[str, ...]] = ('logei2023', 'ego1998')
     single = True
 
     def shrinks(self, problem: Problem) -> bool:
@@ -76,10 +40,12 @@ class LogExpectedImprovement(_Marginal):
         return utility.log_gain(*marginals[utility.property], problem.best())
 
 
-class UpperConfidenceBound(_Marginal):
+class UpperConfidenceBound(Marginal):
     """u(μ) + σ, the mean over the objectives: every utility is 1-Lipschitz, so that it bounds composite ones too."""
 
     name = 'ucb'
+    words = 'an upper confidence bound'
+    citations = ('ucb2010',)
 
     def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
         """See above."""
@@ -91,10 +57,11 @@ class UpperConfidenceBound(_Marginal):
         return np.asarray(np.mean(bounds, axis=0))
 
 
-class PosteriorMean(_Marginal):
+class PosteriorMean(Marginal):
     """u(μ), the mean over the objectives: pure exploitation."""
 
     name = 'posterior_mean'
+    words = 'the predicted mean'
 
     def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
         """See above."""

@@ -7,8 +7,6 @@ form, where Ament et al., NeurIPS 2023, smooth the draws for their gradients.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,14 +22,16 @@ _SAMPLES = 512
 class JointLogExpectedImprovement(LogExpectedImprovement):
     """log E[(max over the candidate and the pending ones of u, less the best so far)⁺] − that of the pending ones."""
 
-    name: ClassVar[str] = 'qlog_ei'
+    name = 'qlog_ei'
+    words = 'the logarithm of the expected improvement of the batch'
+    citations = ('logei2023', 'ego1998')
 
     def shrinks(self, problem: Problem) -> bool:
         """Up to the noise of the draws, which is no guarantee."""
         return False
 
     def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
-        """See :class:`~aiida_inversedesign.select.rule.Rule`."""
+        """See :class:`~aiida_inversedesign.campaign.contracts.acquisition.Acquisition`."""
         first = super().score(problem, inputs, pending)
         if not len(pending):
             return first

@@ -7,12 +7,10 @@ is neither promising nor close to one that is cannot change the best prediction.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.learn.regressor import Regressor
+from aiida_inversedesign.campaign.contracts.surrogate import Regressor
 from aiida_inversedesign.select.acquisitions.improvement import LogExpectedImprovement
 from aiida_inversedesign.select.normal import log_h
 from aiida_inversedesign.select.problem import Problem
@@ -28,14 +26,16 @@ _TINY = 1e-300
 class KnowledgeGradient(LogExpectedImprovement):
     """log of the expected rise of max u(μ); in closed form where u is linear, by quadrature for a target or window."""
 
-    name: ClassVar[str] = 'knowledge_gradient'
+    name = 'knowledge_gradient'
+    words = 'the knowledge gradient'
+    citations = ('knowledgegradient2009',)
 
     def shrinks(self, problem: Problem) -> bool:
         """No: the shortlist is another one for every place."""
         return False
 
     def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
-        """See :class:`~aiida_inversedesign.select.rule.Rule`."""
+        """See :class:`~aiida_inversedesign.campaign.contracts.acquisition.Acquisition`."""
         given = problem.given(pending)
         first = super().score(problem, inputs, pending)
         utility = problem.utilities[0]

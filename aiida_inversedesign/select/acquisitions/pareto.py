@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.select.acquisitions.improvement import _Marginal
 from aiida_inversedesign.select.normal import log_difference
 from aiida_inversedesign.select.problem import Marginals, Problem
-from aiida_inversedesign.select.rule import ranked_gains, refined
+from aiida_inversedesign.select.rule import Marginal, ranked_gains, refined
 
 Array = NDArray[np.float64]
 
@@ -26,10 +25,12 @@ _MOST = 500
 _BELOW = 0.1
 
 
-class LogExpectedHypervolumeImprovement(_Marginal):
+class LogExpectedHypervolumeImprovement(Marginal):
     """log of the expected hypervolume improvement over the observed front, objectives independent."""
 
-    name: ClassVar[str] = 'log_ehvi'
+    name = 'log_ehvi'
+    words = 'the expected hypervolume improvement'
+    citations: ClassVar[tuple[str, ...]] = ('ehvi2019',)
 
     def shrinks(self, problem: Problem) -> bool:
         """The hypervolume is convex in each utility; the utilities are in their properties unless one is a tent."""
@@ -37,7 +38,7 @@ class LogExpectedHypervolumeImprovement(_Marginal):
 
     def refuses(self, goal: Goal) -> str:
         """A hypervolume needs several objectives."""
-        return '' if len(goal.objectives) > 1 else f'{self.name} is for several objectives; for one use log_ei'
+        return '' if len(goal.objectives) > 1 else 'is for several objectives: use auto or log_ei'
 
     def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
         """Sum over the cells above the front of the product of the expected widths that are filled."""
@@ -67,14 +68,16 @@ class NoisyExpectedHypervolumeImprovement(LogExpectedHypervolumeImprovement):
     the pending candidates is left; without any the closed form is the answer.
     """
 
-    name: ClassVar[str] = 'log_nehvi'
+    name = 'log_nehvi'
+    words = 'the noisy expected hypervolume improvement of the batch'
+    citations = ('ehvi2019', 'botorch2020')
 
     def shrinks(self, problem: Problem) -> bool:
         """Up to the noise of the draws, which is no guarantee."""
         return False
 
     def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
-        """See :class:`~aiida_inversedesign.select.rule.Rule`."""
+        """See :class:`~aiida_inversedesign.campaign.contracts.acquisition.Acquisition`."""
         first = super().score(problem, inputs, pending)
         if not len(pending):
             return first

@@ -7,20 +7,18 @@ the two, Y* = (f̂ + λ p) / (1 + λ), so that A = −λ/(1 + λ) ‖f̂(S) − 
 deviations of the data; σ(S) is the norm over the properties.
 
 σ(S) is a penalty: the target region is approached over candidates that are predicted well. Where a region lies outside
-of the data this is slower than to go for the probability of a hit, which grows with σ (see :func:`.acquisition.resolve`
-for figures).
+of the data this is slower than to go for the probability of a hit, which grows with σ (figures:
+:func:`aiida_inversedesign.campaign.contracts.acquisition.resolve`).
 """
 
 from __future__ import annotations
-
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.select.acquisitions.improvement import _Marginal
 from aiida_inversedesign.select.problem import Marginals, Problem
+from aiida_inversedesign.select.rule import Marginal
 
 Array = NDArray[np.float64]
 
@@ -28,10 +26,12 @@ Array = NDArray[np.float64]
 _NEARER = 1.0
 
 
-class Spacier(_Marginal):
+class Spacier(Marginal):
     """The candidate that can be reached and brings the wanted region nearer."""
 
-    name: ClassVar[str] = 'spacier'
+    name = 'spacier'
+    words = 'SPACIER, which moves the target region outwards'
+    citations = ('spacier2025',)
 
     def shrinks(self, problem: Problem) -> bool:
         """No: it asks for small deviations, which pending candidates lower."""
@@ -41,7 +41,7 @@ class Spacier(_Marginal):
         """It needs a region to move towards."""
         if goal.defines_hits:
             return ''
-        return 'spacier needs a region to move towards: give every objective a target, a window or a hit threshold'
+        return 'needs a region to move towards: give every objective a target, a window or a hit threshold'
 
     def looked_at(self, problem: Problem) -> frozenset[str]:
         """The constraints are sides of the region."""
@@ -65,12 +65,3 @@ def region(problem: Problem) -> dict[str, tuple[float, float]]:
         low, high = box.get(utility.property, (-np.inf, np.inf))
         box[utility.property] = max(low, utility.low), min(high, utility.high)
     return box
-
-
-def temporary_target(problem: Problem, inputs: Array) -> dict[str, Array]:
-    """Y* of each candidate in the properties' units, each of shape (n,)."""
-    targets = {}
-    for name, (low, high) in region(problem).items():
-        mean = problem.models[name].predict(inputs)[0]
-        targets[name] = (mean + _NEARER * np.clip(mean, low, high)) / (1 + _NEARER)
-    return targets

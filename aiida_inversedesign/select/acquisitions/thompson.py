@@ -7,12 +7,10 @@ deviations luckier than they are expected to be even to enter.
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.contracts.acquisition import Acquisition
 from aiida_inversedesign.select.problem import Problem
 from aiida_inversedesign.select.rule import in_chunks, refined
 
@@ -21,21 +19,15 @@ Array = NDArray[np.float64]
 _BOUND = 3.0
 
 
-class Thompson:
+class Thompson(Acquisition):
     """The utility in one joint draw of the posterior, the mean over the objectives."""
 
-    name: ClassVar[str] = 'thompson'
-
-    def shrinks(self, problem: Problem) -> bool:
-        """No: every place has a draw of its own."""
-        return False
-
-    def refuses(self, goal: Goal) -> str:
-        """It serves every goal."""
-        return ''
+    name = 'thompson'
+    words = 'Thompson sampling'
+    citations = ('thompson1933',)
 
     def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
-        """See :class:`~aiida_inversedesign.select.rule.Rule`; each number of pending ones has a draw of its own."""
+        """The utility in a draw; each number of pending candidates has a draw of its own."""
 
         def bound(points: Array) -> Array:
             marginals = problem.marginals(points)

@@ -8,13 +8,13 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.select.acquisitions.improvement import _Marginal
 from aiida_inversedesign.select.problem import Marginals, Problem
+from aiida_inversedesign.select.rule import Marginal
 
 Array = NDArray[np.float64]
 
 
-class Probability(_Marginal):
+class Probability(Marginal):
     """log ∏ P(low ≤ y ≤ high) over the objectives and constraints.
 
     An objective without a hit threshold contributes the probability that it improves on its best value so far.
@@ -22,6 +22,8 @@ class Probability(_Marginal):
     """
 
     name = 'pi'
+    words = 'the probability of a hit or an improvement'
+    citations = ('spacier2025', 'activesearch2012')
 
     def shrinks(self, problem: Problem) -> bool:
         """No: see above."""
