@@ -67,7 +67,7 @@ def cited(facts: Facts) -> list[str]:
     ):
         for name in names:
             keys += table.get(name, ())
-    if record.settings.get('learn', {}).get('surrogate') == 'auto' and facts.models:
+    if record.settings.learn.surrogate == 'auto' and facts.models:
         # with `auto` Gaussian processes and forests compete, whichever wins
         keys += (*MODELS['gp'], *MODELS['forest'])
     keys += _of_engine(facts)

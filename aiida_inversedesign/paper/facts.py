@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiida_inversedesign.audit.record import CampaignRecord
+from aiida_inversedesign.campaign.demands import engine_section
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Facts:
     @property
     def section(self) -> dict[str, Any]:
         """The section ``evaluate`` of the campaign file."""
-        return dict(self.record.settings.get('evaluate') or {})
+        return engine_section(self.record.settings)
 
     @property
     def acquisitions(self) -> list[str]:
