@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiida_inversedesign.audit.record import CampaignRecord, CandidateRecord
+from aiida_inversedesign.campaign.engine_settings import Table
 from aiida_inversedesign.engines.table.lookup import LookupTable, NoEntryError, entry_values, fails_on_purpose
 from aiida_inversedesign.libraries.points import PointSet
 
@@ -28,15 +29,16 @@ def answers_of(record: CampaignRecord, library_node: Callable[[str], Any]) -> di
     node = library_node('engine__data')
     if node is None:
         raise NoAnswersError('the data set of the campaign is not here')
-    settings = record.settings['evaluate']
+    settings = record.settings.evaluate
+    assert isinstance(settings, Table)  # noqa: S101  # by its engine
     library = node.get_library()
     if isinstance(library, PointSet):
         return {item.id: _measured(library, item, settings, record.goal.properties) for item in candidates}
-    whole = record.settings.get('propose', {}).get('method') == 'library'
+    whole = record.settings.propose.method == 'library'
     same = whole and record.library is not None and record.library.hash == node.content_hash
     entries = {template.id: template for template in library} if same else {}
     table = None if same else LookupTable(library)
-    fraction = settings.get('fail_fraction', 0.0)
+    fraction = settings.fail_fraction
     wanted = record.goal.properties
     found: dict[str, dict[str, float] | None] = {}
     for candidate in candidates:
@@ -45,7 +47,7 @@ def answers_of(record: CampaignRecord, library_node: Callable[[str], Any]) -> di
             try:
                 template = entries.get(candidate.template) if table is None else None
                 if template is None and table is not None and candidate.content is not None:
-                    template = table.find(candidate.content, settings.get('match', 'exact'))
+                    template = table.find(candidate.content, settings.match)
                 values = entry_values(template) if template is not None else None
             except NoEntryError:
                 values = None
@@ -54,10 +56,10 @@ def answers_of(record: CampaignRecord, library_node: Callable[[str], Any]) -> di
 
 
 def _measured(
-    data: PointSet, candidate: CandidateRecord, settings: Mapping[str, Any], wanted: Sequence[str]
+    data: PointSet, candidate: CandidateRecord, settings: Table, wanted: Sequence[str]
 ) -> dict[str, float] | None:
     """What a data set of points answers for a candidate."""
-    if fails_on_purpose(candidate.content, settings.get('fail_fraction', 0.0)):
+    if fails_on_purpose(candidate.content, settings.fail_fraction):
         return None
     found = data.measured_at(candidate.content)
     return dict(found.values) if found is not None and all(name in found.values for name in wanted) else None

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from aiida_inversedesign.audit import metrics
 from aiida_inversedesign.audit.definitions import DEFINITIONS, versions
 from aiida_inversedesign.audit.many_objects import many_objects
-from aiida_inversedesign.audit.record import STATUSES, AuditError, CampaignRecord
+from aiida_inversedesign.audit.record import AuditError, CampaignRecord
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.graph.evaluation_account import STATUSES
 from aiida_inversedesign.graph.job_record import cost_of
 
 if TYPE_CHECKING:

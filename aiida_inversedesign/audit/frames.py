@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.campaign.demands import engine_section
 from aiida_inversedesign.campaign.properties import unit_of
 from aiida_inversedesign.campaign.row import is_feasible, loss
 from aiida_inversedesign.graph.job_record import JobRecord
@@ -217,7 +218,7 @@ def property_unit(record: CampaignRecord, name: str) -> str:
 
     What a data set has beside the goal's properties need not be in the package's units, though it has the same name.
     """
-    declared = (record.settings.get('evaluate') or {}).get('units') or {}
+    declared = engine_section(record.settings).get('units', {})
     if record.engine == 'table' and name not in record.goal.properties:
         return str(declared.get(name, ''))
     return unit_of(name, declared) or ''

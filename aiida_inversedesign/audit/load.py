@@ -1,32 +1,31 @@
-"""From the provenance graph to the record of a campaign; asks only through ``query.py`` and ``queries/``."""
+"""From the provenance graph to the record of a campaign; asks only through ``graph``."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from aiida import orm
 from aiida.common.exceptions import ConfigurationError, MultipleObjectsError, NotExistent
 
 from aiida_inversedesign.audit.answers import NoAnswersError, answers_of
+from aiida_inversedesign.audit.launches import Launches, read_launches
 from aiida_inversedesign.audit.many_objects import many_objects
 from aiida_inversedesign.audit.record import (
-    ENDED,
     AuditError,
     CampaignRecord,
     CandidateRecord,
     EvaluationRecord,
     GenerationRecord,
-    read_goal,
 )
-from aiida_inversedesign.audit.rows import read_pool, read_table
-from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.campaign.row import is_hit
+from aiida_inversedesign.audit.rows import read_pool
+from aiida_inversedesign.campaign.recorded import read_settings
 from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph import choices as decisions
 from aiida_inversedesign.graph import jobs
+from aiida_inversedesign.graph.evaluation_account import last_launches
 from aiida_inversedesign.graph.forked_read import read_apart
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.nodes.contents import content_of
@@ -40,16 +39,18 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
     """Everything that the loaded profile or archive knows of a campaign and those it resumed.
 
     :param campaign: its node, PK or UUID.
-    :raises AuditError: if there is no such node, it is no campaign, or what it stored cannot be understood.
+    :raises AuditError: if there is no such node, it is not a campaign, or what it stored cannot be understood.
+    :raises SettingsError: if this version does not understand its settings.
     """
     node = _campaign_node(campaign)
     assert node.pk is not None  # noqa: S101  # stored nodes have one
     facts = query.campaign_facts(node.pk)
     versions = facts.pop('version') or {}
     recorded = {'aiida-core': versions.get('core'), 'aiida-inversedesign': versions.get('plugin')}
-    settings = decisions.dict_of(node.pk, 'settings')
-    if settings is None:
+    recorded_settings = decisions.dict_of(node.pk, 'settings')
+    if recorded_settings is None:
         raise AuditError(f'the settings of campaign {node.pk} are not here: an archive must hold its inputs too')
+    settings = read_settings(recorded_settings, f'campaign {node.uuid}', recorded['aiida-inversedesign'])
     chain = query.chain_of(node.pk)
     generations = query.find_generations(chain)
     identifiers = [generation['pk'] for generation in generations]
@@ -57,12 +58,12 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
     versions = {name: version for name, version in recorded.items() if version}
     candidates = _candidates(identifiers)
     batches, surrogates = decisions.find_batches(identifiers), decisions.find_surrogates(identifiers)
-    launches = _read_launches(identifiers)
+    launches = read_launches(generations, chain)
     codes = decisions.find_codes(identifiers)
     found = jobs.records_of(jobs_read(), codes)
     record = CampaignRecord(
         **facts,
-        name=str(settings.get('name', node.label)),
+        name=settings.name,
         stop_reason=query.stop_reason(node.pk),
         resumed=tuple(query.campaign_facts(pk)['uuid'] for pk in chain if pk != node.pk),
         settings=settings,
@@ -86,8 +87,7 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
         references=decisions.last_references(identifiers),
         source=_source(node.pk),
     )
-    goal = read_goal(settings, node.uuid, versions)
-    record = replace(record, evaluations=tuple(_evaluations(record, candidates, launches, goal)))
+    record = replace(record, evaluations=tuple(_evaluations(record, candidates, launches)))
     try:
         answers = answers_of(record, lambda port: decisions.library_node(node.pk, port))
     except NoAnswersError as error:
@@ -155,40 +155,21 @@ def _distinct_codes(codes: Mapping[int, dict[str, Any]], found: Sequence[JobReco
     )
 
 
-@dataclass(frozen=True)
-class _Launches:
-    """The evaluations that were launched, rows of the last table by candidate, and returned properties by PK."""
-
-    evaluations: list[query.Evaluation]
-    rows: Mapping[str, dict[str, Any]]
-    returned: Mapping[int, dict[str, float]]
-
-
-def _read_launches(generations: Sequence[int]) -> _Launches:
-    table = query.last_table(generations)
-    rows = read_table(table.parts(), f'TableData<{table.pk}>') if table else []
-    return _Launches(
-        query.find_evaluations(generations),
-        {row['candidate']: row for row in rows},
-        query.returned_properties(generations),
-    )
-
-
 def _evaluations(
-    record: CampaignRecord, candidates: Mapping[str, CandidateRecord], launches: _Launches, goal: Goal
+    record: CampaignRecord, candidates: Mapping[str, CandidateRecord], launches: Launches
 ) -> list[EvaluationRecord]:
     """One record for each candidate that was launched, in the order of the launches that count: the last of each.
 
     What launches have cost that a resumed campaign repeated belongs to their candidate; that of references is added to
     the candidate that came next.
     """
-    launched, rows, returned = launches.evaluations, launches.rows, launches.returned
+    launched, rows = launches.evaluations, launches.rows
     generations = {generation.pk: generation for generation in record.generations}
     choices = {choice['candidate']: choice for generation in record.generations for choice in generation.batch}
-    last = {item.label: item for item in launched}
+    counting = {item.id for item in last_launches(launched)}
     first = {item.label: item for item in reversed(launched)}
     unknown = [
-        item.id for name, item in last.items() if name not in rows and name not in candidates and not item.is_reference
+        item.id for item in launched if item.id in counting and item.label not in rows and item.label not in candidates
     ]
     structures = query.evaluated_candidates(unknown) if unknown else {}
     own: dict[int, list[JobRecord]] = {}
@@ -201,17 +182,13 @@ def _evaluations(
         if item.is_reference:
             before += own.get(item.id, [])
             continue
-        if last[item.label] is not item:
+        if item.id not in counting:
             repeated.setdefault(item.label, []).extend(own.get(item.id, []))
             continue
         cost, before = cost_of([*before, *repeated.pop(item.label, []), *own.get(item.id, [])]), []
         candidate, row = candidates.get(item.label), rows.get(item.label, {})
         choice = choices.get(item.label, {})
-        status = _status(item, generations[item.generation], item.label in rows)
-        # the table adds what only the whole campaign tells, as the energy above the hull
-        properties = {**row.get('properties', {}), **returned.get(item.id, {})} if status == 'completed' else {}
-        hit = is_hit(goal, properties) if status == 'completed' else False
-        judged = goal.defines_hits and status in ENDED
+        account = launches.account(item, record.goal)
         predicted = choice.get('predicted') or row.get('predicted') or {}
         text = row.get('proposed') or (candidate.content_text if candidate else None)
         if text is None and item.id in structures:
@@ -221,7 +198,7 @@ def _evaluations(
                 candidate=item.label,
                 key=row.get('key') or (candidate.key if candidate else '') or _key(record, text),
                 generation=generations[item.generation].number,
-                status=status,
+                status=account.status,
                 arm=choice.get('arm') or row.get('arm', ''),
                 template=row.get('template') or (candidate.template if candidate else ''),
                 generator=candidate.generator if candidate else '',
@@ -231,11 +208,11 @@ def _evaluations(
                 acquisition=choice.get('acquisition', ''),
                 acquisition_value=choice.get('value'),
                 probability=candidate.probability if candidate else row.get('probability'),
-                hit=hit if judged else None,
+                hit=account.hit,
                 reused=item.is_reused,
-                properties=properties,
+                properties=account.properties,
                 predicted={name: (pair[0], pair[1]) for name, pair in predicted.items()},
-                reason=_reason(item, row) if status in ('failed', 'stopped') else '',
+                reason=account.reason,
                 exit_status=item.exit_status,
                 dft_calculations=cost.dft_calculations,
                 core_hours=cost.core_hours,
@@ -244,32 +221,11 @@ def _evaluations(
                 started=first[item.label].started,
                 ended=None if item.is_running else item.changed,
                 proposed_text=text,
-                relaxed_text=row.get('relaxed') if status == 'completed' else None,
+                relaxed_text=row.get('relaxed') if account.status == 'completed' else None,
                 space=record.space_kind,
             )
         )
     return found
-
-
-def _status(item: query.Evaluation, generation: GenerationRecord, harvested: bool) -> str:
-    """``running``, ``completed``, ``failed`` or ``stopped``: killed, and not in the table of an ended generation."""
-    if item.is_running:
-        return 'running'
-    if item.exit_status == 0:
-        return 'completed'
-    left_out = item.state == 'killed' and not harvested and generation.state in ('finished', 'excepted', 'killed')
-    return 'stopped' if left_out else 'failed'
-
-
-def _reason(item: query.Evaluation, row: Mapping[str, Any]) -> str:
-    """Why an evaluation failed, in plain words."""
-    if row.get('reason'):
-        return str(row['reason'])
-    if item.state == 'killed':
-        return 'it was killed before it finished'
-    if item.state == 'excepted':
-        return 'it stopped with an internal error'
-    return item.exit_message or f'it ended with exit code {item.exit_status}'
 
 
 def _text(record: CampaignRecord, node: orm.Data) -> str:

@@ -18,14 +18,10 @@ from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.contracts.registry import part
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.graph.job_record import JobRecord
 from aiida_inversedesign.graph.records import LibraryRecord, SurrogateRecord
-
-#: What may have become of an evaluation.
-STATUSES = ('completed', 'failed', 'running', 'stopped')
-#: Those that count in rates and among what was evaluated.
-ENDED = ('completed', 'failed')
 
 
 class AuditError(InverseDesignError):
@@ -41,9 +37,8 @@ class EvaluationRecord:
     """One candidate whose evaluation was launched, as the provenance shows it; the elemental references are no such.
 
     :param generation: number of the generation that launched it last.
-    :param status: ``completed``, ``failed``, ``running``, or ``stopped``: killed when its campaign was stopped or
-        interrupted, which says nothing about the crystal; it counts neither as failed nor in rates.
-    :param reused: whether it handed on what an earlier evaluation had found, at no cost.
+    :param status: one of ``STATUSES``; what was ``stopped`` with its campaign counts neither as failed nor in rates.
+    :param reused: whether it returned what an earlier evaluation had found, at no cost.
     :param arm: ``initial``, ``acquisition`` or ``control``; empty while it is not recorded.
     :param generator: what found its formula; empty where the pool does not say.
     :param proposer: what proposed its structure.
@@ -51,7 +46,7 @@ class EvaluationRecord:
     :param surrogate: kind of the surrogate it was chosen with; empty if there was none.
     :param acquisition: what it was chosen by, e.g. ``spread`` or ``log_ei``; empty where it is not recorded.
     :param acquisition_value: the acquisition's value when it was chosen.
-    :param hit: None where the goal defines no hits or the evaluation runs.
+    :param hit: None where the goal defines no hits, the evaluation has not ended, or only the next harvest can tell.
     :param predicted: mean and standard deviation per property when it was chosen.
     :param reason: why it failed, in words; empty if it did not.
     :param dft_calculations: DFT jobs made for it, its earlier launches and the references before it; no cache copies.
@@ -195,7 +190,7 @@ class CampaignRecord:
     created: datetime
     changed: datetime
     resumed: tuple[str, ...]
-    settings: dict[str, Any]
+    settings: CampaignSettings
     budget: dict[str, Any]
     library: LibraryRecord | None
     model: dict[str, Any] | None
@@ -215,60 +210,27 @@ class CampaignRecord:
         """Whether the campaign runs no more."""
         return self.state in ('finished', 'excepted', 'killed')
 
-    @cached_property
+    @property
     def goal(self) -> Goal:
-        """What was asked for.
-
-        :raises AuditError: if this version does not understand it.
-        """
-        return read_goal(self.settings, self.uuid, self.versions)
+        """What was asked for."""
+        return self.settings.goal
 
     @cached_property
     def units(self) -> dict[str, str]:
-        """Unit of each property of the goal; empty where it is not known."""
-        from aiida_inversedesign.campaign.properties import PROPERTIES
-
-        declared = (self.settings.get('evaluate') or {}).get('units') or {}
-        return {
-            name: PROPERTIES[name].unit if name in PROPERTIES else declared.get(name, '')
-            for name in self.goal.properties
-        }
+        """Unit of each property of the goal."""
+        return {name: self.settings.unit(name) for name in self.goal.properties}
 
     @property
     def space(self) -> type[SpaceSection]:
         """What the candidates are."""
-        section: type[SpaceSection] = part('spaces', self.space_kind)
-        return section
+        return type(self.settings.space)
 
     @property
     def space_kind(self) -> str:
         """Kind of space of the candidates."""
-        return str((self.settings.get('space') or {}).get('kind', 'crystals'))
+        return self.settings.space.kind
 
     @property
     def engine(self) -> str:
         """What evaluates: ``quantumespresso``, ``ase`` or ``table``."""
-        return str((self.settings.get('evaluate') or {}).get('engine', ''))
-
-
-def read_goal(settings: Mapping[str, Any], uuid: str, versions: Mapping[str, str]) -> Goal:
-    """The goal of a campaign's settings.
-
-    :raises AuditError: if this version does not understand it.
-    """
-    from pydantic import ValidationError
-
-    from aiida_inversedesign import __version__
-
-    if 'goal' not in settings:
-        raise AuditError(f'the settings of campaign {uuid} name no goal: without it nothing can be said of hits')
-    try:
-        return Goal.model_validate(settings['goal'])
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = '.'.join(map(str, ('goal', *first['loc'])))
-        made = versions.get('aiida-inversedesign', 'an unknown version')
-        raise AuditError(
-            f'the settings of campaign {uuid} were written by aiida-inversedesign {made}, and {place} means nothing '
-            f'to {__version__} ({first["msg"]}): audit it with the version that made it'
-        ) from error
+        return self.settings.evaluate.engine

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from aiida_inversedesign.audit.record import ENDED
+from aiida_inversedesign.audit.launches import Launches, read_launches
+from aiida_inversedesign.campaign.demands import stability_wanted
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.campaign.row import is_feasible, is_hit, loss
-from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.campaign.row import is_feasible, loss
 from aiida_inversedesign.graph import campaigns as query
-from aiida_inversedesign.graph.control import stop_request
+from aiida_inversedesign.graph.evaluation_account import ENDED, Evaluation, last_launches
 from aiida_inversedesign.graph.job_record import cost_of
 from aiida_inversedesign.graph.jobs import find_jobs
-from aiida_inversedesign.workchains.lost import is_cut_off
+from aiida_inversedesign.nodes.settings import settings_of
+from aiida_inversedesign.workchains.orphaned import is_cut_off
 
 #: Fewer evaluations than this say nothing about how long the rest will take.
 LEAST_FOR_RATE = 5
@@ -35,18 +36,15 @@ def describe(node: Any) -> dict[str, Any]:
 
     :param node: the campaign's ``WorkChainNode``.
     """
-    settings = CampaignSettings.model_validate(node.inputs.settings.get_dict())
+    settings = settings_of(node.inputs.settings)
     goal, budget = settings.goal, node.inputs.budget.get_dict() if 'budget' in node.inputs else {}
     chain = query.chain_of(node.pk)
     own = set(query.generation_ids([node.pk]))
-    found = query.find_generations(chain)
-    generations = [generation['pk'] for generation in found]
-    launched = query.find_evaluations(generations)
+    generations = query.find_generations(chain)
+    launches = read_launches(generations, chain, with_rows=stability_wanted(settings))
+    launched = launches.evaluations
     jobs = find_jobs(chain)
-    killed = any((stop_request(pk) or {}).get('kill') for pk in chain)
-    # what these had launched was ended with them, and is not in their tables
-    cut_off = {generation['pk'] for generation in found if killed or generation['state'] in ('killed', 'excepted')}
-    evaluations = _evaluations(launched, goal, cut_off)
+    evaluations = _evaluations(launches, goal)
     if len(chain) == 1 and 'table' in node.inputs:
         evaluations = _earlier(node.inputs.table, {item['candidate'] for item in evaluations}) + evaluations
     cost = cost_of(jobs)
@@ -54,7 +52,7 @@ def describe(node: Any) -> dict[str, Any]:
     ended = [item for item in evaluations if item['status'] in ENDED]
     failed = [item for item in ended if item['status'] == 'failed']
     used = {
-        # those that were stopped with the campaign are launched anew if it is resumed
+        # those that were stopped with the campaign are launched again if it is resumed
         'evaluations': sum(item['status'] != 'stopped' for item in evaluations),
         'dft_calculations': cost.dft_calculations,
         # without a job nothing was used; None says that jobs ran and none was recorded
@@ -100,43 +98,19 @@ def describe(node: Any) -> dict[str, Any]:
     }
 
 
-def _evaluations(launched: Sequence[query.Evaluation], goal: Goal, cut_off: Container[int]) -> list[dict[str, Any]]:
-    """The last launch of each candidate, in the order of the launches, with what came of it.
-
-    :param cut_off: generations that were ended while evaluations ran: that these were killed is no failure.
-    """
-    last = {item.label: item.id for item in launched}
-    chosen = [item for item in launched if not item.is_reference and last[item.label] == item.id]
-    properties = query.evaluated_properties(item.id for item in chosen if item.exit_status == 0)
+def _evaluations(launches: Launches, goal: Goal) -> list[dict[str, Any]]:
+    """What became of each candidate, in the order of the launches that count."""
+    chosen = last_launches(launches.evaluations)
     unnamed = [item.id for item in chosen if not item.description]
     structures = query.evaluated_candidates(unnamed) if unnamed else {}
-    result = []
-    for item in chosen:
-        found = properties.get(item.id, {})
-        status = 'running' if item.is_running else 'completed' if item.exit_status == 0 else 'failed'
-        if item.state == 'killed' and item.generation in cut_off:
-            status = 'stopped'
-        formula = item.description.partition(' ')[2] or structures[item.id].label
-        result.append(
-            {
-                'candidate': item.label,
-                'key': formula,
-                'status': status,
-                'properties': found,
-                'hit': is_hit(goal, found) if status == 'completed' else None,
-                'reason': _reason(item) if status == 'failed' else '',
-            }
-        )
-    return result
-
-
-def _reason(item: query.Evaluation) -> str:
-    """Why an evaluation did not end well, in words."""
-    if item.state == 'killed':
-        return 'it was killed before it finished'
-    if item.state == 'excepted':
-        return f'it stopped with an internal error, see `verdi process report {item.id}`'
-    return item.exit_message or f'it ended with exit code {item.exit_status}'
+    return [
+        {
+            'candidate': item.label,
+            'key': item.description.partition(' ')[2] or structures[item.id].label,
+            **vars(launches.account(item, goal)),
+        }
+        for item in chosen
+    ]
 
 
 def _earlier(table: Any, known: set[str]) -> list[dict[str, Any]]:
@@ -179,7 +153,7 @@ def best_so_far(evaluations: Sequence[dict[str, Any]], goal: Goal) -> list[list[
 
 def _time_left(
     node: Any,
-    launched: Sequence[query.Evaluation],
+    launched: Sequence[Evaluation],
     jobs: Sequence[query.Job],
     own: set[int],
     used: dict[str, Any],

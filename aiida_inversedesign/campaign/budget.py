@@ -1,10 +1,18 @@
-"""Budgets: how large the next batch may be, what each evaluation may cost, and when to stop."""
+"""The rules of the budget: how large the next batch may be, what each evaluation may cost, and when to stop.
+
+The loop, ``conclude``, ``check``, ``resume`` and ``verify`` all ask here; ``budget_of_stream`` adds what holds while
+evaluations of the asynchronous schedule run side by side.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from aiida_inversedesign.campaign.spec import Budget
+from aiida_inversedesign.campaign.demands import jobs_needed
+from aiida_inversedesign.campaign.spec import Budget, CampaignSettings
 
 #: Less than this many core-hours for one evaluation is not worth launching: a minute on one core.
 LEAST_CORE_HOURS = 1 / 60
@@ -24,6 +32,51 @@ class Spent:
     dft_calculations: int = 0
     core_hours: float = 0.0
 
+    @classmethod
+    def of(cls, counts: Mapping[str, int], generations: int, dft_calculations: int = 0, core_hours: float = 0) -> Spent:
+        """What was used.
+
+        :param counts: ``total``, ``failed`` and ``hits`` of the newest table, empty without one.
+        :param generations: number of the last generation.
+        """
+        done = (counts.get('total', 0), counts.get('failed', 0), counts.get('hits', 0))
+        return cls(*done, generations, dft_calculations, core_hours)
+
+    def record(self, settings: CampaignSettings) -> dict[str, Any]:
+        """The same as plain data, with the DFT jobs that one more evaluation needs: what ``conclude`` is given."""
+        return {**vars(self), 'dft_per_evaluation': jobs_needed(settings)}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one or several evaluations may cost at most; None: no limit."""
+
+    dft_calculations: int | None = None
+    core_hours: float | None = None
+
+    def less(self, costs: Iterable[tuple[int, float]]) -> Limits:
+        """What remains after some costs, each in DFT calculations and core-hours."""
+        spent = list(costs)
+        jobs, hours = self.dft_calculations, self.core_hours
+        return Limits(
+            None if jobs is None else jobs - sum(calculations for calculations, _ in spent),
+            None if hours is None else hours - math.fsum(used for _, used in spent),
+        )
+
+    def covered(self, evaluations: int, needed: int) -> int:
+        """How many of some evaluations the DFT calculations cover, each of which needs ``needed`` of them."""
+        if self.dft_calculations is None or needed <= 0:
+            return evaluations
+        return min(evaluations, max(0, self.dft_calculations // needed))
+
+    def share(self, launched: int) -> Limits:
+        """The limits of each of ``launched`` evaluations: together they cannot exceed these."""
+        launched = max(launched, 1)
+        return Limits(
+            None if self.dft_calculations is None else self.dft_calculations // launched,
+            None if self.core_hours is None else self.core_hours / launched,
+        )
+
 
 @dataclass(frozen=True)
 class Allowance:
@@ -37,6 +90,50 @@ class Allowance:
     evaluations: int
     dft_calculations: int | None
     core_hours: float | None
+
+    @property
+    def limits(self) -> Limits:
+        """What all evaluations of the generation may cost together."""
+        return Limits(self.dft_calculations, self.core_hours)
+
+    def record(self, settings: CampaignSettings, budget: Budget) -> dict[str, Any]:
+        """What a generation is given: the allowance and how many evaluations may run at once.
+
+        A stream decides by itself when it has enough hits or too many failures, for which it gets the budget.
+        """
+        extra = {'budget': budget.model_dump(mode='json')} if settings.select.schedule == 'asynchronous' else {}
+        return {**vars(self), 'at_once': budget.at_once, **extra}
+
+
+def next_allowance(settings: CampaignSettings, budget: Budget, spent: Spent) -> Allowance | str:
+    """What the next generation of a campaign may do, or the reason why there is none."""
+    wanted = settings.select.initial if spent.generations == 0 else settings.select.batch
+    if settings.select.schedule == 'asynchronous':
+        wanted = budget.evaluations
+    return allowance(budget, spent, wanted, jobs_needed(settings))
+
+
+def conclusion(budget: Budget, record: Mapping[str, Any]) -> str | None:
+    """Why a campaign stops, or None if its budget allows more and nobody asked it to stop.
+
+    :param record: :meth:`Spent.record`, with ``exhausted``, why nothing is left to evaluate, and ``requested``, why the
+        campaign was to stop although its budget allowed more (a user's request, no disk space).
+    """
+    used = dict(record)
+    exhausted, requested, needed = used.pop('exhausted', None), used.pop('requested', None), used['dft_per_evaluation']
+    del used['dft_per_evaluation']
+    reason = exhausted or allowance(budget, Spent(**used), 1, needed)
+    return reason if isinstance(reason, str) else requested
+
+
+def evaluations_at_most(settings: CampaignSettings, budget: Budget) -> int:
+    """The most evaluations that a whole budget covers."""
+    return Limits(budget.dft_calculations).covered(budget.evaluations, jobs_needed(settings))
+
+
+def references_covered(settings: CampaignSettings, limits: Limits, missing: Sequence[str]) -> list[str]:
+    """The elements whose references can be computed within these limits, each a relaxation of its own."""
+    return list(missing[: limits.covered(len(missing), jobs_needed(settings, ['energy']))])
 
 
 def stop_reason(budget: Budget, spent: Spent) -> str | None:
@@ -91,11 +188,3 @@ def allowance(budget: Budget, spent: Spent, wanted: int, dft_per_evaluation: int
         core_hours_left = budget.core_hours - spent.core_hours
         size = min(size, int(core_hours_left / LEAST_CORE_HOURS))
     return Allowance(size, dft_left, core_hours_left)
-
-
-def share(allowed: Allowance, launched: int) -> dict[str, float | int | None]:
-    """The limits of each of ``launched`` evaluations, so that together they cannot exceed the allowance."""
-    return {
-        'dft_calculations': None if allowed.dft_calculations is None else allowed.dft_calculations // launched,
-        'core_hours': None if allowed.core_hours is None else allowed.core_hours / launched,
-    }

@@ -14,15 +14,17 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from aiida_inversedesign.campaign.contracts.registry import packages
+
 #: Attribute of a work chain's node that holds it.
 ATTRIBUTE = 'environment'
 #: Libraries whose versions can change a number.
 LIBRARIES = ('ase', 'botorch', 'gpytorch', 'numba', 'numpy', 'pymatgen', 'scikit-learn', 'scipy', 'spglib', 'torch')
-#: Folders that take no part in a decision: what reads campaigns afterwards, and what measures.
-_OUTSIDE = frozenset({'__pycache__', 'audit', 'benchmarks', 'cli', 'paper', 'report', 'verify'})
+#: Folders and files that take no part in a decision: what reads campaigns afterwards, and what measures.
+OUTSIDE = frozenset({'__pycache__', 'audit', 'benchmarks', 'cli', 'paper', 'report', 'tools.py', 'verify'})
 
 
-def source_digest(package: Path, outside: frozenset[str] = _OUTSIDE) -> str:
+def source_digest(package: Path, outside: frozenset[str] = OUTSIDE) -> str:
     """SHA-256 of the names and contents of a package's files, code and tables, shortened to 16 digits.
 
     :param outside: names of folders that are left out.
@@ -44,7 +46,8 @@ def _here() -> dict[str, Any]:
             libraries[name] = version(name)
         except PackageNotFoundError:
             continue
-    return {'code': source_digest(Path(__file__).resolve().parents[1]), 'libraries': libraries}
+    # packages of others that bring parts decide, too
+    return {'code': source_digest(Path(__file__).resolve().parents[1]), 'libraries': {**libraries, **packages()}}
 
 
 def environment() -> dict[str, Any]:

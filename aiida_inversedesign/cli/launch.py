@@ -71,21 +71,14 @@ def resume(campaign: str, budget: tuple[str, ...], gone: bool, daemon: bool) -> 
 
 def _refuse_if_nothing_left(builder: Any, spec: CampaignSpec, node: WorkChainNode) -> None:
     """Refuse to resume a campaign that would stop at once; what had finished is harvested whatever is left."""
-    from aiida_inversedesign.campaign.budget import Spent, stop_reason
+    from aiida_inversedesign.campaign.budget import Spent, next_allowance
     from aiida_inversedesign.graph.campaigns import campaign_cost
 
     if builder.get('table') is None or builder.interrupted.get('outcomes') is not None:
         return
-    counts, cost = builder.table.counts, campaign_cost(node)
-    spent = Spent(
-        evaluations=counts['total'],
-        failed=counts['failed'],
-        hits=counts['hits'],
-        generations=max((row.generation for row in builder.table.get_rows()), default=0),
-        dft_calculations=cost.dft_calculations,
-        core_hours=cost.charged_core_hours,
-    )
-    if (reason := stop_reason(spec.budget, spent)) is not None:
+    generations = max((row.generation for row in builder.table.get_rows()), default=0)
+    spent = Spent.of(builder.table.counts, generations, *campaign_cost(node).charged)
+    if isinstance(reason := next_allowance(spec, spec.budget, spent), str):
         raise InverseDesignError(
             f'campaign {node.pk} has nothing left to do ({reason}): allow more with --budget KEY=VALUE, '
             'e.g. --budget evaluations=40'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiida.engine import calcfunction
 from aiida.orm import Dict, Str
 
-from aiida_inversedesign.campaign.budget import Spent, allowance
+from aiida_inversedesign.campaign.budget import conclusion
 from aiida_inversedesign.campaign.spec import Budget
 
 
@@ -17,12 +17,7 @@ def conclude(budget: Dict, spent: Dict):
     :param spent: what was used, the DFT jobs that one more evaluation needs, whether the space is exhausted, and why
         the campaign was to stop although the budget allowed more (a user's request, no disk space).
     """
-    used = spent.get_dict()
-    exhausted, needed = used.pop('exhausted'), used.pop('dft_per_evaluation')
-    requested = used.pop('requested', None)
-    reason = exhausted or allowance(Budget.model_validate(budget.get_dict()), Spent(**used), 1, needed)
-    if not isinstance(reason, str):
-        reason = requested or reason
-    if not isinstance(reason, str):
-        raise ValueError(f'the budget still allows {reason}: there is no reason to stop')
+    reason = conclusion(Budget.model_validate(budget.get_dict()), spent.get_dict())
+    if reason is None:
+        raise ValueError('the budget allows another evaluation and nobody asked to stop: there is no reason to stop')
     return {'stop_reason': Str(reason)}

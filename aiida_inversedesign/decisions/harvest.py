@@ -63,7 +63,7 @@ def harvest(
                 relaxed=None if relaxed is None else content_of(kind, relaxed),
                 properties=properties,
                 errors={key: entry['error'] for key, entry in found.items() if entry.get('error') is not None},
-                hit=is_hit(goal, properties) if completed else (False if goal.defines_hits else None),
+                hit=is_hit(goal, properties),
                 predicted={key: tuple(pair) for key, pair in choice['predicted'].items()},
                 reason=outcome['reason'],
                 exit_status=outcome['exit_status'],

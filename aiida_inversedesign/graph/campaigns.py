@@ -8,22 +8,18 @@ Each question is therefore a chain of joins of known depth with scalar projectio
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from aiida.orm import Data, Dict, QueryBuilder, Str, WorkChainNode
+from aiida.orm import Data, Dict, ProcessNode, QueryBuilder, Str, WorkChainNode
 
+from aiida_inversedesign.graph.evaluation_account import Evaluation
 from aiida_inversedesign.graph.job_record import Cost, JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import among, find_jobs, jobs_of_generation
 from aiida_inversedesign.graph.scalars import edge, scalars
-from aiida_inversedesign.nodes.pool_data import PoolData
 from aiida_inversedesign.nodes.table_data import TableData
 
 #: Process type of a campaign.
 CAMPAIGN = 'aiida.workflows:inversedesign.campaign'
-#: Process label of an evaluation that hands on what an earlier one found.
-REUSED = 'ReusedEvaluateWorkChain'
 
 #: Column of a process node → what the audit calls it.
 _PROCESS = {
@@ -145,42 +141,6 @@ def evaluation_costs(generation: WorkChainNode, evaluations: Iterable[int] | Non
     return {label: cost_of(found) for label, found in jobs.items()}
 
 
-@dataclass(frozen=True)
-class Evaluation:
-    """One launched evaluation process.
-
-    :param label: the candidate's id, or ``reference_<element>``.
-    :param changed: when it last changed; once it has ended, when that was.
-    """
-
-    id: int
-    uuid: str
-    generation: int
-    label: str
-    state: str
-    exit_status: int | None
-    exit_message: str | None
-    description: str
-    process_label: str | None
-    started: datetime
-    changed: datetime
-
-    @property
-    def is_reference(self) -> bool:
-        """Whether it computes an elemental reference, not a candidate."""
-        return self.label.startswith('reference_')
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it has not ended yet."""
-        return self.state not in ('finished', 'excepted', 'killed')
-
-    @property
-    def is_reused(self) -> bool:
-        """Whether it handed on what an earlier evaluation had found."""
-        return self.process_label == REUSED
-
-
 def find_evaluations(generations: Iterable[int]) -> list[Evaluation]:
     """Every evaluation launched by the generations with these PKs, elemental references included, oldest first."""
     query = QueryBuilder()
@@ -199,12 +159,14 @@ def find_evaluations(generations: Iterable[int]) -> list[Evaluation]:
             {'attributes.process_state': {'cast': 't'}},
             {'attributes.exit_status': {'cast': 'i'}},
             {'attributes.exit_message': {'cast': 't'}},
+            {'attributes.exception': {'cast': 't'}},
             {'attributes.process_label': {'cast': 't'}},
             'ctime',
             'mtime',
         ],
     )
-    names = ['id', 'uuid', 'description', 'state', 'exit_status', 'exit_message', 'process_label', 'started', 'changed']
+    names = ('id', 'uuid', 'description', 'state', 'exit_status', 'exit_message', 'exception', 'process_label')
+    names += ('started', 'changed')
     found = [
         Evaluation(generation=generation, label=label, **dict(zip(names, values, strict=True)))
         for generation, *values, label in scalars(query)
@@ -223,37 +185,13 @@ def list_campaigns() -> list[dict[str, Any]]:
     return [dict(zip(names, row, strict=True)) for row in sorted(query.all())]
 
 
-def last_table(generations: Iterable[int]) -> TableData | None:
-    """The newest table that one of these generations returned, or None."""
+def newest_table(generations: Iterable[int]) -> TableData | None:
+    """The newest table that a harvest of these generations made, or None."""
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(generations), tag='generation')
-    query.append(TableData, with_incoming='generation', edge_filters=edge('table', 'return'), tag='table')
+    query.append(ProcessNode, with_incoming='generation', edge_filters=edge('harvest', 'call_calc'), tag='harvest')
+    query.append(TableData, with_incoming='harvest', edge_filters=edge(kind='create'), tag='table')
     return query.order_by({'table': {'ctime': 'desc'}}).first(flat=True)
-
-
-def find_pools(generations: Iterable[int]) -> list[PoolData]:
-    """The pools that these generations returned, each once, oldest first."""
-    query = QueryBuilder()
-    query.append(WorkChainNode, filters=among(generations), tag='generation')
-    query.append(
-        PoolData,
-        with_incoming='generation',
-        edge_filters=edge('pool', 'return'),
-        tag='pool',
-        project=['ctime', 'id', '*'],
-    )
-    return [node for _, _, node in sorted(query.distinct().all(), key=lambda row: row[:2])]
-
-
-def evaluated_properties(evaluations: Iterable[int]) -> dict[int, dict[str, float]]:
-    """Value of each property that the evaluations with these PKs returned."""
-    query = QueryBuilder()
-    query.append(WorkChainNode, filters=among(evaluations), tag='evaluation', project='id')
-    query.append(Dict, with_incoming='evaluation', edge_filters=edge('properties', 'return'), project='attributes')
-    return {
-        identifier: {name: float(entry['value']) for name, entry in properties.items()}
-        for identifier, properties in scalars(query)
-    }
 
 
 def returned_properties(generations: Iterable[int]) -> dict[int, dict[str, float]]:

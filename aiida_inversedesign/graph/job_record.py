@@ -146,6 +146,11 @@ class Cost:
     core_hours: float | None = None
     charged_core_hours: float = 0.0
 
+    @property
+    def charged(self) -> tuple[int, float]:
+        """DFT calculations and core-hours that a budget is charged with."""
+        return self.dft_calculations, self.charged_core_hours
+
 
 def cost_of(jobs: Iterable[JobRecord]) -> Cost:
     """The cost of some jobs."""

@@ -1,12 +1,15 @@
-"""What became of the evaluations of a generation, in the words of the harvest."""
+"""What evaluations left, as the harvest takes it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from aiida import orm
 
+from aiida_inversedesign.graph.campaigns import evaluation_costs
+from aiida_inversedesign.graph.evaluation_account import Ending
 from aiida_inversedesign.graph.job_record import Cost
 from aiida_inversedesign.graph.jobs import jobs_of_generation
 
@@ -18,20 +21,52 @@ def refuse_as_cache(generation: orm.WorkChainNode, evaluations: Iterable[orm.Wor
             orm.load_node(job.id).base.caching.is_valid_cache = False
 
 
-def outcome_of(evaluation: orm.WorkChainNode, cost: Cost | None) -> dict[str, Any]:
-    """What became of an evaluation, as the harvest is told: exit status, reason of a failure, and the cost."""
-    return {
-        'exit_status': evaluation.exit_status if evaluation.is_finished else -1,
-        'reason': '' if evaluation.is_finished_ok else failure(evaluation),
-        'dft_calculations': cost.dft_calculations if cost else 0,
-        'core_hours': cost.core_hours if cost else None,
-    }
+def ending_of(node: orm.ProcessNode) -> Ending:
+    """What a process says of its end."""
+    state = 'created' if node.process_state is None else node.process_state.value
+    return Ending(state=state, exit_status=node.exit_status, exit_message=node.exit_message, exception=node.exception)
 
 
-def failure(node: orm.ProcessNode) -> str:
-    """Why a process did not end well, in words."""
-    if node.is_killed:
-        return 'it was killed before it finished'
-    if node.is_excepted:
-        return 'it stopped with an internal error: ' + ((node.exception or '').strip().splitlines() or ['unknown'])[-1]
-    return node.exit_message or f'it ended with exit code {node.exit_status}'
+@dataclass
+class Results:
+    """What evaluations left, by candidate: outcomes, and properties and crystals of those that completed."""
+
+    outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    properties: dict[str, orm.Dict] = field(default_factory=dict)
+    relaxed: dict[str, orm.Data] = field(default_factory=dict)
+
+    @classmethod
+    def of_interrupted(cls, interrupted: Mapping[str, Any], names: Iterable[str] | None = None) -> Results:
+        """What had finished before an interruption, all of it or these.
+
+        :param interrupted: the inputs of that name, empty where nothing was interrupted.
+        """
+        finished = interrupted['outcomes'].get_dict() if 'outcomes' in interrupted else {}
+        wanted = set(finished if names is None else names)
+        parts = (finished, interrupted.get('properties', {}), interrupted.get('relaxed', {}))
+        return cls(*({name: item for name, item in part.items() if name in wanted} for part in parts))
+
+    def add(
+        self, generation: orm.WorkChainNode, children: Mapping[str, orm.WorkChainNode], was_stopped: bool = False
+    ) -> dict[str, Cost]:
+        """Add what evaluations of a generation left that have ended, and return what each has cost.
+
+        :param was_stopped: whether what was killed is left out.
+        """
+        costs = evaluation_costs(generation, [child.pk for child in children.values()]) if children else {}
+        for name, child in children.items():
+            ending, cost = ending_of(child), costs.get(name)
+            if ending.status(was_stopped) == 'stopped':
+                continue
+            self.outcomes[name] = {
+                'exit_status': child.exit_status if child.is_finished else -1,
+                'reason': ending.reason,
+                'dft_calculations': cost.dft_calculations if cost else 0,
+                'core_hours': cost.core_hours if cost else None,
+            }
+            if ending.is_ok:
+                self.properties[name] = child.outputs.properties
+                # a point stays what it was
+                if 'relaxed' in child.outputs:
+                    self.relaxed[name] = child.outputs.relaxed
+        return costs

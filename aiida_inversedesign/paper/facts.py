@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from aiida_inversedesign.audit.record import CampaignRecord
+from aiida_inversedesign.campaign.demands import engine_section
 from aiida_inversedesign.learn.models.mixture import COMPETITORS
 
 
@@ -30,7 +31,7 @@ class Facts:
     @property
     def section(self) -> dict[str, Any]:
         """The section ``evaluate`` of the campaign file."""
-        return dict(self.record.settings.get('evaluate') or {})
+        return engine_section(self.record.settings)
 
     @property
     def acquisitions(self) -> list[str]:
@@ -46,10 +47,10 @@ class Facts:
     @property
     def competitors(self) -> list[str]:
         """Kinds of model that competed for the surrogates, whichever won."""
-        learn = self.record.settings.get('learn') or {}
-        if learn.get('surrogate') != 'auto' or not self.models:
+        learn = self.record.settings.learn
+        if learn.surrogate != 'auto' or not self.models:
             return []
-        return [kind for kind in COMPETITORS if kind != 'transfer' or learn.get('source')]
+        return [kind for kind in COMPETITORS if kind != 'transfer' or learn.source]
 
     @property
     def generators(self) -> list[str]:

@@ -163,7 +163,7 @@ def _campaign_file(facts: Facts) -> str:
     """The campaign file again, with every default that was in force."""
     record = facts.record
     head = f'# campaign {record.uuid}: the settings in force, defaults included\n'
-    data = _known({**record.settings, 'budget': record.budget})
+    data = _known({**record.settings.model_dump(mode='json'), 'budget': record.budget})
     return head + yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=120)
 
 

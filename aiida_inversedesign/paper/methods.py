@@ -96,12 +96,13 @@ def _framework(facts: Facts, cite: Any) -> str:
     )
     if record.resumed:
         text += f', going on from {listed(list(record.resumed))}'
-    return text + f'). All random choices derive from the seed {record.settings.get("seed", 0)}.'
+    return text + f'). All random choices derive from the seed {record.settings.seed}.'
 
 
 def _space(facts: Facts, cite: Any) -> str:
-    record, space = facts.record, facts.record.settings.get('space') or {}
-    propose = record.settings.get('propose') or {}
+    record = facts.record
+    # each kind of space has keys of its own
+    space, propose = record.settings.space.model_dump(mode='json'), record.settings.propose
     library = record.library
     templates = 'the library'
     if library:
@@ -112,11 +113,11 @@ def _space(facts: Facts, cite: Any) -> str:
             f'licence: {listed(licences) or "not recorded"}; SHA-256 {library.hash[:12]}…)'
         )
     sources = cite(*citations.of_sources(library.sources if library else ()))
-    if propose.get('method') == 'library':
+    if propose.method == 'library':
         return f'The candidates were the crystals of {templates}{sources}. {_filters(facts)}'
     formulas = []
     if space.get('elements'):
-        formulas.append(f'of the elements {listed(space["elements"])} in the ratios {listed(space.get("ratios", []))}')
+        formulas.append(f'of the elements {listed(space["elements"])} in the ratios {listed(space["ratios"])}')
     if space.get('formulas'):
         formulas.append(f'named one by one ({listed(space["formulas"])})')
     text = f'The formulas considered were those {listed(formulas)}, with at most {space.get("max_sites", 20)} sites'
@@ -125,9 +126,9 @@ def _space(facts: Facts, cite: Any) -> str:
     if searched:
         found = listed([f'{_GENERATORS[name]}{cite(*citations.GENERATORS[name])}' for name in searched])
         text += f'Later generations searched for further formulas by {found}. '
-    method = propose.get('method', '')
+    method = propose.method
     text += (
-        f'For each formula up to {propose.get("top_k", 5)} structures were proposed by '
+        f'For each formula up to {propose.top_k} structures were proposed by '
         f'{_METHODS.get(method, method)}{cite(*citations.PROPOSERS.get(method, ()))} from {templates}{sources}'
     )
     if record.model:
@@ -152,9 +153,9 @@ def _filters(facts: Facts) -> str:
 
 def _search(facts: Facts, cite: Any) -> str:
     record = facts.record
-    select, budget = record.settings.get('select') or {}, record.budget
-    streamed = select.get('schedule') == 'asynchronous'
-    text = _initial(facts, cite) + (_stream(facts) if streamed else f'; each later one {select.get("batch", "?")}')
+    select, budget = record.settings.select, record.budget
+    streamed = select.schedule == 'asynchronous'
+    text = _initial(facts, cite) + (_stream(facts) if streamed else f'; each later one {select.batch}')
     used = [name for name in facts.acquisitions if name not in ('spread', 'random')]
     if used:
         words = [_part('acquisitions', name, cite) for name in used]
@@ -164,13 +165,13 @@ def _search(facts: Facts, cite: Any) -> str:
         words = [_part('surrogates', name, cite) for name in facts.models]
         often = 'whenever the results had grown by a tenth' if streamed else 'after every generation'
         text += f'Properties were predicted by {listed(words)}, fitted anew {often}'
-        if (record.settings.get('learn') or {}).get('surrogate') == 'auto':
+        if record.settings.learn.surrogate == 'auto':
             others = [name for name in facts.competitors if name not in facts.models]
             words = [_part('surrogates', name, cite) for name in others]
             text += f', chosen in competition{f" with {listed(words)}" if words else ""} by cross-validation'
         text += '. '
-    if select.get('control_fraction'):
-        text += f'A share of {select["control_fraction"]:g} of the later choices was drawn at random as a control. '
+    if select.control_fraction:
+        text += f'A share of {select.control_fraction:g} of the later choices was drawn at random as a control. '
     names = {'evaluations': 'evaluations', 'dft_calculations': 'DFT calculations', 'core_hours': 'core-hours'}
     names |= {'hits': 'hits', 'generations': 'generations'}
     limits = [f'{budget[key]:g} {word}' for key, word in names.items() if budget.get(key) is not None]
@@ -188,22 +189,20 @@ def _part(station: registry.Station, name: str, cite: Any) -> str:
 
 def _initial(facts: Facts, cite: Any) -> str:
     """How the search began: the initial design, and what was spread later for want of results to learn from."""
-    select, cited = facts.record.settings.get('select') or {}, cite(*citations.INITIAL)
-    initial = select.get('initial', '?')
+    select, cited = facts.record.settings.select, cite(*citations.INITIAL)
     spread = [item.acquisition for item in facts.record.evaluations].count('spread')
-    text = f'{initial} candidates spread over the space of their descriptors{cited}'
-    if isinstance(initial, int) and spread > initial:
-        text += f' ({spread - initial} more were spread later, while there was too little to learn from)'
-    if select.get('schedule') == 'asynchronous':
+    text = f'{select.initial} candidates spread over the space of their descriptors{cited}'
+    if spread > select.initial:
+        text += f' ({spread - select.initial} more were spread later, while there was too little to learn from)'
+    if select.schedule == 'asynchronous':
         return f'The search was asynchronous: it began with {text}'
     return f'The first generation evaluated {text}'
 
 
 def _stream(facts: Facts) -> str:
     """How the asynchronous schedule went on."""
-    select, budget = facts.record.settings.get('select') or {}, facts.record.budget
-    places = budget.get('at_once') or select.get('batch', '?')
-    return f'; further ones were launched as others ended, at most {places} under way at a time'
+    at_once = facts.record.budget.get('at_once') or facts.record.settings.select.batch
+    return f'; further ones were launched as others ended, at most {at_once} under way at a time'
 
 
 def _evaluation(facts: Facts, cite: Any) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from aiida_inversedesign.audit.record import ENDED
+from aiida_inversedesign.graph.evaluation_account import ENDED
 from aiida_inversedesign.paper.facts import Facts
 
 if TYPE_CHECKING:

@@ -15,10 +15,10 @@ from aiida.engine.processes.workchains.awaitable import Awaitable
 from aiida.orm import ProcessNode
 from plumpy.process_states import ProcessState
 
-from aiida_inversedesign.processes.idempotent import OnceWorkChain
+from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 
 
-class AnyChildWorkChain(OnceWorkChain):
+class AnyChildWorkChain(IdempotentWorkChain):
     """A WorkChain whose steps may wait until any one of several children has ended.
 
     After :meth:`wait_for_any` the next step begins as soon as one of the children has ended, and looks by itself which

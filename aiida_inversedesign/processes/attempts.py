@@ -7,24 +7,24 @@ from typing import Any
 
 from aiida import orm
 
-#: How often a job that was lost to its machine is submitted in all.
+#: How often a job that its machine cut down is submitted in all.
 ATTEMPTS = 3
 
 #: Exit status of a job whose machine let it down: whatever its program has to say, it writes to its results.
 #: 100 and 140 are AiiDA's own: nothing could be fetched, a node failed.
-LOST = (100, 140, 300, 301)
+MACHINE_FAILED = (100, 140, 300, 301)
 
 #: How schedulers without accounting tell of a limit, in the error stream of a job: Slurm in the first three (the
 #: hyphen up to 21.08), OpenPBS and Torque in the last.
 _LIMIT = re.compile('DUE TO TIME LIMIT|oom[-_]kill|OOM Killed|PBS: job killed: .* exceeded limit')
 
 
-def is_lost(job: orm.CalcJobNode) -> bool:
+def was_cut_down(job: orm.CalcJobNode) -> bool:
     """Whether a job was cut down by its machine: a node or a scheduler died, a disk was full, it never began.
 
     One that used up its wall time or its memory would do so again.
     """
-    return job.is_finished and job.exit_status in LOST and not _LIMIT.search(job.get_scheduler_stderr() or '')
+    return job.is_finished and job.exit_status in MACHINE_FAILED and not _LIMIT.search(job.get_scheduler_stderr() or '')
 
 
 def attempt_label(label: str, number: int) -> str:
@@ -43,4 +43,4 @@ def is_due(job: Any, attempts: int) -> bool:
     :param job: the last attempt, or None.
     :param attempts: how many there were.
     """
-    return job is None or (isinstance(job, orm.CalcJobNode) and attempts < ATTEMPTS and is_lost(job))
+    return job is None or (isinstance(job, orm.CalcJobNode) and attempts < ATTEMPTS and was_cut_down(job))

@@ -20,7 +20,7 @@ NEVER_BEGAN = 'it never began: its worker was killed while it was submitted'
 SUBMISSION = 5.0
 
 
-class OnceWorkChain(WorkChain):
+class IdempotentWorkChain(WorkChain):
     """A WorkChain whose children are identified by their call link label.
 
     A daemon that is killed after a child was launched, but before its parent's checkpoint was written, runs the step
@@ -55,6 +55,10 @@ class OnceWorkChain(WorkChain):
             return existing[-1]
         _, node = function.run_get_node(**inputs, metadata={'call_link_label': label})
         return node
+
+    def decide(self, label: str, function: Any, **inputs: Any) -> CalcFunctionNode:
+        """Make a decision, of which there is one under each label, or find it."""
+        return self.run_once(label, function, **inputs)
 
     def _children_under(self, link_type: LinkType, label: str) -> list[ProcessNode]:
         links = self.node.base.links.get_outgoing(link_type=link_type, link_label_filter=label)

@@ -7,7 +7,8 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from aiida_inversedesign.audit.record import ENDED, CampaignRecord
+from aiida_inversedesign.audit.record import CampaignRecord
+from aiida_inversedesign.graph.evaluation_account import ENDED
 from aiida_inversedesign.report.section import Section
 from aiida_inversedesign.report.words import count, formula_html, number, percent, sentence
 

@@ -83,9 +83,9 @@ def _table(campaigns: Sequence[Audited]) -> Markup:
         ),
         ('DFT calculations per hit', [number(figures.get('dft_per_hit'), 3) for _, figures in campaigns]),
         ('best', [_best(record, figures) for record, figures in campaigns]),
-        ('acquisition', [_setting(record, 'select', 'acquisition') for record, _ in campaigns]),
-        ('surrogate', [_setting(record, 'learn', 'surrogate') for record, _ in campaigns]),
-        ('proposal', [_setting(record, 'propose', 'method') for record, _ in campaigns]),
+        ('acquisition', [record.settings.select.acquisition for record, _ in campaigns]),
+        ('surrogate', [record.settings.learn.surrogate for record, _ in campaigns]),
+        ('proposal', [record.settings.propose.method for record, _ in campaigns]),
         ('ended', [record.stop_reason or record.exit_message or record.state for record, _ in campaigns]),
     ]
     heads = Markup().join(Markup('<th>{}</th>').format(_name(record)) for record, _ in campaigns)
@@ -107,7 +107,3 @@ def _best(record: CampaignRecord, figures: dict[str, Any]) -> str:
     name = record.goal.objectives[0].property
     entry = figures['best'][0]
     return f'{entry["key"]}, {number(entry["properties"].get(name))} {unit_text(record.units.get(name))}'.rstrip()
-
-
-def _setting(record: CampaignRecord, part: str, key: str) -> str:
-    return str((record.settings.get(part) or {}).get(key, '–'))

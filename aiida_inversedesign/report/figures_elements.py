@@ -7,9 +7,10 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
-from aiida_inversedesign.audit.record import ENDED, CampaignRecord
+from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.chemistry.formulas import SYMBOLS, parse_formula
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.graph.evaluation_account import ENDED
 from aiida_inversedesign.report.section import Section
 from aiida_inversedesign.report.words import number, percent
 

@@ -139,8 +139,10 @@ def _plain(value: Any) -> str:
 
 
 def _settings(record: CampaignRecord) -> Markup:
-    """The campaign file as it was recorded."""
-    text = json.dumps({**record.settings, 'budget': record.budget}, indent=2, ensure_ascii=False)
+    """The campaign file as it was recorded, with its defaults."""
+    text = json.dumps(
+        {**record.settings.model_dump(mode='json'), 'budget': record.budget}, indent=2, ensure_ascii=False
+    )
     return Markup('<details><summary>Campaign file and budget, as recorded</summary><pre>{}</pre></details>').format(
         text
     )

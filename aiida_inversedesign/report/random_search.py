@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiida_inversedesign.audit.metrics import hit_rate
-from aiida_inversedesign.audit.record import ENDED, CampaignRecord
+from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.campaign.row import is_feasible, is_hit, loss
+from aiida_inversedesign.graph.evaluation_account import ENDED
 
 #: Points at which the best of a random search is computed.
 STEPS = 200

@@ -8,8 +8,10 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_inversedesign.audit.record import AuditError, read_goal
+from aiida_inversedesign.audit.record import AuditError
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.recorded import read_settings
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph.links import Call, Link, attributes_of
 from aiida_inversedesign.verify.graph import Graph
@@ -71,24 +73,30 @@ class Case:
         children = self.graph.children.get(generation.id, [])
         return [child for child in children if child.process_type.startswith((EVALUATION, REUSED))]
 
+    @property
+    def name(self) -> str:
+        """What the campaign is called, also where its settings cannot be understood."""
+        return str(self.attributes(self.graph.inputs[self.campaign]['settings']).get('name', ''))
+
     @cached_property
-    def settings(self) -> dict[str, Any]:
-        """The campaign file without its budget."""
-        return self.attributes(self.graph.inputs[self.campaign]['settings'])
+    def settings(self) -> CampaignSettings:
+        """The campaign file without its budget.
+
+        :raises SettingsError: if this version does not understand it.
+        """
+        recorded = self.attributes(self.graph.inputs[self.campaign]['settings'])
+        versions = query.campaign_facts(self.campaign)['version'] or {}
+        return read_settings(recorded, f'campaign {self.root.uuid}', versions.get('plugin'))
 
     @property
     def is_asynchronous(self) -> bool:
         """Whether the next evaluation is chosen as soon as one has ended."""
-        return bool(self.settings['select'].get('schedule') == 'asynchronous')
+        return self.settings.select.schedule == 'asynchronous'
 
-    @cached_property
+    @property
     def goal(self) -> Goal:
-        """What the campaign looks for.
-
-        :raises AuditError: if the settings were written by a version that had others.
-        """
-        versions = query.campaign_facts(self.campaign)['version'] or {}
-        return read_goal(self.settings, self.root.uuid, {'aiida-inversedesign': versions.get('plugin', '')})
+        """What the campaign looks for."""
+        return self.settings.goal
 
     def attributes(self, link: Link) -> dict[str, Any]:
         """The attributes of the node at the end of a link, kept."""

@@ -62,7 +62,7 @@ def _check_generation(case: Case, campaign: int, generation: Call, state: dict[s
             )
     number = case.attributes(own['generation']).get('value') if 'generation' in own else None
     if generation.label != f'generation_{number or 0:03d}':
-        yield Finding('state', generation.uuid, f'{generation.label} was told that it is number {number}')
+        yield Finding('state', generation.uuid, f'{generation.label} has the number {number}')
 
 
 def _check_same(
@@ -121,11 +121,13 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
                 yield Finding('state', call.uuid, f'{who} did not take the {name} of its generation')
         for name, link in graph.created.get(call.id, {}).items():
             known.setdefault(name, set()).add(link.node)
+    # a stream returns its whole state, also what it was given
+    fresh = {name for name, link in returned.items() if name not in own or own[name].node != link.node}
     needed = {
-        'propose_candidates': 'pool' in returned and 'pool' not in own,
-        'select_batch': 'batch' in returned and not any(name.startswith('interrupted__batch') for name in own),
-        'harvest': 'table' in returned,
-        'fit_surrogate': 'surrogate' in returned,
+        'propose_candidates': 'pool' in fresh,
+        'select_batch': 'batch' in fresh and not any(name.startswith('interrupted__batch') for name in own),
+        'harvest': 'table' in fresh,
+        'fit_surrogate': 'surrogate' in fresh,
     }
     for name, is_needed in needed.items():
         if is_needed and not steps[name]:
@@ -149,7 +151,7 @@ def _check_size(case: Case, generation: Call, select: Call) -> Iterator[Finding]
 
 def check_seeds(case: Case) -> Iterator[Finding]:
     """Whether the surrogates were fitted with the campaign's seed."""
-    seed = case.settings.get('seed')
+    seed = case.settings.seed
     for generation in case.generations:
         fits = case.graph.steps(generation.id, 'fit_surrogate')
         for link in case.graph.outputs(fits, 'surrogate'):

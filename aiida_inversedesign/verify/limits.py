@@ -6,8 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from aiida_inversedesign.campaign.budget import Spent, allowance
-from aiida_inversedesign.campaign.properties import dft_calculations_needed
+from aiida_inversedesign.campaign.budget import Spent, conclusion, next_allowance
 from aiida_inversedesign.campaign.spec import Budget
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import find_jobs
@@ -15,7 +14,6 @@ from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.verify.case import Case
 from aiida_inversedesign.verify.compare import compare
 from aiida_inversedesign.verify.findings import Finding
-from aiida_inversedesign.workchains.state import goal_properties
 
 #: Core-hours are sums of floats that the database keeps to 14 digits.
 _TOLERANCE = 1e-9
@@ -23,7 +21,6 @@ _TOLERANCE = 1e-9
 
 def check_budget(case: Case) -> Iterator[Finding]:
     """Findings on allowances, what was spent, and the reason to stop."""
-    needed = dft_calculations_needed(case.settings['evaluate'], goal_properties(case.settings))
     jobs = find_jobs(case.chain)
     done: list[Call] = []
     for campaign in case.chain:
@@ -33,10 +30,10 @@ def check_budget(case: Case) -> Iterator[Finding]:
         budget = Budget.model_validate(case.attributes(link))
         for generation in case.generations_of(campaign):
             counts = _counts(case, case.graph.inputs[generation.id].get('table'))
-            spent = _spent(counts, int(generation.label.rpartition('_')[2]) - 1, _of(jobs, done))
-            yield from _check_allowance(case, generation, budget, spent, needed, _recorded(_of(jobs, done)))
+            spent = Spent.of(counts, int(generation.label.rpartition('_')[2]) - 1, *cost_of(_of(jobs, done)).charged)
+            yield from _check_allowance(case, generation, budget, spent, _recorded(_of(jobs, done)))
             done.append(generation)
-        yield from _check_end(case, campaign, link.node, needed, _of(jobs, done))
+        yield from _check_end(case, campaign, link.node, _of(jobs, done))
 
 
 def _of(jobs: list[JobRecord], generations: list[Call]) -> list[JobRecord]:
@@ -50,44 +47,23 @@ def _recorded(jobs: list[JobRecord]) -> bool:
 
 
 def _counts(case: Case, table: Any) -> dict[str, int]:
-    nothing = {'total': 0, 'failed': 0, 'hits': 0}
-    return nothing if table is None else case.attributes(table).get('counts', nothing)
+    return {} if table is None else case.attributes(table).get('counts', {})
 
 
-def _spent(counts: dict[str, int], generations: int, jobs: list[JobRecord]) -> Spent:
-    cost = cost_of(jobs)
-    return Spent(
-        evaluations=counts['total'],
-        failed=counts['failed'],
-        hits=counts['hits'],
-        generations=generations,
-        dft_calculations=cost.dft_calculations,
-        core_hours=cost.charged_core_hours,
-    )
-
-
-def _check_allowance(
-    case: Case, generation: Call, budget: Budget, spent: Spent, needed: int, recorded: bool
-) -> Iterator[Finding]:
+def _check_allowance(case: Case, generation: Call, budget: Budget, spent: Spent, recorded: bool) -> Iterator[Finding]:
     """Whether a generation was allowed what the budget had left."""
     link = case.graph.inputs[generation.id].get('allowance')
     if link is None:
         return
-    wanted = case.settings['select']['initial' if spent.generations == 0 else 'batch']
-    if case.is_asynchronous:
-        wanted = budget.evaluations
     if case.attributes(link).get('evaluations') == 0:
         # it launched nothing, and harvested what had finished before an interruption
         return
-    allowed = allowance(budget, spent, wanted, needed)
+    allowed = next_allowance(case.settings, budget, spent)
     if isinstance(allowed, str):
         message = f'{generation.label} began although the budget did not allow it: {allowed}'
         yield Finding('budget', generation.uuid, message)
         return
-    expected = {**vars(allowed), 'at_once': budget.at_once}
-    given = dict(case.attributes(link))
-    if case.is_asynchronous:
-        expected['budget'] = case.attributes(case.graph.inputs[generation.parent or 0]['budget'])
+    expected, given = allowed.record(case.settings, budget), dict(case.attributes(link))
     if not recorded:
         expected.pop('core_hours')
         given.pop('core_hours', None)
@@ -97,7 +73,7 @@ def _check_allowance(
         yield Finding('budget', generation.uuid, message)
 
 
-def _check_end(case: Case, campaign: int, budget: int, needed: int, jobs: list[JobRecord]) -> Iterator[Finding]:
+def _check_end(case: Case, campaign: int, budget: int, jobs: list[JobRecord]) -> Iterator[Finding]:
     """Whether the conclusion was drawn from the budget and what was spent."""
     graph = case.graph
     conclusions = graph.steps(campaign, 'conclude')
@@ -119,33 +95,28 @@ def _check_end(case: Case, campaign: int, budget: int, needed: int, jobs: list[J
     )
     numbers = [int(item.label.rpartition('_')[2]) for item in case.generations_of(campaign)]
     counts = _counts(case, graph.returned[campaign].get('table'))
-    told = dict(case.attributes(taken['spent']))
+    used = dict(case.attributes(taken['spent']))
     # a generation that found nothing left to evaluate does not count
-    generations = max(numbers, default=told.get('generations', 0)) - (told.get('exhausted') is not None)
-    expected = {**vars(_spent(counts, generations, jobs)), 'dft_per_evaluation': needed}
+    generations = max(numbers, default=used.get('generations', 0)) - (used.get('exhausted') is not None)
+    expected = Spent.of(counts, generations, *cost_of(jobs).charged).record(case.settings)
     for name in ('exhausted', 'requested'):
-        told.pop(name, None)
+        used.pop(name, None)
     if not _recorded(jobs):
         expected.pop('core_hours')
-        told.pop('core_hours', None)
-    comparison = compare(told, expected, _TOLERANCE)
+        used.pop('core_hours', None)
+    comparison = compare(used, expected, _TOLERANCE)
     if comparison.status == 'different':
-        message = f'the conclusion was told of another expense than the graph shows ({comparison.message})'
+        message = f'the conclusion was drawn from another expense than the graph shows ({comparison.message})'
         yield Finding('stop_reason', conclude.uuid, message)
 
 
 def _check_reason(
-    case: Case, conclude: Call, told: dict[str, Any], budget: Link, made: Link | None
+    case: Case, conclude: Call, used: dict[str, Any], budget: Link, made: Link | None
 ) -> Iterator[Finding]:
     """Whether the reason to stop follows from the budget; one that differs in its limits only blames the budget."""
-    used = dict(told)
-    exhausted, needed = used.pop('exhausted'), used.pop('dft_per_evaluation')
-    requested = used.pop('requested', None)
-    reason = exhausted or allowance(Budget.model_validate(case.attributes(budget)), Spent(**used), 1, needed)
-    if not isinstance(reason, str):
-        reason = requested or reason
+    reason = conclusion(Budget.model_validate(case.attributes(budget)), used)
     stated = case.attributes(made).get('value') if made is not None else None
-    if not isinstance(reason, str):
+    if reason is None:
         message = f'the campaign stopped ({stated}) although its budget would have allowed another generation'
         yield Finding('budget', budget.uuid, message)
     elif reason != stated:

@@ -106,7 +106,7 @@ def _taken_over(case: Case, evaluation: Call) -> Iterator[Finding]:
 
 def _relaxation(case: Case, evaluation: Call) -> Iterator[Finding]:
     """A finding if an evaluation that got as far as its relaxation has none."""
-    engine = case.settings['evaluate'].get('engine')
+    engine = case.settings.evaluate.engine
     expects = engine in ('ase', 'quantumespresso') or (
         engine == 'table' and 'engine__code' in case.graph.inputs[evaluation.id]
     )

@@ -150,7 +150,7 @@ def run_again(pk: int) -> Replay:
     except ImportError as error:
         return result('not_repeatable', f'its code cannot be imported here: {error}')
     except Exception as error:  # whatever inputs that were altered, or code that is not the same, lead to
-        comparison = Comparison('different', 1.0, '', f'run again it stops with an error ({told(error)})')
+        comparison = Comparison('different', 1.0, '', f'run again it stops with an error ({error_text(error)})')
     if comparison.status == 'different' and (other := other_code(known.module, node)):
         message = f'it was run by {other}; {comparison.message}'
         return result('not_repeatable', message, comparison.deviation)
@@ -185,7 +185,7 @@ def other_code(module: str, node: orm.CalculationNode) -> str:
     return ', '.join(dict.fromkeys(words + difference(known, now)))
 
 
-def told(error: Exception) -> str:
+def error_text(error: Exception) -> str:
     """Kind and message of an error in one line; of invalid settings the first place and what is wrong there."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
@@ -208,8 +208,8 @@ def _compare_results(node: orm.CalculationNode, found: Any, tolerance: float) ->
     made = dict(_flat(found))
     names = compare(sorted(stored), sorted(made), 0.0)
     if names.status == 'different':
-        lost, new = sorted(set(made) - set(stored)), sorted(set(stored) - set(made))
-        parts = [f'{", ".join(lost)} is missing from its outputs' if lost else '']
+        missing, new = sorted(set(made) - set(stored)), sorted(set(stored) - set(made))
+        parts = [f'{", ".join(missing)} is missing from its outputs' if missing else '']
         parts.append(f'{", ".join(new)} is an output that it does not give' if new else '')
         return Comparison('different', 1.0, 'outputs', '; '.join(part for part in parts if part))
     results = []

@@ -9,21 +9,21 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_inversedesign.campaign.demands import stability_wanted
 from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
+from aiida_inversedesign.graph.evaluation_account import REFERENCE
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import find_jobs
 from aiida_inversedesign.graph.links import Call, Link
-from aiida_inversedesign.graph.outcomes import failure
+from aiida_inversedesign.graph.outcomes import ending_of
 from aiida_inversedesign.nodes.contents import content_of
 from aiida_inversedesign.verify.case import Case
 from aiida_inversedesign.verify.compare import compare
 from aiida_inversedesign.verify.findings import Finding
-from aiida_inversedesign.workchains.state import stability_wanted
 
 #: Numbers that are only copied differ by no more than rounding.
 _COPIED = 1e-10
-REFERENCE = 'reference_'
 
 
 @dataclass
@@ -31,7 +31,7 @@ class _Known:
     """What is known of the evaluations so far.
 
     :param launched: evaluations by candidate, oldest first.
-    :param outcomes: candidates that a harvest has told of.
+    :param outcomes: what harvests recorded, by candidate.
     :param choices: what a selection said of each candidate.
     :param checked: rows that were looked at, by candidate.
     """
@@ -93,7 +93,7 @@ def _check_launches(case: Case, generation: Call, known: _Known) -> Iterator[Fin
 
 
 def _check_outcomes(case: Case, generation: Call, harvest: Call, known: _Known) -> Iterator[Finding]:
-    """Whether what a harvest was told of evaluations is what their processes say."""
+    """Whether the outcomes that a harvest recorded are what the processes say."""
     taken = case.graph.inputs[harvest.id]
     outcomes: dict[str, dict[str, Any]] = case.attributes(taken['outcomes']) if 'outcomes' in taken else {}
     known.outcomes |= outcomes
@@ -139,7 +139,7 @@ def _check_outcome(
     if outcome['exit_status'] != status:
         message = f'{name} ended with {status}, the harvest was told {outcome["exit_status"]}'
         yield Finding('outcome', uuid, message)
-    elif status != 0 and outcome['reason'] != failure(orm.load_node(call.id)):
+    elif status != 0 and outcome['reason'] != ending_of(orm.load_node(call.id)).reason:
         yield Finding('outcome', uuid, f'{name} failed for another reason than the harvest was told')
     cost = cost_of(known.jobs.get(call.id, []))
     counted = outcome['dft_calculations']
@@ -200,22 +200,21 @@ def _check_row(case: Case, row: EvaluationRow, known: _Known) -> Iterator[tuple[
         if comparison.status == 'different':
             text = comparison.message.replace(': stored', ': its evaluation returned', 1)
             yield 'property', text.replace(', found', ', the row has')
-    hit = is_hit(case.goal, row.properties) if row.status == 'completed' else False
-    expected = hit if case.goal.defines_hits else None
+    expected = is_hit(case.goal, row.properties if row.status == 'completed' else {})
     if row.hit is not expected:
         yield 'hit', f'it is labelled {_word(row.hit)}, by the goal it is {_word(expected)}'
-    kind = case.settings['space'].get('kind', 'crystals')
+    kind = case.settings.space.kind
     if 'candidate' in taken and (where := _moved(kind, row.proposed, case.node(taken['candidate']))):
         yield 'structure', f'the candidate as proposed is not the one that was evaluated ({where})'
     relaxed = returned.get('relaxed') if row.relaxed is not None else None
     if row.relaxed is not None and relaxed is not None and (where := _moved(kind, row.relaxed, case.node(relaxed))):
         yield 'structure', f'the relaxed crystal is not the one that its evaluation returned ({where})'
     yield from _check_choice(row, known.choices.get(row.candidate))
-    told = known.outcomes.get(row.candidate)
-    if told is not None:
+    recorded = known.outcomes.get(row.candidate)
+    if recorded is not None:
         names = ('exit_status', 'reason', 'dft_calculations', 'core_hours')
         own = {name: getattr(row, name) for name in names}
-        comparison = compare({name: told[name] for name in names}, own, _COPIED)
+        comparison = compare({name: recorded[name] for name in names}, own, _COPIED)
         if comparison.status == 'different':
             yield 'outcome', f'its row does not say what its harvest was told ({comparison.message})'
 

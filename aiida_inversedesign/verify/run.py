@@ -11,13 +11,14 @@ from typing import Any
 from aiida import orm
 
 from aiida_inversedesign.audit.record import AuditError
+from aiida_inversedesign.campaign.recorded import SettingsError
 from aiida_inversedesign.verify.case import Case
 from aiida_inversedesign.verify.decisions import check_decisions, check_seeds, check_templates
 from aiida_inversedesign.verify.findings import Finding, unique
-from aiida_inversedesign.verify.handed import check_handed
 from aiida_inversedesign.verify.limits import check_budget
 from aiida_inversedesign.verify.origins import check_origins
-from aiida_inversedesign.verify.replay import DECISIONS, REPEATABLE, Replay, has_decided, told
+from aiida_inversedesign.verify.passed_on import check_passed_on
+from aiida_inversedesign.verify.replay import DECISIONS, REPEATABLE, Replay, error_text, has_decided
 from aiida_inversedesign.verify.rows import check_rows
 from aiida_inversedesign.verify.work import Result, Task, do_all
 
@@ -70,7 +71,7 @@ def verify(
     findings += _of_evaluations(case, replays)
     return {
         'schema': SCHEMA,
-        'campaign': {'pk': case.campaign, 'uuid': case.root.uuid, 'name': str(case.settings.get('name', ''))},
+        'campaign': {'pk': case.campaign, 'uuid': case.root.uuid, 'name': case.name},
         **_summary(case, [replay for replay in replays if replay.kind in DECISIONS], 'decisions'),
         'by_kind': {
             kind: _counts([replay for replay in replays if replay.kind == kind])
@@ -135,7 +136,7 @@ def _cross_checks(case: Case, harvests: set[int] | None) -> list[Finding]:
     """Findings of all checks of the graph against itself; a check that what was altered brings down is one, too."""
     checks: list[tuple[Callable[[], Iterable[Finding]], str, str]] = [
         (lambda: check_decisions(case), 'state', 'the inputs of decisions'),
-        (lambda: check_handed(case), 'settings', 'the inputs of evaluations'),
+        (lambda: check_passed_on(case), 'settings', 'the inputs of evaluations'),
         (lambda: check_seeds(case), 'seed', 'the seeds'),
         (lambda: check_templates(case), 'library', 'the templates'),
         (lambda: check_rows(case, harvests), 'outcome', 'the rows of tables'),
@@ -143,14 +144,18 @@ def _cross_checks(case: Case, harvests: set[int] | None) -> list[Finding]:
         (lambda: check_budget(case), 'budget', 'the budget'),
     ]
     findings: list[Finding] = []
+    unread: dict[str, str] = {}
     for check, kind, subject in checks:
         try:
             findings += check()
-        except AuditError as error:
-            findings.append(Finding('not_readable', case.root.uuid, f'{subject} were not checked: {error}'))
+        except SettingsError as error:
+            unread[subject] = str(error)
         except Exception as error:  # whatever altered nodes lead to
-            message = f'{subject} cannot be checked, what is stored makes no sense ({told(error)})'
+            message = f'{subject} cannot be checked, what is stored makes no sense ({error_text(error)})'
             findings.append(Finding(kind, case.root.uuid, message))
+    if unread:
+        message = f'{", ".join(unread)} were not checked: {next(iter(unread.values()))}'
+        findings.append(Finding('not_readable', case.root.uuid, message))
     return findings
 
 

@@ -5,39 +5,48 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
+from aiida.common import AttributeDict
 from aiida.engine import if_, while_
 
-from aiida_inversedesign.campaign.spec import CampaignSettings
-from aiida_inversedesign.campaign.stream_budget import Limits, evaluation_limits, fit_is_due, most_of_one
-from aiida_inversedesign.decisions.elemental_references import collect_references, elemental_structures
+from aiida_inversedesign.campaign.budget import Limits, Spent, stop_reason
+from aiida_inversedesign.campaign.budget_of_stream import evaluation_limits, fit_is_due, most_of_one, to_choose
+from aiida_inversedesign.campaign.demands import engine_properties, engine_section, jobs_needed
+from aiida_inversedesign.campaign.spec import Budget
+from aiida_inversedesign.decisions.elemental_references import elemental_structures
 from aiida_inversedesign.decisions.fit_surrogate import fit_surrogate
-from aiida_inversedesign.decisions.harvest import harvest
 from aiida_inversedesign.decisions.propose_candidates import propose_candidates
 from aiida_inversedesign.decisions.select_batch import select_batch
 from aiida_inversedesign.engines.common.options import processes, wall_seconds
 from aiida_inversedesign.graph.campaigns import evaluation_costs
-from aiida_inversedesign.graph.outcomes import failure, outcome_of, refuse_as_cache
-from aiida_inversedesign.workchains.state import stability_wanted
-from aiida_inversedesign.workchains.stopping import request_for, was_killed_by_request
-from aiida_inversedesign.workchains.stream import StreamWorkChain, batch_key, symbol_of
+from aiida_inversedesign.graph.evaluation_account import REFERENCE
+from aiida_inversedesign.graph.outcomes import Results
+from aiida_inversedesign.graph.steps import find_step
+from aiida_inversedesign.processes.any_child import AnyChildWorkChain
+from aiida_inversedesign.workchains import steps
+from aiida_inversedesign.workchains.state import add_generation_ports
+from aiida_inversedesign.workchains.stopping import request_for
 
-#: Proposals of one stream are numbered apart from its generation and from those of the next.
+#: Seeds of the further proposals of a stream lie this far from the number of its generation.
 _PROPOSALS = 10_000
 
 
-class AsynchronousWorkChain(StreamWorkChain):
+class AsynchronousWorkChain(AnyChildWorkChain):
     """Keep as many evaluations running as may run at once, and learn from each that ends.
 
-    It takes the place of a generation and has its children.
+    It takes the place of a generation and has its ports and children. In the context are only counters, the newest
+    nodes, and what waits or runs, so that a checkpoint stays small. Decisions of the past are found in the provenance
+    graph by their names (``select 12``). That also makes a step that a restarted daemon runs again find the decision
+    instead of making another.
     """
 
     @classmethod
     def define(cls, spec):
-        """The inputs and outputs of a generation, another outline."""
+        """The ports of a generation, another outline."""
         super().define(spec)
+        add_generation_ports(spec)
         spec.outline(
             cls.setup,
-            if_(cls.is_interrupted)(cls.take_up_batch),
+            if_(cls.is_interrupted)(cls.take_up_batches),
             while_(cls.goes_on)(
                 cls.harvest_ended,
                 cls.collect_energies,
@@ -45,121 +54,148 @@ class AsynchronousWorkChain(StreamWorkChain):
                 cls.launch_chosen,
             ),
             cls.fit,
-            cls.return_state,
+            cls.finish,
         )
+
+    def decide(self, label: str, function: Any, **inputs: Any) -> orm.CalcFunctionNode:
+        """Make the next decision of a kind, or find the one that a restart would make again."""
+        number = self._number(label)
+        node = self.run_once(label, function, name=f'{label} {number}', **inputs)
+        self.ctx.numbers[label] = number
+        return node
+
+    def _number(self, label: str) -> int:
+        """The number of the next decision of a kind."""
+        return self.ctx.numbers.get(label, 0) + 1
+
+    # -- the stream --------------------------------------------------------------------------------------------
+
+    def setup(self) -> None:
+        """Begin with the state that is there, nothing running."""
+        steps.begin(self)
+        self.ctx.numbers = {}
+        self.ctx.running, self.ctx.reserved, self.ctx.waiting, self.ctx.chosen_by = {}, {}, [], {}
+        self.ctx.done = 0
+        self.ctx.rows_at_proposal = self._rows
+        self.ctx.rows_at_fit = self._rows if self.ctx.surrogate is not None else 0
+        self.ctx.jobs_spent, self.ctx.hours_spent = 0, 0.0
+        self.ctx.without_reference, self.ctx.taken_up = [], []
+        self.ctx.exhausted = self.ctx.space_considered = self.ctx.ended = False
+
+    def is_interrupted(self) -> bool:
+        """Whether the choices of an interrupted campaign are continued."""
+        return 'interrupted' in self.inputs
+
+    def take_up_batches(self) -> None:
+        """Continue with what had been chosen before an interruption: harvest what had finished, launch the rest."""
+        interrupted = self.inputs.interrupted
+        finished = interrupted.outcomes.get_dict() if 'outcomes' in interrupted else {}
+        chosen = {
+            choice['candidate']: [key, choice['arm']]
+            for key, batch in sorted(interrupted.get('batches', {}).items())
+            for choice in batch['choices']
+            if choice['candidate'] in interrupted.get('candidates', {})
+        }
+        self.ctx.taken_up = [name for name in chosen if name in finished]
+        waiting = [name for name in chosen if name not in finished]
+        self.ctx.waiting = steps.still_allowed(self, waiting, len(self.ctx.taken_up))
+        self.ctx.chosen_by = {name: chosen[name] for name in [*self.ctx.taken_up, *self.ctx.waiting]}
+        self.report(f'continuing {len(self.ctx.waiting)} of {len(chosen)} evaluations')
 
     def goes_on(self) -> bool:
         """Whether something runs, or is still to be chosen."""
         return not self.ctx.ended
 
+    def finish(self) -> None:
+        """Return the state."""
+        steps.return_state(self)
+
+    @property
+    def _rows(self) -> int:
+        """Evaluations that have ended, those before this stream included."""
+        return steps.counts(self)['total']
+
+    @property
+    def _at_once(self) -> int:
+        return self.inputs.allowance['at_once'] or steps.settings(self).select.batch
+
+    def _stop(self) -> str | None:
+        """Why nothing more is to be launched, or None: a user's request, hits or failures."""
+        request = request_for(self.node)
+        budget = Budget.model_validate(self.inputs.allowance['budget'])
+        return str(request) if request is not None else stop_reason(budget, Spent.of(steps.counts(self), 0))
+
+    def _left(self) -> Limits:
+        """What the budget leaves, running evaluations not subtracted."""
+        return steps.allowed_limits(self).less([(self.ctx.jobs_spent, self.ctx.hours_spent)])
+
+    def _reserved(self) -> list[Limits]:
+        return [Limits(**item) for item in self.ctx.reserved.values()]
+
+    def _forget(self, names: list[str], costs: dict[str, Any]) -> None:
+        """Free the slots of evaluations or references that have ended, and what was reserved for them."""
+        for name in names:
+            for part in (self.ctx.running, self.ctx.reserved, self.ctx.chosen_by):
+                part.pop(name, None)
+            if name in costs:
+                self.ctx.jobs_spent += costs[name].dft_calculations
+                self.ctx.hours_spent += costs[name].charged_core_hours
+
     # -- what has ended ----------------------------------------------------------------------------------------
 
     def harvest_ended(self):
         """Add a row for each evaluation that has ended since the last turn, failed ones included."""
-        request = request_for(self.node)
         ended = {name: child for name, child in self.ctx.running.items() if child.is_terminated}
-        costs = evaluation_costs(self.node, [child.pk for child in ended.values()]) if ended else {}
-        self.ctx.ended_references = [name for name in ended if name.startswith('reference_')]
-        outcomes, properties, relaxed = self._taken_up()
-        for name, child in ended.items():
-            if name in self.ctx.ended_references:
-                continue
-            if was_killed_by_request(child, request):
-                self._forget(name, costs)
-                self.report(f'{name} was ended by the stop; it counts as not evaluated')
-                continue
-            outcomes[name] = outcome_of(child, costs.get(name))
-            if child.is_finished_ok:
-                properties[name] = child.outputs.properties
-                if 'relaxed' in child.outputs:
-                    relaxed[name] = child.outputs.relaxed
-        if not outcomes:
+        self.ctx.ended_references = [name for name in ended if name.startswith(REFERENCE)]
+        ended = {name: child for name, child in ended.items() if name not in self.ctx.ended_references}
+        results = Results.of_interrupted(self.inputs.get('interrupted', {}), self.ctx.taken_up)
+        costs = steps.take_ended(self, results, ended)
+        self._forget([name for name in ended if name not in results.outcomes], costs)
+        if not results.outcomes:
             return None
-        failed = [ended[name] for name in outcomes if name in ended and not ended[name].is_finished_ok]
-        if failed:
-            refuse_as_cache(self.node, failed)
-        inputs: dict[str, Any] = {'table': self.ctx.table} if self.ctx.table is not None else {}
-        if properties:
-            inputs |= {'properties': properties, 'relaxed': relaxed}
-        if stability_wanted(self.inputs.settings):
-            inputs['references'] = self.ctx.references if self.ctx.references is not None else orm.Dict({})
-        batches = {self.ctx.chosen_by[name][0] for name in outcomes}
-        node = self._step(
-            'harvest',
-            harvest,
-            settings=self.inputs.settings,
-            pool=self.ctx.pool,
-            outcomes=orm.Dict(outcomes),
-            batches={key: self._batch(key) for key in sorted(batches)},
-            **inputs,
-        )
-        if not node.is_finished_ok:
-            return self._decision_failed('harvest', node)
+        keys = sorted({self.ctx.chosen_by[name][0] for name in results.outcomes})
+        failed = steps.take_results(self, results, batches={key: self._batch(key) for key in keys})
+        if failed is not None:
+            return failed
         # of a harvest made before a restart: others may have ended since, which are left for the next
-        harvested = node.inputs.outcomes.get_dict()
-        self.ctx.table, self.ctx.taken_up = node.outputs.table, None
-        for name, outcome in harvested.items():
-            self._forget(name, costs)
-            self.ctx.done += 1
-            if outcome['reason']:
-                self.report(f'{name} failed: {outcome["reason"]}')
-        counts = self.ctx.table.counts
-        self.report(
-            f'harvested {", ".join(harvested)}: {counts["total"]} evaluations, {counts["failed"]} failed, '
-            f'{counts["hits"]} hits so far'
-        )
+        harvested = list(self.ctx.table.creator.inputs.outcomes.get_dict())
+        self.ctx.taken_up, self.ctx.done = [], self.ctx.done + len(harvested)
+        self._forget(harvested, costs)
         return None
 
-    def collect_energies(self):
+    def collect_energies(self) -> None:
         """Collect the energies of elements that have been computed."""
         names = [name for name in self.ctx.ended_references if name in self.ctx.running]
         if not names:
             return
         children = {name: self.ctx.running[name] for name in names}
         costs = evaluation_costs(self.node, [child.pk for child in children.values()])
-        found = {symbol_of(name): child.outputs.properties for name, child in children.items() if child.is_finished_ok}
-        if found:
-            inputs = {'references': self.ctx.references} if self.ctx.references is not None else {}
-            node = self._step('references', collect_references, settings=self.inputs.settings, **inputs, **found)
-            self.ctx.references = node.outputs.references
-        known = self.ctx.references.get_dict() if self.ctx.references is not None else {}
-        for name, child in children.items():
-            if not child.is_finished_ok:
-                self.report(f'the reference of {symbol_of(name)} failed: {failure(child)}')
-                self.ctx.without_reference.append(symbol_of(name))
-            if not child.is_finished_ok or symbol_of(name) in known:
-                self._forget(name, costs)
-        return
+        failed = steps.take_references(self, children)
+        self.ctx.without_reference += failed
+        energies = self.ctx.references.get_dict() if self.ctx.references is not None else {}
+        # of a collection made before a restart: others may have ended since
+        self._forget([name for name in names if steps.symbol_of(name) in {*failed, *energies}], costs)
 
     # -- what is next ------------------------------------------------------------------------------------------
 
     def choose(self):
-        """Choose candidates for the free places, those that run counted as pending."""
-        size = self._places()
+        """Choose candidates for the free slots, those that run counted as pending."""
+        size = self._size()
         if size < 1:
             return None
-        if (failed := self._fit_if_due()) is not None:
+        if fit_is_due(self._rows, self.ctx.rows_at_fit) and (failed := self.fit()) is not None:
             return failed
         if self._needs_candidates(size) and (failed := self._propose()) is not None:
             return failed
-        inputs = {name: self.ctx[name] for name in ('table', 'surrogate') if self.ctx[name] is not None}
         arms = {name: arm for name, (_, arm) in self.ctx.chosen_by.items()}
         number = self._number('select')
-        node = self._step(
-            'select',
-            select_batch,
-            settings=self.inputs.settings,
-            pool=self.ctx.pool,
-            generation=self.inputs.generation,
-            size=orm.Int(size),
-            pending=orm.Dict({'turn': number, 'running': arms}),
-            **inputs,
-        )
+        pending = orm.Dict({'turn': number, 'running': arms})
+        node = self.decide('select', select_batch, pending=pending, **steps.selection_inputs(self, size))
         if not node.is_finished_ok:
-            return self._decision_failed('selection', node)
+            return steps.decision_failed(self, 'selection', node)
         choices = node.outputs.batch['choices']
         for choice in choices:
-            self.ctx.chosen_by[choice['candidate']] = [batch_key(number), choice['arm']]
+            self.ctx.chosen_by[choice['candidate']] = [f'select_{number:05d}', choice['arm']]
             self.ctx.waiting.append(choice['candidate'])
         if not choices:
             # none comes back: what runs now is left out for good, whatever becomes of it
@@ -167,115 +203,124 @@ class AsynchronousWorkChain(StreamWorkChain):
             self.report('every candidate of the pool has been evaluated or is running')
         return None
 
-    def _fit_if_due(self):
-        rows = self.ctx.table.counts['total'] if self.ctx.table is not None else 0
-        return self.fit() if rows and fit_is_due(rows, self.ctx.rows_at_fit) else None
+    def _size(self) -> int:
+        """How many candidates are to be chosen now."""
+        if self.ctx.exhausted or self.ctx.waiting or self._stop() is not None:
+            return 0
+        settings, running = steps.settings(self), self.ctx.running
+        size = to_choose(
+            settings,
+            ended=self._rows,
+            running=len(running),
+            chosen=self.ctx.done + sum(name in self.ctx.chosen_by for name in running),
+            allowed=self.inputs.allowance['evaluations'],
+            at_once=self._at_once,
+            is_first=self.ctx.table is None and 'select' not in self.ctx.numbers,
+        )
+        reserved = [(item.dft_calculations or 0, item.core_hours or 0.0) for item in self._reserved()]
+        return self._left().less(reserved).covered(size, jobs_needed(settings))
 
     def fit(self):
-        """Fit the surrogate anew to what is known now, unless it was fitted to that."""
-        rows = self.ctx.table.counts['total'] if self.ctx.table is not None else 0
-        if rows == 0 or rows == self.ctx.rows_at_fit:
+        """Fit the surrogate to what is known now, unless it was fitted to that."""
+        if self._rows in (0, self.ctx.rows_at_fit):
             return None
-        source = {'library': self.inputs.library} if self.inputs.settings['learn'].get('source') else {}
-        node = self._step('fit', fit_surrogate, settings=self.inputs.settings, table=self.ctx.table, **source)
+        node = self.decide('fit', fit_surrogate, **steps.fit_inputs(self))
         if node.is_finished_ok:
-            self.ctx.surrogate, self.ctx.rows_at_fit = node.outputs.surrogate, rows
-            return None
-        if node.exit_status == 320:
-            self.report(node.exit_message)
-            return None
-        return self._decision_failed('fit', node)
+            self.ctx.rows_at_fit = self._rows
+        return steps.take_surrogate(self, node)
 
     def _needs_candidates(self, size: int) -> bool:
-        """Whether too few candidates are left for the free places, or a search is to propose anew."""
+        """Whether there are too few candidates for the free slots, or a search is to propose further ones."""
         if self.ctx.pool is None:
             return True
-        if self.ctx.get('space_considered'):
+        if self.ctx.space_considered:
             return False
-        rows = self.ctx.table.counts['total'] if self.ctx.table is not None else 0
-        settings = self.inputs.settings
-        since = rows - self.ctx.rows_at_proposal
-        if CampaignSettings.model_validate(settings.get_dict()).renewed and since >= settings['select']['batch']:
+        settings = steps.settings(self)
+        if settings.renewed and self._rows - self.ctx.rows_at_proposal >= settings.select.batch:
             return True
-        return self.ctx.pool.accepted - rows - len(self.ctx.chosen_by) < size
+        return self.ctx.pool.accepted - self._rows - len(self.ctx.chosen_by) < size
 
     def _propose(self):
         """Propose candidates of formulas that were not considered before."""
-        inputs = {name: self.inputs[name] for name in ('settings', 'library', 'model') if name in self.inputs}
-        inputs |= {name: self.ctx[name] for name in ('table', 'pool', 'surrogate') if self.ctx[name] is not None}
-        number, generation = self._number('propose'), self.inputs.generation.value
-        first = number == 1 and 'pool' not in self.inputs
-        node = self._step(
-            'propose',
-            propose_candidates,
-            generation=self.inputs.generation if first else orm.Int(_PROPOSALS * generation + number),
-            **inputs,
-        )
+        number, generation = self._number('propose'), self.inputs.generation
+        if number > 1 or 'pool' in self.inputs:
+            generation = orm.Int(_PROPOSALS * generation.value + number)
+        node = self.decide('propose', propose_candidates, **steps.proposal_inputs(self, generation))
+        self.ctx.space_considered = not node.is_finished_ok
         if node.is_finished_ok:
-            pool = self.ctx.pool = node.outputs.pool
-            self.ctx.rows_at_proposal = self.ctx.table.counts['total'] if self.ctx.table is not None else 0
-            self.report(f'proposed {pool.summary} in PoolData<{pool.pk}>')
-            return None
-        if node.exit_status != 310:
-            return self._decision_failed('proposal', node)
-        if self.ctx.pool is None:
-            return self.exit_codes.SPACE_EXHAUSTED.format(reason=node.exit_message)
-        self.ctx.space_considered = True
-        self.report('the space has no further formulas: choosing among the candidates that are left')
-        return None
+            self.ctx.rows_at_proposal = self._rows
+        return steps.take_pool(self, node)
+
+    def _batch(self, key: str) -> orm.Dict:
+        """One of the choices made so far, or before an interruption."""
+        earlier = self.inputs.get('interrupted', AttributeDict()).get('batches', {})
+        return earlier[key] if key in earlier else self._selection(key).outputs.batch
+
+    def _candidate(self, name: str) -> orm.Data:
+        """The node of a candidate that was chosen."""
+        key, _ = self.ctx.chosen_by[name]
+        interrupted = self.inputs.get('interrupted', AttributeDict())
+        if key in interrupted.get('batches', {}):
+            return interrupted.candidates[name]
+        return self._selection(key).outputs.candidates[name]
+
+    def _selection(self, key: str) -> Any:
+        return find_step(self.node.pk, 'select', f'select {int(key.rpartition("_")[2])}')
 
     # -- launching ---------------------------------------------------------------------------------------------
 
     def launch_chosen(self):
-        """Launch what was chosen as far as places and budget allow, and wait until anything that runs has ended."""
+        """Launch what was chosen as far as slots and budget allow, and wait until anything that runs has ended."""
         if self.ctx.waiting and (reason := self._stop()) is not None:
-            self.report(f'{reason}: {", ".join(self.ctx.waiting)} not launched')
-            self._drop_waiting()
+            self._drop_waiting(f'{reason}: not launched')
+        asked = engine_properties(steps.settings(self))
         for name in list(self.ctx.waiting):
             if len(self.ctx.running) >= self._at_once:
                 break
             candidate = self._candidate(name)
-            if missing := self._missing_elements(candidate):
-                self._launch_references(missing)
+            missing = set(steps.missing_elements(self, [candidate])) - set(self.ctx.without_reference)
+            if missing:
+                self._launch_references(sorted(missing))
                 continue
-            if not self._launch(name, candidate, self._properties):
+            if not self._launch(name, candidate, asked):
                 break
             self.ctx.waiting.remove(name)
         if self.ctx.running:
             self.wait_for_any(self.ctx.running.values())
             return None
         if self.ctx.waiting:
-            self.report(f'the budget does not cover {", ".join(self.ctx.waiting)}')
-            self._drop_waiting()
+            self._drop_waiting('the budget does not cover')
         self.ctx.ended = True
         if self.ctx.exhausted and self.ctx.done == 0:
-            self.return_state()
+            steps.return_state(self)
             return self.exit_codes.SPACE_EXHAUSTED.format(reason='every candidate of the pool has been evaluated')
         return None
 
+    def _drop_waiting(self, reason: str) -> None:
+        self.report(f'{reason} {", ".join(self.ctx.waiting)}')
+        for name in self.ctx.waiting:
+            self.ctx.chosen_by.pop(name)
+        self.ctx.waiting = []
+
     def _launch(self, name: str, candidate: orm.Data, properties: list[str]) -> bool:
-        """Launch an evaluation or a reference, unless the budget does not cover it any more."""
-        needed, settings = self._needed(properties), self.inputs.settings['evaluate']
-        limits = evaluation_limits(
-            self._left(),
-            [Limits(**item) for item in self.ctx.reserved.values()],
-            self._at_once - len(self.ctx.running),
-            needed,
-            most_of_one(settings, needed, wall_seconds(settings), processes(settings)),
-        )
+        """Launch an evaluation or a reference, unless the budget no longer covers it."""
+        settings = steps.settings(self)
+        needed, section = jobs_needed(settings, properties), engine_section(settings)
+        most = most_of_one(section, needed, wall_seconds(section), processes(section))
+        free = self._at_once - len(self.ctx.running)
+        limits = evaluation_limits(self._left(), self._reserved(), free, needed, most)
         if limits is None:
             return False
-        child = self._evaluate(name, candidate, properties, vars(limits))
-        self.ctx.running[name], self.ctx.reserved[name] = child, dict(vars(limits))
-        self.report(f'evaluating {name} ({candidate.label}) in {child.process_label}<{child.pk}>')
+        self.ctx.running[name] = steps.launch(self, name, candidate, properties, limits)
+        self.ctx.reserved[name] = dict(vars(limits))
         return True
 
     def _launch_references(self, symbols: list[str]) -> None:
-        """Relax the elements whose energy is not known, as places become free."""
-        symbols = [symbol for symbol in symbols if f'reference_{symbol}' not in self.ctx.running]
+        """Relax the elements whose energy is not known, as slots become free."""
+        symbols = [symbol for symbol in symbols if f'{REFERENCE}{symbol}' not in self.ctx.running]
         if not symbols or len(self.ctx.running) >= self._at_once:
             return
-        node = self._step('elements', elemental_structures, elements=orm.List(symbols))
+        node = self.decide('elements', elemental_structures, elements=orm.List(symbols))
         for symbol, structure in node.outputs.structures.items():
             if len(self.ctx.running) < self._at_once:
-                self._launch(f'reference_{symbol}', structure, ['energy'])
+                self._launch(f'{REFERENCE}{symbol}', structure, ['energy'])

@@ -8,12 +8,12 @@ from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
 from aiida_inversedesign.campaign.contracts.registry import part
+from aiida_inversedesign.campaign.demands import references_wanted
 from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.nodes.store import get_library, get_model
-from aiida_inversedesign.workchains.state import references_wanted
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -201,7 +201,7 @@ def _cutoff_problems(spec: CampaignSpec, engine: QuantumEspresso, family: Any) -
 def _reference_problems(spec: CampaignSpec) -> list[str]:
     from aiida_inversedesign.libraries.elemental import ReferenceError, reference_crystal
 
-    if not references_wanted(spec.model_dump(mode='json')):
+    if not references_wanted(spec):
         return []
     problems = []
     for symbol in space_elements(spec):

@@ -8,9 +8,10 @@ from aiida import orm
 from aiida.engine import CalcJob
 
 from aiida_inversedesign.engines.common.options import job_options, wall_seconds
-from aiida_inversedesign.processes.attempts import attempt_label, is_due, is_lost
+from aiida_inversedesign.nodes.settings import settings_of
+from aiida_inversedesign.processes.attempts import attempt_label, is_due, was_cut_down
 from aiida_inversedesign.processes.earlier_attempts import folders_before
-from aiida_inversedesign.processes.idempotent import OnceWorkChain
+from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 
 #: Step of a generation → the section of the campaign file that names its code and options, and where the context has
 #: its last run.
@@ -30,12 +31,12 @@ def add_codes(spec: Any) -> None:
     )
 
 
-def has_code(chain: OnceWorkChain, section: str) -> bool:
+def has_code(chain: IdempotentWorkChain, section: str) -> bool:
     """Whether a section's decision runs as a job."""
     return section in chain.inputs.get('codes', {})
 
 
-def decision_is_due(chain: OnceWorkChain, step: str) -> bool:
+def decision_is_due(chain: IdempotentWorkChain, step: str) -> bool:
     """Whether a decision has not been made yet, or its job was cut down by its machine and may be submitted again.
 
     :param step: ``propose`` or ``fit``.
@@ -43,25 +44,28 @@ def decision_is_due(chain: OnceWorkChain, step: str) -> bool:
     return is_due(chain.ctx.get(_RUNS[step]), chain.ctx.get(f'{step}_attempts', 0))
 
 
-def submit_decision(chain: OnceWorkChain, step: str, job: type[CalcJob], **inputs: Any) -> orm.CalcJobNode:
+def submit_decision(chain: IdempotentWorkChain, step: str, job: type[CalcJob], **inputs: Any) -> orm.CalcJobNode:
     """Submit the job of a decision, with the options that its section names.
 
     One that was cut down is submitted again as ``propose_attempt_2``, ``fit_attempt_2``, and so on.
     """
     section, number = _SECTIONS[step], chain.ctx.get(f'{step}_attempts', 0) + 1
-    code, settings = chain.inputs.codes[section], chain.inputs.settings[section]
+    code, settings = (
+        chain.inputs.codes[section],
+        getattr(settings_of(chain.inputs.settings), section).model_dump(mode='json'),
+    )
     options = job_options(settings, wall_seconds(settings), code.with_mpi)
-    lost = chain.ctx.get(_RUNS[step])
-    if lost is not None:
-        chain.report(f'{_place(lost)} was cut down: {lost.exit_message}')
-        inputs |= folders_before(lost, attempt_label(step, number - 1))
+    cut_down = chain.ctx.get(_RUNS[step])
+    if cut_down is not None:
+        chain.report(f'{_place(cut_down)} was cut down: {cut_down.exit_message}')
+        inputs |= folders_before(cut_down, attempt_label(step, number - 1))
     node = chain.submit_once(attempt_label(step, number), job, code=code, metadata={'options': options}, **inputs)
     chain.ctx[f'{step}_attempts'] = number
     chain.report(f'launching {job.__name__}<{node.pk}> on {code.computer.label}')
     return node
 
 
-def explain_job(chain: OnceWorkChain, job: orm.CalcJobNode, reason: str) -> str:
+def explain_job(chain: IdempotentWorkChain, job: orm.CalcJobNode, reason: str) -> str:
     """Why the job of a decision failed, where it ran, and what can be done.
 
     :param reason: in words, as its exit message says it.
@@ -69,7 +73,7 @@ def explain_job(chain: OnceWorkChain, job: orm.CalcJobNode, reason: str) -> str:
     step = 'propose' if job.process_label == 'ProposeCalculation' else 'fit'
     attempts, words = chain.ctx.get(f'{step}_attempts', 1), reason.rstrip('.')
     words += f' (after {attempts} attempts, the last as {_place(job)})' if attempts > 1 else f' ({_place(job)})'
-    if is_lost(job):
+    if was_cut_down(job):
         return f'{words}; see whether nodes, scheduler and disk of that computer are in order'
     if job.exit_status in (110, 120, 300):
         options = f'{_SECTIONS[step]}.options'

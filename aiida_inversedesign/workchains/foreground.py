@@ -189,6 +189,7 @@ def run_campaign(builder: Any) -> ProcessNode:
 
     What finished before the interruption is in the provenance graph, and ``resume`` goes on from it.
     """
+    from aiida_inversedesign.workchains.asynchronous import AsynchronousWorkChain
     from aiida_inversedesign.workchains.campaign import InverseDesignWorkChain
     from aiida_inversedesign.workchains.generation import GenerationWorkChain
 
@@ -209,7 +210,7 @@ def run_campaign(builder: Any) -> ProcessNode:
         while (request := find_request(campaign)) is None or not request.kill:
             await asyncio.sleep(STOP_INTERVAL)
         # the campaign and its generation go on, to harvest what finished
-        await kill('stopped', InverseDesignWorkChain, GenerationWorkChain)
+        await kill('stopped', InverseDesignWorkChain, GenerationWorkChain, AsynchronousWorkChain)
 
     async def watch_jobs() -> None:
         while True:

@@ -5,63 +5,34 @@ from __future__ import annotations
 from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import ToContext, if_, while_
-from aiida.plugins import WorkflowFactory
 
-from aiida_inversedesign.campaign.budget import Allowance, share
-from aiida_inversedesign.campaign.properties import dft_calculations_needed
-from aiida_inversedesign.campaign.spec import CampaignSettings
-from aiida_inversedesign.decisions.elemental_references import collect_references, elemental_structures
+from aiida_inversedesign.campaign.budget import Limits, references_covered
+from aiida_inversedesign.campaign.demands import engine_properties, jobs_needed
+from aiida_inversedesign.decisions.elemental_references import elemental_structures
 from aiida_inversedesign.decisions.fit_job import FitCalculation
 from aiida_inversedesign.decisions.fit_surrogate import fit_surrogate
-from aiida_inversedesign.decisions.harvest import harvest
 from aiida_inversedesign.decisions.propose_candidates import propose_candidates
 from aiida_inversedesign.decisions.propose_job import ProposeCalculation
 from aiida_inversedesign.decisions.select_batch import select_batch
-from aiida_inversedesign.engines.common.reuse import ReusedEvaluateWorkChain, find_earlier
 from aiida_inversedesign.graph.campaigns import evaluation_costs
-from aiida_inversedesign.graph.outcomes import failure, outcome_of, refuse_as_cache
-from aiida_inversedesign.nodes.cspml_data import CspmlData
-from aiida_inversedesign.nodes.library_data import LibraryData
-from aiida_inversedesign.nodes.points import PointsData
-from aiida_inversedesign.processes.idempotent import OnceWorkChain
-from aiida_inversedesign.workchains.decision_jobs import (
-    add_codes,
-    decision_is_due,
-    explain_job,
-    has_code,
-    submit_decision,
-)
-from aiida_inversedesign.workchains.state import (
-    add_state_inputs,
-    add_state_outputs,
-    energy_limit,
-    engine_properties,
-    references_wanted,
-    stability_wanted,
-)
-from aiida_inversedesign.workchains.stopping import request_for, was_killed_by_request
+from aiida_inversedesign.graph.evaluation_account import REFERENCE
+from aiida_inversedesign.graph.outcomes import Results
+from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
+from aiida_inversedesign.workchains import steps
+from aiida_inversedesign.workchains.decision_jobs import decision_is_due, has_code, submit_decision
+from aiida_inversedesign.workchains.state import add_generation_ports
+from aiida_inversedesign.workchains.stopping import request_for
 
 
-class GenerationWorkChain(OnceWorkChain):
+class GenerationWorkChain(IdempotentWorkChain):
     """Evaluate one batch of candidates and learn from it."""
 
     @classmethod
     def define(cls, spec):
         """Inputs, outline, outputs and exit codes."""
         super().define(spec)
-        spec.input('settings', valid_type=orm.Dict, help='The campaign file without its budget.')
-        spec.input('generation', valid_type=orm.Int, help='Number of this generation, from 1.')
-        spec.input('allowance', valid_type=orm.Dict, help='Most evaluations, DFT calculations and core-hours.')
-        spec.input('library', valid_type=(LibraryData, PointsData), required=False, help='The templates or points.')
-        spec.input('model', valid_type=CspmlData, required=False, help='The proposal model.')
-        add_state_inputs(spec)
-        spec.input_namespace('engine', dynamic=True, valid_type=orm.Data, help='Codes and data of the engine.')
-        add_codes(spec)
-        spec.input_namespace('interrupted', required=False, populate_defaults=False, help='A batch to take up again.')
-        spec.input('interrupted.batch', valid_type=orm.Dict, required=False, help='What had been chosen.')
-        spec.input('interrupted.outcomes', valid_type=orm.Dict, required=False, help='What became of the finished.')
-        for name in ('candidates', 'properties', 'relaxed', 'batches'):
-            spec.input_namespace(f'interrupted.{name}', required=False, dynamic=True, valid_type=orm.Data)
+        add_generation_ports(spec)
+        spec.output('batch', valid_type=orm.Dict, required=False, help='What was chosen and why.')
         spec.outline(
             cls.setup,
             if_(cls.is_interrupted)(
@@ -83,28 +54,16 @@ class GenerationWorkChain(OnceWorkChain):
             while_(cls.fit_is_due)(cls.fit),
             cls.inspect_fit,
         )
-        add_state_outputs(spec)
-        spec.output('batch', valid_type=orm.Dict, required=False, help='What was chosen and why.')
-        spec.exit_code(
-            310,
-            'SPACE_EXHAUSTED',
-            message='Nothing is left to evaluate: {reason}. Widen `space`, take a larger library or raise `top_k`.',
-        )
-        spec.exit_code(
-            311,
-            'DECISION_FAILED',
-            message='The {step} ended with exit code {status}: {reason}. See `verdi process report {pk}`.',
-        )
 
     # -- which candidates ---------------------------------------------------------------------------------------
 
     def setup(self) -> None:
-        """Begin with the candidates and references that are there."""
-        self.ctx.pool = self.inputs.get('pool')
-        self.ctx.references = self.inputs.get('references')
+        """Begin with the state that is there."""
+        steps.begin(self)
+        self.ctx.launched = []
 
     def is_interrupted(self) -> bool:
-        """Whether a batch of an interrupted campaign is taken up again."""
+        """Whether a batch of an interrupted campaign is continued."""
         return 'interrupted' in self.inputs
 
     def take_up_batch(self) -> None:
@@ -113,18 +72,14 @@ class GenerationWorkChain(OnceWorkChain):
         self.ctx.candidates = AttributeDict(self.inputs.interrupted.get('candidates', {}))
         finished = self.inputs.interrupted.outcomes.get_dict()
         waiting = [name for name in self.ctx.candidates if name not in finished]
-        # the budget may have become smaller since; what is left out may be chosen again
-        self.ctx.waiting = waiting[: max(0, self.inputs.allowance['evaluations'] - len(finished))]
-        self.report(f'taking up {len(self.ctx.waiting)} of {len(self.ctx.candidates)} evaluations of a batch again')
+        self.ctx.waiting = steps.still_allowed(self, waiting, len(finished))
+        self.report(f'continuing {len(self.ctx.waiting)} of {len(self.ctx.candidates)} evaluations of a batch')
 
     def needs_candidates(self) -> bool:
-        """Whether the pool has fewer candidates left than the batch needs, or every generation proposes anew."""
-        if self.ctx.pool is None:
+        """Whether the pool has too few candidates for the batch, or every generation proposes further ones."""
+        if self.ctx.pool is None or (self.ctx.table is not None and steps.settings(self).renewed):
             return True
-        if 'table' in self.inputs and CampaignSettings.model_validate(self.inputs.settings.get_dict()).renewed:
-            return True
-        done = self.inputs.table.counts['total'] if 'table' in self.inputs else 0
-        return self.ctx.pool.accepted - done < self.inputs.allowance['evaluations']
+        return self.ctx.pool.accepted - steps.counts(self)['total'] < self.inputs.allowance['evaluations']
 
     def proposal_is_due(self) -> bool:
         """Whether there is no proposal yet, or its job was cut down and may be submitted again."""
@@ -132,85 +87,44 @@ class GenerationWorkChain(OnceWorkChain):
 
     def propose(self):
         """Propose candidates of formulas that were not considered before."""
-        names = ('settings', 'generation', 'library', 'model', 'table', 'pool', 'surrogate')
-        inputs = {name: self.inputs[name] for name in names if name in self.inputs}
+        inputs = steps.proposal_inputs(self, self.inputs.generation)
         if has_code(self, 'propose'):
             return ToContext(proposal=submit_decision(self, 'propose', ProposeCalculation, **inputs))
-        self.ctx.proposal = self.run_once('propose', propose_candidates, **inputs)
+        self.ctx.proposal = self.decide('propose', propose_candidates, **inputs)
         return None
 
     def inspect_proposal(self):
-        """Take the candidates over, or go on without new ones."""
-        node = self.ctx.proposal
-        if node.is_finished_ok:
-            self.ctx.pool = node.outputs.pool
-            pool = self.ctx.pool
-            self.report(f'proposed {pool.summary} in PoolData<{pool.pk}>')
-            return None
-        if node.exit_status == 310 and self.ctx.pool is not None:
-            self.report('the space has no further formulas: choosing among the candidates that are left')
-            return None
-        if node.exit_status == 310:
-            return self.exit_codes.SPACE_EXHAUSTED.format(reason=node.exit_message)
-        return self._decision_failed('proposal', node)
+        """Continue with the candidates, or without new ones."""
+        return steps.take_pool(self, self.ctx.proposal)
 
     def select(self):
         """Choose the batch."""
-        inputs = {name: self.inputs[name] for name in ('table', 'surrogate') if name in self.inputs}
-        node = self.run_once(
-            'select',
-            select_batch,
-            settings=self.inputs.settings,
-            pool=self.ctx.pool,
-            generation=self.inputs.generation,
-            size=orm.Int(self.inputs.allowance['evaluations']),
-            **inputs,
-        )
+        size = self.inputs.allowance['evaluations']
+        node = self.decide('select', select_batch, **steps.selection_inputs(self, size))
         if not node.is_finished_ok:
-            return self._decision_failed('selection', node)
+            return steps.decision_failed(self, 'selection', node)
         self.ctx.batch = node.outputs.batch
-        choices = self.ctx.batch['choices']
-        if not choices:
-            self.out('pool', self.ctx.pool)
+        self.ctx.waiting = [choice['candidate'] for choice in self.ctx.batch['choices']]
+        if not self.ctx.waiting:
+            steps.return_state(self, 'pool')
             return self.exit_codes.SPACE_EXHAUSTED.format(reason='every candidate of the pool has been evaluated')
         self.ctx.candidates = AttributeDict(node.outputs.candidates)
-        self.ctx.waiting = [choice['candidate'] for choice in choices]
         self.report(f'chose {", ".join(self.ctx.waiting)} in Dict<{self.ctx.batch.pk}>')
         return None
 
-    def _decision_failed(self, step: str, node: orm.ProcessNode):
-        reason = failure(node)
-        if isinstance(node, orm.CalcJobNode):
-            reason = explain_job(self, node, reason)
-        return self.exit_codes.DECISION_FAILED.format(
-            step=step, status=node.exit_status, reason=reason, pk=self.node.pk
-        )
-
     # -- elemental references ----------------------------------------------------------------------------------
-
-    @property
-    def _engine(self) -> str:
-        return self.inputs.settings['evaluate']['engine']
-
-    @property
-    def _properties(self) -> list[str]:
-        return engine_properties(self.inputs.settings)
 
     def needs_references(self) -> bool:
         """Whether an element of the batch has no reference energy yet."""
-        if not references_wanted(self.inputs.settings) or request_for(self.node) is not None:
+        if request_for(self.node) is not None:
             return False
-        elements = {kind.symbol for name in self.ctx.waiting for kind in self.ctx.candidates[name].kinds}
-        known = self.ctx.references.get_dict() if self.ctx.references is not None else {}
-        missing = sorted(elements - set(known))
-        needed = dft_calculations_needed(self.inputs.settings['evaluate'], ['energy'])
-        limit = self.inputs.allowance['dft_calculations']
-        if limit is not None and needed * len(missing) > limit:
-            self.report('no DFT calculations are left for the elemental references')
-            missing = missing[: limit // max(needed, 1)]
-        self.ctx.missing_references = self.ctx.waiting_references = missing
-        self.ctx.reference_limits = self._share(max(len(missing), 1))
-        return bool(missing)
+        missing = steps.missing_elements(self, (self.ctx.candidates[name] for name in self.ctx.waiting))
+        covered = references_covered(steps.settings(self), steps.allowed_limits(self), missing)
+        if len(covered) < len(missing):
+            self.report(f'the DFT calculations cover the references of {len(covered)} of {len(missing)} elements')
+        self.ctx.missing_references = self.ctx.waiting_references = covered
+        self.ctx.reference_limits = vars(self._left().share(len(covered)))
+        return bool(covered)
 
     def has_waiting_references(self) -> bool:
         """Whether references have not been launched yet, and the campaign is not to stop."""
@@ -218,52 +132,29 @@ class GenerationWorkChain(OnceWorkChain):
 
     def run_references(self):
         """Relax elements whose energy is not known at these settings yet, as many as may run at once."""
-        node = self.run_once('elements', elemental_structures, elements=orm.List(list(self.ctx.missing_references)))
-        at_once = self.inputs.allowance.get('at_once') or len(self.ctx.waiting_references)
-        wave, self.ctx.waiting_references = (
-            self.ctx.waiting_references[:at_once],
-            self.ctx.waiting_references[at_once:],
-        )
-        children = {
-            f'reference_{symbol}': self._evaluate(
-                f'reference_{symbol}', node.outputs.structures[symbol], ['energy'], self.ctx.reference_limits
-            )
-            for symbol in wave
-        }
-        self.report(f'computing the references of {", ".join(wave)}')
-        return ToContext(**children)
+        node = self.decide('elements', elemental_structures, elements=orm.List(list(self.ctx.missing_references)))
+        wave, self.ctx.waiting_references = self._wave(self.ctx.waiting_references)
+        limits, crystals = Limits(**self.ctx.reference_limits), node.outputs.structures
+        labels = {f'{REFERENCE}{symbol}': crystals[symbol] for symbol in wave}
+        return ToContext(**{name: steps.launch(self, name, item, ['energy'], limits) for name, item in labels.items()})
 
     def inspect_references(self) -> None:
         """Collect the energies of the elements; one that failed leaves its evaluations without a reference."""
-        found = {}
-        for symbol in self.ctx.missing_references:
-            if f'reference_{symbol}' not in self.ctx:
-                continue  # the campaign is to stop
-            child = self.ctx[f'reference_{symbol}']
-            if child.is_finished_ok:
-                found[symbol] = child.outputs.properties
-            else:
-                self.report(f'the reference of {symbol} failed: {failure(child)}')
-        if found:
-            inputs = {'references': self.ctx.references} if self.ctx.references is not None else {}
-            node = self.run_once('references', collect_references, settings=self.inputs.settings, **inputs, **found)
-            self.ctx.references = node.outputs.references
+        labels = [f'{REFERENCE}{symbol}' for symbol in self.ctx.missing_references]
+        # where the campaign is to stop, some were not launched
+        steps.take_references(self, {label: self.ctx[label] for label in labels if label in self.ctx})
 
     # -- evaluations -------------------------------------------------------------------------------------------
 
-    def _allowance(self) -> Allowance:
-        """What is left of this generation's allowance after its references."""
-        allowed = self.inputs.allowance.get_dict()
-        costs = [cost for label, cost in evaluation_costs(self.node).items() if label.startswith('reference_')]
-        dft, hours = allowed['dft_calculations'], allowed['core_hours']
-        return Allowance(
-            evaluations=allowed['evaluations'],
-            dft_calculations=None if dft is None else dft - sum(cost.dft_calculations for cost in costs),
-            core_hours=None if hours is None else hours - sum(cost.charged_core_hours for cost in costs),
-        )
+    def _left(self) -> Limits:
+        """What remains of this generation's allowance after its references."""
+        costs = evaluation_costs(self.node)
+        return steps.allowed_limits(self).less(costs[name].charged for name in costs if name.startswith(REFERENCE))
 
-    def _share(self, number: int) -> dict:
-        return share(self._allowance(), number)
+    def _wave(self, waiting: list[str]) -> tuple[list[str], list[str]]:
+        """Those that may run at once, and those that wait."""
+        at_once = self.inputs.allowance['at_once'] or len(waiting)
+        return waiting[:at_once], waiting[at_once:]
 
     def has_waiting(self) -> bool:
         """Whether chosen candidates have not been launched yet, and the campaign is not to stop."""
@@ -274,104 +165,29 @@ class GenerationWorkChain(OnceWorkChain):
 
     def run_evaluations(self):
         """Launch as many evaluations as may run at once and as the budget allows, and wait for them."""
+        asked = engine_properties(steps.settings(self))
         if 'limits' not in self.ctx:
-            allowed = self._allowance()
-            needed = dft_calculations_needed(self.inputs.settings['evaluate'], self._properties)
-            if allowed.dft_calculations is not None and needed:
-                affordable = allowed.dft_calculations // needed
-                if affordable < len(self.ctx.waiting):
-                    self.report(f'the budget allows {affordable} of {len(self.ctx.waiting)} evaluations')
-                self.ctx.waiting = self.ctx.waiting[:affordable]
-            self.ctx.limits = share(allowed, max(len(self.ctx.waiting), 1))
-            self.ctx.launched = []
-        at_once = self.inputs.allowance.get('at_once') or len(self.ctx.waiting)
-        wave, rest = self.ctx.waiting[:at_once], self.ctx.waiting[at_once:]
-        children = {
-            name: self._evaluate(name, self.ctx.candidates[name], self._properties, self.ctx.limits) for name in wave
-        }
-        self.ctx.waiting = rest
-        self.ctx.launched = [*self.ctx.launched, *wave]
-        for name, child in children.items():
-            self.report(f'evaluating {name} ({self.ctx.candidates[name].label}) in {self._engine}<{child.pk}>')
+            left, chosen = self._left(), len(self.ctx.waiting)
+            self.ctx.waiting = self.ctx.waiting[: left.covered(chosen, jobs_needed(steps.settings(self)))]
+            if len(self.ctx.waiting) < chosen:
+                self.report(f'the budget allows {len(self.ctx.waiting)} of {chosen} evaluations')
+            self.ctx.limits = vars(left.share(len(self.ctx.waiting)))
+        wave, rest = self._wave(self.ctx.waiting)
+        limits, candidates = Limits(**self.ctx.limits), self.ctx.candidates
+        children = {name: steps.launch(self, name, candidates[name], asked, limits) for name in wave}
+        self.ctx.waiting, self.ctx.launched = rest, [*self.ctx.launched, *wave]
         return ToContext(**children)
-
-    def _evaluate(self, label: str, candidate: orm.Data, properties: list[str], limits: dict):
-        inputs = {'references': self.ctx.references} if self.ctx.references is not None else {}
-        settings, metadata = self.inputs.settings['evaluate'], {'label': f'{label} {candidate.label}'}
-        if (limit := energy_limit(self.inputs.settings)) is not None and not label.startswith('reference_'):
-            inputs['energy_limit'] = orm.Dict(limit)
-        process_class = WorkflowFactory(f'inversedesign.evaluate.{self._engine}')
-        # settings of the first version have no such key
-        if settings.get('reuse'):
-            process_type = process_class.build_process_type()
-            earlier = find_earlier(process_type, candidate, properties, settings, self.inputs.engine)
-            if earlier is not None:
-                process_class = ReusedEvaluateWorkChain
-                inputs['earlier'] = {
-                    name: earlier.outputs[name] for name in ('relaxed', 'properties') if name in earlier.outputs
-                }
-                metadata['description'] = f'taken over from the evaluation {earlier.uuid}'
-        return self.submit_once(
-            label,
-            process_class,
-            candidate=candidate,
-            properties=orm.List(properties),
-            settings=orm.Dict(settings),
-            limits=orm.Dict(limits),
-            engine=self.inputs.engine,
-            metadata=metadata,
-            **inputs,
-        )
 
     # -- what came of it ---------------------------------------------------------------------------------------
 
     def inspect_evaluations(self):
         """Add a row for each evaluation to the table, failed ones included."""
-        costs = evaluation_costs(self.node)
-        interrupted = self.inputs.get('interrupted', AttributeDict())
-        outcomes = interrupted.outcomes.get_dict() if 'outcomes' in interrupted else {}
-        properties = dict(interrupted.get('properties', {}))
-        relaxed = dict(interrupted.get('relaxed', {}))
-        request = request_for(self.node)
-        for name in self.ctx.get('launched', []):
-            child = self.ctx[name]
-            if was_killed_by_request(child, request):
-                self.report(f'{name} was ended by the stop; it counts as not evaluated')
-                continue
-            outcomes[name] = outcome_of(child, costs.get(name))
-            if child.is_finished_ok:
-                properties[name] = child.outputs.properties
-                # a point stays what it was
-                if 'relaxed' in child.outputs:
-                    relaxed[name] = child.outputs.relaxed
-            else:
-                self.report(f'{name} failed: {outcomes[name]["reason"]}')
-        launched = [self.ctx[name] for name in self.ctx.get('launched', [])]
-        refuse_as_cache(self.node, [child for child in launched if not child.is_finished_ok])
-        results = {'properties': properties, 'relaxed': relaxed} if properties else {}
-        inputs = {'table': self.inputs.table} if 'table' in self.inputs else {}
-        if stability_wanted(self.inputs.settings):
-            inputs['references'] = self.ctx.references if self.ctx.references is not None else orm.Dict({})
-        node = self.run_once(
-            'harvest',
-            harvest,
-            settings=self.inputs.settings,
-            pool=self.ctx.pool,
-            batch=self.ctx.batch,
-            outcomes=orm.Dict(outcomes),
-            **inputs,
-            **results,
-        )
-        if not node.is_finished_ok:
-            return self._decision_failed('harvest', node)
-        self.ctx.table = node.outputs.table
-        self.out('pool', self.ctx.pool)
+        results = Results.of_interrupted(self.inputs.get('interrupted', {}))
+        steps.take_ended(self, results, {name: self.ctx[name] for name in self.ctx.launched})
+        if (failed := steps.take_results(self, results, batch=self.ctx.batch)) is not None:
+            return failed
+        steps.return_state(self, 'pool', 'table', 'references')
         self.out('batch', self.ctx.batch)
-        self.out('table', self.ctx.table)
-        if self.ctx.references is not None:
-            self.out('references', self.ctx.references)
-        counts = self.ctx.table.counts
-        self.report(f'{counts["total"]} evaluations, {counts["failed"]} failed, {counts["hits"]} hits so far')
         return None
 
     def fit_is_due(self) -> bool:
@@ -380,21 +196,16 @@ class GenerationWorkChain(OnceWorkChain):
 
     def fit(self):
         """Fit the surrogate to what is known now."""
-        # the library's entries are a source of the transfer surrogate, where the campaign names properties of theirs
-        source = {'library': self.inputs.library} if self.inputs.settings['learn'].get('source') else {}
-        inputs = {'settings': self.inputs.settings, 'table': self.ctx.table, **source}
+        inputs = steps.fit_inputs(self)
         if has_code(self, 'learn'):
             return ToContext(fitted=submit_decision(self, 'fit', FitCalculation, **inputs))
-        self.ctx.fitted = self.run_once('fit', fit_surrogate, **inputs)
+        self.ctx.fitted = self.decide('fit', fit_surrogate, **inputs)
         return None
 
     def inspect_fit(self):
-        """Take the surrogate over, or go on without one."""
-        node = self.ctx.fitted
-        if node.is_finished_ok:
-            self.out('surrogate', node.outputs.surrogate)
-            return None
-        if node.exit_status == 320:
-            self.report(node.exit_message)
-            return None
-        return self._decision_failed('fit', node)
+        """Continue with the surrogate, or without one."""
+        if (failed := steps.take_surrogate(self, self.ctx.fitted)) is not None:
+            return failed
+        if self.ctx.fitted.is_finished_ok:
+            steps.return_state(self, 'surrogate')
+        return None

@@ -7,8 +7,7 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 
-from aiida_inversedesign.graph.campaigns import evaluation_costs
-from aiida_inversedesign.graph.outcomes import outcome_of
+from aiida_inversedesign.graph.outcomes import Results
 from aiida_inversedesign.processes.attempts import step_of
 
 #: Step → what the newest one of it made, as the generation would have returned it.
@@ -28,7 +27,7 @@ def _calls(node: orm.WorkChainNode) -> list[tuple[str, orm.ProcessNode]]:
 
 
 def unfinished(campaign: orm.WorkChainNode) -> orm.WorkChainNode | None:
-    """The last generation of a campaign, if it had chosen candidates and did not hand over a table."""
+    """The last generation of a campaign, if it had chosen candidates and did not return a table."""
     generations = children(campaign, 'generation_')
     if not generations or 'table' in generations[-1].outputs:
         return None
@@ -90,21 +89,6 @@ def _results(
     generation: orm.WorkChainNode, calls: list[tuple[str, orm.ProcessNode]], names: dict[str, Any], earlier: Any
 ) -> dict[str, Any]:
     """Outcomes, properties and relaxed crystals of the candidates of these names that have finished."""
-    finished = {label: child for label, child in calls if label in names and child.is_finished}
-    costs = evaluation_costs(generation, [child.pk for child in finished.values()])
-    outcomes = {
-        name: outcome
-        for name, outcome in (earlier['outcomes'].get_dict() if 'outcomes' in earlier else {}).items()
-        if name in names
-    }
-    outcomes |= {name: outcome_of(child, costs.get(name)) for name, child in finished.items()}
-    results: dict[str, Any] = {'outcomes': orm.Dict(outcomes)}
-    for key, output in (('properties', 'properties'), ('relaxed', 'relaxed')):
-        found = {name: node for name, node in dict(earlier.get(key, {})).items() if name in names}
-        found |= {
-            name: child.outputs[output]
-            for name, child in finished.items()
-            if child.is_finished_ok and output in child.outputs
-        }
-        results[key] = found
-    return results
+    results = Results.of_interrupted(earlier, names)
+    results.add(generation, {label: child for label, child in calls if label in names and child.is_finished})
+    return {**vars(results), 'outcomes': orm.Dict(results.outcomes)}

@@ -11,7 +11,7 @@ from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.workchains.interrupted import children, inputs_to_go_on, unfinished
-from aiida_inversedesign.workchains.lost import end_lost, refuse_if_running
+from aiida_inversedesign.workchains.orphaned import end_orphaned, refuse_if_running
 from aiida_inversedesign.workchains.state import STATE
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def resume_campaign(
     elif 'interrupted' in builder and generations:
         builder.interrupted = {}
     if not campaign.is_terminated:
-        end_lost(campaign)
+        end_orphaned(campaign)
     return builder, spec
 
 

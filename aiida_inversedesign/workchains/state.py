@@ -1,17 +1,18 @@
-"""What one generation hands to the next: the ports that a campaign, its generations and ``resume`` share."""
+"""The state that one generation returns for the next, and the ports that a campaign and its generations share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
-from aiida.orm import Dict
+from aiida.orm import Data, Dict, Int
 
-from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.campaign.properties import STABILITY, required_stages
+from aiida_inversedesign.nodes.cspml_data import CspmlData
+from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.nodes.points import PointsData
 from aiida_inversedesign.nodes.pool_data import PoolData
 from aiida_inversedesign.nodes.surrogate_data import SurrogateData
 from aiida_inversedesign.nodes.table_data import TableData
+from aiida_inversedesign.workchains.decision_jobs import add_codes
 
 #: Name → node type and what it is. A generation takes and returns them, the campaign returns the last ones.
 STATE = {
@@ -34,38 +35,29 @@ def add_state_outputs(spec: Any) -> None:
         spec.output(name, valid_type=node_class, required=False, help=text)
 
 
-def goal_properties(settings: Mapping[str, Any]) -> list[str]:
-    """The properties that the objectives and constraints of a campaign's settings name, without repeats."""
-    goal = settings['goal']
-    return list(dict.fromkeys(item['property'] for item in [*goal['objectives'], *goal['constraints']]))
-
-
-def engine_properties(settings: Mapping[str, Any]) -> list[str]:
-    """What each evaluation is asked for.
-
-    The energy above the hull follows from the energies of all evaluations, so that an engine which computes is asked
-    for the energy. A data set has answers of its own.
-    """
-    names = goal_properties(settings)
-    if settings['evaluate']['engine'] == 'table' or STABILITY not in names:
-        return names
-    return list(dict.fromkeys([*(name for name in names if name != STABILITY), 'energy']))
-
-
-def stability_wanted(settings: Mapping[str, Any]) -> bool:
-    """Whether the goal names the energy above the hull, and an engine computes the energies that it takes."""
-    return STABILITY in goal_properties(settings) and settings['evaluate']['engine'] != 'table'
-
-
-def references_wanted(settings: Mapping[str, Any]) -> bool:
-    """Whether a property of the goal needs the energies of the elements."""
-    needed = 'references' in required_stages(goal_properties(settings))
-    return needed and settings['evaluate']['engine'] != 'table'
-
-
-def energy_limit(settings: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The formation energy (eV/atom) above which a relaxation in slices is given up, and the condition behind it."""
-    # other engines, and settings of earlier versions, have no such key
-    slices = settings['evaluate'].get('slices')
-    limit = None if slices is None or slices['give_up'] is False else Goal.model_validate(settings['goal']).energy_limit
-    return None if limit is None else {'value': limit[0], 'condition': limit[1]}
+def add_generation_ports(spec: Any) -> None:
+    """Declare what a generation and a stream, which takes the place of one, take and return, and how they may fail."""
+    spec.input('settings', valid_type=Dict, help='The campaign file without its budget.')
+    spec.input('generation', valid_type=Int, help='Number of this generation, from 1.')
+    spec.input('allowance', valid_type=Dict, help='Most evaluations, DFT calculations and core-hours.')
+    spec.input('library', valid_type=(LibraryData, PointsData), required=False, help='The templates or points.')
+    spec.input('model', valid_type=CspmlData, required=False, help='The proposal model.')
+    add_state_inputs(spec)
+    spec.input_namespace('engine', dynamic=True, valid_type=Data, help='Codes and data of the engine.')
+    add_codes(spec)
+    spec.input_namespace('interrupted', required=False, populate_defaults=False, help='A batch to continue.')
+    spec.input('interrupted.batch', valid_type=Dict, required=False, help='What had been chosen.')
+    spec.input('interrupted.outcomes', valid_type=Dict, required=False, help='What became of the finished.')
+    for name in ('candidates', 'properties', 'relaxed', 'batches'):
+        spec.input_namespace(f'interrupted.{name}', required=False, dynamic=True, valid_type=Data)
+    add_state_outputs(spec)
+    spec.exit_code(
+        310,
+        'SPACE_EXHAUSTED',
+        message='Nothing is left to evaluate: {reason}. Widen `space`, take a larger library or raise `top_k`.',
+    )
+    spec.exit_code(
+        311,
+        'DECISION_FAILED',
+        message='The {step} ended with exit code {status}: {reason}. See `verdi process report {pk}`.',
+    )

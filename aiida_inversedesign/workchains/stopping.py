@@ -75,9 +75,9 @@ def request_for(generation: orm.WorkChainNode) -> StopRequest | None:
     return None if caller is None else find_request(caller.pk)
 
 
-def was_killed_by_request(evaluation: orm.WorkChainNode, request: StopRequest | None) -> bool:
-    """Whether an evaluation was killed because the campaign was to stop: it is no failure and may be made again."""
-    return request is not None and request.kill and evaluation.is_killed
+def kills(request: StopRequest | None) -> bool:
+    """Whether a request has what runs killed: that is not a failure, and may be evaluated again."""
+    return request is not None and request.kill
 
 
 def _end_read_transaction() -> None:

@@ -147,14 +147,18 @@ class Graph:
         return node
 
     def harvest(self, generation: Any) -> None:
-        """The generation returns the table so far and a pool."""
+        """The generation makes and returns the table so far, and returns a pool."""
         from aiida.common.links import LinkType
+        from aiida.orm import CalcFunctionNode
 
         from aiida_inversedesign.nodes.pool_data import PoolData
         from aiida_inversedesign.nodes.table_data import TableData
 
-        table = TableData.from_rows(self.rows, SETTINGS.goal).store()
-        table.base.links.add_incoming(generation, LinkType.RETURN, 'table')
+        step = CalcFunctionNode()
+        step.base.links.add_incoming(generation, LinkType.CALL_CALC, 'harvest')
+        table = TableData.from_rows(self.rows, SETTINGS.goal)
+        table.base.links.add_incoming(step.store(), LinkType.CREATE, 'table')
+        table.store().base.links.add_incoming(generation, LinkType.RETURN, 'table')
         pool = PoolData.from_candidates(
             [
                 Candidate('g001_c0001', 'BN', CRYSTAL, 'cspml', verdicts={'distance': Verdict(True, 0.9)}),

@@ -20,6 +20,7 @@ from aiida_inversedesign.audit.record import (
 )
 from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.row import is_hit
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.graph.job_record import PW, JobRecord
 
@@ -56,17 +57,18 @@ def made_record(
     """
     draw = random.Random(5)
     goal = {'objectives': objectives or ONE, 'constraints': constraints or []}
-    settings = {
+    data = {
         'name': f'by hand{text}',
         'goal': goal,
         'propose': {'library': 'aflow'},
         'evaluate': {'engine': 'quantumespresso', 'pw': 'pw@localhost', 'pseudos': 'family'},
     }
+    settings = CampaignSettings.model_construct(**vars(CampaignSettings.model_validate({**data, 'name': 'by hand'})))
     record = CampaignRecord(
         **{
             'pk': 9,
             'uuid': '5c1f0f3e-7a54-4a3c-9d55-3f0f7e1c2b11',
-            'name': settings['name'],
+            'name': settings.name,
             'state': 'finished',
             'exit_status': 0,
             'exit_message': None,

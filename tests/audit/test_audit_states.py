@@ -11,7 +11,8 @@ from made_record import made_record
 
 from aiida_inversedesign.audit.audit import audit
 from aiida_inversedesign.audit.metrics import diversity, reproducibility, stability
-from aiida_inversedesign.audit.record import AuditError, CampaignRecord, EvaluationRecord
+from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.campaign.recorded import SettingsError, read_settings
 
 
 def as_printed(record: CampaignRecord, **options: Any) -> dict[str, Any]:
@@ -62,12 +63,12 @@ def test_running_and_interrupted() -> None:
 
 
 def test_another_version() -> None:
-    record = made_record(evaluations=2, versions={'aiida-inversedesign': '99.0'})
+    settings = made_record(evaluations=2).settings.model_dump(mode='json')
     goal = {'objectives': [{'property': 'bulk_modulus', 'entangle': True}]}
-    with pytest.raises(AuditError, match=r'written by aiida-inversedesign 99\.0, and goal\.objectives\.0\.entangle'):
-        audit(replace(record, settings={**record.settings, 'goal': goal}))
-    with pytest.raises(AuditError, match='name no goal'):
-        audit(replace(record, settings={'name': 'nothing'}))
+    with pytest.raises(SettingsError, match=r'written by aiida-inversedesign 99\.0, and goal\.objectives\.0\.entangle'):
+        read_settings({**settings, 'goal': goal}, 'campaign 1', '99.0')
+    with pytest.raises(SettingsError, match=r'campaign 1 .* of unknown version, and goal cannot be read'):
+        read_settings({'name': 'nothing'}, 'campaign 1')
 
 
 def test_stopped_with_the_campaign_is_no_failure() -> None:

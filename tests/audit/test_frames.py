@@ -11,6 +11,7 @@ import pytest
 from made_record import made_record
 
 from aiida_inversedesign.audit import frames
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.tools import CampaignTools
 
 
@@ -101,7 +102,8 @@ def test_what_a_data_set_has_beside_the_goal_is_in_no_unit_of_ours() -> None:
     """The data set's volume may be that of a cell; asked for by the goal, or declared, its unit is known."""
     table = {'engine': 'table', 'data': 'elastic', 'units': {'stiffness': 'GPa'}}
     record = made_record(3)
-    looked_up = replace(record, settings={**record.settings, 'evaluate': table})
+    settings = CampaignSettings.model_validate({**record.settings.model_dump(mode='json'), 'evaluate': table})
+    looked_up = replace(record, settings=settings)
     assert frames.property_unit(record, 'volume') == 'Å^3/atom'
     assert frames.property_unit(looked_up, 'volume') == ''
     assert frames.property_unit(looked_up, 'bulk_modulus') == 'GPa'

@@ -9,6 +9,7 @@ import pytest
 from made_record import made_record
 
 from aiida_inversedesign.audit.audit import audit
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.paper.citations import cited
 from aiida_inversedesign.paper.facts import Facts
 from aiida_inversedesign.paper.methods import methods
@@ -17,9 +18,12 @@ from aiida_inversedesign.paper.methods import methods
 def facts_of(evaluate: dict[str, Any] | None = None, select: dict[str, Any] | None = None, **changes: Any) -> Facts:
     """The facts of a made-up campaign with these entries of its sections."""
     record = made_record(12, **changes)
-    settings = {**record.settings, 'select': {'initial': 6, 'batch': 2, **(select or {})}}
-    settings['evaluate'] = {**settings['evaluate'], **(evaluate or {})}
-    record = replace(record, settings=settings, budget={'evaluations': 12, 'at_once': 5})
+    settings = record.settings.model_dump(mode='json')
+    settings['select'] |= {'initial': 6, 'batch': 2, **(select or {})}
+    settings['evaluate'] |= evaluate or {}
+    record = replace(
+        record, settings=CampaignSettings.model_validate(settings), budget={'evaluations': 12, 'at_once': 5}
+    )
     return Facts(record, audit(record, 'none'))
 
 

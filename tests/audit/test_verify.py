@@ -210,5 +210,5 @@ def test_settings_of_another_version_are_told(copy: Copy) -> None:
     assert report['different'] == []
     assert {item['kind'] for item in report['findings']} == {'not_readable'}
     (finding,) = report['findings']
-    assert 'written by aiida-inversedesign 0.0.1, and goal.objectives.0.sense means nothing to' in finding['message']
+    assert 'written by aiida-inversedesign 0.0.1, and goal.objectives.0.sense cannot be read by' in finding['message']
     assert all(len(item['message'].splitlines()) == 1 for item in report['not_repeatable'])

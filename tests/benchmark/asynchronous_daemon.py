@@ -92,7 +92,7 @@ def _ended(node: Any) -> list[tuple[float, bool]]:
 
     goal = Goal.model_validate(node.inputs.settings['goal'])
     found = [item for item in query.find_evaluations(query.generation_ids([node.pk])) if item.state == 'finished']
-    properties = query.evaluated_properties(item.id for item in found)
+    properties = query.returned_properties(query.generation_ids([node.pk]))
     return sorted((item.changed.timestamp(), is_hit(goal, properties.get(item.id, {})) is True) for item in found)
 
 

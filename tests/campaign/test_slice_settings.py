@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from aiida_inversedesign.campaign.budget import Limits
+from aiida_inversedesign.campaign.budget_of_stream import most_of_one
+from aiida_inversedesign.campaign.demands import energy_limit
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.load import CampaignFileError, validate_campaign
-from aiida_inversedesign.campaign.stream_budget import Limits, most_of_one
-from aiida_inversedesign.workchains.state import energy_limit
 
 VALID: dict[str, Any] = {
     'name': 'light',
@@ -35,14 +36,14 @@ def with_slices(slices: Any, constraints: list[dict[str, Any]] | None = None) ->
 def test_slices_are_off_unless_named() -> None:
     data = copy.deepcopy(VALID)
     del data['evaluate']['slices']
-    settings = validate_campaign(data).settings()
-    assert settings['evaluate']['slices'] is None
+    settings = validate_campaign(data)
+    assert settings.evaluate.slices is None
     assert energy_limit(settings) is None
 
 
 def test_defaults() -> None:
-    settings = validate_campaign(VALID).settings()
-    assert settings['evaluate']['slices'] == {'steps': 8, 'at_most': 12, 'give_up': None, 'margin': 0.05}
+    settings = validate_campaign(VALID)
+    assert settings.evaluate.slices.model_dump() == {'steps': 8, 'at_most': 12, 'give_up': None, 'margin': 0.05}
     assert energy_limit(settings) == {'value': 0.1, 'condition': 'formation_energy of at most 0.1 eV/atom'}
 
 
@@ -70,9 +71,9 @@ def test_giving_up_needs_a_bound_from_above() -> None:
     for constraints in ([], [{'property': 'formation_energy', 'min': -1.0}], [{'property': 'band_gap', 'max': 1.0}]):
         with pytest.raises(CampaignFileError, match='needs a goal that bounds formation_energy'):
             validate_campaign(with_slices({'steps': 8, 'give_up': True}, constraints))
-        settings = validate_campaign(with_slices({'steps': 8}, constraints)).settings()
+        settings = validate_campaign(with_slices({'steps': 8}, constraints))
         assert energy_limit(settings) is None
-    assert energy_limit(validate_campaign(with_slices({'steps': 8, 'give_up': False})).settings()) is None
+    assert energy_limit(validate_campaign(with_slices({'steps': 8, 'give_up': False}))) is None
 
 
 def test_only_pw_relaxes_in_slices() -> None:

@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS
-from aiida_inversedesign.campaign.stream_budget import Limits, evaluation_limits, fit_is_due, may_choose, most_of_one
+from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS, Limits
+from aiida_inversedesign.campaign.budget_of_stream import (
+    evaluation_limits,
+    fit_is_due,
+    may_choose,
+    most_of_one,
+    to_choose,
+)
+from aiida_inversedesign.campaign.spec import CampaignSettings
 
 
 def test_without_a_budget_there_is_no_limit() -> None:
@@ -85,3 +92,26 @@ def test_as_long_as_each_result_teaches_much_half_of_the_places_are_filled_toget
     assert [may_choose(12, 8, free, at_once=8) for free in (1, 3, 4, 8)] == [False, False, True, True]
     assert [may_choose(ended, 8, free=1, at_once=8) for ended in (23, 24)] == [False, True]
     assert may_choose(2, 1, free=1, at_once=1)
+
+
+def test_free_slots_are_filled_up_to_what_is_allowed() -> None:
+    settings = CampaignSettings.model_validate(
+        {
+            'name': 'test',
+            'goal': {'objectives': [{'property': 'volume', 'minimize': True}]},
+            'select': {'initial': 6, 'batch': 2, 'schedule': 'asynchronous'},
+            'evaluate': {'engine': 'ase', 'code': 'python@localhost'},
+        }
+    )
+
+    def size(**changes: int) -> int:
+        where = {'ended': 0, 'running': 0, 'chosen': 0, 'allowed': 20, 'at_once': 3, 'is_first': False}
+        return to_choose(settings, **{**where, **changes})
+
+    assert size(is_first=True) == 6
+    assert size(is_first=True, allowed=4) == 4
+    # of six initial candidates four have ended: too few
+    assert size(ended=4, running=1, chosen=5) == 0
+    assert size(ended=9, running=1, chosen=10) == 2
+    assert size(ended=18, running=1, chosen=19) == 1
+    assert size(ended=20, chosen=20) == 0

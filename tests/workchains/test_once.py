@@ -11,17 +11,17 @@ from aiida.common.links import LinkType
 from aiida.engine import CalcJob, ProcessState, WorkChain
 
 from aiida_inversedesign.processes import idempotent as once
-from aiida_inversedesign.processes.idempotent import NEVER_BEGAN, OnceWorkChain
+from aiida_inversedesign.processes.idempotent import NEVER_BEGAN, IdempotentWorkChain
 
 pytestmark = pytest.mark.usefixtures('aiida_profile_clean')
 
 
 class Parent:
-    """The parts of a work chain that :meth:`OnceWorkChain.submit_once` uses, and what it submitted."""
+    """The parts of a work chain that :meth:`IdempotentWorkChain.submit_once` uses, and what it submitted."""
 
-    submit_once = OnceWorkChain.submit_once
-    run_once = OnceWorkChain.run_once
-    _children_under = OnceWorkChain._children_under
+    submit_once = IdempotentWorkChain.submit_once
+    run_once = IdempotentWorkChain.run_once
+    _children_under = IdempotentWorkChain._children_under
 
     def __init__(self, in_daemon: bool = True) -> None:
         self.node = orm.WorkChainNode().store()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from agreement import check_agreement
 
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.load import validate_campaign
@@ -117,6 +118,9 @@ def test_a_campaign_with_a_stability_constraint(aiida_profile_clean: Any, aiida_
     assert {name: item.hit for name, item in rows.items()} == {
         name: above[name] <= 0.02 and item.properties['volume'] <= 20 for name, item in rows.items()
     }
+    status = check_agreement(node)
+    assert {item['candidate'] for item in status['hits']} == {item.candidate for item in rows.values() if item.hit}
+    assert status['hits'], 'no hit to agree on'
     harvests = [child for call in node.called for child in call.called if child.process_label == 'harvest']
     stability = harvests[-1].outputs.stability.get_dict()
     assert {item.candidate: stability[item.candidate]['e_above_hull'] for item in rows.values()} == {

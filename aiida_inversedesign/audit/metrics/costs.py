@@ -8,8 +8,8 @@ from typing import Any
 
 from aiida_inversedesign.audit.metrics.intervals import wilson
 from aiida_inversedesign.audit.metrics.rates import NO_HITS
-from aiida_inversedesign.audit.record import STATUSES
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.graph.evaluation_account import STATUSES
 from aiida_inversedesign.graph.job_record import Cost, JobRecord, cost_of
 
 

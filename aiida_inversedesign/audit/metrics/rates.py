@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
-from aiida_inversedesign.audit.record import ENDED, STATUSES, EvaluationRecord
+from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.graph.evaluation_account import ENDED, STATUSES
 
 NO_HITS = 'the goal names no value that counts as a hit'
 

@@ -51,14 +51,11 @@ def check(file: Path, offline: bool, output_format: str) -> None:
 
 def plan(spec: CampaignSpec, checked_profile: bool) -> dict[str, Any]:
     """What a campaign would do and may cost at most, as plain data."""
+    from aiida_inversedesign.campaign.budget import evaluations_at_most
     from aiida_inversedesign.campaign.contracts.registry import part
-    from aiida_inversedesign.campaign.properties import dft_calculations_needed
+    from aiida_inversedesign.campaign.demands import jobs_needed
 
     budget = spec.budget
-    needed = dft_calculations_needed(spec.evaluate.model_dump(mode='json'), spec.goal.properties)
-    limits = [budget.evaluations]
-    if budget.dft_calculations is not None and needed:
-        limits.append(budget.dft_calculations // needed)
     return {
         'schema': 'inversedesign/1',
         'name': spec.name,
@@ -70,8 +67,8 @@ def plan(spec: CampaignSpec, checked_profile: bool) -> dict[str, Any]:
         'needs_library': 'library' in part('sources', spec.propose.method).needs,
         'select': spec.select.model_dump(mode='json'),
         'engine': spec.evaluate.engine,
-        'dft_calculations_per_evaluation': needed,
-        'evaluations_at_most': min(limits),
+        'dft_calculations_per_evaluation': jobs_needed(spec),
+        'evaluations_at_most': evaluations_at_most(spec, budget),
         'budget': budget.model_dump(mode='json', exclude_none=True),
         'profile_checked': checked_profile,
     }

@@ -119,7 +119,7 @@ def _cut_off_note(node: WorkChainNode) -> str:
 
     :raises InverseDesignError: if no daemon could have taken it up either.
     """
-    from aiida_inversedesign.workchains.lost import is_cut_off
+    from aiida_inversedesign.workchains.orphaned import is_cut_off
 
     if not is_cut_off(node):
         return ''

@@ -17,10 +17,10 @@ from aiida_inversedesign.graph.diagnosis import core_seconds, explain, jobs_belo
 from aiida_inversedesign.nodes.structures import crystal_of
 from aiida_inversedesign.processes.attempts import attempt_label, is_due
 from aiida_inversedesign.processes.earlier_attempts import folders_before
-from aiida_inversedesign.processes.idempotent import OnceWorkChain
+from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 
 
-class EvaluateWorkChain(OnceWorkChain):
+class EvaluateWorkChain(IdempotentWorkChain):
     """Computes the properties of one crystal.
 
     An engine subclasses it, declares what it needs below ``engine`` and writes an outline that starts with

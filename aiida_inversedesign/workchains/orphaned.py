@@ -1,4 +1,4 @@
-"""Campaigns whose interpreter or daemon is gone, so that they seem to run for ever."""
+"""Campaigns whose process has died, so that they seem to run for ever."""
 
 from __future__ import annotations
 
@@ -60,17 +60,17 @@ def _daemon_runs() -> bool:
     return has_broker and bool(get_daemon_client().is_daemon_running)
 
 
-def end_lost(campaign: orm.WorkChainNode) -> None:
+def end_orphaned(campaign: orm.WorkChainNode) -> None:
     """End a campaign that nobody runs any more: its processes count as killed, its jobs are cancelled.
 
     Otherwise they would be shown as running for ever, hold slots, and go on beside the resumed campaign as soon as a
     daemon takes them up.
     """
-    lost = [node for node in (campaign, *campaign.called_descendants) if not node.is_terminated]
-    jobs = [node for node in lost if isinstance(node, orm.CalcJobNode) and node.get_job_id() is not None]
-    for node in lost:
+    orphaned = [node for node in (campaign, *campaign.called_descendants) if not node.is_terminated]
+    jobs = [node for node in orphaned if isinstance(node, orm.CalcJobNode) and node.get_job_id() is not None]
+    for node in orphaned:
         node.set_process_state(ProcessState.KILLED)
-        node.set_process_status('what ran it was gone; its campaign was resumed')
+        node.set_process_status('its process had died; its campaign was resumed')
         node.delete_checkpoint()
         if not node.is_sealed:
             node.seal()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
-from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS
+from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS, Limits
 from aiida_inversedesign.campaign.properties import RELAX_JOBS
+from aiida_inversedesign.campaign.spec import CampaignSettings
 
-#: A surrogate is fitted anew when there are so many times the rows of its last fit; in between it is told of rows.
+#: A surrogate is fitted again when there are this many times the rows of its last fit; in between it is conditioned on
+#: the new rows.
 REFIT_GROWTH = 1.1
 
 #: Share of the initial candidates that have to end before anything else is chosen. Choices that know next to nothing
@@ -20,45 +21,54 @@ FIRST_SHARE = 0.75
 #: While the table has fewer rows than so many times the evaluations at once, each of them teaches much.
 EARLY = 3
 
-#: Share of the places that has to be free in that time before they are filled.
+#: Share of the slots that has to be free in that time before they are filled.
 EARLY_SHARE = 0.5
 
+#: An evaluation that may cost whatever it takes.
+NO_LIMIT = Limits()
 
-@dataclass(frozen=True)
-class Limits:
-    """What one evaluation may cost at most; None: no limit."""
 
-    dft_calculations: int | None = None
-    core_hours: float | None = None
+def to_choose(
+    settings: CampaignSettings, ended: int, running: int, chosen: int, allowed: int, at_once: int, is_first: bool
+) -> int:
+    """How many candidates are to be chosen now; 0 if it is better to wait for what runs.
+
+    :param ended: evaluations that have ended, those before this stream included.
+    :param running: evaluations and references that run.
+    :param chosen: evaluations of this stream that have ended or run. :param allowed: those that it may make.
+    :param at_once: all slots.
+    :param is_first: whether nothing has been chosen yet.
+    """
+    initial, free = settings.select.initial, at_once - running
+    if running and not may_choose(ended, initial, free, at_once):
+        return 0
+    return max(0, min(max(free, initial) if is_first else free, allowed - chosen))
 
 
 def evaluation_limits(
-    left: Limits, reserved: Iterable[Limits], free: int, needed: int, most: Limits = Limits()
+    left: Limits, reserved: Iterable[Limits], free: int, needed: int, most: Limits = NO_LIMIT
 ) -> Limits | None:
     """The limits of the next evaluation, or None if what is left does not cover one.
 
-    What running evaluations may still use is theirs: whatever becomes of them, the budget holds. The rest is shared
-    among the free places, but nobody reserves more than an evaluation with all its restarts could use.
+    What running evaluations may still use is reserved: whatever becomes of them, the budget holds. The rest is shared
+    among the free slots, but no evaluation reserves more than it could use with all its restarts.
 
     :param left: of the budget, running evaluations not subtracted.
     :param reserved: limits of the running evaluations.
-    :param free: places that are free, this one included.
+    :param free: slots that are free, this one included.
     :param needed: DFT jobs of an evaluation without restarts.
     :param most: DFT jobs and core-hours of an evaluation with all restarts, each for its whole wall time.
     """
-    running = list(reserved)
-    jobs: int | None = None
-    if left.dft_calculations is not None:
-        rest = left.dft_calculations - sum(item.dft_calculations or 0 for item in running)
-        jobs = min(max(rest // free, needed), rest)
+    rest = left.less((item.dft_calculations or 0, item.core_hours or 0.0) for item in reserved)
+    jobs = hours = None
+    if rest.dft_calculations is not None:
+        jobs = min(max(rest.dft_calculations // free, needed), rest.dft_calculations)
         if most.dft_calculations is not None:
             jobs = min(jobs, most.dft_calculations)
-        if jobs < max(needed, 0) or rest < 0:
+        if jobs < max(needed, 0) or rest.dft_calculations < 0:
             return None
-    hours: float | None = None
-    if left.core_hours is not None:
-        rest_hours = left.core_hours - math.fsum(item.core_hours or 0.0 for item in running)
-        hours = max(rest_hours / free, min(LEAST_CORE_HOURS, rest_hours))
+    if rest.core_hours is not None:
+        hours = max(rest.core_hours / free, min(LEAST_CORE_HOURS, rest.core_hours))
         if most.core_hours is not None:
             hours = min(hours, max(most.core_hours, LEAST_CORE_HOURS))
         if hours < LEAST_CORE_HOURS:
@@ -81,7 +91,7 @@ def most_of_one(settings: Mapping[str, Any], needed: int, wall_seconds: int, pro
 
 
 def fit_is_due(rows: int, fitted: int) -> bool:
-    """Whether a surrogate is to be fitted anew to ``rows`` evaluations, the last fit having had ``fitted``."""
+    """Whether a surrogate is to be fitted again to ``rows`` evaluations, the last fit having had ``fitted``."""
     return rows >= max(fitted + 1, math.ceil(REFIT_GROWTH * fitted))
 
 
@@ -89,7 +99,7 @@ def may_choose(ended: int, initial: int, free: int, at_once: int) -> bool:
     """Whether it is time to choose what comes next, or better to wait for what runs.
 
     :param ended: evaluations that have ended, in all. :param initial: candidates of the first choice.
-    :param free: places that are free. :param at_once: all places.
+    :param free: slots that are free. :param at_once: all slots.
     """
     if ended < math.ceil(FIRST_SHARE * initial):
         return False

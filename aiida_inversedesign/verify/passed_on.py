@@ -1,4 +1,4 @@
-"""Whether what is handed on, from a campaign to its generations, evaluations and jobs, is what they share.
+"""Whether a campaign, its generations, evaluations and jobs passed the same inputs on.
 
 Selected crystals are compared where the rows of tables are (``rows.py``), what decisions took in ``decisions.py``.
 """
@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aiida_inversedesign.campaign.demands import energy_limit, engine_properties, engine_section
+from aiida_inversedesign.graph.evaluation_account import REFERENCE
 from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.verify.case import Case
 from aiida_inversedesign.verify.compare import compare
 from aiida_inversedesign.verify.findings import Finding
-from aiida_inversedesign.verify.rows import REFERENCE
-from aiida_inversedesign.workchains.state import energy_limit, engine_properties
 
 #: Numbers that are only copied differ by no more than rounding.
 _COPIED = 1e-10
@@ -21,11 +21,11 @@ _COPIED = 1e-10
 _VALUES = ('settings', 'properties', 'limits', 'energy_limit')
 _STRUCTURE = 'data.core.structure.'
 _CODE = 'data.core.code.'
-#: Beginnings of the names of codes and data that a campaign hands on, and of what it hands on of an interruption.
+#: Beginnings of the names of codes and data that a campaign passes on, and of what it passes on of an interruption.
 _ENGINE, _CODES, _INTERRUPTED = 'engine__', 'codes__', 'interrupted__'
 
 
-def check_handed(case: Case) -> Iterator[Finding]:
+def check_passed_on(case: Case) -> Iterator[Finding]:
     """Findings on what generations, evaluations and their jobs took."""
     inputs = [case.graph.inputs[call.id] for generation in case.generations for call in case.evaluations_of(generation)]
     case.all_attributes([taken[name] for taken in inputs for name in _VALUES if name in taken])
@@ -45,7 +45,7 @@ def check_handed(case: Case) -> Iterator[Finding]:
 def _check_interrupted(case: Case, campaign: int) -> Iterator[Finding]:
     """Whether what a campaign took up of an interruption was made by those that it resumed."""
     for label, link in case.graph.inputs[campaign].items():
-        # outcomes are told by the work chain itself, and compared where rows are
+        # outcomes are recorded by the work chain itself, and compared where rows are
         if not label.startswith(_INTERRUPTED) or label == f'{_INTERRUPTED}outcomes':
             continue
         if link.node not in case.graph.creator:
@@ -76,14 +76,11 @@ def _same_nodes(who: str, uuid: str, given: dict[str, Link], own: dict[str, Link
 
 def _check_settings(case: Case, evaluation: Call, taken: dict[str, Link]) -> Iterator[Finding]:
     """Whether an evaluation had the campaign's settings, and was asked for what follows from them."""
-    is_reference, limit = evaluation.label.startswith(REFERENCE), None
-    if case.settings['evaluate'].get('slices') is not None and not is_reference:
-        # a goal that another version wrote raises what says so
-        limit = case.goal and energy_limit(case.settings)
+    is_reference = evaluation.label.startswith(REFERENCE)
     expected = {
-        'settings': case.settings['evaluate'],
+        'settings': engine_section(case.settings),
         'properties': {'list': ['energy'] if is_reference else engine_properties(case.settings)},
-        'energy_limit': limit,
+        'energy_limit': None if is_reference else energy_limit(case.settings),
     }
     for name, value in expected.items():
         link = taken.get(name)
@@ -127,7 +124,7 @@ def _check_references(case: Case, generation: Call, evaluation: Call) -> Iterato
 def _check_calls(case: Case, evaluation: Call) -> Iterator[Finding]:
     """Whether everything below an evaluation took what the evaluation was given or what was made there.
 
-    Work chains make parameters, meshes and numbers by themselves; crystals and codes they only hand on.
+    Work chains make parameters, meshes and numbers by themselves; crystals and codes they only pass on.
     """
     graph = case.graph
     given = graph.inputs[evaluation.id]
@@ -147,7 +144,7 @@ def _check_calls(case: Case, evaluation: Call) -> Iterator[Finding]:
         if own is None or 'settings' not in given or own.node == given['settings'].node:
             continue
         # a pre-relaxation has a section of its own
-        section = case.settings['evaluate'].get('prerelax') if call.label == 'prerelax' else None
+        section = engine_section(case.settings).get('prerelax') if call.label == 'prerelax' else None
         if compare(section, case.attributes(own), _COPIED).status == 'different':
             message = f'{_path(case, call, evaluation)} had other settings than its evaluation'
             yield Finding('settings', call.uuid, message)
