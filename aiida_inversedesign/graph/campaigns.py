@@ -17,7 +17,6 @@ from aiida.orm import Data, Dict, QueryBuilder, Str, WorkChainNode
 from aiida_inversedesign.graph.job_record import Cost, JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import among, find_jobs, jobs_of_generation
 from aiida_inversedesign.graph.scalars import edge, scalars
-from aiida_inversedesign.nodes.pool_data import PoolData
 from aiida_inversedesign.nodes.table_data import TableData
 
 #: Process type of a campaign.
@@ -229,20 +228,6 @@ def last_table(generations: Iterable[int]) -> TableData | None:
     query.append(WorkChainNode, filters=among(generations), tag='generation')
     query.append(TableData, with_incoming='generation', edge_filters=edge('table', 'return'), tag='table')
     return query.order_by({'table': {'ctime': 'desc'}}).first(flat=True)
-
-
-def find_pools(generations: Iterable[int]) -> list[PoolData]:
-    """The pools that these generations returned, each once, oldest first."""
-    query = QueryBuilder()
-    query.append(WorkChainNode, filters=among(generations), tag='generation')
-    query.append(
-        PoolData,
-        with_incoming='generation',
-        edge_filters=edge('pool', 'return'),
-        tag='pool',
-        project=['ctime', 'id', '*'],
-    )
-    return [node for _, _, node in sorted(query.distinct().all(), key=lambda row: row[:2])]
 
 
 def evaluated_properties(evaluations: Iterable[int]) -> dict[int, dict[str, float]]:

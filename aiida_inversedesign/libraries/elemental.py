@@ -33,7 +33,7 @@ AFLOW: dict[str, tuple[str, str, float | None]] = {
 }
 
 
-class ReferenceError(InverseDesignError):
+class ElementalReferenceError(InverseDesignError):
     """An element without a reference crystal."""
 
 
@@ -49,7 +49,7 @@ class Reference:
 def reference(symbol: str) -> Reference:
     """The reference crystal of an element with its source.
 
-    :raises ReferenceError: if the element has none; it says which do.
+    :raises ElementalReferenceError: if the element has none; it says which do.
     """
     if symbol in AFLOW:
         return _from_aflow(symbol)
@@ -62,7 +62,7 @@ def reference(symbol: str) -> Reference:
     except (ValueError, RuntimeError, NotImplementedError):
         atoms = None
     if atoms is None:
-        raise ReferenceError(
+        raise ElementalReferenceError(
             f'there is no reference crystal of {symbol}: leave it out of space.elements, or ask for another property '
             'than formation_energy'
         )
@@ -73,7 +73,7 @@ def reference(symbol: str) -> Reference:
 def reference_crystal(symbol: str) -> Crystal:
     """The reference crystal of an element: its ground state where that is known to ASE or AFLOW.
 
-    :raises ReferenceError: if the element has none.
+    :raises ElementalReferenceError: if the element has none.
     """
     return reference(symbol).crystal
 
@@ -84,7 +84,7 @@ def available_references() -> list[str]:
     for symbol in SYMBOLS:
         try:
             reference(symbol)
-        except ReferenceError:
+        except ElementalReferenceError:
             continue
         found.append(symbol)
     return found
@@ -99,7 +99,9 @@ def _from_aflow(symbol: str) -> Reference:
             if volume is not None:
                 crystal = crystal.scaled_to(volume * crystal.nsites)
             return Reference(crystal, f'AFLOW {prototype} ({namesake})')
-    raise ReferenceError(f'pymatgen has no prototype {prototype} of {namesake} any more: {symbol} has no reference')
+    raise ElementalReferenceError(
+        f'this pymatgen has no prototype {prototype} of {namesake}: {symbol} has no reference'
+    )
 
 
 @cache

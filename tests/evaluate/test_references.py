@@ -5,7 +5,12 @@ from __future__ import annotations
 import pytest
 
 from aiida_inversedesign.engines.common.crystal_properties import structural_properties
-from aiida_inversedesign.libraries.elemental import ReferenceError, available_references, reference, reference_crystal
+from aiida_inversedesign.libraries.elemental import (
+    ElementalReferenceError,
+    available_references,
+    reference,
+    reference_crystal,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,7 +39,7 @@ def test_carbon_is_graphite_and_says_so() -> None:
 
 
 def test_an_element_without_reference_is_named() -> None:
-    with pytest.raises(ReferenceError, match='reference crystal of F'):
+    with pytest.raises(ElementalReferenceError, match='reference crystal of F'):
         reference_crystal('F')
 
 

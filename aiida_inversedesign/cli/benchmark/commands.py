@@ -14,7 +14,7 @@ import click
 from aiida_inversedesign.cli.benchmark.audit import audit
 from aiida_inversedesign.cli.benchmark.engine import engine
 from aiida_inversedesign.cli.benchmark.search import search
-from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
+from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, emit, load_profile
 from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ RECIPES = ('ours', 'published')
 BASELINES = ('fusion', 'element_dissimilarity', 'nearest_descriptor', 'substitution', 'random')
 
 
-@click.group()
+@click.group(cls=SentenceGroup)
 def benchmark() -> None:
     """Run the comparisons of the README again, on your own data if you like.
 
