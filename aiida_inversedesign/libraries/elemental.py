@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
 from aiida_inversedesign.errors import InverseDesignError
 
 #: element → AFLOW prototype, the element it is named after, and the volume (Å³/atom) where that is another.
@@ -76,18 +75,6 @@ def reference_crystal(symbol: str) -> Crystal:
     :raises ElementalReferenceError: if the element has none.
     """
     return reference(symbol).crystal
-
-
-def available_references() -> list[str]:
-    """The elements that have a reference crystal, by atomic number."""
-    found = []
-    for symbol in SYMBOLS:
-        try:
-            reference(symbol)
-        except ElementalReferenceError:
-            continue
-        found.append(symbol)
-    return found
 
 
 def _from_aflow(symbol: str) -> Reference:

@@ -7,7 +7,6 @@ import pytest
 from aiida_inversedesign.engines.common.crystal_properties import structural_properties
 from aiida_inversedesign.libraries.elemental import (
     ElementalReferenceError,
-    available_references,
     reference,
     reference_crystal,
 )
@@ -43,7 +42,6 @@ def test_an_element_without_reference_is_named() -> None:
         reference_crystal('F')
 
 
-def test_every_available_reference_is_of_its_element() -> None:
-    available = available_references()
-    assert {'B', 'C', 'N', 'O', 'Si', 'Ga', 'Ge', 'As'} <= set(available)
-    assert all(set(reference_crystal(symbol).species) == {symbol} for symbol in available)
+@pytest.mark.parametrize('symbol', ['B', 'C', 'N', 'O', 'Si', 'Ga', 'Ge', 'As', 'W'])
+def test_a_reference_is_of_its_element(symbol: str) -> None:
+    assert set(reference_crystal(symbol).species) == {symbol}

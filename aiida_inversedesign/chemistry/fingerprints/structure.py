@@ -177,10 +177,3 @@ def read_cache(path: Path | str) -> dict[str, Floats]:
     if values.ndim != 2 or values.shape != (len(ids), LENGTH):
         raise FingerprintError(f'{path}: expected {len(ids)} fingerprints of {LENGTH} numbers, got {values.shape}')
     return dict(zip(ids.tolist(), values, strict=True))
-
-
-def write_cache(path: Path | str, cache: Cache) -> None:
-    """Write the cache as a npz file that :func:`read_cache` reads; values are rounded to float32."""
-    keys = sorted(cache)
-    values = np.array([cache[key] for key in keys], dtype=np.float32).reshape(len(keys), LENGTH)
-    np.savez_compressed(path, ids=np.array(keys, dtype=np.str_), fingerprints=values)
