@@ -40,12 +40,16 @@ $(STAMP): pyproject.toml
 	$(BIN)/pip install --quiet -e .[tests,elements,pre-commit]
 	touch $@
 
-# Quantum ESPRESSO from Debian where that may be installed; elsewhere the demo installs a serial pw.x from PyPI
+# Debian's pw.x (the demo falls back to a serial one from PyPI) and Chromium, for the tests of the report, where apt may
 system:
-	@if command -v pw.x >/dev/null 2>&1; then :; \
+	@missing=""; \
+	command -v pw.x >/dev/null 2>&1 || missing="quantum-espresso quantum-espresso-data"; \
+	command -v chromium >/dev/null 2>&1 && command -v chromedriver >/dev/null 2>&1 \
+	  || missing="$$missing chromium chromium-driver"; \
+	if [ -z "$$missing" ]; then :; \
 	elif command -v apt-get >/dev/null 2>&1 && [ "$$(id -u)" = 0 ]; then \
-	  apt-get update -q && apt-get install -y -q --no-install-recommends quantum-espresso quantum-espresso-data; \
-	else echo "pw.x is not installed (e.g. apt install quantum-espresso); tests that need it are skipped"; fi
+	  apt-get update -q && apt-get install -y -q --no-install-recommends $$missing; \
+	else echo "not installed: $$missing (apt install $$missing); tests that need them are skipped"; fi
 
 clean:
 	rm -rf $(VENV) $(DEMO) docs/_build

@@ -7,7 +7,6 @@ import functools
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from itertools import permutations
 from math import gcd
 
 from aiida_inversedesign.errors import InverseDesignError
@@ -115,13 +114,3 @@ def parse_ratio(label: str) -> tuple[int, ...]:
     if functools.reduce(gcd, numbers) != 1:
         raise FormulaError(f'{label!r} can be reduced: write {ratio_label(numbers)!r}')
     return numbers
-
-
-def enumerate_formulas(elements: Iterable[str], ratio: str) -> Iterator[str]:
-    """Every formula that gives each count of ``ratio`` an element of its own, without repeats, sorted."""
-    counts = parse_ratio(ratio)
-    seen = {
-        reduced_formula(dict(zip(chosen, counts, strict=True)))
-        for chosen in permutations(sorted(set(elements)), len(counts))
-    }
-    yield from sorted(seen)

@@ -14,27 +14,15 @@ from collections import Counter, defaultdict
 from string import ascii_letters, ascii_uppercase
 
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.symmetry import symmetry_dataset
 
-#: tolerance of the symmetry in Å, that of the Materials Project
-SYMPREC = 0.1
 #: letters of the Pearson symbol: last space group of each crystal family
 FAMILIES = ((2, 'a'), (15, 'm'), (74, 'o'), (142, 't'), (194, 'h'), (230, 'c'))
 
 
-def prototype_label(crystal: Crystal, symprec: float = SYMPREC) -> str:
-    """The label of a crystal's anonymous prototype; empty if its symmetry cannot be determined.
-
-    :param symprec: tolerance of the symmetry in Å.
-    """
-    import spglib
-
-    # only which sites are alike matters, and spglib's answer must not depend on the elements
-    kinds = {symbol: number for number, symbol in enumerate(dict.fromkeys(crystal.species), 1)}
-    cell = (crystal.lattice, crystal.frac_coords, [kinds[symbol] for symbol in crystal.species])
-    try:
-        found = spglib.get_symmetry_dataset(cell, symprec=symprec)
-    except spglib.SpglibError:
-        found = None
+def prototype_label(crystal: Crystal) -> str:
+    """The label of a crystal's anonymous prototype; empty if its symmetry cannot be determined."""
+    found = symmetry_dataset(crystal)
     if found is None:
         return ''
     orbits: dict[str, Counter[str]] = defaultdict(Counter)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +17,16 @@ from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
     from aiida.orm import WorkChainNode
+
+
+class SentenceGroup(click.Group):
+    """A group whose help shows the first sentence of each command whole, where click would cut it."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The list of commands."""
+        with formatter.section('Commands'):
+            formatter.write_dl([(name, self.commands[name].get_short_help_str(1000)) for name in self.commands])
+
 
 FORMAT = click.option(
     '--format',
@@ -72,8 +85,21 @@ def load_campaign(identifier: str) -> WorkChainNode:
     return node
 
 
+def _leave_no_configuration(context: click.Context, _: click.Parameter, archive: Path | None) -> Path | None:
+    """Give AiiDA a temporary configuration folder: it makes one when it is imported, and an archive needs none."""
+    if archive is not None and 'aiida' not in sys.modules:
+        folder = tempfile.TemporaryDirectory(prefix='inversedesign-')
+        # AiiDA warns of a folder that it has to make
+        (Path(folder.name) / '.aiida').mkdir()
+        # processes that this one starts read it as well
+        os.environ['AIIDA_PATH'] = folder.name
+        context.find_root().call_on_close(folder.cleanup)
+    return archive
+
+
 ARCHIVE = click.option(
     '--archive',
+    callback=_leave_no_configuration,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar='FILE.aiida',
     help='Read an exported archive instead of the profile; none is needed then.',

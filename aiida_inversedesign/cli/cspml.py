@@ -7,11 +7,11 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
+from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, emit, load_profile
 from aiida_inversedesign.errors import InverseDesignError
 
 
-@click.group()
+@click.group(cls=SentenceGroup)
 def cspml() -> None:
     """Train the proposal model, and predict the crystals of single formulas.
 

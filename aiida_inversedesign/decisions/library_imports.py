@@ -17,6 +17,7 @@ from aiida_inversedesign.libraries.entries import Raw, RefusedError
 from aiida_inversedesign.libraries.library import Library, LibraryError, Skipped
 from aiida_inversedesign.libraries.merge import merge
 from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.nodes.structures import crystal_of
 
 #: structures of one calculation: each is a link in the database
 PART = 250
@@ -69,18 +70,17 @@ def structure_entries(
 ) -> Iterator[Raw]:
     """The nodes as entries of a library."""
     for node in nodes:
-        yield Raw(f'StructureData<{node.pk}>', node.uuid, partial(crystal_of, node, largest), fields.get(node.uuid, {}))
+        yield Raw(f'StructureData<{node.pk}>', node.uuid, partial(_checked, node, largest), fields.get(node.uuid, {}))
 
 
-def crystal_of(node: StructureData, largest: int | None = entries.LARGEST_CELL) -> Crystal:
-    """The crystal of a structure node.
+def _checked(node: StructureData, largest: int | None) -> Crystal:
+    """The crystal of a structure node, which may come from anywhere.
 
     :raises RefusedError: if it is not periodic in three directions, partially occupied, or too large.
     """
     if not all(node.pbc):
         raise RefusedError(entries.LATTICE, 'the structure is not periodic in three directions')
-    kinds = {kind.name: kind for kind in node.kinds}
-    if any(kind.is_alloy or kind.has_vacancies for kind in kinds.values()):
+    if any(kind.is_alloy or kind.has_vacancies for kind in node.kinds):
         raise RefusedError(entries.PARTIAL, 'partially occupied sites: only ordered structures can be used')
     sites = node.sites
     entries.check_sites(len(sites), largest)
@@ -89,7 +89,7 @@ def crystal_of(node: StructureData, largest: int | None = entries.LARGEST_CELL) 
     if not (np.isfinite(lattice).all() and np.isfinite(positions).all()):
         raise RefusedError(entries.NAN, 'lattice or coordinates contain NaN or infinity')
     entries.check_cell(lattice, len(sites))
-    return Crystal(lattice, tuple(kinds[site.kind_name].symbol for site in sites), positions @ np.linalg.inv(lattice))
+    return crystal_of(node)
 
 
 def _fingerprinted(library: Library, asked: Mapping[str, Any], known: Any = None) -> Library:

@@ -30,11 +30,6 @@ class Call:
     cached: bool = False
 
     @property
-    def is_function(self) -> bool:
-        """Whether it is a calculation function."""
-        return self.node_type.endswith('.CalcFunctionNode.')
-
-    @property
     def is_job(self) -> bool:
         """Whether it is a calculation job."""
         return self.node_type.endswith('.CalcJobNode.')

@@ -11,6 +11,8 @@ from typing import Any
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
+from aiida_inversedesign.chemistry.matching import same_arrangement
+from aiida_inversedesign.chemistry.symmetry import STRICT_SYMPREC, space_group_number
 from aiida_inversedesign.libraries.library import Library, Skipped, Template
 
 SOURCE = 'AFLOW Library of Crystallographic Prototypes, in pymatgen'
@@ -39,7 +41,7 @@ def read_aflow() -> tuple[Library, list[Skipped]]:
     for members in groups.values():
         representatives: list[Template] = []
         for _, template in sorted(members, key=lambda member: member[0]):
-            double = _same_structure(template, representatives)
+            double = next((other for other in representatives if _alike(template, other)), None)
             if double is None:
                 representatives.append(template)
             else:
@@ -49,11 +51,8 @@ def read_aflow() -> tuple[Library, list[Skipped]]:
 
 
 def _template(number: int, entry: dict[str, Any]) -> Template:
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
     structure, tags = entry['snl'].structure, entry['tags']
-    primitive = structure.get_primitive_structure()
-    crystal = Crystal.from_pymatgen(primitive)
+    crystal = Crystal.from_pymatgen(structure.get_primitive_structure())
     return Template(
         # one AFLOW label may stand for several structures that differ in their free parameters
         id=f'aflow-{number:03d}-{tags["aflow"]}',
@@ -61,16 +60,9 @@ def _template(number: int, entry: dict[str, Any]) -> Template:
         source=SOURCE,
         license=LICENSE,
         prototype=tags.get('mineral') or f'{structure.composition.reduced_formula} {tags["pearson"]}',
-        spacegroup=SpacegroupAnalyzer(primitive, symprec=0.01).get_space_group_number(),
+        spacegroup=space_group_number(crystal, STRICT_SYMPREC) or 0,
     )
 
 
-def _same_structure(template: Template, others: list[Template]) -> Template | None:
-    from pymatgen.analysis.structure_matcher import StructureMatcher
-
-    matcher = StructureMatcher(primitive_cell=False)
-    structure = template.crystal.to_pymatgen()
-    for other in others:
-        if other.spacegroup == template.spacegroup and matcher.fit_anonymous(structure, other.crystal.to_pymatgen()):
-            return other
-    return None
+def _alike(first: Template, second: Template) -> bool:
+    return first.spacegroup == second.spacegroup and same_arrangement(first.crystal, second.crystal)

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
 from aiida_inversedesign.errors import InverseDesignError
 
 #: element → AFLOW prototype, the element it is named after, and the volume (Å³/atom) where that is another.
@@ -33,7 +32,7 @@ AFLOW: dict[str, tuple[str, str, float | None]] = {
 }
 
 
-class ReferenceError(InverseDesignError):
+class ElementalReferenceError(InverseDesignError):
     """An element without a reference crystal."""
 
 
@@ -49,7 +48,7 @@ class Reference:
 def reference(symbol: str) -> Reference:
     """The reference crystal of an element with its source.
 
-    :raises ReferenceError: if the element has none; it says which do.
+    :raises ElementalReferenceError: if the element has none; it says which do.
     """
     if symbol in AFLOW:
         return _from_aflow(symbol)
@@ -62,7 +61,7 @@ def reference(symbol: str) -> Reference:
     except (ValueError, RuntimeError, NotImplementedError):
         atoms = None
     if atoms is None:
-        raise ReferenceError(
+        raise ElementalReferenceError(
             f'there is no reference crystal of {symbol}: leave it out of space.elements, or ask for another property '
             'than formation_energy'
         )
@@ -73,21 +72,9 @@ def reference(symbol: str) -> Reference:
 def reference_crystal(symbol: str) -> Crystal:
     """The reference crystal of an element: its ground state where that is known to ASE or AFLOW.
 
-    :raises ReferenceError: if the element has none.
+    :raises ElementalReferenceError: if the element has none.
     """
     return reference(symbol).crystal
-
-
-def available_references() -> list[str]:
-    """The elements that have a reference crystal, by atomic number."""
-    found = []
-    for symbol in SYMBOLS:
-        try:
-            reference(symbol)
-        except ReferenceError:
-            continue
-        found.append(symbol)
-    return found
 
 
 def _from_aflow(symbol: str) -> Reference:
@@ -99,7 +86,9 @@ def _from_aflow(symbol: str) -> Reference:
             if volume is not None:
                 crystal = crystal.scaled_to(volume * crystal.nsites)
             return Reference(crystal, f'AFLOW {prototype} ({namesake})')
-    raise ReferenceError(f'pymatgen has no prototype {prototype} of {namesake} any more: {symbol} has no reference')
+    raise ElementalReferenceError(
+        f'this pymatgen has no prototype {prototype} of {namesake}: {symbol} has no reference'
+    )
 
 
 @cache

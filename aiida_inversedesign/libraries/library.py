@@ -166,11 +166,6 @@ class Library:
         chosen = None if self._fingerprints is None else self._fingerprints[rows]
         return Library((self._templates[index] for index in rows), chosen)
 
-    def without_formulas(self, formulas: Iterable[str]) -> Library:
-        """The library without the templates of these reduced formulas: what a fair test needs."""
-        excluded = frozenset(formulas)
-        return self.subset([i for i, item in enumerate(self._templates) if item.crystal.formula not in excluded])
-
     def with_fingerprints(self, fingerprints: Fingerprints) -> Library:
         """The same templates with these fingerprints, shape (n, 244)."""
         return Library(self._templates, fingerprints)

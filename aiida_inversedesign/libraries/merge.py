@@ -11,12 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.chemistry.matching import reduced, same_reduced
 from aiida_inversedesign.libraries.collect import Filter, Progress
 from aiida_inversedesign.libraries.entries import SAME_STRUCTURE, RefusedError
 from aiida_inversedesign.libraries.library import Library, LibraryError, Skipped, Template
-
-#: tolerances of pymatgen's StructureMatcher: fractional lengths, sites in units of (V/n)^(1/3), degrees
-LTOL, STOL, ANGLE_TOL = 0.2, 0.3, 5.0
 
 
 @dataclass(frozen=True)
@@ -100,11 +98,8 @@ def merge(
 
 def _distinct(entries: Sequence[_Entry], match: bool) -> tuple[list[_Entry], list[Skipped]]:
     """The entries of one formula, best first, without those that equal a better one."""
-    from pymatgen.analysis.structure_matcher import StructureMatcher
-
-    matcher = StructureMatcher(ltol=LTOL, stol=STOL, angle_tol=ANGLE_TOL, primitive_cell=False)
     kept: list[_Entry] = []
-    reduced: list[Any] = []
+    cells: list[Any] = []
     dropped: list[Skipped] = []
     hashes: dict[str, _Entry] = {}
     for entry in entries:
@@ -112,27 +107,17 @@ def _distinct(entries: Sequence[_Entry], match: bool) -> tuple[list[_Entry], lis
         same = hashes.get(crystal.content_hash)
         structure = None
         if same is None and match and len(entries) > 1:
-            structure = _reduce(crystal.to_pymatgen())
+            structure = reduced(crystal)
             same = next(
-                (
-                    other
-                    for other, known in zip(kept, reduced, strict=True)
-                    if len(known) == len(structure) and matcher.fit(known, structure, skip_structure_reduction=True)
-                ),
-                None,
+                (other for other, known in zip(kept, cells, strict=True) if same_reduced(known, structure)), None
             )
         if same is not None:
             dropped.append(Skipped(entry.where, f'the same structure as {same.where}', SAME_STRUCTURE))
             continue
         hashes[crystal.content_hash] = entry
         kept.append(entry)
-        reduced.append(structure)
+        cells.append(structure)
     return kept, dropped
-
-
-def _reduce(structure: Any) -> Any:
-    """The primitive Niggli cell: what StructureMatcher would make anew for every pair."""
-    return structure.get_primitive_structure().get_reduced_structure(reduction_algo='niggli')
 
 
 def _unique_ids(kept: Iterable[_Entry]) -> tuple[list[Template], dict[str, str]]:

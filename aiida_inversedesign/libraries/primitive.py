@@ -7,23 +7,15 @@ import math
 import numpy as np
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
-
-#: tolerance in Å within which a cell repeats itself: only what clearly does is reduced
-SYMPREC = 0.01
+from aiida_inversedesign.chemistry.symmetry import STRICT_SYMPREC, smaller_cell
 
 
 def primitive_cell(crystal: Crystal) -> Crystal:
     """The primitive cell; a cell that is primitive already is returned as it is."""
-    import spglib
-
     if not _repeats(crystal):
         return crystal
-    numbers = [SYMBOLS.index(symbol) + 1 for symbol in crystal.species]
-    found = spglib.find_primitive((crystal.lattice, crystal.frac_coords, numbers), symprec=SYMPREC)
-    if found is None or len(found[2]) >= crystal.nsites:
-        return crystal
-    return Crystal(found[0], tuple(SYMBOLS[number - 1] for number in found[2]), found[1])
+    found = smaller_cell(crystal)
+    return crystal if found is None or found.nsites >= crystal.nsites else found
 
 
 def _repeats(crystal: Crystal) -> bool:
@@ -39,6 +31,6 @@ def _repeats(crystal: Crystal) -> bool:
         shifted = difference + (crystal.frac_coords[other] - crystal.frac_coords[sites[0]])
         shifted -= np.round(shifted)
         distances = np.sqrt(((shifted @ crystal.lattice) ** 2).sum(axis=2))
-        if ((distances < 2 * SYMPREC) & same).any(axis=1).all():
+        if ((distances < 2 * STRICT_SYMPREC) & same).any(axis=1).all():
             return True
     return False

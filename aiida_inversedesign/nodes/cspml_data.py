@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiida.orm.pydantic import OrmMetadataField
 
-from aiida_inversedesign.nodes.payload import PayloadData
+from aiida_inversedesign.nodes.payload import PayloadData, ReadCache
 
 if TYPE_CHECKING:
     from aiida_inversedesign.propose.proposal_model import AnyModel
 
-
-#: Models read before, by content hash: a campaign asks the same one again and again, and they are immutable.
-_READ: dict[str, AnyModel] = {}
-_KEPT = 2
+_READ: ReadCache[AnyModel] = ReadCache(2)
 
 
 class CspmlData(PayloadData):
@@ -34,13 +31,9 @@ class CspmlData(PayloadData):
 
     def get_model(self) -> AnyModel:
         """The model as the pure core uses it; the same object for the same content."""
-        if self.content_hash not in _READ:
-            from aiida_inversedesign.propose.proposal_model import load_model
+        from aiida_inversedesign.propose.proposal_model import load_model
 
-            while len(_READ) >= _KEPT:
-                del _READ[next(iter(_READ))]
-            _READ[self.content_hash] = load_model(self.payload)
-        return _READ[self.content_hash]
+        return _READ.get(self, lambda: load_model(self.payload))
 
     @property
     def record(self) -> dict[str, Any]:

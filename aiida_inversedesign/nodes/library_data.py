@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiida.orm.pydantic import OrmMetadataField
 
-from aiida_inversedesign.nodes.payload import PayloadData
+from aiida_inversedesign.nodes.payload import PayloadData, ReadCache
 
 if TYPE_CHECKING:
     from aiida_inversedesign.libraries.library import Library
 
-#: Libraries read before, by content hash: a campaign asks the same one again and again, and they are immutable.
-_READ: dict[str, Library] = {}
-_KEPT = 4
+_READ: ReadCache[Library] = ReadCache(4)
 
 
 class LibraryData(PayloadData):
@@ -36,13 +34,9 @@ class LibraryData(PayloadData):
 
     def get_library(self) -> Library:
         """The library as the pure core uses it; the same object for the same content."""
-        if self.content_hash not in _READ:
-            from aiida_inversedesign.libraries.library import Library
+        from aiida_inversedesign.libraries.library import Library
 
-            while len(_READ) >= _KEPT:
-                del _READ[next(iter(_READ))]
-            _READ[self.content_hash] = Library.from_bytes(self.payload)
-        return _READ[self.content_hash]
+        return _READ.get(self, lambda: Library.from_bytes(self.payload))
 
     @property
     def count(self) -> int:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeVar
 
 from aiida.orm import Data
 from aiida.orm.pydantic import OrmMetadataField
+
+Value = TypeVar('Value')
 
 
 class PayloadData(Data):
@@ -47,3 +50,32 @@ class PayloadData(Data):
         if not any(name.startswith(self.FILENAME) for name in self.base.repository.list_object_names()):
             raise ValidationError(f'{type(self).__name__} has no {self.FILENAME}: make it with a from_… method')
         return True
+
+
+class ReadCache(Generic[Value]):
+    """What nodes were last read as, by content hash: a campaign reads the same ones again and again.
+
+    :param most: how many are kept; the one that was not asked for the longest goes first.
+    """
+
+    _every: ClassVar[list[ReadCache[Any]]] = []
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._values: dict[str, Value] = {}
+        self._every.append(self)
+
+    def get(self, node: PayloadData, read: Callable[[], Value]) -> Value:
+        """What ``read`` returned for a node of this content, the same object each time; it must not be changed."""
+        key = node.content_hash
+        value = self._values.pop(key) if key in self._values else read()
+        while len(self._values) >= self._most:
+            del self._values[next(iter(self._values))]
+        self._values[key] = value
+        return value
+
+    @classmethod
+    def clear_all(cls) -> None:
+        """Empty every cache: the storage may have been changed from outside, which is what a verification looks for."""
+        for cache in cls._every:
+            cache._values.clear()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import ClassVar
 
-from aiida.orm import Dict, load_node
+from aiida.orm import Dict
 from aiida.orm.pydantic import OrmMetadataField
 
 from aiida_inversedesign.libraries.points import PointSet
-from aiida_inversedesign.nodes.payload import PayloadData
+from aiida_inversedesign.nodes.payload import PayloadData, ReadCache
 from aiida_inversedesign.spaces.parameters.point import Point
+
+_READ: ReadCache[PointSet] = ReadCache(2)
 
 
 def content_of(node: Dict) -> Point:
@@ -21,13 +22,6 @@ def content_of(node: Dict) -> Point:
 def node_of(point: Point) -> Dict:
     """An unstored node of a point, labelled with its values (the label is not part of the content)."""
     return Dict(point.to_dict(), label=point.key)
-
-
-@lru_cache(maxsize=2)
-def _points(content_hash: str, uuid: str) -> PointSet:
-    """The rows of a node; kept, as a campaign asks for them again and again."""
-    node = load_node(uuid)
-    return PointSet.from_bytes(node.payload)
 
 
 class PointsData(PayloadData):
@@ -47,7 +41,7 @@ class PointsData(PayloadData):
 
     def get_library(self) -> PointSet:
         """The rows as the pure core uses them; the same object for the same content."""
-        return _points(self.content_hash, self.uuid)
+        return _READ.get(self, lambda: PointSet.from_bytes(self.payload))
 
     @property
     def count(self) -> int:

@@ -11,14 +11,12 @@ from aiida.orm.pydantic import OrmMetadataField
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.registry import part
 from aiida_inversedesign.nodes.parquet import records_from_parquet, records_to_parquet
-from aiida_inversedesign.nodes.payload import PayloadData
+from aiida_inversedesign.nodes.payload import PayloadData, ReadCache
 
 _COLUMNS = tuple(Candidate.__dataclass_fields__)
 _NESTED = ('content', 'assignment', 'verdicts', 'within')
 
-#: Candidates of the pools that this interpreter has read last: each choice of a campaign asks for them again.
-_READ: dict[str, tuple[Candidate, ...]] = {}
-_REMEMBERED = 2
+_READ: ReadCache[tuple[Candidate, ...]] = ReadCache(2)
 
 
 class PoolData(PayloadData):
@@ -53,12 +51,12 @@ class PoolData(PayloadData):
 
     def get_candidates(self) -> list[Candidate]:
         """Every candidate, rejected ones included; they are shared between calls and must not be changed."""
-        if self.content_hash not in _READ:
-            while len(_READ) >= _REMEMBERED:
-                del _READ[next(iter(_READ))]
+
+        def read() -> tuple[Candidate, ...]:
             records = records_from_parquet(self.payload, _NESTED)
-            _READ[self.content_hash] = tuple(Candidate.from_dict(record, self.read) for record in records)
-        return list(_READ[self.content_hash])
+            return tuple(Candidate.from_dict(record, self.read) for record in records)
+
+        return list(_READ.get(self, read))
 
     @property
     def count(self) -> int:

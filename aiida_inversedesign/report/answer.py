@@ -11,6 +11,7 @@ from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.campaign.goal import Goal, Objective
 from aiida_inversedesign.chemistry.prototypes import prototype_label
+from aiida_inversedesign.chemistry.symmetry import symmetry_dataset
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.report.prototype_names import prototype_text
 from aiida_inversedesign.report.structures import legend, picture
@@ -213,14 +214,7 @@ def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
 
 def space_group(crystal: Any) -> str:
     """Symbol and number of the space group (spglib, symprec 0.1 Å); empty if it is not found."""
-    import spglib
-
-    symbols = list(dict.fromkeys(crystal.species))
-    cell = (crystal.lattice, crystal.frac_coords, [symbols.index(symbol) + 1 for symbol in crystal.species])
-    try:
-        found = spglib.get_symmetry_dataset(cell, symprec=0.1)
-    except spglib.SpglibError:
-        return ''
+    found = symmetry_dataset(crystal)
     return f'{found.international} (no. {found.number})' if found is not None else ''
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import covalent_radii
+from aiida_inversedesign.chemistry.symmetry import conventional_cell
 
 Array = NDArray[np.float64]
 
@@ -79,20 +80,13 @@ def legend(crystal: Crystal) -> list[tuple[str, str]]:
 
 def conventional(crystal: Crystal) -> Crystal:
     """The conventional standard cell (spglib, symprec 0.1 Å); the crystal as it is where that is not found or large."""
-    import spglib
-
-    symbols = list(dict.fromkeys(crystal.species))
-    cell = (crystal.lattice, crystal.frac_coords, [symbols.index(symbol) + 1 for symbol in crystal.species])
-    try:
-        found = spglib.standardize_cell(cell, to_primitive=False, no_idealize=False, symprec=0.1)
-    except spglib.SpglibError:
-        found = None
-    if found is None or len(found[2]) > MOST_CONVENTIONAL:
+    cell = conventional_cell(crystal)
+    if cell is None or cell.nsites > MOST_CONVENTIONAL:
         return crystal
-    species = tuple(symbols[number - 1] for number in found[2])
     # textbooks put an atom at the corners
-    cornered = (np.abs(found[1] - np.round(found[1])) < 1e-3).all(axis=1).any()
-    return Crystal(found[0], species, found[1] if cornered else found[1] - found[1][0])
+    coords = cell.frac_coords
+    cornered = (np.abs(coords - np.round(coords)) < 1e-3).all(axis=1).any()
+    return cell if cornered else Crystal(cell.lattice, cell.species, coords - coords[0])
 
 
 @dataclass(frozen=True)

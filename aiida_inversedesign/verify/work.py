@@ -85,14 +85,10 @@ def prepare() -> None:
     """Forget what was read before from nodes that may have changed since, and let nodes be made in an archive."""
     from aiida.manage import get_manager
 
-    from aiida_inversedesign.engines.table import workchain as table
     from aiida_inversedesign.graph.links import any_user
-    from aiida_inversedesign.nodes import cspml_data as cspml
-    from aiida_inversedesign.nodes import library_data as library
+    from aiida_inversedesign.nodes.payload import ReadCache
 
-    table._table.cache_clear()
-    library._READ.clear()
-    cspml._READ.clear()
+    ReadCache.clear_all()
     storage = get_manager().get_profile_storage()
     if storage.default_user is None and (user := any_user()) is not None:
         # archives have users, but none of them is the one that new nodes belong to; nothing of it is stored

@@ -40,22 +40,22 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
     builder.settings = orm.Dict(spec.settings())
     builder.budget = orm.Dict(spec.budget.model_dump(mode='json'))
 
-    def attempt(function: Any, *arguments: Any) -> Any:
+    def attempt(function: Any, key: str) -> Any:
         try:
-            return function(*arguments)
+            return function(getattr(spec.propose, key))
         except InverseDesignError as error:
-            problems.append(str(error))
+            problems.append(f'propose.{key}: {error}')
             return None
 
     needs = part('sources', spec.propose.method).needs
-    library = attempt(get_library, spec.propose.library) if 'library' in needs else None
-    model = attempt(get_model, spec.propose.model) if 'model' in needs else None
+    library = attempt(get_library, 'library') if 'library' in needs else None
+    model = attempt(get_model, 'model') if 'model' in needs else None
     engine = _engine_inputs(spec, problems)
     codes = _decision_codes(spec, problems)
     if library is not None:
         problems.extend(_space_problems(spec, library.get_library()))
     if problems:
-        raise SetupError(problems)
+        raise SetupError(_without_repeats(problems))
     if library is not None:
         builder.library = library
     if model is not None:
@@ -65,6 +65,15 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
     for name, node in codes.items():
         builder.codes[name] = node
     return builder
+
+
+def _without_repeats(problems: list[str]) -> list[str]:
+    """Problems that differ only in the key of the campaign file as one, e.g. a library that two sections name."""
+    keys: dict[str, list[str]] = {}
+    for problem in problems:
+        key, _, text = problem.partition(': ')
+        keys.setdefault(text, []).append(key)
+    return [f'{", ".join(dict.fromkeys(found))}: {text}' for text, found in keys.items()]
 
 
 def _decision_codes(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:
@@ -199,7 +208,7 @@ def _cutoff_problems(spec: CampaignSpec, engine: QuantumEspresso, family: Any) -
 
 
 def _reference_problems(spec: CampaignSpec) -> list[str]:
-    from aiida_inversedesign.libraries.elemental import ReferenceError, reference_crystal
+    from aiida_inversedesign.libraries.elemental import ElementalReferenceError, reference_crystal
 
     if not references_wanted(spec):
         return []
@@ -207,7 +216,7 @@ def _reference_problems(spec: CampaignSpec) -> list[str]:
     for symbol in space_elements(spec):
         try:
             reference_crystal(symbol)
-        except ReferenceError as error:
+        except ElementalReferenceError as error:
             problems.append(f'formation energies: {error}')
     return problems
 

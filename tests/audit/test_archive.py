@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 
@@ -165,3 +168,20 @@ def test_nodes_of_the_profile_outlive_the_reading_of_an_archive(archived):
     assert held.inputs.settings.get_dict()['name'] == 'by hand'
     assert QueryBuilder().append(WorkChainNode, filters={'id': held.pk}).one() == [held]
     assert Int(1).store().is_stored
+
+
+@pytest.mark.parametrize('command', ['audit', 'verify', 'report', 'paper'])
+def test_reading_an_archive_leaves_no_configuration_behind(command, archived, tmp_path):
+    home, here, output = (tmp_path / name for name in ('home', 'here', 'output'))
+    home.mkdir()
+    here.mkdir()
+    options = ['--output', str(output)] if command in ('report', 'paper') else []
+    folders = {'HOME': str(home), 'AIIDA_PATH': str(home), 'TMPDIR': str(home), 'MPLCONFIGDIR': str(tmp_path / 'plots')}
+    program = 'from aiida_inversedesign.cli import cli; cli()'
+    done = subprocess.run(
+        [sys.executable, '-c', program, command, '--archive', str(archived[2]), *options],
+        cwd=here, env=os.environ | folders, capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    # the decisions of a campaign made by hand cannot be repeated, which verify says with its exit code
+    assert done.returncode == (1 if command == 'verify' else 0), done.stderr
+    assert list(home.iterdir()) == list(here.iterdir()) == []

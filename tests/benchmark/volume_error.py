@@ -47,8 +47,9 @@ def main() -> None:
     rng = np.random.default_rng(seed)
     asked = set(rng.permutation(sorted({crystal.formula for crystal in stable}))[:number].tolist())
     truth = _truth(library, asked)
-    near = library.subset([i for i, item in enumerate(library) if (item.e_above_hull or 0) <= HULL])
-    rest = near.without_formulas(asked)
+    rest = library.subset(
+        [i for i, t in enumerate(library) if (t.e_above_hull or 0) <= HULL and t.crystal.formula not in asked]
+    )
     started = time.perf_counter()
     model = VolumeModel.fit(rest, seed)
     size = sum(array.nbytes for array in model.to_arrays().values())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from itertools import product
 from pathlib import Path
 
@@ -164,3 +166,14 @@ def test_a_library_of_the_profile_is_found_by_its_label(library: Path) -> None:
     stored = json.loads(call('--library', 'salts', *common).stdout)
     assert stored['library'] == json.loads(call('--library', str(library), *common).stdout)['library']
     assert "there is no library 'salt'" in call('--library', 'salt', *common).output
+
+
+def test_what_comes_with_the_package_needs_no_profile(tmp_path: Path) -> None:
+    program = (
+        'from aiida_inversedesign.cli.benchmark import commands\n'
+        "assert len(commands._library('aflow')) > 200\n"
+        "assert commands._models(('ours=shipped',), ('ours',))['ours'][0] == 'shipped'\n"
+        "import sys\nassert 'aiida' not in sys.modules\n"
+    )
+    done = subprocess.run([sys.executable, '-c', program], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from click.testing import CliRunner, Result
@@ -89,6 +91,24 @@ def test_an_unknown_command_is_answered_with_the_nearest() -> None:
     assert "Did you mean 'launch'?" in result.output
 
 
+def groups(command: click.Command, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """The path of every group of commands."""
+    if isinstance(command, click.Group):
+        yield path
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            yield from groups(command.get_command(context, name), (*path, name))
+
+
+def test_no_group_cuts_the_sentences_of_its_help() -> None:
+    paths = list(groups(cli))
+    assert {(), ('library',), ('library', 'import'), ('cspml',), ('benchmark',)} <= set(paths)
+    for path in paths:
+        text = call(*path, '--help').output
+        assert 'Commands:' in text
+        assert '...' not in text.split('Commands:')[1], text
+
+
 @pytest.mark.usefixtures('aiida_profile_clean')
 class TestWithProfile:
     """Commands that need a profile."""
@@ -102,7 +122,8 @@ class TestWithProfile:
     def test_a_library_that_does_not_exist_is_answered_with_those_that_do(self, tmp_path: Path) -> None:
         result = call('check', str(rehearsal(tmp_path / 'campaign.yaml')))
         assert result.exit_code == 1
-        assert "there is no library 'metals'" in result.output
+        assert "propose.library, evaluate.data: there is no library 'metals'" in result.output
+        assert result.output.count('metals') == 1
         assert 'aflow' in result.output
 
     def test_import_launch_status_audit_and_resume(self, tmp_path: Path) -> None:

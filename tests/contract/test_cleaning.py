@@ -76,7 +76,14 @@ def test_clean_by_hand(campaign: Any, python_code: Any) -> None:
         result = CliRunner().invoke(cli, ['clean', str(node.pk), '--format', 'json', *options], catch_exceptions=False)
         return dict(json.loads(result.output))
 
-    assert call('--dry-run')['folders'] == counts['completed']
+    planned = call('--dry-run')
+    assert (planned['folders'], planned['removed']) == (counts['completed'], 0)
+    text = CliRunner().invoke(cli, ['clean', str(node.pk), '--dry-run'], catch_exceptions=False).output
+    assert f'{counts["completed"]} ended evaluations on {python_code.computer.label}: would be removed' in text
+    paths = [Path(line.split(':', 1)[1]) for line in text.splitlines()[1:]]
+    assert len(paths) == counts['completed']
+    assert all(path.is_dir() for path in paths)
     assert call()['removed'] == counts['completed']
+    assert not any(path.exists() for path in paths)
     assert call()['folders'] == 0
     assert call('--failed')['removed'] == counts['failed']

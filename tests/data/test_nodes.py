@@ -134,3 +134,61 @@ def test_a_growing_table_keeps_its_older_rows_in_the_same_files() -> None:
     # a row that changes is written, whatever is remembered of the others
     changed = [replace(read[0], hit=False), *read[1:]]
     assert table.TableData.from_rows(changed, GOAL).get_rows()[0].hit is False
+
+
+def test_verify_reads_what_was_altered_in_the_storage_again() -> None:
+    from aiida.orm import load_node
+
+    from aiida_inversedesign.libraries.library import Library, aflow_library
+    from aiida_inversedesign.nodes.library_data import LibraryData
+    from aiida_inversedesign.nodes.payload import PayloadData
+    from aiida_inversedesign.nodes.pool_data import PoolData
+    from aiida_inversedesign.verify.work import prepare
+
+    def alter(node: PayloadData, other: PayloadData) -> None:
+        """Give a stored node the file of another one, its attributes left as they are."""
+        model = node.backend_entity.model
+        model.repository_metadata = other.store().base.repository.metadata
+        model.save()
+
+    def read() -> tuple[list[str], int]:
+        return [item.id for item in load_node(pool.pk).get_candidates()], len(load_node(library.pk).get_library())
+
+    pool = PoolData.from_candidates(candidates()).store()
+    templates = list(aflow_library())
+    library = LibraryData.from_library(Library(templates[:3])).store()
+    before = read()
+    assert before == (['g001_c0001', 'g001_c0002', 'g001_c0003'], 3)
+    alter(pool, PoolData.from_candidates(candidates()[:1]))
+    alter(library, LibraryData.from_library(Library(templates[:2])))
+    assert read() == before, 'a campaign reads each node once'
+    prepare()
+    assert read() == (['g001_c0001'], 2)
+
+
+def test_the_cache_keeps_what_was_asked_for_last() -> None:
+    from aiida_inversedesign.nodes.payload import PayloadData, ReadCache
+
+    nodes = [PayloadData(content) for content in (b'a', b'b', b'c')]
+    read: list[bytes] = []
+    cache: ReadCache[bytes] = ReadCache(2)
+
+    def ask(node: PayloadData) -> bytes:
+        def payload() -> bytes:
+            read.append(node.payload)
+            return node.payload
+
+        return cache.get(node, payload)
+
+    first, second, third = nodes
+    assert [ask(node) for node in (first, second, first, third, first, second)] == [b'a', b'b', b'a', b'c', b'a', b'b']
+    assert read == [b'a', b'b', b'c', b'b']
+
+
+def test_crystals_and_structure_nodes() -> None:
+    from aiida.orm import load_node
+
+    from aiida_inversedesign.nodes.structures import crystal_of, structure_of
+
+    node = structure_of(DIAMOND).store()
+    assert crystal_of(load_node(node.pk)).content_hash == DIAMOND.content_hash

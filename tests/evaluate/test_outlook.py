@@ -22,6 +22,7 @@ def trajectory(energies: list[float], stresses: list[float], frames: int | None 
         symbols=['Si', 'Si'],
         positions=np.array([[site.position for site in structure.sites]] * steps),
         stepids=np.arange(steps),
+        pbc=[True] * 3,
         cells=np.array([structure.cell] * steps),
     )
     node.set_array('energy', np.array(energies))

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from aiida_inversedesign.engines.common.crystal_properties import structural_properties
-from aiida_inversedesign.libraries.elemental import ReferenceError, available_references, reference, reference_crystal
+from aiida_inversedesign.libraries.elemental import (
+    ElementalReferenceError,
+    reference,
+    reference_crystal,
+)
 
 
 @pytest.mark.parametrize(
@@ -34,11 +38,10 @@ def test_carbon_is_graphite_and_says_so() -> None:
 
 
 def test_an_element_without_reference_is_named() -> None:
-    with pytest.raises(ReferenceError, match='reference crystal of F'):
+    with pytest.raises(ElementalReferenceError, match='reference crystal of F'):
         reference_crystal('F')
 
 
-def test_every_available_reference_is_of_its_element() -> None:
-    available = available_references()
-    assert {'B', 'C', 'N', 'O', 'Si', 'Ga', 'Ge', 'As'} <= set(available)
-    assert all(set(reference_crystal(symbol).species) == {symbol} for symbol in available)
+@pytest.mark.parametrize('symbol', ['B', 'C', 'N', 'O', 'Si', 'Ga', 'Ge', 'As', 'W'])
+def test_a_reference_is_of_its_element(symbol: str) -> None:
+    assert set(reference_crystal(symbol).species) == {symbol}

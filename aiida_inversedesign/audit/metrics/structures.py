@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,17 +12,11 @@ from aiida_inversedesign.audit.metrics.intervals import Z95, share, unknown
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import FormulaError, elements_of
+from aiida_inversedesign.chemistry.matching import same_structure
+from aiida_inversedesign.chemistry.symmetry import space_group_number
 
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
-
-#: Tolerance of the space group in Å.
-SYMPREC = 0.1
 #: Most crystals whose fingerprints are compared in pairs.
 MOST_FINGERPRINTS = 500
-
-#: Space groups and structures found before, by the content of the crystal.
-_GROUPS: dict[str, int | None] = {}
 
 
 def uniqueness(crystals: Sequence[Crystal]) -> dict[str, Any]:
@@ -60,9 +53,10 @@ def _found(crystal: Crystal, others: Sequence[Crystal]) -> tuple[bool, bool]:
     """Whether one of them has the structure, and whether one has the structure and the space group."""
     by_structure = False
     for other in others:
-        if _matches(crystal, other):
+        if same_structure(crystal, other):
             by_structure = True
-            if _space_group(crystal) is not None and _space_group(crystal) == _space_group(other):
+            group = space_group_number(crystal)
+            if group is not None and group == space_group_number(other):
                 return True, True
     return by_structure, False
 
@@ -72,39 +66,6 @@ def _shares(verdicts: Sequence[tuple[bool, bool]]) -> dict[str, Any]:
     structure = share(sum(not found for found, _ in verdicts), n)
     both = share(sum(not found for _, found in verdicts), n)
     return {**structure, 'structure_matcher': structure, 'structure_matcher_and_space_group': both}
-
-
-def _matches(first: Crystal, second: Crystal) -> bool:
-    if first.content_hash == second.content_hash:
-        return True
-    matched: bool = _matcher().fit(_structure(first), _structure(second))
-    return matched
-
-
-@lru_cache(maxsize=1)
-def _matcher() -> Any:
-    from pymatgen.analysis.structure_matcher import StructureMatcher
-
-    return StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5)
-
-
-def _structure(crystal: Crystal) -> Structure:
-    return crystal.to_pymatgen()
-
-
-def _space_group(crystal: Crystal) -> int | None:
-    """Number of the space group, or None if the symmetry cannot be determined."""
-    if crystal.content_hash not in _GROUPS:
-        import spglib
-
-        numbers = {symbol: place for place, symbol in enumerate(dict.fromkeys(crystal.species), 1)}
-        cell = (crystal.lattice, crystal.frac_coords, [numbers[symbol] for symbol in crystal.species])
-        try:
-            found = spglib.get_symmetry_dataset(cell, symprec=SYMPREC)
-        except spglib.SpglibError:
-            found = None
-        _GROUPS[crystal.content_hash] = None if found is None else int(found.number)
-    return _GROUPS[crystal.content_hash]
 
 
 def diversity(outcomes: Sequence[EvaluationRecord], fingerprints: bool = True, reason: str = '') -> dict[str, Any]:

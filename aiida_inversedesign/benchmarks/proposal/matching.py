@@ -1,25 +1,18 @@
 """Whether a built structure is the true one: pymatgen's StructureMatcher and the space group, together.
 
-StructureMatcher with ltol 0.2, stol 0.3, 5° (its defaults, volumes scaled); space groups by spglib, symprec 0.1 Å.
-Cells are reduced once each, and structures whose reduced cells differ in size cannot match and are not compared.
+The tolerances are those of :mod:`aiida_inversedesign.chemistry.matching` and ``symmetry``.
 """
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from aiida_inversedesign.benchmarks.proposal.scores import NEVER
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
-
-if TYPE_CHECKING:
-    from pymatgen.core import Structure
-
-#: Å within which positions count as symmetric
-SYMPREC = 0.1
+from aiida_inversedesign.chemistry.matching import reduced, same_reduced
+from aiida_inversedesign.chemistry.symmetry import space_group_number
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,28 +92,16 @@ class Reference:
     """A true structure, reduced once, that others are compared with."""
 
     def __init__(self, crystal: Crystal) -> None:
-        self.reduced = _reduced(crystal)
-        self.space_group = space_group(crystal)
+        self.reduced = reduced(crystal)
+        self.space_group = space_group_number(crystal)
 
     def matches(self, crystal: Crystal) -> bool:
         """Whether StructureMatcher finds the crystal to be the same; the formulas must be the same."""
-        other = _reduced(crystal)
-        if len(other) != len(self.reduced):
-            return False
-        return bool(_matcher().fit(self.reduced, other, skip_structure_reduction=True))
+        return same_reduced(self.reduced, reduced(crystal))
 
     def same_space_group(self, crystal: Crystal) -> bool:
         """Whether the crystal has the same space group."""
-        return self.space_group is not None and space_group(crystal) == self.space_group
-
-
-def space_group(crystal: Crystal) -> int | None:
-    """Number of the space group, None if spglib finds none."""
-    import spglib
-
-    numbers = [SYMBOLS.index(symbol) + 1 for symbol in crystal.species]
-    found = spglib.get_symmetry_dataset((crystal.lattice, crystal.frac_coords, numbers), symprec=SYMPREC)
-    return None if found is None else int(found.number)
+        return self.space_group is not None and space_group_number(crystal) == self.space_group
 
 
 def compare_all(tasks: Sequence[Task], jobs: int, progress: Any = None) -> list[Matches]:
@@ -144,15 +125,3 @@ def compare_all(tasks: Sequence[Task], jobs: int, progress: Any = None) -> list[
             out.append(matches)
             report(number / len(tasks))
     return out
-
-
-@functools.cache
-def _matcher() -> Any:
-    from pymatgen.analysis.structure_matcher import StructureMatcher
-
-    return StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5)
-
-
-def _reduced(crystal: Crystal) -> Structure:
-    """The cell as StructureMatcher reduces it: Niggli's, then the primitive one."""
-    return crystal.to_pymatgen().get_reduced_structure(reduction_algo='niggli').get_primitive_structure()

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.symmetry import equivalent_sites
 from aiida_inversedesign.errors import InverseDesignError
 
 Floats = NDArray[np.float64]
@@ -30,8 +31,6 @@ MAX_SITES = 10_000
 CHUNK = 32
 #: what is added to the key of a fingerprint over inequivalent sites, which is another one
 INEQUIVALENT = '/inequivalent'
-#: Å, of the search for symmetry
-SYMPREC = 1e-4
 
 Cache = MutableMapping[str, Floats]
 
@@ -67,12 +66,7 @@ def fingerprint(crystal: Crystal, inequivalent_only: bool = False) -> Floats:
 
 def _equivalent(crystal: Crystal) -> tuple[NDArray[np.int64], Floats]:
     """One site of each set of equivalent ones, and how many there are of it."""
-    import spglib
-
-    numbers = np.unique(crystal.species, return_inverse=True)[1]
-    data = spglib.get_symmetry_dataset((crystal.lattice, crystal.frac_coords, numbers), symprec=SYMPREC)
-    orbits = np.arange(crystal.nsites) if data is None else np.asarray(data.equivalent_atoms)
-    sites, counts = np.unique(orbits, return_counts=True)
+    sites, counts = np.unique(equivalent_sites(crystal), return_counts=True)
     return sites.astype(np.int64), counts.astype(np.float64)
 
 
@@ -183,10 +177,3 @@ def read_cache(path: Path | str) -> dict[str, Floats]:
     if values.ndim != 2 or values.shape != (len(ids), LENGTH):
         raise FingerprintError(f'{path}: expected {len(ids)} fingerprints of {LENGTH} numbers, got {values.shape}')
     return dict(zip(ids.tolist(), values, strict=True))
-
-
-def write_cache(path: Path | str, cache: Cache) -> None:
-    """Write the cache as a npz file that :func:`read_cache` reads; values are rounded to float32."""
-    keys = sorted(cache)
-    values = np.array([cache[key] for key in keys], dtype=np.float32).reshape(len(keys), LENGTH)
-    np.savez_compressed(path, ids=np.array(keys, dtype=np.str_), fingerprints=values)

@@ -69,17 +69,6 @@ class Inverse:
             found[row, self._rows] = self._solve(target)
         return found
 
-    def sparse_weights(self, point: Array, most: int) -> Array:
-        """Atomic fractions of at most ``most`` elements that come near to a point.
-
-        :param point: shape (d,).
-        :returns: shape (m,).
-        """
-        weights = np.zeros(len(element_table().symbols))
-        support, values = self.sparse(self.project(point)[0], most)
-        weights[self._rows[support]] = values
-        return weights
-
     def residuals(self, weights: Array, points: Array) -> Array:
         """‖wK − κ‖ of each row of weights (n, m) and points (n, d), shape (n,)."""
         distance: Array = np.linalg.norm(weights @ self.descriptor.kernel - points, axis=1)

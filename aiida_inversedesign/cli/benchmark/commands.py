@@ -14,7 +14,7 @@ import click
 from aiida_inversedesign.cli.benchmark.audit import audit
 from aiida_inversedesign.cli.benchmark.engine import engine
 from aiida_inversedesign.cli.benchmark.search import search
-from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
+from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, emit, load_profile
 from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ RECIPES = ('ours', 'published')
 BASELINES = ('fusion', 'element_dissimilarity', 'nearest_descriptor', 'substitution', 'random')
 
 
-@click.group()
+@click.group(cls=SentenceGroup)
 def benchmark() -> None:
     """Run the comparisons of the README again, on your own data if you like.
 
@@ -191,13 +191,15 @@ def _taus(text: str) -> tuple[float, ...]:
 def _library(name: str) -> Library:
     """The library of a file, or of a label in the profile."""
     from aiida_inversedesign.libraries.importers import read_jsonl
-    from aiida_inversedesign.libraries.library import Library
+    from aiida_inversedesign.libraries.library import Library, aflow_library
 
     path = Path(name)
     if path.suffix == '.parquet' or path.name.endswith(('.jsonl', '.jsonl.gz')):
         if not path.is_file():
             raise InverseDesignError(f'--library {name}: there is no such file')
         library = Library.from_bytes(path.read_bytes()) if path.suffix == '.parquet' else read_jsonl(path)[0]
+    elif name == 'aflow':
+        library = aflow_library()
     else:
         load_profile()
         from aiida_inversedesign.nodes.store import get_library
@@ -233,6 +235,10 @@ def _model_file(name: str) -> bytes:
         return Path(name).read_bytes()
     if name.endswith('.npz'):
         raise InverseDesignError(f'--model {name}: there is no such file')
+    if name == 'shipped':
+        from aiida_inversedesign.propose.proposal_model import shipped_model
+
+        return shipped_model().to_bytes()
     load_profile()
     from aiida_inversedesign.nodes.store import get_model
 

@@ -43,6 +43,8 @@ def clean(campaign: str, failed: bool, dry_run: bool, output_format: str) -> Non
         'evaluations': len(ended),
         'folders': len(folders),
         'removed': removed,
+        'dry_run': dry_run,
+        'paths': sorted(f'{folder.computer.label}:{folder.get_remote_path()}' for folder in folders),
         'problems': problems,
         'computers': sorted({folder.computer.label for folder in folders}),
     }
@@ -53,8 +55,9 @@ def clean(campaign: str, failed: bool, dry_run: bool, output_format: str) -> Non
 
 def _show(data: dict[str, Any]) -> None:
     where = f' on {", ".join(data["computers"])}' if data['computers'] else ''
-    click.echo(
-        f'{data["folders"]} folders of {data["evaluations"]} ended evaluations{where}: {data["removed"]} removed'
-    )
+    done = 'would be removed' if data['dry_run'] else f'{data["removed"]} removed'
+    click.echo(f'{data["folders"]} folders of {data["evaluations"]} ended evaluations{where}: {done}')
+    for path in data['paths'] if data['dry_run'] else ():
+        click.echo(f'  {path}')
     for problem in data['problems']:
         click.echo(f'  {problem}')

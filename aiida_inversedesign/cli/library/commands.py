@@ -6,11 +6,11 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
+from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, emit, load_profile
 from aiida_inversedesign.cli.library.importing import import_library, merge_libraries
 
 
-@click.group()
+@click.group(cls=SentenceGroup)
 def library() -> None:
     """Import, merge, list and show template libraries.
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, load_profile
+from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, load_profile
 from aiida_inversedesign.cli.library.of_profile import import_from_group, merge_from_profile
 from aiida_inversedesign.cli.library.storing import Request, import_from
 from aiida_inversedesign.errors import InverseDesignError
@@ -78,7 +78,7 @@ _CHEMISTRY = _options(
 _FILE = _options(click.argument('source', type=click.Path(path_type=Path)), _ORIGIN, _FILTER, _RESULT)
 
 
-@click.group('import')
+@click.group('import', cls=SentenceGroup)
 def import_library() -> None:
     """Import a library. Entries that cannot be used are counted by kind and listed in a file.
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.symmetry import standard_lattice
 from aiida_inversedesign.errors import InverseDesignError
 
 #: an electron count per spin further than this from an integer means partly filled bands
@@ -23,20 +24,16 @@ class TooFewBandsError(InverseDesignError):
 def structural_properties(crystal: Crystal) -> dict[str, float]:
     """Volume (Å³/atom), density (g/cm³), lattice constants (Å) of the conventional standard cell and space group.
 
-    The cell is that of W. Setyawan and S. Curtarolo, Comput. Mater. Sci. 49, 299 (2010); symmetry within 0.1 Å.
+    The cell and its tolerance are those of :func:`aiida_inversedesign.chemistry.symmetry.standard_lattice`.
     """
-    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
-
-    structure = crystal.to_pymatgen()
-    analyzer = SpacegroupAnalyzer(structure, symprec=0.1)
-    lattice = analyzer.get_conventional_standard_structure().lattice
+    (a, b, c), space_group = standard_lattice(crystal)
     return {
         'volume': crystal.volume / crystal.nsites,
-        'density': float(structure.density),
-        'lattice_constant': float(lattice.a),
-        'lattice_constant_b': float(lattice.b),
-        'lattice_constant_c': float(lattice.c),
-        'space_group': float(analyzer.get_space_group_number()),
+        'density': float(crystal.to_pymatgen().density),
+        'lattice_constant': a,
+        'lattice_constant_b': b,
+        'lattice_constant_c': c,
+        'space_group': float(space_group),
     }
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from aiida_inversedesign.campaign.contracts.space import Content
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.matching import structure_distance
 from aiida_inversedesign.libraries.library import Library, Template
 from aiida_inversedesign.libraries.points import PointSet
 from aiida_inversedesign.spaces.parameters.point import Point
@@ -82,14 +83,11 @@ def _identical(crystal: Crystal, entries: Sequence[Template]) -> Template | None
 
 
 def _similar(crystal: Crystal, entries: Sequence[Template]) -> Template | None:
-    from pymatgen.analysis.structure_matcher import StructureMatcher
-
-    matcher, structure = StructureMatcher(ltol=0.2, stol=0.3, angle_tol=5), crystal.to_pymatgen()
     distances = []
     for index, template in enumerate(entries):
-        distance = matcher.get_rms_dist(structure, template.crystal.to_pymatgen())
+        distance = structure_distance(crystal, template.crystal)
         if distance is not None:
-            distances.append((float(distance[0]), index))
+            distances.append((distance, index))
     return entries[min(distances)[1]] if distances else None
 
 

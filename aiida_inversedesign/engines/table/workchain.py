@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 from aiida import orm
@@ -20,14 +19,11 @@ from aiida_inversedesign.engines.table.lookup import (
 )
 from aiida_inversedesign.graph.diagnosis import explain
 from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.nodes.payload import ReadCache
 from aiida_inversedesign.nodes.points import PointsData, content_of
 from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 
-
-@lru_cache(maxsize=2)
-def _table(uuid: str) -> LookupTable:
-    """The table of a library node; kept, as reading a large one for every look-up would take seconds."""
-    return LookupTable(orm.load_node(uuid).get_library())
+_TABLES: ReadCache[LookupTable] = ReadCache(2)
 
 
 @calcfunction
@@ -39,7 +35,8 @@ def look_up(
     if settings['code'] is None and fails_on_purpose(crystal, settings['fail_fraction']):
         return ExitCode(311, f'failed on purpose (evaluate.fail_fraction {settings["fail_fraction"]})')
     try:
-        template = _table(data.uuid).find(crystal, settings['match'])
+        table = _TABLES.get(data, lambda: LookupTable(data.get_library()))
+        template = table.find(crystal, settings['match'])
         record = lookup_record(template, properties.get_list(), settings['units'])
     except NoEntryError as error:
         return ExitCode(312, str(error))

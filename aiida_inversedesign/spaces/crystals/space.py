@@ -88,9 +88,9 @@ class CrystalSpace(SpaceSection):
     @classmethod
     def same(cls, first: Any, second: Any) -> bool:
         """Whether StructureMatcher takes two crystals of one formula for the same."""
-        from aiida_inversedesign.spaces.crystals.matching import same_crystal
+        from aiida_inversedesign.chemistry.matching import same_candidate
 
-        return same_crystal(first, second)
+        return same_candidate(first, second)
 
     def describe(self, contents: Sequence[Any], probabilities: Sequence[float | None]) -> tuple[Array, list[str]]:
         """Descriptors of crystals (:func:`~aiida_inversedesign.spaces.crystals.features.featurize`)."""
