@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
-from aiida_inversedesign.campaign.demands import engine_section
+from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.properties import unit_of
 from aiida_inversedesign.campaign.row import is_feasible, loss
 from aiida_inversedesign.graph.job_record import JobRecord
@@ -218,8 +218,9 @@ def property_unit(record: CampaignRecord, name: str) -> str:
 
     What a data set has beside the goal's properties need not be in the package's units, though it has the same name.
     """
-    declared = engine_section(record.settings).get('units', {})
-    if record.engine == 'table' and name not in record.goal.properties:
+    engine = find(record.engine)
+    declared = (engine.units(record.settings.evaluate) if engine is not None else None) or {}
+    if engine is not None and engine.looks_up and name not in record.goal.properties:
         return str(declared.get(name, ''))
     return unit_of(name, declared) or ''
 

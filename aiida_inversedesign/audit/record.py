@@ -232,5 +232,5 @@ class CampaignRecord:
 
     @property
     def engine(self) -> str:
-        """What evaluates: ``quantumespresso``, ``ase`` or ``table``."""
+        """Name of the engine."""
         return self.settings.evaluate.engine

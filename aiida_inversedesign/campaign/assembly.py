@@ -8,7 +8,7 @@ from typing import Annotated, Any, Union
 
 from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError, WithJsonSchema
 
-from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.contracts import engine, registry
 from aiida_inversedesign.campaign.contracts.registry import Station
 from aiida_inversedesign.campaign.section import ContradictionError, refuse
 
@@ -25,6 +25,14 @@ def one_of_the_installed(station: Station, tag: str, default: str | None = None)
         return found if isinstance(found, str) else str(found)
 
     return Annotated[Union[tuple(members)], Discriminator(discriminate)]  # noqa: UP007  (made at run time)
+
+
+def sections_of_engines() -> Any:
+    """The type of the section ``evaluate``: that of any installed engine, as its key ``engine`` says."""
+    return Annotated[
+        Union[tuple(item.section for item in engine.installed().values())],  # noqa: UP007  (made at run time)
+        Field(discriminator='engine'),
+    ]
 
 
 def _known(station: Station, also: tuple[str, ...], value: str) -> str:

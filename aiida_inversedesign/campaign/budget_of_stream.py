@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS, Limits
-from aiida_inversedesign.campaign.properties import RELAX_JOBS
+from aiida_inversedesign.campaign.contracts.engine import Jobs
 from aiida_inversedesign.campaign.spec import CampaignSettings
 
 #: A surrogate is fitted again when there are this many times the rows of its last fit; in between it is conditioned on
@@ -76,18 +75,12 @@ def evaluation_limits(
     return Limits(jobs, hours)
 
 
-def most_of_one(settings: Mapping[str, Any], needed: int, wall_seconds: int, processes: int) -> Limits:
+def most_of_one(jobs: Jobs, wall_seconds: int, processes: int) -> Limits:
     """DFT jobs and core-hours of an evaluation in which every job is restarted as often as is allowed.
 
-    A relaxation in slices takes as many of them as it may.
-
-    :param settings: the ``evaluate`` section of the campaign file.
-    :param needed: DFT jobs without restarts.
+    :param jobs: of such an evaluation, as its engine says (``Engine.most_jobs``).
     """
-    slices = settings.get('slices')
-    more = 0 if slices is None else int(slices['at_most']) - RELAX_JOBS
-    jobs = (max(needed, 1) + more) * (1 + int(settings.get('max_restarts', 0)))
-    return Limits(jobs, jobs * wall_seconds * processes / 3600)
+    return Limits(jobs.charged, max(jobs.total, 1) * wall_seconds * processes / 3600)
 
 
 def fit_is_due(rows: int, fitted: int) -> bool:

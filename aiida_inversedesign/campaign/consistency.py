@@ -12,14 +12,15 @@ from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.acquisition import acquisition, resolve
+from aiida_inversedesign.campaign.contracts.engine import engine_named, installed
 from aiida_inversedesign.campaign.contracts.registry import PartError
 from aiida_inversedesign.campaign.contracts.surrogate import LACKS, Need, surrogate_kind
-from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
-from aiida_inversedesign.campaign.properties import ELECTRONIC, PROPERTIES
+from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.campaign.section import ContradictionError, Place
 
 if TYPE_CHECKING:
     from aiida_inversedesign.campaign.contracts.space import SpaceSection
+    from aiida_inversedesign.campaign.engine_settings import EngineSection
     from aiida_inversedesign.campaign.goal import Goal
     from aiida_inversedesign.campaign.spec import Budget, Learn, Propose, Select
 
@@ -35,6 +36,9 @@ def contradictions_between(sections: Mapping[str, Any]) -> Iterator[Contradictio
             yield from check(**{name: sections[name] for name in names})
     if 'space' in sections:
         yield from sections['space'].contradictions_with(sections)
+    if 'evaluate' in sections:
+        evaluate = sections['evaluate']
+        yield from engine_named(evaluate.engine).contradictions(evaluate, sections)
 
 
 def unknown_property(name: str, units: Mapping[str, str] | None) -> ContradictionError | None:
@@ -58,17 +62,33 @@ def properties_of(goal: Goal) -> Iterator[tuple[Place, str]]:
         yield ('goal', 'constraints', index, 'property'), constraint.property
 
 
-def _properties_are_known(goal: Goal, evaluate: QuantumEspresso | Ase | Table) -> Iterator[ContradictionError]:
+def _properties_are_known(goal: Goal, evaluate: EngineSection) -> Iterator[ContradictionError]:
     for place, name in properties_of(goal):
-        found = unknown_property(name, evaluate.units if isinstance(evaluate, Table) else None)
+        found = unknown_property(name, engine_named(evaluate.engine).units(evaluate))
         if found is not None:
             yield ContradictionError(str(found), place, found.words)
+        elif name in PROPERTIES and PROPERTIES[name].kind != 'scalar':
+            yield ContradictionError(f'is a function of {PROPERTIES[name].axis}: a goal needs a number', place)
 
 
-def _engine_computes_them(goal: Goal, evaluate: QuantumEspresso | Ase | Table) -> Iterator[ContradictionError]:
-    for place, name in properties_of(goal) if isinstance(evaluate, Ase) else ():
-        if name in ELECTRONIC:
-            yield ContradictionError('the engine ase does not compute it: quantumespresso does', place)
+def _engine_yields_them(goal: Goal, evaluate: EngineSection) -> Iterator[ContradictionError]:
+    engine = engine_named(evaluate.engine)
+    for place, name in properties_of(goal):
+        if name in PROPERTIES and not engine.yields(evaluate, name):
+            able = [other.name for other in installed().values() if not other.looks_up and other.yields(evaluate, name)]
+            does = f'{", ".join(able)} {"does" if len(able) == 1 else "do"}' if able else 'no installed engine does'
+            yield ContradictionError(f'the engine {engine.name} does not compute it: {does}', place)
+
+
+def _engine_serves_the_space(space: SpaceSection, evaluate: EngineSection) -> Iterator[ContradictionError]:
+    engine, kind = engine_named(evaluate.engine), space.kind
+    if engine.spaces and kind not in engine.spaces:
+        able = [other.name for other in installed().values() if not other.spaces or kind in other.spaces]
+        yield ContradictionError(
+            f'evaluates {", ".join(engine.spaces)}, and the space has {kind}: write {" or ".join(able)}',
+            ('evaluate', 'engine'),
+            able,
+        )
 
 
 def _source_serves_the_space(space: SpaceSection, propose: Propose) -> Iterator[ContradictionError]:
@@ -126,37 +146,6 @@ def _lacking(learn: Learn, need: Need, lacks: bool) -> Iterator[ContradictionErr
         yield ContradictionError(str(error), place)
 
 
-def _source_is_no_answer(
-    goal: Goal, propose: Propose, learn: Learn, evaluate: QuantumEspresso | Ase | Table
-) -> Iterator[ContradictionError]:
-    if not isinstance(evaluate, Table) or propose.library != evaluate.data:
-        return
-    for index, name in enumerate(learn.source):
-        if name in goal.properties:
-            yield ContradictionError(
-                f'is what is searched for, and {evaluate.data!r} holds its answers: the surrogate would know them '
-                'before anything is evaluated; name another property, or another library',
-                ('learn', 'source', index),
-            )
-
-
-def _giving_up_needs_a_bound(goal: Goal, evaluate: QuantumEspresso | Ase | Table) -> Iterator[ContradictionError]:
-    slices = evaluate.slices if isinstance(evaluate, QuantumEspresso) else None
-    if slices is not None and slices.give_up and goal.energy_limit is None:
-        yield ContradictionError(
-            'needs a goal that bounds formation_energy or e_above_hull from above, such as a constraint with max: '
-            'nothing else tells which relaxation is hopeless',
-            ('evaluate', 'slices', 'give_up'),
-        )
-
-
-def _insulators_have_no_moment(evaluate: QuantumEspresso | Ase | Table) -> Iterator[ContradictionError]:
-    if isinstance(evaluate, QuantumEspresso) and evaluate.spin and evaluate.electronic_type == 'insulator':
-        yield ContradictionError(
-            'needs electronic_type metal or automatic: the moment of an insulator is not known', ('evaluate', 'spin')
-        )
-
-
 def _schedule_has_no_generations(select: Select, budget: Budget) -> Iterator[ContradictionError]:
     if select.schedule == 'asynchronous' and budget.generations is not None:
         yield ContradictionError(
@@ -174,15 +163,13 @@ def _hits_are_defined(goal: Goal, budget: Budget) -> Iterator[ContradictionError
 #: In no order of importance: problems are told in the order of the file.
 CHECKS: tuple[Callable[..., Iterator[ContradictionError]], ...] = (
     _properties_are_known,
-    _engine_computes_them,
+    _engine_yields_them,
+    _engine_serves_the_space,
     _source_serves_the_space,
     _screens_serve_the_space,
     _acquisition_fits,
     _surrogate_has_its_source,
     _surrogate_has_several_properties,
-    _source_is_no_answer,
-    _giving_up_needs_a_bound,
-    _insulators_have_no_moment,
     _schedule_has_no_generations,
     _hits_are_defined,
 )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from aiida_inversedesign.campaign.properties import STABILITY, dft_calculations_needed, required_stages
+from aiida_inversedesign.campaign.contracts.engine import engine_named
+from aiida_inversedesign.campaign.properties import STABILITY, required_stages
 from aiida_inversedesign.campaign.spec import CampaignSettings
 
 
@@ -16,7 +17,7 @@ def engine_section(settings: CampaignSettings) -> dict[str, Any]:
 
 def _computes(settings: CampaignSettings) -> bool:
     """Whether the engine computes energies; a data set has answers of its own."""
-    return settings.evaluate.engine != 'table'
+    return not engine_named(settings.evaluate.engine).looks_up
 
 
 def engine_properties(settings: CampaignSettings) -> list[str]:
@@ -42,16 +43,16 @@ def references_wanted(settings: CampaignSettings) -> bool:
 
 
 def energy_limit(settings: CampaignSettings) -> dict[str, Any] | None:
-    """The formation energy (eV/atom) above which a relaxation in slices is given up, and the condition behind it."""
-    slices = engine_section(settings).get('slices')
-    limit = None if slices is None or slices['give_up'] is False else settings.goal.energy_limit
+    """The formation energy (eV/atom) above which an engine may give up, and the condition behind it."""
+    gives_up = engine_named(settings.evaluate.engine).gives_up(settings.evaluate)
+    limit = settings.goal.energy_limit if gives_up else None
     return None if limit is None else {'value': limit[0], 'condition': limit[1]}
 
 
 def jobs_needed(settings: CampaignSettings, properties: Iterable[str] | None = None) -> int:
-    """How many DFT calculation jobs one evaluation launches if nothing has to be restarted.
+    """How many jobs of one evaluation without restarts are charged to ``budget.dft_calculations``.
 
     :param properties: those it is asked for; by default what the goal demands.
     """
     wanted = engine_properties(settings) if properties is None else properties
-    return dft_calculations_needed(engine_section(settings), wanted)
+    return engine_named(settings.evaluate.engine).jobs(settings.evaluate, wanted).charged

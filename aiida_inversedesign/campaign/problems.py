@@ -13,14 +13,13 @@ from pydantic import ValidationError
 
 from aiida_inversedesign.campaign.consistency import unknown_property
 from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.contracts.engine import WITHOUT_PACKAGE, find, installed, missing
 from aiida_inversedesign.campaign.section import ContradictionError, Place
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.errors import InverseDesignError
 
 #: most problems that are told at once
 MOST_PROBLEMS = 30
-
-_ENGINES = ('quantumespresso', 'ase', 'table')
 
 
 @dataclass(frozen=True)
@@ -91,7 +90,7 @@ def findings(error: ValidationError, data: Mapping[str, Any]) -> list[Finding]:
 def _finding(item: Any) -> Finding:
     place, context = tuple(item['loc']), item.get('ctx', {})
     # the tag of a discriminated union (the engine's name) is a step of pydantic's path, not of the file
-    if place[:1] == ('evaluate',) and place[1:2] and place[1] in _ENGINES:
+    if place[:1] == ('evaluate',) and place[1:2] and place[1] in installed():
         place = (place[0], *place[2:])
     if place[:1] == ('space',) and place[1:2] and place[1] in registry.names('spaces'):
         place = (place[0], *place[2:])
@@ -104,8 +103,10 @@ def _finding(item: Any) -> Finding:
 def _unknown_properties(data: Mapping[str, Any]) -> Iterator[Finding]:
     """A finding for each property of the goal that nothing knows, as far as the data have the right shape."""
     goal, engine = data.get('goal'), data.get('evaluate')
-    units = engine.get('units', {}) if isinstance(engine, dict) and engine.get('engine') == 'table' else None
-    units = {} if units is not None and not isinstance(units, dict) else units
+    settings = engine if isinstance(engine, dict) else {}
+    known, units = find(settings.get('engine')), None
+    if known is not None and known.looks_up:
+        units = settings['units'] if isinstance(settings.get('units'), dict) else {}
     for section in ('objectives', 'constraints'):
         items = goal.get(section) if isinstance(goal, dict) else None
         for index, item in enumerate(items if isinstance(items, list) else []):
@@ -238,10 +239,11 @@ def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
         says = registry.not_installed('spaces', tag)
         return Problem('space.kind', _show(tag), says, _nearest(tag, registry.names('spaces')))
     if finding.kind in ('union_tag_invalid', 'union_tag_not_found'):
-        tag = str(finding.context.get('tag', ''))
-        return Problem(
-            'evaluate.engine', _show(tag) if tag else '', f'expected {", ".join(_ENGINES)}', _nearest(tag, _ENGINES)
-        )
+        tag = finding.context.get('tag', '')
+        engines = list(installed())
+        nearest = _nearest(tag, engines) if tag and str(tag).lower() not in WITHOUT_PACKAGE else None
+        expected = missing(str(tag)) if tag and nearest is None else f'expected {", ".join(engines)}'
+        return Problem('evaluate.engine', _show(tag) if tag else '', expected, nearest)
     if finding.kind == 'literal_error':
         expected = str(finding.context['expected'])
         words = [word.strip("'") for word in expected.replace(' or ', ', ').split(', ')]

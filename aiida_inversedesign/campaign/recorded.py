@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from aiida_inversedesign.campaign.contracts.engine import find, missing
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -25,6 +26,10 @@ def read_settings(data: Mapping[str, Any], where: str, made_by: str | None = Non
     """
     from aiida_inversedesign import __version__
 
+    evaluate = data.get('evaluate')
+    name = evaluate.get('engine') if isinstance(evaluate, Mapping) else None
+    if isinstance(name, str) and find(name) is None:
+        raise SettingsError(f'{where}: {missing(name)}')
     try:
         return CampaignSettings.model_validate(data)
     except ValidationError as error:

@@ -9,15 +9,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
-from aiida_inversedesign.campaign.properties import PROPERTIES, required_stages
+from aiida_inversedesign.campaign.contracts.engine import engine_named
+from aiida_inversedesign.campaign.properties import required_stages
 from aiida_inversedesign.campaign.spec import CampaignSpec
 
 #: The campaign and its generation.
 OWN_PARENTS = 2
-
-#: Above the jobs of a relaxation: evaluation, ``PwRelaxWorkChain``, ``PwBaseWorkChain``.
-RELAX_PARENTS = 3
 
 
 @dataclass(frozen=True)
@@ -47,39 +44,22 @@ def evaluations_at_once(spec: CampaignSpec) -> int:
     return spec.budget.at_once or max(spec.select.initial, spec.select.batch)
 
 
-def slots_needed(spec: CampaignSpec, queued: bool, points_unqueued: int = 2) -> Slots:
+def slots_needed(spec: CampaignSpec, queued: bool) -> Slots:
     """The slots that a campaign holds at most.
 
-    :param queued: whether a scheduler queues the jobs: all points of an equation of state are then submitted together.
-    :param points_unqueued: points of an equation of state that run at once otherwise.
+    :param queued: whether a scheduler queues the jobs, so that an engine submits all that it can at once.
     """
-    at_once, engine = evaluations_at_once(spec), spec.evaluate
-    if isinstance(engine, Table):
-        parents, jobs = 1, int(engine.code is not None)
-    elif isinstance(engine, Ase):
-        parents, jobs = 1, 1
-    else:
-        eos = any(PROPERTIES[name].stage == 'eos' for name in spec.goal.properties if name in PROPERTIES)
-        parents, jobs = _pw(engine, eos, queued, points_unqueued)
+    at_once, engine = evaluations_at_once(spec), engine_named(spec.evaluate.engine)
+    parents, jobs = engine.slots(spec.evaluate, spec.goal.properties, queued)
     stages = [(at_once * parents, at_once * jobs)]
-    if 'references' in required_stages(spec.goal.properties) and not isinstance(engine, Table):
+    if 'references' in required_stages(spec.goal.properties) and not engine.looks_up:
         # the references of all elements of a batch are computed before it, as many at once as evaluations may run
-        elements = len(_elements(spec)) or at_once
+        elements = len(spec.space.elements_used) or at_once
         elements = min(elements, spec.budget.at_once or elements)
-        stages.append((elements * (RELAX_PARENTS if isinstance(engine, QuantumEspresso) else 1), elements))
+        parents, jobs = engine.slots(spec.evaluate, ['energy'], queued)
+        stages.append((elements * parents, elements * jobs))
     most = max(stages, key=sum)
     return Slots(OWN_PARENTS + max(parents for parents, _ in stages), max(most[1], 1 if stages[0][1] else 0))
-
-
-def _pw(engine: QuantumEspresso, eos: bool, queued: bool, points_unqueued: int) -> tuple[int, int]:
-    """Parents and jobs of one evaluation with pw.x."""
-    points = (engine.eos_points if queued else min(points_unqueued, engine.eos_points)) if eos else 0
-    # each point has a `PwBaseWorkChain` of its own below the evaluation
-    return max(RELAX_PARENTS, 1 + points), max(1, points)
-
-
-def _elements(spec: CampaignSpec) -> set[str]:
-    return set(spec.space.elements_used)
 
 
 def missing_workers(needed: int, free: int, slots_per_worker: int) -> int:

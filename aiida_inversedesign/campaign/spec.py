@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from aiida_inversedesign.campaign.assembly import Screens, installed, one_of_the_installed
+from aiida_inversedesign.campaign.assembly import Screens, installed, one_of_the_installed, sections_of_engines
 from aiida_inversedesign.campaign.consistency import contradictions_between
 from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
-from aiida_inversedesign.campaign.engine_settings import Evaluate, Options, Table
+from aiida_inversedesign.campaign.engine_settings import EngineSection, Options
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.campaign.section import (
@@ -27,8 +28,10 @@ from aiida_inversedesign.campaign.section import (
 
 if TYPE_CHECKING:
     Space = SpaceSection
+    Evaluate = EngineSection
 else:
     Space = one_of_the_installed('spaces', 'kind', default='crystals')
+    Evaluate = sections_of_engines()
 
 
 class Propose(Model):
@@ -176,7 +179,7 @@ class CampaignSettings(Model):
 
     def unit(self, name: str) -> str:
         """The unit of one of the campaign's properties."""
-        declared = self.evaluate.units if isinstance(self.evaluate, Table) else {}
+        declared = engine_named(self.evaluate.engine).units(self.evaluate) or {}
         return PROPERTIES[name].unit if name in PROPERTIES else declared[name]
 
 

@@ -21,6 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'stop': ('control.stop', 'End a campaign cleanly: finish or kill what runs.'),
     'status': ('control.status', 'Show where a campaign stands.'),
     'tend': ('control.tend', 'Watch the daemon of long campaigns and mend it.'),
+    'calculators': ('calculators', 'Set up ASE calculators such as MACE with a code.'),
     'clean': ('control.clean', 'Remove the folders of ended evaluations on their computers.'),
     'audit': ('audit', 'Compute the figures of a campaign from its provenance.'),
     'paper': ('paper', 'Write tables, figures, crystals, methods and archive of a campaign into a folder.'),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aiida_inversedesign.decisions.fit_surrogate import NO_SURROGATE
 from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.nodes.library_data import LibraryData
 from aiida_inversedesign.nodes.payload import PayloadData
@@ -25,7 +26,7 @@ class FitCalculation(PackageCalculation):
         spec.input('library', valid_type=LibraryData, required=False, help='Whose entries are transferred from.')
         spec.output('surrogate', valid_type=SurrogateData, required=False, help='What was learned.')
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.fit_job'
-        spec.exit_code(320, 'NO_SURROGATE', message='no surrogate yet: {reason}')
+        spec.exit_code(NO_SURROGATE, 'NO_SURROGATE', message='no surrogate yet: {reason}')
 
     def job_input(self) -> dict[str, Any]:
         """Settings, and what was evaluated."""
@@ -40,7 +41,7 @@ class FitCalculation(PackageCalculation):
 class FitParser(PackageParser):
     """Makes the surrogate."""
 
-    ERROR = (320, 'no surrogate yet')
+    ERROR = (NO_SURROGATE, 'no surrogate yet')
 
     def attach(self, output: Any) -> None:
         """The state as a surrogate; building it proves that it can be read."""

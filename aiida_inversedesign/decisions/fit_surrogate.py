@@ -13,6 +13,9 @@ from aiida_inversedesign.nodes.library_data import LibraryData
 from aiida_inversedesign.nodes.surrogate_data import SurrogateData
 from aiida_inversedesign.nodes.table_data import TableData
 
+#: Exit status where there is too little to learn from.
+NO_SURROGATE = 320
+
 
 @calcfunction
 def fit_surrogate(settings: Dict, table: TableData, library: LibraryData | None = None):
@@ -20,11 +23,11 @@ def fit_surrogate(settings: Dict, table: TableData, library: LibraryData | None 
 
     :param settings: the campaign file without its budget; its ``seed`` fixes all random choices.
     :param library: whose entries have the properties of ``learn.source``, where that names any.
-    :return: ``surrogate``; exit code 320 if there are too few completed rows, or nothing to transfer from.
+    :return: ``surrogate``; exit code ``NO_SURROGATE`` if there are too few completed rows, or nothing to transfer from.
     """
     spec = CampaignSettings.model_validate(settings.get_dict())
     try:
         surrogate = fit_next(spec, table.get_rows(), library.get_library() if library else None)
     except (SurrogateError, SourceError) as error:
-        return ExitCode(320, f'no surrogate yet: {error}')
+        return ExitCode(NO_SURROGATE, f'no surrogate yet: {error}')
     return {'surrogate': SurrogateData.from_surrogate(surrogate)}

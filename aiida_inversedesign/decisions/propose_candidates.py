@@ -14,6 +14,9 @@ from aiida_inversedesign.nodes.surrogate_data import SurrogateData
 from aiida_inversedesign.nodes.table_data import TableData
 from aiida_inversedesign.propose.next_candidates import ProposalError, propose_next
 
+#: Exit status where no formula of the space is left.
+NOTHING_TO_PROPOSE = 310
+
 
 @calcfunction
 def propose_candidates(
@@ -47,5 +50,5 @@ def propose_candidates(
             surrogate.get_surrogate() if surrogate else None,
         )
     except ProposalError as error:
-        return ExitCode(310, f'nothing to propose: {error}')
+        return ExitCode(NOTHING_TO_PROPOSE, f'nothing to propose: {error}')
     return {'pool': PoolData.from_candidates(candidates, spec.space.kind)}

@@ -8,6 +8,7 @@ from aiida import orm
 
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.registry import part
+from aiida_inversedesign.decisions.propose_candidates import NOTHING_TO_PROPOSE
 from aiida_inversedesign.nodes.cspml_data import CspmlData
 from aiida_inversedesign.nodes.library_data import LibraryData
 from aiida_inversedesign.nodes.payload import PayloadData
@@ -35,7 +36,7 @@ class ProposeCalculation(PackageCalculation):
         spec.input('pool', valid_type=PoolData, required=False, help='Candidates proposed so far.')
         spec.output('pool', valid_type=PoolData, required=False, help='These and the new candidates.')
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.propose_job'
-        spec.exit_code(310, 'NOTHING_TO_PROPOSE', message='nothing to propose: {reason}')
+        spec.exit_code(NOTHING_TO_PROPOSE, 'NOTHING_TO_PROPOSE', message='nothing to propose: {reason}')
 
     def job_input(self) -> dict[str, Any]:
         """Settings, generation, and what is known so far."""
@@ -57,7 +58,7 @@ class ProposeCalculation(PackageCalculation):
 class ProposeParser(PackageParser):
     """Makes the pool."""
 
-    ERROR = (310, 'nothing to propose')
+    ERROR = (NOTHING_TO_PROPOSE, 'nothing to propose')
 
     def attach(self, output: Any) -> None:
         """The candidates as a pool."""

@@ -39,5 +39,12 @@ def explain(node: ProcessNode) -> str:
         return explain(failed[-1])
     culprit = failed[-1] if failed else node
     state = 'killed' if culprit.is_killed else 'excepted' if culprit.is_excepted else 'finished'
-    reason = failure_reason(culprit.process_label, culprit.exit_status, culprit.exit_message, state)
+    reason = failure_reason(
+        culprit.process_type,
+        culprit.exit_status,
+        culprit.exit_message,
+        state,
+        culprit.exception or '',
+        culprit.process_label or 'it',
+    )
     return with_attempts(reason, len(failed))

@@ -10,6 +10,7 @@ from typing import Literal
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.campaign.row import is_hit
+from aiida_inversedesign.graph.failure_reasons import failure_reason
 
 Status = Literal['completed', 'failed', 'running', 'stopped']
 #: What may have become of an evaluation.
@@ -50,12 +51,7 @@ class Ending:
         """Why it did not end well, in words; empty if it did, or runs."""
         if self.is_running or self.is_ok:
             return ''
-        if self.state == 'killed':
-            return 'it was killed before it finished'
-        if self.state == 'excepted':
-            last = ((self.exception or '').strip().splitlines() or ['unknown'])[-1]
-            return f'it stopped with an internal error: {last}'
-        return self.exit_message or f'it ended with exit code {self.exit_status}'
+        return failure_reason(None, self.exit_status, self.exit_message, self.state, self.exception or '')
 
     def status(self, was_stopped: bool, is_harvested: bool = False) -> Status:
         """What became of it.

@@ -1,78 +1,35 @@
-"""Why an evaluation failed, in plain words. Imports no aiida."""
+"""Why a process failed, in plain words: the one account for loop, status, audit and report. Imports no aiida."""
 
 from __future__ import annotations
 
-#: exit status of a Quantum ESPRESSO job (aiida-quantumespresso 5.1, ``PwCalculation``) or of AiiDA's ``CalcJob``
-JOB_REASONS: dict[int, str] = {
-    100: 'the job left no output to look at: its working directory vanished or could not be read',
-    110: 'the scheduler ended the job for using too much memory: ask for more memory or use more machines',
-    120: 'the scheduler ended the job at its wall-time limit: raise evaluate.options.max_wallclock_seconds',
-    131: 'the scheduler refused the account: check evaluate.options.account',
-    140: 'a compute node failed while the job ran',
-    150: 'a monitor stopped the job',
-    302: 'pw.x wrote no output: the executable is missing or did not start',
-    303: 'pw.x wrote no results file: it did not start, crashed or was killed',
-    305: 'pw.x left no readable output: it did not start, crashed at once or was killed',
-    310: 'the output of pw.x could not be read',
-    312: 'the output of pw.x breaks off: it crashed or was killed (by a user, the memory limit or the scheduler)',
-    320: 'the results file of pw.x could not be read: pw.x was probably killed while writing it',
-    340: 'pw.x ran out of wall time and was ended before it could save its state: raise '
-    'evaluate.options.max_wallclock_seconds',
-    350: "the output of pw.x confused aiida-quantumespresso's parser",
-    400: 'pw.x ran out of wall time: raise evaluate.options.max_wallclock_seconds',
-    410: 'the self-consistent cycle did not converge',
-    461: 'pw.x failed in the exact-exchange step',
-    481: 'more k-point pools were asked for than there are k-points',
-    500: 'the relaxation did not converge',
-    501: 'the relaxation converged, but forces or pressure are above their thresholds in the final calculation',
-    502: 'the relaxation did not converge within its largest number of steps',
-    503: 'the relaxation was interrupted (wall time, kill or node failure) before it converged',
-    510: 'a self-consistent cycle during the relaxation did not converge',
-    511: 'the relaxation converged, but not the final self-consistent cycle',
-    520: 'the relaxation broke off: its line search failed twice',
-    521: 'the relaxation broke off: its line search failed twice and the final cycle did not converge',
-    531: 'pw.x found a wrong number of electrons: a metal may have been treated as an insulator',
-    541: 'the relaxation broke the symmetry of its own k-points',
-    542: 'the cell shrank so far during the relaxation that pw.x gave up',
-    710: 'the self-consistent cycle did not converge',
-}
-
-#: numerical breakdowns of the eigensolver that are told apart only by experts
-JOB_REASONS |= dict.fromkeys(
-    (360, 462, 463, 464, 465, 466, 467, 468),
-    'the eigensolver of pw.x broke down: often atoms too close to each other or an unsuitable pseudopotential',
-)
-
-#: files that came back but make no sense
-JOB_REASONS |= dict.fromkeys(
-    (301, 304, 311, 321, 322), 'the output of pw.x is damaged or of a version that aiida-quantumespresso does not read'
-)
-
-#: exit status of ``PwBaseWorkChain`` where no job explains it
-BASE_REASONS: dict[int, str] = {
-    201: 'a pseudopotential is missing: the family must hold every element of the crystal',
-    202: 'no k-points were given',
-    301: 'a job ended with a Python exception (verdi process report shows it)',
-    302: 'a job was killed by a user',
-}
+from aiida_inversedesign.campaign.contracts.engine import installed
 
 
-def failure_reason(process: str, exit_status: int | None, exit_message: str | None, state: str = 'finished') -> str:
+def failure_reason(
+    process_type: str | None,
+    exit_status: int | None,
+    exit_message: str | None,
+    state: str = 'finished',
+    exception: str = '',
+    name: str = 'it',
+) -> str:
     """Why one process failed, in plain words.
 
-    :param process: label of the process, e.g. ``PwCalculation``.
     :param exit_status: None if it did not finish.
-    :param exit_message: AiiDA's own message, repeated where nothing better is known.
+    :param exit_message: AiiDA's own message, repeated where no installed engine knows better.
     :param state: AiiDA's process state: ``finished``, ``killed`` or ``excepted``.
+    :param exception: of one that excepted, if it is known; its last line is shown.
+    :param name: what the process is called in the sentence.
     """
     if state == 'killed':
-        return f'{process} was killed by a user'
+        return f'{name} was killed before it finished'
     if state == 'excepted':
-        return f'{process} ended with a Python exception (verdi process report shows it)'
-    table = JOB_REASONS if process.endswith('Calculation') else BASE_REASONS
-    if process.startswith('Pw') and exit_status in table:
-        return table[exit_status]
-    return (exit_message or f'{process} ended with exit status {exit_status}').strip().rstrip('.')
+        lines = exception.strip().splitlines()
+        return f'{name} stopped with an internal error' + (
+            f': {lines[-1]}' if lines else ' (`verdi process report` shows it)'
+        )
+    known = next(filter(None, (engine.explain(process_type or '', exit_status) for engine in installed().values())), '')
+    return known or (exit_message or f'{name} ended with exit status {exit_status}').strip().rstrip('.')
 
 
 def with_attempts(reason: str, attempts: int) -> str:

@@ -6,15 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-#: The DFT code whose jobs count as DFT calculations, by process type.
-PW = 'aiida.calculations:quantumespresso.pw'
-#: Jobs of the engines that are no DFT code, and what the audit calls them.
-OTHER_ENGINES = {
-    'aiida.calculations:inversedesign.ase': 'ase',
-    'aiida.calculations:inversedesign.table': 'table',
-}
-#: Exit status of a relaxation that ended at its largest number of ionic steps (``ERROR_IONIC_CYCLE_EXCEEDED_NSTEP``).
-STEPS_USED = 502
+from aiida_inversedesign.campaign.contracts.engine import is_dft, job_kind
+from aiida_inversedesign.graph.failure_reasons import failure_reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +50,8 @@ class JobRecord:
 
     @property
     def is_dft(self) -> bool:
-        """Whether it ran a DFT code."""
-        return self.process_type == PW
+        """Whether it is charged as a DFT calculation, as its engine says."""
+        return is_dft(self.process_type)
 
     @property
     def is_reference(self) -> bool:
@@ -67,30 +60,11 @@ class JobRecord:
 
     @property
     def kind(self) -> str:
-        """What it was for.
-
-        ``reference``, ``prerelax``, ``relax``, ``final_scf``, ``equation_of_state``, ``static``, ``ase``, ``table`` or
-        ``other``.
-        """
-        if self.path[:1] == ('prerelax',):
-            return 'prerelax'
-        if not self.is_dft:
-            return OTHER_ENGINES.get(self.process_type, 'other')
-        if self.is_reference:
-            return 'reference'
-        if self.path[0].startswith('eos_'):
-            return 'equation_of_state'
-        if self.path[0].startswith('static'):
-            return 'static'
-        if _is_relaxation(self.path[0]):
-            # aiida-quantumespresso before 5.0 ended a relaxation with a separate single point
-            return 'final_scf' if any(label.startswith('final_scf') for label in self.path[1:-1]) else 'relax'
-        return 'other'
-
-    @property
-    def is_slice(self) -> bool:
-        """Whether it is a slice of a relaxation: directly below one, without aiida-quantumespresso's stages between."""
-        return self.is_dft and len(self.path) == 2 and _is_relaxation(self.path[0])
+        """What it was for: ``reference`` for DFT jobs of one, else a kind that its engine names, or ``other``."""
+        found = job_kind(self.process_type, self.path)
+        if found is None:
+            return 'other'
+        return 'reference' if found.is_dft and self.is_reference else found.name
 
     @property
     def is_restart(self) -> bool:
@@ -105,10 +79,11 @@ class JobRecord:
 
     @property
     def has_failed(self) -> bool:
-        """Whether it ended without exit code 0; a slice that has made its steps has not failed."""
-        if self.exit_status == STEPS_USED and self.state == 'finished' and self.is_slice:
-            return False
-        return self.state in ('excepted', 'killed') or (self.state == 'finished' and self.exit_status != 0)
+        """Whether it ended without exit code 0, or another that its engine accepts for a job of its kind."""
+        if self.state != 'finished' or self.exit_status == 0:
+            return self.state in ('excepted', 'killed')
+        kind = job_kind(self.process_type, self.path)
+        return kind is None or self.exit_status not in kind.accepted
 
     @property
     def core_hours(self) -> float | None:
@@ -120,17 +95,9 @@ class JobRecord:
     @property
     def failure(self) -> str:
         """Why it failed, in plain words; empty if it did not."""
-        from aiida_inversedesign.graph.failure_reasons import failure_reason
-
         if not self.has_failed:
             return ''
-        name = 'PwCalculation' if self.is_dft else self.process_type.rpartition('.')[2]
-        return failure_reason(name, self.exit_status, self.exit_message, self.state)
-
-
-def _is_relaxation(label: str) -> bool:
-    """Whether this is the call link label of a relaxation, or of one of its slices after the first."""
-    return label == 'relax' or label.startswith('relax_slice_')
+        return failure_reason(self.process_type, self.exit_status, self.exit_message, self.state, name='the job')
 
 
 @dataclass(frozen=True)

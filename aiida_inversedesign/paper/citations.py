@@ -9,6 +9,7 @@ from importlib import resources
 from typing import Any
 
 from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.contracts.engine import find, installed
 from aiida_inversedesign.paper.facts import Facts
 
 #: Publications behind the initial design, each generator and each source.
@@ -26,12 +27,7 @@ _SOURCES = {
     'materials project': ('materialsproject2013',),
     'optimade': ('optimade2021',),
 }
-_FAMILIES = {
-    'pseudodojo': ('pseudodojo2018', 'oncv2013', 'aiidapseudo'),
-    'sssp': ('sssp2018', 'aiidapseudo'),
-}
 _ENTRY = re.compile(r'\s*@\w+\{([^,\s]+),')
-_SMEARINGS = ('cold', 'marzari-vanderbilt', 'm-v', 'mv')
 
 
 def cited(facts: Facts) -> list[str]:
@@ -90,21 +86,8 @@ def model_sources(model: Mapping[str, Any] | None) -> list[str]:
 
 
 def _of_engine(facts: Facts) -> list[str]:
-    keys: list[str] = []
-    if facts.used_dft:
-        keys += ['qe2009', 'qe2017', 'qe2020', 'aiidaquantumespresso']
-        keys += {'PBE': ['pbe1996'], 'PBEsol': ['pbesol2008']}.get(facts.functional, [])
-        family = str(facts.section.get('pseudos', '')).lower()
-        for name, entries in _FAMILIES.items():
-            if name in family:
-                keys += entries
-        if any(str(item['smearing']).lower() in _SMEARINGS for item in facts.parameters):
-            keys.append('coldsmearing1999')
-    if facts.record.engine == 'ase' or facts.section.get('prerelax'):
-        keys.append('ase2017')
-    if any('bulk_modulus' in item.properties for item in facts.record.evaluations) and facts.record.engine != 'table':
-        keys.append('birch1947')
-    return keys
+    engine = find(facts.record.engine)
+    return list(registry.load(engine.citations)(facts)) if engine is not None and engine.citations else []
 
 
 def entries() -> dict[str, str]:
@@ -112,6 +95,7 @@ def entries() -> dict[str, str]:
     stations: tuple[registry.Station, ...] = ('surrogates', 'acquisitions')
     parts = [part for station in stations for part in registry.parts(station).values()]
     brought = [text for part in parts for text in getattr(part, 'citations', ())]
+    brought += [text for engine in installed().values() if engine.bibtex for text in registry.load(engine.bibtex)()]
     return {**{_key(text): text.strip() for text in brought if _ENTRY.match(text)}, **_references()}
 
 

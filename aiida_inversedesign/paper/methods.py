@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from typing import Any
 
 from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import unit_of
+from aiida_inversedesign.engines.common.paper import listed
 from aiida_inversedesign.paper import citations
 from aiida_inversedesign.paper.facts import Facts
 
@@ -76,11 +77,6 @@ def goal_in_words(goal: Goal, declared: dict[str, str] | None = None) -> str:
 def _composition(item: Any) -> str:
     limits = [f'{sign} {value:g}' for sign, value in (('≥', item.min), ('≤', item.max)) if value is not None]
     return ' '.join(filter(None, (item.label, ' and '.join(limits))))
-
-
-def listed(words: Sequence[str]) -> str:
-    """Words as a list in a sentence."""
-    return ' and '.join(filter(None, (', '.join(words[:-1]), words[-1]))) if words else ''
 
 
 def _framework(facts: Facts, cite: Any) -> str:
@@ -206,81 +202,12 @@ def _stream(facts: Facts) -> str:
 
 
 def _evaluation(facts: Facts, cite: Any) -> str:
-    section, record = facts.section, facts.record
-    if record.engine == 'quantumespresso':
-        return _dft(facts, cite)
-    if record.engine == 'ase':
-        arguments = ', '.join(f'{key} = {value}' for key, value in (section.get('arguments') or {}).items())
-        return (
-            f'Candidates were relaxed {"with their cells " if section.get("relax_cell", True) else ""}by the ASE '
-            f'calculator {section.get("calculator")!r}{f" ({arguments})" if arguments else ""}{cite("ase2017")} until '
-            f'no force exceeded {section.get("fmax")} eV/Å.'
-        )
-    if record.engine == 'table':
-        text = f'No calculation was made: the properties were looked up in the data set {section.get("data")!r}'
-        if section.get('fail_fraction'):
-            text += f', and a share of {section["fail_fraction"]:g} of the look-ups failed on purpose'
-        return text + '.'
-    return f'Candidates were evaluated by the engine {record.engine!r}.'
-
-
-def _dft(facts: Facts, cite: Any) -> str:
-    section, record = facts.section, facts.record
-    versions = sorted({version for code in record.codes for version in code.get('versions', ())})
-    code = f'pw.x of Quantum ESPRESSO{f" ({listed(versions)})" if versions else ""}{cite("qe2009", "qe2017", "qe2020")}'
-    text = (
-        f'Cells and positions were relaxed with {code} through aiida-quantumespresso{cite("aiidaquantumespresso")}, '
-        f'protocol {section.get("protocol")!r}'
-    )
-    if facts.functional:
-        text += f', with the {facts.functional} functional{cite("pbe1996", "pbesol2008")}'
-    family = cite('pseudodojo2018', 'oncv2013', 'sssp2018', 'aiidapseudo')
-    text += f' and the pseudopotentials {section.get("pseudos")!r}{family}'
-    if facts.pseudopotentials:
-        text += f' ({listed([str(item["file"]) for item in facts.pseudopotentials])})'
-    text += f'. {_stages(facts, cite)}{_basis(facts, cite)}'
-    if section.get('kpoints_distance'):
-        text += f' The distance between k-points was at most {section["kpoints_distance"]:g} Å⁻¹'
-        text += f' (meshes from {_mesh(facts.meshes[0])} to {_mesh(facts.meshes[-1])}).' if facts.meshes else '.'
-    elif facts.meshes:
-        text += (
-            f' k-point meshes were those of the protocol, from {_mesh(facts.meshes[0])} to {_mesh(facts.meshes[-1])}.'
-        )
-    text += ' Calculations were spin-polarised.' if section.get('spin') else ' Calculations were not spin-polarised.'
-    if any('bulk_modulus' in item.properties for item in record.evaluations):
-        text += (
-            f' Bulk moduli come from a third-order Birch–Murnaghan fit{cite("birch1947")} to single points at '
-            f'{section.get("eos_points")} volumes within ±{section.get("eos_strain", 0) * 100:g} % of the relaxed one.'
-        )
-    if record.references:
-        values = [f'{symbol} {value:.4f}' for symbol, value in sorted(record.references.items())]
-        text += f' Formation energies refer to the elements at the same settings ({", ".join(values)} eV/atom).'
-    return text
-
-
-def _stages(facts: Facts, cite: Any) -> str:
-    """What went before the relaxation, and how it was cut."""
-    first, slices = facts.section.get('prerelax'), facts.section.get('slices')
-    text = ''
-    if first:
-        arguments = ', '.join(f'{key} = {value}' for key, value in (first.get('arguments') or {}).items())
-        text += (
-            f'Before that each crystal was relaxed by the ASE calculator {first.get("calculator")!r}'
-            f'{f" ({arguments})" if arguments else ""}{cite("ase2017")} until no force exceeded '
-            f'{first.get("fmax")} eV/Å, for at most {first.get("steps")} steps. '
-        )
-    if slices:
-        text += (
-            f'Relaxations ran in slices of at most {slices.get("steps")} ionic steps, '
-            f'at most {slices.get("at_most")} of them'
-        )
-        if slices.get('give_up') is not False and facts.record.goal.energy_limit is not None:
-            text += (
-                ', and were given up once an optimistic estimate of the energy broke the bound of the goal by more '
-                f'than {slices.get("margin")} eV/atom'
-            )
-        text += '. '
-    return text
+    """What evaluated the candidates, in the words of the engine."""
+    name = facts.record.engine
+    engine = find(name)
+    if engine is None or not engine.methods:
+        return f'Candidates were evaluated by the engine {name!r}.'
+    return str(registry.load(engine.methods)(facts, cite))
 
 
 def _against_random(enrichment: dict[str, Any]) -> str:
@@ -296,24 +223,6 @@ def _against_random(enrichment: dict[str, Any]) -> str:
         rate = 'the candidates chosen by the acquisition'
         from_ = f'{base["value"]:.3f} of {base["n"]} candidates drawn at random are hits'
     return f'The hit rate of {rate} is {enrichment["value"]:.2f} times that of a random choice{interval}: {from_}. '
-
-
-def _basis(facts: Facts, cite: Any) -> str:
-    def span(name: str) -> str:
-        values = sorted({float(item[name]) for item in facts.parameters if item.get(name) is not None})
-        return '' if not values else f'{values[0]:g}' if len(values) == 1 else f'{values[0]:g}–{values[-1]:g}'
-
-    if not facts.parameters:
-        return 'No calculation recorded its cutoffs.'
-    text = f'The cutoffs were {span("cutoff_wfc")} Ry for wavefunctions and {span("cutoff_rho")} Ry for the density'
-    smearings = sorted({str(item['smearing']) for item in facts.parameters if item['smearing']})
-    if smearings:
-        text += f', the smearing {listed(smearings)}{cite("coldsmearing1999")} with {span("degauss")} Ry'
-    return text + '.'
-
-
-def _mesh(mesh: tuple[int, int, int]) -> str:
-    return ' × '.join(map(str, mesh))
 
 
 def _outcome(facts: Facts, cite: Any) -> str:

@@ -10,13 +10,24 @@ from aiida import orm
 #: How often a job that its machine cut down is submitted in all.
 ATTEMPTS = 3
 
-#: Exit status of a job whose machine let it down: whatever its program has to say, it writes to its results.
-#: 100 and 140 are AiiDA's own: nothing could be fetched, a node failed.
-MACHINE_FAILED = (100, 140, 300, 301)
+#: Exit codes of a job whose machine let it down: whatever its program has to say, it writes to its results. The first
+#: two are AiiDA's own: nothing could be fetched, a node failed.
+MACHINE_FAILED = (
+    'ERROR_NO_RETRIEVED_FOLDER',
+    'ERROR_SCHEDULER_NODE_FAILURE',
+    'ERROR_NO_RESULTS',
+    'ERROR_UNREADABLE_RESULTS',
+)
 
 #: How schedulers without accounting tell of a limit, in the error stream of a job: Slurm in the first three (the
 #: hyphen up to 21.08), OpenPBS and Torque in the last.
 _LIMIT = re.compile('DUE TO TIME LIMIT|oom[-_]kill|OOM Killed|PBS: job killed: .* exceeded limit')
+
+
+def ended_with(job: orm.CalcJobNode, *names: str) -> bool:
+    """Whether a job ended with one of the exit codes of its class that have these names."""
+    known = job.process_class.exit_codes
+    return job.exit_status in {known[name].status for name in names if name in known}
 
 
 def was_cut_down(job: orm.CalcJobNode) -> bool:
@@ -24,7 +35,7 @@ def was_cut_down(job: orm.CalcJobNode) -> bool:
 
     One that used up its wall time or its memory would do so again.
     """
-    return job.is_finished and job.exit_status in MACHINE_FAILED and not _LIMIT.search(job.get_scheduler_stderr() or '')
+    return job.is_finished and ended_with(job, *MACHINE_FAILED) and not _LIMIT.search(job.get_scheduler_stderr() or '')
 
 
 def attempt_label(label: str, number: int) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 
+from aiida_inversedesign.processes.attempts import ended_with
+
 
 def add_earlier(spec: Any) -> None:
     """Declare the folders of earlier attempts as optional inputs, by the call link labels of these."""
@@ -37,6 +39,6 @@ def folders_before(job: orm.CalcJobNode | None, label: str) -> dict[str, dict[st
     if job is None:
         return {}
     folders = dict(job.base.links.get_incoming(link_type=LinkType.INPUT_CALC).nested().get('earlier', {}))
-    if 'remote_folder' in job.outputs and job.exit_status != 301:
+    if 'remote_folder' in job.outputs and not ended_with(job, 'ERROR_UNREADABLE_RESULTS'):
         folders[label] = job.outputs.remote_folder
     return {'earlier': folders} if folders else {}

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.goal import Goal, Objective
 from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.chemistry.symmetry import symmetry_dataset
@@ -157,7 +158,8 @@ def _key_figures(record: CampaignRecord, figures: dict[str, Any]) -> list[tuple[
     if record.goal.defines_hits:
         rate = figures['hit_rate']
         shown.append(('hits', number(counts['hits']), interval_text(rate) if rate.get('value') is not None else ''))
-    if dft['total'] or record.engine == 'quantumespresso':
+    engine = find(record.engine)
+    if dft['total'] or engine is None or engine.makes_dft:
         remark = f'{number(dft["failed"])} failed, {number(dft["restarts"])} restarts'
         shown.append(('DFT calculations', number(dft['total']), remark))
     else:

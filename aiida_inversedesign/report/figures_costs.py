@@ -7,22 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiida_inversedesign.audit.record import CampaignRecord
+from aiida_inversedesign.campaign.contracts.engine import job_words
 from aiida_inversedesign.graph.job_record import JobRecord
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import count, number, sentence
 
-KINDS = {
-    'prerelax': 'pre-relaxation',
-    'relax': 'relaxation',
-    'final_scf': 'final single point',
-    'static': 'static calculation',
-    'equation_of_state': 'equation of state',
-    'reference': 'elemental reference',
-    'ase': 'ASE calculator',
-    'table': 'look-up in a data set',
-    'other': 'other',
-}
 FATES = (
     ('hit', 'hits', theme.GREEN),
     ('completed', 'completed, no hit', theme.BLUE),
@@ -31,6 +21,11 @@ FATES = (
     ('stopped', 'stopped with the campaign', theme.SKY),
     ('running', 'running or launched again', theme.GREY),
 )
+
+
+def kinds() -> dict[str, str]:
+    """What each kind of job is called, in the order in which they are drawn."""
+    return {**job_words(), 'reference': 'elemental reference', 'other': 'other'}
 
 
 def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
@@ -66,20 +61,20 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
 
 
 def _by_kind(jobs: Sequence[JobRecord], word: str) -> Plot:
-    kinds = [kind for kind in KINDS if any(job.kind == kind for job in jobs)]
+    words, made = kinds(), Counter(job.kind for job in jobs)
+    shown = [kind for kind in words if made[kind]]
     groups: tuple[tuple[str, str, str, Callable[[JobRecord], bool]], ...] = (
         ('first attempt', theme.BLUE, '', lambda job: not job.is_restart and not job.has_failed),
         ('restart', theme.SKY, '/', lambda job: job.is_restart and not job.has_failed),
         ('failed', theme.VERMILLION, 'x', lambda job: job.has_failed),
     )
-    drawn = theme.figure(f'{word}s', '', height=90 + 38 * len(kinds), barmode='stack', bargap=0.35)
+    drawn = theme.figure(f'{word}s', '', height=90 + 38 * len(shown), barmode='stack', bargap=0.35)
     numbers: dict[str, Counter[str]] = {}
     for name, colour, pattern, belongs in groups:
         numbers[name] = Counter(job.kind for job in jobs if belongs(job))
-        _bar(drawn, [KINDS[kind] for kind in kinds], [numbers[name][kind] for kind in kinds], name, colour, pattern)
+        _bar(drawn, [words[kind] for kind in shown], [numbers[name][kind] for kind in shown], name, colour, pattern)
     drawn.update_yaxes(autorange='reversed', showline=False, ticks='')
-    total = Counter(job.kind for job in jobs)
-    alt = ', '.join(f'{KINDS[kind]} {total[kind]}' for kind in kinds)
+    alt = ', '.join(f'{words[kind]} {made[kind]}' for kind in shown)
     return Plot('plot-kinds', drawn, alt, sentence(f'{word}s by what they computed.'))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from aiida_inversedesign.audit.frames import job_end
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.report import theme
-from aiida_inversedesign.report.figures_costs import KINDS
+from aiida_inversedesign.report.figures_costs import kinds
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import count, duration, formula_plain, moment, plot_text
 
@@ -49,12 +49,13 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
 def _spans(record: CampaignRecord) -> tuple[list[Span], str]:
     now = record.changed
     formulas = {item.candidate: item.key for item in record.evaluations}
+    words = kinds()
     ends = {item.pk: item.ended for item in record.evaluations}
     jobs = [
         Span(
             job.created,
             max(job_end(job, ends) or now, job.created),
-            KINDS.get(job.kind, job.kind) + (' (cached)' if job.cached else ''),
+            words.get(job.kind, job.kind) + (' (cached)' if job.cached else ''),
             f'{formula_plain(formulas.get(job.evaluation, ""))} {job.evaluation}'.strip(),
             job.has_failed,
         )

@@ -16,8 +16,6 @@ from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph.links import Call, Link, attributes_of
 from aiida_inversedesign.verify.graph import Graph
 
-#: All engines share the beginning of their entry point.
-EVALUATION = 'aiida.workflows:inversedesign.evaluate.'
 #: What takes the place of an evaluation of which the results are taken over from an earlier one.
 REUSED = 'aiida_inversedesign.engines.common.reuse.ReusedEvaluateWorkChain'
 
@@ -71,7 +69,8 @@ class Case:
     def evaluations_of(self, generation: Call) -> list[Call]:
         """The evaluations that a generation launched, references included, oldest first."""
         children = self.graph.children.get(generation.id, [])
-        return [child for child in children if child.process_type.startswith((EVALUATION, REUSED))]
+        # a generation calls no other work chains, whichever package brings the engine
+        return [child for child in children if child.is_work]
 
     @property
     def name(self) -> str:

@@ -9,7 +9,7 @@ from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.verify.case import Case
 from aiida_inversedesign.verify.compare import compare
 from aiida_inversedesign.verify.findings import Finding
-from aiida_inversedesign.verify.replay import REPEATABLE
+from aiida_inversedesign.verify.replay import repeatable
 from aiida_inversedesign.workchains.state import STATE
 
 #: Inputs that all generations of a campaign share, and the kind of finding where one has another.
@@ -103,7 +103,7 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
     known: dict[str, set[int | None]] = {name: {link.node} for name, link in own.items()}
     known['batch'] = {link.node for name, link in own.items() if name.startswith('interrupted__batch')}
     for call in graph.children.get(generation.id, []):
-        function = REPEATABLE[call.process_type].name if call.process_type in REPEATABLE else ''
+        function = repeatable()[call.process_type].name if call.process_type in repeatable() else ''
         if function not in _STEPS:
             continue
         taken, who = graph.inputs[call.id], f'{function} of {generation.label}'

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from aiida_inversedesign.graph.creators import creators_of
 from aiida_inversedesign.graph.links import Call, Link, find_calls, find_links
-from aiida_inversedesign.verify.replay import REPEATABLE
+from aiida_inversedesign.verify.replay import repeatable
 
 #: Beginning of the names of results that an evaluation takes over.
 EARLIER = 'earlier__'
@@ -74,13 +74,13 @@ class Graph:
     def steps(self, call: int, function: str) -> list[Call]:
         """The runs of a function that ended well among the children of a call, oldest first.
 
-        :param function: its name, as :data:`aiida_inversedesign.verify.replay.REPEATABLE` knows it.
+        :param function: its name, as :func:`aiida_inversedesign.verify.replay.repeatable` knows it.
         """
         known = [child for child in self.children.get(call, []) if child.exit_status == 0]
         return [
             child
             for child in known
-            if child.process_type in REPEATABLE and REPEATABLE[child.process_type].name == function
+            if child.process_type in repeatable() and repeatable()[child.process_type].name == function
         ]
 
     def outputs(self, calls: Iterable[Call], label: str) -> list[Link]:

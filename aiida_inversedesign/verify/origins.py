@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aiida_inversedesign.campaign.contracts.engine import engine_named
+from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
 from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.verify.case import REUSED, Case
 from aiida_inversedesign.verify.findings import Finding
 from aiida_inversedesign.verify.graph import EARLIER
-from aiida_inversedesign.verify.replay import REPEATABLE
+from aiida_inversedesign.verify.replay import repeatable
 
 #: Inputs of functions that work chains make themselves, by their label: numbers, lists, and these.
 _MADE_BY_WORK_CHAINS = frozenset({'outcomes', 'pending', 'spent'})
@@ -64,7 +66,7 @@ def _returned(case: Case, call: Call) -> Iterator[tuple[Link, str]]:
 
 def _taken(case: Case, call: Call) -> Iterator[tuple[Link, str]]:
     """What a function took although nothing made it."""
-    if call.process_type not in REPEATABLE or call.parent is None:
+    if call.process_type not in repeatable() or call.parent is None:
         return
     given = {link.node for link in case.graph.inputs[call.parent].values()}
     for label, link in case.graph.inputs[call.id].items():
@@ -106,12 +108,14 @@ def _taken_over(case: Case, evaluation: Call) -> Iterator[Finding]:
 
 def _relaxation(case: Case, evaluation: Call) -> Iterator[Finding]:
     """A finding if an evaluation that got as far as its relaxation has none."""
-    engine = case.settings.evaluate.engine
-    expects = engine in ('ase', 'quantumespresso') or (
-        engine == 'table' and 'engine__code' in case.graph.inputs[evaluation.id]
+    section = case.settings.evaluate
+    engine, codes = engine_named(section.engine), EvaluateWorkChain.exit_codes
+    expects = engine.first_child and engine.jobs(section, case.settings.goal.properties).total
+    before = (
+        *(codes.ERROR_UNKNOWN_PROPERTY, codes.ERROR_MISSING_REFERENCES, codes.ERROR_INVALID_SETTINGS),
+        *(codes.ERROR_LIMIT_REACHED, codes.ERROR_PRERELAXATION_FAILED),
     )
-    # 300 to 309: it ended before its relaxation was launched
-    got_there = evaluation.exit_status is not None and not 300 <= evaluation.exit_status < 310
-    if expects and got_there and not case.graph.called(evaluation.id, 'relax'):
+    got_there = evaluation.exit_status is not None and evaluation.exit_status not in {code.status for code in before}
+    if expects and got_there and not case.graph.called(evaluation.id, engine.first_child):
         message = f'{evaluation.label} ended with exit status {evaluation.exit_status}, but its relaxation is missing'
         yield Finding('missing_calculation', evaluation.uuid, message)

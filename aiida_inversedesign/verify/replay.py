@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, Literal
@@ -14,66 +15,33 @@ from aiida.common.links import LinkType
 from aiida.engine import ExitCode
 from pydantic import ValidationError
 
+from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.contracts.engine import Repeatable, installed
+from aiida_inversedesign.campaign.contracts.property import Stage
 from aiida_inversedesign.campaign.environment import ATTRIBUTE, difference, environment
+from aiida_inversedesign.campaign.properties import PROPERTIES
+from aiida_inversedesign.decisions.fit_surrogate import NO_SURROGATE
+from aiida_inversedesign.decisions.propose_candidates import NOTHING_TO_PROPOSE
 from aiida_inversedesign.graph.links import Call
 from aiida_inversedesign.verify.compare import Comparison, compare, worst
 from aiida_inversedesign.verify.content import compare_nodes
 
-#: Relative deviation of what only copies numbers or computes them in closed form.
-EXACT = 1e-8
 #: Relative deviation of what an optimiser found: its last digits depend on the processor's linear algebra.
 FITTED = 1e-5
 
-
-@dataclass(frozen=True)
-class Repeatable:
-    """A function that can be run again.
-
-    :param kind: what it decides (``proposal`` … ``references``), or ``evaluation`` for a property of one crystal.
-    :param finding: kind of finding where an evaluation's function gives another result.
-    """
-
-    kind: str
-    module: str
-    name: str
-    tolerance: float = EXACT
-    finding: str = ''
-
-    def load(self) -> Callable[..., Any]:
-        """The function itself, without AiiDA's recording around it."""
-        function: Callable[..., Any] = getattr(importlib.import_module(self.module), self.name).__wrapped__
-        return function
-
-
-def _evaluation(module: str, name: str, finding: str) -> Repeatable:
-    return Repeatable('evaluation', module, name, finding=finding)
-
-
-_PACKAGE = 'aiida_inversedesign'
-_FUNCTIONS = (
-    Repeatable('proposal', f'{_PACKAGE}.decisions.propose_candidates', 'propose_candidates'),
-    Repeatable('selection', f'{_PACKAGE}.decisions.select_batch', 'select_batch', FITTED),
-    Repeatable('harvest', f'{_PACKAGE}.decisions.harvest', 'harvest'),
-    Repeatable('fit', f'{_PACKAGE}.decisions.fit_surrogate', 'fit_surrogate', FITTED),
-    Repeatable('conclusion', f'{_PACKAGE}.decisions.conclude', 'conclude'),
-    Repeatable('references', f'{_PACKAGE}.decisions.elemental_references', 'elemental_structures', finding='structure'),
-    Repeatable('references', f'{_PACKAGE}.decisions.elemental_references', 'collect_references', finding='reference'),
-    _evaluation(f'{_PACKAGE}.engines.table.workchain', 'look_up', 'property'),
-    _evaluation(f'{_PACKAGE}.engines.table.workchain', 'look_up_point', 'property'),
-    _evaluation(f'{_PACKAGE}.engines.common.calcfunctions', 'scaled_structures', 'structure'),
-    _evaluation(f'{_PACKAGE}.engines.common.calcfunctions', 'fit_equation_of_state', 'equation_of_state'),
-    _evaluation(f'{_PACKAGE}.engines.common.calcfunctions', 'fit_scan', 'equation_of_state'),
-    _evaluation(f'{_PACKAGE}.engines.common.calcfunctions', 'relaxed_properties', 'property'),
-    _evaluation(f'{_PACKAGE}.engines.common.calcfunctions', 'job_properties', 'property'),
-    _evaluation(f'{_PACKAGE}.engines.common.reuse', 'against_references', 'property'),
-    _evaluation(f'{_PACKAGE}.engines.quantumespresso.outlook', 'relaxation_outlook', 'property'),
-    _evaluation(
-        'aiida_quantumespresso.calculations.functions.create_kpoints_from_distance',
-        'create_kpoints_from_distance',
-        'settings',
-    ),
+_DECIDING = 'aiida_inversedesign.decisions'
+_PARTS = (
+    Repeatable('proposal', f'{_DECIDING}.propose_candidates', 'propose_candidates'),
+    Repeatable('selection', f'{_DECIDING}.select_batch', 'select_batch', FITTED),
+    Repeatable('harvest', f'{_DECIDING}.harvest', 'harvest'),
+    Repeatable('fit', f'{_DECIDING}.fit_surrogate', 'fit_surrogate', FITTED),
+    Repeatable('conclusion', f'{_DECIDING}.conclude', 'conclude'),
+    Repeatable('references', f'{_DECIDING}.elemental_references', 'elemental_structures', finding='structure'),
+    Repeatable('references', f'{_DECIDING}.elemental_references', 'collect_references', finding='reference'),
+    Repeatable('evaluation', 'aiida_inversedesign.engines.common.reuse', 'against_references', finding='property'),
+    Repeatable('evaluation', 'aiida_inversedesign.engines.common.calcfunctions', 'add_properties', finding='property'),
 )
-#: Names of entry points that some of them were run under.
+#: Names of entry points that decisions were run under.
 _ENTRY_POINTS = {
     'aiida.calculations:inversedesign.propose': 'propose_candidates',
     'aiida.calculations:inversedesign.select': 'select_batch',
@@ -82,19 +50,43 @@ _ENTRY_POINTS = {
     'aiida.calculations:inversedesign.fit_job': 'fit_surrogate',
     'aiida.calculations:inversedesign.harvest': 'harvest',
     'aiida.calculations:inversedesign.fit': 'fit_surrogate',
-    'aiida.calculations:quantumespresso.create_kpoints_from_distance': 'create_kpoints_from_distance',
 }
-_BY_NAME = {item.name: item for item in _FUNCTIONS}
 
-#: Functions by process type. No other is ever imported: an archive of others may name any module.
-REPEATABLE: dict[str, Repeatable] = {f'{item.module}.{item.name}': item for item in _FUNCTIONS} | {
-    entry_point: _BY_NAME[name] for entry_point, name in _ENTRY_POINTS.items()
-}
+
+@functools.lru_cache(maxsize=4)
+def _repeatable(_: tuple[str, ...]) -> dict[str, Repeatable]:
+    by_name = {item.name: item for item in _PARTS}
+    found = {name: item for item in _PARTS for name in item.process_types}
+    found |= {entry_point: by_name[name] for entry_point, name in _ENTRY_POINTS.items()}
+    brought = [item for engine in installed().values() for item in engine.repeatable]
+    brought += [
+        Repeatable('evaluation', *path.split(':'), finding='property')
+        for item in PROPERTIES.values()
+        for path in (item.compute, item.stage.gather if isinstance(item.stage, Stage) else '')
+        if path
+    ]
+    # what comes with the package stays, whatever others bring
+    return {name: item for item in brought for name in item.process_types} | found
+
+
+def repeatable() -> Mapping[str, Repeatable]:
+    """Functions that can be run again, by process type: ours and those that installed engines and properties list.
+
+    No other is ever imported: an archive of others may name any module.
+    """
+    return _repeatable((*registry.names('engines'), '', *registry.names('properties')))
+
+
+def load_function(item: Repeatable) -> Callable[..., Any]:
+    """The function itself, without AiiDA's recording around it."""
+    function: Callable[..., Any] = getattr(importlib.import_module(item.module), item.name).__wrapped__
+    return function
+
 
 #: With which exit codes a job has decided something, be it that there is nothing to decide.
 _DECIDED = {
-    'aiida.calculations:inversedesign.propose_job': (0, 310),
-    'aiida.calculations:inversedesign.fit_job': (0, 320),
+    'aiida.calculations:inversedesign.propose_job': (0, NOTHING_TO_PROPOSE),
+    'aiida.calculations:inversedesign.fit_job': (0, NO_SURROGATE),
 }
 
 #: Inputs and outputs that a decision has only where it ran as a job.
@@ -130,7 +122,7 @@ def run_again(pk: int) -> Replay:
     """Run the function of a calculation node again and compare its outputs with those stored."""
     begun = time.perf_counter()
     node = orm.load_node(pk)
-    known = REPEATABLE.get(node.process_type or '')
+    known = repeatable().get(node.process_type or '')
     kind, function = (known.kind, known.name) if known else ('other', node.process_label or '')
 
     def result(status: Any, message: str = '', deviation: float = 0.0) -> Replay:
@@ -138,12 +130,12 @@ def run_again(pk: int) -> Replay:
         return Replay(pk, node.uuid, kind, function, status, deviation, message, seconds)
 
     if known is None or not isinstance(node, orm.CalculationNode):
-        return result('not_repeatable', f'{node.process_type} is no function that this version knows')
+        return result('not_repeatable', f'no installed part lists {node.process_type} as a function to run again')
     if not node.is_finished:
         state = node.process_state.value if node.process_state is not None else 'created'
         return result('not_repeatable', f'it did not finish (it is {state}), so that there is nothing to compare with')
     try:
-        again = known.load()
+        again = load_function(known)
         inputs = node.base.links.get_incoming(link_type=LinkType.INPUT_CALC).nested()
         found = again(**{name: value for name, value in inputs.items() if name not in _ONLY_JOBS})
         comparison = _compare_results(node, found, known.tolerance)

@@ -18,7 +18,7 @@ from aiida_inversedesign.verify.findings import Finding, unique
 from aiida_inversedesign.verify.limits import check_budget
 from aiida_inversedesign.verify.origins import check_origins
 from aiida_inversedesign.verify.passed_on import check_passed_on
-from aiida_inversedesign.verify.replay import DECISIONS, REPEATABLE, Replay, error_text, has_decided
+from aiida_inversedesign.verify.replay import DECISIONS, Replay, error_text, has_decided, repeatable
 from aiida_inversedesign.verify.rows import check_rows
 from aiida_inversedesign.verify.work import Result, Task, do_all
 
@@ -98,8 +98,8 @@ def _functions(case: Case, sample: int | None, seed: int) -> tuple[dict[str, int
     """How many functions of each kind there are, and the PKs of those to run again."""
     kinds: dict[str, list[int]] = {}
     for call in case.graph.calls.values():
-        if call.process_type in REPEATABLE and has_decided(call):
-            kinds.setdefault(REPEATABLE[call.process_type].kind, []).append(call.id)
+        if call.process_type in repeatable() and has_decided(call):
+            kinds.setdefault(repeatable()[call.process_type].kind, []).append(call.id)
     generator = random.Random(seed)  # noqa: S311
     drawn = []
     for kind in sorted(kinds):
@@ -111,7 +111,7 @@ def _functions(case: Case, sample: int | None, seed: int) -> tuple[dict[str, int
 def _tasks(case: Case, drawn: Sequence[int], sampled: bool) -> list[Task]:
     """What there is to do; decisions, which take longest, come first."""
     graph = case.graph
-    decisions = [pk for pk in drawn if REPEATABLE[graph.calls[pk].process_type].kind in DECISIONS]
+    decisions = [pk for pk in drawn if repeatable()[graph.calls[pk].process_type].kind in DECISIONS]
     others = [pk for pk in drawn if pk not in set(decisions)]
     calls = set(graph.calls)
     if sampled:
@@ -163,7 +163,7 @@ def _of_evaluations(case: Case, replays: Iterable[Replay]) -> list[Finding]:
     """A finding for each property, equation of state or reference that does not follow from its inputs."""
     findings = []
     for replay in replays:
-        known = REPEATABLE.get(case.graph.calls[replay.pk].process_type)
+        known = repeatable().get(case.graph.calls[replay.pk].process_type)
         if known is None or not known.finding or replay.status != 'different':
             continue
         kind = 'structure' if replay.message.startswith('structure') else known.finding

@@ -10,6 +10,7 @@ from aiida.engine import if_, while_
 
 from aiida_inversedesign.campaign.budget import Limits, Spent, stop_reason
 from aiida_inversedesign.campaign.budget_of_stream import evaluation_limits, fit_is_due, most_of_one, to_choose
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.demands import engine_properties, engine_section, jobs_needed
 from aiida_inversedesign.campaign.spec import Budget
 from aiida_inversedesign.decisions.elemental_references import elemental_structures
@@ -306,7 +307,8 @@ class AsynchronousWorkChain(AnyChildWorkChain):
         """Launch an evaluation or a reference, unless the budget no longer covers it."""
         settings = steps.settings(self)
         needed, section = jobs_needed(settings, properties), engine_section(settings)
-        most = most_of_one(section, needed, wall_seconds(section), processes(section))
+        jobs = engine_named(settings.evaluate.engine).most_jobs(settings.evaluate, properties)
+        most = most_of_one(jobs, wall_seconds(section), processes(section))
         free = self._at_once - len(self.ctx.running)
         limits = evaluation_limits(self._left(), self._reserved(), free, needed, most)
         if limits is None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
-from aiida_inversedesign.campaign.contracts.registry import part
+from aiida_inversedesign.campaign.contracts.engine import engine_named
+from aiida_inversedesign.campaign.contracts.registry import load, part
 from aiida_inversedesign.campaign.demands import references_wanted
-from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.library import Library
@@ -89,35 +89,23 @@ def _decision_codes(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:
 
 
 def _engine_inputs(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:
-    engine, inputs = spec.evaluate, {}
-    if isinstance(engine, QuantumEspresso):
-        inputs['code'] = _code(engine.pw, 'evaluate.pw', 'quantumespresso.pw', problems)
-        if engine.prerelax is not None:
-            inputs['prerelax_code'] = _code(
-                engine.prerelax.code, 'evaluate.prerelax.code', 'inversedesign.ase', problems
-            )
-        problems.extend(_pseudo_problems(spec, engine))
-        problems.extend(_reference_problems(spec))
-    elif isinstance(engine, Ase):
-        inputs['code'] = _code(engine.code, 'evaluate.code', 'inversedesign.ase', problems)
-        problems.extend(_reference_problems(spec))
-    elif isinstance(engine, Table):
+    """The inputs ``engine.<port>`` of the engine's work chain, as its descriptor asks for them."""
+    engine, inputs = engine_named(spec.evaluate.engine), {}
+    for need in engine.needs(spec.evaluate):
+        if need.kind == 'code':
+            inputs[need.port] = _code(need.label, need.path, need.plugin, problems)
+            continue
         try:
-            inputs['data'] = get_library(engine.data)
+            inputs[need.port] = get_library(need.label)
         except InverseDesignError as error:
-            problems.append(f'evaluate.data: {error}')
-        else:
-            present = inputs['data'].property_names
-            problems.extend(
-                f'goal: no entry of {engine.data!r} has the property {name!r}; it has {", ".join(present) or "none"}'
-                for name in spec.goal.properties
-                if name not in present
-            )
-        if engine.code is not None:
-            inputs['code'] = _code(engine.code, 'evaluate.code', 'inversedesign.table', problems)
-    if engine.caching:
+            problems.append(f'{need.path}: {error}')
+    inputs = {name: node for name, node in inputs.items() if node is not None}
+    if engine.prepare:
+        inputs |= load(engine.prepare)(spec, inputs, problems)
+    problems.extend(_reference_problems(spec))
+    if spec.evaluate.caching:
         problems.extend(_caching_problems(inputs.get('code')))
-    return {name: node for name, node in inputs.items() if node is not None}
+    return inputs
 
 
 def _caching_problems(code: orm.AbstractCode | None) -> list[str]:
@@ -165,55 +153,13 @@ def known_codes() -> list[orm.AbstractCode]:
     return sorted(found, key=lambda code: code.full_label)
 
 
-def space_elements(spec: CampaignSpec) -> list[str]:
-    """Every element that the space can lead to."""
-    return sorted(spec.space.elements_used)
-
-
-def _pseudo_problems(spec: CampaignSpec, engine: QuantumEspresso) -> list[str]:
-    from aiida_pseudo.groups.family import PseudoPotentialFamily
-
-    try:
-        family = orm.load_group(engine.pseudos)
-    except (NotExistent, ValueError):
-        return [
-            f'evaluate.pseudos: there is no pseudopotential family {engine.pseudos!r}; '
-            'list them with `aiida-pseudo list`, install one with `aiida-pseudo install`'
-        ]
-    if not isinstance(family, PseudoPotentialFamily):
-        return [
-            f'evaluate.pseudos: {engine.pseudos!r} is a group of another kind; list families with `aiida-pseudo list`'
-        ]
-    missing = [symbol for symbol in space_elements(spec) if symbol not in family.elements]
-    if missing:
-        return [f'evaluate.pseudos: {engine.pseudos!r} has no pseudopotential for {", ".join(missing)}']
-    return _cutoff_problems(spec, engine, family)
-
-
-def _cutoff_problems(spec: CampaignSpec, engine: QuantumEspresso, family: Any) -> list[str]:
-    """A family without recommended cutoffs would let every evaluation fail."""
-    if engine.cutoff_wfc is not None and engine.cutoff_rho is not None:
-        return []
-    try:
-        # a family of the plain kind has no such method, and one whose cutoffs were not set answers with a ValueError
-        # a space may name no elements: its library does
-        family.get_recommended_cutoffs(elements=tuple(space_elements(spec) or family.elements), unit='Ry')
-    except (AttributeError, ValueError):
-        return [
-            f'evaluate.pseudos: {engine.pseudos!r} recommends no cutoffs; give both evaluate.cutoff_wfc and '
-            'evaluate.cutoff_rho (Ry), or take a family that does (`aiida-pseudo install pseudo-dojo -f upf`, '
-            '`aiida-pseudo family cutoffs set`)'
-        ]
-    return []
-
-
 def _reference_problems(spec: CampaignSpec) -> list[str]:
     from aiida_inversedesign.libraries.elemental import ElementalReferenceError, reference_crystal
 
     if not references_wanted(spec):
         return []
     problems = []
-    for symbol in space_elements(spec):
+    for symbol in sorted(spec.space.elements_used):
         try:
             reference_crystal(symbol)
         except ElementalReferenceError as error:

@@ -9,7 +9,7 @@ from aiida.engine import CalcJob
 
 from aiida_inversedesign.engines.common.options import job_options, wall_seconds
 from aiida_inversedesign.nodes.settings import settings_of
-from aiida_inversedesign.processes.attempts import attempt_label, is_due, was_cut_down
+from aiida_inversedesign.processes.attempts import attempt_label, ended_with, is_due, was_cut_down
 from aiida_inversedesign.processes.earlier_attempts import folders_before
 from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 
@@ -75,7 +75,7 @@ def explain_job(chain: IdempotentWorkChain, job: orm.CalcJobNode, reason: str) -
     words += f' (after {attempts} attempts, the last as {_place(job)})' if attempts > 1 else f' ({_place(job)})'
     if was_cut_down(job):
         return f'{words}; see whether nodes, scheduler and disk of that computer are in order'
-    if job.exit_status in (110, 120, 300):
+    if ended_with(job, 'ERROR_SCHEDULER_OUT_OF_MEMORY', 'ERROR_SCHEDULER_OUT_OF_WALLTIME', 'ERROR_NO_RESULTS'):
         options = f'{_SECTIONS[step]}.options'
         return f'{words}; raise {options}.max_wallclock_seconds or {options}.max_memory_gb in the campaign file'
     return words

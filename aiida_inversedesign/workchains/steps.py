@@ -14,6 +14,7 @@ from aiida.engine import ExitCode
 from aiida.plugins import WorkflowFactory
 
 from aiida_inversedesign.campaign.budget import Limits
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.demands import energy_limit, engine_section, references_wanted, stability_wanted
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.decisions.elemental_references import collect_references
@@ -137,7 +138,7 @@ def launch(chain: IdempotentWorkChain, label: str, candidate: orm.Data, properti
     section, inputs = engine_section(spec), known(chain, 'references')
     if (limit := energy_limit(spec)) is not None and not label.startswith(REFERENCE):
         inputs['energy_limit'] = orm.Dict(limit)
-    process_class = WorkflowFactory(f'inversedesign.evaluate.{spec.evaluate.engine}')
+    process_class = WorkflowFactory(engine_named(spec.evaluate.engine).workchain)
     if spec.evaluate.reuse:
         process_type = process_class.build_process_type()
         earlier = find_earlier(process_type, candidate, properties, section, chain.inputs.engine)

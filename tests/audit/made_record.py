@@ -22,7 +22,8 @@ from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.row import is_hit
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.graph.job_record import PW, JobRecord
+from aiida_inversedesign.engines.quantumespresso.reasons import PW
+from aiida_inversedesign.graph.job_record import JobRecord
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 PAIRS = (('B', 'N'), ('Si', 'C'), ('Al', 'N'), ('Ga', 'As'), ('Ti', 'C'), ('Na', 'Cl'))

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from aiida_inversedesign.graph.job_record import PW, JobRecord
+from aiida_inversedesign.engines.quantumespresso.reasons import PW
+from aiida_inversedesign.graph.job_record import JobRecord
 
 
 def job(*path: str, exit_status: int = 0, state: str = 'finished', evaluation: str = 'a1') -> JobRecord:
@@ -23,13 +24,14 @@ def job(*path: str, exit_status: int = 0, state: str = 'finished', evaluation: s
         (('relax_slice_12', 'iteration_03'), 'relax', True),
         (('relax', 'init_relax', 'iteration_01'), 'relax', False),
         (('relax', 'iteration_01', 'iteration_02'), 'relax', False),
-        (('relax', 'final_scf', 'iteration_01'), 'final_scf', False),
         (('relaxed', 'iteration_01'), 'other', False),
         (('eos_00', 'iteration_01'), 'equation_of_state', False),
+        (('stage_phonons', 'iteration_01'), 'further', False),
     ],
 )
 def test_every_slice_is_a_relaxation(path: tuple[str, ...], kind: str, is_slice: bool) -> None:
-    assert (job(*path).kind, job(*path).is_slice) == (kind, is_slice)
+    made = job(*path, exit_status=502)
+    assert (made.kind, made.has_failed, made.is_dft) == (kind, not is_slice, True)
 
 
 def test_a_slice_of_a_reference_is_a_reference() -> None:

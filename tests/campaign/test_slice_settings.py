@@ -12,6 +12,8 @@ from aiida_inversedesign.campaign.budget_of_stream import most_of_one
 from aiida_inversedesign.campaign.demands import energy_limit
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.load import CampaignFileError, validate_campaign
+from aiida_inversedesign.engines.quantumespresso.descriptor import ENGINE
+from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 
 VALID: dict[str, Any] = {
     'name': 'light',
@@ -109,7 +111,8 @@ def test_the_bound_of_a_goal(
 
 
 def test_a_stream_reserves_every_slice_that_an_evaluation_may_take() -> None:
-    settings = {'max_restarts': 1, 'slices': {'at_most': 12}}
-    assert most_of_one(settings, 2, 3600, 1) == Limits(24, 24.0)
-    assert most_of_one(settings, 9, 3600, 1).dft_calculations == (12 + 7) * 2
-    assert most_of_one({'max_restarts': 1, 'slices': None}, 2, 3600, 1).dft_calculations == 4
+    section = QuantumEspresso(**VALID['evaluate'], max_restarts=1)
+    assert most_of_one(ENGINE.most_jobs(section, ['volume']), 3600, 1) == Limits(24, 24.0)
+    assert ENGINE.most_jobs(section, ['bulk_modulus']).charged == (12 + 7) * 2
+    whole = section.model_copy(update={'slices': None})
+    assert ENGINE.most_jobs(whole, ['volume']).charged == 4

@@ -14,6 +14,7 @@ from aiida_inversedesign.campaign.budget_of_stream import (
     most_of_one,
     to_choose,
 )
+from aiida_inversedesign.campaign.contracts.engine import Jobs
 from aiida_inversedesign.campaign.spec import CampaignSettings
 
 
@@ -41,8 +42,9 @@ def test_core_hours_are_shared_alike() -> None:
 
 
 def test_the_most_of_one_counts_every_restart() -> None:
-    assert most_of_one({'max_restarts': 2}, 9, 3600, 4) == Limits(27, 108.0)
-    assert most_of_one({}, 0, 1800, 1) == Limits(1, 0.5)
+    assert most_of_one(Jobs(27, 27), 3600, 4) == Limits(27, 108.0)
+    # a job that is not charged still takes core-hours
+    assert most_of_one(Jobs(1, 0), 1800, 1) == Limits(0, 0.5)
 
 
 @given(

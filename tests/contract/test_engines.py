@@ -7,22 +7,31 @@ from typing import Any
 import pytest
 from aiida import orm
 from aiida.engine import run_get_node
-from aiida.plugins import WorkflowFactory
-from aiida.plugins.entry_point import get_entry_point_names
+from aiida.plugins import CalculationFactory, WorkflowFactory
 
-from aiida_inversedesign.campaign.engine_settings import Ase, Table
+from aiida_inversedesign.campaign.contracts.engine import NOT_PHYSICAL, installed
+from aiida_inversedesign.campaign.contracts.registry import load
 from aiida_inversedesign.campaign.properties import PROPERTIES
+from aiida_inversedesign.engines.ase.settings import Ase
+from aiida_inversedesign.engines.table.settings import Table
+from aiida_inversedesign.verify.replay import load_function
 
-ENGINES = [name for name in get_entry_point_names('aiida.workflows') if name.startswith('inversedesign.evaluate.')]
+#: A valid section of each engine of this package.
+SECTIONS = {
+    'ase': {'code': 'python@localhost'},
+    'table': {'data': 'answers', 'code': 'python@localhost'},
+    'quantumespresso': {
+        'pw': 'pw@localhost',
+        'pseudos': 'family',
+        'prerelax': {'code': 'python@localhost'},
+        'slices': {'steps': 5},
+    },
+}
 
 
-def test_the_three_engines_are_registered() -> None:
-    assert {name.rpartition('.')[2] for name in ENGINES} >= {'ase', 'quantumespresso', 'table'}
-
-
-@pytest.mark.parametrize('name', ENGINES)
+@pytest.mark.parametrize('name', list(installed()))
 def test_inputs_outputs_and_exit_codes(name: str) -> None:
-    spec = WorkflowFactory(name).spec()
+    spec = WorkflowFactory(installed()[name].workchain).spec()
     for port, required in (
         ('candidate', True),
         ('properties', True),
@@ -37,6 +46,30 @@ def test_inputs_outputs_and_exit_codes(name: str) -> None:
     own = [code for code in spec.exit_codes.values() if code.status >= 300]
     assert own
     assert all(code.message and not code.message.startswith('ERROR') for code in own)
+
+
+@pytest.mark.parametrize('name', list(SECTIONS))
+def test_what_a_descriptor_names_is_there(name: str) -> None:
+    engine = installed()[name]
+    section = engine.section.model_validate({'engine': name, **SECTIONS[name]})
+    ports = WorkflowFactory(engine.workchain).spec().inputs['engine']
+    needs = engine.needs(section)
+    assert needs
+    assert all(need.port in ports for need in needs)
+    assert all(CalculationFactory(need.plugin) for need in needs if need.kind == 'code')
+    assert all(CalculationFactory(kind.process_type.partition(':')[2]) for kind in engine.job_kinds)
+    assert engine.not_physical | NOT_PHYSICAL <= set(engine.section.model_fields)
+    hooks = (engine.prepare, engine.examine, engine.equal, engine.answers, engine.methods, engine.citations)
+    assert all(callable(load(hook)) for hook in hooks if hook)
+    assert all(callable(load_function(item)) for item in engine.repeatable)
+    asked = engine.properties(section) or {'shine'}
+    once, most = engine.jobs(section, asked), engine.most_jobs(section, asked)
+    assert 0 <= once.charged <= once.total <= most.total
+    assert (once.charged > 0) is engine.makes_dft
+    assert all(engine.yields(section, item) for item in asked)
+    parents, jobs = engine.slots(section, asked, queued=True)
+    assert parents >= 1
+    assert jobs >= min(1, once.total)
 
 
 def ase_settings(**changes: Any) -> orm.Dict:
@@ -99,10 +132,15 @@ def test_ase_tells_what_the_calculator_said(python_code: Any) -> None:
 
 def test_ase_keeps_its_limits(structure: Any, python_code: Any) -> None:
     _, node = run_ase(
-        structure, python_code, ase_settings(), ['volume'], limits=orm.Dict({'dft_calculations': 0, 'core_hours': None})
+        structure,
+        python_code,
+        ase_settings(),
+        ['volume'],
+        limits=orm.Dict({'dft_calculations': 0, 'core_hours': 0.001}),
     )
     assert node.is_failed
-    assert 'stopped to keep the budget: 0 more calculation jobs are allowed' in node.exit_message
+    # none of its jobs is a DFT calculation: only the core-hours stop it
+    assert 'stopped to keep the budget: 0.001 core-hours are left' in node.exit_message
     assert not [child for child in node.called if isinstance(child, orm.CalcJobNode)]
 
 

@@ -11,7 +11,8 @@ from aiida import orm
 from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 
-from aiida_inversedesign.campaign.engine_settings import Ase, Table
+from aiida_inversedesign.engines.ase.settings import Ase
+from aiida_inversedesign.engines.table.settings import Table
 
 #: counts its calls in a file, and does what the machine does to the first of them
 INTERPRETER = """#!/bin/bash
@@ -70,10 +71,11 @@ def test_it_is_given_up_after_three(structure: Any, library: Any, failing: Any) 
     assert jobs == {'relax': 300, 'relax_attempt_2': 300, 'relax_attempt_3': 300}
 
 
-def test_the_limits_of_the_evaluation_hold(structure: Any, library: Any, failing: Any) -> None:
-    node, jobs = evaluate(failing(9), structure, library, limits={'dft_calculations': 2, 'core_hours': None})
+def test_attempts_are_not_charged_as_dft_calculations(structure: Any, library: Any, failing: Any) -> None:
+    # its jobs are not DFT calculations, and only core-hours limit the attempts
+    node, jobs = evaluate(failing(9), structure, library, limits={'dft_calculations': 0, 'core_hours': None})
     assert node.exit_status == 311
-    assert list(jobs) == ['relax', 'relax_attempt_2']
+    assert list(jobs) == ['relax', 'relax_attempt_2', 'relax_attempt_3']
 
 
 def test_the_core_hours_of_a_lost_job_count(structure: Any, failing: Any) -> None:

@@ -52,9 +52,9 @@ def test_builder_of_a_relaxation(pw: Any, data_regression: Any, protocol: str, e
     from aiida.orm import StructureData
     from ase.build import bulk
 
-    from aiida_inversedesign.campaign.engine_settings import QuantumEspresso
     from aiida_inversedesign.engines.common.limits import Allotment
     from aiida_inversedesign.engines.quantumespresso.pw_inputs import relax_builder
+    from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 
     settings = QuantumEspresso(
         engine='quantumespresso', pw=pw.full_label, pseudos='empty', protocol=protocol, electronic_type=electronic_type

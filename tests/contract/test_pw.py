@@ -12,9 +12,9 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 from ase.build import bulk
 
-from aiida_inversedesign.campaign.engine_settings import QuantumEspresso
 from aiida_inversedesign.cli import setup_local
 from aiida_inversedesign.engines.common.eos import GPA
+from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 from aiida_inversedesign.graph.diagnosis import jobs_below
 
 pytestmark = pytest.mark.pw

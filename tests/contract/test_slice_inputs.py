@@ -28,10 +28,10 @@ def test_slices_are_the_two_relaxations_of_one_piece_with_fewer_steps(pw: Any) -
     from aiida.orm import StructureData
     from ase.build import bulk
 
-    from aiida_inversedesign.campaign.engine_settings import QuantumEspresso, Slices
     from aiida_inversedesign.engines.common.limits import Allotment
     from aiida_inversedesign.engines.quantumespresso.pw_inputs import relax_builder
     from aiida_inversedesign.engines.quantumespresso.pw_slice import PwSliceWorkChain, slice_inputs
+    from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso, Slices
 
     settings = QuantumEspresso(
         engine='quantumespresso', pw=pw.full_label, pseudos='empty', slices=Slices(steps=7)

@@ -11,8 +11,8 @@ from aiida import orm
 from aiida.engine import ExitCode, run_get_node
 from ase.build import bulk
 
-from aiida_inversedesign.campaign.engine_settings import QuantumEspresso
 from aiida_inversedesign.engines.common.limits import Allotment, LimitError
+from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 from aiida_inversedesign.engines.quantumespresso.workchain import QuantumEspressoEvaluateWorkChain
 from aiida_inversedesign.graph.diagnosis import jobs_below
 

@@ -16,8 +16,8 @@ from aiida import orm
 from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 
-from aiida_inversedesign.campaign.engine_settings import Table
 from aiida_inversedesign.engines import table
+from aiida_inversedesign.engines.table.settings import Table
 from aiida_inversedesign.processes import guard
 
 WAIT = Path(table.__file__).with_name('wait.py')

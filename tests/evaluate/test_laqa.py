@@ -10,7 +10,6 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from aiida_inversedesign.campaign.engine_settings import Slices
 from aiida_inversedesign.engines.quantumespresso.laqa import (
     LEAST_FALL,
     LEAST_STEPS,
@@ -22,6 +21,7 @@ from aiida_inversedesign.engines.quantumespresso.laqa import (
     laqa_score,
     optimistic_energy,
 )
+from aiida_inversedesign.engines.quantumespresso.settings import Slices
 
 
 def step(energy: float, gradient: float) -> IonicStep:

@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from aiida_inversedesign.campaign.engine_settings import Ase, Options, QuantumEspresso
+from aiida_inversedesign.campaign.engine_settings import Options
+from aiida_inversedesign.engines.ase.settings import Ase
 from aiida_inversedesign.engines.common.options import job_options, processes, wall_seconds
+from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 
 
 def pw(protocol: str = 'fast', **options: Any) -> dict[str, Any]:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from ase.build import bulk
 
-from aiida_inversedesign.campaign.engine_settings import Ase, QuantumEspresso, Table
-from aiida_inversedesign.campaign.properties import PROPERTIES, dft_calculations_needed, required_stages
+from aiida_inversedesign.campaign.contracts.engine import Jobs, engine_named
+from aiida_inversedesign.campaign.properties import PROPERTIES, required_stages
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.engines.ase.settings import Ase
 from aiida_inversedesign.engines.common.crystal_properties import (
     TooFewBandsError,
     band_gap,
@@ -16,6 +17,8 @@ from aiida_inversedesign.engines.common.crystal_properties import (
     properties_record,
     structural_properties,
 )
+from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
+from aiida_inversedesign.engines.table.settings import Table
 
 
 def test_lattice_constant_is_that_of_the_conventional_cell() -> None:
@@ -28,14 +31,17 @@ def test_lattice_constant_is_that_of_the_conventional_cell() -> None:
 
 
 def test_stages_and_job_counts() -> None:
-    qe = QuantumEspresso(engine='quantumespresso', pw='pw@x', pseudos='p', eos_points=9).model_dump()
+    qe = QuantumEspresso(engine='quantumespresso', pw='pw@x', pseudos='p', eos_points=9)
     assert required_stages(['band_gap']) == {'relax'}
     assert required_stages(['bulk_modulus', 'formation_energy']) == {'relax', 'eos', 'references'}
     assert required_stages(['colour']) == {'relax'}
-    assert dft_calculations_needed(qe, ['volume']) == 2
-    assert dft_calculations_needed(qe, ['bulk_modulus', 'volume']) == 11
-    assert dft_calculations_needed(Ase(engine='ase', code='p').model_dump(), ['bulk_modulus']) == 1
-    assert dft_calculations_needed(Table(engine='table', data='d').model_dump(), ['K_VRH']) == 0
+    pw, ase, table = (engine_named(name) for name in ('quantumespresso', 'ase', 'table'))
+    assert pw.jobs(qe, ['volume']) == Jobs(2, 2)
+    assert pw.jobs(qe, ['bulk_modulus', 'volume']) == Jobs(11, 11)
+    first = QuantumEspresso(engine='quantumespresso', pw='pw@x', pseudos='p', prerelax={'code': 'python@x'})
+    assert pw.jobs(first, ['volume']) == Jobs(3, 2)
+    assert ase.jobs(Ase(engine='ase', code='p'), ['bulk_modulus']) == Jobs(1, 0)
+    assert table.jobs(Table(engine='table', data='d'), ['K_VRH']) == Jobs(0, 0)
 
 
 def test_band_gap_by_counting() -> None:

@@ -17,7 +17,7 @@ from aiida import orm
 from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 
-from aiida_inversedesign.campaign.engine_settings import Table
+from aiida_inversedesign.engines.table.settings import Table
 
 pytestmark = [pytest.mark.slurm, pytest.mark.slow, pytest.mark.timeout(600)]
 

@@ -74,13 +74,16 @@ def walk(task: dict[str, Any]) -> dict[str, Any]:
     load_profile('synthetic')
     from aiida.orm import CalcJobNode, load_node
 
+    from aiida_inversedesign.campaign.contracts.engine import installed
+
+    evaluations_of = {engine.process_type for engine in installed().values()}
     campaign = load_node(task['uuid'])
     generations = sorted(campaign.called, key=lambda node: node.ctime)
     begun, seconds, evaluations, jobs = time.perf_counter(), 0.0, 0, 0
     for generation in generations:
         below = generation.called_descendants
         jobs += sum(isinstance(node, CalcJobNode) for node in below)
-        evaluations += sum('inversedesign.evaluate' in (node.process_type or '') for node in below)
+        evaluations += sum(node.process_type in evaluations_of for node in below)
         seconds = time.perf_counter() - begun
         if seconds > WALK_SECONDS:
             break

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import difflib
 import functools
+import importlib
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, TypeVar
 
@@ -44,15 +45,16 @@ def _points(station: Station) -> dict[str, EntryPoint]:
     """Entry points by name; of two packages that bring the same name, ours stays, else the first by its value."""
     found: dict[str, EntryPoint] = {}
     points = entry_points(group=f'aiida_inversedesign.{station}')
-    for point in sorted(points, key=lambda item: (not item.value.startswith('aiida_inversedesign.'), item.value)):
+    for point in sorted(
+        points, key=lambda item: (not item.value.startswith('aiida_inversedesign.'), item.name, item.value)
+    ):
         found.setdefault(point.name, point)
     return found
 
 
 def names(station: Station) -> tuple[str, ...]:
     """The names of all installed parts of a station, ours first, each group sorted by name."""
-    points = _points(station)
-    return tuple(sorted(points, key=lambda name: (not points[name].value.startswith('aiida_inversedesign.'), name)))
+    return tuple(_points(station))
 
 
 @functools.cache
@@ -129,3 +131,9 @@ def not_installed(station: Station, name: str) -> str:
         f'there is no {WORDS[station]} {name!r}: {hint}Installed are {", ".join(known) or "none"}. Install the package '
         f'that brings it (an entry point in the group aiida_inversedesign.{station})'
     )
+
+
+def load(path: str) -> Any:
+    """What ``module:name`` stands for, as a descriptor names it; never a name that a file or an archive brings."""
+    module, _, name = path.partition(':')
+    return getattr(importlib.import_module(module), name)

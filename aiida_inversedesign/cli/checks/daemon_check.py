@@ -20,16 +20,16 @@ def campaign_slots(spec: CampaignSpec) -> Slots:
     from aiida import orm
     from aiida.common.exceptions import AiidaException
 
+    from aiida_inversedesign.campaign.contracts.engine import engine_named
     from aiida_inversedesign.campaign.slots import slots_needed
-    from aiida_inversedesign.engines.quantumespresso.workchain import AT_ONCE_UNSCHEDULED
 
-    label = getattr(spec.evaluate, 'pw', None)
+    labels = [need.label for need in engine_named(spec.evaluate.engine).needs(spec.evaluate) if need.kind == 'code']
     try:
-        queued = label is None or orm.load_code(label).computer.scheduler_type != 'core.direct'
+        queued = not labels or orm.load_code(labels[0]).computer.scheduler_type != 'core.direct'
     except (AiidaException, ValueError):
-        # that the code is missing is said elsewhere: here the larger number is the safe one
+        # that the code is missing is reported elsewhere: here the larger number is the safe one
         queued = True
-    return slots_needed(spec, queued, AT_ONCE_UNSCHEDULED)
+    return slots_needed(spec, queued)
 
 
 def examine_daemon(spec: CampaignSpec | None, required: bool) -> Iterator[Finding]:

@@ -56,8 +56,8 @@ def examine(file: Path | None) -> Iterator[Finding]:
         else:
             yield from _campaign(spec)
     yield from examine_daemon(spec, required=False)
-    for check in (_codes, _families, _libraries):
-        yield check()
+    yield from _engines()
+    yield _libraries()
     yield from examine_disk(spec)
 
 
@@ -73,23 +73,23 @@ def _campaign(spec: Any) -> Iterator[Finding]:
         yield Finding('campaign', 'ok', f'{spec.name}: everything it needs is here')
 
 
-def _codes() -> Finding:
+def _engines() -> Iterator[Finding]:
+    """The installed engines, and what each of them looks for in a profile."""
+    from aiida_inversedesign.campaign.contracts import registry
+    from aiida_inversedesign.campaign.contracts.engine import installed, missing
     from aiida_inversedesign.workchains.build import known_codes
 
-    names = [code.full_label for code in known_codes() if code.default_calc_job_plugin == 'quantumespresso.pw']
-    if names:
-        return Finding('pw.x', 'ok', ', '.join(names))
-    return Finding('pw.x', 'warning', 'no code for pw.x', 'verdi code create core.code.installed')
-
-
-def _families() -> Finding:
-    from aiida.orm import QueryBuilder
-    from aiida_pseudo.groups.family import PseudoPotentialFamily
-
-    families = [family.label for family in QueryBuilder().append(PseudoPotentialFamily).all(flat=True)]
-    if families:
-        return Finding('pseudopotentials', 'ok', ', '.join(families))
-    return Finding('pseudopotentials', 'warning', 'no family installed', 'aiida-pseudo install pseudo-dojo -f upf')
+    engines = installed()
+    yield Finding('engines', 'ok', ', '.join(engines))
+    for name in registry.names('engines'):
+        if name not in engines:
+            yield Finding('engines', 'warning', missing(name))
+    for engine in engines.values():
+        for what, labels, remedy in registry.load(engine.examine)(known_codes()) if engine.examine else ():
+            if labels:
+                yield Finding(what, 'ok', ', '.join(labels))
+            else:
+                yield Finding(what, 'warning', f'no {what} in this profile', remedy)
 
 
 def _libraries() -> Finding:

@@ -70,6 +70,11 @@ def plan(spec: CampaignSpec, checked_profile: bool) -> dict[str, Any]:
         'dft_calculations_per_evaluation': jobs_needed(spec),
         'evaluations_at_most': evaluations_at_most(spec, budget),
         'budget': budget.model_dump(mode='json', exclude_none=True),
+        'remarks': [
+            f'budget.dft_calculations has no effect: the engine {spec.evaluate.engine} makes no DFT calculations'
+        ]
+        if budget.dft_calculations is not None and not jobs_needed(spec)
+        else [],
         'profile_checked': checked_profile,
     }
 
@@ -117,6 +122,8 @@ def show_plan(data: dict[str, Any]) -> None:
     row('engine', f'{data["engine"]}, {f"at least {needed}" if needed else "no"} DFT calculations each')
     row('stops at', ', '.join(f'{name} {value}' for name, value in budget.items()))
     row('evaluations', f'at most {data["evaluations_at_most"]} within this budget')
+    for text in data['remarks']:
+        row('remark', text)
     console = Console()
     console.print(table)
     if data['profile_checked']:

@@ -22,6 +22,12 @@ class AseCalculation(ScriptCalculation):
     def define(cls, spec: Any) -> None:
         super().define(spec)
         spec.input('scan', valid_type=orm.Bool, help='Whether to compute the energy over volumes as well.')
+        spec.input(
+            'importable',
+            valid_type=orm.Str,
+            required=False,
+            help='Import path of the calculator, if it is none of ASE: `package.module:Class`.',
+        )
         spec.output('structure', valid_type=orm.StructureData, help='The relaxed crystal.')
         spec.output('results', valid_type=orm.Dict, help='Energy (eV/atom), pressure (GPa), force (eV/Å), versions.')
         spec.output('scan', valid_type=orm.Dict, required=False, help='`volumes` (Å³/atom) and `energies` (eV/atom).')
@@ -43,7 +49,10 @@ class AseCalculation(ScriptCalculation):
         return (
             crystal_of(self.inputs.structure).to_dict()
             | {name: settings[name] for name in names}
-            | {'volume_factors': factors}
+            | {
+                'volume_factors': factors,
+                'importable': self.inputs.importable.value if 'importable' in self.inputs else '',
+            }
         )
 
 

@@ -5,6 +5,7 @@ Runs on any computer with ASE; imports neither aiida nor this package.
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import traceback
@@ -17,15 +18,18 @@ class MissingCalculatorError(Exception):
     """The calculator cannot be made on this computer."""
 
 
-def make_calculator(name, arguments):
-    """A new calculator by its ASE name.
+def make_calculator(job):
+    """A new calculator, by its import path where the code has one, else by its ASE name.
 
     :raises MissingCalculatorError: if ASE does not know it, or what it needs is not installed.
     """
     from ase.calculators.calculator import get_calculator_class
 
     try:
-        return get_calculator_class(name)(**arguments)
+        if job['importable']:
+            module, _, name = job['importable'].replace(':', '.').rpartition('.')
+            return getattr(importlib.import_module(module), name)(**job['arguments'])
+        return get_calculator_class(job['calculator'])(**job['arguments'])
     except Exception as error:  # whatever a calculator needs and does not find, it says in its own way
         raise MissingCalculatorError(f'{type(error).__name__}: {error}') from error
 
@@ -39,7 +43,7 @@ def main(job):
     from ase.optimize import BFGS
 
     atoms = Atoms(job['species'], cell=job['lattice'], scaled_positions=job['frac_coords'], pbc=True)
-    atoms.calc = make_calculator(job['calculator'], job['arguments'])
+    atoms.calc = make_calculator(job)
     target = FrechetCellFilter(atoms) if job['relax_cell'] else atoms
     optimizer = BFGS(target, logfile='relax.log')
     converged = optimizer.run(fmax=job['fmax'], steps=job['steps'])
@@ -59,7 +63,7 @@ def main(job):
         for factor in job['volume_factors']:
             scaled = atoms.copy()
             scaled.set_cell(atoms.cell * factor ** (1 / 3), scale_atoms=True)
-            scaled.calc = make_calculator(job['calculator'], job['arguments'])
+            scaled.calc = make_calculator(job)
             volumes.append(float(scaled.get_volume() / len(scaled)))
             energies.append(float(scaled.get_potential_energy() / len(scaled)))
         results['scan'] = {'volumes': volumes, 'energies': energies}

@@ -7,10 +7,8 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, while_
 
-from aiida_inversedesign.campaign.properties import ELECTRONIC
 from aiida_inversedesign.engines.ase.job import AseCalculation
-from aiida_inversedesign.engines.common.calcfunctions import fit_scan, job_properties, wanted
-from aiida_inversedesign.engines.common.crystal_properties import missing_properties
+from aiida_inversedesign.engines.common.calcfunctions import fit_scan, job_properties
 from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
 from aiida_inversedesign.engines.common.limits import LimitError
 from aiida_inversedesign.graph.diagnosis import explain
@@ -26,12 +24,11 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
     def define(cls, spec: Any) -> None:
         super().define(spec)
         spec.input('engine.code', valid_type=orm.AbstractCode, help='A Python interpreter with ASE.')
+        spec.input(
+            'engine.calculator', valid_type=orm.Str, required=False, help='Import path of a calculator of the code.'
+        )
         spec.outline(cls.check_inputs, while_(cls.job_is_due)(cls.run_job), cls.inspect_job, cls.gather_properties)
         spec.output('equation_of_state', valid_type=orm.Dict, required=False, help='The fit and its points.')
-
-    def unknown(self, names: list[str]) -> list[str]:
-        """The names this engine does not compute."""
-        return [name for name in names if name in ELECTRONIC] + super().unknown(names)
 
     def run_job(self) -> Any:
         """Submit the one job."""
@@ -39,7 +36,8 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
             seconds = self.job_seconds()
         except LimitError as error:
             return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
-        return self.submit_job(AseCalculation, seconds, scan=orm.Bool(self.needs('eos')))
+        inputs = {'importable': self.inputs.engine.calculator} if 'calculator' in self.inputs.engine else {}
+        return self.submit_job(AseCalculation, seconds, scan=orm.Bool(self.needs('eos')), **inputs)
 
     def inspect_job(self) -> ExitCode | None:
         """Take the relaxed crystal, if there is one."""
@@ -61,8 +59,4 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
         properties = self.run_once(
             'gather_properties', job_properties, structure=outputs.structure, results=outputs.results, **known
         ).outputs.result
-        self.out('properties', properties)
-        missing = missing_properties(wanted(self.inputs.properties), properties.get_dict())
-        if failure is None and missing:
-            failure = self.exit_codes.ERROR_MISSING_PROPERTY.format(names=', '.join(missing))
-        return failure
+        return self.finish(properties, failure)

@@ -20,6 +20,9 @@ from aiida_inversedesign.engines.common.crystal_properties import (
 from aiida_inversedesign.engines.common.eos import EosError, fit_birch_murnaghan, volume_factors
 from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 
+#: Exit status of a fit that cannot be trusted.
+NO_EQUATION_OF_STATE = 410
+
 
 @calcfunction
 def scaled_structures(structure: StructureData, points: Int, strain: Float) -> dict[str, StructureData]:
@@ -56,7 +59,7 @@ def _fit(volumes: list[float], energies: list[float]) -> Dict | ExitCode:
     try:
         fit = fit_birch_murnaghan(volumes, energies)
     except EosError as error:
-        return ExitCode(410, str(error))
+        return ExitCode(NO_EQUATION_OF_STATE, str(error))
     return Dict(
         {
             'form': 'third-order Birch-Murnaghan',
@@ -129,6 +132,18 @@ def _complete(
         values['formation_energy'] = formation_energy(crystal.counts, values['energy'], references.get_dict())
         sources['formation_energy'] = 'relax and references'
     return properties_record(values, sources)
+
+
+@calcfunction
+def add_properties(properties: Dict, **found: Dict) -> Dict:
+    """The properties of an engine with further ones.
+
+    :param found: values by property name, by what they come from: ``stage_<name>`` or ``derive_<name>``.
+    """
+    record = properties.get_dict()
+    for source, values in found.items():
+        record |= properties_record(values.get_dict(), dict.fromkeys(values.get_dict(), source))
+    return Dict(record)
 
 
 def wanted(properties: List) -> list[str]:

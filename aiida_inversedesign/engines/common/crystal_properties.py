@@ -83,11 +83,6 @@ def missing_references(elements: Iterable[str], references: Mapping[str, float] 
     return sorted(set(elements) - set(references or {}))
 
 
-def unknown_properties(properties: Iterable[str]) -> list[str]:
-    """The names that no computing engine knows."""
-    return [name for name in properties if name not in PROPERTIES]
-
-
 def properties_record(values: Mapping[str, float], sources: Mapping[str, str]) -> dict[str, dict[str, Any]]:
     """The output ``properties`` of an engine: value, unit and source of each property, sorted by name.
 

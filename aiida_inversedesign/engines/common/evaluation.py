@@ -7,10 +7,13 @@ from typing import Any
 from aiida import orm
 from aiida.engine import CalcJob, ExitCode, ToContext
 
+from aiida_inversedesign.campaign.contracts.engine import Engine, engine_of
+from aiida_inversedesign.campaign.engine_settings import EngineSection
 from aiida_inversedesign.campaign.properties import required_stages
 from aiida_inversedesign.engines.common.calcfunctions import wanted
 from aiida_inversedesign.engines.common.cleaning import is_to_be_cleaned, remote_folders, remove_folders
-from aiida_inversedesign.engines.common.crystal_properties import missing_references, unknown_properties
+from aiida_inversedesign.engines.common.crystal_properties import missing_references
+from aiida_inversedesign.engines.common.further import FurtherProperties
 from aiida_inversedesign.engines.common.limits import allot
 from aiida_inversedesign.engines.common.options import job_options, processes, wall_seconds
 from aiida_inversedesign.graph.diagnosis import core_seconds, explain, jobs_below
@@ -20,11 +23,12 @@ from aiida_inversedesign.processes.earlier_attempts import folders_before
 from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 
 
-class EvaluateWorkChain(IdempotentWorkChain):
+class EvaluateWorkChain(FurtherProperties, IdempotentWorkChain):
     """Computes the properties of one crystal.
 
     An engine subclasses it, declares what it needs below ``engine`` and writes an outline that starts with
-    ``check_inputs``. Whatever goes wrong, it ends with an exit code whose message says why in plain words.
+    ``check_inputs`` and ends with ``finish``. Whatever goes wrong, it ends with an exit code whose message says why in
+    plain words.
     """
 
     @classmethod
@@ -79,8 +83,8 @@ class EvaluateWorkChain(IdempotentWorkChain):
 
     def check_inputs(self) -> ExitCode | None:
         """See that every property is one this engine computes and that its references are there."""
-        names = wanted(self.inputs.properties)
-        if unknown := self.unknown(names):
+        names, (engine, section) = wanted(self.inputs.properties), self.engine()
+        if unknown := [name for name in names if not engine.yields(section, name)]:
             return self.exit_codes.ERROR_UNKNOWN_PROPERTY.format(names=', '.join(unknown))
         if 'references' in required_stages(names):
             elements = crystal_of(self.inputs.candidate).counts
@@ -89,15 +93,14 @@ class EvaluateWorkChain(IdempotentWorkChain):
                 return self.exit_codes.ERROR_MISSING_REFERENCES.format(elements=', '.join(missing))
         return None
 
-    def unknown(self, names: list[str]) -> list[str]:
-        """The names this engine does not compute."""
-        return unknown_properties(names)
+    def engine(self) -> tuple[Engine, EngineSection]:
+        """The engine's descriptor, and its section of the campaign file."""
+        return engine_of(self.inputs.settings.get_dict())
 
     def on_terminated(self) -> None:
         """Remove the folders of the jobs if the campaign asks for it; what fails there is no failure of this."""
         super().on_terminated()
-        # settings of the first version have no such key
-        if not is_to_be_cleaned(self.inputs.settings.get_dict().get('clean_workdir', 'never'), self.node):
+        if not is_to_be_cleaned(self.inputs.settings['clean_workdir'], self.node):
             return
         removed, problems = remove_folders(remote_folders(jobs_below(self.node)))
         for problem in problems:
@@ -122,8 +125,14 @@ class EvaluateWorkChain(IdempotentWorkChain):
     def job_is_due(self) -> bool:
         """Whether the one job of an engine that needs no more is to be submitted, for the first time or once more."""
         job, attempts = self.ctx.get('job'), self.ctx.get('attempts', 0)
-        left = self.limit('dft_calculations')
+        left = self._job_limit()
         return is_due(job, attempts) and (job is None or left is None or attempts < left)
+
+    def _job_limit(self) -> int | None:
+        """The limit on DFT calculations, if the one job counts against it."""
+        engine, section = self.engine()
+        charged = engine.jobs(section, wanted(self.inputs.properties)).charged
+        return self.limit('dft_calculations') if charged else None
 
     def job_seconds(self) -> int:
         """Wall time that the limits of this evaluation leave to its one job, after the attempts that were lost.
@@ -131,7 +140,7 @@ class EvaluateWorkChain(IdempotentWorkChain):
         :raises LimitError: if they leave no job, or too short a time for one.
         """
         settings = self.inputs.settings.get_dict()
-        jobs, hours = self.limit('dft_calculations'), self.limit('core_hours')
+        jobs, hours = self._job_limit(), self.limit('core_hours')
         spent = [] if 'job' not in self.ctx else list(jobs_below(self.node))
         return allot(
             chains=1,

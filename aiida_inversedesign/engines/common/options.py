@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.engines.common.protocols import protocol_inputs
 
 #: Options of jobs that no protocol speaks of: those of engines without one, of proposals and of fits.
@@ -20,8 +21,9 @@ KIB_PER_GB = 1e9 / 1024
 def effective_options(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The options of a section of the campaign file, completed by its protocol; what nobody names is left out."""
     defaults = DEFAULTS
-    if 'protocol' in settings:
-        protocol = protocol_inputs(settings['engine'], settings['protocol'])
+    engine = find(settings.get('engine'))
+    if engine is not None and engine.protocols:
+        protocol = protocol_inputs(engine.name, settings['protocol'])
         defaults = {name: protocol[name] for name in DEFAULTS}
     return {**defaults, **{name: value for name, value in settings['options'].items() if value is not None}}
 

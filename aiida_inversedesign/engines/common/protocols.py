@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.errors import InverseDesignError
 
 
@@ -19,7 +20,7 @@ class ProtocolError(InverseDesignError):
 
 @cache
 def _read(engine: str) -> dict[str, Any]:
-    text = files(f'aiida_inversedesign.engines.{engine}').joinpath('protocols.yaml').read_text(encoding='utf8')
+    text = files(engine_named(engine).protocols).joinpath('protocols.yaml').read_text(encoding='utf8')
     data: dict[str, Any] = yaml.safe_load(text)
     return data
 
@@ -29,7 +30,7 @@ def protocol_inputs(
 ) -> dict[str, Any]:
     """The inputs of a protocol.
 
-    :param engine: name of the file, e.g. ``quantumespresso``.
+    :param engine: name of the engine, e.g. ``quantumespresso``.
     :param protocol: default: the file's own.
     :param overrides: values to use in place of the protocol's.
     :raises ProtocolError: if there is no such protocol, or an override is not one of its keys.

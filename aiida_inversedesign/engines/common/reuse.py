@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
-from aiida.common.exceptions import NotExistent
 from aiida.engine import calcfunction
 
+from aiida_inversedesign.campaign.contracts.engine import NOT_PHYSICAL, engine_named
+from aiida_inversedesign.campaign.contracts.registry import load
 from aiida_inversedesign.engines.common.calcfunctions import wanted
 from aiida_inversedesign.engines.common.crystal_properties import (
     formation_energy,
@@ -19,14 +19,6 @@ from aiida_inversedesign.engines.common.crystal_properties import (
 from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
 from aiida_inversedesign.graph.earlier_evaluations import completed_evaluations
 from aiida_inversedesign.nodes.structures import crystal_of
-
-#: Keys of the section ``evaluate`` that say where and how often something runs, not what comes out.
-NOT_PHYSICAL = frozenset(
-    (
-        *('reuse', 'caching', 'options', 'clean_workdir', 'free_space_gb', 'max_restarts', 'npool', 'pw', 'code'),
-        *('delay_seconds', 'delay_sigma', 'fail_fraction'),
-    )
-)
 
 
 def find_earlier(
@@ -39,11 +31,14 @@ def find_earlier(
     """An evaluation in the profile that an equal one would only repeat, the newest, or None.
 
     Equal are the crystal's content, the settings that matter, the codes (the same nodes), the data (equal content), the
-    version of this package, the pseudopotentials and the cutoffs that their family recommends. It must have every
+    version of this package, and what the engine asks beyond (pseudopotentials, for example). It must have every
     property that is wanted.
 
     :param process_type: of the engine's work chain.
     """
+    descriptor = engine_named(settings['engine'])
+    left_out = NOT_PHYSICAL | descriptor.not_physical
+    equal = load(descriptor.equal) if descriptor.equal else None
     computed = [name for name in properties if name != 'formation_energy']
     if len(computed) < len(properties):
         computed.append('energy')
@@ -51,25 +46,25 @@ def find_earlier(
         known = node.outputs.properties.get_dict() if 'properties' in node.outputs else {}
         if (
             not missing_properties(computed, known)
-            and _physical(node.inputs.settings.get_dict()) == _physical(settings)
+            and _physical(node.inputs.settings.get_dict(), left_out) == _physical(settings, left_out)
             and _same_engine(node, engine)
             and _same_version(node)
-            and _same_pseudopotentials(node, structure, settings)
+            and (equal is None or equal(node, structure, settings))
         ):
             return node
     return None
 
 
-def _physical(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that matter; what is not chosen (null) is as if the key were not there, as in earlier versions."""
-    return {name: value for name, value in settings.items() if name not in NOT_PHYSICAL and value is not None}
+def _physical(settings: Mapping[str, Any], left_out: frozenset[str]) -> dict[str, Any]:
+    """The settings that matter; what is not chosen (null) is as if the key were not there."""
+    return {name: value for name, value in settings.items() if name not in left_out and value is not None}
 
 
 def _same_engine(node: orm.WorkChainNode, engine: Mapping[str, orm.Data]) -> bool:
     earlier = dict(node.inputs.engine) if 'engine' in node.inputs else {}
 
     def content(item: orm.Data) -> str:
-        return item.base.attributes.get('content_hash', item.uuid)
+        return item.base.attributes.get('content_hash', item.value if isinstance(item, orm.Str) else item.uuid)
 
     names = {*earlier, *engine}
     return all(name in earlier and name in engine and content(earlier[name]) == content(engine[name]) for name in names)
@@ -79,33 +74,6 @@ def _same_version(node: orm.WorkChainNode) -> bool:
     from aiida_inversedesign import __version__
 
     return (node.base.attributes.get('version', {}) or {}).get('plugin') == __version__
-
-
-def _same_pseudopotentials(node: orm.WorkChainNode, structure: orm.StructureData, settings: Mapping[str, Any]) -> bool:
-    """Whether the family would give today what it gave the evaluation's calculations.
-
-    One installed anew under its name may hold other pseudopotentials, and its recommended cutoffs may be set anew.
-    """
-    if 'pseudos' not in settings:
-        return True
-    job = next((item for item in node.called_descendants if 'pseudos' in item.inputs), None)
-    if job is None:
-        return False
-    try:
-        family = orm.load_group(settings['pseudos'])
-        now = {name: item.md5 for name, item in family.get_pseudos(structure=structure).items()}
-        cutoffs = [settings.get('cutoff_wfc'), settings.get('cutoff_rho')]
-        if None in cutoffs:
-            recommended = family.get_recommended_cutoffs(structure=structure, unit='Ry')
-            cutoffs = [given or advised for given, advised in zip(cutoffs, recommended, strict=True)]
-    except (NotExistent, ValueError, AttributeError):
-        return False
-    used = job.inputs.parameters.get_dict().get('SYSTEM', {})
-    then = {name: item.md5 for name, item in job.inputs.pseudos.items()}
-    return now == then and all(
-        math.isclose(used.get(name, 0.0), value, rel_tol=1e-9)
-        for name, value in zip(('ecutwfc', 'ecutrho'), cutoffs, strict=True)
-    )
 
 
 @calcfunction

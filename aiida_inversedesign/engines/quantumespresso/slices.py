@@ -39,17 +39,13 @@ class SlicedRelaxation:
         """Whether the relaxation has not come to its end."""
         return not self.ctx.get('relaxed', False)
 
-    def is_launched(self, label: str) -> bool:
-        """Whether the work chain of this call link label is already there: the step that launches it runs again."""
-        return bool(self._children_under(LinkType.CALL_WORK, label))
-
     def run_slice(self) -> Any:
         """Submit the next slice, if the limits leave one to it and one to each job that has to follow."""
         number, final = self.ctx.get('slices', 0) + 1, self.ctx.get('final', False)
         settings, label = self.inputs.settings.get_dict(), slice_label(number)
         try:
             # of one that was launched before a restart, the limits count the jobs already
-            inputs = {} if self.is_launched(label) else self._slice_inputs(settings, final)
+            inputs = {} if self.launched(label) else self._slice_inputs(settings, final)
         except LimitError as error:
             return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
         except ValueError as error:
@@ -79,7 +75,7 @@ class SlicedRelaxation:
         return None
 
     def _slice_inputs(self, settings: dict[str, Any], final: bool) -> dict[str, Any]:
-        later = settings['eos_points'] if self.needs('eos') else 0
+        later = self.jobs_after_relaxation()
         allotment = self._allot(1, later if final else later + 1)
         start = self.ctx.relax.outputs.output_structure if 'relax' in self.ctx else self._start()
         return slice_inputs(self.inputs.engine.code, start, settings, allotment, final)

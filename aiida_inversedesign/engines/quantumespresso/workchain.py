@@ -10,7 +10,7 @@ from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance i
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
-from aiida_inversedesign.campaign.properties import RELAX_JOBS
+from aiida_inversedesign.campaign.contracts.engine import is_dft
 from aiida_inversedesign.engines.ase.job import AseCalculation
 from aiida_inversedesign.engines.common.calcfunctions import (
     fit_equation_of_state,
@@ -18,17 +18,15 @@ from aiida_inversedesign.engines.common.calcfunctions import (
     scaled_structures,
     wanted,
 )
-from aiida_inversedesign.engines.common.crystal_properties import band_gap, missing_properties
+from aiida_inversedesign.engines.common.crystal_properties import band_gap
 from aiida_inversedesign.engines.common.eos import LEAST_POINTS
 from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
 from aiida_inversedesign.engines.common.limits import Allotment, LimitError, allot
 from aiida_inversedesign.engines.common.options import job_options, processes, wall_seconds
+from aiida_inversedesign.engines.quantumespresso.descriptor import AT_ONCE_UNSCHEDULED, ENGINE, RELAX_JOBS
 from aiida_inversedesign.engines.quantumespresso.pw_inputs import protocol_of, relax_builder, single_point_builder
 from aiida_inversedesign.engines.quantumespresso.slices import SlicedRelaxation
 from aiida_inversedesign.graph.diagnosis import core_seconds, explain, jobs_below
-
-#: Single points run at once where no scheduler queues them: they are short, and most of their time AiiDA is at work.
-AT_ONCE_UNSCHEDULED = 2
 
 
 class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
@@ -45,6 +43,9 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
         spec.input('engine.code', valid_type=orm.AbstractCode, help='The code of pw.x.')
         spec.input(
             'engine.prerelax_code', valid_type=orm.AbstractCode, required=False, help='The Python of `prerelax`.'
+        )
+        spec.input(
+            'engine.prerelax_calculator', valid_type=orm.Str, required=False, help='Import path of its calculator.'
         )
         spec.outline(
             cls.check_inputs,
@@ -70,6 +71,7 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
                 ),
                 cls.fit_energies,
             ),
+            while_(cls.has_stage)(cls.run_stage, cls.inspect_stage),
             cls.gather_properties,
         )
         spec.output('equation_of_state', valid_type=orm.Dict, required=False, help='The fit and its points.')
@@ -85,8 +87,8 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
         return None
 
     def wants_prerelaxation(self) -> bool:
-        """Whether the settings name a calculator to begin with; those of earlier versions have no such key."""
-        return bool(self.inputs.settings.get_dict().get('prerelax'))
+        """Whether the settings name a calculator to begin with."""
+        return bool(self.inputs.settings['prerelax'])
 
     def run_prerelaxation(self) -> Any:
         """Submit the relaxation with an ASE calculator, within the core-hours that leave DFT its share."""
@@ -96,6 +98,7 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
             allotment = allot(1, RELAX_JOBS, 0, wall_seconds(settings), processes(settings), None, hours)
         except LimitError as error:
             return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
+        importable = self.inputs.engine.get('prerelax_calculator')
         node = self.submit_once(
             'prerelax',
             AseCalculation,
@@ -103,6 +106,7 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
             structure=self.inputs.candidate,
             settings=orm.Dict(settings),
             scan=orm.Bool(False),
+            **({} if importable is None else {'importable': importable}),
             metadata={'options': job_options(settings, allotment.seconds, code.with_mpi)},
         )
         self.report(f'launching AseCalculation<{node.pk}>')
@@ -117,12 +121,11 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
     def run_relax(self) -> Any:
         """Submit the relaxation of cell and positions."""
         settings = self.inputs.settings.get_dict()
-        later = settings['eos_points'] if self.needs('eos') else 0
         inputs: dict[str, Any] = {}
         try:
             # of one that was launched before a restart, the limits count the jobs already
-            if not self.is_launched('relax'):
-                allotment = self._allot(RELAX_JOBS, later)
+            if not self.launched('relax'):
+                allotment = self._allot(RELAX_JOBS, self.jobs_after_relaxation())
                 builder = relax_builder(self.inputs.engine.code, self._start(), settings, allotment)
                 inputs = builder._inputs(prune=True)
         except LimitError as error:
@@ -155,7 +158,8 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
         """Make the scaled crystals, and the k-points of the relaxed one for all of them."""
         settings = self.inputs.settings.get_dict()
         try:
-            allotment = self._allot(settings['eos_points'], 0)
+            points = settings['eos_points']
+            allotment = self._allot(points, self.jobs_after_relaxation() - points)
         except LimitError as error:
             return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
         relaxed = self.ctx.relax.outputs.output_structure
@@ -229,11 +233,11 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
 
     def gather_properties(self) -> ExitCode | None:
         """Attach the properties, and see that everything asked for is among them."""
-        properties = self._properties()
-        self.out('properties', properties)
-        if missing := missing_properties(wanted(self.inputs.properties), properties.get_dict()):
-            return self.exit_codes.ERROR_MISSING_PROPERTY.format(names=', '.join(missing))
-        return None
+        return self.finish(self._properties())
+
+    def jobs_after_relaxation(self) -> int:
+        """DFT jobs that have to follow the relaxation."""
+        return ENGINE.jobs_after_relaxation(self.engine()[1], wanted(self.inputs.properties))
 
     def _start(self) -> orm.StructureData:
         """The crystal that DFT starts from."""
@@ -250,8 +254,8 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
             settings['max_restarts'],
             wall_seconds(settings),
             processes(settings),
-            # a pre-relaxation costs core-hours, but is no DFT calculation
-            None if jobs is None else jobs - sum(job.process_class is not AseCalculation for job in done),
+            # a pre-relaxation costs core-hours, but is not a DFT calculation
+            None if jobs is None else jobs - sum(is_dft(job.process_type) for job in done),
             None if hours is None else hours - sum(core_seconds(job) for job in done) / 3600,
         )
 

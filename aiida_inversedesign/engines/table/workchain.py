@@ -23,6 +23,9 @@ from aiida_inversedesign.nodes.payload import ReadCache
 from aiida_inversedesign.nodes.points import PointsData, content_of
 from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 
+#: Exit statuses of a look-up that failed on purpose, and of one without an answer.
+ON_PURPOSE, NO_ENTRY = 311, 312
+
 _TABLES: ReadCache[LookupTable] = ReadCache(2)
 
 
@@ -33,13 +36,13 @@ def look_up(
     """The entry of a crystal in the data set: its structure and all its properties."""
     crystal = crystal_of(structure)
     if settings['code'] is None and fails_on_purpose(crystal, settings['fail_fraction']):
-        return ExitCode(311, f'failed on purpose (evaluate.fail_fraction {settings["fail_fraction"]})')
+        return ExitCode(ON_PURPOSE, f'failed on purpose (evaluate.fail_fraction {settings["fail_fraction"]})')
     try:
         table = _TABLES.get(data, lambda: LookupTable(data.get_library()))
         template = table.find(crystal, settings['match'])
         record = lookup_record(template, properties.get_list(), settings['units'])
     except NoEntryError as error:
-        return ExitCode(312, str(error))
+        return ExitCode(NO_ENTRY, str(error))
     return {'relaxed': structure_of(template.crystal), 'properties': orm.Dict(record)}
 
 
@@ -50,11 +53,11 @@ def look_up_point(
     """What the data set measured at a point: the mean of its replicates, with the standard error."""
     wanted = content_of(point)
     if settings['code'] is None and fails_on_purpose(wanted, settings['fail_fraction']):
-        return ExitCode(311, f'failed on purpose (evaluate.fail_fraction {settings["fail_fraction"]})')
+        return ExitCode(ON_PURPOSE, f'failed on purpose (evaluate.fail_fraction {settings["fail_fraction"]})')
     try:
         record = point_record(data.get_library(), wanted, properties.get_list(), settings['units'])
     except NoEntryError as error:
-        return ExitCode(312, str(error))
+        return ExitCode(NO_ENTRY, str(error))
     return {'properties': orm.Dict(record)}
 
 
@@ -110,6 +113,6 @@ class TableEvaluateWorkChain(EvaluateWorkChain):
                 if name in node.outputs:
                     self.out(name, node.outputs[name])
             return None
-        if node.exit_status == self.exit_codes.ERROR_NO_ENTRY.status:
+        if node.exit_status == NO_ENTRY:
             return self.exit_codes.ERROR_NO_ENTRY.format(reason=node.exit_message)
         return self.exit_codes.ERROR_JOB_FAILED.format(reason=node.exit_message)

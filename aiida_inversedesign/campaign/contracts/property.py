@@ -1,0 +1,58 @@
+"""The contract of a property: a number that a campaign may ask for, and where it comes from. Imports no aiida.
+
+A package adds properties with an entry point in the group ``aiida_inversedesign.properties`` that names a
+:class:`Property` or a tuple of them. A property that an engine does not compute by itself says how it is had: with
+``compute`` it is derived from the relaxed candidate and the properties known so far; with a :class:`Stage` an engine
+with DFT jobs launches further ones for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Calculation jobs of its own that a property needs after the relaxation.
+
+    :param inputs: ``module:function``, called with ``code``, ``structure`` (relaxed), ``settings`` (the section
+        ``evaluate`` as a dictionary) and ``allotment`` (:class:`~aiida_inversedesign.engines.common.limits.Allotment`:
+        most jobs of each chain and most seconds of each job); returns the process class and its inputs.
+    :param gather: ``module:calcfunction``, called with ``structure`` and the named outputs; returns a ``Dict`` of
+        values by property name.
+    :param outputs: outputs of the process that ``gather`` takes.
+    :param jobs: jobs of the stage without restarts; each may be restarted as the engine's own.
+    """
+
+    inputs: str
+    gather: str
+    outputs: tuple[str, ...] = ('output_parameters',)
+    jobs: int = 1
+
+
+@dataclass(frozen=True)
+class Property:
+    """A property with a fixed meaning and unit.
+
+    :param kind: ``scalar``, or ``function`` of ``axis``, of which no goal can be made.
+    :param stage: what an engine has to compute: ``relax`` (comes with the relaxation), ``eos`` (an equation of state),
+        ``references`` (energies of the elements), or jobs of its own.
+    :param electronic: whether it depends on electrons, which calculators of energies and forces need not know.
+    :param collective: whether it is found from all evaluations together, not from one.
+    :param engines: names of the engines that it can be had with; empty: with every engine that can follow ``compute``
+        or ``stage``.
+    :param compute: ``module:calcfunction``, called with ``structure`` (relaxed) and ``properties`` (known so far);
+        returns a ``Dict`` of values by property name.
+    """
+
+    name: str
+    unit: str
+    description: str
+    kind: Literal['scalar', 'function'] = 'scalar'
+    axis: str = ''
+    stage: Literal['relax', 'eos', 'references'] | Stage = 'relax'
+    electronic: bool = False
+    collective: bool = False
+    engines: tuple[str, ...] = ()
+    compute: str = ''

@@ -1,0 +1,43 @@
+"""What the engine ``ase`` says of itself. Imports no aiida."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiida_inversedesign.campaign.contracts.engine import Engine, JobKind, Jobs, Need, Repeatable
+from aiida_inversedesign.engines.ase.settings import Ase
+from aiida_inversedesign.engines.common.properties import MECHANICAL
+
+_FUNCTIONS = 'aiida_inversedesign.engines.common.calcfunctions'
+
+
+class AseEngine(Engine):
+    """Any ASE calculator, as a job on any computer."""
+
+    name = 'ase'
+    section = Ase
+    workchain = 'inversedesign.evaluate.ase'
+    job_kinds = (JobKind('aiida.calculations:inversedesign.ase', 'ase', 'ASE calculator'),)
+    not_physical = frozenset(('code',))
+    repeatable = (
+        Repeatable('evaluation', _FUNCTIONS, 'fit_scan', finding='equation_of_state'),
+        Repeatable('evaluation', _FUNCTIONS, 'job_properties', finding='property'),
+    )
+    prepare = 'aiida_inversedesign.engines.ase.calculators:prepare'
+    methods = 'aiida_inversedesign.engines.ase.paper:methods'
+    citations = 'aiida_inversedesign.engines.ase.paper:citations'
+
+    def properties(self, section: Ase) -> frozenset[str]:
+        """Everything but what depends on electrons."""
+        return MECHANICAL
+
+    def needs(self, section: Ase) -> tuple[Need, ...]:
+        """A Python with ASE."""
+        return (Need('code', 'code', 'evaluate.code', section.code, 'inversedesign.ase'),)
+
+    def jobs(self, section: Ase, properties: Iterable[str]) -> Jobs:
+        """One job, the scan over volumes included; whatever the calculator is, it is not charged as DFT."""
+        return Jobs(1, 0)
+
+
+ENGINE = AseEngine()

@@ -1,0 +1,25 @@
+"""The engine ``ase`` in a methods section. Imports no aiida."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida_inversedesign.engines.common.paper import calculator, has_bulk_moduli
+
+
+def methods(facts: Any, cite: Any) -> str:
+    """How candidates were relaxed.
+
+    :param facts: the campaign (:class:`aiida_inversedesign.paper.facts.Facts`).
+    :param cite: gives the citation of keys, as far as they are cited.
+    """
+    section = facts.section
+    return (
+        f'Candidates were relaxed {"with their cells " if section.get("relax_cell", True) else ""}by the ASE '
+        f'calculator {calculator(section, cite)} until no force exceeded {section.get("fmax")} eV/Å.'
+    )
+
+
+def citations(facts: Any) -> list[str]:
+    """Keys of the publications behind it."""
+    return ['ase2017', *(['birch1947'] if has_bulk_moduli(facts) else [])]

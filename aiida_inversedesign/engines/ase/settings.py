@@ -1,0 +1,73 @@
+"""The settings of an ASE calculator, and the section ``evaluate`` of the engine ``ase``."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from aiida_inversedesign.campaign.engine_settings import EngineSection, Options
+from aiida_inversedesign.campaign.section import (
+    ContradictionError,
+    Count,
+    Finite,
+    Integer,
+    Model,
+    Positive,
+    refuse,
+)
+
+
+def _command(name: str, item: float | int | str | bool) -> ContradictionError | None:
+    """What is wrong with an argument of a calculator, if anything."""
+    if not re.fullmatch(r'[A-Za-z_]\w{0,49}', name) or re.search(r'command|cmd|exec|binary|profile', name, re.I):
+        return ContradictionError(
+            f'{name[:60]!r} may not be set here: commands are set up on the computer, for ASE or the code'
+        )
+    if isinstance(item, str) and not re.fullmatch(r'[\w.:+-]{0,60}', item):
+        return ContradictionError('only single words and numbers, no paths, addresses or commands', (name,))
+    if isinstance(item, float) and not math.isfinite(item):
+        return ContradictionError('the number must be finite', (name,))
+    return None
+
+
+class Calculator(Model):
+    """An ASE calculator and how it relaxes."""
+
+    code: str = Field(description='label of a Python code with ASE installed')
+    calculator: Annotated[str, Field(pattern=r'^[A-Za-z][A-Za-z0-9_]{0,49}$')] = Field(
+        'emt',
+        description='name in the list of ASE, or of a calculator that was set up with the code '
+        '(aiida-inversedesign calculators add)',
+    )
+    arguments: dict[str, float | int | str | bool] = Field(
+        {}, description='of the calculator: numbers and single words; no commands, no paths'
+    )
+    fmax: Positive = Field(0.02, description='largest force after the relaxation, eV/Å')
+    steps: Count = Field(300, description='most relaxation steps')
+    relax_cell: bool = True
+
+    @field_validator('arguments')
+    @classmethod
+    def _no_commands(cls, value: dict[str, float | int | str | bool]) -> dict[str, float | int | str | bool]:
+        """A campaign file is data: what starts a program or names a file to load is set up on the computer."""
+        refuse('arguments', (found for name, item in value.items() if (found := _command(name, item)) is not None))
+        return value
+
+
+class Prerelax(Calculator):
+    """A cheap relaxation, with an interatomic potential for example, that DFT then starts from."""
+
+    fmax: Positive = Field(0.05, description='largest force after the relaxation, eV/Å')
+    steps: Count = Field(200, description='most relaxation steps; what they reach is taken')
+    options: Options = Options()
+
+
+class Ase(Calculator, EngineSection):
+    """Any ASE calculator, as a job on any computer."""
+
+    engine: Literal['ase']
+    eos_points: Annotated[Integer, Field(ge=5, le=21)] = 7
+    eos_strain: Annotated[Finite, Field(gt=0.005, le=0.3)] = 0.06

@@ -1,0 +1,58 @@
+"""The properties of crystals that this package brings, one group for each subject. Imports no aiida."""
+
+from __future__ import annotations
+
+from aiida_inversedesign.campaign.contracts.property import Property
+
+STRUCTURE = (
+    Property('volume', 'Å^3/atom', 'volume of the relaxed crystal'),
+    Property('density', 'g/cm^3', 'mass density of the relaxed crystal'),
+    Property('lattice_constant', 'Å', 'length a of the conventional standard cell'),
+    Property('lattice_constant_b', 'Å', 'length b of the conventional standard cell'),
+    Property('lattice_constant_c', 'Å', 'length c of the conventional standard cell'),
+    Property('space_group', '', 'space-group number (spglib, symprec 0.1 Å)'),
+)
+
+RELAXATION = (
+    Property('energy', 'eV/atom', 'total energy of the relaxed crystal'),
+    Property('pressure', 'GPa', 'residual pressure after the relaxation'),
+    Property('max_force', 'eV/Å', 'largest residual force after the relaxation'),
+)
+
+ELECTRONS = (
+    Property(
+        'band_gap', 'eV', 'Kohn–Sham gap on the k-points of the final calculation; 0 for a metal', electronic=True
+    ),
+    Property('magnetization', 'μB/atom', 'absolute magnetisation of the final calculation', electronic=True),
+)
+
+EQUATION_OF_STATE = (
+    Property('bulk_modulus', 'GPa', 'B0 of a Birch–Murnaghan fit to single points at fixed shape', stage='eos'),
+    Property('bulk_modulus_derivative', '', "B0' of the same fit", stage='eos'),
+    Property('eos_residual', 'eV/atom', 'root mean square residual of the Birch–Murnaghan fit', stage='eos'),
+)
+
+STABILITY = (
+    Property('formation_energy', 'eV/atom', 'energy against the elements at the same settings', stage='references'),
+    Property(
+        'e_above_hull',
+        'eV/atom',
+        "energy above the convex hull of the campaign's own calculations and the elements",
+        stage='references',
+        collective=True,
+    ),
+)
+
+
+def names(*groups: tuple[Property, ...], electronic: bool = True) -> frozenset[str]:
+    """The names of groups of properties that one evaluation yields.
+
+    :param electronic: whether those that depend on electrons are among them.
+    """
+    return frozenset(
+        item.name for group in groups for item in group if not item.collective and (electronic or not item.electronic)
+    )
+
+
+#: What every engine yields that relaxes, knows energies and makes an equation of state.
+MECHANICAL = names(STRUCTURE, RELAXATION, EQUATION_OF_STATE, STABILITY)

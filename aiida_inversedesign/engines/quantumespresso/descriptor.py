@@ -1,0 +1,131 @@
+"""What the engine ``quantumespresso`` says of itself. Imports no aiida."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from aiida_inversedesign.campaign.contracts.engine import Engine, JobKind, Jobs, Need, Repeatable
+from aiida_inversedesign.campaign.properties import own_stages, required_stages
+from aiida_inversedesign.campaign.section import ContradictionError
+from aiida_inversedesign.engines.common.properties import ELECTRONS, MECHANICAL, names
+from aiida_inversedesign.engines.quantumespresso import reasons
+from aiida_inversedesign.engines.quantumespresso.reasons import PW
+from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
+
+#: The relaxation is two jobs: a loose one, then one in the basis and k-mesh of its result.
+RELAX_JOBS = 2
+
+#: Above the jobs of a relaxation: evaluation, ``PwRelaxWorkChain``, ``PwBaseWorkChain``.
+RELAX_PARENTS = 3
+
+#: Single points run at once where no scheduler queues them: they are short, and most of their time AiiDA is at work.
+AT_ONCE_UNSCHEDULED = 2
+
+#: Exit status of a relaxation that has made its ionic steps (``PwCalculation``'s ERROR_IONIC_CYCLE_EXCEEDED_NSTEP).
+STEPS_USED = 502
+
+_PACKAGE = 'aiida_inversedesign.engines'
+_KPOINTS = 'aiida_quantumespresso.calculations.functions.create_kpoints_from_distance'
+
+
+class QuantumEspressoEngine(Engine):
+    """Relaxation and further properties with pw.x."""
+
+    name = 'quantumespresso'
+    section = QuantumEspresso
+    workchain = 'inversedesign.evaluate.quantumespresso'
+    runs_stages = True
+    job_kinds = (
+        JobKind('aiida.calculations:inversedesign.ase', 'prerelax', 'pre-relaxation', 'prerelax'),
+        # a slice is directly below the evaluation: with its steps made it has done what it should
+        JobKind(PW, 'relax', 'relaxation', r'relax(_slice_\d+)?/[^/]+', True, frozenset({STEPS_USED})),
+        JobKind(PW, 'relax', 'relaxation', r'relax/.+', True),
+        JobKind(PW, 'equation_of_state', 'equation of state', r'eos_\d+/.+', True),
+        JobKind(PW, 'further', 'further property', r'stage_.+', True),
+        JobKind(PW, 'other', 'other', is_dft=True),
+    )
+    not_physical = frozenset(('max_restarts', 'npool', 'pw'))
+    repeatable = (
+        Repeatable('evaluation', f'{_PACKAGE}.common.calcfunctions', 'scaled_structures', finding='structure'),
+        Repeatable(
+            'evaluation', f'{_PACKAGE}.common.calcfunctions', 'fit_equation_of_state', finding='equation_of_state'
+        ),
+        Repeatable('evaluation', f'{_PACKAGE}.common.calcfunctions', 'relaxed_properties', finding='property'),
+        Repeatable('evaluation', f'{_PACKAGE}.quantumespresso.outlook', 'relaxation_outlook', finding='property'),
+        Repeatable(
+            'evaluation',
+            _KPOINTS,
+            'create_kpoints_from_distance',
+            finding='settings',
+            entry_point='aiida.calculations:quantumespresso.create_kpoints_from_distance',
+        ),
+    )
+    protocols = f'{_PACKAGE}.quantumespresso'
+    prepare = f'{_PACKAGE}.quantumespresso.pseudopotentials:prepare'
+    examine = f'{_PACKAGE}.quantumespresso.pseudopotentials:examine'
+    equal = f'{_PACKAGE}.quantumespresso.pseudopotentials:same_pseudopotentials'
+    methods = f'{_PACKAGE}.quantumespresso.paper:methods'
+    citations = f'{_PACKAGE}.quantumespresso.paper:citations'
+
+    def properties(self, section: QuantumEspresso) -> frozenset[str]:
+        """Everything that the package knows of crystals."""
+        return MECHANICAL | names(ELECTRONS)
+
+    def needs(self, section: QuantumEspresso) -> tuple[Need, ...]:
+        """pw.x, and a Python with ASE where a pre-relaxation is asked for."""
+        pw = Need('code', 'code', 'evaluate.pw', section.pw, 'quantumespresso.pw')
+        first = section.prerelax
+        if first is None:
+            return (pw,)
+        return pw, Need('prerelax_code', 'code', 'evaluate.prerelax.code', first.code, 'inversedesign.ase')
+
+    def jobs(self, section: QuantumEspresso, properties: Iterable[str]) -> Jobs:
+        """Two relaxations, the single points of an equation of state, stages of properties; the pre-relaxation too."""
+        charged = RELAX_JOBS + self.jobs_after_relaxation(section, properties)
+        return Jobs(charged + int(section.prerelax is not None), charged)
+
+    def jobs_after_relaxation(self, section: QuantumEspresso, properties: Iterable[str]) -> int:
+        """DFT jobs that follow the relaxation."""
+        asked = list(properties)
+        points = section.eos_points if 'eos' in required_stages(asked) else 0
+        return points + sum(stage.jobs for stage in own_stages(asked).values())
+
+    def most_jobs(self, section: QuantumEspresso, properties: Iterable[str]) -> Jobs:
+        """Every chain restarted; a relaxation in slices takes as many of them as it may."""
+        once = self.jobs(section, properties)
+        slices = 0 if section.slices is None else section.slices.at_most - RELAX_JOBS
+        charged = (once.charged + slices) * (1 + section.max_restarts)
+        return Jobs(charged + once.total - once.charged, charged)
+
+    def slots(self, section: QuantumEspresso, properties: Iterable[str], queued: bool) -> tuple[int, int]:
+        """Three parents of a relaxation, or the evaluation and a ``PwBaseWorkChain`` for each single point."""
+        points = section.eos_points if 'eos' in required_stages(properties) else 0
+        points = points if queued else min(AT_ONCE_UNSCHEDULED, points)
+        return max(RELAX_PARENTS, 1 + points), max(1, points)
+
+    def explain(self, process_type: str, exit_status: int | None) -> str:
+        """Exit codes of aiida-quantumespresso."""
+        return reasons.explain(process_type, exit_status)
+
+    def contradictions(self, section: QuantumEspresso, others: Mapping[str, Any]) -> Iterator[ContradictionError]:
+        """Giving up needs a bound; an insulator with spin needs its moment."""
+        slices, goal = section.slices, others.get('goal')
+        if slices is not None and slices.give_up and goal is not None and goal.energy_limit is None:
+            yield ContradictionError(
+                'needs a goal that bounds formation_energy or e_above_hull from above, such as a constraint with max: '
+                'nothing else tells which relaxation is hopeless',
+                ('evaluate', 'slices', 'give_up'),
+            )
+        if section.spin and section.electronic_type == 'insulator':
+            yield ContradictionError(
+                'needs electronic_type metal or automatic: the moment of an insulator is not known',
+                ('evaluate', 'spin'),
+            )
+
+    def gives_up(self, section: QuantumEspresso) -> bool:
+        """With slices, unless it is switched off."""
+        return section.slices is not None and section.slices.give_up is not False
+
+
+ENGINE = QuantumEspressoEngine()

@@ -1,0 +1,108 @@
+"""The engine ``quantumespresso`` in a methods section. Imports no aiida."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aiida_inversedesign.engines.common.paper import calculator, has_bulk_moduli, listed
+
+_FAMILIES = {
+    'pseudodojo': ('pseudodojo2018', 'oncv2013', 'aiidapseudo'),
+    'sssp': ('sssp2018', 'aiidapseudo'),
+}
+_SMEARINGS = ('cold', 'marzari-vanderbilt', 'm-v', 'mv')
+
+
+def methods(facts: Any, cite: Any) -> str:
+    """How candidates were relaxed, with which basis and k-points, and what followed.
+
+    :param facts: the campaign (:class:`aiida_inversedesign.paper.facts.Facts`).
+    :param cite: gives the citation of keys, as far as they are cited.
+    """
+    section, record = facts.section, facts.record
+    versions = sorted({version for code in record.codes for version in code.get('versions', ())})
+    code = f'pw.x of Quantum ESPRESSO{f" ({listed(versions)})" if versions else ""}{cite("qe2009", "qe2017", "qe2020")}'
+    text = (
+        f'Cells and positions were relaxed with {code} through aiida-quantumespresso{cite("aiidaquantumespresso")}, '
+        f'protocol {section.get("protocol")!r}'
+    )
+    if facts.functional:
+        text += f', with the {facts.functional} functional{cite("pbe1996", "pbesol2008")}'
+    family = cite('pseudodojo2018', 'oncv2013', 'sssp2018', 'aiidapseudo')
+    text += f' and the pseudopotentials {section.get("pseudos")!r}{family}'
+    if facts.pseudopotentials:
+        text += f' ({listed([str(item["file"]) for item in facts.pseudopotentials])})'
+    text += f'. {_stages(facts, cite)}{_basis(facts, cite)}'
+    if section.get('kpoints_distance'):
+        text += f' The distance between k-points was at most {section["kpoints_distance"]:g} Å⁻¹'
+        text += f' (meshes from {_mesh(facts.meshes[0])} to {_mesh(facts.meshes[-1])}).' if facts.meshes else '.'
+    elif facts.meshes:
+        text += (
+            f' k-point meshes were those of the protocol, from {_mesh(facts.meshes[0])} to {_mesh(facts.meshes[-1])}.'
+        )
+    text += ' Calculations were spin-polarised.' if section.get('spin') else ' Calculations were not spin-polarised.'
+    if has_bulk_moduli(facts):
+        text += (
+            f' Bulk moduli come from a third-order Birch–Murnaghan fit{cite("birch1947")} to single points at '
+            f'{section.get("eos_points")} volumes within ±{section.get("eos_strain", 0) * 100:g} % of the relaxed one.'
+        )
+    if record.references:
+        values = [f'{symbol} {value:.4f}' for symbol, value in sorted(record.references.items())]
+        text += f' Formation energies refer to the elements at the same settings ({", ".join(values)} eV/atom).'
+    return text
+
+
+def _stages(facts: Any, cite: Any) -> str:
+    """What went before the relaxation, and how it was cut."""
+    first, slices = facts.section.get('prerelax'), facts.section.get('slices')
+    text = ''
+    if first:
+        text += (
+            f'Before that each crystal was relaxed by the ASE calculator {calculator(first, cite)} until no force '
+            f'exceeded {first.get("fmax")} eV/Å, for at most {first.get("steps")} steps. '
+        )
+    if slices:
+        text += (
+            f'Relaxations ran in slices of at most {slices.get("steps")} ionic steps, '
+            f'at most {slices.get("at_most")} of them'
+        )
+        if slices.get('give_up') is not False and facts.record.goal.energy_limit is not None:
+            text += (
+                ', and were given up once an optimistic estimate of the energy broke the bound of the goal by more '
+                f'than {slices.get("margin")} eV/atom'
+            )
+        text += '. '
+    return text
+
+
+def _basis(facts: Any, cite: Any) -> str:
+    def span(name: str) -> str:
+        values = sorted({float(item[name]) for item in facts.parameters if item.get(name) is not None})
+        return '' if not values else f'{values[0]:g}' if len(values) == 1 else f'{values[0]:g}–{values[-1]:g}'
+
+    if not facts.parameters:
+        return 'No calculation recorded its cutoffs.'
+    text = f'The cutoffs were {span("cutoff_wfc")} Ry for wavefunctions and {span("cutoff_rho")} Ry for the density'
+    smearings = sorted({str(item['smearing']) for item in facts.parameters if item['smearing']})
+    if smearings:
+        text += f', the smearing {listed(smearings)}{cite("coldsmearing1999")} with {span("degauss")} Ry'
+    return text + '.'
+
+
+def _mesh(mesh: tuple[int, int, int]) -> str:
+    return ' × '.join(map(str, mesh))
+
+
+def citations(facts: Any) -> list[str]:
+    """Keys of the publications behind codes, functional, pseudopotentials and methods that were used."""
+    keys: list[str] = []
+    if facts.used_dft:
+        keys += ['qe2009', 'qe2017', 'qe2020', 'aiidaquantumespresso']
+        keys += {'PBE': ['pbe1996'], 'PBEsol': ['pbesol2008']}.get(facts.functional, [])
+        family = str(facts.section.get('pseudos', '')).lower()
+        keys += [key for name, entries in _FAMILIES.items() if name in family for key in entries]
+        if any(str(item['smearing']).lower() in _SMEARINGS for item in facts.parameters):
+            keys.append('coldsmearing1999')
+    if facts.section.get('prerelax'):
+        keys.append('ase2017')
+    return keys + (['birch1947'] if has_bulk_moduli(facts) else [])

@@ -1,0 +1,50 @@
+"""The section ``evaluate`` of the engine ``quantumespresso``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from aiida_inversedesign.campaign.engine_settings import EngineSection
+from aiida_inversedesign.campaign.section import Count, Finite, Integer, Model, Positive
+from aiida_inversedesign.engines.ase.settings import Prerelax
+
+
+class Slices(Model):
+    """A long relaxation in slices, given up when it cannot reach what the goal asks for (see docs/slices.md)."""
+
+    steps: Annotated[Integer, Field(ge=2, le=100)] = Field(
+        description='most ionic steps of one slice; the next begins at the crystal that the last one reached'
+    )
+    at_most: Annotated[Integer, Field(ge=2, le=100)] = Field(
+        12, description='most slices of one relaxation; one that has not converged then has failed'
+    )
+    give_up: bool | None = Field(
+        None,
+        description='whether a relaxation ends as soon as even an optimistic estimate of its energy breaks the bound '
+        'that the goal sets to formation_energy or e_above_hull; default: if the goal sets one',
+    )
+    margin: Annotated[Finite, Field(ge=0, le=10)] = Field(
+        0.05, description='eV/atom by which the estimate must break the bound'
+    )
+
+
+class QuantumEspresso(EngineSection):
+    """Relaxation and further properties with pw.x."""
+
+    engine: Literal['quantumespresso']
+    pw: str = Field(description='label of the pw.x code, e.g. pw@localhost')
+    pseudos: str = Field(description='label of the pseudopotential family')
+    protocol: Literal['fast', 'balanced', 'stringent'] = 'balanced'
+    electronic_type: Literal['metal', 'insulator', 'automatic'] = 'metal'
+    spin: bool = Field(False, description='collinear spin polarisation')
+    kpoints_distance: Positive | None = Field(None, description='Å^-1; default: that of the protocol')
+    cutoff_wfc: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
+    cutoff_rho: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
+    eos_points: Annotated[Integer, Field(ge=5, le=21)] = Field(7, description='volumes of the equation of state')
+    eos_strain: Annotated[Finite, Field(gt=0.005, le=0.3)] = Field(0.06, description='largest relative volume change')
+    max_restarts: Annotated[Integer, Field(ge=0, le=10)] = Field(2, description='restarts of one calculation')
+    npool: Count | None = Field(None, description='k-point pools among which pw.x shares its processes')
+    prerelax: Prerelax | None = Field(None, description='relax with an ASE calculator first; default: do not')
+    slices: Slices | None = Field(None, description='relax in slices; default: each relaxation in one piece')

@@ -1,0 +1,77 @@
+"""What the data set of the engine ``table`` answers: for a campaign before it, and for its methods section after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from aiida_inversedesign.engines.table.lookup import LookupTable, NoEntryError, entry_values, fails_on_purpose
+from aiida_inversedesign.engines.table.settings import Table
+from aiida_inversedesign.libraries.library import Library
+from aiida_inversedesign.libraries.points import PointSet
+
+
+def prepare(spec: Any, inputs: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    """Add the properties of the goal that no entry has to the problems; there are no further inputs."""
+    if 'data' in inputs:
+        present = inputs['data'].property_names
+        problems.extend(
+            f'goal: no entry of {spec.evaluate.data!r} has the property {name!r}; it has {", ".join(present) or "none"}'
+            for name in spec.goal.properties
+            if name not in present
+        )
+    return {}
+
+
+def answers(
+    settings: Table,
+    library: Library | PointSet,
+    candidates: Iterable[Any],
+    properties: Sequence[str],
+    same: bool,
+) -> dict[str, dict[str, float] | None]:
+    """What an evaluation of each candidate gives, by the candidate's id; None where it fails.
+
+    :param settings: the section ``evaluate``.
+    :param library: the data set.
+    :param candidates: with ``id``, ``content`` and ``template``.
+    :param properties: those that an evaluation is asked for.
+    :param same: whether the candidates are the entries of this library, so that none has to be found by structure.
+    """
+    if isinstance(library, PointSet):
+        return {item.id: _measured(library, item.content, settings, properties) for item in candidates}
+    entries = {template.id: template for template in library} if same else {}
+    table = None if same else LookupTable(library)
+    fraction = settings.fail_fraction
+    found: dict[str, dict[str, float] | None] = {}
+    for candidate in candidates:
+        values: dict[str, float] | None = None
+        if not (fraction and candidate.content is not None and fails_on_purpose(candidate.content, fraction)):
+            try:
+                template = entries.get(candidate.template) if table is None else None
+                if template is None and table is not None and candidate.content is not None:
+                    template = table.find(candidate.content, settings.match)
+                values = entry_values(template) if template is not None else None
+            except NoEntryError:
+                values = None
+        found[candidate.id] = values if values is not None and all(name in values for name in properties) else None
+    return found
+
+
+def _measured(data: PointSet, content: Any, settings: Table, wanted: Sequence[str]) -> dict[str, float] | None:
+    """What a data set of points answers for a point."""
+    if fails_on_purpose(content, settings.fail_fraction):
+        return None
+    found = data.measured_at(content)
+    return dict(found.values) if found is not None and all(name in found.values for name in wanted) else None
+
+
+def methods(facts: Any, _: Any) -> str:
+    """That nothing was computed, for the methods section.
+
+    :param facts: the campaign (:class:`aiida_inversedesign.paper.facts.Facts`).
+    """
+    text = f'No calculation was made: the properties were looked up in the data set {facts.section.get("data")!r}'
+    if facts.section.get('fail_fraction'):
+        text += f', and a share of {facts.section["fail_fraction"]:g} of the look-ups failed on purpose'
+    return text + '.'
