@@ -56,7 +56,7 @@ def by_hand(campaign: Any) -> Any:
     settings, budget = Dict(spec.settings()).store(), Dict(spec.budget.model_dump(mode='json')).store()
     root = work('campaign', 'waiting', settings=settings, budget=budget)
     generation = work('generation', 'waiting', root, 'generation_001')
-    for number, formula, value in ((1, 'Ni2', 275.0), (2, 'Cu', None)):
+    for number, formula, value in ((1, 'Ni', 275.0), (2, 'Cu', None)):
         node = WorkChainNode(process_type='aiida.workflows:inversedesign.evaluate.table', label=f'g001_c1 {formula}')
         node.set_process_state('waiting' if value is None else 'finished')
         if value is not None:
