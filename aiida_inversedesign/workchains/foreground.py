@@ -197,6 +197,7 @@ def run_campaign(builder: Any) -> ProcessNode:
     runner = ForegroundRunner(poll_interval=POLL_INTERVAL, persister=manager.get_persister(), communicator=None)
     manager.set_runner(runner)
     tasks: list[Any] = []
+    stops: list[Any] = []
 
     def kill(message: str, *keep: type) -> asyncio.Task[Any]:
         # killing waits for processes and schedulers, which inside a running loop only a task with a portal can do
@@ -210,7 +211,7 @@ def run_campaign(builder: Any) -> ProcessNode:
         while (request := find_request(campaign)) is None or not request.kill:
             await asyncio.sleep(STOP_INTERVAL)
         # the campaign and its generation go on, to harvest what finished
-        await kill('stopped', InverseDesignWorkChain, GenerationWorkChain, AsynchronousWorkChain)
+        stops.append(kill('stopped', InverseDesignWorkChain, GenerationWorkChain, AsynchronousWorkChain))
 
     async def watch_jobs() -> None:
         while True:
@@ -233,8 +234,10 @@ def run_campaign(builder: Any) -> ProcessNode:
                 watcher.cancel()
                 with suppress(asyncio.CancelledError):
                     runner.loop.run_until_complete(watcher)
-            for task in tasks:
+            # so do jobs that a request to stop kills: the campaign may have ended before they are cancelled
+            for task in (*stops, *tasks):
                 runner.loop.run_until_complete(task)
+            if tasks:
                 runner.loop.run_until_complete(_cancel_tasks())
     finally:
         for number, handler in before.items():
