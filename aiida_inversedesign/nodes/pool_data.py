@@ -77,7 +77,7 @@ class PoolData(PayloadData):
     def summary(self) -> str:
         """How many candidates passed, of how many different keys, e.g. ``12 candidates of 5 formulas``."""
         name = part('spaces', self.space).key_name
-        return f'{self.accepted} candidates of {self.base.attributes.get("keys")} {name}s'
+        return f'{self.accepted} candidates of {self.base.attributes.get("keys")} {name.removesuffix("s")}s'
 
     @property
     def space(self) -> str:

@@ -1,8 +1,9 @@
 """The contract of an engine: what evaluates candidates, as plain data and small pure functions. Imports no aiida.
 
-A package adds an engine with an entry point in the group ``aiida_inversedesign.engines`` that names an instance of a
-subclass of :class:`Engine`. Everything has a default but ``name``, ``section``, ``workchain`` and ``properties``. Where
-AiiDA is needed the descriptor names a function as ``'module:function'``, which is imported when it is called.
+A package adds an engine with an entry point in the group ``aiida_inversedesign.engines`` that names a subclass of
+:class:`Engine` or an instance of one. Everything has a default but ``name``, ``section``, ``workchain`` and
+``properties``. Where AiiDA is needed the descriptor names a function as ``'module:function'``, which is imported when
+it is called.
 """
 
 from __future__ import annotations
@@ -140,7 +141,7 @@ class Engine:
     runs_stages: bool = False
     job_kinds: tuple[JobKind, ...] = ()
     #: Call link label of the child that every evaluation has once its inputs were accepted; empty: none.
-    first_child: str = 'relax'
+    first_child: str = ''
     #: Its own settings that do not change results.
     not_physical: frozenset[str] = frozenset()
     repeatable: tuple[Repeatable, ...] = ()
@@ -221,7 +222,13 @@ class Engine:
 
 @functools.lru_cache(maxsize=4)
 def _by_name(_: tuple[str, ...]) -> dict[str, Engine]:
-    return {name: item for name, item in registry.parts('engines').items() if not wrong_with(name, item)}
+    found = {name: _instance(item) for name, item in registry.parts('engines').items()}
+    return {name: item for name, item in found.items() if not wrong_with(name, item)}
+
+
+def _instance(item: Any) -> Any:
+    """An entry point may name an instance or the class."""
+    return item() if isinstance(item, type) else item
 
 
 def wrong_with(name: str, item: Any) -> str:
@@ -271,7 +278,7 @@ def missing(name: str) -> str:
     if name in registry.names('engines'):
         try:
             return f'the engine {name!r} of {registry.package_of("engines", name)} cannot be used: ' + wrong_with(
-                name, registry.part('engines', name)
+                name, _instance(registry.part('engines', name))
             )
         except registry.PartError as error:
             return str(error)

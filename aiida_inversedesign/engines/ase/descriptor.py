@@ -17,6 +17,7 @@ class AseEngine(Engine):
     name = 'ase'
     section = Ase
     workchain = 'inversedesign.evaluate.ase'
+    first_child = 'relax'
     job_kinds = (JobKind('aiida.calculations:inversedesign.ase', 'ase', 'ASE calculator'),)
     not_physical = frozenset(('code',))
     repeatable = (

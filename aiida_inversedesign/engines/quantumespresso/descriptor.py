@@ -36,6 +36,7 @@ class QuantumEspressoEngine(Engine):
     section = QuantumEspresso
     workchain = 'inversedesign.evaluate.quantumespresso'
     runs_stages = True
+    first_child = 'relax'
     job_kinds = (
         JobKind('aiida.calculations:inversedesign.ase', 'prerelax', 'pre-relaxation', 'prerelax'),
         # a slice is directly below the evaluation: with its steps made it has done what it should

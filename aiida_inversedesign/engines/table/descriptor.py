@@ -22,6 +22,7 @@ class TableEngine(Engine):
     spaces = ()
     looks_up = True
     runs_derived = False
+    first_child = 'relax'
     job_kinds = (JobKind('aiida.calculations:inversedesign.table', 'table', 'look-up in a data set'),)
     not_physical = frozenset(('code', 'delay_seconds', 'delay_sigma', 'fail_fraction'))
     repeatable = (

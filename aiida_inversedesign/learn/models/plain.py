@@ -93,6 +93,26 @@ class PlainRegressor(ABC):
         return surrogate_kind(self.kind).fit(X, y, Setting())
 
 
+@dataclass(frozen=True, eq=False)
+class RowsRegressor(PlainRegressor):
+    """A model that is nothing but its training rows: a subclass brings ``kind`` and :meth:`predict`.
+
+    :param X: training inputs, shape (n, d). :param y: training targets, shape (n,).
+    """
+
+    X: Array
+    y: Array
+
+    def state(self) -> dict[str, Any]:
+        """Kind and rows."""
+        return {'kind': self.kind, 'X': self.X.tolist(), 'y': self.y.tolist()}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> RowsRegressor:
+        """The model of :meth:`state`."""
+        return cls(np.array(state['X'], dtype=np.float64), np.array(state['y'], dtype=np.float64))
+
+
 @dataclass(frozen=True)
 class Adjusted(PlainRegressor):
     """A model with a factor on its deviations, which pending points have lowered around them.

@@ -1,0 +1,90 @@
+"""The package of ``examples/plugin``, with a part of every kind, in a fresh environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiida_inversedesign.campaign.load import CampaignFileError, read_campaign
+
+ROOT = Path(__file__).parents[2]
+PLUGIN = ROOT / 'examples' / 'plugin'
+
+
+def test_parts_that_are_not_installed_are_named() -> None:
+    with pytest.raises(CampaignFileError) as caught:
+        read_campaign(PLUGIN / 'campaign.yaml')
+    text = str(caught.value)
+    for name in ("engine 'stack_command'", "kind of space 'stacks'", "screen 'runs'", "surrogate 'nearest'"):
+        assert f'there is no {name}' in text
+    assert 'aiida_inversedesign.acquisitions' in text
+
+
+def test_the_example_is_short() -> None:
+    files = [path for pattern in ('*.py', '*.toml', '*.yaml') for path in PLUGIN.rglob(pattern)]
+    assert len(files) == 8
+    assert sum(len(path.read_text().splitlines()) for path in files) <= 200
+
+
+@pytest.mark.slow
+@pytest.mark.daemon
+def test_a_campaign_of_foreign_parts_runs_through_the_daemon(tmp_path: Path) -> None:
+    """Install package and plugin into a new environment, run, audit and verify."""
+    environment = tmp_path / 'venv'
+    subprocess.run([sys.executable, '-m', 'venv', environment], check=True)
+    programs = environment / 'bin'
+    settings = {name: value for name, value in os.environ.items() if name not in ('PYTHONPATH', 'VIRTUAL_ENV')}
+    settings |= {'AIIDA_PATH': str(tmp_path), 'PATH': f'{programs}:{os.environ["PATH"]}'}
+
+    def run(*command: object) -> str:
+        found = subprocess.run(
+            [programs / str(command[0]), *map(str, command[1:])],
+            env=settings, cwd=tmp_path, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert found.returncode == 0, f'{command}: {found.stdout[-3000:]} {found.stderr[-3000:]}'
+        return found.stdout
+
+    def ours(*command: object) -> Any:
+        return json.loads(run('aiida-inversedesign', '-p', 'plugin', *command, '--format', 'json'))
+
+    import torch
+
+    # the same build as here: where pip may choose, it takes one with CUDA
+    run('pip', 'install', '--quiet', f'torch=={torch.__version__.partition("+")[0]}')
+    run('pip', 'install', '--quiet', ROOT)
+    run('pip', 'install', '--quiet', PLUGIN)
+    run('verdi', 'presto', '-p', 'plugin', '--use-zeromq', '-n')
+    run(
+        *('verdi', 'code', 'create', 'core.code.installed', '-n', '--label', 'expr', '--computer', 'localhost'),
+        *('--default-calc-job-plugin', 'core.shell', '--filepath-executable', shutil.which('expr')),
+    )
+    plan = ours('check', PLUGIN / 'campaign.yaml')
+    assert (plan['engine'], plan['propose']['method']) == ('stack_command', 'random_stacks')
+    run('verdi', '-p', 'plugin', 'daemon', 'start', '2')
+    try:
+        pk = ours('launch', PLUGIN / 'campaign.yaml', '--daemon')['pk']
+        deadline = time.monotonic() + 400
+        while not (status := ours('status', pk))['ended']:
+            assert time.monotonic() < deadline, status
+            time.sleep(3)
+    finally:
+        run('verdi', '-p', 'plugin', 'daemon', 'stop')
+    assert status['stop_reason'] == 'budget used up: 8 of 8 evaluations'
+    figures = ours('audit', pk)
+    assert figures['evaluations']['completed'] == 8
+    assert figures['evaluations']['hits'] > 0
+    assert figures['dft_calculations']['by_kind']['command'] == 8
+    report = ours('verify', pk)
+    assert report['different'] == report['findings'] == report['evaluations']['different'] == []
+    assert report['identical'] == report['decisions'] > 6
+    assert report['evaluations']['identical'] == 8
+    run('aiida-inversedesign', '-p', 'plugin', 'report', pk, '-o', tmp_path / 'report.html')
+    assert 'stack' in (tmp_path / 'report.html').read_text()
