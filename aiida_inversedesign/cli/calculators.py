@@ -12,7 +12,10 @@ from aiida_inversedesign.errors import InverseDesignError
 
 @click.group()
 def calculators() -> None:
-    """Set up ASE calculators such as MACE with a code; campaign files then name them by a short name."""
+    """Set up ASE calculators such as MACE with a code.
+
+    Campaign files then name them by a short name.
+    """
 
 
 def _code(label: str) -> Any:
@@ -31,7 +34,9 @@ def _code(label: str) -> Any:
 @click.argument('name')
 @click.argument('path')
 def add(code: str, name: str, path: str) -> None:
-    """Let CODE make the calculator NAME with the class or function at the import path PATH.
+    """Set up the calculator NAME with CODE.
+
+    PATH is the import path of the class or function that makes it.
 
     \b
     Example:
@@ -48,7 +53,10 @@ def add(code: str, name: str, path: str) -> None:
 @click.argument('code')
 @click.argument('name')
 def remove(code: str, name: str) -> None:
-    """Remove the calculator NAME from CODE; jobs that ran with it keep their record of it."""
+    """Remove the calculator NAME from CODE.
+
+    Jobs that ran with it keep their record of it.
+    """
     from aiida_inversedesign.engines.ase.calculators import remove_calculator
 
     node = _code(code)

@@ -121,3 +121,11 @@ def test_every_kind_of_job_is_known_once_by_its_path() -> None:
     assert [getattr(job_kind(ase, path), 'name', None) for path in (['prerelax'], ['relax'])] == ['prerelax', 'ase']
     assert job_kind('aiida.calculations:other.code', ['relax']) is None
     assert all(engine.workchain and engine.job_kinds for engine in installed().values())
+
+
+def test_an_engine_of_crystals_is_refused_for_other_spaces() -> None:
+    data = campaign({'engine': 'ase', 'code': 'python@localhost'}).model_dump(mode='json')
+    points = {'kind': 'parameters', 'variables': {'x': {'min': 0, 'max': 1}}}
+    del data['propose']
+    with pytest.raises(CampaignFileError, match='evaluates crystals, and the space has parameters: write table'):
+        validate_campaign(data | {'space': points})

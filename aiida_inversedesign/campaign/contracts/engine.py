@@ -123,7 +123,7 @@ class Engine:
     - ``prepare(spec, inputs, problems)``: further inputs ``engine.<port>`` by port; problems of the profile are added.
     - ``examine(codes)``: what ``doctor`` looks for: its name, the labels of what the profile has, and a remedy.
     - ``equal(node, candidate, settings)``: whether an earlier evaluation used what this one would use.
-    - ``answers(settings, library, candidates, properties, same)``: what every candidate would give, if that is known.
+    - ``answers(section, library, candidates, properties, same)``: what every candidate would give, if that is known.
     - ``methods(facts, cite)`` and ``citations(facts)``: sentences for the methods section, keys of publications.
     - ``bibtex()``: a list of BibTeX entries, of those that the package does not have.
     """

@@ -71,7 +71,7 @@ def _problems(section: QuantumEspresso, elements: list[str]) -> Iterator[str]:
 def same_pseudopotentials(node: orm.WorkChainNode, structure: orm.StructureData, settings: Mapping[str, Any]) -> bool:
     """Whether the family would give today what it gave the evaluation's calculations.
 
-    One installed anew under its name may hold other pseudopotentials, and its recommended cutoffs may be set anew.
+    One that was installed again under its name may hold other pseudopotentials, and its cutoffs may have been changed.
     """
     job = next((item for item in node.called_descendants if 'pseudos' in item.inputs), None)
     if job is None:

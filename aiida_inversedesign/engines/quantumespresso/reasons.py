@@ -40,7 +40,7 @@ JOB_REASONS: dict[int, str] = {
     710: 'the self-consistent cycle did not converge',
 }
 
-#: numerical breakdowns of the eigensolver that are told apart only by experts
+#: numerical breakdowns of the eigensolver that only experts distinguish
 JOB_REASONS |= dict.fromkeys(
     (360, 462, 463, 464, 465, 466, 467, 468),
     'the eigensolver of pw.x broke down: often atoms too close to each other or an unsuitable pseudopotential',
