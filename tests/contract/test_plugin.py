@@ -70,7 +70,8 @@ def test_a_campaign_of_foreign_parts_runs_through_the_daemon(tmp_path: Path) -> 
     assert (plan['engine'], plan['propose']['method']) == ('stack_command', 'random_stacks')
     run('verdi', '-p', 'plugin', 'daemon', 'start', '2')
     try:
-        pk = ours('launch', PLUGIN / 'campaign.yaml', '--daemon')['pk']
+        said = run('aiida-inversedesign', '-p', 'plugin', 'launch', PLUGIN / 'campaign.yaml', '--daemon')
+        pk = said.split('campaign ')[1].split(':')[0]
         deadline = time.monotonic() + 400
         while not (status := ours('status', pk))['ended']:
             assert time.monotonic() < deadline, status
