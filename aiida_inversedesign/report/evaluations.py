@@ -49,7 +49,7 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
     ]
     # paper has room for the goal's properties, or four
     beside = names[max(len(record.goal.properties), MOST_PRINTED) :]
-    wide = [f'p:{name}' for name in beside] + [key for key, _, _ in columns if key[:2] in ('m:', 's:')]
+    wide = [f'p:{name}' for name in beside] + [key for key, _, _ in columns if key[:2] in ('v:', 'm:', 's:')]
     own = [{f'v:{item.name}': item.values[place] for item in variables} for place in range(len(record.evaluations))]
     rows = [
         _row(place, item, [key for key, _, _ in columns], own[place - 1])
