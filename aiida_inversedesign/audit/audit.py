@@ -61,6 +61,7 @@ def audit(
             'state': record.state,
             'resumes': list(record.resumed),
             'units': record.units,
+            'space': {'kind': record.space_kind, 'key_name': record.space.key_name, 'nouns': record.space.nouns},
         },
         'versions': record.versions,
         'goal': goal.model_dump(mode='json', exclude_none=True),
@@ -98,7 +99,7 @@ def _compared(record: CampaignRecord, structures: Structures) -> dict[str, Any]:
     """Uniqueness, novelty and diversity."""
     outcomes = record.evaluations
     if not record.space.of_crystals:
-        reason = f'it compares crystals, and the candidates are {record.space.nouns}'
+        reason = _only_crystals(record)
         nothing = {name: metrics.unknown(reason) for name in ('uniqueness', 'novelty')}
         return {**nothing, 'diversity': metrics.number_of_keys(outcomes, reason)}
     if structures == 'auto':
@@ -138,7 +139,13 @@ def _library_crystals(record: CampaignRecord) -> list[Crystal] | None:
     return None if library is None else [template.crystal for template in library]
 
 
+def _only_crystals(record: CampaignRecord) -> str:
+    return f'it is a figure of crystals, and the candidates are {record.space.nouns}'
+
+
 def _stability(record: CampaignRecord, structures: Structures) -> dict[str, Any]:
+    if not record.space.of_crystals:
+        return metrics.unknown(_only_crystals(record), n=0)
     known = any('e_above_hull' in item.properties for item in record.evaluations)
     if record.references and structures in ('auto', 'none') and len(record.evaluations) > MOST_COMPARED * 8:
         if known:

@@ -13,7 +13,7 @@ Each function takes the record of a campaign, so that several tables cost one re
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +44,8 @@ _EVALUATION = _names(
     'candidate key generation arm generator proposer template prototype surrogate acquisition acquisition_value '
     'probability status reason exit_status hit'
 )
+#: Columns that are empty where candidates are not crystals.
+_CRYSTAL = _names('template template_formula prototype proto_label')
 _TIMES = ('dft_calculations', 'core_hours', 'started', 'ended', 'pk', 'uuid')
 
 
@@ -68,8 +70,9 @@ def read_record(source: Any, campaign: str | None = None) -> CampaignRecord:
 def evaluations(record: CampaignRecord) -> DataFrame:
     """One row for each evaluation, in the order of the launches.
 
-    Each property has a column of its name; what the surrogate predicted for it at the choice is in
-    ``<property>_predicted`` and ``<property>_predicted_std``.
+    Each property has a column of its name; its standard error, where one was measured, is in ``<property>_error``, and
+    what the surrogate predicted at the choice in ``<property>_predicted`` and ``<property>_predicted_std``. Variables
+    of the space have columns of their names, ``variable_<name>`` where a name is taken.
     """
     return _evaluation_frame(record, record.evaluations)
 
@@ -225,34 +228,47 @@ def property_unit(record: CampaignRecord, name: str) -> str:
     return unit_of(name, declared) or ''
 
 
-def _evaluation_frame(record: CampaignRecord, chosen: Iterable[EvaluationRecord]) -> DataFrame:
+def _evaluation_frame(record: CampaignRecord, chosen: Sequence[EvaluationRecord]) -> DataFrame:
     names = property_names(record)
     # the same columns for all tables of a campaign, whichever rows they have
     predicted = [name for name in names if any(name in item.predicted for item in record.evaluations)]
-    rows = []
+    measured = [name for name in names if any(name in item.errors for item in record.evaluations)]
+    rows: list[dict[str, Any]] = []
     for item in chosen:
         row = {name: getattr(item, name) for name in _EVALUATION}
         row |= {name: item.properties.get(name) for name in names}
+        row |= {f'{name}_error': item.errors.get(name) for name in measured}
         for name in predicted:
             row[f'{name}_predicted'], row[f'{name}_predicted_std'] = item.predicted.get(name, (None, None))
         row |= {name: getattr(item, name) for name in _TIMES}
         row['duration'] = (item.ended - item.started).total_seconds() if item.ended and item.started else None
         rows.append(row)
-    columns = [*_EVALUATION, *names]
-    columns += [f'{name}_predicted{ending}' for name in predicted for ending in ('', '_std')]
-    return _frame(record, rows, [*columns, 'duration', *_TIMES])
+    results = [column for name in names for column in (name, f'{name}_error') if column == name or name in measured]
+    results += [f'{name}_predicted{ending}' for name in predicted for ending in ('', '_std')]
+    taken = {record.space.key_name, *_EVALUATION, *results, 'duration', *_TIMES}
+    units = {}
+    for variable in record.coordinates(record.evaluations):
+        units[variable.name if variable.name not in taken else f'variable_{variable.name}'] = variable.unit
+    for place, variable in enumerate(record.coordinates(chosen)):
+        for row, value in zip(rows, variable.values, strict=True):
+            row[list(units)[place]] = value
+    frame = _frame(record, rows, [*_EVALUATION[:2], *units, *_EVALUATION[2:], *results, 'duration', *_TIMES])
+    frame.attrs['units'] |= {column: unit for column, unit in units.items() if unit}
+    return frame
 
 
 def _frame(record: CampaignRecord, rows: list[dict[str, Any]], columns: Iterable[str]) -> DataFrame:
     """The rows as a table that knows its units."""
     import pandas as pd
 
-    columns = list(columns)
+    # what only crystals have
+    left_out = () if record.space.of_crystals else _CRYSTAL
+    columns = [name for name in columns if name not in left_out]
     frame = pd.DataFrame(rows, columns=columns).rename(columns={'key': record.space.key_name})
     units = {name: unit for name, unit in _UNITS.items() if name in columns}
     for name in property_names(record):
         unit = property_unit(record, name)
-        for column in (name, f'{name}_predicted', f'{name}_predicted_std'):
+        for column in (name, f'{name}_error', f'{name}_predicted', f'{name}_predicted_std'):
             if unit and column in columns:
                 units[column] = unit
     frame.attrs = {'campaign': record.uuid, 'units': units}

@@ -211,6 +211,7 @@ def _evaluations(
                 hit=account.hit,
                 reused=item.is_reused,
                 properties=account.properties,
+                errors=row.get('errors') or {},
                 predicted={name: (pair[0], pair[1]) for name, pair in predicted.items()},
                 reason=account.reason,
                 exit_status=item.exit_status,

@@ -8,7 +8,7 @@ JSON text they were stored as and become objects when they are asked for: of ten
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -16,7 +16,7 @@ from typing import Any
 
 from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.contracts.registry import part
-from aiida_inversedesign.campaign.contracts.space import SpaceSection
+from aiida_inversedesign.campaign.contracts.space import Coordinate, SpaceSection
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.errors import InverseDesignError
@@ -48,6 +48,7 @@ class EvaluationRecord:
     :param acquisition_value: the acquisition's value when it was chosen.
     :param hit: None where the goal defines no hits, the evaluation has not ended, or only the next harvest can tell.
     :param predicted: mean and standard deviation per property when it was chosen.
+    :param errors: standard error of properties that were measured with one, once they are harvested.
     :param reason: why it failed, in words; empty if it did not.
     :param dft_calculations: DFT jobs made for it, its earlier launches and the references before it; no cache copies.
     :param core_hours: those recorded, None where no job has a record.
@@ -74,6 +75,7 @@ class EvaluationRecord:
     hit: bool | None = None
     reused: bool = False
     properties: dict[str, float] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
     predicted: dict[str, tuple[float, float]] = field(default_factory=dict)
     reason: str = ''
     exit_status: int | None = None
@@ -221,9 +223,14 @@ class CampaignRecord:
         return {name: self.settings.unit(name) for name in self.goal.properties}
 
     @property
-    def space(self) -> type[SpaceSection]:
+    def space(self) -> SpaceSection:
         """What the candidates are."""
-        return type(self.settings.space)
+        return self.settings.space
+
+    def coordinates(self, evaluations: Sequence[EvaluationRecord]) -> list[Coordinate]:
+        """The variables of evaluated candidates; none of crystals, or where the graph does not hold all of them."""
+        contents = [] if self.space.of_crystals else [item.proposed for item in evaluations]
+        return self.space.coordinates(contents) if contents and None not in contents else []
 
     @property
     def space_kind(self) -> str:

@@ -53,7 +53,8 @@ def read_table(parts: Iterable[bytes], what: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for content in parts:
         columns = _columns(content, what, ('candidate', 'status', 'proposed', 'properties'))
-        columns['properties'] = [json.loads(text or '{}') for text in columns['properties']]
+        for name in {'properties', 'errors'} & columns.keys():
+            columns[name] = [json.loads(text or '{}') for text in columns[name]]
         if 'predicted' in columns:
             columns['predicted'] = [
                 {name: (pair[0], pair[1]) for name, pair in json.loads(text or '{}').items()}

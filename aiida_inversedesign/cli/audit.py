@@ -106,11 +106,14 @@ def _show_best(report: dict[str, Any], console: Any) -> None:
         return
     names = list(report['campaign']['units'])
     units = [f'{name} ({unit})' if unit else name for name, unit in report['campaign']['units'].items()]
-    table = Table('candidate', 'formula', *units, 'template', 'hit', title='best evaluations')
+    # only crystals have one
+    template = ['template'] if any(row['template'] for row in report['best']) else []
+    key_name = report['campaign']['space']['key_name']
+    table = Table('candidate', key_name, *units, *template, 'hit', title='best evaluations')
     for row in report['best']:
         values = [f'{row["properties"][name]:.4g}' if name in row['properties'] else '–' for name in names]
         hit = '–' if row['hit'] is None else 'yes' if row['hit'] else 'no'
-        table.add_row(row['candidate'], row['key'], *values, row['template'], hit)
+        table.add_row(row['candidate'], row['key'], *values, *([row['template']] if template else []), hit)
     console.print(table)
 
 

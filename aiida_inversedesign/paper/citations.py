@@ -10,17 +10,15 @@ from typing import Any
 
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import find, installed
+from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.paper.facts import Facts
 
-#: Publications behind the initial design, each generator and each source.
+#: Publications behind the initial design, each generator and each source of data.
 INITIAL = ('maximin1985',)
 GENERATORS = {
     'inverse_kmd': ('kmd2023',),
     'evolution': ('substitution2011',),
     'tree_search': ('treesearch2017',),
-}
-PROPOSERS = {
-    'cspml': ('cspml2022', 'shotguncsp2024', 'settransformer2019', 'fingerprints2020'),
 }
 _SOURCES = {
     'aflow': ('aflow2017',),
@@ -36,18 +34,17 @@ def cited(facts: Facts) -> list[str]:
     keys = ['aiidainversedesign', 'aiida2020', 'aiidaengine2021']
     keys += of_sources(record.library.sources if record.library else ())
     keys += of_sources(model_sources(record.model))
-    for table, names in (
-        (GENERATORS, facts.generators),
-        (PROPOSERS, facts.proposers),
-    ):
-        for name in names:
-            keys += table.get(name, ())
+    for name in facts.generators:
+        keys += GENERATORS.get(name, ())
+    for name in facts.proposers:
+        keys += of_source(name, record.space)[1]
     for name in facts.acquisitions:
         keys += INITIAL if name == 'spread' else of_part('acquisitions', name)
     for name in (*facts.models, *facts.competitors):
         keys += of_part('surrogates', name)
     keys += _of_engine(facts)
-    keys += ['pymatgen2013', 'spglib2024', 'wilson1927']
+    keys += ['pymatgen2013', 'spglib2024'] if record.space.of_crystals else []
+    keys.append('wilson1927')
     return list(dict.fromkeys(keys))
 
 
@@ -58,8 +55,21 @@ def words_of(station: registry.Station, name: str) -> str:
 
 def of_part(station: registry.Station, name: str) -> list[str]:
     """Publications behind a part: none where it is not installed, and only those of which there is an entry."""
+    return _with_entry(getattr(_installed(station, name), 'citations', ()))
+
+
+def of_source(name: str, space: SpaceSection) -> tuple[str, list[str]]:
+    """How a source proposes candidates of a space, in words, and the publications behind that."""
+    source = _installed('sources', name)
+    if source is None:
+        return name, []
+    words, keys = source.account(space)
+    return words, _with_entry(keys)
+
+
+def _with_entry(citations: Iterable[str]) -> list[str]:
     known = entries()
-    return [key for item in getattr(_installed(station, name), 'citations', ()) if (key := _key(item)) in known]
+    return [key for item in citations if (key := _key(item)) in known]
 
 
 def _installed(station: registry.Station, name: str) -> Any:
@@ -92,7 +102,7 @@ def _of_engine(facts: Facts) -> list[str]:
 
 def entries() -> dict[str, str]:
     """Every BibTeX entry by its key: those that installed parts bring, and ``references.bib``."""
-    stations: tuple[registry.Station, ...] = ('surrogates', 'acquisitions')
+    stations: tuple[registry.Station, ...] = ('sources', 'surrogates', 'acquisitions')
     parts = [part for station in stations for part in registry.parts(station).values()]
     brought = [text for part in parts for text in getattr(part, 'citations', ())]
     brought += [text for engine in installed().values() if engine.bibtex for text in registry.load(engine.bibtex)()]

@@ -41,14 +41,16 @@ def write_crate(facts: Facts, folder: Path, captions: Mapping[str, str], options
     from rocrate.model.contextentity import ContextEntity
     from rocrate.rocrate import ROCrate
 
-    record = facts.record
+    record, nouns = facts.record, facts.record.space.nouns
     crate = ROCrate()
     crate.name = f'Inverse design campaign: {record.name}'
     crate.description = (
-        f'Closed-loop search for crystals with {goal_in_words(record.goal, facts.section.get("units"))}: tables, '
-        'figures, crystals, and the provenance of every decision and calculation.'
+        f'Closed-loop search for {nouns} with {goal_in_words(record.goal, facts.section.get("units"))}: tables, '
+        f'figures, {"crystals, " if record.space.of_crystals else ""}and the provenance of every decision and '
+        'calculation.'
     )
-    crate.keywords = ['inverse design', 'crystal structure prediction', 'Bayesian optimisation', 'AiiDA']
+    prediction = ['crystal structure prediction'] if record.space.of_crystals else []
+    crate.keywords = ['inverse design', *prediction, 'Bayesian optimisation', 'AiiDA']
     if options.license:
         url = f'https://spdx.org/licenses/{options.license}'
         crate.license = crate.add(

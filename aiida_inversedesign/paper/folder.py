@@ -106,10 +106,12 @@ def write_contents(node: Any, folder: Path, options: Options) -> Facts:
     if options.archive:
         # first: it is what fails where something has not ended
         write_archive(node, facts.record, folder / ARCHIVE)
-    for name in ('tables', 'crystals'):
+    of_crystals = facts.record.space.of_crystals
+    for name in ('tables', *(['crystals'] if of_crystals else [])):
         (folder / name).mkdir()
     write_tables(facts, folder / 'tables')
-    write_crystals(facts, folder / 'crystals')
+    if of_crystals:
+        write_crystals(facts, folder / 'crystals')
     _write(folder / 'audit.json', _json(facts.report))
     _write(folder / 'campaign.yaml', _campaign_file(facts))
     _write(folder / 'methods.md', methods(facts))

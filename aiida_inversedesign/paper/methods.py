@@ -18,11 +18,6 @@ _GENERATORS = {
     'evolution': 'evolution of the best formulas',
     'tree_search': 'a Monte Carlo tree search',
 }
-_METHODS = {
-    'cspml': 'template-based crystal structure prediction (CSPML)',
-    'dissimilarity': 'the templates whose elements are chemically most similar',
-    'random': 'templates drawn at random',
-}
 _NEUTRAL = {'prefer': 'charge-neutral formulas were preferred', 'require': 'only charge-neutral formulas were allowed'}
 
 
@@ -85,8 +80,9 @@ def _framework(facts: Facts, cite: Any) -> str:
     own = versions.get('aiida-inversedesign', 'of an unrecorded version')
     core = versions.get('aiida-core', 'of an unrecorded version')
     text = (
-        f'Crystals with {goal_in_words(record.goal, facts.section.get("units"))} were searched for in a closed loop of '
-        f'proposal, selection, evaluation and learning with aiida-inversedesign {own}{cite("aiidainversedesign")} in '
+        f'{record.space.nouns.capitalize()} with {goal_in_words(record.goal, facts.section.get("units"))} were '
+        'searched for in a closed loop of proposal, selection, evaluation and learning with aiida-inversedesign '
+        f'{own}{cite("aiidainversedesign")} in '
         f'AiiDA {core}{cite("aiida2020", "aiidaengine2021")}. Every input, decision and result is recorded in its '
         f'provenance graph (campaign {record.uuid}, {record.created:%d %B %Y}'
     )
@@ -97,7 +93,8 @@ def _framework(facts: Facts, cite: Any) -> str:
 
 def _space(facts: Facts, cite: Any) -> str:
     record = facts.record
-    # each kind of space has keys of its own
+    if not record.space.of_crystals:
+        return _candidates(facts, cite)
     space, propose = record.settings.space.model_dump(mode='json'), record.settings.propose
     library = record.library
     templates = 'the library'
@@ -122,10 +119,9 @@ def _space(facts: Facts, cite: Any) -> str:
     if searched:
         found = listed([f'{_GENERATORS[name]}{cite(*citations.GENERATORS[name])}' for name in searched])
         text += f'Later generations searched for further formulas by {found}. '
-    method = propose.method
     text += (
         f'For each formula up to {propose.top_k} structures were proposed by '
-        f'{_METHODS.get(method, method)}{cite(*citations.PROPOSERS.get(method, ()))} from {templates}{sources}'
+        f'{_source(facts, cite) or propose.method} from {templates}{sources}'
     )
     if record.model:
         data = citations.model_sources(record.model)
@@ -133,6 +129,24 @@ def _space(facts: Facts, cite: Any) -> str:
         digest = str(record.model.get('content_hash'))[:12]
         text += f', with the model {record.model.get("label")!r} (SHA-256 {digest}…{trained})'
     return f'{text}. {_filters(facts)}'
+
+
+def _candidates(facts: Facts, cite: Any) -> str:
+    """Which candidates were considered, where they are not crystals: in the words of the space and of the source."""
+    record, library = facts.record, facts.record.library
+    nouns, how = record.space.nouns, _source(facts, cite)
+    data = f'the data set {library.label!r} ({library.count} rows; SHA-256 {library.hash[:12]}…)' if library else ''
+    if how:
+        listing = f'{nouns.capitalize()} were proposed by {how}{f" from {data}" if data else ""}.'
+    else:
+        listing = f'The candidates were the {nouns} of {data or "a data set that is not recorded"}.'
+    return f'{record.space.methods()} {listing} {_filters(facts)}'
+
+
+def _source(facts: Facts, cite: Any) -> str:
+    """What proposed the candidates; empty for a source that takes what a data set has."""
+    words, keys = citations.of_source(facts.record.settings.propose.method, facts.record.space)
+    return words + cite(*keys)
 
 
 def _filters(facts: Facts) -> str:
@@ -143,8 +157,10 @@ def _filters(facts: Facts) -> str:
     if rejected:
         words = [f'{number} by {name.replace("_", " ")!r}' for name, number in rejected.most_common()]
         text += f' (rejected: {listed(words)})'
-    text += '; symmetry was determined with spglib [@spglib2024], and structures were handled with pymatgen'
-    return f'{text} [@pymatgen2013].'
+    if facts.record.space.of_crystals:
+        text += '; symmetry was determined with spglib [@spglib2024], and structures were handled with pymatgen'
+        text += ' [@pymatgen2013]'
+    return f'{text}.'
 
 
 def _search(facts: Facts, cite: Any) -> str:
@@ -245,7 +261,8 @@ def _outcome(facts: Facts, cite: Any) -> str:
     if counts['stopped']:
         text += f'{counts["stopped"]} of them were killed when the campaign ended and are in no rate. '
     if counts['reused']:
-        text += f'{counts["reused"]} of the results were handed on from earlier evaluations of the same crystals. '
+        text += f'{counts["reused"]} of the results were taken from earlier evaluations of the same '
+        text += f'{facts.record.space.nouns}. '
     if dft['total']:
         text += (
             f'This took {dft["total"]} DFT calculations, failed ones ({dft["failed"]}), restarts ({dft["restarts"]}) '

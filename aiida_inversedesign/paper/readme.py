@@ -60,6 +60,8 @@ _NO_ARCHIVE = """\
 This folder was written without the AiiDA archive of the campaign, so that its figures cannot be recomputed from it.
 """
 
+_CRYSTALS = '{} CIFs of relaxed crystals: all hits and the best others, with their lineage'
+
 
 def _days(record: CampaignRecord) -> str:
     first, last = f'{record.created:%Y-%m-%d}', f'{record.changed:%Y-%m-%d}'
@@ -73,7 +75,8 @@ def readme(facts: Facts, folder: Path, captions: Mapping[str, str], options: Opt
     lines = [
         f'# {record.name}',
         '',
-        f'A closed-loop search for crystals with {goal_in_words(record.goal, facts.section.get("units"))}, run by '
+        f'A closed-loop search for {record.space.nouns} with '
+        f'{goal_in_words(record.goal, facts.section.get("units"))}, run by '
         f'aiida-inversedesign {record.versions.get("aiida-inversedesign", "")} in AiiDA '
         f'{record.versions.get("aiida-core", "")} {_days(record)} (UTC): '
         f'{counts["total"]} evaluations, {counts["failed"]} of them failed, {counts["hits"]} hits, '
@@ -108,7 +111,7 @@ def readme(facts: Facts, folder: Path, captions: Mapping[str, str], options: Opt
 
 def contents(folder: Path, options: Options) -> list[tuple[str, str]]:
     """Each file or folder and what it is."""
-    found = len(list((folder / 'crystals').glob('*.cif')))
+    crystals = folder / 'crystals'
     return [
         *([('campaign.aiida', 'the AiiDA archive of exactly this campaign')] if options.archive else []),
         ('audit.json', 'every figure of the audit, with intervals, n, and why one is not known'),
@@ -118,7 +121,7 @@ def contents(folder: Path, options: Options) -> list[tuple[str, str]]:
         ('CITATION.md', 'the same in words'),
         ('tables/', 'each table as CSV (units in the headings) and LaTeX (booktabs); `tables.tex` shows all'),
         ('figures/', 'each figure as PDF and PNG, 86 mm wide; `overview` 178 mm'),
-        ('crystals/', f'{found} CIFs of relaxed crystals: all hits and the best others, with their lineage'),
+        *([('crystals/', _CRYSTALS.format(len(list(crystals.glob('*.cif')))))] if crystals.is_dir() else []),
         ('ro-crate-metadata.json', 'RO-Crate metadata of this folder'),
     ]
 
@@ -132,9 +135,10 @@ def citation(facts: Facts) -> str:
         '',
         *[f'- {citations.sentence(key)} (`{key}`)' for key in citations.cited(facts)],
     ]
-    library = facts.record.library
+    record, library = facts.record, facts.record.library
     if library:
-        lines += ['', f'Templates: the library {library.label!r}, {library.count} entries.', '']
+        what = 'Templates: the' if record.space.of_crystals else 'Data: the'
+        lines += ['', f'{what} library {library.label!r}, {library.count} entries.', '']
         lines += [
             f'- {name}: {item.get("templates", "?")} templates, licence {item.get("license") or "not recorded"}'
             for name, item in library.sources.items()

@@ -192,25 +192,42 @@ def _candidates_table(
     facts: Facts, chosen: Sequence[EvaluationRecord], caption: str, label: str, outcome: bool = False
 ) -> str:
     """Evaluations with their properties; with ``outcome`` also what became of them, failures included."""
-    names = facts.record.goal.properties
+    names, space = facts.record.goal.properties, facts.record.space
+    variables = facts.record.coordinates(chosen)
     # the template stands for the prototype where that was not determined
     named = any(item.prototype for item in facts.record.evaluations)
     structure = 'prototype' if named else 'template'
-    columns = [('l', 'candidate'), ('l', 'formula'), ('l', structure), ('r', 'gen.'), ('l', 'chosen as')]
+    columns = [('l', 'candidate')]
+    # the values of the variables say what the key says
+    columns += [('l' if one.choices else 'r', _title(one.name, one.unit)) for one in variables] or [
+        ('l', latex.escape(space.key_name))
+    ]
+    columns += [*([('l', structure)] if space.of_crystals else []), ('r', 'gen.'), ('l', 'chosen as')]
     columns += [('r', _heading(facts, name)) for name in names]
     columns.append(('l', 'outcome') if outcome else ('r', 'DFT'))
     rows = []
-    for item in chosen:
-        row = [latex.escape(item.candidate), latex.formula(item.key), latex.escape(getattr(item, structure))]
+    for place, item in enumerate(chosen):
+        row = [latex.escape(item.candidate)]
+        if space.of_crystals:
+            row += [latex.formula(item.key), latex.escape(getattr(item, structure))]
+        else:
+            row += [_setting(one.values[place]) for one in variables] or [latex.escape(item.key)]
         row += [str(item.generation), latex.escape(item.arm)]
-        row += [latex.number(item.properties.get(name)) for name in names]
+        row += [latex.measured(item.properties.get(name), item.errors.get(name)) for name in names]
         state = 'hit' if item.hit else item.status
         rows.append([*row, latex.escape(state) if outcome else str(item.dft_calculations)])
     return latex.table(caption, label, columns, rows)
 
 
 def _heading(facts: Facts, name: str) -> str:
-    unit = frames.property_unit(facts.record, name)
+    return _title(name, frames.property_unit(facts.record, name))
+
+
+def _setting(value: float | str) -> str:
+    return latex.escape(value) if isinstance(value, str) else latex.number(value)
+
+
+def _title(name: str, unit: str) -> str:
     title = latex.escape(name.replace('_', ' '))
     return f'{title} ({latex.unit(unit)})' if unit else title
 

@@ -36,6 +36,11 @@ class SobolSource(Source):
     words = 'scrambled Sobol sequences, refined where the acquisition was highest'
     citations = ('sobol1967', 'owen1998')
 
+    @classmethod
+    def account(cls, space: Any) -> tuple[str, tuple[str, ...]]:
+        """A grid that is listed needs no sequence."""
+        return (cls.words, cls.citations) if space.renewed else ('listing every point of the grid', ())
+
     def propose(self, request: SourceRequest) -> list[Candidate]:
         """New points, the refined ones first.
 

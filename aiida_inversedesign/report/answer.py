@@ -1,4 +1,4 @@
-"""The answer, first on the page: what was asked, why it ended, what it found, and the best crystals with pictures."""
+"""The answer, first on the page: what was asked, why it ended, what it found, and the best candidates."""
 
 from __future__ import annotations
 
@@ -20,27 +20,29 @@ from aiida_inversedesign.report.words import (
     ARMS,
     count,
     duration,
-    formula_html,
     interval_text,
+    key_html,
     number,
     property_text,
     quantity,
+    shown_value,
     unit_text,
 )
 
-#: Crystals that are shown with a picture.
+#: Candidates that are shown one by one, crystals with a picture.
 MOST_CARDS = 6
 
 
 @dataclass(frozen=True)
 class Card:
-    """One of the best crystals."""
+    """One of the best candidates."""
 
     candidate: str
-    formula: Markup
+    name: Markup
     hit: bool | None
     picture: Markup
     legend: list[tuple[str, str]]
+    variables: list[tuple[str, str]]
     values: list[tuple[str, str]]
     facts: list[tuple[str, str]]
     uuid: str
@@ -133,10 +135,10 @@ def _headline(record: CampaignRecord, figures: dict[str, Any]) -> Markup:
     if best:
         name = record.goal.objectives[0].property
         value = quantity(best[0]['properties'][name], record.units.get(name))
-        top = Markup('{} with {} {}').format(formula_html(best[0]['key']), property_text(name), value)
+        top = Markup('{} with {} {}').format(key_html(record, best[0]['key']), property_text(name), value)
     if counts['hits']:
         verb = 'meets' if counts['hits'] == 1 else 'meet'
-        found = Markup('{} {} the goal').format(count(counts['hits'], 'crystal'), verb)
+        found = Markup('{} {} the goal').format(count(counts['hits'], record.space.noun, record.space.nouns), verb)
         return found + Markup('; the best is {}.').format(top) if best else found + '.'
     if not counts['completed']:
         running = f', {count(counts["running"], "is", "are")} running' if counts['running'] else ''
@@ -146,8 +148,8 @@ def _headline(record: CampaignRecord, figures: dict[str, Any]) -> Markup:
     if not best:
         return escape(f'None of {count(counts["completed"], "completed evaluation")} keeps the constraints.')
     if record.goal.defines_hits:
-        return Markup('No crystal meets the goal; the nearest is {}.').format(top)
-    return Markup('The best crystal is {}.').format(top)
+        return Markup('No {} meets the goal; the nearest is {}.').format(record.space.noun, top)
+    return Markup('The best {} is {}.').format(record.space.noun, top)
 
 
 def _key_figures(record: CampaignRecord, figures: dict[str, Any]) -> list[tuple[str, str, str]]:
@@ -162,10 +164,13 @@ def _key_figures(record: CampaignRecord, figures: dict[str, Any]) -> list[tuple[
     if dft['total'] or engine is None or engine.makes_dft:
         remark = f'{number(dft["failed"])} failed, {number(dft["restarts"])} restarts'
         shown.append(('DFT calculations', number(dft['total']), remark))
-    else:
+    elif record.space.of_crystals:
         shown.append(('DFT calculations', 'none', f'the engine {record.engine} makes none'))
     hours = figures.get('core_hours')
-    shown.append(('core-hours', number(hours, 3), '' if hours is not None else figures.get('core_hours_reason', '')))
+    # looking up measured points takes no jobs
+    if record.jobs or record.space.of_crystals:
+        remark = '' if hours is not None else figures.get('core_hours_reason', '')
+        shown.append(('core-hours', number(hours, 3), remark))
     first = figures.get('first_hit') or {}
     if first.get('evaluation') is not None:
         remark = f'{number(first["dft_calculations"])} DFT calculations' if dft['total'] else ''
@@ -187,9 +192,10 @@ def _cards(record: CampaignRecord, figures: dict[str, Any]) -> list[Card]:
 
 
 def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
+    space = record.space
     crystal = item.relaxed or item.proposed
     drawn, colours, symmetry, prototype = Markup(), [], '', item.prototype
-    if crystal is not None:
+    if space.of_crystals and crystal is not None:
         try:
             drawn, colours = (
                 picture(crystal, f'crystal-{place}', f'Crystal structure of {item.key}'),
@@ -203,15 +209,25 @@ def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
     values = []
     for name in names:
         if name in item.properties:
-            values.append((property_text(name), quantity(item.properties[name], property_unit(record, name))))
-    facts = [('prototype', prototype_text(prototype) if prototype else 'not determined')]
+            value = shown_value(item.properties[name], item.errors.get(name), property_unit(record, name))
+            values.append((property_text(name), value))
+    variables = [
+        (property_text(one.name), value if isinstance(value := one.values[0], str) else quantity(value, one.unit))
+        for one in record.coordinates([item])
+    ]
+    facts = []
+    if space.of_crystals:
+        facts.append(('prototype', prototype_text(prototype) if prototype else 'not determined'))
     if symmetry:
         facts.append(('space group', symmetry))
     facts.append(('found', f'generation {item.generation}, {ARMS.get(item.arm, item.arm)}'))
     if item.template:
         facts.append(('template', item.template))
-    facts.append(('candidate', item.candidate))
-    return Card(item.candidate, formula_html(item.key), item.hit, drawn, colours, values, facts, item.uuid)
+    if not variables:
+        facts.append(('candidate', item.candidate))
+    # the values of the variables say what the key says
+    shown = escape(item.candidate) if variables else key_html(record, item.key)
+    return Card(item.candidate, shown, item.hit, drawn, colours, variables, values, facts, item.uuid)
 
 
 def space_group(crystal: Any) -> str:
@@ -221,10 +237,12 @@ def space_group(crystal: Any) -> str:
 
 
 def _no_cards(record: CampaignRecord, figures: dict[str, Any]) -> str:
-    """Why there is no best crystal."""
+    """Why there is no best candidate."""
     counts = figures['evaluations']
     if not counts['total']:
-        return 'There is no crystal to show: no evaluation has been launched.'
-    if not counts['completed']:
-        return 'There is no crystal to show: no evaluation has completed. The section on failures says why.'
-    return 'There is no crystal to show: no completed evaluation keeps every constraint of the goal.'
+        why = 'no evaluation has been launched.'
+    elif not counts['completed']:
+        why = 'no evaluation has completed. The section on failures says why.'
+    else:
+        why = 'no completed evaluation keeps every constraint of the goal.'
+    return f'There is no {record.space.noun} to show: {why}'

@@ -16,7 +16,8 @@ MOST_PRINTED = 4
 
 
 def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any]:
-    """Columns (key, title, kind), one row of plain values for each evaluation, and the crystals as CIF."""
+    """Columns (key, title, kind), one row of plain values for each evaluation, and crystals as CIF."""
+    space, variables = record.space, record.coordinates(record.evaluations)
     names = list(record.goal.properties)
     for item in record.evaluations:
         names += [name for name in item.properties if name not in names]
@@ -24,16 +25,20 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
     titles = {name: property_text(name, property_unit(record, name)) for name in names}
     columns = [
         ('number', '#', 'number'),
-        ('formula', 'formula', 'formula'),
+        ('key', space.key_name, 'formula' if space.of_crystals else 'text'),
         ('status', 'status', 'text'),
         ('hit', 'hit', 'text'),
-        *((f'p:{name}', titles[name], 'number') for name in names),
+        *(
+            (f'v:{item.name}', property_text(item.name, item.unit), 'text' if item.choices else 'number')
+            for item in variables
+        ),
+        *(column for name in names for column in _measured(name, titles[name])),
         *((f'm:{name}', f'predicted {titles[name]}', 'number') for name in predicted),
         *((f's:{name}', f'± {titles[name]}', 'number') for name in predicted),
         ('generation', 'generation', 'number'),
         ('arm', 'chosen as', 'text'),
         ('acquisition', 'acquisition', 'text'),
-        ('generator', 'formula by', 'text'),
+        ('generator', f'{space.key_name} by', 'text'),
         ('prototype', 'prototype', 'text'),
         ('template', 'template', 'text'),
         ('dft', 'DFT calculations', 'number'),
@@ -44,8 +49,12 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
     ]
     # paper has room for the goal's properties, or four
     beside = names[max(len(record.goal.properties), MOST_PRINTED) :]
-    wide = [f'p:{name}' for name in beside] + [key for key, _, _ in columns if key[:2] in ('m:', 's:')]
-    rows = [_row(place, item, [key for key, _, _ in columns]) for place, item in enumerate(record.evaluations, start=1)]
+    wide = [f'p:{name}' for name in beside] + [key for key, _, _ in columns if key[:2] in ('v:', 'm:', 's:')]
+    own = [{f'v:{item.name}': item.values[place] for item in variables} for place in range(len(record.evaluations))]
+    rows = [
+        _row(place, item, [key for key, _, _ in columns], own[place - 1])
+        for place, item in enumerate(record.evaluations, start=1)
+    ]
     # what no evaluation has needs no column
     used = [place for place in range(len(columns)) if place < 4 or any(row[place] not in (None, '') for row in rows)]
     return {
@@ -53,15 +62,21 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
         'columns': [columns[place] for place in used],
         'rows': [[row[place] for place in used] for row in rows],
         'wide': [*wide, 'acquisition', 'generator', 'prototype', 'template', 'hours', 'uuid'],
-        'elements': [sorted(elements_of(item.key)) for item in record.evaluations],
-        'cifs': [_cif(record, item) for item in record.evaluations],
+        'elements': [sorted(elements_of(item.key)) if space.of_crystals else [] for item in record.evaluations],
+        'cifs': [_cif(record, item) for item in record.evaluations] if space.of_crystals else None,
     }
 
 
-def _row(place: int, item: EvaluationRecord, keys: list[str]) -> list[Any]:
+def _measured(name: str, title: str) -> list[tuple[str, str, str]]:
+    """The columns of a property: its value, and its standard error where one was measured."""
+    return [(f'p:{name}', title, 'number'), (f'e:{name}', f'± measured {title}', 'number')]
+
+
+def _row(place: int, item: EvaluationRecord, keys: list[str], variables: dict[str, Any]) -> list[Any]:
     own: dict[str, Any] = {
+        **variables,
         'number': place,
-        'formula': item.key,
+        'key': item.key,
         'status': item.status,
         'hit': '' if item.hit is None else 'yes' if item.hit else 'no',
         'generation': item.generation,
@@ -78,6 +93,8 @@ def _row(place: int, item: EvaluationRecord, keys: list[str]) -> list[Any]:
     }
     for name, value in item.properties.items():
         own[f'p:{name}'] = lean([value])[0]
+    for name, error in item.errors.items():
+        own[f'e:{name}'] = lean([error], 3)[0]
     for name, (mean, deviation) in item.predicted.items():
         own[f'm:{name}'], own[f's:{name}'] = lean([mean], 5)[0], lean([deviation], 3)[0]
     return [own.get(key) for key in keys]

@@ -10,7 +10,7 @@ from markupsafe import Markup, escape
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.graph.evaluation_account import ENDED
 from aiida_inversedesign.report.section import Section
-from aiida_inversedesign.report.words import count, formula_html, number, percent, sentence
+from aiida_inversedesign.report.words import count, key_html, number, percent, sentence
 
 #: Examples named for each reason.
 EXAMPLES = 6
@@ -34,7 +34,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
             words = item.reason or (
                 f'exit code {item.exit_status}, without a reason' if item.exit_status else 'no reason is recorded'
             )
-            reasons[words].append(Markup('{} ({})').format(formula_html(item.key), item.candidate))
+            reasons[words].append(Markup('{} ({})').format(key_html(record, item.key), item.candidate))
         body += _table('Failed evaluations', 'evaluations', reasons)
     if jobs:
         causes: dict[str, list[Markup]] = defaultdict(list)

@@ -37,8 +37,10 @@ CELL, GAP, WIDTH = 40, 3, 18
 SHADES = 6
 
 
-def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
-    """The heat map: hit rate where hits are defined, else the number of evaluations."""
+def section(record: CampaignRecord, figures: dict[str, Any]) -> Section | None:
+    """The heat map: hit rate where hits are defined, else the number of evaluations; nothing without crystals."""
+    if not record.space.of_crystals:
+        return None
     title = 'Elements'
     tried: Counter[str] = Counter()
     hits: Counter[str] = Counter()

@@ -30,7 +30,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
         if of_all:
             steps.append(('novel', novel))
         notes.append(f'Novel, not in the library by structure and space group: {interval_text(novelty)}.')
-    elif record.candidates:
+    elif record.candidates and record.space.of_crystals:
         notes.append(f'Novelty is not drawn: {novelty.get("reason", "it is not recorded")}.')
     uniqueness = figures.get('uniqueness') or {}
     if uniqueness.get('value') is not None:

@@ -14,7 +14,7 @@ from aiida_inversedesign.campaign.goal import Goal, Objective
 from aiida_inversedesign.campaign.row import is_feasible
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import count, formula_plain, plot_text, property_text
+from aiida_inversedesign.report.words import count, key_plain, plot_text, property_text
 
 #: Most pairs of objectives that are drawn.
 MOST_PAIRS = 3
@@ -112,7 +112,7 @@ def _pair(
                 go.Scatter(
                     x=theme.lean(item.properties[across] for item in chosen),
                     y=theme.lean(item.properties[up] for item in chosen),
-                    customdata=[[plot_text(formula_plain(item.key)), plot_text(item.candidate)] for item in chosen],
+                    customdata=[[plot_text(key_plain(record, item.key)), plot_text(item.candidate)] for item in chosen],
                     mode='markers',
                     marker={'color': colour, 'symbol': symbol, 'size': 12 if symbol == 'star' else 8, 'opacity': 0.85},
                     name=name,

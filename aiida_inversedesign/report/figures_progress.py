@@ -9,7 +9,7 @@ from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.random_search import random_best, random_hits
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import formula_plain, number, percent, plot_text, property_text
+from aiida_inversedesign.report.words import key_plain, number, percent, plot_text, property_text
 
 #: Points that are no hits beyond this number are thinned out evenly, so that the page stays quick.
 MOST_POINTS = 3000
@@ -93,7 +93,7 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
                     x=[step[axis.name] for step in chosen],
                     y=theme.lean(step['value'] for step in chosen),
                     customdata=[
-                        [plot_text(formula_plain(step['key'])), plot_text(step['candidate'])] for step in chosen
+                        [plot_text(key_plain(record, step['key'])), plot_text(step['candidate'])] for step in chosen
                     ],
                     mode='markers',
                     marker=marker,
@@ -121,7 +121,9 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
                 x=[step[axis.name] for step in failed],
                 y=[0.015] * len(failed),
                 yaxis='y2',
-                customdata=[[plot_text(formula_plain(step['key'])), plot_text(step['candidate'])] for step in failed],
+                customdata=[
+                    [plot_text(key_plain(record, step['key'])), plot_text(step['candidate'])] for step in failed
+                ],
                 mode='markers',
                 marker={
                     'color': theme.VERMILLION,

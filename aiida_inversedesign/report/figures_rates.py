@@ -28,7 +28,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
         'Hits among all evaluations that have ended, failed ones included, with Wilson 95 % intervals. '
         f'Overall: {interval_text(figures["hit_rate"])}.'
     )
-    return Section('rates', title, lead, (_by_generation(record, known),), _groups(figures))
+    return Section('rates', title, lead, (_by_generation(record, known),), _groups(record, figures))
 
 
 def _by_generation(record: CampaignRecord, known: list[dict[str, Any]]) -> Plot:
@@ -98,23 +98,26 @@ def _by_generation(record: CampaignRecord, known: list[dict[str, Any]]) -> Plot:
 #: Groups of evaluations: key of the audit, key of the group's name, and the column's heading.
 GROUPS = (
     ('by_arm', 'arm', 'chosen as'),
-    ('by_generator', 'generator', 'formula found by'),
-    ('by_proposer', 'proposer', 'structure proposed by'),
+    ('by_generator', 'generator', '{key} found by'),
+    ('by_proposer', 'proposer', '{content} proposed by'),
     ('by_surrogate', 'surrogate', 'surrogate'),
     ('by_acquisition', 'acquisition', 'acquisition'),
 )
 
 
-def _groups(figures: dict[str, Any]) -> Markup:
+def _groups(record: CampaignRecord, figures: dict[str, Any]) -> Markup:
     """One table of the hit rates of groups."""
+    space = record.space
+    content = 'structure' if space.of_crystals else space.noun
     rows = []
     for key, name, heading in GROUPS:
+        title = escape(heading.format(key=space.key_name, content=content))
         for entry in figures.get(key) or []:
             rate = entry.get('hit_rate', {})
             counts = entry.get('evaluations', {})
             group = str(entry.get(name, ''))
             rows.append(
-                f'<tr><td>{heading}</td><th scope="row">{escape(ARMS.get(group, group) or "not recorded")}</th>'
+                f'<tr><td>{title}</td><th scope="row">{escape(ARMS.get(group, group) or "not recorded")}</th>'
                 f'<td class="n">{number(counts.get("total"))}</td><td class="n">{number(counts.get("failed"))}</td>'
                 f'<td class="n">{number(counts.get("hits"))}</td><td>{escape(interval_text(rate))}</td></tr>'
             )

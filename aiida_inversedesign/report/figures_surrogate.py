@@ -11,7 +11,7 @@ from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import (
     ARMS,
-    formula_plain,
+    key_plain,
     number,
     percent,
     plot_text,
@@ -90,7 +90,7 @@ def _parity(record: CampaignRecord, name: str, items: Sequence[EvaluationRecord]
                 x=theme.lean(item.predicted[name][0] for item in chosen),
                 y=theme.lean(item.properties[name] for item in chosen),
                 customdata=[
-                    [plot_text(formula_plain(item.key)), item.generation, number(item.predicted[name][1], 3)]
+                    [plot_text(key_plain(record, item.key)), item.generation, number(item.predicted[name][1], 3)]
                     for item in chosen
                 ],
                 error_x={

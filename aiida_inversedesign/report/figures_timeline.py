@@ -13,7 +13,7 @@ from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.figures_costs import kinds
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import count, duration, formula_plain, moment, plot_text
+from aiida_inversedesign.report.words import count, duration, key_plain, moment, plot_text
 
 #: Jobs beyond which evaluations are drawn in their place, and evaluations beyond which generations are.
 MOST = 4000
@@ -48,7 +48,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
 
 def _spans(record: CampaignRecord) -> tuple[list[Span], str]:
     now = record.changed
-    formulas = {item.candidate: item.key for item in record.evaluations}
+    keys = {item.candidate: item.key for item in record.evaluations}
     words = kinds()
     ends = {item.pk: item.ended for item in record.evaluations}
     jobs = [
@@ -56,7 +56,7 @@ def _spans(record: CampaignRecord) -> tuple[list[Span], str]:
             job.created,
             max(job_end(job, ends) or now, job.created),
             words.get(job.kind, job.kind) + (' (cached)' if job.cached else ''),
-            f'{formula_plain(formulas.get(job.evaluation, ""))} {job.evaluation}'.strip(),
+            f'{key_plain(record, keys.get(job.evaluation, ""))} {job.evaluation}'.strip(),
             job.has_failed,
         )
         for job in record.jobs
@@ -68,7 +68,7 @@ def _spans(record: CampaignRecord) -> tuple[list[Span], str]:
             item.started,
             max(item.ended or now, item.started),
             item.status,
-            f'{formula_plain(item.key)} {item.candidate}',
+            f'{key_plain(record, item.key)} {item.candidate}',
             item.status == 'failed',
         )
         for item in record.evaluations

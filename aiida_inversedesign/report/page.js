@@ -124,7 +124,7 @@
   table.columns.forEach(function (column, index) { place[column[0]] = index; });
   const saveCif = function (row) {
     const own = table.rows[row];
-    save(fileName(own[place.formula] + '_' + own[place.candidate]) + '.cif', 'chemical/x-cif', table.cifs[row]);
+    save(fileName(own[place.key] + '_' + own[place.candidate]) + '.cif', 'chemical/x-cif', table.cifs[row]);
   };
   document.addEventListener('click', function (event) {
     const button = event.target.closest('button');
@@ -133,7 +133,7 @@
     if (button.classList.contains('cif')) {
       const row = button.dataset.row !== undefined ? Number(button.dataset.row)
         : table.rows.findIndex((own) => own[place.candidate] === button.dataset.candidate);
-      if (row >= 0 && table.cifs[row]) saveCif(row);
+      if (row >= 0 && table.cifs && table.cifs[row]) saveCif(row);
     }
   });
 
@@ -147,7 +147,7 @@
     const heads = element('tr');
     const sorters = [];
     // the structures stand after this column
-    const AFTER = place.hit;
+    const AFTER = table.cifs ? place.hit : -1;
     // paper has no room for these columns
     const wide = (key) => table.wide.includes(key);
     table.columns.forEach(function (column, index) {
@@ -281,7 +281,7 @@
       for (const row of chosenRows()) lines.push(table.rows[row].map(quoted));
       save(fileName(table.name) + '.csv', 'text/csv', lines.map((line) => line.join(',')).join('\r\n') + '\r\n');
     });
-    byId('cifs').addEventListener('click', function () {
+    if (table.cifs) byId('cifs').addEventListener('click', function () {
       const texts = chosenRows().map((row) => table.cifs[row]).filter(Boolean);
       save(fileName(table.name) + '.cif', 'chemical/x-cif', texts.join('\n'));
     });

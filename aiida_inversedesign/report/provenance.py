@@ -57,6 +57,9 @@ DEFINITIONS = (
     ),
 )
 
+#: Definitions of figures that only crystals have.
+OF_CRYSTALS = ('uniqueness, novelty', 'prototype', 'crystal pictures')
+
 
 def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     """The nodes behind the page."""
@@ -104,7 +107,8 @@ def _facts(record: CampaignRecord) -> Markup:
         ('last change', moment(record.changed)),
     ]
     if record.library is not None:
-        rows.append(('library', f'{record.library.label}, {number(record.library.count)} templates'))
+        what = 'templates' if record.space.of_crystals else 'rows'
+        rows.append(('library', f'{record.library.label}, {number(record.library.count)} {what}'))
         rows.append(('content hash of the library', record.library.hash))
         rows += [(f'source: {name}', _plain(value)) for name, value in record.library.sources.items()]
     if record.model:
@@ -148,8 +152,9 @@ def _settings(record: CampaignRecord) -> Markup:
     )
 
 
-def definitions() -> Section:
+def definitions(record: CampaignRecord) -> Section:
     """What the figures mean."""
-    cells = Markup().join(Markup('<dt>{}</dt><dd>{}</dd>').format(name, text) for name, text in DEFINITIONS)
+    shown = [(name, text) for name, text in DEFINITIONS if record.space.of_crystals or name not in OF_CRYSTALS]
+    cells = Markup().join(Markup('<dt>{}</dt><dd>{}</dd>').format(name, text) for name, text in shown)
     body = Markup('<dl class="facts">{}</dl>').format(cells)
     return Section('definitions', 'Definitions', 'What the figures of this page mean (version 1).', body=body)

@@ -32,6 +32,16 @@ def formula_plain(formula: str) -> str:
     return re.sub(r'(?<=[A-Za-z)\]])\d+', lambda found: found[0].translate(_SUBSCRIPTS), formula)
 
 
+def key_html(record: Any, key: str) -> Markup:
+    """What a candidate is called, on the page: counts are lowered only in formulas."""
+    return formula_html(key) if record.space.of_crystals else escape(key)
+
+
+def key_plain(record: Any, key: str) -> str:
+    """What a candidate is called, in plots."""
+    return formula_plain(key) if record.space.of_crystals else key
+
+
 def plot_text(text: str) -> str:
     """Text for plotly, which reads a few HTML tags: escaped, so that it shows as it is."""
     return html.escape(text, quote=False)
@@ -77,6 +87,13 @@ def quantity(value: float, unit: str | None = None) -> str:
     else:
         text = number(0 if abs(value) < _ZERO else value)
     return f'{text} {unit_text(unit)}'.rstrip()
+
+
+def shown_value(value: float, error: float | None, unit: str | None = None) -> str:
+    """A value with its standard error, where one was measured, and its unit."""
+    if error is None:
+        return quantity(value, unit)
+    return f'{quantity(value)} ± {number(error, 2)} {unit_text(unit)}'.rstrip()
 
 
 def percent(share: float | None) -> str:

@@ -101,6 +101,10 @@ def test_every_publication_can_be_found(key: str) -> None:
 
 
 def test_every_citation_has_an_entry() -> None:
-    parts = [part.citations for part in {**registry.parts('surrogates'), **registry.parts('acquisitions')}.values()]
-    cited = [citations.INITIAL, *parts, *citations.GENERATORS.values(), *citations.PROPOSERS.values()]
+    parts = [
+        part.citations
+        for station in ('sources', 'surrogates', 'acquisitions')
+        for part in registry.parts(station).values()
+    ]
+    cited = [citations.INITIAL, *parts, *citations.GENERATORS.values()]
     assert {key for keys in cited for key in keys} <= set(citations.entries())

@@ -9,6 +9,7 @@ import time
 from dataclasses import replace
 
 import pytest
+from made_points import made_points
 from made_record import TWO, made_record
 from test_report import hostile
 
@@ -48,6 +49,7 @@ def pages(tmp_path_factory):
     return {
         'plain': write_report(folder / 'plain.html', RECORD, audit(RECORD)),
         'hostile': write_report(folder / 'hostile.html', *hostile()),
+        'points': write_report(folder / 'points.html', *(lambda r: (r, audit(r)))(made_points(30))),
         'empty': write_report(folder / 'empty.html', *(lambda r: (r, audit(r)))(made_record(0))),
     }
 
@@ -104,7 +106,7 @@ def sort_by(driver, name):
     )
 
 
-@pytest.mark.parametrize('name', ['plain', 'hostile', 'empty'])
+@pytest.mark.parametrize('name', ['plain', 'hostile', 'points', 'empty'])
 def test_it_opens_without_an_error_or_a_request(driver, pages, name):
     open_page(driver, pages[name])
     assert [entry['message'] for entry in driver.get_log('browser')] == []
@@ -119,7 +121,7 @@ def test_it_opens_without_an_error_or_a_request(driver, pages, name):
     )
     assert undrawn == []
     plots = driver.execute_script("return document.querySelectorAll('.plot').length")
-    assert plots == 0 if name == 'empty' else plots >= 9
+    assert plots == 0 if name == 'empty' else plots >= (7 if name == 'points' else 9)
 
 
 def test_a_policy_stops_what_is_injected(driver, pages):
@@ -169,6 +171,23 @@ def test_the_table_sorts_filters_and_turns_pages(driver, pages):
     assert column(driver, '#') == [str(place) for place in range(51, 61)]
 
 
+def test_points_sort_by_a_variable_and_are_saved(driver, pages, tmp_path):
+    driver.execute_cdp_cmd('Browser.setDownloadBehavior', {'behavior': 'allow', 'downloadPath': str(tmp_path)})
+    open_page(driver, pages['points'])
+    record = made_points(30)
+    choose(driver, '#rows', '0')
+    sort_by(driver, 'x1 (mm²)')
+    values = sorted((item.proposed.values['x1'] for item in record.evaluations), reverse=True)
+    assert [float(text) for text in column(driver, 'x1 (mm²)')] == pytest.approx(values, rel=5e-4)
+    assert driver.execute_script("return document.querySelectorAll('.cif, #cifs').length") == 0
+    choose(driver, '#find', 'shape=round')
+    assert set(column(driver, 'shape')) == {'round'}
+    click(driver, '#csv')
+    wait(lambda: list(tmp_path.glob('*.csv')))
+    rows = list(csv.DictReader(next(tmp_path.glob('*.csv')).read_text().splitlines()))
+    assert {row['shape'] for row in rows} == {'round'}
+
+
 def test_files_are_saved(driver, pages, tmp_path):
     from ase.io import read
 
@@ -204,7 +223,7 @@ def test_light_and_dark(driver, pages):
     driver.execute_script("localStorage.removeItem('inversedesign-theme')")
 
 
-@pytest.mark.parametrize('name', ['plain', 'hostile'])
+@pytest.mark.parametrize('name', ['plain', 'hostile', 'points'])
 def test_a_phone_shows_it_without_scrolling_sideways(driver, pages, name):
     open_page(driver, pages[name], width=360)
     assert driver.execute_script('return document.documentElement.scrollWidth') <= 360

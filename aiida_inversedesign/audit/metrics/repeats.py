@@ -1,4 +1,4 @@
-"""Whether the same gives the same: decisions taken again, crystals evaluated again."""
+"""Whether the same gives the same: decisions taken again, candidates evaluated again."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def _number(found: Any) -> int:
 
 
 def _repeats(outcomes: Sequence[EvaluationRecord]) -> dict[str, Any]:
-    """Standard deviation of each property over evaluations of one and the same proposed crystal, pooled."""
+    """Standard deviation of each property over evaluations of one and the same proposed candidate, pooled."""
     groups: dict[str, list[EvaluationRecord]] = {}
     for outcome in outcomes:
         if outcome.status == 'completed' and outcome.proposed_text:
             groups.setdefault(outcome.proposed_text, []).append(outcome)
     repeated = [group for group in groups.values() if len(group) > 1]
     if not repeated:
-        return unknown('no crystal was evaluated more than once', n=0)
+        return unknown('no candidate was evaluated more than once', n=0)
     names = sorted({name for group in repeated for item in group for name in item.properties})
     spread, intervals = {}, {}
     for name in names:

@@ -11,6 +11,7 @@ from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
+    from aiida_inversedesign.campaign.contracts.space import SpaceSection
     from aiida_inversedesign.campaign.spec import CampaignSettings
 
 Progress = Callable[[str, float], None]
@@ -67,9 +68,15 @@ class Source:
     spaces: ClassVar[tuple[str, ...]] = ('crystals',)
     #: What it needs besides the campaign: ``library``, ``model``.
     needs: ClassVar[tuple[str, ...]] = ()
-    #: Its name in the methods paragraph, and its publications (keys of ``paper/references.bib`` or BibTeX entries).
+    #: How it proposes, for the methods paragraph (empty: it takes what a data set has), and its publications (keys of
+    #: ``paper/references.bib`` or BibTeX entries).
     words: ClassVar[str] = ''
     citations: ClassVar[tuple[str, ...]] = ()
+
+    @classmethod
+    def account(cls, space: SpaceSection) -> tuple[str, tuple[str, ...]]:
+        """Words and publications of what it does in a space; by default ``words`` and ``citations``."""
+        return cls.words, cls.citations
 
     def propose(self, request: SourceRequest) -> list[Candidate]:
         """New candidates, ids left empty.

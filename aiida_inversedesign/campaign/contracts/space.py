@@ -7,6 +7,7 @@ candidates. It is found by the entry point group ``aiida_inversedesign.spaces``,
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
@@ -31,6 +32,24 @@ class Content(Protocol):
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data, which :meth:`SpaceSection.read` reads."""
+
+
+@dataclass(frozen=True)
+class Coordinate:
+    """One variable that people read a candidate by: a column of tables, an axis of parallel coordinates.
+
+    :param values: number (in the unit) or word of each candidate.
+    :param choices: the words in their order; empty for numbers.
+    :param bounds: ends of the axis; None: the least and the largest value.
+    :param log: whether equal ratios are equal distances on the axis.
+    """
+
+    name: str
+    values: tuple[float | str, ...]
+    unit: str = ''
+    choices: tuple[str, ...] = ()
+    bounds: tuple[float, float] | None = None
+    log: bool = False
 
 
 class SpaceSection(Model):
@@ -70,6 +89,10 @@ class SpaceSection(Model):
         :returns: finite descriptors, shape (n, d), and the names of the columns, length d.
         """
         raise NotImplementedError(f'{type(self).__name__} does not describe its candidates')
+
+    def coordinates(self, contents: Sequence[Any]) -> list[Coordinate]:
+        """The variables that report and paper show of contents; none by default: their keys say enough."""
+        return []
 
     def composition_columns(self) -> NDArray[np.bool_] | None:
         """Which descriptors describe the composition, shape (d,); None where that makes no difference."""

@@ -129,4 +129,4 @@ def show_plan(data: dict[str, Any]) -> None:
     if data['profile_checked']:
         console.print('Everything it needs is in this profile. Nothing was launched.')
     else:
-        console.print('The file is sound. Codes and pseudopotentials were not checked (--offline).')
+        console.print('The file is valid. The profile (codes, libraries, data sets) was not checked (--offline).')

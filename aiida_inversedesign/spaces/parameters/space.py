@@ -9,12 +9,15 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from aiida_inversedesign.campaign.contracts.space import Array, SpaceSection
+from aiida_inversedesign.campaign.contracts.space import Array, Coordinate, SpaceSection
 from aiida_inversedesign.campaign.section import ContradictionError, Count, Finite, Model, Positive
 from aiida_inversedesign.spaces.parameters.point import Point, Value
 
 #: Sums of mixtures and linear constraints hold within this share of the size of their terms: rounding of decimals.
 TOLERANCE = 1e-6
+
+#: Most values that are listed one by one where a variable is described.
+MOST_LISTED = 12
 
 VariableName = Annotated[str, Field(pattern=r'^[A-Za-z][A-Za-z0-9_]{0,49}$')]
 Choice = Annotated[str, Field(pattern=r'^[^\x00-\x1f=,]{1,80}$')]
@@ -62,6 +65,18 @@ class Variable(Model):
         return tuple(self.min + self.step * index for index in range(number + 1))
 
     @property
+    def words(self) -> str:
+        """What it may be, e.g. ``6 … 12 mm in steps of 2``."""
+        if self.choices:
+            return ', '.join(self.choices)
+        low, high = self.bounds
+        listed = self.values and len(self.values) <= MOST_LISTED
+        text = ', '.join(f'{value:g}' for value in sorted(self.values)) if listed else f'{low:g} … {high:g}'
+        text += f' {self.unit}' if self.unit else ''
+        text += f', {len(set(self.values))} values' if self.values and not listed else ''
+        return text + (f' in steps of {self.step:g}' if self.step else '') + (', log' if self.scale == 'log' else '')
+
+    @property
     def bounds(self) -> tuple[float, float]:
         """Lowest and highest number; of choices the first and last index."""
         if self.choices:
@@ -84,6 +99,11 @@ class LinearConstraint(Model):
     weights: dict[VariableName, Finite] = Field(min_length=1, description='weight of each variable in the sum')
     min: Finite | None = Field(None, description='lowest allowed sum')
     max: Finite | None = Field(None, description='highest allowed sum')
+
+    @property
+    def words(self) -> str:
+        """The sum, e.g. ``1 a + 2 b``."""
+        return ' + '.join(f'{weight:g} {name}' for name, weight in self.weights.items())
 
     def contradictions(self) -> Iterator[ContradictionError]:
         """Whether there are bounds."""
@@ -176,11 +196,10 @@ class ParameterSpace(SpaceSection):
         for item in self.constraints:
             terms = [weight * float(point.values[name]) for name, weight in item.weights.items()]
             total, slack = math.fsum(terms), TOLERANCE * max(map(abs, terms))
-            words = ' + '.join(f'{weight:g} {name}' for name, weight in item.weights.items())
             if item.min is not None and total < item.min - slack:
-                yield f'{words} = {total:g} is below {item.min:g}'
+                yield f'{item.words} = {total:g} is below {item.min:g}'
             if item.max is not None and total > item.max + slack:
-                yield f'{words} = {total:g} is above {item.max:g}'
+                yield f'{item.words} = {total:g} is above {item.max:g}'
 
     def describe(self, contents: Sequence[Any], probabilities: Sequence[float | None]) -> tuple[Array, list[str]]:
         """Numbers between 0 and 1 for each variable with numbers, and 0 or 1 for each choice.
@@ -205,24 +224,38 @@ class ParameterSpace(SpaceSection):
             return np.asarray(np.log(values / low) / math.log(high / low))
         return np.asarray((values - low) / (high - low))
 
+    def coordinates(self, contents: Sequence[Any]) -> list[Coordinate]:
+        """Every variable with its unit and bounds."""
+        return [
+            Coordinate(
+                name,
+                tuple(point.values[name] for point in contents),
+                variable.unit,
+                tuple(dict.fromkeys(variable.choices)),
+                None if variable.choices else variable.bounds,
+                variable.scale == 'log',
+            )
+            for name, variable in self.variables.items()
+        ]
+
     def plan(self) -> list[tuple[str, str]]:
-        """Each variable with its bounds and unit, and how the space is searched."""
-        words = []
-        for name, variable in self.variables.items():
-            if variable.choices:
-                text = ', '.join(variable.choices)
-            else:
-                low, high = variable.bounds
-                step = f' in steps of {variable.step:g}' if variable.step else ''
-                text = f'{low:g} … {high:g}{f" {variable.unit}" if variable.unit else ""}{step}'
-            words.append(('variable', f'{name}: {text}'))
-        return words
+        """The size of the space, each variable, and what restricts them."""
+        size = 'a continuous space' if self.grid_size is None else f'a grid of {self.grid_size} points'
+        number = len(self.variables)
+        words = [('space', f'{number} variable{"s" if number > 1 else ""}, {size}')]
+        words += [('variable', f'{name}: {variable.words}') for name, variable in self.variables.items()]
+        return words + [('constraint', text) for text in self._restrictions()]
 
     def methods(self) -> str:
         """The variables in a sentence."""
-        names = [
-            f'{name} ({text.partition(": ")[2]})' for name, (_, text) in zip(self.variables, self.plan(), strict=True)
-        ]
-        mixtures = [f'{" + ".join(item.variables)} = {item.total:g}' for item in self.mixtures]
-        rest = f', with {"; ".join(mixtures)}' if mixtures else ''
+        names = [f'{name} ({variable.words})' for name, variable in self.variables.items()]
+        rest = f', with {"; ".join(self._restrictions())}' if self.mixtures or self.constraints else ''
         return f'The variables were {", ".join(names)}{rest}.'
+
+    def _restrictions(self) -> list[str]:
+        """Mixtures and linear constraints as equations."""
+        words = [f'{" + ".join(item.variables)} = {item.total:g}' for item in self.mixtures]
+        for item in self.constraints:
+            low = '' if item.min is None else f'{item.min:g} ≤ '
+            words.append(f'{low}{item.words}' + ('' if item.max is None else f' ≤ {item.max:g}'))
+        return words
