@@ -52,7 +52,7 @@ def predict(
 
     reduced = [reduced_formula(parse_formula(formula)) for formula in formulas]
     load_profile()
-    from aiida_inversedesign.nodes.store import get_library, get_model
+    from aiida_inversedesign.nodes.store import get_model, get_templates
     from aiida_inversedesign.propose.next_candidates import propose_next, settings_of_a_proposal
 
     trained = get_model(model).get_model()
@@ -60,7 +60,7 @@ def predict(
         {'formulas': reduced, 'charge_neutral': 'off', 'max_sites': max_sites, 'max_formulas': len(reduced)},
         {'library': library_label, 'model': model, 'top_k': top},
     )
-    library = get_library(library_label).get_library()
+    library = get_templates(library_label).get_library()
     candidates = propose_next(spec, library, trained, generation=1, exclude=reduced if exclude_own else ())
     _tell_what_it_knew(trained, set(reduced), exclude_own)
     rows = [_row(candidate) for candidate in candidates]
@@ -199,12 +199,12 @@ def train(
     from rich.progress import Progress
 
     from aiida_inversedesign.nodes.cspml_data import CspmlData
-    from aiida_inversedesign.nodes.store import get_library
+    from aiida_inversedesign.nodes.store import get_templates
     from aiida_inversedesign.propose.training.from_library import train_on
     from aiida_inversedesign.propose.training.published_recipe import Recipe
     from aiida_inversedesign.propose.training.train_ranker import RankerRecipe
 
-    whole = get_library(library_label).get_library()
+    whole = get_templates(library_label).get_library()
     if not len(whole):
         raise InverseDesignError(f'the library {library_label!r} is empty')
     settings: Any = recipe

@@ -181,7 +181,7 @@ def make_pw_code(executable: Path, computer: Computer, label: str = 'pw') -> Ins
         raise LocalSetupError(
             f'the code {label}@{computer.label} is already {found.filepath_executable}: choose another label'
         )
-    return found  # type: ignore[no-any-return]
+    return found
 
 
 def debian_pseudopotentials(download: Path) -> dict[str, Path]:

@@ -165,8 +165,10 @@ def find_evaluations(generations: Iterable[int]) -> list[Evaluation]:
             'mtime',
         ],
     )
-    names = ('id', 'uuid', 'description', 'state', 'exit_status', 'exit_message', 'exception', 'process_label')
-    names += ('started', 'changed')
+    names = (
+        *('id', 'uuid', 'description', 'state', 'exit_status', 'exit_message', 'exception', 'process_label'),
+        *('started', 'changed'),
+    )
     found = [
         Evaluation(generation=generation, label=label, **dict(zip(names, values, strict=True)))
         for generation, *values, label in scalars(query)

@@ -138,7 +138,10 @@ def library_of(campaign: int) -> LibraryRecord | None:
         project=['label', 'uuid', 'attributes.count', 'attributes.content_hash', 'attributes.sources'],
     )
     found = query.first()
-    return LibraryRecord(*found[:4], dict(found[4] or {})) if found else None
+    if not found:
+        return None
+    label, uuid, count, content_hash, sources = found
+    return LibraryRecord(label, uuid, count, content_hash, dict(sources or {}))
 
 
 def model_of(campaign: int) -> dict[str, Any] | None:

@@ -47,7 +47,7 @@ def kpoint_meshes(jobs: Iterable[int]) -> list[tuple[int, int, int]]:
 
 def pseudopotentials(jobs: Iterable[int]) -> list[dict[str, Any]]:
     """Element, file name and MD5 of each pseudopotential that one of these jobs took."""
-    found = {}
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for part in _parts(jobs):
         query = QueryBuilder().append(CalcJobNode, filters=among(part), tag='job')
         query.append(

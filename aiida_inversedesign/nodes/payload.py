@@ -22,7 +22,7 @@ class PayloadData(Data):
     class AttributesModel(Data.AttributesModel):
         content_hash: str = OrmMetadataField(
             description='SHA-256 of the bulk data',
-            orm_to_model=lambda node: node.content_hash,  # type: ignore[attr-defined]
+            orm_to_model=lambda node: node.content_hash,
             read_only=True,
         )
 

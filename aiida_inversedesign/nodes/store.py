@@ -54,6 +54,17 @@ def get_library(label: str) -> LibraryData | PointsData:
     return _existing(LibraryData, label, AFLOW, 'library', 'import one with `aiida-inversedesign library import`')
 
 
+def get_templates(label: str) -> LibraryData:
+    """The template library with a label.
+
+    :raises InverseDesignError: if there is none, or it is a set of points.
+    """
+    found = get_library(label)
+    if isinstance(found, PointsData):
+        raise InverseDesignError(f'{label!r} is a set of points, not a library of templates')
+    return found
+
+
 def get_model(label: str) -> CspmlData:
     """The proposal model with a label, or of a file (``.npz``), which is stored under the file's name.
 

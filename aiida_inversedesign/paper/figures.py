@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.paper import panels
 from aiida_inversedesign.paper.facts import Facts
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 SINGLE, DOUBLE = 86, 178
 _MM = 1 / 25.4
 
-_STYLE = {
+_STYLE: Any = {
     'font.family': 'sans-serif',
     'font.sans-serif': ['DejaVu Sans'],
     'font.size': 7.5,

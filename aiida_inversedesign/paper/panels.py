@@ -82,7 +82,7 @@ def draw_hits(facts: Facts, axes: Axes) -> None:
         axes.fill_between(places, random.low, random.high, color=GREY, alpha=0.2, linewidth=0, step='post')
     axes.set_xlabel(title)
     axes.set_ylabel('hits')
-    axes.yaxis.get_major_locator().set_params(integer=True)
+    _whole_numbers(axes.yaxis)
     _legend(axes)
 
 
@@ -142,7 +142,7 @@ def draw_hit_rate(facts: Facts, axes: Axes) -> None:
     axes.set_xlabel('generation')
     axes.set_ylabel('hit rate')
     axes.set_ylim(-0.02, 1.02)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    _whole_numbers(axes.xaxis)
     _legend(axes)
 
 
@@ -199,7 +199,7 @@ def draw_funnel(facts: Facts, axes: Axes) -> None:
     axes.set_yticks(range(len(values)), names)
     axes.invert_yaxis()
     axes.set_xlabel('candidates')
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    _whole_numbers(axes.xaxis)
     axes.margins(x=0.12)
 
 
@@ -220,7 +220,7 @@ def draw_spending(facts: Facts, axes: Axes) -> None:
     axes.set_yticks(range(len(kinds)), [kind.replace('_', ' ') for kind in kinds])
     # one kind alone must not fill the axes
     axes.set_ylim(-0.6, max(len(kinds), 4) - 0.4)
-    axes.xaxis.get_major_locator().set_params(integer=True)
+    _whole_numbers(axes.xaxis)
     axes.invert_yaxis()
     axes.set_xlabel('calculation jobs')
     _legend(axes)
@@ -272,6 +272,11 @@ def _front(facts: Facts, done: list[Any]) -> list[Any]:
         for item, own in zip(able, losses, strict=True)
         if not any(all(a <= b for a, b in zip(each, own, strict=True)) and each != own for each in losses)
     ]
+
+
+def _whole_numbers(axis: Any) -> None:
+    """Ticks at whole numbers only."""
+    axis.get_major_locator().set_params(integer=True)
 
 
 def _legend(axes: Axes) -> None:

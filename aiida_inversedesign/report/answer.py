@@ -206,15 +206,17 @@ def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
         except InverseDesignError as error:
             drawn = Markup('<p class="none">no picture: {}</p>').format(str(error))
     names = [*record.goal.properties, *(name for name in item.properties if name not in record.goal.properties)]
-    values = []
+    values: list[tuple[str, str]] = []
     for name in names:
         if name in item.properties:
             value = shown_value(item.properties[name], item.errors.get(name), property_unit(record, name))
             values.append((property_text(name), value))
-    variables = [
-        (property_text(one.name), value if isinstance(value := one.values[0], str) else quantity(value, one.unit))
-        for one in record.coordinates([item])
-    ]
+    variables: list[tuple[str, str]] = []
+    for one in record.coordinates([item]):
+        setting = one.values[0]
+        variables.append(
+            (property_text(one.name), setting if isinstance(setting, str) else quantity(setting, one.unit))
+        )
     facts = []
     if space.of_crystals:
         facts.append(('prototype', prototype_text(prototype) if prototype else 'not determined'))

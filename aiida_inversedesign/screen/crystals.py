@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.composition import composition_verdicts
@@ -10,6 +11,7 @@ from aiida_inversedesign.campaign.contracts.screen import Screen, ScreenRequest
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.chemistry.oxidation import charge_score, oxidation_score
 from aiida_inversedesign.chemistry.validity import charge_neutral, closest_contact
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 #: A template that fills more space than this, in sums of element volumes, is molecular or a framework with guests
 #: left out; 99 % of the Materials Project crystals have less than 1.6.
@@ -32,6 +34,11 @@ class OfCrystals(Screen):
             if candidate.key not in found:
                 found[candidate.key] = self.verdict(candidate, request)
         return [found[candidate.key] for candidate in candidates]
+
+    @staticmethod
+    def space(request: ScreenRequest) -> CrystalSpace:
+        """The section ``space``."""
+        return cast(CrystalSpace, request.spec.space)
 
     def verdict(self, candidate: Candidate, request: ScreenRequest) -> Verdict | None:
         """The verdict on one candidate."""
@@ -68,7 +75,7 @@ class Charge(OfCrystals):
 
     def verdict(self, candidate: Candidate, request: ScreenRequest) -> Verdict | None:
         """By the mode of ``space.charge_neutral``; entries of a library are taken as they are."""
-        mode = request.spec.space.charge_neutral
+        mode = self.space(request).charge_neutral
         if mode == 'off' or candidate.proposer == 'library':
             return None
         counts = parse_formula(candidate.key)
@@ -84,7 +91,7 @@ class Oxidation(OfCrystals):
 
     def verdict(self, candidate: Candidate, request: ScreenRequest) -> Verdict | None:
         """Beside the verdict on the charge."""
-        if request.spec.space.charge_neutral == 'off' or candidate.proposer == 'library':
+        if self.space(request).charge_neutral == 'off' or candidate.proposer == 'library':
             return None
         return Verdict(True, oxidation_score(parse_formula(candidate.key)))
 
@@ -96,7 +103,7 @@ class Sites(OfCrystals):
 
     def verdict(self, candidate: Candidate, request: ScreenRequest) -> Verdict:
         """By the number of sites."""
-        number, most = candidate.content.nsites, request.spec.space.max_sites
+        number, most = candidate.content.nsites, self.space(request).max_sites
         return Verdict(number <= most, float(number), '' if number <= most else f'{number} sites are more than {most}')
 
 

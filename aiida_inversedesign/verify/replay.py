@@ -60,7 +60,7 @@ def _repeatable(_: tuple[str, ...]) -> dict[str, Repeatable]:
     found |= {entry_point: by_name[name] for entry_point, name in _ENTRY_POINTS.items()}
     brought = [item for engine in installed().values() for item in engine.repeatable]
     brought += [
-        Repeatable('evaluation', *path.split(':'), finding='property')
+        Repeatable('evaluation', path.partition(':')[0], path.partition(':')[2], finding='property')
         for item in PROPERTIES.values()
         for path in (item.compute, item.stage.gather if isinstance(item.stage, Stage) else '')
         if path

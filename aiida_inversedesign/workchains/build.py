@@ -173,7 +173,8 @@ def _space_problems(spec: CampaignSpec, library: Any) -> list[str]:
 
     if spec.propose.method == 'library':
         return [] if isinstance(library, Library) else _point_problems(spec, library)
-    wanted = set(spec.space.ratios) | {ratio_label(parse_formula(formula)) for formula in spec.space.formulas}
+    space: Any = spec.space  # templates are proposed for crystals only
+    wanted = set(space.ratios) | {ratio_label(parse_formula(formula)) for formula in space.formulas}
     available = set(library.ratios)
     missing = sorted(wanted - available)
     if missing and not wanted & available:
@@ -190,7 +191,8 @@ def _point_problems(spec: CampaignSpec, data: Any) -> list[str]:
         points = data.points(spec.space)
     except InverseDesignError as error:
         return [f'propose.library: {error}']
-    outside = [words for point in points if (words := spec.space.violation(point))]
+    space: Any = spec.space  # it has read the points
+    outside = [words for point in points if (words := space.violation(point))]
     if len(outside) == len(points):
         return [f'space: none of the {len(points)} points of {spec.propose.library!r} lies in it, e.g. {outside[0]}']
     return []

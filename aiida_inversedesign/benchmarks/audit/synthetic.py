@@ -259,7 +259,7 @@ def _evaluate(
         arm=arm,
         key=candidate.key,
         status='failed' if failed else 'completed',
-        proposed=candidate.content,  # type: ignore[arg-type]
+        proposed=candidate.content,
         relaxed=None if failed else candidate.content,
         properties=properties,
         hit=False if failed else is_hit(goal, properties),

@@ -196,7 +196,7 @@ class _Campaign:
         if find_labelled(LibraryData, self.label) is None:
             LibraryData.from_library(self.library, label=self.label).store()
         builder: Any = build_campaign(self._spec(len(run.order)))
-        settings: Any = orm.Dict(self.spec.settings())  # type: ignore[no-untyped-call]
+        settings: Any = orm.Dict(self.spec.settings())
         builder.pool = PoolData.from_candidates(self.candidates)
         rows = [self.row(place) for place in run.order[: run.initial]]
         builder.table = TableData.from_rows(rows, self.task.goal).store()

@@ -202,9 +202,9 @@ def _library(name: str) -> Library:
         library = aflow_library()
     else:
         load_profile()
-        from aiida_inversedesign.nodes.store import get_library
+        from aiida_inversedesign.nodes.store import get_templates
 
-        library = get_library(name).get_library()
+        library = get_templates(name).get_library()
     if not len(library):
         raise InverseDesignError(f'--library {name}: the library is empty')
     return library

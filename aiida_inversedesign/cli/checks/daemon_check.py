@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from aiida_inversedesign.cli.checks.findings import Finding
+from aiida_inversedesign.cli.checks.findings import Finding, State
 
 if TYPE_CHECKING:
     from aiida_inversedesign.campaign.slots import Slots
@@ -40,7 +40,7 @@ def examine_daemon(spec: CampaignSpec | None, required: bool) -> Iterator[Findin
     from aiida.engine.daemon.client import DaemonException, get_daemon_client
     from aiida.manage import get_manager
 
-    missing = 'error' if required else 'warning'
+    missing: State = 'error' if required else 'warning'
     profile = get_manager().get_profile()
     if profile is None or profile.process_control_backend is None:
         text = 'this profile has no broker, so no daemon can run a campaign: in the foreground it can'

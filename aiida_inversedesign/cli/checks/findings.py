@@ -8,6 +8,9 @@ from typing import Literal
 
 from aiida_inversedesign.errors import InverseDesignError
 
+#: What a finding means for the campaign.
+State = Literal['ok', 'warning', 'error']
+
 
 @dataclass(frozen=True)
 class Finding:
@@ -17,7 +20,7 @@ class Finding:
     """
 
     subject: str
-    state: Literal['ok', 'warning', 'error']
+    state: State
     text: str
     remedy: str = ''
 

@@ -28,7 +28,8 @@ def clean(campaign: str, failed: bool, dry_run: bool, output_format: str) -> Non
     from aiida.orm import load_node
 
     from aiida_inversedesign.engines.common.cleaning import remote_folders, remove_folders
-    from aiida_inversedesign.graph.campaigns import chain_of, find_evaluations, find_jobs, generation_ids
+    from aiida_inversedesign.graph.campaigns import chain_of, find_evaluations, generation_ids
+    from aiida_inversedesign.graph.jobs import find_jobs
 
     chain = chain_of(load_campaign(campaign).pk)
     ended = {

@@ -64,9 +64,9 @@ def show_library(label: str, entries: bool, output_format: str) -> None:
     load_profile()
     from collections import Counter
 
-    from aiida_inversedesign.nodes.store import get_library
+    from aiida_inversedesign.nodes.store import get_templates
 
-    node = get_library(label)
+    node = get_templates(label)
     content = node.get_library()
     templates = list(content)
     ratios = Counter(template.crystal.ratio_label for template in templates)

@@ -70,9 +70,9 @@ def merge_from_profile(labels: Sequence[str], request: Request) -> None:
     """Merge the libraries with these labels."""
     from aiida_inversedesign.libraries.collect import Filter
     from aiida_inversedesign.libraries.entries import RefusedError
-    from aiida_inversedesign.nodes.store import get_library
+    from aiida_inversedesign.nodes.store import get_templates
 
-    nodes = [get_library(label) for label in labels]
+    nodes = [get_templates(label) for label in labels]
     wanted = Filter(**request.wanted)
 
     def passes(template: Any) -> bool:
@@ -137,5 +137,5 @@ def _without_fingerprint(node: LibraryData) -> list[Skipped]:
     if library.fingerprints is None:
         return []
     reason = 'no fingerprint could be computed: the template is kept without one'
-    rows = np.flatnonzero(np.isnan(library.fingerprints).any(axis=1))
+    rows = np.flatnonzero(np.isnan(library.fingerprints).any(axis=1)).tolist()
     return [Skipped(library[row].id, reason, NO_FINGERPRINT) for row in rows]

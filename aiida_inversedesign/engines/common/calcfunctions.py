@@ -123,7 +123,7 @@ def _complete(
     crystal: Crystal, values: dict[str, float], equation_of_state: Dict | None, references: Dict | None
 ) -> dict[str, dict[str, Any]]:
     """Add what comes from the equation of state and the references, and say where each value comes from."""
-    sources = {}
+    sources: dict[str, str] = {}
     if equation_of_state is not None:
         fitted = {'bulk_modulus': 'B0', 'bulk_modulus_derivative': 'B0_prime', 'eos_residual': 'residual'}
         values |= {name: equation_of_state[key] for name, key in fitted.items()}

@@ -20,10 +20,9 @@ from aiida_inversedesign.graph.diagnosis import core_seconds, explain, jobs_belo
 from aiida_inversedesign.nodes.structures import crystal_of
 from aiida_inversedesign.processes.attempts import attempt_label, is_due
 from aiida_inversedesign.processes.earlier_attempts import folders_before
-from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 
 
-class EvaluateWorkChain(FurtherProperties, IdempotentWorkChain):
+class EvaluateWorkChain(FurtherProperties):
     """Computes the properties of one crystal.
 
     An engine subclasses it, declares what it needs below ``engine`` and writes an outline that starts with

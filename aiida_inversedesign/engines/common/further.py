@@ -14,9 +14,10 @@ from aiida_inversedesign.engines.common.calcfunctions import add_properties, wan
 from aiida_inversedesign.engines.common.crystal_properties import missing_properties
 from aiida_inversedesign.engines.common.limits import LimitError
 from aiida_inversedesign.graph.diagnosis import explain
+from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 
 
-class FurtherProperties:
+class FurtherProperties(IdempotentWorkChain):
     """The last steps of an evaluation.
 
     An engine that launches stages has ``while_(has_stage)(run_stage, inspect_stage)`` in its outline and a method

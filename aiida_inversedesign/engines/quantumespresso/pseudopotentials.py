@@ -88,6 +88,6 @@ def same_pseudopotentials(node: orm.WorkChainNode, structure: orm.StructureData,
     used = job.inputs.parameters.get_dict().get('SYSTEM', {})
     then = {name: item.md5 for name, item in job.inputs.pseudos.items()}
     return now == then and all(
-        math.isclose(used.get(name, 0.0), value, rel_tol=1e-9)
+        math.isclose(used.get(name, 0.0), value or 0.0, rel_tol=1e-9)
         for name, value in zip(('ecutwfc', 'ecutrho'), cutoffs, strict=True)
     )

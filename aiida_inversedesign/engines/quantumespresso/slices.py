@@ -8,6 +8,7 @@ from aiida import orm
 from aiida.common.links import LinkType
 from aiida.engine import ExitCode, ToContext
 
+from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
 from aiida_inversedesign.engines.common.limits import LimitError
 from aiida_inversedesign.engines.quantumespresso.outlook import relaxation_outlook
 from aiida_inversedesign.engines.quantumespresso.pw_slice import (
@@ -24,7 +25,7 @@ def slice_label(number: int) -> str:
     return 'relax' if number == 1 else f'relax_slice_{number}'
 
 
-class SlicedRelaxation:
+class SlicedRelaxation(EvaluateWorkChain):
     """The steps of an evaluation that relaxes in slices; the last slice is ``relax`` in the context.
 
     As in one piece there are two relaxations, a loose one and one in the basis and k-mesh of its result, each in slices
@@ -32,7 +33,7 @@ class SlicedRelaxation:
     """
 
     def wants_slices(self) -> bool:
-        """Whether the settings name slices; those of earlier versions have no such key."""
+        """Whether the settings ask for slices."""
         return self.inputs.settings.get_dict().get('slices') is not None
 
     def needs_slice(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from aiida import orm
 from aiida.engine import ExitCode, ToContext, if_, while_
@@ -20,16 +20,16 @@ from aiida_inversedesign.engines.common.calcfunctions import (
 )
 from aiida_inversedesign.engines.common.crystal_properties import band_gap
 from aiida_inversedesign.engines.common.eos import LEAST_POINTS
-from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
 from aiida_inversedesign.engines.common.limits import Allotment, LimitError, allot
 from aiida_inversedesign.engines.common.options import job_options, processes, wall_seconds
 from aiida_inversedesign.engines.quantumespresso.descriptor import AT_ONCE_UNSCHEDULED, ENGINE, RELAX_JOBS
 from aiida_inversedesign.engines.quantumespresso.pw_inputs import protocol_of, relax_builder, single_point_builder
+from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 from aiida_inversedesign.engines.quantumespresso.slices import SlicedRelaxation
 from aiida_inversedesign.graph.diagnosis import core_seconds, explain, jobs_below
 
 
-class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
+class QuantumEspressoEvaluateWorkChain(SlicedRelaxation):
     """Relaxes a crystal with pw.x and computes its equation of state if a property needs it.
 
     Children: ``prerelax`` (:class:`~aiida_inversedesign.engines.ase.job.AseCalculation`) if the settings name one,
@@ -237,7 +237,8 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation, EvaluateWorkChain):
 
     def jobs_after_relaxation(self) -> int:
         """DFT jobs that have to follow the relaxation."""
-        return ENGINE.jobs_after_relaxation(self.engine()[1], wanted(self.inputs.properties))
+        section = cast(QuantumEspresso, self.engine()[1])
+        return ENGINE.jobs_after_relaxation(section, wanted(self.inputs.properties))
 
     def _start(self) -> orm.StructureData:
         """The crystal that DFT starts from."""
