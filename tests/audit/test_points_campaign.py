@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import csv
+import json
+import os
 import re
-from importlib.metadata import EntryPoint
+import subprocess
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,12 +16,9 @@ import pytest
 from click.testing import CliRunner
 
 from aiida_inversedesign.audit.load import load_record
-from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.load import parse_campaign, read_campaign
 from aiida_inversedesign.cli import cli
 from aiida_inversedesign.libraries.points import PointSet
-from aiida_inversedesign.paper import citations
-from aiida_inversedesign.verify.run import is_sound, verify
 from aiida_inversedesign.workchains.build import build_campaign
 from aiida_inversedesign.workchains.foreground import run_campaign
 
@@ -112,30 +112,38 @@ def test_the_methods_are_those_of_space_and_source(paper: Path) -> None:
     assert 'sobol1967' not in bibliography
 
 
-@pytest.fixture
-def reactor(entry_points: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The engine of the page, as if its package were installed."""
+@pytest.mark.slow
+def test_the_continuous_campaign_of_the_page_runs(tmp_path: Path) -> None:
+    """In processes that see the package of the page: the campaign file is made of what is installed."""
     (tmp_path / 'reactor.py').write_text(block('python'), encoding='utf-8')
-    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / 'campaign.yaml').write_text(block('yaml', 2), encoding='utf-8')
+    info = tmp_path / 'reactor-1.0.dist-info'
+    info.mkdir()
+    (info / 'METADATA').write_text('Metadata-Version: 2.1\nName: reactor\nVersion: 1.0\n')
     points = re.findall(r'"(\S+)" = \{"(\S+)" = "(\S+)"\}', block('toml'))
     assert len(points) == 3
-    for group, name, value in points:
-        if group == 'aiida.workflows':
-            entry_points.add(value, f'{group}:{name}')
-        else:
-            known = registry._points(group.partition('.')[2])
-            monkeypatch.setitem(known, name, EntryPoint(name, value, group))
+    (info / 'entry_points.txt').write_text(''.join(f'[{group}]\n{name} = {value}\n' for group, name, value in points))
+    settings = {**os.environ, 'PYTHONPATH': str(tmp_path), 'AIIDA_PATH': str(tmp_path)}
 
+    def run(*command: str) -> str:
+        done = subprocess.run(
+            [sys.executable, '-m', *command], capture_output=True, text=True, check=False, env=settings, cwd=tmp_path
+        )
+        assert done.returncode == 0, f'{command}: {done.stdout[-2000:]} {done.stderr[-2000:]}'
+        return done.stdout
 
-@pytest.mark.usefixtures('aiida_profile_clean', 'reactor')
-def test_the_continuous_campaign_of_the_page_runs() -> None:
-    node = run_campaign(build_campaign(parse_campaign(block('yaml', 2))))
-    assert node.is_finished_ok, node.exit_message
-    rows = node.outputs.table.get_rows()
-    assert [row.status for row in rows] == ['completed'] * 12
-    assert all(row.errors == {'reactor_yield': 0.01} for row in rows)
+    run('aiida', 'presto', '-n', '-p', 'own', '--use-zeromq')
+    ours = ('aiida_inversedesign.cli', '-p', 'own')
+    run(*ours, 'launch', 'campaign.yaml')
+    listed = json.loads(run(*ours, 'status', '--format', 'json'))
+    pk = str((listed['campaigns'] if isinstance(listed, dict) else listed)[0]['pk'])
+    figures = json.loads(run(*ours, 'audit', pk, '--format', 'json'))
+    assert figures['evaluations']['completed'] == 12
     # beyond the initial design the search climbs
-    assert max(row.properties['reactor_yield'] for row in rows[6:]) > 0.8
-    report = verify(node)
-    assert is_sound(report), (report['findings'], report['different'])
-    assert citations.of_source('sobol', load_record(node).space)[1] == ['sobol1967', 'owen1998']
+    assert max(step['value'] for step in figures['progress'][6:]) > 0.8
+    run(*ours, 'verify', pk)
+    run(*ours, 'paper', pk, '-o', 'paper', '--no-archive')
+    text = (tmp_path / 'paper' / 'methods.md').read_text(encoding='utf-8')
+    assert 'Points were proposed by scrambled Sobol sequences, refined where the acquisition was highest [@so' in text
+    assert '[@sobol1967; @owen1998]' in text
+    assert '0.01' in (tmp_path / 'paper' / 'tables' / 'evaluations.csv').read_text(encoding='utf-8')
