@@ -8,11 +8,16 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 # importing aiida makes a configuration folder: not in the user's home
 OWN_FOLDER = None if 'AIIDA_PATH' in os.environ else tempfile.mkdtemp(prefix='inversedesign-tests-')
 if OWN_FOLDER:
     os.environ['AIIDA_PATH'] = OWN_FOLDER
+
+# how long an example takes says nothing on a busy machine
+settings.register_profile('no deadline', deadline=None)
+settings.load_profile('no deadline')
 
 pytest_plugins = ['aiida.tools.pytest_fixtures', 'rehearsal']
 

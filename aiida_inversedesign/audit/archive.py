@@ -80,7 +80,8 @@ def _check_file(path: Path) -> None:
                 bomb = name == 'metadata.json' or item.file_size > LARGEST_RATIO * max(item.compress_size, 1)
                 if item.file_size > most and bomb:
                     raise AuditError(
-                        f'{path}: {name} unpacks from {item.compress_size} to {item.file_size} bytes: refused as a bomb'
+                        f'{path}: refused: {name} unpacks from {item.compress_size} to {item.file_size} bytes, '
+                        'possible decompression bomb'
                     )
     except (KeyError, zipfile.BadZipFile, OSError, ValueError) as error:
         raise error if isinstance(error, AuditError) else _unreadable(path, error) from error

@@ -26,7 +26,7 @@ from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph import choices as decisions
 from aiida_inversedesign.graph import jobs
 from aiida_inversedesign.graph.evaluation_account import last_launches
-from aiida_inversedesign.graph.forked_read import read_apart
+from aiida_inversedesign.graph.forked_read import read_in_fork
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.nodes.contents import content_of
 
@@ -54,7 +54,7 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
     chain = query.chain_of(node.pk)
     generations = query.find_generations(chain)
     identifiers = [generation['pk'] for generation in generations]
-    jobs_read = read_apart(jobs.read_jobs, chain)
+    jobs_read = read_in_fork(jobs.read_jobs, chain)
     versions = {name: version for name, version in recorded.items() if version}
     candidates = _candidates(identifiers)
     batches, surrogates = decisions.find_batches(identifiers), decisions.find_surrogates(identifiers)
@@ -115,7 +115,7 @@ def _campaign_node(campaign: orm.WorkChainNode | int | str) -> orm.WorkChainNode
         raise AuditError(f'there is no campaign {campaign}: `aiida-inversedesign status` lists them') from error
     if not isinstance(node, orm.WorkChainNode) or node.process_type != query.CAMPAIGN or node.pk is None:
         raise AuditError(
-            f'{node.__class__.__name__} {node.pk} is no campaign: '
+            f'{node.__class__.__name__} {node.pk} is not a campaign: '
             'give the PK of one that `aiida-inversedesign status` lists'
         )
     return node

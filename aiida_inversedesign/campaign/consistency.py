@@ -149,7 +149,7 @@ def _lacking(learn: Learn, need: Need, lacks: bool) -> Iterator[ContradictionErr
 def _schedule_has_no_generations(select: Select, budget: Budget) -> Iterator[ContradictionError]:
     if select.schedule == 'asynchronous' and budget.generations is not None:
         yield ContradictionError(
-            'counts nothing with select.schedule asynchronous: limit evaluations instead', ('budget', 'generations')
+            'has no effect with select.schedule asynchronous: limit evaluations instead', ('budget', 'generations')
         )
 
 

@@ -24,7 +24,7 @@ def read_bounded(path: Path, most: int) -> bytes:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         with os.fdopen(descriptor, 'rb') as stream:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise FileRefusedError('cannot be read (it is no regular file)')
+                raise FileRefusedError('cannot be read (not a regular file)')
             content = stream.read(most + 1)
     except (OSError, ValueError) as error:
         if isinstance(error, FileRefusedError):
@@ -44,7 +44,7 @@ def inside(folder: Path, name: str) -> Path:
         root = folder.resolve()
         path = (root / name).resolve()
     except (OSError, ValueError, RuntimeError) as error:
-        raise FileRefusedError(f'{name!r} is no file name ({error})') from error
+        raise FileRefusedError(f'{name!r} is not a file name ({error})') from error
     if Path(name).is_absolute() or not path.is_relative_to(root):
         raise FileRefusedError(f'{name!r} leads out of the folder of the file that names it: put the file beside it')
     return path

@@ -39,7 +39,7 @@ def refuse(title: str, found: Iterable[ContradictionError]) -> None:
 
 def _symbol(value: str) -> str:
     if value not in SYMBOLS:
-        raise ContradictionError('is no chemical symbol', words=SYMBOLS)
+        raise ContradictionError('is not a chemical symbol', words=SYMBOLS)
     return value
 
 

@@ -58,7 +58,7 @@ class Propose(Model):
     )
     renew: Count | None = Field(
         None,
-        description='formulas that each later generation proposes anew; default: 50 with a search among the '
+        description='formulas that each later generation proposes in addition; default: 50 with a search among the '
         'generators, without one none until the pool runs out',
     )
     code: str | None = Field(
@@ -79,7 +79,7 @@ class Propose(Model):
     def contradictions(self) -> Iterator[ContradictionError]:
         """What does not go together in this section."""
         if not self.generators:
-            yield ContradictionError('names none: leave it out, or write {enumeration: 1}', ('generators',))
+            yield ContradictionError('is empty: omit it, or write {enumeration: 1}', ('generators',))
         for name, given in (('generators', self.generators and self.searches), ('renew', self.renew is not None)):
             if self.method == 'library' and given:
                 yield ContradictionError(

@@ -127,7 +127,7 @@ def impute(table: NDArray[np.float64]) -> NDArray[np.float64]:
 
     empty = [COLUMNS[index][0] for index in np.flatnonzero(np.isnan(table).all(axis=0))]
     if empty:
-        raise ValueError(f'no source has a value for {", ".join(empty)}: mend the column list')
+        raise ValueError(f'no source has a value for {", ".join(empty)}: correct the column list')
     mean, std = np.nanmean(table, axis=0), np.nanstd(table, axis=0)
     filled = KNNImputer(n_neighbors=NEIGHBOURS, weights='distance').fit_transform((table - mean) / std)
     return np.where(np.isnan(table), filled * std + mean, table)

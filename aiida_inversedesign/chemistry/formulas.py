@@ -75,7 +75,7 @@ def parse_formula(formula: str) -> dict[str, int]:
         raise FormulaError(f'{formula!r} is not a formula such as CaCO3 or Ca(NO3)2') from error
     unknown = [element.symbol for element in reduced if element.symbol not in SYMBOLS]
     if unknown:
-        raise FormulaError(f'{formula!r} names {unknown[0]!r}, which is no element')
+        raise FormulaError(f'{formula!r} names {unknown[0]!r}, which is not an element')
     counts = {element.symbol: round(amount) for element, amount in reduced.items()}
     divisor = functools.reduce(gcd, counts.values())
     return {symbol: count // divisor for symbol, count in counts.items()}

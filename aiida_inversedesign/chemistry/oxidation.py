@@ -135,7 +135,7 @@ def _element(symbol: str) -> _Element:
     from pymatgen.core import Element
 
     if symbol not in SYMBOLS:
-        raise ElementError(f'{symbol!r} is no element')
+        raise ElementError(f'{symbol!r} is not an element')
     element = Element(symbol)
     # state 0 is left out: it comes from metals, where no states are sought
     known = {state: number for state, number in _occurrences().get(symbol, {}).items() if state}

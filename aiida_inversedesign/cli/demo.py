@@ -22,7 +22,7 @@ PROFILE = 'demo'
     type=click.Path(path_type=Path, file_okay=False),
     default=Path('demo-campaign'),
     show_default=True,
-    help='Everything the demo makes goes here; delete it to be rid of it.',
+    help='Everything the demo makes goes here; delete it to remove everything.',
 )
 @click.option('--file', type=click.Path(path_type=Path), help='Another campaign file; default: superhard_light.yaml.')
 def demo(folder: Path, file: Path | None) -> None:

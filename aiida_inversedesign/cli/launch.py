@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from aiida_inversedesign.campaign.spec import CampaignSpec
 
-DAEMON = click.option('--daemon', is_flag=True, help='Hand the campaign to the daemon and return at once.')
+DAEMON = click.option('--daemon', is_flag=True, help='Submit the campaign to the daemon and return at once.')
 
 
 @click.command()
@@ -48,7 +48,7 @@ def launch(file: Path, daemon: bool) -> None:
     metavar='KEY=VALUE',
     help='Change a limit, e.g. --budget evaluations=40; may be repeated.',
 )
-@click.option('--gone', is_flag=True, help='The interpreter that ran it is gone, though it seems to run (power cut).')
+@click.option('--gone', is_flag=True, help='The process that ran it has died, though it seems to run (power cut).')
 @DAEMON
 def resume(campaign: str, budget: tuple[str, ...], gone: bool, daemon: bool) -> None:
     """Go on with a campaign (PK or UUID) from what it has found, with another budget if wanted.
@@ -116,7 +116,7 @@ def start(builder: Any, spec: CampaignSpec, daemon: bool) -> WorkChainNode:
     from aiida_inversedesign.cli.progress import CampaignProgress
     from aiida_inversedesign.workchains.foreground import run_campaign
 
-    click.echo(f'campaign {spec.name!r}: Ctrl-C stops it, and what finished is kept')
+    click.echo(f'campaign {spec.name!r}: Ctrl-C stops it; finished work is kept')
     table = builder.get('table')
     with CampaignProgress(spec, done=0 if table is None else table.counts['total']):
         node = run_campaign(builder)
@@ -128,7 +128,7 @@ def start(builder: Any, spec: CampaignSpec, daemon: bool) -> WorkChainNode:
         raise InverseDesignError(f'campaign {node.pk} ended with exit code {node.exit_status}: {node.exit_message}')
     if node.is_killed:
         raise InverseDesignError(
-            f'campaign {node.pk} was interrupted; what finished is kept: `aiida-inversedesign resume {node.pk}`'
+            f'campaign {node.pk} was interrupted; finished work is kept: `aiida-inversedesign resume {node.pk}`'
         )
     raise InverseDesignError(f'campaign {node.pk} stopped with an internal error; see `verdi process report {node.pk}`')
 

@@ -20,7 +20,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'resume': ('launch', 'Go on with a campaign from its last table.'),
     'stop': ('control.stop', 'End a campaign cleanly: finish or kill what runs.'),
     'status': ('control.status', 'Show where a campaign stands.'),
-    'tend': ('control.tend', 'Watch the daemon of long campaigns and mend it.'),
+    'tend': ('control.tend', 'Watch the daemon of long campaigns and repair it.'),
     'calculators': ('calculators', 'Set up ASE calculators such as MACE with a code.'),
     'clean': ('control.clean', 'Remove the folders of ended evaluations on their computers.'),
     'audit': ('audit', 'Compute the figures of a campaign from its provenance.'),

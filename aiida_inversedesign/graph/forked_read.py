@@ -20,7 +20,7 @@ Rows = TypeVar('Rows')
 _SHARED = ('core.sqlite_dos', 'core.psql_dos')
 
 
-def read_apart(read: Callable[..., Rows], *arguments: Any) -> Callable[[], Rows]:
+def read_in_fork(read: Callable[..., Rows], *arguments: Any) -> Callable[[], Rows]:
     """Begin ``read(*arguments, backend)`` in another process, and return what waits for its result.
 
     A database answers one connection at a time, and reading rows is work for the processor: with a connection and a
@@ -63,5 +63,5 @@ def _another_connection() -> StorageBackend:
     """The storage of the loaded profile, opened once more."""
     manager = get_manager()
     profile = manager.get_profile()
-    assert profile is not None  # noqa: S101  # read_apart asked
+    assert profile is not None  # noqa: S101  # read_in_fork asked
     return type(manager.get_profile_storage())(profile)

@@ -29,7 +29,7 @@ def readable(file: Path) -> Iterator[None]:
     :raises LibraryError: if it cannot be opened, read or decompressed.
     """
     if file.exists() and not file.is_file():
-        raise LibraryError(f'{file}: cannot be read (it is no regular file)')
+        raise LibraryError(f'{file}: cannot be read (not a regular file)')
     try:
         yield
     except FileNotFoundError as error:
@@ -85,5 +85,5 @@ def _check(file: Path, total: int, lines: int, compressed: int | None) -> None:
     if compressed is not None and total > RATIO_FROM and total > LARGEST_RATIO * max(compressed, 1):
         raise TooLargeError(
             f'{file}: grows more than {LARGEST_RATIO}-fold when decompressed ({total // MIB} MiB from '
-            f'{compressed} bytes), which data do not: refused as a zip bomb'
+            f'{compressed} bytes), which data do not: refused: possible decompression bomb'
         )

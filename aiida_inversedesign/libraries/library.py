@@ -224,7 +224,7 @@ class Library:
         ) as error:  # fmt: skip
             if isinstance(error, InverseDesignError):
                 raise
-            raise LibraryError(f'this is no library file (Parquet): {str(error)[:200]}') from error
+            raise LibraryError(f'not a library file (Parquet): {str(error)[:200]}') from error
 
     @classmethod
     def _from_table(cls, table: Any) -> Library:
@@ -292,7 +292,9 @@ def _read_parquet(data: bytes) -> Any:
     values = sum(group.column(index).num_values for group in groups for index in range(group.num_columns))
     # equal values are stored once with their number: a few bytes can stand for billions
     if values > MOST_VALUES + MOST_PER_BYTE * len(data) or about.num_rows > max(1000, len(data)):
-        raise LibraryError(f'{about.num_rows} rows, {values} values in {len(data)} bytes: refused as a bomb')
+        raise LibraryError(
+            f'{about.num_rows} rows, {values} values in {len(data)} bytes: refused: possible decompression bomb'
+        )
     return file.read()
 
 
@@ -302,7 +304,7 @@ def _check_words(table: Any) -> None:
 
     species = set(pc.unique(table.column('species').combine_chunks().flatten()).to_pylist())
     if unknown := species - set(SYMBOLS):
-        raise LibraryError(f'the library names {str(min(map(str, unknown)))[:20]!r}, which is no element')
+        raise LibraryError(f'the library names {str(min(map(str, unknown)))[:20]!r}, which is not an element')
     for name, pattern in (('formula', '^[A-Za-z0-9()]+$'), ('ratio_label', '^[0-9:]+$')):
         if not pc.all(pc.match_substring_regex(table.column(name), pattern), skip_nulls=False).as_py():
             raise LibraryError(f'the column {name} of the library has entries that are none')

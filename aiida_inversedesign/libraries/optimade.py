@@ -131,7 +131,7 @@ def _records(
         seen.add(address)
         page = _page(session, address, first)
         if not isinstance(page.get('data'), list):
-            raise RemoteError(f'{address}: no list "data" in the answer, so this is no list of OPTIMADE structures')
+            raise RemoteError(f'{address}: no list "data" in the answer, so this is not a list of OPTIMADE structures')
         meta = page.get('meta')
         total: Any = meta.get('data_returned') if isinstance(meta, dict) else None
         for entry in page['data']:

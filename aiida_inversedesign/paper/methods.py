@@ -176,7 +176,7 @@ def _search(facts: Facts, cite: Any) -> str:
     if facts.models:
         words = [_part('surrogates', name, cite) for name in facts.models]
         often = 'whenever the results had grown by a tenth' if streamed else 'after every generation'
-        text += f'Properties were predicted by {listed(words)}, fitted anew {often}'
+        text += f'Properties were predicted by {listed(words)}, refitted {often}'
         if record.settings.learn.surrogate == 'auto':
             others = [name for name in facts.competitors if name not in facts.models]
             words = [_part('surrogates', name, cite) for name in others]
@@ -251,7 +251,7 @@ def _outcome(facts: Facts, cite: Any) -> str:
     if facts.record.goal.defines_hits:
         text += f'{counts["hits"]} {"is a hit" if counts["hits"] == 1 else "are hits"}'
     else:
-        text += 'the goal names no value that counts as a hit'
+        text += 'no hit threshold is set'
     if rate['value'] is not None:
         text += (
             f' (hit rate {rate["value"]:.3f}, 95 % Wilson interval{cite("wilson1927")} '

@@ -28,7 +28,7 @@ def section(campaigns: Sequence[Audited]) -> Section:
         notes.append('Best values are not drawn together: the campaigns have different objectives.')
     if all(record.goal.defines_hits for record, _ in campaigns):
         plots.append(_plot(campaigns, axis, 'hits'))
-    lead = 'This campaign, the first column, beside others. All later sections are about this campaign alone.'
+    lead = 'This campaign, the first column, compared with others. All later sections are about this campaign alone.'
     return Section('comparison', 'Comparison', lead, tuple(plots), _table(campaigns), notes=tuple(notes))
 
 

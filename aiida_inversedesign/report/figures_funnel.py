@@ -42,7 +42,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     if record.goal.defines_hits:
         steps.append(('hits', counts['hits']))
     else:
-        notes.append('Hits are not drawn: the goal names no value that counts as one.')
+        notes.append('Hits are not drawn: no hit threshold is set.')
     if not any(value for _, value in steps):
         return Section('funnel', title, reason='nothing has been proposed or evaluated', notes=tuple(notes))
     lead = 'How many candidates passed each step; valid means accepted by every filter.'

@@ -32,7 +32,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
         else:
             notes.append(f'Base rate of a random choice: {percent(hits.rate)}; {hits.how}.')
     else:
-        notes.append('Hits are not drawn: the goal names no value that counts as one.')
+        notes.append('Hits are not drawn: no hit threshold is set.')
     if axis.name == 'evaluation':
         notes.append('The horizontal axis counts evaluations: this campaign made no DFT calculation.')
     lead = (

@@ -20,7 +20,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     """Hit rate of each generation, and of each group of evaluations."""
     title = 'Hit rate by generation'
     if not record.goal.defines_hits:
-        return Section('rates', title, reason='the goal names no value that counts as a hit')
+        return Section('rates', title, reason='no hit threshold is set')
     known = [entry for entry in figures['by_generation'] if entry['hit_rate'].get('value') is not None]
     if not known:
         return Section('rates', title, reason='no evaluation has ended')

@@ -34,7 +34,7 @@ def random_hits(record: CampaignRecord, evaluations: int) -> RandomHits | str:
     """Hits that a random choice among the candidates would find, or why that is not known."""
     goal = record.goal
     if not goal.defines_hits:
-        return 'the goal names no value that counts as a hit'
+        return 'no hit threshold is set'
     draws = np.arange(evaluations + 1)
     if record.answers:
         from scipy.stats import hypergeom

@@ -12,7 +12,7 @@ from aiida_inversedesign.campaign.contracts.registry import PartError
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.observed import Observed
-from aiida_inversedesign.select.problem import Problem
+from aiida_inversedesign.select.problem import SearchProblem
 
 Array = NDArray[np.float64]
 
@@ -24,7 +24,7 @@ class Score:
     :param problem: goal, surrogate and observations.
     """
 
-    def __init__(self, part: Acquisition, problem: Problem) -> None:
+    def __init__(self, part: Acquisition, problem: SearchProblem) -> None:
         self.part, self.problem = part, problem
 
     @property
@@ -62,7 +62,7 @@ def make_acquisition(name: str, goal: Goal, surrogate: Any, observed: Observed, 
     :param observed: the evaluations so far.
     :raises SelectError: if it is not installed, the acquisition cannot serve the goal, or a property is missing.
     """
-    problem = Problem.of(goal, surrogate, observed, seed)
+    problem = SearchProblem.of(goal, surrogate, observed, seed)
     try:
         part = acquisition(resolve(name, goal))
     except PartError as error:

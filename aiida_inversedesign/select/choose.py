@@ -15,8 +15,8 @@ from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import Select
 from aiida_inversedesign.learn.surrogate import Surrogate
+from aiida_inversedesign.select.already_evaluated import AlreadyEvaluated
 from aiida_inversedesign.select.batch import choose_points
-from aiida_inversedesign.select.duplicates import Duplicates
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.initial import initial_design
 from aiida_inversedesign.select.observed import Observed
@@ -91,7 +91,7 @@ def choose_batch(
     if not pool or size == 0:
         return []
     running = [by_id[name] for name in dict.fromkeys(pending)]
-    duplicates = Duplicates(space, rows, running)
+    duplicates = AlreadyEvaluated(space, rows, running)
     if surrogate is None:
         return _initial(space, pool, running, rows, duplicates, size, seed)
     return _informed(goal, settings, space, pool, running, rows, surrogate, duplicates, size, seed, pending_arms)
@@ -122,7 +122,7 @@ def _initial(
     pool: list[Candidate],
     running: list[Candidate],
     rows: Sequence[EvaluationRow],
-    duplicates: Duplicates,
+    duplicates: AlreadyEvaluated,
     size: int,
     seed: int,
 ) -> list[Choice]:
@@ -162,7 +162,7 @@ def _informed(
     running: list[Candidate],
     rows: Sequence[EvaluationRow],
     surrogate: Surrogate,
-    duplicates: Duplicates,
+    duplicates: AlreadyEvaluated,
     size: int,
     seed: int,
     pending_arms: Sequence[str],

@@ -33,7 +33,7 @@ _SURE = 1 - 1e-6
 
 
 @dataclass(frozen=True)
-class Problem:
+class SearchProblem:
     """One choice to be made.
 
     :param models: one for each property of the goal.
@@ -50,7 +50,7 @@ class Problem:
     pending: int = 0
 
     @classmethod
-    def of(cls, goal: Goal, surrogate: Any, observed: Observed, seed: int) -> Problem:
+    def of(cls, goal: Goal, surrogate: Any, observed: Observed, seed: int) -> SearchProblem:
         """The choice by a surrogate with ``models`` and, if it has learned from failures, ``failure``."""
         return cls(goal, surrogate.models, getattr(surrogate, 'failure', None), observed, seed)
 
@@ -141,7 +141,7 @@ class Problem:
         own = model.within(inputs, low, high)
         return np.asarray(np.where(own > _RARE, np.log(np.maximum(own, _RARE)), np.minimum(normal, math.log(_RARE))))
 
-    def given(self, pending: Array) -> Problem:
+    def given(self, pending: Array) -> SearchProblem:
         """The same choice if the pending candidates had been evaluated, each at its predicted mean."""
         if not len(pending):
             return self

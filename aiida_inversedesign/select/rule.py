@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.contracts.acquisition import Acquisition
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.select.problem import Marginals, Problem
+from aiida_inversedesign.select.problem import Marginals, SearchProblem
 
 Array = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class Marginal(Acquisition):
     #: Whether it is defined for one objective only.
     single: ClassVar[bool] = False
 
-    def shrinks(self, problem: Problem) -> bool:
+    def shrinks(self, problem: SearchProblem) -> bool:
         """Conditioning keeps the means and lowers the deviations: true where the score rises with the deviation."""
         # a probability of feasibility can rise when the prediction gets sharper
         return not problem.intervals
@@ -68,7 +68,7 @@ class Marginal(Acquisition):
         several = self.single and len(goal.objectives) > 1
         return 'is for one objective: use auto, log_nehvi, log_ehvi or pi' if several else ''
 
-    def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
+    def score(self, problem: SearchProblem, inputs: Array, pending: Array) -> Array:
         """See :class:`Acquisition`."""
         given = problem.given(pending)
 
@@ -78,10 +78,10 @@ class Marginal(Acquisition):
 
         return in_chunks(part, inputs)
 
-    def looked_at(self, problem: Problem) -> frozenset[str]:
+    def looked_at(self, problem: SearchProblem) -> frozenset[str]:
         """Properties whose constraints :meth:`value` takes into account itself."""
         return frozenset()
 
     @abstractmethod
-    def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
+    def value(self, problem: SearchProblem, inputs: Array, marginals: Marginals) -> Array:
         """Value without the probability of feasibility, shape (n,)."""

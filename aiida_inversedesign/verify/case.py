@@ -41,7 +41,7 @@ class Case:
         """
         if not isinstance(campaign, orm.WorkChainNode) or campaign.process_type != query.CAMPAIGN or not campaign.pk:
             raise AuditError(
-                f'{campaign.__class__.__name__} {campaign.pk} is no campaign: '
+                f'{campaign.__class__.__name__} {campaign.pk} is not a campaign: '
                 'give the PK of one that `aiida-inversedesign status` lists'
             )
         chain = query.chain_of(campaign.pk) or [campaign.pk]

@@ -137,23 +137,23 @@ def _check_outcome(
     """Exit status, reason and cost of one evaluation."""
     status = call.exit_status if call.state == 'finished' else -1
     if outcome['exit_status'] != status:
-        message = f'{name} ended with {status}, the harvest was told {outcome["exit_status"]}'
+        message = f'{name} ended with {status}, the harvest was given {outcome["exit_status"]}'
         yield Finding('outcome', uuid, message)
     elif status != 0 and outcome['reason'] != ending_of(orm.load_node(call.id)).reason:
-        yield Finding('outcome', uuid, f'{name} failed for another reason than the harvest was told')
+        yield Finding('outcome', uuid, f'{name} failed for another reason than the harvest was given')
     cost = cost_of(known.jobs.get(call.id, []))
     counted = outcome['dft_calculations']
     if counted > cost.dft_calculations:
         message = (
-            f'{name} has cost {counted} DFT calculations as its harvest was told, only {cost.dft_calculations} are in '
+            f'{name} has cost {counted} DFT calculations as its harvest was given, only {cost.dft_calculations} are in '
             'the graph'
         )
         yield Finding('missing_calculation', call.uuid, message)
     elif counted < cost.dft_calculations:
-        message = f'{name} has {cost.dft_calculations} DFT calculations below it, its harvest was told {counted}'
+        message = f'{name} has {cost.dft_calculations} DFT calculations below it, its harvest was given {counted}'
         yield Finding('outcome', uuid, message)
     elif compare(outcome['core_hours'], cost.core_hours, _COPIED).status == 'different':
-        message = f'the jobs of {name} recorded {cost.core_hours} core-hours, its harvest was told otherwise'
+        message = f'the jobs of {name} recorded {cost.core_hours} core-hours, its harvest was given otherwise'
         yield Finding('outcome', uuid, f'{message} ({outcome["core_hours"]})')
 
 
@@ -216,7 +216,7 @@ def _check_row(case: Case, row: EvaluationRow, known: _Known) -> Iterator[tuple[
         own = {name: getattr(row, name) for name in names}
         comparison = compare({name: recorded[name] for name in names}, own, _COPIED)
         if comparison.status == 'different':
-            yield 'outcome', f'its row does not say what its harvest was told ({comparison.message})'
+            yield 'outcome', f'its row does not say what its harvest was given ({comparison.message})'
 
 
 def _check_choice(row: EvaluationRow, choice: dict[str, Any] | None) -> Iterator[tuple[str, str]]:

@@ -82,7 +82,9 @@ def _decision_codes(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:
     for name, plugin in (('propose', 'inversedesign.propose_job'), ('learn', 'inversedesign.fit_job')):
         label = getattr(spec, name).code
         if label is not None and spec.select.schedule != 'generations':
-            problems.append(f'{name}.code: only with select.schedule generations; the other one decides on the spot')
+            problems.append(
+                f'{name}.code: only with select.schedule generations; the asynchronous schedule makes decisions inline'
+            )
         elif label is not None:
             codes[name] = _code(label, f'{name}.code', plugin, problems)
     return {name: node for name, node in codes.items() if node is not None}

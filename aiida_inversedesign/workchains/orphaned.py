@@ -25,12 +25,13 @@ def refuse_if_running(campaign: orm.WorkChainNode, gone: bool) -> None:
     if mark is not None:
         where = f'process {mark.get("pid")} on {mark.get("host")}'
         if mark.get('host') != socket.gethostname():
-            problem = f'it ran in the foreground ({where}): {stop}, or say --gone if that is gone (power cut, kill -9)'
+            died = 'or use --gone if that process has died (power cut, kill -9)'
+            problem = f'it ran in the foreground ({where}): {stop}, {died}'
         elif is_alive(mark):
             raise InverseDesignError(f'campaign {pk} still runs in the foreground ({where}): {stop} first')
         else:
-            remedy = f'`aiida-inversedesign resume {pk} --gone` goes on from what it has found'
-            problem = f'it was cut off ({where} is gone): {remedy}'
+            remedy = f'`aiida-inversedesign resume {pk} --gone` continues from its results'
+            problem = f'it was cut off ({where} has died): {remedy}'
     elif gone and _daemon_runs():
         raise InverseDesignError(
             f'campaign {pk} belongs to the daemon, which runs: {stop}; if it does not move, '
@@ -38,8 +39,8 @@ def refuse_if_running(campaign: orm.WorkChainNode, gone: bool) -> None:
         )
     else:
         problem = (
-            f'wait for it, {stop}, or say --gone if what ran it is gone (power cut, kill -9); a daemon that is '
-            'started again goes on with it by itself'
+            f'wait for it, {stop}, or use --gone if its process has died (power cut, kill -9); a daemon that is '
+            'started again continues it by itself'
         )
     if not gone:
         raise InverseDesignError(f'campaign {pk} has not ended ({campaign.process_state.value}): {problem}')

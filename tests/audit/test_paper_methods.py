@@ -31,7 +31,7 @@ def test_generations_are_told_with_what_was_spread_in_all() -> None:
     text = methods(facts_of())
     assert 'The first generation evaluated 6 candidates spread over' in text
     assert '; each later one 2, chosen by' in text
-    assert 'fitted anew after every generation' in text
+    assert 'refitted after every generation' in text
     assert 'more were spread' not in text
     text = methods(facts_of(select={'initial': 4}))
     assert '4 candidates spread' in text
@@ -42,7 +42,7 @@ def test_an_asynchronous_search_has_no_generations() -> None:
     text = methods(facts_of(select={'schedule': 'asynchronous'}))
     assert 'The search was asynchronous: it began with 6 candidates' in text
     assert 'at most 5 under way at a time' in text
-    assert 'fitted anew whenever the results had grown by a tenth' in text
+    assert 'refitted whenever the results had grown by a tenth' in text
     assert 'generation' not in text.split('## References')[0]
 
 
@@ -67,7 +67,7 @@ def test_slices_are_told_and_when_they_end(give_up: bool | None) -> None:
 
 def test_hits_are_only_told_where_there_can_be_any() -> None:
     text = methods(facts_of(objectives=[{'property': 'bulk_modulus', 'maximize': True}]))
-    assert 'the goal names no value that counts as a hit. ' in text
+    assert 'no hit threshold is set. ' in text
     assert 'are hits' not in text
     assert 'a random choice' not in text
     one = methods(facts_of(objectives=[{'property': 'bulk_modulus', 'maximize': True, 'hit': 1e4}]))

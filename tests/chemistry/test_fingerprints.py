@@ -98,7 +98,7 @@ def test_motifs_are_those_of_pymatgen():
         assert set(parameters) <= {float(value) for value in expected.values()}, name
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(seed=st.integers(0, 10_000), count=st.integers(1, 4))
 def test_voronoi_cells_fill_the_crystal_whatever_its_orientation(seed, count):
     draw = np.random.default_rng(seed)
@@ -183,7 +183,7 @@ def test_a_foreign_file_is_refused(tmp_path):
         FingerprintCache(tmp_path / 'other.npz')
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.integers(0, RECORD), wrong=st.integers(0, RECORD - 1))
 def test_a_cut_or_damaged_record_loses_only_itself(tmp_path, cut, wrong):
     path = tmp_path / 'cache'

@@ -54,7 +54,7 @@ def test_names_and_shapes(kind):
     assert np.array_equal(*descriptor.describe(['SiO2', {'O': 4, 'Si': 2}]))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(formulas, min_size=1, max_size=10), st.sampled_from(KINDS))
 def test_round_trip_of_any_formula(inverses, items, kind):
     inverse = inverses[kind]
@@ -74,7 +74,7 @@ def test_round_trip_of_known_formulas(shared, inverses, kind):
     assert np.abs(found - atomic_fractions(chosen)).max() <= 1e-9
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 2**31), st.sampled_from(KINDS), st.integers(1, 96))
 def test_the_answer_solves_the_quadratic_programme(inverses, seed, kind, number):
     """The conditions of Karush, Kuhn and Tucker, which hold at the minimum and nowhere else."""
@@ -141,7 +141,7 @@ def test_bad_input():
         kernel_mean('md').kernel[0, 0] = 3
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(formulas, st.sampled_from(KINDS), st.sampled_from(['off', 'prefer']))
 def test_a_formula_is_its_own_nearest(inverses, counts, kind, charge):
     inverse = inverses[kind]

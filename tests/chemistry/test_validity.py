@@ -43,7 +43,7 @@ def test_short_vector_hidden_in_a_skewed_cell():
     assert closest_contact(crystal).distance == pytest.approx((1 + 0.04) ** 0.5)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 10**6))
 def test_equals_brute_force(seed):
     rng = np.random.default_rng(seed)

@@ -26,7 +26,7 @@ def test_what_is_well_is_left_alone() -> None:
 @pytest.mark.parametrize(
     ('changes', 'words'),
     [
-        ({'daemon': None, 'workers': ()}, 'the daemon is gone'),
+        ({'daemon': None, 'workers': ()}, 'the daemon has died'),
         ({'daemon': None, 'workers': (), 'strays': (2, 3, 4)}, 'left behind'),
         ({'strays': (9,)}, 'of an earlier daemon'),
         ({'outlived': True}, 'database was started again'),
@@ -43,7 +43,7 @@ def test_what_cannot_mend_itself_is_mended_at_once(changes: dict[str, object], w
     ('changes', 'words'),
     [
         ({'workers': ()}, 'no worker'),
-        ({'broker': None}, 'the broker is gone'),
+        ({'broker': None}, 'the broker has died'),
         ({'subscribers': 0}, 'do not listen'),
         ({'subscribers': 1}, 'do not listen'),
         ({'tasks': 4}, 'have no task'),

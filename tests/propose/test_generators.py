@@ -25,7 +25,7 @@ from aiida_inversedesign.propose.generators.evolution import Evolution, Variatio
 from aiida_inversedesign.propose.generators.inverse_kmd import InverseKmd, _fit
 from aiida_inversedesign.propose.generators.mix import GENERATORS, Mix, make_generator, shared_out
 from aiida_inversedesign.propose.generators.request import GeneratorError, Known, NotReadyError, Proposed, Request
-from aiida_inversedesign.propose.generators.scored import Archive
+from aiida_inversedesign.propose.generators.scored import ScoredFormulas
 from aiida_inversedesign.propose.generators.tree_search import TreeSearch
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace as Space
 
@@ -111,9 +111,9 @@ def test_another_seed_has_another_answer(name):
 @pytest.mark.parametrize('name', SEARCHES)
 def test_searches_find_better_scores_than_as_many_random_formulas(name):
     wide = request(elements=list(element_table().symbols), ratios=['3:2:1', '4:2:1', '3:1:1', '5:2:1'])
-    archive = Archive(wide)
-    archive.score(archive.fresh(random.Random(0), archive.budget))
-    random_scores = [item.score for item in archive.best('random')]
+    scored = ScoredFormulas(wide)
+    scored.score(scored.fresh(random.Random(0), scored.budget))
+    random_scores = [item.score for item in scored.best('random')]
     found = make_generator(name).propose(wide)
     assert all(item.score == pytest.approx(negativity([item.counts])[0]) for item in found)
     assert np.mean([item.score for item in found]) > np.mean(random_scores)
@@ -187,8 +187,8 @@ def test_the_answer_does_not_depend_on_the_order_of_sets():
     code = (
         'import sys; sys.path.insert(0, sys.argv[1])\n'
         'from test_generators import *\n'
-        'import aiida_inversedesign.propose.generators.scored as archive\n'
-        'archive.LEAST = 150\n'
+        'import aiida_inversedesign.propose.generators.scored as scored\n'
+        'scored.LEAST = 150\n'
         'shares = dict.fromkeys(GENERATORS, 1)\n'
         'print(formulas(Mix(shares).propose(request(number=16, considered={"NaF", "SiO2", "TiO2"}))))'
     )
@@ -295,16 +295,16 @@ def test_tree_visits_every_formula_of_its_ratios_at_most_once():
     asked = dataclasses.replace(asked, space=asked.space)
     size = Domain(asked).size
     assert size == 12 * 55 + 12 * 11
-    archive = Archive(asked)
-    archive.budget = size - 1
-    assert not archive.survey()
-    archive.budget = size
+    scored = ScoredFormulas(asked)
+    scored.budget = size - 1
+    assert not scored.survey()
+    scored.budget = size
     from aiida_inversedesign.propose.generators.tree_search import _Tree
 
-    tree = _Tree(archive, random.Random(0))
+    tree = _Tree(scored, random.Random(0))
     tree.search()
-    assert len(archive) == size or not tree.root.open.any()
-    assert len(archive) >= 0.95 * size
+    assert len(scored) == size or not tree.root.open.any()
+    assert len(scored) >= 0.95 * size
 
 
 @pytest.fixture(scope='module')

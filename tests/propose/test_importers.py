@@ -238,7 +238,7 @@ class TestHarm:
         path = tmp_path / 'bomb.gz'
         path.write_bytes(gzip.compress(start + b'\n' * 64 * bounded.MIB))
         started = time.monotonic()
-        with pytest.raises(LibraryError, match='zip bomb'):
+        with pytest.raises(LibraryError, match='decompression bomb'):
             reader(path)
         assert time.monotonic() - started < 60
 
@@ -247,7 +247,7 @@ class TestHarm:
         (tmp_path / 'bomb.jsonl.gz').write_bytes(bomb)
         (tmp_path / 'bomb.cif.gz').write_bytes(bomb)
         tracemalloc.start()
-        with pytest.raises(LibraryError, match='zip bomb'):
+        with pytest.raises(LibraryError, match='decompression bomb'):
             read_jsonl(tmp_path / 'bomb.jsonl.gz')
         assert count_kinds(read_cif(tmp_path)[1]) == {'too large': 1}
         assert tracemalloc.get_traced_memory()[1] < 100 * bounded.MIB

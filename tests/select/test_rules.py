@@ -24,7 +24,7 @@ from aiida_inversedesign.select.batch import choose_points
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.normal import log_within
 from aiida_inversedesign.select.observed import Observed
-from aiida_inversedesign.select.problem import Problem
+from aiida_inversedesign.select.problem import SearchProblem
 
 TOP = Goal(objectives=[{'property': 'a', 'maximize': True}])
 BAND = Goal(objectives=[{'property': 'a', 'window': [0.5, 1.0]}])
@@ -137,7 +137,7 @@ def test_the_front_and_its_reference_point():
 def test_expected_hypervolume_improvement_is_its_average(known, goal):
     surrogate, observed, inputs = known
     closed = np.exp(scores('log_ehvi', goal, known))
-    problem = Problem.of(goal, surrogate, observed, 0)
+    problem = SearchProblem.of(goal, surrogate, observed, 0)
     utility = np.stack([u.value(observed.values[u.property]) for u in problem.utilities], axis=-1)
     lower, upper = cells(utility, reference_point(utility))
     rng, best = np.random.default_rng(2), np.argsort(-closed)[:4]
@@ -173,7 +173,7 @@ def test_spacier_is_the_maximum_over_temporary_targets(known):
         objectives=[{'property': 'a', 'window': [2.0, 2.5]}, {'property': 'b', 'minimize': True, 'hit': -0.5}],
         constraints=[{'property': 'b', 'min': -2.0}],
     )
-    problem = Problem.of(goal, surrogate, observed, 0)
+    problem = SearchProblem.of(goal, surrogate, observed, 0)
     assert region(problem) == {'a': (2.0, 2.5), 'b': (-2.0, -0.5)}
     ours = scores('spacier', goal, known)
     grid = np.linspace(-6, 6, 241)
@@ -301,7 +301,7 @@ def test_scores_shrink_where_that_is_claimed(seed, count):
 def test_an_unknown_property_or_name(known):
     surrogate, observed, inputs = known
     with pytest.raises(SelectError, match='the observations have no b'):
-        Problem.of(FRONT, surrogate, Observed(observed.inputs, {'a': observed.values['a']}, observed.failed), 0)
+        SearchProblem.of(FRONT, surrogate, Observed(observed.inputs, {'a': observed.values['a']}, observed.failed), 0)
     with pytest.raises(SelectError, match="no acquisition 'best'"):
         choose_points('best', TOP, surrogate, observed, inputs, 1, seed=0)
     with pytest.raises(SelectError, match='negative'):

@@ -79,7 +79,7 @@ def test_a_campaign_whose_process_is_gone_ends_when_it_is_resumed(campaign: Camp
     assert refused.exit_code == 1
     assert f'resume {lost.pk} --gone' in refused.output
     shown = ' '.join(call('status', str(lost.pk)).output.split())
-    assert f'waiting, but what ran it is gone; `aiida-inversedesign resume {lost.pk} --gone` goes on' in shown
+    assert f'waiting, but its process has died; `aiida-inversedesign resume {lost.pk} --gone` continues it' in shown
 
     builder, _ = resume_campaign(lost, {}, gone=True)
     assert lost.is_killed

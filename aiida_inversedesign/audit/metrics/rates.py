@@ -10,7 +10,7 @@ from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.graph.evaluation_account import ENDED, STATUSES
 
-NO_HITS = 'the goal names no value that counts as a hit'
+NO_HITS = 'no hit threshold is set'
 
 
 def hit_rate(hits: int, n: int) -> dict[str, Any]:

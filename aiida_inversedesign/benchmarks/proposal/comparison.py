@@ -156,7 +156,7 @@ def _trained(name: str, training: Training, options: Options, progress: Progress
 
 def _card(trained: Trained, name: str, options: Options) -> dict[str, Any]:
     """The model card without the long list of formulas, and where the model comes from."""
-    origin = options.models[name][0] if name in options.models else 'trained anew'
+    origin = options.models[name][0] if name in options.models else 'trained in this run'
     card = {key: value for key, value in trained.card.items() if key != TRAINED_ON}
     return {'origin': origin, **_plain(card), 'formulas': trained.formulas}
 

@@ -143,7 +143,7 @@ def read_cspml90(path: Path) -> tuple[list[tuple[str, Crystal]], list[Prediction
         raise BenchmarkError(f'{path}: cannot be read ({error})') from error
     except (ValueError, KeyError, TypeError, CrystalError) as error:
         raise BenchmarkError(
-            f'{path} is no file of the CSPML-90 benchmark (jsonl with "kind", "query" and "rank"): {error}'
+            f'{path} is not a file of the CSPML-90 benchmark (jsonl with "kind", "query" and "rank"): {error}'
         ) from error
     if not truths:
         raise BenchmarkError(f'{path}: no line of kind "ground_truth"')

@@ -43,11 +43,11 @@ def check_unseen(card: Mapping[str, Any], asked: Collection[str], name: str) -> 
     else:
         raise BenchmarkError(
             f'the card of the model {name!r} does not tell which formulas it was trained on, so it may know the '
-            'answers: train it anew with --model new'
+            'answers: train it again with --model new'
         )
     if overlap:
         shown = ', '.join(overlap[:10]) + (f' and {len(overlap) - 10} more' if len(overlap) > 10 else '')
         raise BenchmarkError(
             f'the model {name!r} may have been trained on {len(overlap)} of the {len(set(asked))} formulas asked for '
-            f'({shown}): train it anew with --model new'
+            f'({shown}): train it again with --model new'
         )

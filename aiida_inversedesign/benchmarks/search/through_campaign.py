@@ -24,7 +24,7 @@ from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.libraries.library import Library, Template
-from aiida_inversedesign.select.duplicates import Duplicates
+from aiida_inversedesign.select.already_evaluated import AlreadyEvaluated
 
 Array = NDArray[np.float64]
 
@@ -151,7 +151,7 @@ class _Campaign:
         return OurArm(self.origin.name, self.origin.surrogate, self.origin.acquisition, self._acceptable)
 
     def _acceptable(self, observed: Indices) -> Acceptable:
-        duplicates = Duplicates(self.spec.space, [self.row(int(place)) for place in observed])
+        duplicates = AlreadyEvaluated(self.spec.space, [self.row(int(place)) for place in observed])
 
         def acceptable(index: int, taken: list[int]) -> bool:
             candidate = self.candidates[index]

@@ -46,7 +46,7 @@ class Acquisition(ABC):
     def score(self, problem: Any, inputs: Array, pending: Array) -> Array:
         """Value of each candidate, the larger the better; pending ones count as evaluated.
 
-        :param problem: goal, models and observations, a :class:`~aiida_inversedesign.select.problem.Problem`.
+        :param problem: goal, models and observations, a :class:`~aiida_inversedesign.select.problem.SearchProblem`.
         :param inputs: standardised descriptors of the candidates, shape (n, d).
         :param pending: those of candidates running or already chosen, shape (p, d).
         :returns: shape (n,), no NaN. ``problem.log_weight`` is what constraints and likely failures add to a score;

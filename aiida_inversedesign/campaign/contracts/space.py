@@ -105,7 +105,7 @@ class SpaceSection(Model):
 
     @property
     def renewed(self) -> int:
-        """Candidates that each later generation proposes anew; 0: only when the pool runs out."""
+        """Candidates that each later generation proposes in addition; 0: only when the pool runs out."""
         return 0
 
     def contradictions_with(self, sections: Mapping[str, Any]) -> Iterator[ContradictionError]:

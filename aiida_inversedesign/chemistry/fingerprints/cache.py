@@ -45,7 +45,7 @@ class FingerprintCache(MutableMapping[str, Floats]):
         except OSError as error:
             raise FingerprintError(f'{path}: cannot read the cache of fingerprints: {error}') from error
         if not MAGIC.startswith(data[: len(MAGIC)]):
-            raise FingerprintError(f'{path} is no cache of fingerprints: choose another file')
+            raise FingerprintError(f'{path} is not a cache of fingerprints: choose another file')
         for start in range(len(MAGIC), len(data) - RECORD + 1, RECORD):
             body, checksum = data[start : start + RECORD - 4], data[start + RECORD - 4 : start + RECORD]
             if struct.pack('<I', zlib.crc32(body)) == checksum:
@@ -73,7 +73,7 @@ class FingerprintCache(MutableMapping[str, Floats]):
         self._known[key] = values.astype(np.float64)
 
     def __delitem__(self, key: str) -> None:
-        raise FingerprintError(f'{self.path} only grows: delete the file to begin anew')
+        raise FingerprintError(f'{self.path} only grows: delete the file to start again')
 
     def _append(self, record: bytes) -> None:
         self.path.parent.mkdir(parents=True, exist_ok=True)

@@ -173,7 +173,7 @@ def read_cache(path: Path | str) -> dict[str, Floats]:
         with np.load(path, allow_pickle=False) as data:
             ids, values = data['ids'], np.asarray(data['fingerprints'], dtype=np.float64)
     except (OSError, KeyError, ValueError) as error:
-        raise FingerprintError(f'{path} is no file of fingerprints: {error}') from error
+        raise FingerprintError(f'{path} is not a file of fingerprints: {error}') from error
     if values.ndim != 2 or values.shape != (len(ids), LENGTH):
         raise FingerprintError(f'{path}: expected {len(ids)} fingerprints of {LENGTH} numbers, got {values.shape}')
     return dict(zip(ids.tolist(), values, strict=True))

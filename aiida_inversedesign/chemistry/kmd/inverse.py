@@ -131,7 +131,7 @@ class Inverse:
         if points.ndim != 2 or points.shape[1] != width:
             raise KmdError(f'points of shape {points.shape}: points of this descriptor have {width} columns')
         if not np.isfinite(points).all():
-            raise KmdError('a point of the descriptor has a value that is no number')
+            raise KmdError('a point of the descriptor has a value that is not a number')
         return points
 
     def _solve(self, target: Array, support: list[int] | None = None) -> Array:

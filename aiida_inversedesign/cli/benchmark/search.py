@@ -28,7 +28,9 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
     help='maximize, minimize, target:V±T (or V+-T), window:LOW,HIGH, or pareto:P1,-P2 (minus: minimised).',
 )
 @click.option('--where', multiple=True, metavar='BOUND', help="A bound hits must keep: 'heat<=0.2', '1.5<=gap<=3'.")
-@click.option('--top', type=click.FloatRange(0, 1, True, True), help='Share that are hits; default 0.05. Not told.')
+@click.option(
+    '--top', type=click.FloatRange(0, 1, True, True), help='Share that are hits; default 0.05. The arms are not told.'
+)
 @click.option('--hit', type=float, help='Value from which it is a hit, instead of --top. The arms are told.')
 @click.option(
     '--arms',

@@ -51,7 +51,7 @@ def show_findings(findings: list[dict[str, str]]) -> None:
     from rich.text import Text
 
     colours = {'ok': 'green', 'warning': 'yellow', 'error': 'red'}
-    table = Table('', 'what', 'finding', 'how to mend it', box=None, padding=(0, 2, 0, 0))
+    table = Table('', 'what', 'finding', 'how to fix it', box=None, padding=(0, 2, 0, 0))
     for item in findings:
         state = Text(item['state'], style=colours[item['state']])
         table.add_row(state, item['subject'], escape(item['text']), escape(item['remedy']))

@@ -89,7 +89,9 @@ class Watch:
         if state.answers is False:
             # when it is back it gives the tasks of these workers to others, and nobody tells them to leave off
             if state.daemon is not None or state.workers or state.strays:
-                return Action('end', 'RabbitMQ is gone, and would give what runs to a second worker when it is back')
+                return Action(
+                    'end', 'RabbitMQ is away, and would give running processes to a second worker when it is back'
+                )
             return Action('wait', 'RabbitMQ does not answer')
         if state.active is None:
             return Action('wait', 'the database does not answer')
@@ -127,7 +129,7 @@ def problems(state: DaemonState) -> list[tuple[str, bool]]:
     found = []
     if state.daemon is None:
         left = ', workers or a broker of it are left behind' if state.strays or state.workers else ''
-        return [(f'the daemon is gone{left}', True)]
+        return [(f'the daemon has died{left}', True)]
     if state.strays:
         found.append(('workers or brokers of an earlier daemon still run', True))
     if state.outlived:
@@ -141,7 +143,7 @@ def problems(state: DaemonState) -> list[tuple[str, bool]]:
         found.append(('processes have not been begun although workers have room', False))
     if state.managed_broker:
         if state.broker is None:
-            found.append(('the broker is gone', False))
+            found.append(('the broker has died', False))
         elif state.subscribers < len(state.workers):
             found.append(('workers do not listen to the broker', False))
         elif state.tasks < (state.active or 0) and not state.foreground:

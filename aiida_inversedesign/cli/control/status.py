@@ -47,7 +47,7 @@ def status(campaign: str | None, live: bool, interval: float, output_format: str
         from aiida_inversedesign.cli.control.watch import watch
 
         if not watch(node, interval, output_format):
-            click.echo(f'the campaign goes on: `aiida-inversedesign status {node.pk} --watch` looks again', err=True)
+            click.echo(f'the campaign continues: `aiida-inversedesign status {node.pk} --watch` looks again', err=True)
             click.get_current_context().exit(130)
         return
     from aiida_inversedesign.audit.status import describe

@@ -80,7 +80,7 @@ def _title(data: dict[str, Any]) -> Any:
 
     ended = data['stop_reason'] or data['exit_message']
     if data['cut_off']:
-        ended = f'but what ran it is gone; `aiida-inversedesign resume {data["pk"]} --gone` goes on'
+        ended = f'but its process has died; `aiida-inversedesign resume {data["pk"]} --gone` continues it'
     return Text(
         f'campaign {data["pk"]} {data["name"]}: {data["state"]}' + (f', {ended}' if ended else ''), style='bold'
     )

@@ -124,8 +124,8 @@ def _cut_off_note(node: WorkChainNode) -> str:
     if not is_cut_off(node):
         return ''
     text = (
-        f'what ran campaign {node.pk} in the foreground is gone, so it does not end by itself: '
-        f'`aiida-inversedesign resume {node.pk} --gone` goes on from what it has found'
+        f'what ran campaign {node.pk} in the foreground has died, so it does not end by itself: '
+        f'`aiida-inversedesign resume {node.pk} --gone` continues from its results'
     )
     if _daemon_note():
         raise InverseDesignError(text)
@@ -149,11 +149,11 @@ def _show(data: dict[str, Any]) -> None:
     if data['stop_reason']:
         click.echo(f'campaign {data["pk"]} ended: {data["stop_reason"]}')
     else:
-        click.echo(f'campaign {data["pk"]} launches nothing any more and ends with its table')
+        click.echo(f'campaign {data["pk"]} launches no further evaluations and ends with its table')
     for item in data['running']:
         click.echo(f'  {item["what"]} <{item["pk"]}> still runs')
     for note in data['notes']:
         click.echo(f'note: {note}')
     click.echo(
-        f'Follow it with `aiida-inversedesign status {data["pk"]}`; `resume {data["pk"]}` goes on from the table.'
+        f'Follow it with `aiida-inversedesign status {data["pk"]}`; `resume {data["pk"]}` continues from the table.'
     )

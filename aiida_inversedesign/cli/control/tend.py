@@ -53,7 +53,7 @@ class Processes(NamedTuple):
 @click.option('--interval', type=click.FloatRange(min=0.5), default=30.0, show_default=True, help='Seconds.')
 @click.option('--grace', type=click.FloatRange(min=0), default=GRACE, show_default=True, help='Seconds before it acts.')
 @click.option('--workers', type=click.IntRange(min=1), help='Workers of a new daemon; default: as many as there were.')
-@click.option('--once', is_flag=True, help='Look and mend once, then return; exit code 1 if something is still wrong.')
+@click.option('--once', is_flag=True, help='Check and repair once, then return; exit code 1 if a problem remains.')
 @FORMAT
 def tend(interval: float, grace: float, workers: int | None, once: bool, output_format: str) -> None:
     """Watch the daemon of the profile: start it again when it is gone or deaf, go on with paused jobs. Ctrl-C ends it.
@@ -332,7 +332,7 @@ class Keeper:
             play_processes(nodes, timeout=5.0)
         except Exception as error:  # brokers raise what their libraries raise; the next look tries again
             return f'could not be played ({error})'
-        return 'told to go on'
+        return 'resumed'
 
 
 def _running(words: list[str]) -> list[psutil.Process]:

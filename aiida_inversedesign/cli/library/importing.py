@@ -243,5 +243,5 @@ def _symbols(text: str, separator: str) -> list[str]:
 
     symbols = [part.strip() for part in text.split(separator) if part.strip()]
     if unknown := [symbol for symbol in symbols if symbol not in SYMBOLS]:
-        raise InverseDesignError(f'{unknown[0]!r} in {text!r} is no element symbol')
+        raise InverseDesignError(f'{unknown[0]!r} in {text!r} is not an element symbol')
     return symbols

@@ -17,7 +17,7 @@ import numpy as np
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.propose.generators.domain import Domain, Key, key_of
 from aiida_inversedesign.propose.generators.request import Counts, Proposed, Request
-from aiida_inversedesign.propose.generators.scored import EFFORT, Archive
+from aiida_inversedesign.propose.generators.scored import EFFORT, ScoredFormulas
 
 #: generations over which the budget of scored formulas is spread
 GENERATIONS = 20
@@ -42,16 +42,16 @@ class Evolution:
 
     def propose(self, request: Request) -> list[Proposed]:
         """The best formulas that were met."""
-        archive = Archive(request, self.effort)
-        if archive.survey():
-            return archive.best(self.name)
+        scored = ScoredFormulas(request, self.effort)
+        if scored.survey():
+            return scored.best(self.name)
         rng = random.Random(request.seed)  # noqa: S311
-        vary = Variation(archive.domain, rng)
+        vary = Variation(scored.domain, rng)
         evaluated = sorted(request.known, key=lambda item: (-item.utility, key_of(item.counts)))
         ancestors = [item.counts for item in evaluated[: max(1, len(evaluated) // 4)]]
-        size = max(10, archive.budget // GENERATIONS)
-        while not archive.exhausted:
-            parents = archive.ranked()[: max(2, size // 2)]
+        size = max(10, scored.budget // GENERATIONS)
+        while not scored.exhausted:
+            parents = scored.ranked()[: max(2, size // 2)]
             children: dict[Key, Counts] = {}
             for _ in range(ATTEMPTS * size):
                 if len(children) >= (1 - IMMIGRANTS) * size:
@@ -60,13 +60,13 @@ class Evolution:
                 if not pool:
                     break
                 child = vary(pool)
-                if archive.open(child):
+                if scored.open(child):
                     children[key_of(child)] = child
-            fresh = archive.fresh(rng, max(1, size - len(children)))
+            fresh = scored.fresh(rng, max(1, size - len(children)))
             if not children and not fresh:
                 break
-            archive.score([*children.values(), *fresh])
-        return archive.best(self.name)
+            scored.score([*children.values(), *fresh])
+        return scored.best(self.name)
 
 
 class Variation:

@@ -23,7 +23,7 @@ from aiida_inversedesign.chemistry.kmd.kernel import KernelMean, kernel_mean
 from aiida_inversedesign.learn.threads import one_thread
 from aiida_inversedesign.propose.generators.domain import Key, key_of
 from aiida_inversedesign.propose.generators.request import Array, Counts, GeneratorError, Proposed, Request
-from aiida_inversedesign.propose.generators.scored import EFFORT, Archive
+from aiida_inversedesign.propose.generators.scored import EFFORT, ScoredFormulas
 
 #: a formula and its value
 Taught = tuple[Counts, float]
@@ -63,17 +63,17 @@ class InverseKmd:
         :raises NotReadyError: if the request has no score.
         :raises KmdError: if the descriptor cannot be inverted over the elements of the space.
         """
-        archive = Archive(request, self.effort)
-        if archive.survey():
-            return archive.best(self.name)
+        scored = ScoredFormulas(request, self.effort)
+        if scored.survey():
+            return scored.best(self.name)
         # sums over several threads depend on their number in the last digits, which a climb magnifies
         with one_thread():
-            return archive.best(self.name, self._search(archive))
+            return scored.best(self.name, self._search(scored))
 
-    def _search(self, archive: Archive) -> dict[Key, float]:
+    def _search(self, scored: ScoredFormulas) -> dict[Key, float]:
         """Score formulas in rounds of learning and climbing; the residual of each formula."""
-        request = archive.request
-        inverse = Inverse(self.descriptor, archive.domain.elements)
+        request = scored.request
+        inverse = Inverse(self.descriptor, scored.domain.elements)
         residuals: dict[Key, float] = {}
         started: set[Key] = set()
         climbs = max(LEAST, round(CLIMBS * request.number))
@@ -81,20 +81,20 @@ class InverseKmd:
             if number == 0 and len(request.known) >= MINIMUM:
                 taught = [(item.counts, item.utility) for item in request.known]
             else:
-                taught = _rewards(archive)
-            if archive.exhausted or len(taught) < MINIMUM or len(residuals) >= ENOUGH * archive.budget:
+                taught = _rewards(scored)
+            if scored.exhausted or len(taught) < MINIMUM or len(residuals) >= ENOUGH * scored.budget:
                 break
             taught.sort(key=lambda pair: (-pair[1], key_of(pair[0])))
-            model = _fit(self.descriptor, taught, archive.ranked()[:MOST], request.seed)
+            model = _fit(self.descriptor, taught, scored.ranked()[:MOST], request.seed)
             starts = [counts for counts, _ in taught if key_of(counts) not in started][:climbs]
             started |= {key_of(counts) for counts in starts}
             for place, start in enumerate(starts):
-                self._climb(archive, inverse, model, start, BOUNDS[place % len(BOUNDS)], residuals)
+                self._climb(scored, inverse, model, start, BOUNDS[place % len(BOUNDS)], residuals)
         return residuals
 
     def _climb(
         self,
-        archive: Archive,
+        scored: ScoredFormulas,
         inverse: Inverse,
         model: _Process,
         start: Counts,
@@ -107,22 +107,22 @@ class InverseKmd:
         for share in WAY:
             point = model.point(first + share * (last - first))
             found = nearest_formulas(
-                inverse, point, list(archive.domain.ratios), charge=archive.domain.charge, number=AROUND
+                inverse, point, list(scored.domain.ratios), charge=scored.domain.charge, number=AROUND
             )
             for item in found:
                 key = key_of(item.counts)
                 residuals[key] = min(item.residual, residuals.get(key, np.inf))
-            archive.score([item.counts for item in found])
+            scored.score([item.counts for item in found])
 
 
-def _rewards(archive: Archive) -> list[Taught]:
+def _rewards(scored: ScoredFormulas) -> list[Taught]:
     """The formulas scored so far with their scores, which are cut at the median: how bad a bad one is teaches nothing.
 
     An acquisition on a logarithmic scale falls by hundreds where nothing is expected.
     """
-    scored = [(counts, value) for counts, value in archive.scored() if np.isfinite(value)]
-    middle = float(np.median([value for _, value in scored])) if scored else 0.0
-    return [(counts, max(value, middle)) for counts, value in scored]
+    finite = [(counts, value) for counts, value in scored.scored() if np.isfinite(value)]
+    middle = float(np.median([value for _, value in finite])) if finite else 0.0
+    return [(counts, max(value, middle)) for counts, value in finite]
 
 
 @dataclass(frozen=True)
@@ -200,7 +200,7 @@ def _fit(descriptor: KernelMean, taught: Sequence[Taught], others: Sequence[Coun
         best = [*best[: MOST // 2], *(best[row] for row in np.sort(rest))]
     targets = np.array([value for _, value in best])
     if not np.isfinite(targets).all():
-        raise GeneratorError('the utility of an evaluated formula is no number: leave its row out')
+        raise GeneratorError('the utility of an evaluated formula is not a number: omit its row')
     evaluated = descriptor.describe([counts for counts, _ in best])
     everything = np.concatenate([evaluated, descriptor.describe(others)])
     mean = everything.mean(axis=0)

@@ -25,7 +25,7 @@ SURVEY = 100
 DRAWS = 50
 
 
-class Archive:
+class ScoredFormulas:
     """Scores formulas once each and keeps what may be proposed.
 
     :param request: what is wanted.

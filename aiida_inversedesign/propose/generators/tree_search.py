@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.propose.generators.request import Array, Counts, Proposed, Request
-from aiida_inversedesign.propose.generators.scored import EFFORT, Archive
+from aiida_inversedesign.propose.generators.scored import EFFORT, ScoredFormulas
 
 #: weight of exploration in the confidence bound, of UCB1
 EXPLORATION = math.sqrt(2)
@@ -69,38 +69,38 @@ class TreeSearch:
 
     def propose(self, request: Request) -> list[Proposed]:
         """The best formulas that were met."""
-        archive = Archive(request, self.effort)
-        if not archive.survey():
-            _Tree(archive, random.Random(request.seed)).search()  # noqa: S311
-        return archive.best(self.name)
+        scored = ScoredFormulas(request, self.effort)
+        if not scored.survey():
+            _Tree(scored, random.Random(request.seed)).search()  # noqa: S311
+        return scored.best(self.name)
 
 
 class _Tree:
-    def __init__(self, archive: Archive, rng: random.Random) -> None:
-        self.archive, self.rng = archive, rng
-        self.elements = archive.domain.elements
+    def __init__(self, scored: ScoredFormulas, rng: random.Random) -> None:
+        self.scored, self.rng = scored, rng
+        self.elements = scored.domain.elements
         self.column = {symbol: column for column, symbol in enumerate(self.elements)}
-        self.ratios = [ratio for ratio in archive.domain.ratios.values() if len(ratio) <= len(self.elements)]
+        self.ratios = [ratio for ratio in scored.domain.ratios.values() if len(ratio) <= len(self.elements)]
         self.root = _Node.of(np.ones(len(self.ratios), dtype=bool))
         # sum and number of the rewards of each element with each count, and over all counts
         counts = sorted({count for ratio in self.ratios for count in ratio})
         self.count_row = {count: row for row, count in enumerate(counts)}
         self.action_total = np.zeros((len(counts), len(self.elements)))
         self.action_visits = np.zeros((len(counts), len(self.elements)))
-        scores = np.array([value for _, value in archive.scored()])
+        scores = np.array([value for _, value in scored.scored()])
         scores = scores[np.isfinite(scores)]
         self.low = float(np.median(scores)) if len(scores) else 0.0
         self.high = float(scores.max()) if len(scores) else 1.0
         self.ratio_total, self.ratio_visits = np.zeros(len(self.ratios)), np.zeros(len(self.ratios))
         self.rewards: list[float] = []
-        for formula, value in archive.scored():
+        for formula, value in scored.scored():
             self._learn(formula, self._reward(value))
         self._recall()
         self.deviation = self._deviation()
 
     def _recall(self) -> None:
         """What the evaluated formulas say of elements and ratios, on the same scale as the scores."""
-        known = self.archive.request.known
+        known = self.scored.request.known
         utilities = np.array([item.utility for item in known])
         if not len(utilities):
             return
@@ -110,8 +110,8 @@ class _Tree:
 
     def search(self) -> None:
         """Runs until the budget is used up, the tree is exhausted, or no run finds anything new."""
-        for _ in range(RUNS * self.archive.budget // BATCH):
-            if self.archive.exhausted or not self.root.open.any():
+        for _ in range(RUNS * self.scored.budget // BATCH):
+            if self.scored.exhausted or not self.root.open.any():
                 break
             paths, formulas = [], []
             for _ in range(BATCH):
@@ -120,7 +120,7 @@ class _Tree:
                 path, formula = self._run()
                 paths.append(path)
                 formulas.append(formula)
-            values = self.archive.score(formulas)
+            values = self.scored.score(formulas)
             self.high = max(self.high, float(values.max(initial=-math.inf)))
             for path, formula, value in zip(paths, formulas, values.tolist(), strict=True):
                 reward = self._reward(value)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.select.acquisitions.improvement import LogExpectedImprovement
-from aiida_inversedesign.select.problem import Problem
+from aiida_inversedesign.select.problem import SearchProblem
 
 Array = NDArray[np.float64]
 
@@ -26,15 +26,15 @@ class BootstrapImprovement(LogExpectedImprovement):
     citations = ('bootstrapego2016', 'ego1998')
 
     def __init__(self) -> None:
-        self._fitted: Problem | None = None
+        self._fitted: SearchProblem | None = None
 
-    def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
+    def score(self, problem: SearchProblem, inputs: Array, pending: Array) -> Array:
         """See :class:`~aiida_inversedesign.campaign.contracts.acquisition.Acquisition`."""
         if self._fitted is None:
             self._fitted = self._bootstrapped(problem)
         return super().score(self._fitted, inputs, pending)
 
-    def _bootstrapped(self, problem: Problem) -> Problem:
+    def _bootstrapped(self, problem: SearchProblem) -> SearchProblem:
         from aiida_inversedesign.learn.models.bootstrap import fit_bootstrap
 
         name = problem.utilities[0].property

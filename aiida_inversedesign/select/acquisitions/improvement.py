@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.select.problem import Marginals, Problem
+from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal
 
 Array = NDArray[np.float64]
@@ -30,11 +30,11 @@ class LogExpectedImprovement(Marginal):
     citations: ClassVar[tuple[str, ...]] = ('logei2023', 'ego1998')
     single = True
 
-    def shrinks(self, problem: Problem) -> bool:
+    def shrinks(self, problem: SearchProblem) -> bool:
         """A utility that rises or falls throughout is convex above the best; a tent is not."""
         return super().shrinks(problem) and all(utility.sign for utility in problem.utilities)
 
-    def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
+    def value(self, problem: SearchProblem, inputs: Array, marginals: Marginals) -> Array:
         """See above."""
         utility = problem.utilities[0]
         return utility.log_gain(*marginals[utility.property], problem.best())
@@ -47,7 +47,7 @@ class UpperConfidenceBound(Marginal):
     words = 'an upper confidence bound'
     citations = ('ucb2010',)
 
-    def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
+    def value(self, problem: SearchProblem, inputs: Array, marginals: Marginals) -> Array:
         """See above."""
         bounds = [
             utility.value(mean) + _BOUND * utility.deviation(deviation)
@@ -63,7 +63,7 @@ class PosteriorMean(Marginal):
     name = 'posterior_mean'
     words = 'the predicted mean'
 
-    def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
+    def value(self, problem: SearchProblem, inputs: Array, marginals: Marginals) -> Array:
         """See above."""
         values = [utility.value(marginals[utility.property][0]) for utility in problem.utilities]
         return np.asarray(np.mean(values, axis=0))

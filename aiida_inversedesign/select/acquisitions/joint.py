@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.select.acquisitions.improvement import LogExpectedImprovement
-from aiida_inversedesign.select.problem import Problem
+from aiida_inversedesign.select.problem import SearchProblem
 from aiida_inversedesign.select.rule import ranked_gains, refined
 
 Array = NDArray[np.float64]
@@ -26,11 +26,11 @@ class JointLogExpectedImprovement(LogExpectedImprovement):
     words = 'the logarithm of the expected improvement of the batch'
     citations = ('logei2023', 'ego1998')
 
-    def shrinks(self, problem: Problem) -> bool:
+    def shrinks(self, problem: SearchProblem) -> bool:
         """Up to the noise of the draws, which is no guarantee."""
         return False
 
-    def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
+    def score(self, problem: SearchProblem, inputs: Array, pending: Array) -> Array:
         """See :class:`~aiida_inversedesign.campaign.contracts.acquisition.Acquisition`."""
         first = super().score(problem, inputs, pending)
         if not len(pending):

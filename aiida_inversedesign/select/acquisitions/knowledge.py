@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor
 from aiida_inversedesign.select.acquisitions.improvement import LogExpectedImprovement
 from aiida_inversedesign.select.normal import log_h
-from aiida_inversedesign.select.problem import Problem
+from aiida_inversedesign.select.problem import SearchProblem
 from aiida_inversedesign.select.rule import refined
 
 Array = NDArray[np.float64]
@@ -30,11 +30,11 @@ class KnowledgeGradient(LogExpectedImprovement):
     words = 'the knowledge gradient'
     citations = ('knowledgegradient2009',)
 
-    def shrinks(self, problem: Problem) -> bool:
+    def shrinks(self, problem: SearchProblem) -> bool:
         """No: the shortlist is another one for every place."""
         return False
 
-    def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
+    def score(self, problem: SearchProblem, inputs: Array, pending: Array) -> Array:
         """See :class:`~aiida_inversedesign.campaign.contracts.acquisition.Acquisition`."""
         given = problem.given(pending)
         first = super().score(problem, inputs, pending)

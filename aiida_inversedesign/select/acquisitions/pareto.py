@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.normal import log_difference
-from aiida_inversedesign.select.problem import Marginals, Problem
+from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal, ranked_gains, refined
 
 Array = NDArray[np.float64]
@@ -32,7 +32,7 @@ class LogExpectedHypervolumeImprovement(Marginal):
     words = 'the expected hypervolume improvement'
     citations: ClassVar[tuple[str, ...]] = ('ehvi2019',)
 
-    def shrinks(self, problem: Problem) -> bool:
+    def shrinks(self, problem: SearchProblem) -> bool:
         """The hypervolume is convex in each utility; the utilities are in their properties unless one is a tent."""
         return super().shrinks(problem) and all(utility.sign for utility in problem.utilities)
 
@@ -40,7 +40,7 @@ class LogExpectedHypervolumeImprovement(Marginal):
         """A hypervolume needs several objectives."""
         return '' if len(goal.objectives) > 1 else 'is for several objectives: use auto or log_ei'
 
-    def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
+    def value(self, problem: SearchProblem, inputs: Array, marginals: Marginals) -> Array:
         """Sum over the cells above the front of the product of the expected widths that are filled."""
         # what is only pending must not move the point that volumes are counted from
         lower, upper = cells(utilities(problem), reference_point(utilities(problem, settled=True)))
@@ -72,11 +72,11 @@ class NoisyExpectedHypervolumeImprovement(LogExpectedHypervolumeImprovement):
     words = 'the noisy expected hypervolume improvement of the batch'
     citations = ('ehvi2019', 'botorch2020')
 
-    def shrinks(self, problem: Problem) -> bool:
+    def shrinks(self, problem: SearchProblem) -> bool:
         """Up to the noise of the draws, which is no guarantee."""
         return False
 
-    def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
+    def score(self, problem: SearchProblem, inputs: Array, pending: Array) -> Array:
         """See :class:`~aiida_inversedesign.campaign.contracts.acquisition.Acquisition`."""
         first = super().score(problem, inputs, pending)
         if not len(pending):
@@ -106,7 +106,7 @@ class NoisyExpectedHypervolumeImprovement(LogExpectedHypervolumeImprovement):
         return refined(first, exact, _MOST)
 
 
-def utilities(problem: Problem, settled: bool = False) -> Array:
+def utilities(problem: SearchProblem, settled: bool = False) -> Array:
     """Utilities of the feasible observations that have every objective, shape (n, m).
 
     :param settled: leave pending candidates out.

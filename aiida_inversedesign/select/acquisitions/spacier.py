@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.select.problem import Marginals, Problem
+from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal
 
 Array = NDArray[np.float64]
@@ -33,7 +33,7 @@ class Spacier(Marginal):
     words = 'SPACIER, which moves the target region outwards'
     citations = ('spacier2025',)
 
-    def shrinks(self, problem: Problem) -> bool:
+    def shrinks(self, problem: SearchProblem) -> bool:
         """No: it asks for small deviations, which pending candidates lower."""
         return False
 
@@ -43,11 +43,11 @@ class Spacier(Marginal):
             return ''
         return 'needs a region to move towards: give every objective a target, a window or a hit threshold'
 
-    def looked_at(self, problem: Problem) -> frozenset[str]:
+    def looked_at(self, problem: SearchProblem) -> frozenset[str]:
         """The constraints are sides of the region."""
         return frozenset(problem.intervals)
 
-    def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
+    def value(self, problem: SearchProblem, inputs: Array, marginals: Marginals) -> Array:
         """max over Y* of A(S, Y*), shape (n,)."""
         distance, spread = np.zeros(len(inputs)), np.zeros(len(inputs))
         for name, (low, high) in region(problem).items():
@@ -58,7 +58,7 @@ class Spacier(Marginal):
         return -_NEARER / (1 + _NEARER) * distance - np.sqrt(spread)
 
 
-def region(problem: Problem) -> dict[str, tuple[float, float]]:
+def region(problem: SearchProblem) -> dict[str, tuple[float, float]]:
     """The box U: for each property what hits and constraints allow."""
     box = dict(problem.intervals)
     for utility in problem.utilities:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.contracts.acquisition import Acquisition
-from aiida_inversedesign.select.problem import Problem
+from aiida_inversedesign.select.problem import SearchProblem
 from aiida_inversedesign.select.rule import in_chunks, refined
 
 Array = NDArray[np.float64]
@@ -26,7 +26,7 @@ class Thompson(Acquisition):
     words = 'Thompson sampling'
     citations = ('thompson1933',)
 
-    def score(self, problem: Problem, inputs: Array, pending: Array) -> Array:
+    def score(self, problem: SearchProblem, inputs: Array, pending: Array) -> Array:
         """The utility in a draw; each number of pending candidates has a draw of its own."""
 
         def bound(points: Array) -> Array:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.select.problem import Marginals, Problem
+from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal
 
 Array = NDArray[np.float64]
@@ -25,15 +25,15 @@ class Probability(Marginal):
     words = 'the probability of a hit or an improvement'
     citations = ('spacier2025', 'activesearch2012')
 
-    def shrinks(self, problem: Problem) -> bool:
+    def shrinks(self, problem: SearchProblem) -> bool:
         """No: see above."""
         return False
 
-    def looked_at(self, problem: Problem) -> frozenset[str]:
+    def looked_at(self, problem: SearchProblem) -> frozenset[str]:
         """Constraints on a property that has a window are part of that window."""
         return frozenset(utility.property for utility in problem.utilities if utility.has_hits)
 
-    def value(self, problem: Problem, inputs: Array, marginals: Marginals) -> Array:
+    def value(self, problem: SearchProblem, inputs: Array, marginals: Marginals) -> Array:
         """See above."""
         total = np.zeros(len(inputs))
         windows: dict[str, tuple[float, float]] = {}

@@ -46,7 +46,7 @@ class CrystalSpace(SpaceSection):
     kind: Literal['crystals'] = 'crystals'
     elements: list[Symbol] = Field([], description='chemical symbols the formulas are built from')
     ratios: list[Ratio] = Field([], description='ratio labels such as "1", "1:1" or "2:1:1"')
-    formulas: list[Formula] = Field([], description='formulas named one by one, besides elements × ratios')
+    formulas: list[Formula] = Field([], description='formulas given one by one, in addition to elements × ratios')
     charge_neutral: Literal['off', 'prefer', 'require'] = Field(
         'prefer', description='whether common oxidation states must be able to balance'
     )

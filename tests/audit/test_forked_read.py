@@ -15,7 +15,7 @@ SCRIPT = """
 import json, os, signal, threading
 from aiida import load_profile, orm
 load_profile({profile!r})
-from aiida_inversedesign.graph.forked_read import read_apart
+from aiida_inversedesign.graph.forked_read import read_in_fork
 
 own = os.getpid()
 
@@ -31,19 +31,19 @@ def broken(backend):
     raise ValueError('nothing can be read')
 
 before = count(orm.Int, None)
-waits = [read_apart(count, orm.Int) for _ in range(3)]
+waits = [read_in_fork(count, orm.Int) for _ in range(3)]
 meanwhile = count(orm.Int, None)
 found = [wait() for wait in waits]
-after_kill = read_apart(killed)()
+after_kill = read_in_fork(killed)()
 try:
-    read_apart(broken)()
+    read_in_fork(broken)()
     error = ''
 except ValueError as raised:
     error = str(raised)
 stop = threading.Event()
 other = threading.Thread(target=stop.wait)
 other.start()
-with_threads = read_apart(count, orm.Int)()
+with_threads = read_in_fork(count, orm.Int)()
 stop.set()
 print(json.dumps({{'own': own, 'before': before, 'meanwhile': meanwhile, 'found': found, 'after_kill': after_kill,
                   'error': error, 'with_threads': with_threads, 'after': count(orm.Int, None)}}))

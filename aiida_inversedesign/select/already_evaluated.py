@@ -10,7 +10,7 @@ from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.row import EvaluationRow
 
 
-class Duplicates:
+class AlreadyEvaluated:
     """Compares candidates with what was evaluated, as the space does it, among those of the same key.
 
     Answers are kept, because a selection asks again about the same candidates for each place of the batch.
