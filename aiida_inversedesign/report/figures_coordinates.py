@@ -123,16 +123,17 @@ def _drawn(record: CampaignRecord, axes: Sequence[_Axis], values: Sequence[float
     for row, axis in enumerate(axes):
         drawn.add_shape(type='line', x0=0, x1=1, y0=-row, y1=-row, line={'color': theme.AXIS, 'width': 1})
         text = {'text': f'<b>{plot_text(axis.title)}</b>', 'x': 0, 'y': -row, 'xanchor': 'left', 'yshift': 16}
-        drawn.add_annotation(showarrow=False, font={'size': 12}, **text)
+        drawn.add_annotation(**_TEXT, font={'size': 12}, **text)
         for place, label in axis.ticks:
             anchor = 'left' if place < 0.1 else 'right' if place > 0.9 else 'center'
             tick = {'text': plot_text(label), 'x': place, 'y': -row, 'xanchor': anchor, 'yshift': -12}
-            drawn.add_annotation(showarrow=False, font={'size': 11, 'color': theme.MUTED}, **tick)
+            drawn.add_annotation(**_TEXT, font={'size': 11, 'color': theme.MUTED}, **tick)
     drawn.update_xaxes(visible=False, range=[-0.02, 1.02], fixedrange=True)
     drawn.update_yaxes(visible=False, range=[0.4 - len(axes), 0.55], fixedrange=True)
     return drawn
 
 
+_TEXT = {'showarrow': False, 'bgcolor': theme.BEHIND, 'borderpad': 1}
 _HOVER = {'hovertemplate': '%{customdata[0]}<br>%{customdata[1]}<extra></extra>'}
 
 

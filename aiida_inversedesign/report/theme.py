@@ -21,6 +21,8 @@ ON_BAR = '#fffffe'
 #: Fills of bands and bars behind lines.
 BLUE_BAND, GREY_BAND, GREEN_BAND = 'rgba(0,114,178,0.16)', 'rgba(110,118,128,0.18)', 'rgba(0,158,115,0.14)'
 
+#: Behind text that lies on lines.
+BEHIND = 'rgba(255,255,255,0.8)'
 #: From least to best; the best stands out on either page.
 SCALE = ('#a9c4d9', '#84b0d3', '#5492c4', '#2470ab', '#0b4a80')
 
@@ -42,6 +44,7 @@ DARK = {
     BLUE_BAND: 'rgba(90,174,230,0.22)',
     GREY_BAND: 'rgba(150,158,168,0.22)',
     GREEN_BAND: 'rgba(47,194,149,0.18)',
+    BEHIND: 'rgba(20,24,28,0.8)',
     **dict(zip(SCALE, ('#33536e', '#3b6a90', '#4f8dbd', '#7fb4dd', '#b8dcf6'), strict=True)),
 }
 

@@ -9,6 +9,7 @@ import pytest
 
 from aiida_inversedesign.audit.audit import audit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.cli.audit import show_reports
 
 
@@ -21,10 +22,13 @@ def record_of(constraint: float, **changes: Any) -> CampaignRecord:
         'constraints': [{'property': 'density', 'max': constraint}],
     }
     done = EvaluationRecord('c1', 'BN', 1, 'completed', hit=False, properties={'bulk_modulus': 300.0, 'density': 5.0})
+    evaluate = {'engine': 'ase', 'code': 'python@localhost'}
+    space = {'elements': ['B', 'N'], 'ratios': ['1:1']}
+    settings = CampaignSettings.model_validate({'name': 'words', 'goal': goal, 'space': space, 'evaluate': evaluate})
     now = datetime(2026, 1, 1, tzinfo=UTC)
     record = CampaignRecord(
-        1, 'a' * 36, 'words', 'finished', 0, None, 'done', now, now, (), {'goal': goal, 'evaluate': {'engine': 'ase'}},
-        {}, None, None, {}, (), (), (done, replace(done, candidate='c2')), (), (),
+        1, 'a' * 36, 'words', 'finished', 0, None, 'done', now, now, (), settings, {},
+        None, None, {}, (), (), (done, replace(done, candidate='c2')), (), (),
     )  # fmt: skip
     return replace(record, **changes)
 
