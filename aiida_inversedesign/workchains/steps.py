@@ -141,7 +141,7 @@ def launch(chain: IdempotentWorkChain, label: str, candidate: orm.Data, properti
     process_class = WorkflowFactory(engine_named(spec.evaluate.engine).workchain)
     if spec.evaluate.reuse:
         process_type = process_class.build_process_type()
-        earlier = find_earlier(process_type, candidate, properties, section, chain.inputs.engine)
+        earlier = find_earlier(process_type, candidate, properties, section, chain.inputs.get('engine', {}))
         if earlier is not None:
             process_class = ReusedEvaluateWorkChain
             inputs['earlier'] = {
@@ -155,7 +155,7 @@ def launch(chain: IdempotentWorkChain, label: str, candidate: orm.Data, properti
         properties=orm.List(properties),
         settings=orm.Dict(section),
         limits=orm.Dict(vars(limits)),
-        engine=chain.inputs.engine,
+        engine=chain.inputs.get('engine', {}),
         metadata=metadata,
         **inputs,
     )

@@ -44,9 +44,9 @@ def test_other_engines_are_no_dft(graph):
 def test_not_a_campaign(graph):
     from aiida_inversedesign.audit.audit import AuditError, audit
 
-    with pytest.raises(AuditError, match='is no campaign'):
+    with pytest.raises(AuditError, match='is not a campaign'):
         audit(graph.settings)
-    with pytest.raises(AuditError, match='is no campaign'):
+    with pytest.raises(AuditError, match='is not a campaign'):
         audit(graph.generation(graph.campaign(), 1))
 
 

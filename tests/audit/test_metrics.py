@@ -66,8 +66,8 @@ def test_failed_count_and_running_do_not():
 def test_unknown_is_null_with_a_reason():
     assert hit_rate(0, 0)['value'] is None
     assert 'no evaluation' in hit_rate(0, 0)['reason']
-    assert 'names no value' in rate_of([outcome(1, 5.0)], OPEN)['reason']
-    assert 'names no value' in enrichment([outcome(1, 5.0)], OPEN)['reason']
+    assert 'no hit threshold' in rate_of([outcome(1, 5.0)], OPEN)['reason']
+    assert 'no hit threshold' in enrichment([outcome(1, 5.0)], OPEN)['reason']
     assert 'no random control arm' in enrichment([outcome(1, 400.0)], GOAL)['reason']
     assert 'none of 1 random' in enrichment([outcome(1, 400.0), outcome(2, 9.0, arm='control')], GOAL)['reason']
     assert 'no evaluation was chosen' in enrichment([outcome(2, 9.0, arm='control')], GOAL)['reason']

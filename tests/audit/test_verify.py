@@ -114,7 +114,7 @@ def test_an_archive_gives_the_same(finished: Copy, tmp_path: Path) -> None:
 
 def test_not_a_campaign(finished: Copy) -> None:
     with opened(finished.folder):
-        with pytest.raises(InverseDesignError, match='is no campaign'):
+        with pytest.raises(InverseDesignError, match='is not a campaign'):
             verify(finished.load().inputs.settings)
         with pytest.raises(InverseDesignError, match='at least 1'):
             verify(finished.campaign, sample=0)

@@ -158,7 +158,7 @@ def test_stop_of_a_campaign_that_no_daemon_has_taken_up_is_kept(campaign: Any) -
     assert answer['stop_reason'] is None
     assert 'verdi daemon start' in answer['notes'][-1]
     assert load_node(node.pk).base.extras.get('inversedesign_stop')['kill'] is True
-    assert 'launches nothing any more' in call('stop', str(node.pk)).output
+    assert 'launches no further evaluations' in call('stop', str(node.pk)).output
     assert 'not a campaign' in call('stop', str(node.inputs.settings.pk)).output
 
 

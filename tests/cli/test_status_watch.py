@@ -157,7 +157,7 @@ def test_in_a_terminal_ctrl_c_leaves_the_last_view(by_hand: Any) -> None:
     # the view is written over itself, and the last one is not cleared
     assert '\x1b[1A' in shown
     assert 'g001_c0002' in shown or 'Cu' in shown
-    assert 'the campaign goes on' in shown[shown.rindex('best so far') :]
+    assert 'the campaign continues' in shown[shown.rindex('best so far') :]
 
 
 def test_watching_needs_a_campaign() -> None:

@@ -36,6 +36,7 @@ def test_the_example_is_short() -> None:
 
 @pytest.mark.slow
 @pytest.mark.daemon
+@pytest.mark.timeout(1800)
 def test_a_campaign_of_foreign_parts_runs_through_the_daemon(tmp_path: Path) -> None:
     """Install package and plugin into a new environment, run, audit and verify."""
     environment = tmp_path / 'venv'

@@ -62,7 +62,7 @@ def rows():
 
 
 def test_surrogate_knows_formulas(rows):
-    model = formula_surrogate([(item.formula, item.properties) for item in rows], ['lattice_constant'], 0)
+    model = formula_surrogate([(item.key, item.properties) for item in rows], ['lattice_constant'], 0)
     mean, deviation = model.predict(['NaCl', 'RbI', {'Li': 1, 'F': 1}])['lattice_constant']
     assert mean[0] == pytest.approx(size('NaCl'), abs=0.1)
     assert mean[2] == pytest.approx(size('LiF'), abs=0.1)
@@ -71,23 +71,23 @@ def test_surrogate_knows_formulas(rows):
 
 
 def test_same_formula_with_other_crystals_and_values(rows):
-    twice = [(item.formula, item.properties) for item in [*rows, row(99, 'NaCl', lattice_constant=9.0)]]
+    twice = [(item.key, item.properties) for item in [*rows, row(99, 'NaCl', lattice_constant=9.0)]]
     mean, _ = formula_surrogate(twice, ['lattice_constant'], 0).predict(['NaCl'])['lattice_constant']
     assert size('NaCl') < mean[0] < 9.0
 
 
 def test_too_little_to_learn(rows):
-    pairs = [(item.formula, item.properties) for item in rows[:2]]
+    pairs = [(item.key, item.properties) for item in rows[:2]]
     with pytest.raises(NotReadyError, match=r"2 evaluation\(s\) have a value of 'lattice_constant'"):
         formula_surrogate(pairs, ['lattice_constant'], 0)
     with pytest.raises(NotReadyError, match='hardness'):
-        formula_surrogate([(item.formula, item.properties) for item in rows], ['hardness'], 0)
+        formula_surrogate([(item.key, item.properties) for item in rows], ['hardness'], 0)
     with pytest.raises(NotReadyError):
         formula_score([], MAXIMIZE, 0)
     with pytest.raises(NotReadyError):
         formula_score([row(number, 'NaCl', lattice_constant=np.nan) for number in range(5)], MAXIMIZE, 0)
     with pytest.raises(SurrogateError, match='magic'):
-        formula_surrogate([(item.formula, item.properties) for item in rows], ['lattice_constant'], 0, kind='magic')
+        formula_surrogate([(item.key, item.properties) for item in rows], ['lattice_constant'], 0, kind='magic')
 
 
 @pytest.mark.parametrize('goal', [MAXIMIZE, TARGET, BOUND, PARETO], ids=['maximize', 'target', 'bound', 'pareto'])
@@ -145,7 +145,7 @@ def test_campaign(rows):
             'composition': [{'forbidden': ['Rb']}, {'element': 'I', 'max': 0.4}],
         }
     )
-    done = {item.formula for item in rows}
+    done = {item.key for item in rows}
     shares = {'enumeration': 1, 'evolution': 1, 'inverse_kmd': 1, 'tree_search': 1}
     for table in (rows, []):
         request = campaign_request(SPACE, goal, table, done, 12, 0)

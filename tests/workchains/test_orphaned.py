@@ -72,7 +72,7 @@ def test_a_campaign_whose_process_is_gone_ends_when_it_is_resumed(campaign: Camp
     before = count_active_processes()
     lost = lost_campaign(campaign(budget={'evaluations': 2})[0], {**this_process(), 'started': 0.0})
     assert count_active_processes() == before + 2
-    with pytest.raises(InverseDesignError, match=r'cut off .* is gone.*--gone'):
+    with pytest.raises(InverseDesignError, match=r'cut off .* has died.*--gone'):
         resume_campaign(lost, {})
     # nothing would ever end it: a stop that waited would wait for ever
     refused = call('stop', str(lost.pk), '--wait')
