@@ -179,8 +179,8 @@ def main() -> None:
             middle, mean = median_over_seeds(regrets), mean_over_seeds(regrets)
             seconds = (time.perf_counter() - begun) / options.seeds
             print(
-                f'{name}, {INITIAL} + {further}, {loop}: median {middle.value:.4f} [{middle.low:.4f}, {middle.high:.4f}], '
-                f'mean {mean.value:.4f}, worst {max(regrets):.4f}, {seconds:.0f} s a search',
+                f'{name}, {INITIAL} + {further}, {loop}: median {middle.value:.4f} [{middle.low:.4f}, '
+                f'{middle.high:.4f}], mean {mean.value:.4f}, worst {max(regrets):.4f}, {seconds:.0f} s a search',
                 flush=True,
             )
 

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
+from aiida_inversedesign.benchmarks.search.arms import our_names
 from aiida_inversedesign.benchmarks.search.csv_pool import read_csv
 from aiida_inversedesign.benchmarks.search.goals import make_task, parse_goal
 from aiida_inversedesign.benchmarks.search.loop import Plan
@@ -73,19 +74,20 @@ def compare(pool: Pool, arms: list[str], seeds: int, jobs: int, budget: int = 60
     truth = truth_of(pool)
     best = truth >= np.sort(truth)[-round(0.05 * len(pool))]
     counts: dict[str, np.ndarray] = {}
-    for words, given in (('with errors', pool), ('without', replace(pool, errors={}))):
-        outcome = run_all(given, task, Plan(10, 5, budget), arms, range(seeds), jobs=jobs)
+    own = [name for name in arms if name in our_names()]
+    for words, given, names in (('with errors', pool, arms), ('without', replace(pool, errors={}), own)):
+        outcome = run_all(given, task, Plan(10, 5, budget), names, range(seeds), jobs=jobs)
         for name, runs in outcome.runs.items():
             found = counts[f'{name} {words}'] = np.array([best[run.order].sum() for run in runs])
             measured = np.array([task.hits[run.order].sum() for run in runs])
-            _show(f'{name}, {words}', found, f'; best 5 % of the measured means: {measured.mean():.1f}')
+            label = f'{name}, {words}' if name in own else name
+            _show(label, found, f'; best 5 % of the measured means: {measured.mean():.1f}')
         for name, failed in outcome.failed.items():
             print(f'{name}: {len(failed)} failed, first: {failed[0]}')
         for name, reason in outcome.missing.items():
             print(f'{name}: {reason}')
-    for name in arms:
-        if f'{name} without' in counts:
-            _show(f'{name}, with less without, seed by seed', counts[f'{name} with errors'] - counts[f'{name} without'])
+    for name in own:
+        _show(f'{name}, with less without, seed by seed', counts[f'{name} with errors'] - counts[f'{name} without'])
     print(f'random search: {budget * best.mean():.1f} on average (exact)')
 
 

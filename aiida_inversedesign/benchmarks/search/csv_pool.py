@@ -115,6 +115,7 @@ def _table(path: Path, report: Callable[[str, float], None]) -> tuple[list[str],
         table = list(csv.reader(itertools.chain([first], lines), strict=True, delimiter=delimiter))
     except csv.Error as error:
         raise PoolError(f'{path}: not a CSV file ({error})') from error
+    report('reading', 1.0)
     header = [name.strip() for name in table[0]] if table else []
     named = [name for name in header if name]
     if not named or len(header) > _MOST_COLUMNS or len(set(named)) != len(named):
