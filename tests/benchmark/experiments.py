@@ -27,6 +27,7 @@ from aiida_inversedesign.benchmarks.search.loop import Plan
 from aiida_inversedesign.benchmarks.search.pool import Pool
 from aiida_inversedesign.benchmarks.search.run import run_all
 from aiida_inversedesign.benchmarks.search.statistics import mean_over_seeds
+from aiida_inversedesign.learn.surrogate import fit_on_features
 
 DESIGNS, REPLICATES = 600, 3
 #: standard deviation of one measurement: this and this share of the value
@@ -91,9 +92,30 @@ def compare(pool: Pool, arms: list[str], seeds: int, jobs: int, budget: int = 60
     print(f'random search: {budget * best.mean():.1f} on average (exact)')
 
 
+def predict(pool: Pool, seeds: int, rows: int = 80) -> None:
+    """Print how much better a Gaussian process of random designs predicts the others with errors than without."""
+    truth, measured = truth_of(pool), pool.values['toughness']
+    densities, misses = [], []
+    for seed in range(seeds):
+        order = np.random.default_rng(seed).permutation(len(pool))
+        own, others = order[:rows], order[rows:]
+        found = []
+        for errors in ({name: column[own] for name, column in pool.errors.items()}, None):
+            surrogate = fit_on_features(
+                pool.features[own], {'toughness': measured[own]}, None, 'gp', seed, errors=errors
+            )
+            mean, deviation = surrogate.models['toughness'].predict(surrogate.standardise(pool.features[others]))
+            density = -0.5 * ((measured[others] - mean) / deviation) ** 2 - np.log(deviation)
+            found.append((density.mean(), np.sqrt(((mean - truth[others]) ** 2).mean())))
+        densities.append(found[0][0] - found[1][0])
+        misses.append(found[0][1] - found[1][1])
+    _show(f'log density of a mean, {rows} random designs known, with less without', np.array(densities))
+    _show('error of the predicted truth (RMS, J), with less without', np.array(misses))
+
+
 def _show(words: str, values: np.ndarray, more: str = '') -> None:
     mean = mean_over_seeds(values)
-    print(f'{words}: {mean.value:.1f} [{mean.low:.1f}, {mean.high:.1f}], n = {len(values)}{more}', flush=True)
+    print(f'{words}: {mean.value:.3g} [{mean.low:.3g}, {mean.high:.3g}], n = {len(values)}{more}', flush=True)
 
 
 def main() -> None:
@@ -110,6 +132,7 @@ def main() -> None:
         pool = read_csv(path, ['toughness'], [], [], lambda step, done: None)
     print(f'{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}')
     print(f'{len(pool)} designs of {pool.rows} rows, {pool.variables}, ignored {pool.ignored}')
+    predict(pool, options.seeds)
     compare(pool, options.arms.split(','), options.seeds, options.jobs)
 
 
