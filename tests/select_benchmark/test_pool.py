@@ -77,7 +77,7 @@ def test_experiments_are_read_as_they_are_published(tmp_path: Path) -> None:
     assert found.values['toughness'].tolist() == [12, 3, 23, 5]
     np.testing.assert_allclose(found.errors['toughness'], [2, np.nan, np.sqrt(13 / 3), np.nan])
     assert (found.rows, found.left_out) == (7, {'without toughness': 1})
-    assert found.variables == {'n': '6 … 8', 'shape': '12, round, square'}
+    assert found.variables == {'n': '6, 8', 'shape': '12, round, square'}
     assert set(found.ignored) == {'without a name', 'note (mm)', 'strength'}
     # by default everything but the property and the index describes a candidate: nothing is a replicate
     whole = read_pool(path, ['toughness'])

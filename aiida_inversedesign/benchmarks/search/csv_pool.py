@@ -93,7 +93,7 @@ def read_csv(
         {name: _column([item.values[name] for item in found]) for name in properties},
         dict(lost),
         ignored,
-        variables=dict(zip(names, (text.partition(': ')[2] for _, text in space.plan()), strict=True)),
+        variables={name: variable.words for name, variable in space.variables.items()},
         errors={name: column for name, column in errors.items() if np.isfinite(column).any()},
         rows=len(chosen),
     )
