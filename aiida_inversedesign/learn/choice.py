@@ -80,7 +80,7 @@ def fit_chosen(
     if rows == 0 or flat:
         reason = f'{len(y)} row(s) decide nothing, {LEAST_ROWS} would' if rows == 0 else 'all values are equal'
         return fits[names[0]](X, y, setting), {'chosen': names[0], 'reason': reason, 'n': len(y), 'candidates': {}}
-    before, then = earlier(rows) if earlier else (X[:rows], setting)
+    before, then = earlier(rows) if earlier else (X[:rows], setting.at(slice(rows)))
     record = _competition(before, y[:rows], fits, then)
     # the only model, or the mixture of several, each with its factor on the deviations
     weights, factors = record['weights'], record['factors']
@@ -114,8 +114,9 @@ def _competition(X: Array, y: Array, fits: Mapping[str, Fit], setting: Setting) 
     beside = [array for other in setting.others for array in (other.X, other.y, other.shared)]
     for array in (X, y, *(prior.weights for prior in setting.priors), *beside):
         digest.update(np.ascontiguousarray(array).tobytes())
-    if setting.composition is not None:
-        digest.update(setting.composition.tobytes())
+    for given in (setting.composition, setting.errors):
+        if given is not None:
+            digest.update(given.tobytes())
     key = digest.hexdigest()
     if key not in _memory:
         _memory[key] = _compete(X, y, fits, setting)
@@ -128,9 +129,9 @@ def _compete(X: Array, y: Array, fits: Mapping[str, Fit], setting: Setting) -> d
     names = list(fits)
     if len(y) > _MOST_ROWS:
         drawn = np.sort(np.random.default_rng(setting.seed).permutation(len(y))[:_MOST_ROWS])
-        X, y = X[drawn], y[drawn]
+        X, y, setting = X[drawn], y[drawn], setting.at(drawn)
     offset, scale, _ = target_scale(y)
-    z = (y - offset) / scale
+    z, setting = (y - offset) / scale, setting.at(slice(None), scale)
     densities, candidates = {}, {}
     for name in names:
         mean, deviation = unseen_predictions(X, z, name, fits[name], setting)
@@ -229,7 +230,7 @@ def later_predictions(X: Array, y: Array, fit: Fit, setting: Setting) -> tuple[A
     parts = []
     for block in np.array_split(np.arange(begin, n), _FOLDS):
         known = slice(0, int(block[0]))
-        parts.append(fit(X[known], y[known], setting).with_factor(1.0).predict(X[block]))
+        parts.append(fit(X[known], y[known], setting.at(known)).with_factor(1.0).predict(X[block]))
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 
@@ -242,6 +243,6 @@ def unseen_predictions(X: Array, y: Array, name: str, fit: Fit, setting: Setting
     mean, deviation = np.empty(len(y)), np.empty(len(y))
     for fold in range(_FOLDS):
         out = folds == fold
-        part = fit(X[~out], y[~out], setting).with_factor(1.0)
+        part = fit(X[~out], y[~out], setting.at(~out)).with_factor(1.0)
         mean[out], deviation[out] = part.predict(X[out])
     return mean, deviation

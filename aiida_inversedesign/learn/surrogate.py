@@ -134,6 +134,7 @@ def fit_on_features(
     reference: Array | None = None,
     priors: Sequence[Prior] = (),
     composition: NDArray[np.bool_] | None = None,
+    errors: Mapping[str, Array] | None = None,
 ) -> Surrogate:
     """Fit a surrogate to a matrix of descriptors, as campaigns do to their tables.
 
@@ -148,12 +149,14 @@ def fit_on_features(
         have a value of some property.
     :param priors: learned from other data (``transfer.learn_prior``); ``auto`` lets them compete.
     :param composition: which descriptors describe the composition, shape (d,); None where that makes no difference.
+    :param errors: standard errors of the values of properties that were measured with one, shape (n,), NaN where there
+        is none.
     :raises SurrogateError: if the kind is unknown, no property is asked for, a property has fewer than three rows,
         shapes differ, or a descriptor is not finite.
     """
     features = np.asarray(features, dtype=np.float64)
     columns = [f'column_{index}' for index in range(features.shape[-1])] if names is None else list(names)
-    _check(features, targets, failed, columns)
+    _check(features, targets, failed, columns, errors or {})
     _needs(kind)
     setting = Setting(seed, composition, tuple(priors))
     known = {
@@ -171,15 +174,18 @@ def fit_on_features(
     for name, rows in known.items():
         values = np.asarray(targets[name], dtype=np.float64)[rows]
         own = features[rows]
+        own_setting = _measured(setting, errors, name, rows)
 
-        def earlier(count: int, name: str = name, own: Array = own) -> tuple[Array, Setting]:
+        def earlier(
+            count: int, name: str = name, own: Array = own, own_setting: Setting = own_setting
+        ) -> tuple[Array, Setting]:
             then = frame
             if reference is None:
                 center, width = scaling(own[:count])
                 then = replace(frame, center=center, width=width)
-            return then.standardise(own[:count]), _as_of(then, setting, name, features, targets)
+            return then.standardise(own[:count]), _as_of(then, own_setting.at(slice(count)), name, features, targets)
 
-        now = _as_of(frame, setting, name, features, targets)
+        now = _as_of(frame, own_setting, name, features, targets)
         try:
             models[name], record[name] = fit_chosen(frame.standardise(own), values, kind, now, earlier)
         except RegressorError as error:
@@ -187,6 +193,16 @@ def fit_on_features(
         record[name]['rows_without_value'] = len(features) - len(rows)
     failure = None if failed is None else fit_failure(frame.standardise(features), np.asarray(failed, dtype=bool))
     return replace(frame, models=models, failure=failure, record=record)
+
+
+def _measured(setting: Setting, errors: Mapping[str, Array] | None, name: str, rows: NDArray[np.int64]) -> Setting:
+    """The setting with the errors of a property; without where none is known."""
+    if errors is None or name not in errors:
+        return setting
+    own = np.asarray(errors[name], dtype=np.float64)[rows]
+    if (own < 0).any() or np.isinf(own).any():
+        raise SurrogateError(f'standard errors of {name!r} must be finite and not negative: NaN where there is none')
+    return replace(setting, errors=own) if np.isfinite(own).any() else setting
 
 
 def _needs(kind: str) -> tuple[str, ...]:
@@ -216,13 +232,18 @@ def _as_of(frame: Surrogate, setting: Setting, name: str, features: Array, targe
 
 
 def _check(
-    features: Array, targets: Mapping[str, Array], failed: NDArray[np.bool_] | None, columns: Sequence[str]
+    features: Array,
+    targets: Mapping[str, Array],
+    failed: NDArray[np.bool_] | None,
+    columns: Sequence[str],
+    errors: Mapping[str, Array],
 ) -> None:
     if not targets:
         raise SurrogateError('no properties to model: the goal must name at least one')
     if features.ndim != 2 or features.shape[1] != len(columns):
         raise SurrogateError(f'features of shape {features.shape} for {len(columns)} columns: one row per evaluation')
     given = {**targets, **({} if failed is None else {'failed': failed})}
+    given |= {f'errors of {name}': values for name, values in errors.items()}
     for name, values in given.items():
         if np.shape(values) != (len(features),):
             raise SurrogateError(f'{name!r} has shape {np.shape(values)} for {len(features)} rows of features')
@@ -261,9 +282,18 @@ def fit_surrogate(
         )
     features, names = space.describe([row.proposed for row in rows], [row.probability for row in rows])
     targets = {name: values_of(rows, name) for name in properties}
+    errors = {name: errors_of(rows, name) for name in properties}
     failed = np.array([row.status == 'failed' for row in rows], dtype=bool)
     return fit_on_features(
-        features, targets, failed, kind, seed, names, priors=priors, composition=space.composition_columns()
+        features,
+        targets,
+        failed,
+        kind,
+        seed,
+        names,
+        priors=priors,
+        composition=space.composition_columns(),
+        errors=errors,
     )
 
 
@@ -272,3 +302,8 @@ def values_of(rows: Sequence[EvaluationRow], name: str) -> Array:
     values = [row.properties.get(name) if row.status == 'completed' else None for row in rows]
     found = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
     return np.where(np.isfinite(found), found, np.nan)
+
+
+def errors_of(rows: Sequence[EvaluationRow], name: str) -> Array:
+    """The standard error of a property in each row, shape (n,); NaN where it was not measured with one."""
+    return np.array([row.errors.get(name, np.nan) for row in rows], dtype=np.float64)

@@ -14,7 +14,7 @@ import numpy as np
 
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.row import EvaluationRow
-from aiida_inversedesign.learn.surrogate import Surrogate, values_of
+from aiida_inversedesign.learn.surrogate import Surrogate, errors_of, values_of
 
 
 def knows(surrogate: Surrogate, rows: Sequence[EvaluationRow]) -> bool:
@@ -33,7 +33,7 @@ def with_rows(surrogate: Surrogate, rows: Sequence[EvaluationRow], space: SpaceS
     for name, model in surrogate.models.items():
         values = values_of(rows, name)
         known = np.isfinite(values)
-        models[name] = model.with_rows(inputs[known], values[known])
+        models[name] = model.with_rows(inputs[known], values[known], errors_of(rows, name)[known])
     failure = surrogate.failure
     if failure is not None:
         failure = failure.with_rows(inputs, np.array([row.status == 'failed' for row in rows], dtype=bool))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,22 +19,23 @@ def test_columns_that_are_not_asked_for_are_the_descriptors(pool: Pool, pool_fil
     found = read_pool(pool_file, ['y'], ignore=['z'])
     assert found.names == ('a', 'b', 'c')
     assert found.ids == pool.ids
-    np.testing.assert_allclose(found.features, pool.features)
+    low, high = pool.features.min(axis=0), pool.features.max(axis=0)
+    np.testing.assert_allclose(found.features, (pool.features - low) / (high - low), atol=1e-8)
     np.testing.assert_allclose(found.values['y'], pool.values['y'])
     assert found.left_out == {'without y': 1}
     assert found.ignored == {'id': 'names the row', 'z': 'as asked for'}
     assert read_pool(pool_file, ['z']).names == ('a', 'b', 'c', 'y')
 
 
-def test_rows_without_a_descriptor_are_counted_and_columns_of_words_ignored(tmp_path: Path) -> None:
+def test_rows_without_a_variable_are_counted_and_constant_columns_ignored(tmp_path: Path) -> None:
     path = tmp_path / 'a.csv'
     path.write_text('﻿a,b,kind,y\n1,2,x,3\n,2,x,4\n5,nan,x,6\n7,8,x,9\n1,2\n\n', encoding='utf-8')
     found = read_pool(path, ['y'])
     assert found.names == ('a', 'b')
     assert found.values['y'].tolist() == [3, 9]
     assert found.left_out == {'with another number of cells than the header': 1, 'without a': 1, 'without b': 1}
-    assert found.ignored == {'kind': 'less than half of its cells are numbers'}
-    assert found.ids == ('row 2', 'row 5')
+    assert found.ignored == {'kind': 'the same in every row'}
+    assert found.ids == ('a=1, b=2', 'a=7, b=8')
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,7 @@ def test_rows_without_a_descriptor_are_counted_and_columns_of_words_ignored(tmp_
         ('', 'first line must name the columns'),
         ('a,a,y\n1,2,3\n', 'each once'),
         ('a,b\n1,2\n', "no column 'y'; columns are a, b"),
-        ('y\n1\n2\n', 'no column is left as a descriptor'),
+        ('y\n1\n2\n', 'no column remains as a variable'),
         ('a,y\n1,2\n3,\n', '1 row\\(s\\) have y, a search needs at least 2 \\(left out: 1 without y\\)'),
     ],
 )
@@ -51,6 +53,64 @@ def test_unusable_files_say_why(tmp_path: Path, text: str, message: str) -> None
     path.write_text(text)
     with pytest.raises(PoolError, match=message):
         read_pool(path, ['y'])
+
+
+PUBLISHED = """;n;shape;note (mm);strength;toughness
+0;6;round;a;1.5;10
+1;6;round;b;1.7;14
+2;6;square;c;1.2;3
+3;8;round;d;2.5;20
+4;8;round;e;2.6;
+5;8;round;f;2.4;22
+6;8;round;g;2.4;27
+7;8;12;h;2.4;5
+"""
+
+
+def test_experiments_are_read_as_they_are_published(tmp_path: Path) -> None:
+    path = tmp_path / 'a.csv'
+    path.write_text(PUBLISHED)
+    found = read_pool(path, ['toughness'], variables=['n', 'shape'])
+    assert found.ids == ('n=6, shape=round', 'n=6, shape=square', 'n=8, shape=round', 'n=8, shape=12')
+    assert found.names == ('n', 'shape=12', 'shape=round', 'shape=square')
+    assert found.features.tolist() == [[0, 0, 1, 0], [0, 0, 0, 1], [1, 0, 1, 0], [1, 1, 0, 0]]
+    assert found.values['toughness'].tolist() == [12, 3, 23, 5]
+    np.testing.assert_allclose(found.errors['toughness'], [2, np.nan, np.sqrt(13 / 3), np.nan])
+    assert (found.rows, found.left_out) == (7, {'without toughness': 1})
+    assert found.variables == {'n': '6, 8', 'shape': '12, round, square'}
+    assert set(found.ignored) == {'without a name', 'note (mm)', 'strength'}
+    # by default everything but the property and the index describes a candidate: nothing is a replicate
+    whole = read_pool(path, ['toughness'])
+    assert list(whole.variables) == ['n', 'shape', 'note (mm)', 'strength']
+    assert (len(whole), whole.errors) == (7, {})
+
+
+def test_a_named_row_is_a_candidate_unless_variables_are_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / 'a.csv'
+    path.write_text('id,a,y\np,1,2\nq,1,4\nr,2,5\n')
+    assert read_pool(path, ['y']).ids == ('p', 'q', 'r')
+    found = read_pool(path, ['y'], variables=['a'])
+    assert (found.ids, found.values['y'].tolist()) == (('a=1', 'a=2'), [3, 5])
+
+
+def test_a_text_is_not_a_variable_unless_asked_for(tmp_path: Path) -> None:
+    path = tmp_path / 'a.csv'
+    path.write_text('a,remark,y\n' + ''.join(f'{n % 7},words {n},{n}\n' for n in range(40)))
+    found = read_pool(path, ['y'])
+    assert found.ignored == {'remark': '40 different words: a text'}
+    assert len(found) == 7
+    assert len(read_pool(path, ['y'], variables=['a', 'remark'])) == 40
+
+
+@pytest.mark.parametrize(
+    ('variables', 'message'),
+    [(['b'], "no column 'b'; columns are a, y"), (['a', 'y'], "'y' is named as a variable and as a property")],
+)
+def test_variables_that_cannot_be_say_why(tmp_path: Path, variables: list[str], message: str) -> None:
+    path = tmp_path / 'a.csv'
+    path.write_text('a,y\n1,2\n2,3\n')
+    with pytest.raises(PoolError, match=message):
+        read_pool(path, ['y'], variables=variables)
 
 
 def test_the_ending_tells_how_a_pool_is_read(tmp_path: Path) -> None:
@@ -107,6 +167,7 @@ def test_the_digest_tells_pools_apart(pool: Pool, pool_file: Path) -> None:
     first, second = read_pool(pool_file, ['y'], ignore=['z']), read_pool(pool_file, ['y'])
     assert first.digest == read_pool(pool_file, ['y'], ignore=['z']).digest
     assert first.digest != second.digest
+    assert replace(first, errors={'y': np.ones(len(first))}).digest != first.digest
 
 
 def test_real_structures(shared: Path, tmp_path: Path) -> None:

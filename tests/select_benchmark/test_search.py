@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,17 @@ def test_every_arm_starts_from_the_same_points(pool: Pool, task: Task) -> None:
     starts = [search(make_arm(name), pool, task, 4, Plan(10, 5, 15)).order[:10] for name in ('random_drawn', 'gp:ucb')]
     assert starts[0] == starts[1] == starting_points(pool, task, 10, 4)
     assert starts[0] != starting_points(pool, task, 10, 5)
+
+
+def test_the_errors_of_what_was_observed_reach_our_surrogates(pool: Pool, task: Task) -> None:
+    rng = np.random.default_rng(5)
+    errors = np.where(rng.random(len(pool)) < 0.5, 0.5, 0.001)
+    noisy = replace(pool, values={'y': pool.values['y'] + errors * rng.standard_normal(len(pool))})
+    plan = Plan(30, 5, 60)
+    with_errors = search(make_arm('gp:auto'), replace(noisy, errors={'y': errors}), task, 0, plan)
+    without = search(make_arm('gp:auto'), noisy, task, 0, plan)
+    assert with_errors.order != without.order
+    assert task.hits[with_errors.order].sum() > task.hits[without.order].sum()
 
 
 def test_far_starts_come_from_the_worse_half(pool: Pool, task: Task) -> None:

@@ -30,12 +30,15 @@ class Question:
     :param names: of the columns.
     :param goal: what is searched for.
     :param seed: of all random choices of the arm.
+    :param errors: standard errors of the answers, where some were measured several times; an arm may look at those of
+        what it has observed.
     """
 
     features: Array
     names: tuple[str, ...]
     goal: Goal
     seed: int
+    errors: dict[str, Array] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
     reset_peak()
     points = starting_points(pool, task, min(plan.initial, plan.budget), seed, plan.start)
     run = Run(arm.name, seed, len(points), points, code=code_digest())
-    searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed))
+    searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed, pool.errors))
     generation = 1
     while len(run.order) < min(plan.budget, len(pool)) and not _complete(run.order, task):
         generation += 1

@@ -95,6 +95,7 @@ class OurSearcher:
             question.seed,
             question.names,
             composition=_composition(question.names),
+            errors={name: column[observed] for name, column in question.errors.items()},
         )
 
     def _acceptable(self, observed: Indices, left: Indices) -> Acceptable:

@@ -1,11 +1,9 @@
-"""Pools of candidates whose properties are known: structures with properties, or rows of numeric features."""
+"""Pools of candidates whose properties are known: structures with properties, or the rows of a CSV file."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -27,10 +25,6 @@ Report = Callable[[str, float], None]
 
 #: crystals described in one task of a process
 _CHUNK = 64
-#: most columns of a CSV file: each is a descriptor
-_MOST_COLUMNS = 10_000
-#: columns of a CSV file that name a row
-_NAMES = ('id', 'material_id', 'name', 'formula')
 
 
 class PoolError(InverseDesignError):
@@ -47,7 +41,11 @@ class Pool:
     :param names: of the columns of ``features``.
     :param values: answers by property, each of shape (n,), all finite.
     :param left_out: number of rows that are not in the pool, by reason.
-    :param ignored: columns of a CSV file that are no descriptors, with the reason.
+    :param ignored: columns of a CSV file that are not descriptors, with the reason.
+    :param variables: columns of a CSV file that are, with their values in words.
+    :param errors: standard errors of the answers of properties that were measured several times, each of shape (n,),
+        NaN where there was one measurement.
+    :param rows: rows of a CSV file that the candidates were made of.
     :param crystals: the structures; None of a CSV file, or where they were not asked for.
     """
 
@@ -59,6 +57,9 @@ class Pool:
     left_out: dict[str, int] = field(default_factory=dict)
     ignored: dict[str, str] = field(default_factory=dict)
     crystals: tuple[Crystal, ...] | None = None
+    variables: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, Array] = field(default_factory=dict)
+    rows: int | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -67,7 +68,7 @@ class Pool:
     def digest(self) -> str:
         """SHA-256 of what a search depends on."""
         found = hashlib.sha256(repr((self.ids, self.names, tuple(self.values))).encode())
-        for array in (self.features, *self.values.values()):
+        for array in (self.features, *self.values.values(), *self.errors.values()):
             found.update(np.ascontiguousarray(array).tobytes())
         return found.hexdigest()
 
@@ -76,6 +77,7 @@ def read_pool(
     path: Path,
     properties: Sequence[str],
     ignore: Sequence[str] = (),
+    variables: Sequence[str] = (),
     cache: Path | None = None,
     jobs: int = 1,
     crystals: bool = False,
@@ -83,10 +85,11 @@ def read_pool(
 ) -> Pool:
     """Read a pool; rows without one of the properties are left out and counted.
 
-    :param path: ``.jsonl`` or ``.jsonl.gz`` of structures with properties, or ``.csv`` (``.csv.gz``) of numbers, of
-        which the columns that are not asked for are the descriptors.
+    :param path: ``.jsonl`` or ``.jsonl.gz`` of structures with properties, or ``.csv`` (``.csv.gz``) of numbers and
+        words.
     :param properties: those that the goal needs.
-    :param ignore: columns of a CSV file that are no descriptors: other answers, for example.
+    :param ignore: columns of a CSV file that are not descriptors: other answers, for example.
+    :param variables: columns of a CSV file that are descriptors; by default all that the goal does not name.
     :param cache: folder in which the descriptors of structures are kept, so that they are computed once.
     :param jobs: processes that compute descriptors.
     :param crystals: whether the structures are needed too.
@@ -100,7 +103,9 @@ def read_pool(
     if path.name.endswith(endings[:2]):
         pool = _read_jsonl(path, properties, cache, jobs, crystals, note)
     else:
-        pool = _read_csv(path, properties, ignore, note)
+        from aiida_inversedesign.benchmarks.search.csv_pool import read_csv
+
+        pool = read_csv(path, properties, ignore, variables, note)
     if len(pool) < 2:
         lost = '; '.join(f'{number} {reason}' for reason, number in pool.left_out.items())
         raise PoolError(
@@ -256,88 +261,3 @@ def _describe(crystals: list[Crystal]) -> Array:
     from aiida_inversedesign.spaces.crystals.features import featurize
 
     return featurize(crystals, [None] * len(crystals))[0]
-
-
-def _read_csv(path: Path, properties: Sequence[str], ignore: Sequence[str], report: Report) -> Pool:
-    def text() -> Iterator[str]:
-        for number, line in enumerate(read_lines(path, lambda done: report('reading', done)), 1):
-            if line is None:
-                raise PoolError(f'{path}, line {number}: the line has more than 16 MiB')
-            yield line.decode('utf-8-sig' if number == 1 else 'utf-8', errors='replace')
-
-    try:
-        table = list(csv.reader(text(), strict=True))
-    except csv.Error as error:
-        raise PoolError(f'{path}: no CSV ({error})') from error
-    header = [name.strip() for name in table[0]] if table else []
-    if not header or len(header) > _MOST_COLUMNS or len(set(header)) != len(header):
-        raise PoolError(f'{path}: the first line must name the columns, each once, at most {_MOST_COLUMNS}')
-    for name in (*properties, *ignore):
-        if name not in header:
-            raise PoolError(f'{path}: there is no column {name!r}; columns are {", ".join(header)[:400]}')
-    rows = [row for row in table[1:] if any(cell.strip() for cell in row)]
-    whole = [row for row in rows if len(row) == len(header)]
-    numbers = np.array([[_number(cell) for cell in row] for row in whole], dtype=np.float64).reshape(-1, len(header))
-    lost: Counter[str] = Counter()
-    if len(rows) > len(whole):
-        lost['with another number of cells than the header'] = len(rows) - len(whole)
-    inputs, ignored = _inputs(header, numbers, properties, ignore)
-    if not inputs:
-        raise PoolError(f'{path}: no column is left as a descriptor besides {", ".join(properties)}')
-    keep = np.ones(len(whole), dtype=bool)
-    # the properties first: a row without an answer is no candidate, whatever its descriptors
-    for name in (*properties, *(header[index] for index in inputs)):
-        bad = keep & ~np.isfinite(numbers[:, header.index(name)])
-        if bad.any():
-            lost[f'without {name}'] += int(bad.sum())
-        keep &= ~bad
-    ids = _row_names(header, whole)
-    chosen = np.flatnonzero(keep)
-    features, answers = numbers[chosen][:, inputs], numbers[chosen][:, [header.index(name) for name in properties]]
-    names = tuple(header[index] for index in inputs)
-    return Pool(
-        path.name,
-        tuple(ids[index] for index in chosen),
-        features,
-        names,
-        _columns(properties, answers.tolist()),
-        dict(lost),
-        ignored,
-    )
-
-
-def _number(cell: str) -> float:
-    value = number_of(cell.strip()) if cell.strip() else None
-    return math.nan if value is None else value
-
-
-def _inputs(
-    header: list[str], numbers: Array, properties: Sequence[str], ignore: Sequence[str]
-) -> tuple[list[int], dict[str, str]]:
-    """Columns that describe a candidate, and why the others do not."""
-    inputs: list[int] = []
-    ignored: dict[str, str] = {}
-    for index, name in enumerate(header):
-        if name in properties:
-            continue
-        known = float(np.isfinite(numbers[:, index]).mean()) if len(numbers) else 0.0
-        if name in ignore:
-            ignored[name] = 'as asked for'
-        elif name.lower() in _NAMES:
-            ignored[name] = 'names the row'
-        elif known < 0.5:
-            ignored[name] = 'less than half of its cells are numbers'
-        else:
-            inputs.append(index)
-    return inputs, ignored
-
-
-def _row_names(header: list[str], rows: list[list[str]]) -> list[str]:
-    """The column ``id`` where every cell differs, or else the number of the row."""
-    for name in _NAMES:
-        column = next((index for index, key in enumerate(header) if key.lower() == name), None)
-        if column is not None:
-            cells = [row[column].strip() for row in rows]
-            if all(cells) and len(set(cells)) == len(cells):
-                return cells
-    return [f'row {number}' for number in range(2, len(rows) + 2)]

@@ -7,7 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -145,7 +145,7 @@ def _work(
     from concurrent.futures import ProcessPoolExecutor, as_completed
 
     context = multiprocessing.get_context('spawn')
-    slim = Pool(pool.name, pool.ids, pool.features, pool.names, pool.values)
+    slim = replace(pool, crystals=None)
     with (
         _single_threaded(),
         ProcessPoolExecutor(min(jobs, len(seeds)), context, _begin, (name, slim, task, plan)) as processes,

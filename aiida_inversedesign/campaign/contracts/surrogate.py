@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
 
 from aiida_inversedesign.campaign.contracts import registry
@@ -87,11 +87,12 @@ class Regressor(Protocol):
     def with_factor(self, factor: float) -> Regressor:
         """The model with this factor on its uncalibrated deviations, in place of the one that the fit found."""
 
-    def with_rows(self, X: Array, y: Array) -> Regressor:
+    def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> Regressor:
         """The model of other training rows, with as little chosen or optimised again as its method allows.
 
         :param X: inputs, shape (n, d), standardised as those that it was fitted to.
         :param y: targets, shape (n,).
+        :param errors: as :attr:`Setting.errors`.
         """
 
     def state(self) -> dict[str, Any]:
@@ -136,6 +137,9 @@ class Setting:
     :param center: by which the inputs were standardised, shape (d,); None: they are raw.
     :param width: likewise.
     :param others: the other properties of the table, for a kind that needs ``properties``.
+    :param errors: standard error of each target in its unit, shape (n,), NaN where it is not known; None: of no target.
+        A kind may ignore them, as all but the Gaussian process ``gp`` do. One that uses them adds their mean square to
+        the variance of its predictions: the next evaluation has an error too.
     """
 
     seed: int = 0
@@ -144,6 +148,11 @@ class Setting:
     center: Array | None = None
     width: Array | None = None
     others: tuple[Other, ...] = ()
+    errors: Array | None = None
+
+    def at(self, rows: Any, unit: float = 1.0) -> Setting:
+        """The setting of some of the rows, whose targets are counted in another unit."""
+        return self if self.errors is None else replace(self, errors=self.errors[rows] / unit)
 
 
 Fit = Callable[['Array', 'Array', Setting], Regressor]

@@ -17,7 +17,7 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
     'pool_file',
     required=True,
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help='Structures with properties (.jsonl[.gz]), or numeric features (.csv[.gz]).',
+    help='Structures with properties (.jsonl[.gz]), or variables and measured values (.csv[.gz]).',
 )
 @click.option('--property', 'name', help='Property that is searched by; not needed with pareto.')
 @click.option(
@@ -51,7 +51,8 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 @click.option('--batch', type=click.IntRange(min=1), default=5, show_default=True, help='Candidates chosen at a time.')
 @click.option('--budget', type=click.IntRange(min=3), default=100, show_default=True, help='Most evaluations.')
 @click.option('--at', default='', metavar='N,N…', help='Further evaluations at which figures are given.')
-@click.option('--ignore', multiple=True, metavar='COLUMN', help='Column of a CSV file that is no descriptor.')
+@click.option('--ignore', multiple=True, metavar='COLUMN', help='Column of a CSV file that is not a variable.')
+@click.option('--variables', default='', metavar='A,B…', help='Variables of a CSV file; default: all other columns.')
 @click.option('--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes.')
 @click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
 @click.option(
@@ -84,6 +85,7 @@ def search(
     budget: int,
     at: str,
     ignore: tuple[str, ...],
+    variables: str,
     jobs: int,
     output: Path | None,
     state: Path | None,
@@ -103,6 +105,7 @@ def search(
           --arms random,auto,peers --seeds 30 --jobs 2 --output bulk.json
       aiida-inversedesign benchmark search --pool perovskites.jsonl.gz --property dir_gap \\
           --goal window:1.5,3.0 --where 'heat_all<=0.2' --arms random,auto --budget 700
+      aiida-inversedesign benchmark search --pool barrels.csv --property toughness --variables n,theta,r,t
     """
     from aiida_inversedesign.benchmarks.search.arms import parse_arms
     from aiida_inversedesign.benchmarks.search.goals import make_task, parse_goal
@@ -119,7 +122,8 @@ def search(
     folder = state or (output.with_name(f'{output.name}.state') if output else None)
     with tempfile.TemporaryDirectory() as nowhere, _progress() as report:
         cache = folder or Path(nowhere)
-        pool = read_pool(pool_file, goal.properties, ignore, cache, jobs, campaign_seed is not None, report)
+        asked = [part.strip() for part in variables.split(',') if part.strip()]
+        pool = read_pool(pool_file, goal.properties, ignore, asked, cache, jobs, campaign_seed is not None, report)
         task = make_task(goal, pool.values, top)
         plan = Plan(initial, batch, budget, start)
         numbers = range(first_seed, first_seed + seeds)

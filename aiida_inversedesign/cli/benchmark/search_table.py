@@ -8,6 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+#: Variables of a CSV file that are listed; descriptors are usually more.
+_MOST_NAMED = 12
 #: Numbers of evaluations that fit beside the names of the arms.
 _COLUMNS = 4
 
@@ -23,6 +25,14 @@ def show_search(data: dict[str, Any]) -> None:
         f'at most {data["budget"]} evaluations',
         highlight=False,
     )
+    if 0 < len(pool['variables']) <= _MOST_NAMED:
+        console.print(
+            f'variables: {", ".join(f"{name} ({text})" for name, text in pool["variables"].items())}; '
+            f'not taken: {", ".join(pool["ignored_columns"]) or "nothing"} (--variables and --ignore choose); '
+            f'{pool["rows"]} rows, replicates averaged',
+            highlight=False,
+            markup=False,
+        )
     _show_hits(console, data)
     _show_evaluations(console, data)
     _show_cost(console, data)

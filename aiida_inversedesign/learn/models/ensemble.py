@@ -113,7 +113,7 @@ class Ensemble(ABC):
         """The same ensemble with another factor."""
         return replace(self, factor=factor)
 
-    def with_rows(self, X: Array, y: Array) -> Ensemble:
+    def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> Ensemble:
         """The members of other rows, drawn with the same seed; calibration is kept."""
         return self.from_state({**self.state(), 'X': X, 'y': y, 'pending': []})
 

@@ -6,7 +6,9 @@ is not fitted by the likelihood but by leaving rows out (Bachoc, Comput. Stat. D
 intervals hold where the kernel is not quite right.
 
 What is called noise is what the descriptors do not resolve: an evaluation of the same crystal repeats itself, one of
-a neighbour does not. The deviation of a prediction therefore contains it.
+a neighbour does not. The deviation of a prediction therefore contains it. Where evaluations do not repeat themselves,
+the standard errors of the targets are a second, known part of the noise (Rasmussen and Williams, Gaussian Processes for
+Machine Learning, section 2.2, with one variance for each row); a prediction then contains their mean square.
 """
 
 from __future__ import annotations
@@ -67,6 +69,7 @@ class GaussianProcess:
     :param noise: variance that the descriptors do not resolve, in the same units.
     :param mean: constant mean of the standardised targets.
     :param outputscale: factor on kernel and noise.
+    :param errors: known standard error of each target in its unit, 0 where there is none, shape (n,).
     """
 
     X: Array
@@ -77,6 +80,7 @@ class GaussianProcess:
     noise: float
     mean: float
     outputscale: float
+    errors: Array
     _factor: _Factor = field(repr=False, compare=False)
 
     kind = 'gp'
@@ -84,18 +88,28 @@ class GaussianProcess:
 
     @classmethod
     def assemble(
-        cls, X: Array, y: Array, offset: float, scale: float, kernel: Kernel, noise: float, mean: float | None = None
+        cls,
+        X: Array,
+        y: Array,
+        offset: float,
+        scale: float,
+        kernel: Kernel,
+        noise: float,
+        mean: float | None = None,
+        errors: Array | None = None,
     ) -> GaussianProcess:
         """A process with given hyperparameters and an output scale of one.
 
         :param mean: by default the one that maximises the likelihood.
+        :param errors: standard errors of the targets, shape (n,), NaN where there is none; None: of no target.
         :raises GpError: if the covariance cannot be factorised.
         """
         from scipy.linalg import LinAlgError, cholesky, solve_triangular
 
+        errors = np.zeros(len(y)) if errors is None else np.nan_to_num(errors)
         with one_thread():
             covariance = kernel(X, X)
-            covariance.flat[:: len(X) + 1] = 1.0 + noise
+            covariance.flat[:: len(X) + 1] = 1.0 + (noise + (errors / scale) ** 2)
             try:
                 lower = cholesky(covariance, lower=True)
             except LinAlgError as error:
@@ -105,7 +119,12 @@ class GaussianProcess:
             if mean is None:
                 mean = constant_mean(inverse.T @ inverse, z)
             alpha = inverse.T @ (inverse @ (z - mean))
-        return cls(X, y, offset, scale, kernel, noise, mean, 1.0, _Factor(lower, inverse, alpha))
+        return cls(X, y, offset, scale, kernel, noise, mean, 1.0, errors, _Factor(lower, inverse, alpha))
+
+    @property
+    def _new_noise(self) -> float:
+        """Variance of an evaluation of a new candidate about the smooth function, before the output scale."""
+        return self.noise + float(np.mean((self.errors / self.scale) ** 2))
 
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the property of each crystal, each of shape (m,).
@@ -121,7 +140,7 @@ class GaussianProcess:
                 cross = self.kernel(X[chunk], self.X)
                 means[chunk] = self.mean + cross @ self._factor.alpha
                 explained = cross @ self._factor.inverse.T
-                variances[chunk] = 1.0 + self.noise - np.einsum('ij,ij->i', explained, explained)
+                variances[chunk] = 1.0 + self._new_noise - np.einsum('ij,ij->i', explained, explained)
         variances = np.maximum(variances, 1e-12) * self.outputscale
         return means * self.scale + self.offset, np.sqrt(variances) * self.scale
 
@@ -148,7 +167,7 @@ class GaussianProcess:
         rng = np.random.default_rng(seed)
         with one_thread():
             smooth = self._draw_exactly(X, number, rng) if len(X) <= _EXACT else self._draw_paths(X, number, rng)
-        spread = np.sqrt(self.noise * self.outputscale) * rng.standard_normal((number, len(X)))
+        spread = np.sqrt(self._new_noise * self.outputscale) * rng.standard_normal((number, len(X)))
         return np.asarray((smooth + spread) * self.scale + self.offset)
 
     def _draw_exactly(self, X: Array, number: int, rng: np.random.Generator) -> Array:
@@ -165,7 +184,9 @@ class GaussianProcess:
         """A draw from the prior plus what the data correct of it."""
         features = self.kernel.random_features(_FEATURES, rng)
         weights = rng.standard_normal((_FEATURES, number))
-        blur = np.sqrt(self.noise) * rng.standard_normal((len(self.X), number))
+        blur = np.sqrt(self.noise + (self.errors / self.scale) ** 2)[:, None] * rng.standard_normal(
+            (len(self.X), number)
+        )
         misses = self._factor.inverse.T @ (self._factor.inverse @ (features(self.X) @ weights + blur))
         width = np.sqrt(self.outputscale)
         draws = np.empty((number, len(X)))
@@ -191,7 +212,7 @@ class GaussianProcess:
             cross = self.kernel(X, self.X)
             border = cross @ old.inverse.T
             rest = self.kernel(X, X) - border @ border.T
-            rest.flat[:: p + 1] += self.noise
+            rest.flat[:: p + 1] += self._new_noise
             corner = cholesky(rest, lower=True)
             undone = solve_triangular(corner, np.eye(p), lower=True)
             lower, inverse = np.zeros((n + p, n + p)), np.zeros((n + p, n + p))
@@ -199,15 +220,17 @@ class GaussianProcess:
             inverse[:n, :n], inverse[n:, :n], inverse[n:, n:] = old.inverse, -undone @ border @ old.inverse, undone
             means = (self.mean + cross @ old.alpha) * self.scale + self.offset
         factor = _Factor(lower, inverse, np.concatenate([old.alpha, np.zeros(p)]))
-        return replace(self, X=np.vstack([self.X, X]), y=np.concatenate([self.y, means]), _factor=factor)
+        errors = np.concatenate([self.errors, np.full(p, np.sqrt(np.mean(self.errors**2)))])
+        y = np.concatenate([self.y, means])
+        return replace(self, X=np.vstack([self.X, X]), y=y, errors=errors, _factor=factor)
 
     def with_factor(self, factor: float) -> GaussianProcess:
         """The same process with deviations of another width."""
         return replace(self, outputscale=factor**2)
 
-    def with_rows(self, X: Array, y: Array) -> GaussianProcess:
+    def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> GaussianProcess:
         """The process of other rows: hyperparameters, scale and calibration are kept."""
-        process = GaussianProcess.assemble(X, y, self.offset, self.scale, self.kernel, self.noise)
+        process = GaussianProcess.assemble(X, y, self.offset, self.scale, self.kernel, self.noise, errors=errors)
         return replace(process, outputscale=self.outputscale)
 
     def state(self) -> dict[str, Any]:
@@ -219,6 +242,7 @@ class GaussianProcess:
             'kind': 'gp',
             'X': self.X.tolist(),
             'y': self.y.tolist(),
+            **({'errors': self.errors.tolist()} if self.errors.any() else {}),
             'offset': self.offset,
             'scale': self.scale,
             'hyperparameters': {
@@ -249,13 +273,21 @@ class GaussianProcess:
         if set(values) != expected:
             raise GpError(f'hyperparameters {sorted(values)} where {sorted(expected)} are expected')
         kernel = Kernel.from_state(values['kernel'])
-        process = cls.assemble(
-            X, y, float(state['offset']), float(state['scale']), kernel, float(values['noise']), float(values['mean'])
+        offset, scale, noise, mean = (
+            float(item) for item in (state['offset'], state['scale'], values['noise'], values['mean'])
         )
+        errors = np.array(state.get('errors', np.zeros(len(y))), dtype=np.float64)
+        process = cls.assemble(X, y, offset, scale, kernel, noise, mean, errors)
         return replace(process, outputscale=float(values['outputscale']))
 
 
-def fit_gp(X: Array, y: Array, form: str = 'iso', composition: NDArray[np.bool_] | None = None) -> GaussianProcess:
+def fit_gp(
+    X: Array,
+    y: Array,
+    form: str = 'iso',
+    composition: NDArray[np.bool_] | None = None,
+    errors: Array | None = None,
+) -> GaussianProcess:
     """Fit by the maximum of the marginal posterior; the same data give the same process.
 
     Rows with equal inputs and different targets are allowed: the noise takes up the difference. Where the targets
@@ -266,6 +298,7 @@ def fit_gp(X: Array, y: Array, form: str = 'iso', composition: NDArray[np.bool_]
     :param y: targets, shape (n,).
     :param form: of the kernel: ``iso``, ``ard`` or ``mixed`` (see ``kernel``).
     :param composition: which columns describe the composition, shape (d,); needed by ``mixed``.
+    :param errors: standard errors of the targets, shape (n,), NaN where there is none; None: of no target.
     :raises RegressorError: if there are no rows, the shapes differ, or a number is not finite.
     """
     from scipy.linalg import LinAlgError
@@ -277,17 +310,23 @@ def fit_gp(X: Array, y: Array, form: str = 'iso', composition: NDArray[np.bool_]
     z = (y - offset) / scale
     kernel, noise = start('iso' if form == 'ard' else form, X.shape[1], composition), FIRST_NOISE
     if flat:
-        return GaussianProcess.assemble(X, y, offset, scale, kernel, noise)
+        return GaussianProcess.assemble(X, y, offset, scale, kernel, noise, errors=errors)
+    known = np.zeros(len(y)) if errors is None else (np.nan_to_num(errors) / scale) ** 2
     try:
         with one_thread():
-            kernel, noise = optimise(kernel, X, z)
+            kernel, noise = optimise(kernel, X, z, known)
             if form == 'ard':
-                kernel, noise = optimise(kernel.by_column(), X, z)
+                kernel, noise = optimise(kernel.by_column(), X, z, known)
     except LinAlgError as error:
         raise GpError(f'the Gaussian process could not be fitted to {len(y)} rows: {error}') from error
-    process = GaussianProcess.assemble(X, y, offset, scale, kernel, noise)
+    process = GaussianProcess.assemble(X, y, offset, scale, kernel, noise, errors=errors)
     means, deviations = process.left_out()
     return replace(process, outputscale=deviation_factor((y - means) / deviations) ** 2)
+
+
+def fit_ard(X: Array, y: Array, setting: Setting) -> GaussianProcess:
+    """Fit with one length scale per column."""
+    return fit_gp(X, y, 'ard', errors=setting.errors)
 
 
 class GaussianProcessKind(SurrogateKind):
@@ -300,12 +339,12 @@ class GaussianProcessKind(SurrogateKind):
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
         """See :class:`SurrogateKind`."""
-        return fit_gp(X, y)
+        return fit_gp(X, y, errors=setting.errors)
 
     def recipes(self, setting: Setting) -> dict[str, Fit]:
         """One length scale, one per column, and composition and structure mixed where both are there."""
         mask = setting.composition
-        found: dict[str, Fit] = {'gp/iso': self.fit, 'gp/ard': lambda X, y, setting: fit_gp(X, y, form='ard')}
+        found: dict[str, Fit] = {'gp/iso': self.fit, 'gp/ard': fit_ard}
         if mask is not None and mask.any() and not mask.all():
-            found['gp/mixed'] = lambda X, y, setting: fit_gp(X, y, form='mixed', composition=setting.composition)
+            found['gp/mixed'] = lambda X, y, setting: fit_gp(X, y, 'mixed', setting.composition, setting.errors)
         return found

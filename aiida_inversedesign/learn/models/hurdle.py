@@ -97,7 +97,7 @@ class Hurdle(PlainRegressor):
         told = replace(self, chance=self.chance.condition(X), process=self.process.condition(X))
         return replace(told, X=np.vstack([self.X, X]), y=y)
 
-    def with_rows(self, X: Array, y: Array) -> Hurdle:
+    def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> Hurdle:
         """The model of other rows; the usual value and hyperparameters are kept."""
         other = y != self.usual
         # up to three rows with another value are described by their mean: a fit decides about that

@@ -88,9 +88,9 @@ class Mixture(PlainRegressor):
             return self
         return replace(self, parts=tuple(part.condition(X) for part in self.parts))
 
-    def with_rows(self, X: Array, y: Array) -> Mixture:
+    def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> Mixture:
         """The mixture of the parts of other rows; weights are kept."""
-        return replace(self, parts=tuple(part.with_rows(X, y) for part in self.parts))
+        return replace(self, parts=tuple(part.with_rows(X, y, errors) for part in self.parts))
 
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.contracts.surrogate import Fit, Other, Regressor, Setting, SurrogateKind
-from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
+from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_ard, fit_gp
 from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, check_training, target_scale
 
@@ -97,7 +97,7 @@ class MultiTask(PlainRegressor):
         """The same model as if points had been measured at their predicted mean."""
         return self if len(X) == 0 else replace(self, process=self.process.condition(self._extended(X)))
 
-    def with_rows(self, X: Array, y: Array) -> MultiTask:
+    def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> MultiTask:
         """The same model with other rows of the property itself; nothing is optimised again."""
         old, own = self.process, self._own
         inputs = np.vstack([self._extended(X), old.X[~own]])
@@ -189,4 +189,4 @@ class MultiTaskKind(SurrogateKind):
 
     def recipes(self, setting: Setting) -> dict[str, Fit]:
         """A Gaussian process of the property alone competes: a property that has nothing to do with it does harm."""
-        return {self.name: self.fit, 'gp/ard': lambda X, y, setting: fit_gp(X, y, form='ard')}
+        return {self.name: self.fit, 'gp/ard': fit_ard}

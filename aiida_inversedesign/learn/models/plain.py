@@ -88,9 +88,9 @@ class PlainRegressor(ABC):
         """The model with a factor on its deviations."""
         return Adjusted(self, factor, np.empty((0, self.X.shape[1])))
 
-    def with_rows(self, X: Array, y: Array) -> Regressor:
+    def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> Regressor:
         """The model of other rows, fitted again, without seed or other data: override it where these count."""
-        return surrogate_kind(self.kind).fit(X, y, Setting())
+        return surrogate_kind(self.kind).fit(X, y, Setting(errors=errors))
 
 
 @dataclass(frozen=True, eq=False)
@@ -174,9 +174,9 @@ class Adjusted(PlainRegressor):
         """The same model with another factor."""
         return replace(self, factor=factor)
 
-    def with_rows(self, X: Array, y: Array) -> Regressor:
+    def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> Regressor:
         """The model of other rows with the same factor."""
-        return self.model.with_rows(X, y).with_factor(self.factor)
+        return self.model.with_rows(X, y, errors).with_factor(self.factor)
 
     def state(self) -> dict[str, Any]:
         """The model's own state with what was adjusted."""

@@ -28,11 +28,12 @@ LEAST_NOISE, FIRST_NOISE = 1e-4, math.exp(-5.0)
 _WEIGHT_WIDTH, _COLUMN_WIDTH = 1.5, 1.0
 
 
-def optimise(kernel: Kernel, X: Array, z: Array) -> tuple[Kernel, float]:
+def optimise(kernel: Kernel, X: Array, z: Array, known: Array) -> tuple[Kernel, float]:
     """Kernel and noise variance at the maximum of the posterior, from the given kernel on.
 
     :param X: inputs, shape (n, d).
     :param z: standardised targets, shape (n,).
+    :param known: noise variance of each target that is known, beside the common one that is fitted, shape (n,).
     """
     from scipy.optimize import minimize
 
@@ -44,7 +45,7 @@ def optimise(kernel: Kernel, X: Array, z: Array) -> tuple[Kernel, float]:
     found = minimize(
         _loss,
         first,
-        args=(kernel, prior, X, z),
+        args=(kernel, prior, X, z, known),
         jac=True,
         method='L-BFGS-B',
         bounds=bounds,
@@ -65,7 +66,7 @@ def constant_mean(inverse: Array, z: Array) -> float:
     return float(weights @ z / weights.sum())
 
 
-def _loss(parameters: Array, kernel: Kernel, prior: _Prior, X: Array, z: Array) -> tuple[float, Array]:
+def _loss(parameters: Array, kernel: Kernel, prior: _Prior, X: Array, z: Array, known: Array) -> tuple[float, Array]:
     """Negative log posterior and its gradient with respect to log length scales, weight logits, log noise."""
     from scipy.linalg import LinAlgError
     from scipy.linalg.lapack import dpotrf, dpotri
@@ -74,7 +75,7 @@ def _loss(parameters: Array, kernel: Kernel, prior: _Prior, X: Array, z: Array) 
     parts = _parts(now, X)
     covariance = parts[0][1] if now.form != 'mixed' else now.mix(parts[0][1], parts[1][1])
     whole = covariance.copy()
-    whole.flat[:: len(z) + 1] += noise
+    whole.flat[:: len(z) + 1] += noise + known
     factor, failed = dpotrf(whole, lower=1)
     if failed:
         raise LinAlgError('covariance is not positive definite')

@@ -194,7 +194,7 @@ class Transfer(PlainRegressor):
         """The same model with deviations of another width."""
         return replace(self, process=self.process.with_factor(factor))
 
-    def with_rows(self, X: Array, y: Array) -> Transfer:
+    def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> Transfer:
         """The model of other rows; slopes and hyperparameters are kept."""
         inputs = self.extended(X)
         return replace(self, process=self.process.with_rows(inputs, y - inputs[:, len(self.center) :] @ self.slopes))

@@ -222,7 +222,8 @@ class ParameterSpace(SpaceSection):
         low, high = variable.bounds
         if variable.scale == 'log':
             return np.asarray(np.log(values / low) / math.log(high / low))
-        return np.asarray((values - low) / (high - low))
+        # the variables of a data set may be constant
+        return np.asarray((values - low) / ((high - low) or 1.0))
 
     def coordinates(self, contents: Sequence[Any]) -> list[Coordinate]:
         """Every variable with its unit and bounds."""
