@@ -56,6 +56,10 @@ def remove(code: str, name: str) -> None:
     """Remove the calculator NAME from CODE.
 
     Jobs that ran with it keep their record of it.
+
+    \b
+    Example:
+      aiida-inversedesign calculators remove python@cluster mace
     """
     from aiida_inversedesign.engines.ase.calculators import remove_calculator
 
@@ -68,7 +72,12 @@ def remove(code: str, name: str) -> None:
 @click.argument('code')
 @FORMAT
 def show(code: str, output_format: str) -> None:
-    """List the calculators that are set up with CODE."""
+    """List the calculators that are set up with CODE.
+
+    \b
+    Example:
+      aiida-inversedesign calculators list python@cluster
+    """
     from aiida_inversedesign.engines.ase.calculators import calculators_of
 
     def lines(data: dict[str, str]) -> None:

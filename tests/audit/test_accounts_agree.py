@@ -80,7 +80,7 @@ def test_what_only_the_whole_campaign_has_comes_from_the_table_and_is_awaited() 
         (Ending(state='waiting'), 'running', ''),
         (Ending(state='finished', exit_status=0), 'completed', ''),
         (Ending(state='finished', exit_status=310, exit_message='no entry'), 'failed', 'no entry'),
-        (Ending(state='finished', exit_status=310), 'failed', 'it ended with exit code 310'),
+        (Ending(state='finished', exit_status=310), 'failed', 'it ended with exit status 310'),
         (Ending(state='killed'), 'failed', 'it was killed before it finished'),
         (
             Ending(state='excepted', exception='Traceback …\nValueError: no\n'),

@@ -68,16 +68,22 @@ def test_a_valid_file_keeps_its_values_and_fills_in_defaults() -> None:
             'goal.composition',
             [{'element': 'si', 'max': 0.2}],
             'goal.composition[0].element',
-            'no chemical symbol',
+            'not a chemical symbol',
             'Si',
         ),
-        ('goal.composition', [{'forbidden': ['PB']}], 'goal.composition[0].forbidden[0]', 'no chemical symbol', 'Pb'),
+        (
+            'goal.composition',
+            [{'forbidden': ['PB']}],
+            'goal.composition[0].forbidden[0]',
+            'not a chemical symbol',
+            'Pb',
+        ),
         ('goal.composition', [{'element': 'Si'}], 'goal.composition[0]', 'needs min, max or both', None),
         ('goal.composition', [{'quantity': 'prise', 'max': 9}], 'goal.composition[0].quantity', 'price', 'price'),
         ('goal.constraints.0.element', 'Si', 'goal.constraints[0].element', 'stand in goal.composition', None),
         ('select', {'acquisition': 'logei'}, 'select.acquisition', 'log_ei', 'log_ei'),
         ('select', {'acquisition': 'log_nehvi'}, 'select.acquisition', 'several objectives', None),
-        ('space.elements', ['B', 'si'], 'space.elements[1]', 'no chemical symbol', 'Si'),
+        ('space.elements', ['B', 'si'], 'space.elements[1]', 'not a chemical symbol', 'Si'),
         ('space.ratios', ['2:2'], 'space.ratios[0]', "write '1:1'", None),
         ('space.ratios', ['1:1:1:1:1'], 'space.ratios[0]', 'needs 5 different elements', None),
         ('space.ratios', ..., 'space', 'belong together', None),
@@ -166,7 +172,7 @@ def test_what_does_not_go_together_is_told_at_once_in_the_order_of_the_file() ->
     ]
     assert [place for place, _ in problems] == places
     said = ['several properties', 'bounds formation_energy', 'unknown property', 'several objectives']
-    said += ['needs a threshold', 'counts nothing with select.schedule asynchronous', 'belong together']
+    said += ['needs a threshold', 'has no effect with select.schedule asynchronous', 'belong together']
     assert all(words in message for words, (_, message) in zip(said, problems, strict=True))
     # with the section mended that was wrong by itself, the others are told as before
     mended = CONTRADICTORY.replace('[B, C]}', '[B, C], ratios: [1]}')

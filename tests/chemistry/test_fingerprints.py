@@ -179,7 +179,7 @@ def test_a_foreign_file_is_refused(tmp_path):
     np.savez(tmp_path / 'other.npz', ids=np.array(['a']), fingerprints=np.zeros((1, 3)))
     with pytest.raises(FingerprintError, match='244'):
         read_cache(tmp_path / 'other.npz')
-    with pytest.raises(FingerprintError, match='no cache'):
+    with pytest.raises(FingerprintError, match='not a cache'):
         FingerprintCache(tmp_path / 'other.npz')
 
 

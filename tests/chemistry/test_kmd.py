@@ -129,7 +129,7 @@ def test_bad_input():
     inverse = Inverse(kernel_mean('md'), ['Si', 'O'])
     with pytest.raises(KmdError, match='96 columns'):
         inverse.weights(np.zeros((1, 3)))
-    with pytest.raises(KmdError, match='no number'):
+    with pytest.raises(KmdError, match='not a number'):
         inverse.weights(np.full((1, 96), np.nan))
     with pytest.raises(KmdError, match='at least one'):
         inverse.sparse(inverse.project(np.zeros(96))[0], 0)

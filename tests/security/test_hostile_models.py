@@ -87,9 +87,9 @@ def test_a_library_that_was_not_changed_is_read() -> None:
 @pytest.mark.parametrize(
     ('columns', 'words'),
     [
-        ({'lattice': [[0.0] * 8] * 5}, 'no library file'),
+        ({'lattice': [[0.0] * 8] * 5}, 'not a library file'),
         ({'lattice': [[float('nan')] * 9] * 5}, 'NaN'),
-        ({'lattice': ['x'] * 5}, 'no library file'),
+        ({'lattice': ['x'] * 5}, 'not a library file'),
         ({'species': [['Qq']] * 5}, "'Qq', which is not an element"),
         ({'formula': ['[red]'] * 5}, 'the column formula'),
         ({'formula': [None, 'C', 'C', 'C', 'C']}, 'the column formula'),
