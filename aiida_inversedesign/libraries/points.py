@@ -88,6 +88,11 @@ class PointSet:
         """The different points, in the order of the file."""
         return [item.point for item in self.measured(_words(space)).values()]
 
+    def outside(self, space: ParameterSpace) -> tuple[int, str]:
+        """How many of the points do not lie in a space, and what is wrong with the first in words."""
+        broken = [words for point in self.points(space) if (words := space.violation(point))]
+        return len(broken), broken[0] if broken else ''
+
     def measured_at(self, point: Point) -> Measured | None:
         """What is known of a point, or None."""
         words = {name: isinstance(value, str) for name, value in point.values.items()}

@@ -190,11 +190,10 @@ def _space_problems(spec: CampaignSpec, library: Any) -> list[str]:
 def _point_problems(spec: CampaignSpec, data: Any) -> list[str]:
     """What keeps the rows of a data set from being points of the space."""
     try:
-        points = data.points(spec.space)
+        outside, example = data.outside(spec.space)
+        number = len(data.points(spec.space))
     except InverseDesignError as error:
         return [f'propose.library: {error}']
-    space: Any = spec.space  # it has read the points
-    outside = [words for point in points if (words := space.violation(point))]
-    if len(outside) == len(points):
-        return [f'space: none of the {len(points)} points of {spec.propose.library!r} lies in it, e.g. {outside[0]}']
+    if outside == number:
+        return [f'space: none of the {number} points of {spec.propose.library!r} lies in it, e.g. {example}']
     return []

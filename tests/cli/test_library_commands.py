@@ -136,7 +136,7 @@ def test_materials_project_asks_for_a_key(monkeypatch: pytest.MonkeyPatch) -> No
     result = call('library', 'import', 'mp', '--label', 'mp', '--elements', 'Si,O')
     assert result.exit_code == 1
     assert 'MP_API_KEY' in result.output or 'aiida-inversedesign[mp]' in result.output
-    assert 'no element' in call('library', 'import', 'mp', '--label', 'mp', '--elements', 'Si,Qq').output
+    assert 'not an element' in call('library', 'import', 'mp', '--label', 'mp', '--elements', 'Si,Qq').output
 
 
 def group_of_metals(label: str = 'mine') -> list[Any]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import itertools
+import json
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from aiida_inversedesign.campaign.load import read_campaign
 from aiida_inversedesign.workchains.build import SetupError, build_campaign
@@ -73,6 +75,61 @@ def test_experiments_from_a_file(tmp_path: Path) -> None:
     status = describe(node)
     assert status['best']['key'].startswith('n=')
     assert len(status['hits']) == figures['evaluations']['hits']
+
+
+PUBLISHED = """
+name: blends
+seed: 3
+goal: {objectives: [{property: "Conductivity (measured) (S/cm)", maximize: true, hit: 5}]}
+space:
+  kind: parameters
+  variables:
+    "P3HT content (%)": {min: 0, max: 100}
+    "D1 content (%)": {min: 0, max: 100}
+    "Q<seed> & D2, in %": {min: 0, max: 100}
+  mixtures: [{variables: ["P3HT content (%)", "D1 content (%)", "Q<seed> & D2, in %"], total: 100, tolerance: 0.05}]
+propose: {method: library, library: blends.csv}
+select: {initial: 4, batch: 2}
+evaluate: {engine: table, data: blends.csv, units: {"Conductivity (measured) (S/cm)": S/cm}, free_space_gb: 0}
+budget: {evaluations: 8}
+"""
+
+
+@pytest.mark.usefixtures('aiida_profile_clean')
+def test_a_table_as_it_is_published(tmp_path: Path) -> None:
+    """Headings with units and signs, a byte order mark, shares that are rounded."""
+    from aiida_inversedesign.cli.checks.plan import plan
+    from aiida_inversedesign.cli.root import cli
+    from aiida_inversedesign.verify.run import is_sound, verify
+
+    lines = ['\ufeffP3HT content (%),D1 content (%),"Q<seed> & D2, in %",Conductivity (measured) (S/cm)']
+    shares = [(a, b) for a in range(0, 100, 20) for b in range(0, 100 - a, 20)]
+    lines += [f'{a},{b}.02,{100 - a - b},{1 + a * b / 200}' for a, b in shares]
+    lines.append('50,50,50,9')
+    (tmp_path / 'blends.csv').write_text('\n'.join(lines), encoding='utf-8')
+    (tmp_path / 'campaign.yaml').write_text(PUBLISHED)
+    result = CliRunner().invoke(cli, ['check', str(tmp_path / 'campaign.yaml'), '--format', 'json'])
+    assert result.exit_code == 0, result.output
+    (remark,) = json.loads(result.output)['remarks']
+    assert remark.startswith(f'1 of {len(shares) + 1} points of ')
+    assert 'lie outside of the space and are left out: ' in remark
+    assert remark.endswith(' = 150, not 100 ± 0.05')
+    spec = read_campaign(tmp_path / 'campaign.yaml')
+    assert plan(spec, checked_profile=False)['remarks'] == []
+    node = run_campaign(build_campaign(spec))
+    assert node.is_finished_ok, node.exit_message
+    assert len(node.outputs.table.get_rows()) == 8
+    assert is_sound(verify(node))
+    for command in (
+        ['report', str(node.pk), '-o', str(tmp_path / 'r.html')],
+        ['paper', str(node.pk), '-o', str(tmp_path / 'p')],
+    ):
+        result = CliRunner().invoke(cli, command)
+        assert result.exit_code == 0, result.output
+    page = (tmp_path / 'r.html').read_text(encoding='utf-8')
+    assert 'Q&lt;seed&gt; &amp; D2, in %' in page
+    assert 'Q<seed>' not in page
+    assert r'P3HT content (\%)' in (tmp_path / 'p/tables/best.tex').read_text()
 
 
 @pytest.mark.usefixtures('aiida_profile_clean')

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,21 +42,47 @@ def check(file: Path, offline: bool, output_format: str) -> None:
     from aiida_inversedesign.campaign.load import read_campaign
 
     spec = read_campaign(file)
+    remarks = []
     if not offline:
         load_profile()
         from aiida_inversedesign.workchains.build import build_campaign
 
-        build_campaign(spec)
-    emit(plan(spec, checked_profile=not offline), output_format, show_plan)
+        remarks = _points_left_out(spec, build_campaign(spec))
+    emit(plan(spec, not offline, remarks), output_format, show_plan)
 
 
-def plan(spec: CampaignSpec, checked_profile: bool) -> dict[str, Any]:
-    """What a campaign would do and may cost at most, as plain data."""
+def _points_left_out(spec: CampaignSpec, builder: Any) -> list[str]:
+    """How many measured points do not lie in the space, and an example."""
+    from aiida_inversedesign.libraries.points import PointSet
+
+    node = builder.get('library')
+    data = None if node is None else node.get_library()
+    if not isinstance(data, PointSet):
+        return []
+    space: Any = spec.space
+    outside, example = data.outside(space)
+    if not outside:
+        return []
+    number = len(data.points(space))
+    where = f'{outside} of {number} points of {spec.propose.library!r}'
+    return [f'{where} lie outside of the space and are left out: {example}']
+
+
+def plan(spec: CampaignSpec, checked_profile: bool, remarks: Sequence[str] = ()) -> dict[str, Any]:
+    """What a campaign would do and may cost at most, as plain data.
+
+    :param remarks: what may not be as the user expects, beside what the file alone shows.
+    """
     from aiida_inversedesign.campaign.budget import evaluations_at_most
     from aiida_inversedesign.campaign.contracts.registry import part
     from aiida_inversedesign.campaign.demands import jobs_needed
 
     budget = spec.budget
+    remarks = list(remarks)
+    if budget.dft_calculations is not None and not jobs_needed(spec):
+        remarks.append(
+            f'budget.dft_calculations has no effect: the engine {spec.evaluate.engine} makes no DFT calculations'
+        )
     return {
         'schema': 'inversedesign/1',
         'name': spec.name,
@@ -70,11 +97,7 @@ def plan(spec: CampaignSpec, checked_profile: bool) -> dict[str, Any]:
         'dft_calculations_per_evaluation': jobs_needed(spec),
         'evaluations_at_most': evaluations_at_most(spec, budget),
         'budget': budget.model_dump(mode='json', exclude_none=True),
-        'remarks': [
-            f'budget.dft_calculations has no effect: the engine {spec.evaluate.engine} makes no DFT calculations'
-        ]
-        if budget.dft_calculations is not None and not jobs_needed(spec)
-        else [],
+        'remarks': remarks,
         'profile_checked': checked_profile,
     }
 
@@ -90,7 +113,7 @@ def _describe(item: Any, spec: CampaignSpec) -> str:
         return f'{item.property} from {item.window[0]:g} to {item.window[1]:g}{unit}'
     if kind in ('maximize', 'minimize'):
         sign = '≥' if kind == 'maximize' else '≤'
-        threshold = f'a hit has {sign} {item.hit:g}{unit}' if item.hit is not None else 'no value is named as a hit'
+        threshold = f'a hit has {sign} {item.hit:g}{unit}' if item.hit is not None else 'no hit threshold is set'
         return f'{kind} {item.property}; {threshold}'
     bounds = [f'≥ {item.min:g}' if item.min is not None else '', f'≤ {item.max:g}' if item.max is not None else '']
     return f'{item.property} {" and ".join(filter(None, bounds))}{unit}'

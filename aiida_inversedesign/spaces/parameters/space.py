@@ -19,7 +19,8 @@ TOLERANCE = 1e-6
 #: Most values that are listed one by one where a variable is described.
 MOST_LISTED = 12
 
-VariableName = Annotated[str, Field(pattern=r'^[A-Za-z][A-Za-z0-9_]{0,49}$')]
+#: The heading of a column: published tables have units, signs and blanks in them.
+VariableName = Annotated[str, Field(pattern=r'^[^\x00-\x20]([^\x00-\x1f]{0,78}[^\x00-\x20])?$')]
 Choice = Annotated[str, Field(pattern=r'^[^\x00-\x1f=,]{1,80}$')]
 
 
@@ -91,6 +92,9 @@ class Mixture(Model):
 
     variables: list[VariableName] = Field(min_length=2, description='numbers that add up')
     total: Positive = Field(1.0, description='what they add up to')
+    tolerance: Annotated[Finite, Field(ge=0)] = Field(
+        0.0, description='how far the sum of measured points may be off, e.g. where a table is rounded'
+    )
 
 
 class LinearConstraint(Model):
@@ -191,8 +195,10 @@ class ParameterSpace(SpaceSection):
     def _broken(self, point: Point) -> Iterator[str]:
         for mixture in self.mixtures:
             total = math.fsum(float(point.values[name]) for name in mixture.variables)
-            if abs(total - mixture.total) > TOLERANCE * mixture.total * len(mixture.variables):
-                yield f'{" + ".join(mixture.variables)} = {total:g}, not {mixture.total:g}'
+            slack = TOLERANCE * mixture.total * len(mixture.variables)
+            if abs(total - mixture.total) > mixture.tolerance + slack:
+                wanted = f'{mixture.total:g}' + (f' ± {mixture.tolerance:g}' if mixture.tolerance else '')
+                yield f'{" + ".join(mixture.variables)} = {total:g}, not {wanted}'
         for item in self.constraints:
             terms = [weight * float(point.values[name]) for name, weight in item.weights.items()]
             total, slack = math.fsum(terms), TOLERANCE * max(map(abs, terms))
