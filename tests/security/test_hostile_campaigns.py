@@ -123,11 +123,11 @@ class TestRegularFiles:
 
     def test_a_pipe_is_not_waited_for(self, tmp_path: Path) -> None:
         os.mkfifo(tmp_path / 'pipe')
-        with pytest.raises(FileRefusedError, match='no regular file'):
+        with pytest.raises(FileRefusedError, match='not a regular file'):
             read_bounded(tmp_path / 'pipe', 10)
 
     def test_a_device(self) -> None:
-        with pytest.raises(FileRefusedError, match='no regular file'):
+        with pytest.raises(FileRefusedError, match='not a regular file'):
             read_bounded(Path('/dev/zero'), 10)
 
     def test_one_byte_too_many(self, tmp_path: Path) -> None:
