@@ -15,4 +15,4 @@ spec = read_campaign(sys.argv[1])
 node = run_campaign(build_campaign(spec))
 print(node.outputs.stop_reason.value)
 for row in node.outputs.table.get_rows():
-    print(row.candidate, row.formula, row.status, row.properties if row.status == 'completed' else row.reason)
+    print(row.candidate, row.key, row.status, row.properties if row.status == 'completed' else row.reason)

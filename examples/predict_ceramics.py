@@ -38,7 +38,7 @@ def read_library(path: Path | None) -> Library:
 
 def lineage(candidate: Candidate) -> str:
     """How the candidate came about, as comments of a CIF: every number that the proposal recorded."""
-    record = {name: value for name, value in candidate.to_dict().items() if name != 'crystal' and value is not None}
+    record = {name: value for name, value in candidate.to_dict().items() if name != 'content' and value is not None}
     return '\n'.join(f'# {name}: {json.dumps(value, ensure_ascii=True)}' for name, value in record.items())
 
 
@@ -49,7 +49,7 @@ def spacegroup(candidate: Candidate) -> str:
 
 def summary(candidate: Candidate, folder: Path) -> dict[str, object]:
     """One row of the table; writes the CIF of an accepted candidate."""
-    row = {name: getattr(candidate, name, '') for name in COLUMNS}
+    row = {name: getattr(candidate, name, '') for name in COLUMNS} | {'formula': candidate.key}
     rejected = candidate.rejected_by
     row['reason'] = candidate.verdicts[rejected].reason if rejected else ''
     if candidate.content is not None:

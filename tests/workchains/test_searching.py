@@ -36,9 +36,9 @@ def test_later_generations_search_for_formulas(campaign: Any) -> None:
     later = [candidate.generator for candidate in pool if not candidate.id.startswith('g001')]
     assert {'enumeration', 'evolution'} <= set(later)
     # nothing is proposed twice, and the constraint holds for what was searched as well
-    by_generation = {(candidate.formula, candidate.id[:4]) for candidate in pool}
+    by_generation = {(candidate.key, candidate.id[:4]) for candidate in pool}
     assert len({formula for formula, _ in by_generation}) == len(by_generation)
-    accepted = {candidate.formula for candidate in pool if candidate.accepted}
+    accepted = {candidate.key for candidate in pool if candidate.accepted}
     assert not accepted & {'Na', 'K'}
     assert len(node.outputs.table.get_rows()) == 8
     # the audit tells what found what, the initial design apart
