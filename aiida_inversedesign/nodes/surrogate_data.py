@@ -49,8 +49,8 @@ class SurrogateData(PayloadData):
 
     @property
     def models(self) -> dict[str, str]:
-        """Kind of model of each property; nodes of the first version had Gaussian processes only."""
-        return dict(self.base.attributes.get('models', dict.fromkeys(self.rows, 'gp')))
+        """Kind of model of each property."""
+        return dict(self.base.attributes.get('models'))
 
     @property
     def rows(self) -> dict[str, int]:
