@@ -154,7 +154,7 @@ def add_evaluation(copy: Copy) -> None:
         known = {row.candidate for row in rows}
         new = next(candidate for candidate in candidates if candidate.accepted and candidate.id not in known)
         row = next(row for row in rows if row.status == 'completed')
-        changes = {'candidate': new.id, 'formula': new.formula, 'proposed': new.crystal, 'relaxed': new.crystal}
+        changes = {'candidate': new.id, 'key': new.key, 'proposed': new.content, 'relaxed': new.content}
         return [*rows, replace(row, **changes, template=new.template, generation=rows[-1].generation)]
 
     copy.change_table(change)
