@@ -17,7 +17,7 @@ def read_bounded(path: Path, most: int) -> bytes:
     """The content of a regular file.
 
     :param most: most bytes.
-    :raises FileRefusedError: if it is no regular file (a pipe or a device may never end), is larger, or unreadable.
+    :raises FileRefusedError: if it is not a regular file (a pipe or a device may never end), is larger, or unreadable.
     """
     try:
         # without O_NONBLOCK the opening of a pipe waits for somebody to write to it

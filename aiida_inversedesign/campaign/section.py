@@ -17,7 +17,7 @@ Place = tuple[str | int, ...]
 class ContradictionError(ValueError):
     """A value that is wrong beside others, and what to do about it.
 
-    :param place: where to mend it, seen from the section that finds it; empty for the section itself.
+    :param place: where to fix it, seen from the section that finds it; empty for the section itself.
     :param words: what could stand there, if that is a list of words.
     """
 

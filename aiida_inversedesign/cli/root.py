@@ -82,7 +82,7 @@ class LazyGroup(click.Group):
 @click.version_option(__version__, prog_name='aiida-inversedesign')
 @click.pass_context
 def cli(ctx: click.Context, profile: str | None) -> None:
-    """Closed-loop inverse design of crystals, recorded in AiiDA's provenance graph.
+    """Closed-loop inverse design of materials, recorded in AiiDA's provenance graph.
 
     \b
     First steps:

@@ -21,7 +21,7 @@ from aiida_inversedesign.workchains.stopping import find_request
 
 
 class InverseDesignWorkChain(IdempotentWorkChain):
-    """Closed-loop inverse design of crystals: propose, select, evaluate, learn, and stop."""
+    """Closed-loop inverse design of materials: propose, select, evaluate, learn, and stop."""
 
     @classmethod
     def define(cls, spec):

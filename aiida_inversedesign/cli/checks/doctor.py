@@ -1,4 +1,4 @@
-"""``doctor``: does this profile have what a campaign needs? Each finding says how to mend it."""
+"""``doctor``: does this profile have what a campaign needs? Each finding says how to fix it."""
 
 from __future__ import annotations
 

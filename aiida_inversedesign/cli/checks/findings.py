@@ -1,4 +1,4 @@
-"""Findings: what is well and what is wrong, each with how to mend it."""
+"""Findings: what is well and what is wrong, each with how to fix it."""
 
 from __future__ import annotations
 

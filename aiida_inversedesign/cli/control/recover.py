@@ -1,4 +1,4 @@
-"""What is wrong with a daemon, and what mends it: plain data in, plain data out. Imports no aiida.
+"""What is wrong with a daemon, and what repairs it: plain data in, plain data out. Imports no aiida.
 
 A killed daemon can leave workers behind that go on with their processes. A new daemon beside them would run the same
 processes a second time; they are ended first. A broker that was killed comes back by itself, but AiiDA 2.9's workers do
@@ -72,9 +72,9 @@ class Action:
 
 @dataclass
 class Watch:
-    """Remembers since when something has been wrong, so that what mends itself is left alone.
+    """Remembers since when something has been wrong, so that what repairs itself is left alone.
 
-    :param grace: seconds before something that may mend itself is acted upon.
+    :param grace: seconds before something that may repair itself is acted upon.
     :param replay: seconds between two attempts with the same paused job.
     """
 
@@ -122,7 +122,7 @@ class Watch:
 
 
 def problems(state: DaemonState) -> list[tuple[str, bool]]:
-    """What is wrong, and whether it cannot mend itself.
+    """What is wrong, and whether it cannot repair itself.
 
     Numbers that change from look to look are left out of the words: by them a problem is known again.
     """

@@ -56,7 +56,7 @@ class Processes(NamedTuple):
 @click.option('--once', is_flag=True, help='Check and repair once, then return; exit code 1 if a problem remains.')
 @FORMAT
 def tend(interval: float, grace: float, workers: int | None, once: bool, output_format: str) -> None:
-    """Watch the daemon of the profile: start it again when it is gone or deaf, go on with paused jobs. Ctrl-C ends it.
+    """Watch the daemon: restart it when it is dead or unresponsive, and resume paused jobs. Ctrl-C ends the watch.
 
     What a killed daemon left behind is ended first, so that nothing runs twice. Jobs that a person paused stay paused.
 
@@ -99,7 +99,7 @@ def _tell(action: Action, done: str, output_format: str) -> None:
 
 
 class Keeper:
-    """Looks at the daemon of the loaded profile, and mends it.
+    """Looks at the daemon of the loaded profile, and repairs it.
 
     :param workers: of a daemon that is started; None: as many as were seen last.
     """
