@@ -14,7 +14,7 @@ from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import is_feasible, loss
 from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph.evaluation_account import ENDED, Evaluation, last_launches
-from aiida_inversedesign.graph.job_record import cost_of
+from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import find_jobs
 from aiida_inversedesign.nodes.settings import settings_of
 from aiida_inversedesign.workchains.orphaned import is_cut_off
@@ -154,7 +154,7 @@ def best_so_far(evaluations: Sequence[dict[str, Any]], goal: Goal) -> list[list[
 def _time_left(
     node: Any,
     launched: Sequence[Evaluation],
-    jobs: Sequence[query.Job],
+    jobs: Sequence[JobRecord],
     own: set[int],
     used: dict[str, Any],
     budget: dict[str, Any],

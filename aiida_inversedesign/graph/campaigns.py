@@ -32,26 +32,6 @@ _PROCESS = {
     'mtime': 'changed',
 }
 
-#: The job as other parts of the package know it.
-Job = JobRecord
-
-
-def generation_numbers(campaigns: Iterable[int]) -> dict[int, int]:
-    """Number of each generation of these campaigns by its PK, oldest first."""
-    query = QueryBuilder()
-    query.append(WorkChainNode, filters=among(campaigns), tag='campaign')
-    query.append(
-        WorkChainNode,
-        with_incoming='campaign',
-        edge_filters=edge('generation_%', 'call_work'),
-        edge_project='label',
-        edge_tag='link',
-        project=['id', 'ctime'],
-        tag='generation',
-    )
-    found = sorted((created, identifier, label) for identifier, created, label in scalars(query))
-    return {identifier: int(label.rpartition('_')[2]) for _, identifier, label in found}
-
 
 def find_generations(campaigns: Iterable[int]) -> list[dict[str, Any]]:
     """Number, PK, UUID, state, exit code, times of the generations of these campaigns, oldest first."""
@@ -96,7 +76,7 @@ def stop_reason(campaign: int) -> str | None:
 
 def generation_ids(campaigns: Iterable[int]) -> list[int]:
     """PKs of the generations of these campaigns, oldest first."""
-    return list(generation_numbers(campaigns))
+    return [item['pk'] for item in find_generations(campaigns)]
 
 
 def chain_of(campaign: int) -> list[int]:

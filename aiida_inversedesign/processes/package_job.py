@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import re
+from abc import abstractmethod
 from typing import Any
 
 from aiida import orm
@@ -15,8 +16,9 @@ from aiida.parsers import Parser
 
 from aiida_inversedesign import __version__
 from aiida_inversedesign.nodes.payload import PayloadData
-from aiida_inversedesign.processes.earlier_attempts import add_earlier, paths_of_earlier
+from aiida_inversedesign.processes.earlier_attempts import paths_of_earlier
 from aiida_inversedesign.processes.job_exchange import INPUT, OUTPUT, RECORD, packed, unpacked
+from aiida_inversedesign.processes.python_job import define_python_job, last_words
 
 
 class PackageCalculation(CalcJob):
@@ -31,19 +33,8 @@ class PackageCalculation(CalcJob):
     def define(cls, spec: Any) -> None:
         super().define(spec)
         spec.input('settings', valid_type=orm.Dict, help='The campaign file without its budget.')
-        add_earlier(spec)
+        define_python_job(spec, 'program.out')
         spec.output('record', valid_type=orm.Dict, help='Versions, seconds, and an error of a known kind.')
-        options = spec.inputs['metadata']['options']
-        options['resources'].default = lambda: {'num_machines': 1, 'num_mpiprocs_per_machine': 1}
-        options['withmpi'].default = False
-        options['output_filename'].default = 'program.out'
-        spec.exit_code(300, 'ERROR_NO_RESULTS', message='the job left no results: {reason}', invalidates_cache=True)
-        spec.exit_code(
-            301,
-            'ERROR_UNREADABLE_RESULTS',
-            message='the results of the job cannot be read: {reason}',
-            invalidates_cache=True,
-        )
         spec.exit_code(
             302,
             'ERROR_OTHER_VERSION',
@@ -54,9 +45,9 @@ class PackageCalculation(CalcJob):
             303, 'ERROR_PROGRAM', message='the program stopped with an error: {reason}', invalidates_cache=True
         )
 
+    @abstractmethod
     def job_input(self) -> dict[str, Any]:
         """What the program reads."""
-        raise NotImplementedError(f'{type(self).__name__} does not say what its program reads')
 
     def job_files(self) -> dict[str, PayloadData]:
         """File name → node whose bulk data it holds."""
@@ -96,7 +87,7 @@ class PackageParser(Parser):
             if self.node.exit_status:
                 # what the scheduler says is kept: out of memory, out of wall time
                 return None
-            words = self._last_words(names)
+            words = last_words(self, 'program.err')
             code = self.exit_codes.ERROR_PROGRAM if stopped_by_itself(words) else self.exit_codes.ERROR_NO_RESULTS
             return code.format(reason=words)
         try:
@@ -113,16 +104,9 @@ class PackageParser(Parser):
             return self.exit_codes.ERROR_UNREADABLE_RESULTS.format(reason=f'{type(error).__name__}: {error}')
         return None
 
+    @abstractmethod
     def attach(self, output: Any) -> None:
         """Make nodes of the output."""
-        raise NotImplementedError(f'{type(self).__name__} does not read its output')
-
-    def _last_words(self, names: list[str]) -> str:
-        """The last line the program or the scheduler wrote."""
-        texts = [self.retrieved.base.repository.get_object_content(n) for n in ('program.err',) if n in names]
-        texts.append(self.node.get_scheduler_stderr() or '')
-        lines = [line for text in texts for line in text.strip().splitlines()]
-        return lines[-1] if lines else 'it was killed or ran out of wall time'
 
 
 def stopped_by_itself(words: str) -> bool:

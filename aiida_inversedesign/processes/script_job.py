@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from abc import abstractmethod
 from importlib.resources import files
 from typing import Any
 
@@ -12,7 +13,8 @@ from aiida.common.folders import Folder
 from aiida.engine import CalcJob, ExitCode
 from aiida.parsers import Parser
 
-from aiida_inversedesign.processes.earlier_attempts import add_earlier, paths_of_earlier
+from aiida_inversedesign.processes.earlier_attempts import paths_of_earlier
+from aiida_inversedesign.processes.python_job import define_python_job, last_words
 
 
 class ScriptCalculation(CalcJob):
@@ -25,24 +27,11 @@ class ScriptCalculation(CalcJob):
         super().define(spec)
         spec.input('structure', valid_type=orm.StructureData, help='The crystal.')
         spec.input('settings', valid_type=orm.Dict, help='The `evaluate` section of the campaign file.')
-        add_earlier(spec)
-        spec.inputs['metadata']['options']['resources'].default = lambda: {
-            'num_machines': 1,
-            'num_mpiprocs_per_machine': 1,
-        }
-        spec.inputs['metadata']['options']['withmpi'].default = False
-        spec.inputs['metadata']['options']['output_filename'].default = 'script.out'
-        spec.exit_code(300, 'ERROR_NO_RESULTS', message='the job left no results: {reason}', invalidates_cache=True)
-        spec.exit_code(
-            301,
-            'ERROR_UNREADABLE_RESULTS',
-            message='the results of the job cannot be read: {reason}',
-            invalidates_cache=True,
-        )
+        define_python_job(spec, 'script.out')
 
+    @abstractmethod
     def job_input(self) -> dict[str, Any]:
         """What is written to ``input.json``."""
-        raise NotImplementedError(f'{type(self).__name__} does not say what its script reads')
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the script and its input."""
@@ -74,20 +63,13 @@ class ScriptParser(Parser):
             if self.node.exit_status:
                 # what the scheduler says is kept: out of memory, out of wall time
                 return None
-            return self.exit_codes.ERROR_NO_RESULTS.format(reason=self._last_words(names))
+            return self.exit_codes.ERROR_NO_RESULTS.format(reason=last_words(self, 'script.err'))
         try:
             results = json.loads(self.retrieved.base.repository.get_object_content('results.json'))
         except ValueError as error:
             return self.exit_codes.ERROR_UNREADABLE_RESULTS.format(reason=error)
         return self.parse_results(results)
 
+    @abstractmethod
     def parse_results(self, results: dict[str, Any]) -> ExitCode | None:
         """Attach the outputs, or return what went wrong."""
-        raise NotImplementedError(f'{type(self).__name__} does not read results')
-
-    def _last_words(self, names: list[str]) -> str:
-        """The last line the script or the scheduler wrote."""
-        texts = [self.retrieved.base.repository.get_object_content(n) for n in ('script.err',) if n in names]
-        texts.append(self.node.get_scheduler_stderr() or '')
-        lines = [line for text in texts for line in text.strip().splitlines()]
-        return lines[-1] if lines else 'it was killed or ran out of wall time'

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
@@ -34,9 +35,9 @@ class TemplateSource(Source):
 
     needs: ClassVar[tuple[str, ...]] = ('library',)
 
+    @abstractmethod
     def tools(self, model: AnyModel | None, seed: int) -> tuple[Ranker, Volumes]:
         """What ranks the templates and what predicts their volumes."""
-        raise NotImplementedError(f'{type(self).__name__} names no ranking')
 
     def propose(self, request: SourceRequest) -> list[Candidate]:
         """The crystals of formulas that no earlier proposal considered.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import cast
 
@@ -40,9 +41,9 @@ class OfCrystals(Screen):
         """The section ``space``."""
         return cast(CrystalSpace, request.spec.space)
 
+    @abstractmethod
     def verdict(self, candidate: Candidate, request: ScreenRequest) -> Verdict | None:
         """The verdict on one candidate."""
-        raise NotImplementedError(f'{type(self).__name__} gives no verdict')
 
 
 class Composition(OfCrystals):

@@ -90,3 +90,16 @@ def test_a_campaign_of_foreign_parts_runs_through_the_daemon(tmp_path: Path) -> 
     assert report['evaluations']['identical'] == 8
     run('aiida-inversedesign', '-p', 'plugin', 'report', pk, '-o', tmp_path / 'report.html')
     assert 'stack' in (tmp_path / 'report.html').read_text()
+
+
+def test_a_part_that_leaves_out_a_method_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    from importlib.metadata import EntryPoint
+
+    from aiida_inversedesign.campaign.contracts import registry
+
+    point = EntryPoint('empty', 'aiida_inversedesign.campaign.contracts.screen:Screen', 'aiida_inversedesign.screens')
+    monkeypatch.setattr(registry, '_points', lambda station: {'empty': point})
+    registry.part.cache_clear()
+    with pytest.raises(registry.PartError, match=r"the screen 'empty' .* needs the method judge"):
+        registry.part('screens', 'empty')
+    registry.part.cache_clear()

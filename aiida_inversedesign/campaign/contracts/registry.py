@@ -14,7 +14,7 @@ import difflib
 import functools
 import importlib
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -61,13 +61,14 @@ def names(station: Station) -> tuple[str, ...]:
 def part(station: Station, name: str) -> Any:
     """The part of a name, as its entry point names it.
 
-    :raises PartError: if it is not installed, with the nearest name; or if its package cannot be imported.
+    :raises PartError: if it is not installed, with the nearest name; if its package cannot be imported; or if it is a
+        class that leaves out a method of its contract.
     """
     points = _points(station)
     if name not in points:
         raise PartError(not_installed(station, name))
     try:
-        return points[name].load()
+        found = points[name].load()
     # whatever a foreign package raises while it is imported
     except Exception as error:
         origin = package_of(station, name)
@@ -75,6 +76,13 @@ def part(station: Station, name: str) -> Any:
             f'the {WORDS[station]} {name!r} of the package {origin} cannot be imported ({type(error).__name__}: '
             f'{error}): repair or remove {origin}'
         ) from error
+    missing = sorted(getattr(found, '__abstractmethods__', ()))
+    if missing:
+        raise PartError(
+            f'the {WORDS[station]} {name!r} of the package {package_of(station, name)} does not keep its contract: '
+            f'{points[name].value} needs the method {" and ".join(missing)}'
+        )
+    return found
 
 
 def make(station: Station, name: str, contract: type[_Part]) -> _Part:
@@ -115,10 +123,9 @@ def package_of(station: Station, name: str) -> str:
 
 def packages() -> dict[str, str]:
     """Versions of all distributions that bring parts, ours left out, by name."""
-    stations: tuple[Station, ...] = (
-        *('engines', 'properties', 'spaces', 'sources', 'screens', 'surrogates', 'acquisitions'),
-    )
-    dists = [point.dist for station in stations for point in _points(station).values() if point.dist is not None]
+    dists = [
+        point.dist for station in get_args(Station) for point in _points(station).values() if point.dist is not None
+    ]
     return {dist.name: dist.version for dist in dists if dist.name != 'aiida-inversedesign'}
 
 

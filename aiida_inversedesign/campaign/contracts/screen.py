@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -28,7 +29,7 @@ class ScreenRequest:
     settings: Any = None
 
 
-class Screen:
+class Screen(ABC):
     """The base of all screens; a subclass overrides :meth:`judge`."""
 
     name: ClassVar[str]
@@ -41,6 +42,6 @@ class Screen:
     #: Whether it is asked only about candidates that every screen before it let pass.
     only_passed: ClassVar[bool] = False
 
+    @abstractmethod
     def judge(self, candidates: Sequence[Candidate], request: ScreenRequest) -> list[Verdict | None]:
         """A verdict for each candidate, in their order; None where it has nothing to say."""
-        raise NotImplementedError(f'{type(self).__name__} gives no verdicts')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -60,7 +61,7 @@ class SourceRequest:
         return frozenset(candidate.key for candidate in self.earlier)
 
 
-class Source:
+class Source(ABC):
     """The base of all sources; a subclass overrides :meth:`propose`."""
 
     name: ClassVar[str]
@@ -78,6 +79,7 @@ class Source:
         """Words and publications of what it does in a space; by default ``words`` and ``citations``."""
         return cls.words, cls.citations
 
+    @abstractmethod
     def propose(self, request: SourceRequest) -> list[Candidate]:
         """New candidates, ids left empty.
 
@@ -85,4 +87,3 @@ class Source:
 
         :raises ProposalError: if there is nothing to propose.
         """
-        raise NotImplementedError(f'{type(self).__name__} proposes nothing')

@@ -6,6 +6,7 @@ candidates. It is found by the entry point group ``aiida_inversedesign.spaces``,
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol, runtime_checkable
@@ -72,15 +73,16 @@ class SpaceSection(Model):
     nodes: ClassVar[str] = ''
 
     @classmethod
+    @abstractmethod
     def read(cls, data: Mapping[str, Any]) -> Content:
         """The content of :meth:`Content.to_dict`."""
-        raise NotImplementedError(f'{cls.__name__} does not read its candidates')
 
     @classmethod
     def same(cls, first: Any, second: Any) -> bool:
         """Whether two contents of the same key are one and the same thing."""
         return bool(first.content_hash == second.content_hash)
 
+    @abstractmethod
     def describe(self, contents: Sequence[Any], probabilities: Sequence[float | None]) -> tuple[Array, list[str]]:
         """Descriptors of contents, for the surrogates.
 
@@ -88,7 +90,6 @@ class SpaceSection(Model):
         :param probabilities: how sure the source was of each, length n; None where it does not say.
         :returns: finite descriptors, shape (n, d), and the names of the columns, length d.
         """
-        raise NotImplementedError(f'{type(self).__name__} does not describe its candidates')
 
     def coordinates(self, contents: Sequence[Any]) -> list[Coordinate]:
         """The variables that report and paper show of contents; none by default: their keys say enough."""
