@@ -23,7 +23,7 @@ EARLY = 3
 #: Share of the slots that has to be free in that time before they are filled.
 EARLY_SHARE = 0.5
 
-#: An evaluation that may cost whatever it takes.
+#: An evaluation without limits.
 NO_LIMIT = Limits()
 
 

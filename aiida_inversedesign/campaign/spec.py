@@ -174,7 +174,7 @@ class CampaignSettings(Model):
 
     @property
     def renewed(self) -> int:
-        """Candidates (formulas of crystals) that each later generation proposes anew."""
+        """Candidates (formulas of crystals) that each later generation proposes in addition."""
         return self.propose.renewed or self.space.renewed
 
     def unit(self, name: str) -> str:

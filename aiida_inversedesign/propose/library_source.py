@@ -35,7 +35,7 @@ class LibrarySource(Source):
 
 
 def _marked(candidate: Candidate, known: set[str]) -> Candidate:
-    """With the verdict whether it was evaluated before: entries are told apart by their content, not matched."""
+    """With the verdict whether it was evaluated before: entries are compared by their content, not matched."""
     new = candidate.content.content_hash not in known
     candidate.verdicts['duplicate'] = Verdict(new, None, '' if new else 'evaluated before')
     return candidate

@@ -7,7 +7,7 @@ from typing import Any
 from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.report.cif import cif_text
-from aiida_inversedesign.report.figures_elements import elements_of
+from aiida_inversedesign.report.figures.elements import elements_of
 from aiida_inversedesign.report.theme import lean
 from aiida_inversedesign.report.words import ARMS, property_text
 

@@ -20,20 +20,22 @@ from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.report import (
     evaluations,
     failures,
-    figures_compare,
-    figures_coordinates,
-    figures_costs,
-    figures_elements,
-    figures_funnel,
-    figures_pareto,
-    figures_progress,
-    figures_rates,
-    figures_surrogate,
-    figures_timeline,
     provenance,
     theme,
 )
 from aiida_inversedesign.report.answer import answer
+from aiida_inversedesign.report.figures import (
+    compare,
+    coordinates,
+    costs,
+    elements,
+    funnel,
+    pareto,
+    progress,
+    rates,
+    surrogate,
+    timeline,
+)
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import formula_html, moment, number, sentence
 
@@ -42,15 +44,15 @@ Audited = tuple[CampaignRecord, dict[str, Any]]
 
 #: The sections after the answer, in the order of the page.
 BUILDERS = (
-    figures_progress.section,
-    figures_rates.section,
-    figures_costs.section,
-    figures_surrogate.section,
-    figures_pareto.section,
-    figures_funnel.section,
-    figures_elements.section,
-    figures_coordinates.section,
-    figures_timeline.section,
+    progress.section,
+    rates.section,
+    costs.section,
+    surrogate.section,
+    pareto.section,
+    funnel.section,
+    elements.section,
+    coordinates.section,
+    timeline.section,
     failures.section,
 )
 
@@ -72,7 +74,7 @@ def render(record: CampaignRecord, figures: dict[str, Any], others: Sequence[Aud
 
     sections = [made for build in BUILDERS if (made := build(record, figures)) is not None]
     if others:
-        sections.insert(0, figures_compare.section([(record, figures), *others]))
+        sections.insert(0, compare.section([(record, figures), *others]))
     data = {
         'figures': [_plain(plot) for section in sections for plot in section.plots],
         'dark': theme.DARK,

@@ -12,7 +12,8 @@ from test_report import page_of
 from aiida_inversedesign.audit import frames
 from aiida_inversedesign.audit.audit import audit
 from aiida_inversedesign.paper import citations
-from aiida_inversedesign.report import figures_coordinates, theme
+from aiida_inversedesign.report import theme
+from aiida_inversedesign.report.figures import coordinates
 from aiida_inversedesign.spaces.parameters.space import ParameterSpace
 
 RECORD = made_points()
@@ -101,8 +102,8 @@ def test_each_line_passes_its_values_and_the_best_are_darkest(minimize):
 
 
 def test_of_many_lines_the_hits_stay(monkeypatch):
-    monkeypatch.setattr(figures_coordinates, 'MOST_LINES', 5)
-    section = figures_coordinates.section(RECORD, {})
+    monkeypatch.setattr(coordinates, 'MOST_LINES', 5)
+    section = coordinates.section(RECORD, {})
     hits = {item.candidate for item in RECORD.evaluations if item.hit}
     traces = [trace for trace in section.plots[0].figure.data if trace.mode == 'lines']
     shown = {text[0] for trace in traces for text in trace.customdata}

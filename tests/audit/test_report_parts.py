@@ -20,8 +20,8 @@ from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.report.cif import cif_text
-from aiida_inversedesign.report.figures_pareto import pareto_front
-from aiida_inversedesign.report.figures_timeline import Span, lanes
+from aiida_inversedesign.report.figures.pareto import pareto_front
+from aiida_inversedesign.report.figures.timeline import Span, lanes
 from aiida_inversedesign.report.prototype_names import NAMES
 from aiida_inversedesign.report.provenance import section as provenance
 from aiida_inversedesign.report.random_search import random_best, random_hits

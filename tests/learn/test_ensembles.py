@@ -109,13 +109,13 @@ def test_pending_points_narrow_their_neighbourhood_and_move_no_mean(fits, kind):
     test = data(200, seed=2)[0]
     before = model.predict(test)
     widest = test[np.argsort(-before[1])[:3]]
-    told = model.condition(widest)
-    after = told.predict(test)
+    updated = model.condition(widest)
+    after = updated.predict(test)
     assert np.allclose(before[0], after[0], rtol=1e-9)
     assert (after[1] <= before[1] * 1.05).all()
-    assert told.predict(widest)[1].sum() < 0.95 * model.predict(widest)[1].sum()
-    assert len(told.X) == len(X) + 3
-    assert np.allclose(told.y[-3:], model.predict(widest)[0])
+    assert updated.predict(widest)[1].sum() < 0.95 * model.predict(widest)[1].sum()
+    assert len(updated.X) == len(X) + 3
+    assert np.allclose(updated.y[-3:], model.predict(widest)[0])
     assert model.condition(np.empty((0, 5))) is model
     # one after the other or all at once
     steps = model.condition(widest[:1]).condition(widest[1:])

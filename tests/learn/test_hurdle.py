@@ -57,9 +57,9 @@ def test_moments_are_those_of_the_draws():
 def test_pending_points():
     model = fit_hurdle(*gaps())
     test, _ = gaps(50, 1)
-    told = model.condition(test[:3])
-    assert np.allclose(told.predict(test)[0], model.predict(test)[0], atol=0.25)
-    assert len(told.X) == len(told.y) == 153
+    updated = model.condition(test[:3])
+    assert np.allclose(updated.predict(test)[0], model.predict(test)[0], atol=0.25)
+    assert len(updated.X) == len(updated.y) == 153
     assert model.condition(test[:0]) is model
 
 

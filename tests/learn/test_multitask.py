@@ -62,8 +62,8 @@ def test_state_comes_back_and_others_without_information_are_left_out() -> None:
     assert again.predict(X)[1] == pytest.approx(model.predict(X)[1], rel=1e-9)
     with pytest.raises(RegressorError, match='version 9'):
         MultiTask.from_state({**model.state(), 'version': 9})
-    told = model.condition(points(2, 5))
-    assert told.predict(points(2, 5))[1].max() < model.predict(points(2, 5))[1].min()
+    updated = model.condition(points(2, 5))
+    assert updated.predict(points(2, 5))[1].max() < model.predict(points(2, 5))[1].min()
     assert model.sample(X, 3, 0).shape == (3, 15)
 
 

@@ -1,4 +1,4 @@
-"""A surrogate that is told of further rows: the same as before on old rows, wiser with new ones, and much faster."""
+"""A surrogate that is updated of further rows: the same as before on old rows, wiser with new ones, and much faster."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def test_the_same_rows_change_nothing_and_further_ones_are_learned(kind: str) ->
         truth = truth + new[:, 2]
     elif kind == 'hurdle':
         truth = np.where(new[:, 0] > 0.3, truth, 0.0)
-    told = model.with_rows(np.vstack([X, new]), np.concatenate([model.y, truth]))
-    assert len(told.y) == 60
-    error = [np.abs(item.predict(new)[0] - truth).mean() for item in (model, told)]
+    updated = model.with_rows(np.vstack([X, new]), np.concatenate([model.y, truth]))
+    assert len(updated.y) == 60
+    error = [np.abs(item.predict(new)[0] - truth).mean() for item in (model, updated)]
     assert error[1] < 0.75 * error[0]
 
 
@@ -79,18 +79,18 @@ def test_a_surrogate_is_told_of_results_and_of_failures() -> None:
     early = fit_surrogate(table[:15], ['stiffness'], CrystalSpace(), 'gp', 1)
     assert knows(early, table[:15])
     assert not knows(early, table)
-    told = with_rows(early, table, CrystalSpace())
-    assert knows(told, table)
-    assert len(told.models['stiffness'].y) == 24
-    assert told.failure is not None
-    assert told.failure.failed.sum() == 6
+    updated = with_rows(early, table, CrystalSpace())
+    assert knows(updated, table)
+    assert len(updated.models['stiffness'].y) == 24
+    assert updated.failure is not None
+    assert updated.failure.failed.sum() == 6
     # what was chosen by the fit stays: kernel and scaling of the descriptors
-    assert told.models['stiffness'].kernel is early.models['stiffness'].kernel
-    assert np.array_equal(told.center, early.center)
+    assert updated.models['stiffness'].kernel is early.models['stiffness'].kernel
+    assert np.array_equal(updated.center, early.center)
     later = [row for row in table[15:] if row.status == 'completed']
     crystals, known = [row.proposed for row in later], [row.properties['stiffness'] for row in later]
     misses = [
         np.abs(surrogate.predict(CrystalSpace(), crystals, [None] * len(later))['stiffness'][0] - known).mean()
-        for surrogate in (early, told)
+        for surrogate in (early, updated)
     ]
     assert misses[1] < 0.3 * misses[0]

@@ -152,12 +152,12 @@ def test_a_surrogate_of_few_lines_is_calibrated_and_comes_back() -> None:
     assert 0.6 < (np.abs(values - mean) < 1.2816 * deviation).mean() < 0.95
     # what is derived from mean and deviation
     pending = test[:3]
-    told = model.condition(pending)
-    assert np.array_equal(told.predict(test)[0], mean)
-    assert (told.predict(test)[1] <= deviation).all()
-    assert (told.predict(pending)[1] < 0.6 * deviation[:3]).all()
-    assert np.array_equal(told.X[-3:], pending)
-    assert (told.scale, told.offset) == (model.scale, model.offset)
+    updated = model.condition(pending)
+    assert np.array_equal(updated.predict(test)[0], mean)
+    assert (updated.predict(test)[1] <= deviation).all()
+    assert (updated.predict(pending)[1] < 0.6 * deviation[:3]).all()
+    assert np.array_equal(updated.X[-3:], pending)
+    assert (updated.scale, updated.offset) == (model.scale, model.offset)
     drawn = model.sample(test, 2000, 3)
     assert np.abs(drawn.std(axis=0) / deviation - 1).max() < 0.15
     near = np.array([[0.0, 0.0], [0.01, 0.0], [4.0, 4.0]])
@@ -165,7 +165,7 @@ def test_a_surrogate_of_few_lines_is_calibrated_and_comes_back() -> None:
     assert correlation[0, 1] > 0.8
     assert abs(correlation[0, 2]) < 0.3
     assert np.allclose(sum(model.within(test, *edges) for edges in ((-np.inf, 0), (0, 5), (5, np.inf))), 1)
-    for one in (model, told):
+    for one in (model, updated):
         again = regressor_from_state(json.loads(json.dumps(one.state())))
         assert np.allclose(again.predict(test)[1], one.predict(test)[1], rtol=1e-12)
     # further rows: the factor is kept
@@ -208,11 +208,11 @@ def test_what_is_not_installed_is_refused() -> None:
     data = campaign(select={'acquisition': 'farthes'}, learn={'surrogate': 'fores'})
     with pytest.raises(CampaignFileError) as caught:
         validate_campaign(data)
-    told = {problem.path: problem for problem in caught.value.problems}
-    assert set(told) == {'select.acquisition', 'learn.surrogate'}
-    assert told['learn.surrogate'].nearest == 'forest'
-    assert told['learn.surrogate'].expected.startswith("there is no surrogate 'fores': did you mean 'forest'")
-    assert 'Install the package that brings it' in told['select.acquisition'].expected
+    problems = {problem.path: problem for problem in caught.value.problems}
+    assert set(problems) == {'select.acquisition', 'learn.surrogate'}
+    assert problems['learn.surrogate'].nearest == 'forest'
+    assert problems['learn.surrogate'].expected.startswith("there is no surrogate 'fores': did you mean 'forest'")
+    assert 'Install the package that brings it' in problems['select.acquisition'].expected
     assert citations.words_of('acquisitions', 'farthes') == 'farthes'
     assert citations.of_part('surrogates', 'fores') == []
     with pytest.raises(RegressorError, match=r"no surrogate 'nearest'.*aiida_inversedesign.surrogates"):

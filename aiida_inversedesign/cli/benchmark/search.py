@@ -29,9 +29,9 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 )
 @click.option('--where', multiple=True, metavar='BOUND', help="A bound hits must keep: 'heat<=0.2', '1.5<=gap<=3'.")
 @click.option(
-    '--top', type=click.FloatRange(0, 1, True, True), help='Share that are hits; default 0.05. The arms are not told.'
+    '--top', type=click.FloatRange(0, 1, True, True), help='Share that are hits; default 0.05. Hidden from the arms.'
 )
-@click.option('--hit', type=float, help='Value from which it is a hit, instead of --top. The arms are told.')
+@click.option('--hit', type=float, help='Hit threshold, instead of --top. Known to the arms.')
 @click.option(
     '--arms',
     default='random,auto,gp:log_ei,forest:log_ei',

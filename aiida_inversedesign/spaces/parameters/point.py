@@ -16,7 +16,7 @@ DIGITS = 9
 
 
 def rounded(value: Value) -> Value:
-    """A value as it is told apart from others."""
+    """The value that decides whether two points are equal."""
     if isinstance(value, str):
         return value
     # adding 0.0 turns -0.0 into 0.0

@@ -11,7 +11,7 @@ from typing import Any
 from aiida_inversedesign.audit.frames import job_end
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.report import theme
-from aiida_inversedesign.report.figures_costs import kinds
+from aiida_inversedesign.report.figures.costs import kinds
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import count, duration, key_plain, moment, plot_text
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.report import theme
-from aiida_inversedesign.report.figures_progress import Axis
+from aiida_inversedesign.report.figures.progress import Axis
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import interval_text, number, plot_text, property_text, unit_text
 
