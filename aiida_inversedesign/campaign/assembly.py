@@ -38,7 +38,8 @@ def sections_of_engines() -> Any:
 def _known(station: Station, also: tuple[str, ...], value: str) -> str:
     if value not in (*also, *registry.names(station)):
         raise ContradictionError(
-            registry.not_installed(station, value), words=tuple(dict.fromkeys((*also, *registry.names(station))))
+            registry.not_installed(station, value, hint=False),
+            words=tuple(dict.fromkeys((*also, *registry.names(station)))),
         )
     return value
 
@@ -75,7 +76,7 @@ def _screens(value: Any) -> Any:
     for name, settings in given.items():
         if name not in registry.names('screens'):
             words = registry.names('screens')
-            wrong.append(ContradictionError(registry.not_installed('screens', str(name)), (name,), words))
+            wrong.append(ContradictionError(registry.not_installed('screens', str(name), hint=False), (name,), words))
             continue
         section = registry.part('screens', name).section
         if section is None:

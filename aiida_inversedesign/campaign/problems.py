@@ -236,7 +236,7 @@ def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
         return Problem(place, '', 'is missing and has no default')
     if finding.kind in ('union_tag_invalid', 'union_tag_not_found') and place.startswith('space'):
         tag = str(finding.context.get('tag', ''))
-        says = registry.not_installed('spaces', tag)
+        says = registry.not_installed('spaces', tag, hint=False)
         return Problem('space.kind', _show(tag), says, _nearest(tag, registry.names('spaces')))
     if finding.kind in ('union_tag_invalid', 'union_tag_not_found'):
         tag = finding.context.get('tag', '')

@@ -129,13 +129,16 @@ def packages() -> dict[str, str]:
     return {dist.name: dist.version for dist in dists if dist.name != 'aiida-inversedesign'}
 
 
-def not_installed(station: Station, name: str) -> str:
-    """That a part is not installed, with the nearest name, in words."""
+def not_installed(station: Station, name: str, *, hint: bool = True) -> str:
+    """That a part is not installed, in words.
+
+    :param hint: whether to add the nearest name; problems of a campaign file have it already.
+    """
     known = names(station)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    hint = f'did you mean {near[0]!r}? ' if near else ''
+    nearest = f'did you mean {near[0]!r}? ' if near and hint else ''
     return (
-        f'there is no {WORDS[station]} {name!r}: {hint}Installed are {", ".join(known) or "none"}. Install the package '
+        f'there is no {WORDS[station]} {name!r}: {nearest}Installed are {", ".join(known) or "none"}. Install the package '
         f'that brings it (an entry point in the group aiida_inversedesign.{station})'
     )
 
