@@ -138,8 +138,8 @@ def not_installed(station: Station, name: str, *, hint: bool = True) -> str:
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     nearest = f'did you mean {near[0]!r}? ' if near and hint else ''
     return (
-        f'there is no {WORDS[station]} {name!r}: {nearest}Installed are {", ".join(known) or "none"}. Install the package '
-        f'that brings it (an entry point in the group aiida_inversedesign.{station})'
+        f'there is no {WORDS[station]} {name!r}: {nearest}Installed are {", ".join(known) or "none"}. Install the '
+        f'package that brings it (an entry point in the group aiida_inversedesign.{station})'
     )
 
 
