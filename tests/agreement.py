@@ -17,12 +17,12 @@ def check_agreement(campaign: Any) -> dict[str, Any]:
     assert {name: status[name] for name in ('completed', 'failed', 'stopped')} == {
         name: counts[name] for name in ('completed', 'failed', 'stopped')
     }
-    assert status['used']['hits']['value'] == counts['hits'] == len(status['hits'])
+    assert status['used']['hits']['value'] == counts['distinct_hits'] == len(status['hits'])
     assert status['used']['evaluations']['value'] == counts['total'] - counts['stopped']
     assert status['used']['dft_calculations']['value'] == report['dft_calculations']['total']
     by_name = {item.candidate: item for item in record.evaluations}
     for shown in status['hits']:
-        assert by_name[shown['candidate']].hit is True
+        assert by_name[shown['candidate']].is_distinct_hit
         assert by_name[shown['candidate']].properties == shown['properties']
     assert {item['candidate']: item['reason'] for item in status['failures']} == {
         item.candidate: item.reason for item in record.evaluations if item.status == 'failed'

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ['SCHEMA', 'AuditError', 'audit']
 
 #: Version of the keys; the version of each figure's definition is beside it.
-SCHEMA = 'inversedesign/1'
+SCHEMA = 'inversedesign/2'
 #: Which crystals are compared with each other and with the library.
 Structures = Literal['auto', 'none', 'evaluated', 'all']
 #: Most evaluations whose crystals are compared without being asked for: seconds, not minutes.
@@ -52,6 +52,10 @@ def audit(
     hours = metrics.core_hours(record.jobs, cost.core_hours)
     by_status = {name: [item.candidate for item in outcomes if item.status == name] for name in STATUSES}
     ended = len(by_status['completed']) + len(by_status['failed'])
+    compared, new = _compared(record, structures)
+    stability = _stability(record, structures)
+    completed = [item for item in outcomes if item.status == 'completed']
+    stability['stable_unique_novel'] = metrics.stable_unique_novel(completed, stability.get('e_above_hull') or {}, new)
     report = {
         'schema': SCHEMA,
         'source': record.source,
@@ -68,15 +72,21 @@ def audit(
         'evaluations': metrics.counts(outcomes),
         'dft_calculations': metrics.count_dft(record.jobs),
         **hours,
-        'spent_on': metrics.spent_on(record.jobs, by_status['failed'], by_status['running'], by_status['stopped']),
+        'spent_on': metrics.spent_on(
+            record.jobs,
+            by_status['failed'],
+            by_status['running'],
+            by_status['stopped'],
+            [item.candidate for item in outcomes if item.copy_of],
+        ),
         'hit_rate': metrics.rate_of(outcomes, goal),
         **metrics.hit_figures(metrics.hit_costs(steps), ended, replace(cost, core_hours=hours['core_hours']), goal),
         'enrichment': metrics.enrichment(outcomes, goal, record.answers, record.answers_reason),
         'acceleration': metrics.acceleration(outcomes, goal, record.answers, record.answers_reason),
         'validity': metrics.validity(record.candidates),
-        **_compared(record, structures),
+        **compared,
         'calibration': metrics.calibration(outcomes, goal.properties),
-        'stability': _stability(record, structures),
+        'stability': stability,
         'reproducibility': metrics.reproducibility(outcomes, verified),
         'by_generation': metrics.by_generation(outcomes, goal),
         'by_generator': metrics.by_generator(outcomes, goal),
@@ -85,7 +95,9 @@ def audit(
         'by_acquisition': metrics.by_acquisition(outcomes, goal),
         'by_arm': metrics.by_arm(outcomes, goal),
         **_stop_reason(record),
-        'best': metrics.best(outcomes, goal),
+        'best': metrics.best(
+            outcomes, goal, e_above_hull=stability.get('e_above_hull'), same_settings=not record.looks_up
+        ),
         'progress': steps,
         'definitions': versions(),
     }
@@ -95,38 +107,50 @@ def audit(
     return report
 
 
-def _compared(record: CampaignRecord, structures: Structures) -> dict[str, Any]:
-    """Uniqueness, novelty and diversity."""
+def _compared(record: CampaignRecord, structures: Structures) -> tuple[dict[str, Any], set[str] | None]:
+    """Uniqueness, novelty and diversity, and the candidates whose evaluated crystals are novel, if that is known.
+
+    The main figures are those of the crystals that completed evaluations ended in, those of proposals are named so.
+    """
     outcomes = record.evaluations
+    names = ('uniqueness', 'novelty', 'uniqueness_of_proposals', 'novelty_of_proposals')
     if not record.space.of_crystals:
         reason = _only_crystals(record)
-        nothing = {name: metrics.unknown(reason) for name in ('uniqueness', 'novelty')}
-        return {**nothing, 'diversity': metrics.number_of_keys(outcomes, reason)}
+        nothing = {name: metrics.unknown(reason) for name in names}
+        return {**nothing, 'diversity': metrics.number_of_keys(outcomes, reason)}, None
     if structures == 'auto':
         structures = 'evaluated' if len(outcomes) <= MOST_COMPARED else 'none'
     if structures == 'none':
         reason = (
             f'crystals of more than {MOST_COMPARED} evaluations are compared when asked for: --structures evaluated'
         )
-        nothing = {name: metrics.unknown(reason) for name in ('uniqueness', 'novelty')}
-        return {**nothing, 'diversity': metrics.diversity(outcomes, fingerprints=False, reason=reason)}
-    found: Sequence[Crystal | None] = (
+        nothing = {name: metrics.unknown(reason) for name in names}
+        return {**nothing, 'diversity': metrics.diversity(outcomes, fingerprints=False, reason=reason)}, None
+    asked: Sequence[Crystal | None] = (
         [item.content for item in record.candidates if item.accepted]
         if structures == 'all'
         else [item.proposed for item in outcomes]
     )
-    crystals = [crystal for crystal in found if crystal is not None]
+    proposed = [crystal for crystal in asked if crystal is not None]
+    ended = [item for item in outcomes if item.status == 'completed' and item.is_crystal]
+    results = [item.result for item in ended]
     known = _library_crystals(record)
-    novelty = (
+    novelty, of_proposals = (
         metrics.unknown('the template library of the campaign is not here')
         if known is None
         else metrics.novelty(crystals, known)
+        for crystals in (results, proposed)
     )
-    return {
-        'uniqueness': {**metrics.uniqueness(crystals), 'of': structures},
-        'novelty': {**novelty, 'of': structures},
+    of_proposals.pop('new', None)
+    indices = novelty.pop('new', None)
+    figures = {
+        'uniqueness': {**metrics.uniqueness(results), 'of': 'evaluated crystals'},
+        'novelty': {**novelty, 'of': 'evaluated crystals'},
+        'uniqueness_of_proposals': {**metrics.uniqueness(proposed), 'of': structures},
+        'novelty_of_proposals': {**of_proposals, 'of': structures},
         'diversity': metrics.diversity(outcomes),
     }
+    return figures, None if indices is None else {ended[index].candidate for index in indices}
 
 
 def _library_crystals(record: CampaignRecord) -> list[Crystal] | None:

@@ -18,10 +18,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiida_inversedesign.audit.metrics.best import best_of_each
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.properties import unit_of
-from aiida_inversedesign.campaign.row import is_feasible, loss
 from aiida_inversedesign.graph.job_record import JobRecord
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _UNITS = {
 
 _EVALUATION = _names(
     'candidate key generation arm generator proposer template prototype surrogate acquisition acquisition_value '
-    'probability status reason exit_status hit'
+    'probability status reason exit_status hit copy_of'
 )
 #: Columns that are empty where candidates are not crystals.
 _CRYSTAL = _names('template template_formula prototype proto_label')
@@ -83,20 +83,13 @@ def hits(record: CampaignRecord) -> DataFrame:
 
 
 def best(record: CampaignRecord, number: int = 10) -> DataFrame:
-    """The completed evaluations that keep the constraints, the best value of the first objective first."""
+    """The best evaluation of each distinct thing that keeps the constraints, the best value first."""
     return _evaluation_frame(record, best_evaluations(record)[:number])
 
 
 def best_evaluations(record: CampaignRecord) -> list[EvaluationRecord]:
-    """The completed evaluations that keep the constraints, the least distance from the first objective first."""
-    goal = record.goal
-    name = goal.objectives[0].property
-    able = [
-        item
-        for item in record.evaluations
-        if item.status == 'completed' and name in item.properties and is_feasible(goal, item.properties)
-    ]
-    return sorted(able, key=lambda item: loss(goal, item.properties))
+    """The best completed evaluation of each distinct thing that keeps the constraints, the best first."""
+    return [item for item, _ in best_of_each(record.evaluations, record.goal)]
 
 
 def job_end(job: JobRecord, ends: Mapping[int | None, datetime | None]) -> datetime | None:

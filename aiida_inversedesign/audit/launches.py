@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiida import orm
+
 from aiida_inversedesign.audit.rows import read_table
+from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph.control import stop_request
 from aiida_inversedesign.graph.evaluation_account import Account, Evaluation, account_of
+from aiida_inversedesign.nodes.contents import content_of
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,36 @@ class Launches:
             evaluation.generation in self.closed,
         )
 
+    def copies(self, completed: Iterable[tuple[Evaluation, str]], space: SpaceSection) -> dict[str, str]:
+        """For each completed evaluation the earlier one that ended in the same thing; empty if none did.
+
+        As the table says; what the table does not say, of evaluations that are not harvested yet and of tables of older
+        versions, is determined here.
+
+        :param completed: evaluations with their keys, in the order of the launches.
+        """
+        groups: dict[str, list[Evaluation]] = {}
+        for item, key in completed:
+            groups.setdefault(key, []).append(item)
+        found: dict[str, str] = {}
+        for group in groups.values():
+            for place, item in enumerate(group):
+                recorded = (self.rows.get(item.label) or {}).get('copy_of')
+                found[item.label] = recorded if recorded is not None else self._match(item, group[:place], space)
+        return found
+
+    def _match(self, item: Evaluation, earlier: Sequence[Evaluation], space: SpaceSection) -> str:
+        own = self._result(item, space) if earlier else None
+        return next((other.label for other in earlier if space.same_result(self._result(other, space), own)), '')
+
+    def _result(self, item: Evaluation, space: SpaceSection) -> Any:
+        """What an evaluation ended in."""
+        row = self.rows.get(item.label)
+        if row is not None:
+            return space.read(json.loads(row.get('relaxed') or row['proposed']))
+        node = orm.load_node(item.id)
+        return content_of(space.kind, node.outputs.relaxed if 'relaxed' in node.outputs else node.inputs.candidate)
+
 
 def read_launches(generations: Sequence[Mapping[str, Any]], chain: Sequence[int], with_rows: bool = True) -> Launches:
     """The launches of a campaign.
@@ -50,13 +85,18 @@ def read_launches(generations: Sequence[Mapping[str, Any]], chain: Sequence[int]
     identifiers = [generation['pk'] for generation in generations]
     evaluations = query.find_evaluations(identifiers)
     with_rows = with_rows or any(item.state == 'killed' for item in evaluations)
-    table = query.newest_table(identifiers) if with_rows else None
-    rows = read_table(table.parts(), f'TableData<{table.pk}>') if table is not None else []
     # those that it resumed have ended, and their generations with them
     killed = bool((stop_request(chain[-1]) or {}).get('kill'))
     return Launches(
         evaluations,
-        {row['candidate']: row for row in rows},
+        newest_rows(identifiers) if with_rows else {},
         query.returned_properties(identifiers),
         {item['pk'] for item in generations if killed or item['state'] in ('finished', 'killed', 'excepted')},
     )
+
+
+def newest_rows(generations: Sequence[int]) -> dict[str, dict[str, Any]]:
+    """The rows of the newest table of these generations, by candidate; none before the first harvest."""
+    table = query.newest_table(generations)
+    rows = read_table(table.parts(), f'TableData<{table.pk}>') if table is not None else []
+    return {row['candidate']: row for row in rows}

@@ -210,6 +210,7 @@ def _evaluations(
                 probability=candidate.probability if candidate else row.get('probability'),
                 hit=account.hit,
                 reused=item.is_reused,
+                computed=not record.looks_up,
                 properties=account.properties,
                 errors=row.get('errors') or {},
                 predicted={name: (pair[0], pair[1]) for name, pair in predicted.items()},
@@ -226,7 +227,10 @@ def _evaluations(
                 space=record.space_kind,
             )
         )
-    return found
+    ended = {item.label: item for item in launched if item.id in counting}
+    completed = [(ended[item.candidate], item.key) for item in found if item.status == 'completed']
+    copies = launches.copies(completed, record.space)
+    return [replace(item, copy_of=copies.get(item.candidate, '')) for item in found]
 
 
 def _text(record: CampaignRecord, node: orm.Data) -> str:

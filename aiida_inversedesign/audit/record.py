@@ -15,9 +15,11 @@ from functools import cached_property
 from typing import Any
 
 from aiida_inversedesign.campaign.candidate import Verdict
+from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.contracts.registry import part
 from aiida_inversedesign.campaign.contracts.space import Coordinate, SpaceSection
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.properties import doubts
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.graph.job_record import JobRecord
@@ -47,6 +49,8 @@ class EvaluationRecord:
     :param acquisition: what it was chosen by, e.g. ``spread`` or ``log_ei``; empty where it is not recorded.
     :param acquisition_value: the acquisition's value when it was chosen.
     :param hit: None where the goal defines no hits, the evaluation has not ended, or only the next harvest can tell.
+    :param computed: whether an engine computed its properties; those of a data set may mean something else.
+    :param copy_of: the earlier evaluation that ended in the same thing; empty if none did, or it did not complete.
     :param predicted: mean and standard deviation per property when it was chosen.
     :param errors: standard error of properties that were measured with one, once they are harvested.
     :param reason: why it failed, in words; empty if it did not.
@@ -73,6 +77,8 @@ class EvaluationRecord:
     acquisition_value: float | None = None
     probability: float | None = None
     hit: bool | None = None
+    copy_of: str = ''
+    computed: bool = True
     reused: bool = False
     properties: dict[str, float] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
@@ -98,6 +104,33 @@ class EvaluationRecord:
     def relaxed(self) -> Any:
         """The content as the evaluation left it, or None if it did not complete or changes nothing."""
         return _content(self.space, self.relaxed_text)
+
+    @property
+    def result(self) -> Any:
+        """What it ended in: the relaxed content, or the proposed one where the engine changes nothing."""
+        return self.relaxed or self.proposed
+
+    @property
+    def doubts(self) -> list[str]:
+        """Why it is doubtful although it completed, e.g. a residual pressure; empty where nothing is known."""
+        return doubts(self.properties) if self.computed else []
+
+    @property
+    def is_crystal(self) -> bool:
+        """Whether it ended in a crystal."""
+        return part('spaces', self.space).of_crystals and self.result is not None
+
+    @cached_property
+    def result_prototype(self) -> str:
+        """Anonymous prototype of the crystal that it ended in; empty if it was not determined."""
+        from aiida_inversedesign.chemistry.prototypes import prototype_label
+
+        return prototype_label(self.result) if self.is_crystal else ''
+
+    @property
+    def is_distinct_hit(self) -> bool:
+        """Whether it is a hit, and no earlier evaluation ended in the same thing."""
+        return self.hit is True and not self.copy_of
 
 
 @dataclass(frozen=True)
@@ -236,6 +269,12 @@ class CampaignRecord:
     def space_kind(self) -> str:
         """Kind of space of the candidates."""
         return self.settings.space.kind
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether its engine looks values up in a data set, whose energies need not be comparable."""
+        engine = find(self.engine)
+        return engine is not None and engine.looks_up
 
     @property
     def engine(self) -> str:

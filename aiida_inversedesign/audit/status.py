@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
-from aiida_inversedesign.audit.launches import Launches, read_launches
+from aiida_inversedesign.audit.launches import Launches, newest_rows, read_launches
 from aiida_inversedesign.campaign.demands import stability_wanted
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import is_feasible, loss
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph.evaluation_account import ENDED, Evaluation, last_launches
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
@@ -44,7 +47,7 @@ def describe(node: Any) -> dict[str, Any]:
     launches = read_launches(generations, chain, with_rows=stability_wanted(settings))
     launched = launches.evaluations
     jobs = find_jobs(chain)
-    evaluations = _evaluations(launches, goal)
+    evaluations = _evaluations(launches, settings, [item['pk'] for item in generations])
     if len(chain) == 1 and 'table' in node.inputs:
         evaluations = _earlier(node.inputs.table, {item['candidate'] for item in evaluations}) + evaluations
     cost = cost_of(jobs)
@@ -57,12 +60,12 @@ def describe(node: Any) -> dict[str, Any]:
         'dft_calculations': cost.dft_calculations,
         # without a job nothing was used; None says that jobs ran and none was recorded
         'core_hours': cost.core_hours if any(not job.cached for job in jobs) else 0.0,
-        'hits': sum(item['hit'] is True for item in ended),
+        'hits': sum(item['hit'] is True and not item['copy_of'] for item in ended),
         'generations': len(generations),
     }
     best = _best(ended, goal)
     return {
-        'schema': 'inversedesign/1',
+        'schema': 'inversedesign/2',
         'pk': node.pk,
         'uuid': node.uuid,
         'name': settings.name,
@@ -92,31 +95,54 @@ def describe(node: Any) -> dict[str, Any]:
             for item in launched
             if item.is_running
         ],
-        'hits': [_shown(item, 'properties') for item in ended if item['hit'] is True],
+        'hits': _hits(ended),
         'failures': [_shown(item, 'reason') for item in failed],
         'time_left': _time_left(node, launched, jobs, own, used, budget, now),
     }
 
 
-def _evaluations(launches: Launches, goal: Goal) -> list[dict[str, Any]]:
-    """What became of each candidate, in the order of the launches that count."""
+def _evaluations(launches: Launches, settings: CampaignSettings, generations: Sequence[int]) -> list[dict[str, Any]]:
+    """What became of each candidate, in the order of the launches that count.
+
+    Contents are compared only where a hit has the key of another evaluation.
+    """
     chosen = last_launches(launches.evaluations)
     unnamed = [item.id for item in chosen if not item.description]
     structures = query.evaluated_candidates(unnamed) if unnamed else {}
-    return [
+    found = [
         {
             'candidate': item.label,
             'key': item.description.partition(' ')[2] or structures[item.id].label,
-            **vars(launches.account(item, goal)),
+            **vars(launches.account(item, settings.goal)),
+            'copy_of': '',
         }
         for item in chosen
     ]
+    keys = Counter(item['key'] for item in found if item['status'] == 'completed')
+    if any(item['hit'] and keys[item['key']] > 1 for item in found):
+        if not launches.rows:
+            launches = replace(launches, rows=newest_rows(generations))
+        pairs = zip(chosen, found, strict=True)
+        completed = [(item, account['key']) for item, account in pairs if account['status'] == 'completed']
+        copies = launches.copies(completed, settings.space)
+        found = [{**account, 'copy_of': copies.get(account['candidate'], '')} for account in found]
+    return found
+
+
+def _hits(ended: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The distinct hits, each with the number of evaluations that ended in it again."""
+    again = Counter(item['copy_of'] for item in ended)
+    distinct = [item for item in ended if item['hit'] is True and not item['copy_of']]
+    return [{**_shown(item, 'properties'), 'copies': again[item['candidate']]} for item in distinct]
 
 
 def _earlier(table: Any, known: set[str]) -> list[dict[str, Any]]:
     """Rows of a table that the campaign was given, of evaluations that are not its own."""
     return [
-        {name: getattr(row, name) for name in ('candidate', 'key', 'status', 'properties', 'hit', 'reason')}
+        {
+            **{name: getattr(row, name) for name in ('candidate', 'key', 'status', 'properties', 'hit', 'reason')},
+            'copy_of': row.copy_of or '',
+        }
         for row in table.get_rows()
         if row.candidate not in known
     ]

@@ -27,7 +27,7 @@ class Spent:
 
     evaluations: int = 0
     failed: int = 0
-    hits: int = 0
+    distinct_hits: int = 0
     generations: int = 0
     dft_calculations: int = 0
     core_hours: float = 0.0
@@ -36,11 +36,12 @@ class Spent:
     def of(cls, counts: Mapping[str, int], generations: int, dft_calculations: int = 0, core_hours: float = 0) -> Spent:
         """What was used.
 
-        :param counts: ``total``, ``failed`` and ``hits`` of the newest table, empty without one.
+        :param counts: ``total``, ``failed`` and ``distinct_hits`` of the newest table, empty without one; a table that
+            does not tell distinct hits counts with all its hits.
         :param generations: number of the last generation.
         """
-        done = (counts.get('total', 0), counts.get('failed', 0), counts.get('hits', 0))
-        return cls(*done, generations, dft_calculations, core_hours)
+        distinct = counts.get('distinct_hits', counts.get('hits', 0))
+        return cls(counts.get('total', 0), counts.get('failed', 0), distinct, generations, dft_calculations, core_hours)
 
     def record(self, settings: CampaignSettings) -> dict[str, Any]:
         """The same as plain data, with the DFT jobs that one more evaluation needs: what ``conclude`` is given."""
@@ -120,6 +121,8 @@ def conclusion(budget: Budget, record: Mapping[str, Any]) -> str | None:
         campaign was to stop although its budget allowed more (a user's request, no disk space).
     """
     used = dict(record)
+    if 'hits' in used:  # the name in records of versions that did not tell distinct hits
+        used['distinct_hits'] = used.pop('hits')
     exhausted, requested, needed = used.pop('exhausted', None), used.pop('requested', None), used['dft_per_evaluation']
     del used['dft_per_evaluation']
     reason = exhausted or allowance(budget, Spent(**used), 1, needed)
@@ -138,8 +141,8 @@ def references_covered(settings: CampaignSettings, limits: Limits, missing: Sequ
 
 def stop_reason(budget: Budget, spent: Spent) -> str | None:
     """Why the campaign has to stop now, or None if it may go on."""
-    if budget.hits is not None and spent.hits >= budget.hits:
-        return f'target reached: {spent.hits} hits (wanted {budget.hits})'
+    if budget.hits is not None and spent.distinct_hits >= budget.hits:
+        return f'target reached: {spent.distinct_hits} distinct hits (wanted {budget.hits})'
     if (
         budget.failure_rate is not None
         and spent.evaluations >= budget.failure_minimum

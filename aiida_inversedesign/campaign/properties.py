@@ -47,6 +47,19 @@ def unit_of(name: str, declared: Mapping[str, str] | None = None) -> str | None:
     return (declared or {}).get(name)
 
 
+def doubts(properties: Mapping[str, float]) -> list[str]:
+    """Why an evaluation that completed is doubtful: values outside of what their properties call credible."""
+    found = []
+    for name, value in properties.items():
+        known = PROPERTIES.get(name)
+        if known is None or known.credible is None or known.credible[0] <= value <= known.credible[1]:
+            continue
+        low, high = known.credible
+        limits = f'at most {high:g}' if low in (-high, 0) else f'{low:g} to {high:g}'
+        found.append(f'{name.replace("_", " ")} {value:.3g} {known.unit}'.rstrip() + f' (credible: {limits})')
+    return found
+
+
 def required_stages(properties: Iterable[str]) -> set[Literal['relax', 'eos', 'references']]:
     """What has to be computed for these properties; always ``relax``, further ``eos`` and ``references``.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from aiida_inversedesign.campaign.goal import Goal
@@ -25,6 +25,8 @@ class EvaluationRow:
     :param reason: why it failed, in words; empty if it completed.
     :param dft_calculations: calculation jobs it cost.
     :param core_hours: None where neither scheduler nor code recorded it.
+    :param copy_of: the earlier evaluation that ended in the same thing; empty if none did, None if not determined: it
+        failed, or the table is older than this column.
     """
 
     candidate: str
@@ -44,6 +46,17 @@ class EvaluationRow:
     core_hours: float | None = None
     template: str = ''
     probability: float | None = None
+    copy_of: str | None = None
+
+    @property
+    def result(self) -> Any:
+        """What the evaluation ended in: the relaxed content, or the proposed one where the engine changes nothing."""
+        return self.proposed if self.relaxed is None else self.relaxed
+
+    @property
+    def is_distinct_hit(self) -> bool:
+        """Whether it is a hit, and no earlier evaluation ended in the same thing."""
+        return self.hit is True and not self.copy_of
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -64,6 +77,29 @@ class EvaluationRow:
         data['relaxed'] = read(data['relaxed']) if data['relaxed'] else None
         data['predicted'] = {name: (pair[0], pair[1]) for name, pair in data['predicted'].items()}
         return cls(**data)
+
+
+def with_copies(rows: Iterable[EvaluationRow], same: Callable[[Any, Any], bool]) -> list[EvaluationRow]:
+    """The rows, each completed one with the earlier evaluation that ended in the same thing.
+
+    Rows that know it already are taken as they are. The first of several matches counts, so that all copies of one
+    thing name the same evaluation wherever matching is transitive.
+
+    :param rows: in their order.
+    :param same: whether two results of the same key are the same thing
+        (:meth:`.contracts.space.SpaceSection.same_result`).
+    """
+    found: list[EvaluationRow] = []
+    earlier: dict[str, list[EvaluationRow]] = {}
+    for row in rows:
+        if row.status == 'completed':
+            others = earlier.setdefault(row.key, [])
+            if row.copy_of is None:
+                match = next((other.candidate for other in others if same(other.result, row.result)), '')
+                row = replace(row, copy_of=match)
+            others.append(row)
+        found.append(row)
+    return found
 
 
 def is_hit(goal: Goal, properties: dict[str, float]) -> bool | None:
@@ -112,11 +148,12 @@ def best_row(goal: Goal, rows: Iterable[EvaluationRow]) -> EvaluationRow | None:
 
 
 def count_statuses(rows: Sequence[EvaluationRow]) -> dict[str, int]:
-    """Number of rows: total, completed, failed, hits."""
+    """Number of rows: total, completed, failed, hits, distinct hits."""
     statuses = Counter(row.status for row in rows)
     return {
         'total': len(rows),
         'completed': statuses['completed'],
         'failed': statuses['failed'],
         'hits': sum(row.hit is True for row in rows),
+        'distinct_hits': sum(row.is_distinct_hit for row in rows),
     }

@@ -132,7 +132,9 @@ class Budget(Model):
     evaluations: Count = Field(description='most evaluations')
     dft_calculations: Count | None = Field(None, description='most DFT calculation jobs')
     core_hours: Positive | None = Field(None, description='most core-hours')
-    hits: Count | None = Field(None, description='stop when so many hits are found')
+    hits: Count | None = Field(
+        None, description='stop when so many distinct hits are found; copies of one crystal count once'
+    )
     generations: Count | None = Field(None, description='most generations')
     failure_rate: Fraction | None = Field(None, description='stop when a larger share of evaluations fails')
     failure_minimum: Count = Field(5, description='evaluations before failure_rate is looked at')

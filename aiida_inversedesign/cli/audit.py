@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,15 +107,34 @@ def _show_best(report: dict[str, Any], console: Any) -> None:
         return
     names = list(report['campaign']['units'])
     units = [f'{name} ({unit})' if unit else name for name, unit in report['campaign']['units'].items()]
-    # only crystals have one
-    template = ['template'] if any(row['template'] for row in report['best']) else []
-    key_name = report['campaign']['space']['key_name']
-    table = Table('candidate', key_name, *units, *template, 'hit', title='best evaluations')
+    # only crystals have them
+    further = {title: text for title, text in _OF_CRYSTALS.items() if any(text(row) for row in report['best'])}
+    space = report['campaign']['space']
+    table = Table('candidate', space['key_name'], *units, *further, 'reached', 'hit', title=f'best {space["nouns"]}')
     for row in report['best']:
         values = [f'{row["properties"][name]:.4g}' if name in row['properties'] else '–' for name in names]
         hit = '–' if row['hit'] is None else 'yes' if row['hit'] else 'no'
-        table.add_row(row['candidate'], row['key'], *values, *([row['template']] if template else []), hit)
+        times = len(row['copies']) + 1
+        reached = 'once' if times == 1 else f'{times} times'
+        shown = [text(row) for text in further.values()]
+        table.add_row(row['candidate'], row['key'], *values, *shown, reached, hit)
     console.print(table)
+
+
+def _above_polymorph(row: dict[str, Any]) -> str:
+    """Energy above the lowest polymorph of the formula that was evaluated, and of how many there were."""
+    if 'e_above_polymorph' not in row:
+        return ''
+    return 'only one' if row['polymorphs'] == 1 else f'{row["e_above_polymorph"]:.3f} (of {row["polymorphs"]})'
+
+
+_OF_CRYSTALS: dict[str, Callable[[dict[str, Any]], str]] = {
+    'space group': lambda row: (row.get('space_group') or {}).get('symbol', ''),
+    'prototype': lambda row: row.get('prototype', ''),
+    'template': lambda row: row['template'],
+    'above lowest polymorph (eV/atom)': _above_polymorph,
+    'above hull (eV/atom)': lambda row: f'{row["e_above_hull"]:.3f}' if 'e_above_hull' in row else '',
+}
 
 
 def _value(item: Any, form: str = '.3g') -> str:
@@ -133,6 +153,14 @@ def _share(item: Any) -> str:
     return _value(item, '.2f' if item.get('n', 0) < 100 else '.3f')
 
 
+def _novelty(item: dict[str, Any]) -> str:
+    """A share, and of what the crystals were not found among."""
+    if item['value'] is None:
+        return _share(item)
+    against = f'not among the {item["library"]} entries of the template library'
+    return f'{_share(item)}, {against}; by prototype {_share(item["prototype"])}'
+
+
 def _scalar(report: dict[str, Any], name: str) -> str:
     """A figure that is a number, or why it is not known."""
     if report[name] is None:
@@ -142,8 +170,20 @@ def _scalar(report: dict[str, Any], name: str) -> str:
 
 def _evaluations(report: dict[str, Any]) -> str:
     counts = report['evaluations']
-    always = ('total', 'completed', 'failed', 'hits')
-    return ', '.join(f'{value} {name}' for name, value in counts.items() if value or name in always)
+    parts = [
+        f'{value} {name}'
+        for name, value in counts.items()
+        if name not in _TOLD_WITH_HITS and (value or name in ('total', 'completed', 'failed'))
+    ]
+    hits = f'{counts["distinct_hits"]} distinct hits'
+    if counts['hits'] > counts['distinct_hits']:
+        hits += f' ({counts["hits"]} hits)'
+    if counts['copies']:
+        hits += f', {counts["copies"]} copies of what had been evaluated'
+    return ', '.join([*parts, hits])
+
+
+_TOLD_WITH_HITS = ('hits', 'distinct_hits', 'copies')
 
 
 def _calculations(report: dict[str, Any]) -> str:
@@ -158,7 +198,7 @@ def _calculations(report: dict[str, Any]) -> str:
 
 def _spent(report: dict[str, Any]) -> str:
     """Where the DFT calculations went, and the core-hours where they are recorded."""
-    parts = report['spent_on']['by_outcome'] | {name: report['spent_on'][name] for name in ('restarts',)}
+    parts = report['spent_on']['by_outcome'] | {name: report['spent_on'][name] for name in ('copies', 'restarts')}
     shown = []
     for name, cost in parts.items():
         if cost['dft_calculations'] or cost['core_hours']:
@@ -192,12 +232,15 @@ _ROWS = (
     ('hit rate', lambda report: _share(report['hit_rate'])),
     ('spent on', _spent),
     ('first hit', _first_hit),
-    ('DFT calculations per hit', lambda report: _scalar(report, 'dft_per_hit')),
+    ('DFT calculations per distinct hit', lambda report: _scalar(report, 'dft_per_hit')),
     ('enrichment', lambda report: _value(report['enrichment'])),
     ('acceleration', lambda report: _value(report['acceleration'])),
     ('validity', lambda report: _share(report['validity'])),
     ('uniqueness', lambda report: _share(report['uniqueness'])),
-    ('novelty', lambda report: _share(report['novelty'])),
+    ('novelty', lambda report: _novelty(report['novelty'])),
+    ('uniqueness of proposals', lambda report: _share(report['uniqueness_of_proposals'])),
+    ('novelty of proposals', lambda report: _novelty(report['novelty_of_proposals'])),
+    ('stable, unique, novel', lambda report: _share(report['stability']['stable_unique_novel'])),
     ('diversity (mean distance)', lambda report: _value(report['diversity'])),
     ('on the hull', lambda report: _share(report['stability'])),
     ('reproducibility', lambda report: _value(report['reproducibility'], '.3f')),

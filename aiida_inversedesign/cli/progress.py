@@ -19,7 +19,7 @@ _STORY = ('|InverseDesignWorkChain|', '|GenerationWorkChain|', '|AsynchronousWor
 #: What AiiDA says when a job could not be brought to its computer, submitted, looked for or fetched.
 _TRANSPORT = re.compile(r'iteration \d+ of do_(\w+) excepted(?:, retrying after (\d+) seconds)?')
 #: What a generation says after a harvest.
-_COUNTS = re.compile(r'(\d+) evaluations, \d+ failed, (\d+) hits so far$')
+_COUNTS = re.compile(r'(\d+) evaluations, \d+ failed, (\d+) distinct hits so far$')
 
 
 class CampaignProgress(logging.Handler):

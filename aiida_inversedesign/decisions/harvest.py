@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiida.engine import calcfunction
 from aiida.orm import Dict
 
-from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
+from aiida_inversedesign.campaign.row import EvaluationRow, is_hit, with_copies
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.campaign.stability import with_stability
 from aiida_inversedesign.nodes.contents import content_of
@@ -73,6 +73,7 @@ def harvest(
                 probability=candidate.probability,
             )
         )
+    rows = with_copies(rows, spec.space.same_result)
     if references is None:
         return {'table': TableData.from_rows(rows, goal, kind)}
     rows, stability = with_stability(rows, references.get_dict(), goal)

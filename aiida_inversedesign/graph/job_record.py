@@ -83,7 +83,15 @@ class JobRecord:
         if self.state != 'finished' or self.exit_status == 0:
             return self.state in ('excepted', 'killed')
         kind = job_kind(self.process_type, self.path)
-        return kind is None or self.exit_status not in kind.accepted
+        return kind is None or self.exit_status not in kind.accepted | kind.residual
+
+    @property
+    def has_residual(self) -> bool:
+        """Whether it converged, but for forces or a pressure above their thresholds in its final calculation."""
+        if self.state != 'finished' or not self.exit_status:
+            return False
+        kind = job_kind(self.process_type, self.path)
+        return kind is not None and self.exit_status in kind.residual
 
     @property
     def core_hours(self) -> float | None:

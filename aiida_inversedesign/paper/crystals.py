@@ -7,7 +7,7 @@ from pathlib import Path
 from aiida_inversedesign.audit import frames
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.paper.facts import Facts
-from aiida_inversedesign.report.cif import cif_text
+from aiida_inversedesign.report.cif import symmetrized_cif
 
 #: Crystals besides the hits.
 BEST = 5
@@ -28,7 +28,7 @@ def write_crystals(facts: Facts, folder: Path) -> list[Path]:
             continue
         path = folder / f'{rank:0{width}d}_{item.key}_{item.candidate}.cif'
         if item.relaxed is not None:
-            path.write_text(cif_text(item.relaxed, item.candidate, lineage(facts, item)), encoding='utf-8')
+            path.write_text(symmetrized_cif(item.relaxed, item.candidate, lineage(facts, item)), encoding='utf-8')
             written.append(path)
     return written
 
@@ -41,6 +41,7 @@ def lineage(facts: Facts, item: EvaluationRecord) -> dict[str, str]:
         'candidate': item.candidate,
         'formula': item.key,
         'hit': 'not defined by the goal' if item.hit is None else 'yes' if item.hit else 'no',
+        'prototype': item.result_prototype or 'not determined',
     }
     for name, value in item.properties.items():
         found[name] = f'{value:.6g} {frames.property_unit(record, name)}'.strip()
@@ -56,8 +57,12 @@ def lineage(facts: Facts, item: EvaluationRecord) -> dict[str, str]:
         found['formula of the template'] = candidate.template_formula
     if candidate is not None and candidate.source:
         found['source of the template'] = candidate.source
-    if item.prototype:
+    if item.prototype and item.prototype != item.result_prototype:
         found['prototype as proposed'] = item.prototype
+    if item.copy_of:
+        found['same crystal as'] = item.copy_of
+    if item.doubts:
+        found['doubtful'] = '; '.join(item.doubts)
     surrogate = f', surrogate {item.surrogate}' if item.surrogate else ''
     found['chosen as'] = f'{item.arm or "not recorded"}, by {item.acquisition or "not recorded"}{surrogate}'
     found['generation'] = str(item.generation)

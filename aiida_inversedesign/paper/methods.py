@@ -18,6 +18,7 @@ _GENERATORS = {
     'evolution': 'evolution of the best formulas',
     'tree_search': 'a Monte Carlo tree search',
 }
+_MATCHED = ' (StructureMatcher of pymatgen with its default tolerances, and the same space group)'
 _NEUTRAL = {'prefer': 'charge-neutral formulas were preferred', 'require': 'only charge-neutral formulas were allowed'}
 
 
@@ -185,7 +186,7 @@ def _search(facts: Facts, cite: Any) -> str:
     if select.control_fraction:
         text += f'A share of {select.control_fraction:g} of the later choices was drawn at random as a control. '
     names = {'evaluations': 'evaluations', 'dft_calculations': 'DFT calculations', 'core_hours': 'core-hours'}
-    names |= {'hits': 'hits', 'generations': 'generations'}
+    names |= {'hits': 'distinct hits', 'generations': 'generations'}
     limits = [f'{budget[key]:g} {word}' for key, word in names.items() if budget.get(key) is not None]
     text += f'The budget was {listed(limits)}' if limits else 'The budget was not limited'
     reason = record.stop_reason or record.exit_message
@@ -249,7 +250,8 @@ def _outcome(facts: Facts, cite: Any) -> str:
         f'{counts["failed"]} failed; '
     )
     if facts.record.goal.defines_hits:
-        text += f'{counts["hits"]} {"is a hit" if counts["hits"] == 1 else "are hits"}'
+        distinct = counts['distinct_hits']
+        text += f'{distinct} {"is a distinct hit" if distinct == 1 else "are distinct hits"}'
     else:
         text += 'no hit threshold is set'
     if rate['value'] is not None:
@@ -258,6 +260,15 @@ def _outcome(facts: Facts, cite: Any) -> str:
             f'{rate["low"]:.3f}–{rate["high"]:.3f})'
         )
     text += '. ' + (_against_random(report['enrichment']) if facts.record.goal.defines_hits else '')
+    if counts['copies']:
+        text += (
+            f'{counts["copies"]} of the completed evaluations ended in a {facts.record.space.noun} that had been '
+            f'evaluated before{_MATCHED if facts.record.space.of_crystals else ""}; they count as evaluations, not as '
+            'hits. '
+        )
+    doubtful = sum(bool(item.doubts) for item in facts.record.evaluations)
+    if doubtful:
+        text += f'{doubtful} completed evaluations are flagged as doubtful in the table of all evaluations. '
     if counts['stopped']:
         text += f'{counts["stopped"]} of them were killed when the campaign ended and are in no rate. '
     if counts['reused']:
@@ -268,6 +279,11 @@ def _outcome(facts: Facts, cite: Any) -> str:
             f'This took {dft["total"]} DFT calculations, failed ones ({dft["failed"]}), restarts ({dft["restarts"]}) '
             f'and elemental references ({dft["references"]}) included'
         )
+        if dft['residual']:
+            text += (
+                f'; {dft["residual"]} relaxations converged with forces or a pressure above their thresholds in the '
+                'final calculation'
+            )
         hours = report['core_hours']
         text += f', and {hours:.3g} core-hours. ' if hours is not None else '. '
     return text + 'Failed evaluations stay in every denominator.'

@@ -72,16 +72,16 @@ def draw_hits(facts: Facts, axes: Axes) -> None:
     ended = [step for step in steps if step['status'] in ENDED]
     counts, found = [], 0
     for step in ended:
-        found += bool(step['hit'])
+        found += bool(step['hit']) and not step['copy_of']
         counts.append(found)
-    axes.step([0, *(step[key] for step in ended)], [0, *counts], where='post', color=GREEN, label='hits found')
+    axes.step([0, *(step[key] for step in ended)], [0, *counts], where='post', color=GREEN, label='distinct hits')
     random = _random(facts, len(ended))
     if random is not None:
         places = [0, *(step[key] for step in ended)]
         axes.plot(places, random.mean, '--', color=GREY, label='random choice')
         axes.fill_between(places, random.low, random.high, color=GREY, alpha=0.2, linewidth=0, step='post')
     axes.set_xlabel(title)
-    axes.set_ylabel('hits')
+    axes.set_ylabel('distinct hits')
     _whole_numbers(axes.yaxis)
     _legend(axes)
 
@@ -112,7 +112,7 @@ def _random(facts: Facts, evaluations: int) -> _Random | None:
         mean = [n * hits / len(answers) for n in numbers]
         low, high = ([float(hypergeom.ppf(q, len(answers), hits, n)) for n in numbers] for q in _QUANTILES)
     elif len(control) >= LEAST_CONTROL:
-        share = sum(item.hit is True for item in control) / len(control)
+        share = sum(item.is_distinct_hit for item in control) / len(control)
         mean = [n * share for n in numbers]
         low, high = ([float(binom.ppf(q, n, share)) for n in numbers] for q in _QUANTILES)
     else:
@@ -157,9 +157,9 @@ def draw_parity(facts: Facts, axes: Axes) -> None:
         own = [pair for pair in pairs if pair[3] is hit]
         if own:
             axes.errorbar(
-                [pair[0] for pair in own],
                 [pair[1] for pair in own],
-                yerr=[1.96 * pair[2] for pair in own],
+                [pair[0] for pair in own],
+                xerr=[1.96 * pair[2] for pair in own],
                 fmt=marker,
                 color=color,
                 markersize=6 if hit else 3,
@@ -169,8 +169,9 @@ def draw_parity(facts: Facts, axes: Axes) -> None:
             )
     ends = [min(pair[0] for pair in pairs), max(pair[0] for pair in pairs)]
     axes.plot(ends, ends, '-', color='black', linewidth=0.6)
-    axes.set_xlabel(f'evaluated {_label(facts, name)}')
-    axes.set_ylabel(f'predicted when chosen{_in_unit(facts, name)}')
+    axes.set_aspect('equal', adjustable='datalim')
+    axes.set_xlabel(f'predicted {_label(facts, name)}')
+    axes.set_ylabel(f'evaluated {_label(facts, name)}')
     _legend(axes)
 
 
@@ -192,7 +193,7 @@ def draw_funnel(facts: Facts, axes: Axes) -> None:
         ('completed', counts['completed']),
     ]
     if facts.record.goal.defines_hits:
-        stages.append(('hits', counts['hits']))
+        stages.append(('distinct hits', counts['distinct_hits']))
     names, values = [name for name, _ in stages], [value for _, value in stages]
     bars = axes.barh(range(len(values)), values, color=[SKY] * (len(values) - 1) + [GREEN], height=0.65)
     axes.bar_label(bars, fontsize=7, padding=2)
@@ -209,8 +210,9 @@ def draw_spending(facts: Facts, axes: Axes) -> None:
     kinds = list(dict.fromkeys(sorted(job.kind for job in jobs)))
     start = [0] * len(kinds)
     for label, color, wanted in (
-        ('first attempt', BLUE, lambda job: not job.is_restart and not job.has_failed),
-        ('restart', ORANGE, lambda job: job.is_restart and not job.has_failed),
+        ('first attempt', BLUE, lambda job: not (job.is_restart or job.has_failed or job.has_residual)),
+        ('restart', ORANGE, lambda job: job.is_restart and not (job.has_failed or job.has_residual)),
+        ('residual above threshold', SKY, lambda job: job.has_residual),
         ('failed', VERMILION, lambda job: job.has_failed),
     ):
         counts = [sum(job.kind == kind and wanted(job) for job in jobs) for kind in kinds]

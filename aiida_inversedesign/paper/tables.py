@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiida_inversedesign.audit import frames
+from aiida_inversedesign.audit import frames, metrics
 from aiida_inversedesign.paper import latex
 from aiida_inversedesign.paper.facts import Facts
 
@@ -73,6 +73,8 @@ _SHARES = (
     'validity',
     'uniqueness',
     'novelty',
+    'uniqueness_of_proposals',
+    'novelty_of_proposals',
     'diversity',
     'stability',
     'reproducibility',
@@ -83,11 +85,12 @@ def figure_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The figures of an audit that a paper quotes: name, value, 95 % interval, n, unit, and why one is not known."""
     counts, dft = report['evaluations'], report['dft_calculations']
     rows = [
-        _row(f'evaluations, {key}', counts[key])
-        for key in ('total', 'completed', 'failed', 'stopped', 'hits', 'reused')
+        _row(f'evaluations, {key.replace("_", " ")}', counts[key])
+        for key in ('total', 'completed', 'failed', 'stopped', 'hits', 'distinct_hits', 'copies', 'reused')
     ]
     rows += [
-        _row(f'DFT calculations, {key}', dft[key]) for key in ('total', 'failed', 'restarts', 'references', 'cached')
+        _row(f'DFT calculations, {key}', dft[key])
+        for key in ('total', 'failed', 'residual', 'restarts', 'references', 'cached')
     ]
     rows += [
         _row('core-hours', report['core_hours'], 'h', report.get('core_hours_reason', '')),
@@ -97,8 +100,13 @@ def figure_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows += [
         _row('evaluations to the first hit', first['evaluation'], '', reason),
         _row('DFT calculations to the first hit', first['dft_calculations'], '', reason),
-        _row('DFT calculations per hit', _per_hit(report, 'dft'), '', report.get('dft_per_hit_reason', '')),
-        _row('core-hours per hit', _per_hit(report, 'core_hours'), 'h', report.get('core_hours_per_hit_reason', '')),
+        _row('DFT calculations per distinct hit', _per_hit(report, 'dft'), '', report.get('dft_per_hit_reason', '')),
+        _row(
+            'core-hours per distinct hit',
+            _per_hit(report, 'core_hours'),
+            'h',
+            report.get('core_hours_per_hit_reason', ''),
+        ),
     ]
     if not dft['total']:
         rows = [row for row in rows if not row['figure'].startswith('DFT calculations')]
@@ -106,6 +114,7 @@ def figure_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     if base := report['enrichment'].get('base_rate'):
         rows.append(_row(f'base rate, {base["source"]}', base))
     rows += [_row(name.replace('_', ' '), report[name]) for name in _SHARES]
+    rows.append(_row('stable, unique and novel', report['stability']['stable_unique_novel']))
     for name, item in report['calibration'].items():
         unit = report['campaign']['units'].get(name, '')
         label = name.replace('_', ' ')
@@ -175,48 +184,85 @@ def _figures_table(facts: Facts, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _best_table(facts: Facts) -> str:
     record = facts.record
-    hits = [item for item in record.evaluations if item.hit]
-    ranked = frames.best_evaluations(record)
-    chosen = [item for item in ranked if item.hit] if hits else ranked[:BEST]
-    what = 'Hits' if hits else 'Best candidates (there is no hit)'
+    e_above_hull = facts.report['stability'].get('e_above_hull')
+    ranked = metrics.best(record.evaluations, record.goal, None, e_above_hull, not record.looks_up)
+    hits = [entry for entry in ranked if entry['hit']]
+    entries = hits or ranked[:BEST]
+    known = {item.candidate: item for item in record.evaluations}
+    what = 'Distinct hits' if hits else 'Best candidates (there is no hit)'
     caption = f'{what} of the campaign {_quoted(facts)}, the best first.'
-    return _candidates_table(facts, chosen, caption, 'best')
+    if record.space.of_crystals:
+        caption += (
+            r' Reached: evaluations that ended in the crystal. $\Delta E$: energy above the lowest polymorph of the '
+            r'formula that was evaluated (eV/atom; a dash where there was no other).'
+        )
+    chosen = [known[entry['candidate']] for entry in entries]
+    return _candidates_table(facts, chosen, caption, 'best', entries=entries)
 
 
 def _evaluations_table(facts: Facts) -> str:
     caption = f'All evaluations of the campaign {_quoted(facts)} in the order of their launches.'
-    return _candidates_table(facts, facts.record.evaluations, caption, 'evaluations', outcome=True)
+    return _candidates_table(facts, facts.record.evaluations, caption, 'evaluations')
 
 
 def _candidates_table(
-    facts: Facts, chosen: Sequence[EvaluationRecord], caption: str, label: str, outcome: bool = False
+    facts: Facts,
+    chosen: Sequence[EvaluationRecord],
+    caption: str,
+    label: str,
+    entries: Sequence[Mapping[str, Any]] = (),
 ) -> str:
-    """Evaluations with their properties; with ``outcome`` also what became of them, failures included."""
+    """Evaluations with their properties, and what became of them, failures included.
+
+    :param entries: what the audit says of each in place of what became of it: how often it was reached, how stable.
+    """
     names, space = facts.record.goal.properties, facts.record.space
     variables = facts.record.coordinates(chosen)
-    # the template stands for the prototype where that was not determined
+    # the template stands for the prototype where that was not determined; of what failed it is that of the proposal
     named = any(item.prototype for item in facts.record.evaluations)
-    structure = 'prototype' if named else 'template'
     columns = [('l', 'candidate')]
     # the values of the variables say what the key says
     columns += [('l' if one.choices else 'r', _title(one.name, one.unit)) for one in variables] or [
         ('l', latex.escape(space.key_name))
     ]
-    columns += [*([('l', structure)] if space.of_crystals else []), ('r', 'gen.'), ('l', 'chosen as')]
+    columns += [('l', 'prototype' if named else 'template')] if space.of_crystals else []
+    columns += [('r', 'gen.'), ('l', 'chosen as')]
     columns += [('r', _heading(facts, name)) for name in names]
-    columns.append(('l', 'outcome') if outcome else ('r', 'DFT'))
+    if not entries:
+        columns.append(('l', 'outcome'))
+    elif space.of_crystals:
+        columns += [('r', 'reached'), ('r', r'$\Delta E$')]
     rows = []
     for place, item in enumerate(chosen):
         row = [latex.escape(item.candidate)]
         if space.of_crystals:
-            row += [latex.formula(item.key), latex.escape(getattr(item, structure))]
+            row += [latex.formula(item.key), latex.escape(_structure(item) if named else item.template)]
         else:
             row += [_setting(one.values[place]) for one in variables] or [latex.escape(item.key)]
         row += [str(item.generation), latex.escape(item.arm)]
         row += [latex.measured(item.properties.get(name), item.errors.get(name)) for name in names]
-        state = 'hit' if item.hit else item.status
-        rows.append([*row, latex.escape(state) if outcome else str(item.dft_calculations)])
+        if not entries:
+            row.append(latex.escape(_outcome(item)))
+        elif space.of_crystals:
+            entry = entries[place]
+            above = latex.number(entry['e_above_polymorph'], 3) if entry.get('polymorphs', 1) > 1 else '--'
+            row += [str(len(entry['copies']) + 1), above]
+        rows.append(row)
     return latex.table(caption, label, columns, rows)
+
+
+def _structure(item: EvaluationRecord) -> str:
+    return item.result_prototype if item.status == 'completed' else item.prototype
+
+
+def _outcome(item: EvaluationRecord) -> str:
+    """What became of an evaluation, with what a reader must know of it."""
+    words = ['hit' if item.hit else item.status]
+    if item.copy_of:
+        words.append(f'same as {item.copy_of}')
+    if item.doubts:
+        words.append('doubtful')
+    return ', '.join(words)
 
 
 def _heading(facts: Facts, name: str) -> str:
@@ -239,7 +285,7 @@ def _generations_table(facts: Facts) -> str:
     for item in facts.report['by_generation']:
         counts, rate = item['evaluations'], item['hit_rate']
         interval = '' if rate.get('low') is None else f'{rate["low"]:.2f} to {rate["high"]:.2f}'
-        row = [str(item['generation']), str(counts['total']), str(counts['failed']), str(counts['hits'])]
+        row = [str(item['generation']), str(counts['total']), str(counts['failed']), str(counts['distinct_hits'])]
         row += [latex.number(rate['value'], 3), interval, str(item['dft_calculations'])]
         rows.append([*row, latex.number(item['core_hours'], 3)])
     caption = f'Generations of the campaign {_quoted(facts)}, with Wilson intervals.'

@@ -11,7 +11,6 @@ from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.goal import Goal, Objective
-from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.chemistry.symmetry import symmetry_dataset
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.report.prototype_names import prototype_text
@@ -35,7 +34,11 @@ MOST_CARDS = 6
 
 @dataclass(frozen=True)
 class Card:
-    """One of the best candidates."""
+    """One of the best candidates.
+
+    :param lead: what comes first: prototype, space group, properties of the goal, stability, doubts.
+    :param values: the other properties, behind a fold where there are many.
+    """
 
     candidate: str
     name: Markup
@@ -43,6 +46,7 @@ class Card:
     picture: Markup
     legend: list[tuple[str, str]]
     variables: list[tuple[str, str]]
+    lead: list[tuple[str, str]]
     values: list[tuple[str, str]]
     facts: list[tuple[str, str]]
     uuid: str
@@ -136,9 +140,13 @@ def _headline(record: CampaignRecord, figures: dict[str, Any]) -> Markup:
         name = record.goal.objectives[0].property
         value = quantity(best[0]['properties'][name], record.units.get(name))
         top = Markup('{} with {} {}').format(key_html(record, best[0]['key']), property_text(name), value)
-    if counts['hits']:
-        verb = 'meets' if counts['hits'] == 1 else 'meet'
-        found = Markup('{} {} the goal').format(count(counts['hits'], record.space.noun, record.space.nouns), verb)
+    if counts['distinct_hits']:
+        distinct = counts['distinct_hits']
+        verb = 'meets' if distinct == 1 else 'meet'
+        found = Markup('{} {} the goal').format(count(distinct, record.space.noun, record.space.nouns), verb)
+        again = counts['hits'] - distinct
+        if again:
+            found += f' (copies of them: {again})'
         return found + Markup('; the best is {}.').format(top) if best else found + '.'
     if not counts['completed']:
         running = f', {count(counts["running"], "is", "are")} running' if counts['running'] else ''
@@ -159,10 +167,18 @@ def _key_figures(record: CampaignRecord, figures: dict[str, Any]) -> list[tuple[
     shown = [('evaluations', number(counts['total']), remark)]
     if record.goal.defines_hits:
         rate = figures['hit_rate']
-        shown.append(('hits', number(counts['hits']), interval_text(rate) if rate.get('value') is not None else ''))
+        remark = f'hit rate {interval_text(rate)}' if rate.get('value') is not None else ''
+        if counts['copies']:
+            spent = figures['spent_on']['copies']['dft_calculations']
+            remark += f'; {count(counts["copies"], "evaluation", "evaluations")} ended in what had been evaluated'
+            remark += f' ({number(spent)} DFT calculations)' if spent else ''
+        shown.append(('distinct hits', number(counts['distinct_hits']), remark))
     engine = find(record.engine)
     if dft['total'] or engine is None or engine.makes_dft:
-        remark = f'{number(dft["failed"])} failed, {number(dft["restarts"])} restarts'
+        remark = (
+            f'{number(dft["failed"])} failed, {number(dft["residual"])} converged with a residual above threshold, '
+        )
+        remark += f'{number(dft["restarts"])} restarts'
         shown.append(('DFT calculations', number(dft['total']), remark))
     elif record.space.of_crystals:
         shown.append(('DFT calculations', 'none', f'the engine {record.engine} makes none'))
@@ -187,13 +203,17 @@ def _key_figures(record: CampaignRecord, figures: dict[str, Any]) -> list[tuple[
 
 def _cards(record: CampaignRecord, figures: dict[str, Any]) -> list[Card]:
     found = {item.candidate: item for item in record.evaluations}
-    chosen = [found[entry['candidate']] for entry in figures['best'] if entry['candidate'] in found]
-    return [_card(record, item, place) for place, item in enumerate(chosen[:MOST_CARDS])]
+    chosen = [entry for entry in figures['best'] if entry['candidate'] in found]
+    return [_card(record, found[entry['candidate']], entry, place) for place, entry in enumerate(chosen[:MOST_CARDS])]
 
 
-def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
+def _card(record: CampaignRecord, item: EvaluationRecord, entry: dict[str, Any], place: int) -> Card:
+    """The card of an evaluation.
+
+    :param entry: what the audit says of it among the best.
+    """
     space = record.space
-    crystal = item.relaxed or item.proposed
+    crystal = item.result
     drawn, colours, symmetry, prototype = Markup(), [], '', item.prototype
     if space.of_crystals and crystal is not None:
         try:
@@ -202,26 +222,40 @@ def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
                 legend(crystal),
             )
             # of the crystal that is shown: relaxing may have changed that of the proposal
-            symmetry, prototype = space_group(crystal), prototype_label(crystal) or item.prototype
+            symmetry, prototype = space_group(crystal), item.result_prototype or item.prototype
         except InverseDesignError as error:
             drawn = Markup('<p class="none">no picture: {}</p>').format(str(error))
-    names = [*record.goal.properties, *(name for name in item.properties if name not in record.goal.properties)]
-    values: list[tuple[str, str]] = []
-    for name in names:
-        if name in item.properties:
-            value = shown_value(item.properties[name], item.errors.get(name), property_unit(record, name))
-            values.append((property_text(name), value))
+    asked = [name for name in record.goal.properties if name in item.properties]
+    others = [name for name in item.properties if name not in asked]
+    wanted, values = (
+        [
+            (
+                property_text(name),
+                shown_value(item.properties[name], item.errors.get(name), property_unit(record, name)),
+            )
+            for name in names
+        ]
+        for names in (asked, others)
+    )
     variables: list[tuple[str, str]] = []
     for one in record.coordinates([item]):
         setting = one.values[0]
         variables.append(
             (property_text(one.name), setting if isinstance(setting, str) else quantity(setting, one.unit))
         )
-    facts = []
+    lead = []
     if space.of_crystals:
-        facts.append(('prototype', prototype_text(prototype) if prototype else 'not determined'))
+        lead.append(('prototype', prototype_text(prototype) if prototype else 'not determined'))
     if symmetry:
-        facts.append(('space group', symmetry))
+        lead.append(('space group', symmetry))
+    lead += [*wanted, *stability_words(entry)]
+    if item.doubts:
+        lead.append(('doubtful', '; '.join(item.doubts)))
+    facts = []
+    if entry['copies']:
+        templates = len(entry['templates'])
+        by = f' from {templates} templates' if templates > 1 else ''
+        facts.append(('reached', f'{len(entry["copies"]) + 1} times{by}'))
     facts.append(('found', f'generation {item.generation}, {ARMS.get(item.arm, item.arm)}'))
     if item.template:
         facts.append(('template', item.template))
@@ -229,7 +263,21 @@ def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
         facts.append(('candidate', item.candidate))
     # the values of the variables say what the key says
     shown = escape(item.candidate) if variables else key_html(record, item.key)
-    return Card(item.candidate, shown, item.hit, drawn, colours, variables, values, facts, item.uuid)
+    return Card(item.candidate, shown, item.hit, drawn, colours, variables, lead, values, facts, item.uuid)
+
+
+def stability_words(entry: dict[str, Any]) -> list[tuple[str, str]]:
+    """How stable a crystal is, as far as that is known, in pairs of a name and a text."""
+    words = []
+    if 'e_above_polymorph' in entry:
+        if entry['polymorphs'] == 1:
+            words.append(('against polymorphs', 'no other one was evaluated'))
+        else:
+            above = quantity(entry['e_above_polymorph'], 'eV/atom')
+            words.append(('above the lowest polymorph', f'{above} ({entry["polymorphs"]} were evaluated)'))
+    if 'e_above_hull' in entry and 'e_above_hull' not in entry['properties']:
+        words.append(('above the convex hull', quantity(entry['e_above_hull'], 'eV/atom')))
+    return words
 
 
 def space_group(crystal: Any) -> str:

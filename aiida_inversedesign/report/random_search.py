@@ -54,7 +54,7 @@ def random_hits(record: CampaignRecord, evaluations: int) -> RandomHits | str:
     if not control:
         why = record.answers_reason or 'the answers of the candidates that were not evaluated are not known'
         return f'{why}, and the campaign has no random control arm (select.control_fraction)'
-    figure = hit_rate(sum(item.hit is True for item in control), len(control))
+    figure = hit_rate(sum(item.is_distinct_hit for item in control), len(control))
     return RandomHits(
         (draws * figure['value']).tolist(),
         (draws * figure['low']).tolist(),

@@ -11,6 +11,7 @@ KINDS: dict[str, str] = {
     'changed_node': 'the content or the inputs of a node are not those it was stored with',
     'changed_file': 'a file of a node is not the one it was stored with',
     'property': 'a property does not follow from what the engine computed, or a table says otherwise than it',
+    'copy': 'an evaluation is called a copy of one that ended in something else',
     'missing_row': 'an evaluation is missing from a table',
     'row_without_evaluation': 'a table has a row of which there is no evaluation',
     'unchosen_evaluation': 'an evaluation that no selection had chosen',

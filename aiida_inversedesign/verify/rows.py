@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,17 +174,23 @@ def _check_table(case: Case, generation: Call, harvest: Call, known: _Known) -> 
         if name not in known.launched:
             message = f'{table} has a row of {name}, of which there is no evaluation'
             yield Finding('row_without_evaluation', link.uuid, message)
+    by_name = {row.candidate: row for row in rows}
     for row in rows:
         data = row.to_dict()
         if known.checked.get(row.candidate) == data or row.candidate not in known.launched:
             continue
         known.checked[row.candidate] = data
-        for kind, message in _check_row(case, row, known):
+        for kind, message in _check_row(case, row, by_name, known):
             yield Finding(kind, link.uuid, f'{table}, {row.candidate}: {message}')
 
 
-def _check_row(case: Case, row: EvaluationRow, known: _Known) -> Iterator[tuple[str, str]]:
-    """Kinds and messages of what is wrong with one row."""
+def _check_row(
+    case: Case, row: EvaluationRow, rows: Mapping[str, EvaluationRow], known: _Known
+) -> Iterator[tuple[str, str]]:
+    """Kinds and messages of what is wrong with one row.
+
+    :param rows: all of its table, by candidate.
+    """
     call = known.returned_by.get(row.candidate) or known.launched[row.candidate][-1]
     returned, taken = case.graph.returned[call.id], case.graph.inputs[call.id]
     completed = call.exit_status == 0
@@ -203,6 +209,9 @@ def _check_row(case: Case, row: EvaluationRow, known: _Known) -> Iterator[tuple[
     expected = is_hit(case.goal, row.properties if row.status == 'completed' else {})
     if row.hit is not expected:
         yield 'hit', f'it is labelled {_word(row.hit)}, by the goal it is {_word(expected)}'
+    other = rows.get(row.copy_of or '')
+    if row.copy_of and (other is None or not case.settings.space.same_result(other.result, row.result)):
+        yield 'copy', f'it is called a copy of {row.copy_of}, which ended in something else'
     kind = case.settings.space.kind
     if 'candidate' in taken and (where := _moved(kind, row.proposed, case.node(taken['candidate']))):
         yield 'structure', f'the candidate as proposed is not the one that was evaluated ({where})'

@@ -53,8 +53,8 @@ def known(chain: IdempotentWorkChain, *names: str) -> dict[str, orm.Data]:
 
 
 def counts(chain: IdempotentWorkChain) -> dict[str, int]:
-    """Number of rows of the table: total, failed and hits."""
-    return chain.ctx.table.counts if chain.ctx.table is not None else {'total': 0, 'failed': 0, 'hits': 0}
+    """Number of rows of the table: total, failed and distinct hits."""
+    return chain.ctx.table.counts if chain.ctx.table is not None else {'total': 0, 'failed': 0, 'distinct_hits': 0}
 
 
 def settings(chain: IdempotentWorkChain) -> CampaignSettings:
@@ -234,5 +234,6 @@ def take_results(chain: IdempotentWorkChain, results: Results, **chosen: Any) ->
         return decision_failed(chain, 'harvest', node)
     chain.ctx.table = node.outputs.table
     number = counts(chain)
-    chain.report(f'{number["total"]} evaluations, {number["failed"]} failed, {number["hits"]} hits so far')
+    evaluated = f'{number["total"]} evaluations, {number["failed"]} failed'
+    chain.report(f'{evaluated}, {number["distinct_hits"]} distinct hits so far')
     return None

@@ -24,6 +24,12 @@ SETTINGS = CampaignSettings.model_validate(
 CRYSTAL = Crystal(np.eye(3) * 3.6, ('B', 'N'), [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 
+def crystal_of(label: str) -> Crystal:
+    """A crystal for each candidate, the first one's :data:`CRYSTAL`: no two of them are alike."""
+    number = int(label[-4:]) if label[-4:].isdigit() else 1
+    return Crystal(CRYSTAL.lattice @ np.diag([1, 1, 1.5 ** (number - 1)]), CRYSTAL.species, CRYSTAL.frac_coords)
+
+
 @dataclass
 class Graph:
     """Makes the nodes of campaigns and keeps the rows of their table."""
@@ -116,7 +122,7 @@ class Graph:
         node = self.work(
             'aiida.workflows:inversedesign.evaluate.quantumespresso', generation, label, state=state, status=status
         )
-        structure = StructureData(pymatgen_structure=CRYSTAL.to_pymatgen()).store()
+        structure = StructureData(pymatgen_structure=crystal_of(label).to_pymatgen()).store()
         node.base.links.add_incoming(structure, LinkType.INPUT_WORK, 'candidate')
         node.store()
         if relax:
@@ -137,8 +143,8 @@ class Graph:
                     arm=fields.pop('arm', 'initial'),
                     key='BN',
                     status='completed' if value is not None else 'failed',
-                    proposed=CRYSTAL,
-                    relaxed=CRYSTAL if value is not None else None,
+                    proposed=crystal_of(label),
+                    relaxed=crystal_of(label) if value is not None else None,
                     properties=properties,
                     hit=is_hit(SETTINGS.goal, properties),
                     **fields,

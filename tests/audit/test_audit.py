@@ -60,9 +60,11 @@ def test_evaluations_and_hits(resumed):
         'running': 0,
         'stopped': 0,
         'hits': 2,
+        'distinct_hits': 2,
+        'copies': 0,
         'reused': 0,
     }
-    assert report['hit_rate'] == {**hit_rate(2, 5), 'definition': 'hit_rate/1'}
+    assert report['hit_rate'] == {**hit_rate(2, 5), 'definition': 'hit_rate/2'}
     # 2 jobs of references and 10 of its own
     assert report['first_hit']['evaluation'] == 1
     assert report['first_hit']['dft_calculations'] == 12
@@ -87,7 +89,7 @@ def test_json_has_the_documented_keys_and_reasons(resumed):
     from aiida_inversedesign.audit.audit import audit
 
     report = json.loads(json.dumps(audit(resumed[2]), allow_nan=False))
-    assert report['schema'] == 'inversedesign/1'
+    assert report['schema'] == 'inversedesign/2'
     documented = (
         'evaluations dft_calculations core_hours hit_rate first_hit dft_per_hit enrichment validity uniqueness '
         'novelty diversity calibration reproducibility by_generation stop_reason best'
@@ -112,7 +114,17 @@ def test_the_first_of_the_chain_knows_nothing_of_the_second(resumed):
     assert chain_of(first.pk) == [first.pk]
     assert chain_of(second.pk) == [first.pk, second.pk]
     report = audit(first)
-    counts = {'total': 4, 'completed': 2, 'failed': 1, 'running': 0, 'stopped': 1, 'hits': 1, 'reused': 0}
+    counts = {
+        'total': 4,
+        'completed': 2,
+        'failed': 1,
+        'running': 0,
+        'stopped': 1,
+        'hits': 1,
+        'distinct_hits': 1,
+        'copies': 0,
+        'reused': 0,
+    }
     assert report['evaluations'] == counts
     status = describe(first)
     assert (status['completed'], status['failed'], status['stopped']) == (2, 1, 1)

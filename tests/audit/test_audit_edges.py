@@ -22,7 +22,17 @@ def test_a_campaign_that_has_just_begun(graph):
         generation, 'g001_c0001', [[{'state': 'running', 'seconds': None}]], state='running', harvested=False
     )
     report = audit(campaign)
-    counts = {'total': 1, 'completed': 0, 'failed': 0, 'running': 1, 'stopped': 0, 'hits': 0, 'reused': 0}
+    counts = {
+        'total': 1,
+        'completed': 0,
+        'failed': 0,
+        'running': 1,
+        'stopped': 0,
+        'hits': 0,
+        'distinct_hits': 0,
+        'copies': 0,
+        'reused': 0,
+    }
     assert report['evaluations'] == counts
     assert report['progress'][0]['key'] == 'BN'
     assert report['core_hours'] is None
@@ -65,7 +75,17 @@ def test_reused_evaluations_and_those_killed_by_a_stop(graph):
     graph.harvest(generation)
     campaign.base.extras.set('inversedesign_stop', {'kill': True})
     report = audit(campaign)
-    counts = {'total': 3, 'completed': 2, 'failed': 0, 'running': 0, 'stopped': 1, 'hits': 1, 'reused': 1}
+    counts = {
+        'total': 3,
+        'completed': 2,
+        'failed': 0,
+        'running': 0,
+        'stopped': 1,
+        'hits': 1,
+        'distinct_hits': 1,
+        'copies': 0,
+        'reused': 1,
+    }
     assert report['evaluations'] == counts
     assert report['hit_rate']['n'] == 2
     assert report['spent_on']['by_outcome']['stopped_evaluations']['dft_calculations'] == 1

@@ -118,7 +118,17 @@ def test_by_generation():
     outcomes = [outcome(1, 400.0), outcome(2, generation=2), outcome(3, 50.0, generation=2, core_hours=None)]
     first, second = by_generation(outcomes, GOAL)
     assert (first['generation'], first['hit_rate']['value'], first['dft_calculations']) == (1, 1.0, 5)
-    counts = {'total': 2, 'completed': 1, 'failed': 1, 'running': 0, 'stopped': 0, 'hits': 0, 'reused': 0}
+    counts = {
+        'total': 2,
+        'completed': 1,
+        'failed': 1,
+        'running': 0,
+        'stopped': 0,
+        'hits': 0,
+        'distinct_hits': 0,
+        'copies': 0,
+        'reused': 0,
+    }
     assert second['evaluations'] == counts
     assert second['core_hours'] == 0.5
 

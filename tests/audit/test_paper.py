@@ -194,7 +194,9 @@ def test_no_text_of_a_figure_is_smaller_than_seven_points(finished: Any) -> None
 
 
 def test_cifs_come_back_as_the_relaxed_crystals_with_their_lineage(finished: Any, folder: Path) -> None:
+    from pymatgen.analysis.structure_matcher import StructureMatcher
     from pymatgen.core import Structure
+    from pymatgen.symmetry.analyzer import SpacegroupAnalyzer
 
     from aiida_inversedesign.audit.frames import best_evaluations, read_record
 
@@ -208,10 +210,11 @@ def test_cifs_come_back_as_the_relaxed_crystals_with_their_lineage(finished: Any
         read = Structure.from_file(path)
         assert item.relaxed is not None
         expected = item.relaxed.to_pymatgen()
-        assert read.composition == expected.composition
-        assert read.volume == pytest.approx(expected.volume, rel=1e-5)
-        # the cell may be oriented otherwise; distances are what counts
-        assert sorted(read.lattice.abc) == pytest.approx(sorted(expected.lattice.abc), rel=1e-5)
+        assert read.composition.reduced_composition == expected.composition.reduced_composition
+        assert read.volume / len(read) == pytest.approx(expected.volume / len(expected), rel=1e-4)
+        group = SpacegroupAnalyzer(expected, symprec=0.1).get_space_group_number()
+        assert SpacegroupAnalyzer(read, symprec=1e-3).get_space_group_number() == group
+        assert StructureMatcher().fit(read, expected)
         text = path.read_text()
         for words in (
             f'# candidate: {item.candidate}',

@@ -68,10 +68,10 @@ def test_slices_are_told_and_when_they_end(give_up: bool | None) -> None:
 def test_hits_are_only_told_where_there_can_be_any() -> None:
     text = methods(facts_of(objectives=[{'property': 'bulk_modulus', 'maximize': True}]))
     assert 'no hit threshold is set. ' in text
-    assert 'are hits' not in text
+    assert 'distinct hit' not in text
     assert 'a random choice' not in text
     one = methods(facts_of(objectives=[{'property': 'bulk_modulus', 'maximize': True, 'hit': 1e4}]))
-    assert '0 are hits' in one
+    assert '0 are distinct hits' in one
     assert 'not known: the base rate' not in one
 
 

@@ -29,7 +29,7 @@ COUNT = st.integers(0, 50)
         ({'dft_calculations': 30}, Spent(dft_calculations=30), '30 of 30 DFT calculations'),
         ({'generations': 3}, Spent(generations=3), '3 of 3 generations'),
         ({'core_hours': 1.0}, Spent(core_hours=0.999), 'core-hours'),
-        ({'hits': 2}, Spent(hits=3), 'target reached: 3 hits'),
+        ({'hits': 2}, Spent(distinct_hits=3), 'target reached: 3 distinct hits'),
         ({'failure_rate': 0.5}, Spent(evaluations=6, failed=4), 'too many failures: 4 of 6'),
     ],
 )

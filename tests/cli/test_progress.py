@@ -25,8 +25,8 @@ SPEC = CampaignSpec.model_validate(
 @pytest.mark.parametrize(
     'report',
     [
-        '[12|GenerationWorkChain|inspect_evaluations]: 7 evaluations, 1 failed, 3 hits so far',
-        '[12|AsynchronousWorkChain|harvest]: harvested g001_c0002, g001_c0004: 7 evaluations, 1 failed, 3 hits so far',
+        '[12|GenerationWorkChain|inspect_evaluations]: 7 evaluations, 1 failed, 3 distinct hits so far',
+        '[12|AsynchronousWorkChain|harvest]: harvested g001_c0002: 7 evaluations, 1 failed, 3 distinct hits so far',
     ],
     ids=['generations', 'asynchronous'],
 )
@@ -35,9 +35,11 @@ def test_a_harvest_moves_the_bar(report):
     with CampaignProgress(SPEC, Console(file=out, width=120), done=2) as progress:
         assert progress.bar.tasks[0].completed == 2
         logging.getLogger('aiida.orm.nodes').warning(report)
-        logging.getLogger('aiida.orm.nodes').warning('[13|PwBaseWorkChain|run]: 9 evaluations, 0 failed, 9 hits so far')
+        logging.getLogger('aiida.orm.nodes').warning(
+            '[13|PwBaseWorkChain|run]: 9 evaluations, 0 failed, 9 distinct hits so far'
+        )
     assert progress.bar.tasks[0].completed == 7
     assert progress.bar.tasks[0].fields['found'] == '3 hits'
-    assert '7 evaluations, 1 failed, 3 hits so far' in out.getvalue()
+    assert '7 evaluations, 1 failed, 3 distinct hits so far' in out.getvalue()
     assert 'PwBaseWorkChain' not in out.getvalue()
     assert '9 evaluations' not in out.getvalue()

@@ -87,7 +87,7 @@ def test_a_table_keeps_its_rows_and_names_the_best() -> None:
     assert read[0].relaxed.volume == pytest.approx(11.4)
     assert read[1].relaxed is None
     assert read[1].reason == 'pw.x was killed'
-    assert node.counts == {'total': 2, 'completed': 1, 'failed': 1, 'hits': 1}
+    assert node.counts == {'total': 2, 'completed': 1, 'failed': 1, 'hits': 1, 'distinct_hits': 1}
     assert node.best['candidate'] == 'g001_c0001'
 
 

@@ -1,5 +1,6 @@
 """The figures of an audit as pure functions of plain records. A figure that is not known is None with a reason."""
 
+from aiida_inversedesign.audit.metrics.best import best, lowest_polymorphs, symmetry_of, things
 from aiida_inversedesign.audit.metrics.costs import core_hours, count_dft, hit_figures, spent_on
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
 from aiida_inversedesign.audit.metrics.predictions import by_acquisition, by_surrogate, calibration
@@ -13,8 +14,8 @@ from aiida_inversedesign.audit.metrics.rates import (
     rate_of,
 )
 from aiida_inversedesign.audit.metrics.repeats import reproducibility
-from aiida_inversedesign.audit.metrics.search import acceleration, best, enrichment, hit_costs, progress
-from aiida_inversedesign.audit.metrics.stability import stability
+from aiida_inversedesign.audit.metrics.search import acceleration, enrichment, hit_costs, progress
+from aiida_inversedesign.audit.metrics.stability import stability, stable_unique_novel
 from aiida_inversedesign.audit.metrics.structures import diversity, novelty, number_of_keys, uniqueness
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     'hit_costs',
     'hit_figures',
     'hit_rate',
+    'lowest_polymorphs',
     'novelty',
     'number_of_keys',
     'progress',
@@ -43,6 +45,9 @@ __all__ = [
     'share',
     'spent_on',
     'stability',
+    'stable_unique_novel',
+    'symmetry_of',
+    'things',
     'uniqueness',
     'unknown',
     'validity',

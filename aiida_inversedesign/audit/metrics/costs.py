@@ -14,12 +14,17 @@ from aiida_inversedesign.graph.job_record import Cost, JobRecord, cost_of
 
 
 def count_dft(jobs: Sequence[JobRecord]) -> dict[str, Any]:
-    """DFT calculations; ``by_kind`` also has the jobs of other engines, which are no DFT calculations."""
+    """DFT calculations; ``by_kind`` also has the jobs of other engines, which are not DFT calculations.
+
+    A calculation has one of three outcomes: ``failed``; ``residual``, converged with forces or a pressure above their
+    thresholds; the others converged or still run.
+    """
     real = [job for job in jobs if not job.cached]
     dft = [job for job in real if job.is_dft]
     return {
         'total': len(dft),
         'failed': sum(job.has_failed for job in dft),
+        'residual': sum(job.has_residual for job in dft),
         'restarts': sum(job.is_restart for job in dft),
         'references': sum(job.is_reference for job in dft),
         'cached': sum(job.is_dft and job.cached for job in jobs),
@@ -45,7 +50,7 @@ def hit_figures(hits: Sequence[dict[str, Any]], n: int, cost: Cost, goal: Goal) 
 
     The interval of a cost per hit is that of the hit rate: the cost per evaluation over its bounds.
 
-    :param hits: as :func:`hit_costs` gives them. :param n: evaluations that have ended.
+    :param hits: distinct hits as :func:`hit_costs` gives them. :param n: evaluations that have ended.
     """
     if hits:
         return {
@@ -91,18 +96,24 @@ def _with_steps(hits: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def spent_on(
-    jobs: Sequence[JobRecord], failed: Iterable[str], running: Iterable[str], stopped: Iterable[str] = ()
+    jobs: Sequence[JobRecord],
+    failed: Iterable[str],
+    running: Iterable[str],
+    stopped: Iterable[str] = (),
+    copies: Iterable[str] = (),
 ) -> dict[str, Any]:
-    """DFT calculations and core-hours of failures, restarts and references apart; the parts of ``by_outcome`` add up.
+    """DFT calculations and core-hours by what became of them; the parts of ``by_outcome`` add up.
 
     :param failed: candidates whose evaluation failed. :param running: those whose evaluation has not ended.
     :param stopped: those whose evaluation was killed with the campaign.
+    :param copies: those that ended in the same thing as an earlier one.
     """
     fates = {
         **dict.fromkeys(failed, 'failed_evaluations'),
         **dict.fromkeys(running, 'running_evaluations'),
         **dict.fromkeys(stopped, 'stopped_evaluations'),
     }
+    again = set(copies)
     outcomes: dict[str, list[JobRecord]] = {
         'references': [],
         **{f'{name}_evaluations': [] for name in STATUSES},
@@ -112,6 +123,7 @@ def spent_on(
         outcomes[name].append(job)
     return {
         'by_outcome': {name: _cost(found) for name, found in outcomes.items()},
+        'copies': _cost([job for job in jobs if job.evaluation in again]),
         'failed_calculations': _cost([job for job in jobs if job.has_failed]),
         'restarts': _cost([job for job in jobs if job.is_restart]),
         'cache_copies': {'calculations': sum(job.cached for job in jobs), 'core_hours': 0.0},

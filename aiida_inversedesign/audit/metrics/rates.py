@@ -14,7 +14,7 @@ NO_HITS = 'no hit threshold is set'
 
 
 def hit_rate(hits: int, n: int) -> dict[str, Any]:
-    """Hits / evaluations with the Wilson 95 % interval."""
+    """Distinct hits / evaluations with the Wilson 95 % interval."""
     return share(hits, n, 'no evaluation has ended')
 
 
@@ -22,7 +22,7 @@ def rate_of(outcomes: Sequence[EvaluationRecord], goal: Goal) -> dict[str, Any]:
     """The hit rate of those evaluations that have ended, failed ones included."""
     if not goal.defines_hits:
         return unknown(NO_HITS, low=None, high=None, n=len(ended(outcomes)))
-    return hit_rate(sum(outcome.hit is True for outcome in outcomes), len(ended(outcomes)))
+    return hit_rate(sum(outcome.is_distinct_hit for outcome in outcomes), len(ended(outcomes)))
 
 
 def ended(outcomes: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
@@ -31,12 +31,16 @@ def ended(outcomes: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
 
 
 def counts(outcomes: Sequence[EvaluationRecord]) -> dict[str, int]:
-    """Evaluations: total, completed, failed, running, stopped with the campaign (they add up); hits; reused ones."""
+    """Evaluations: total, completed, failed, running, stopped with the campaign (they add up); of them hits, distinct
+    hits, copies (completed, and the same thing as an earlier one), and reused ones.
+    """
     statuses = [outcome.status for outcome in outcomes]
     return {
         'total': len(statuses),
         **{status: statuses.count(status) for status in STATUSES},
         'hits': sum(outcome.hit is True for outcome in outcomes),
+        'distinct_hits': sum(outcome.is_distinct_hit for outcome in outcomes),
+        'copies': sum(bool(outcome.copy_of) for outcome in outcomes),
         'reused': sum(outcome.reused for outcome in outcomes),
     }
 

@@ -53,31 +53,28 @@ def progress(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str,
                 'value': value,
                 'best': best,
                 'hit': outcome.hit,
+                'copy_of': outcome.copy_of,
             }
         )
     return steps
 
 
 def hit_costs(steps: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """What had been spent when each hit was found, in order: evaluations, DFT calculations, core-hours."""
+    """What had been spent when each distinct hit was found, in order: evaluations, DFT calculations, core-hours.
+
+    Each with its ``copies``: the later evaluations that ended in the same thing.
+    """
+    copies: dict[str, list[str]] = {}
+    for step in steps:
+        copies.setdefault(step['copy_of'], []).append(step['candidate'])
     return [
-        {key: step[key] for key in ('evaluation', 'candidate', 'key', 'dft_calculations', 'core_hours')}
+        {
+            **{key: step[key] for key in ('evaluation', 'candidate', 'key', 'dft_calculations', 'core_hours')},
+            'copies': copies.get(step['candidate'], []),
+        }
         for step in steps
-        if step['hit']
+        if step['hit'] and not step['copy_of']
     ]
-
-
-def best(outcomes: Sequence[EvaluationRecord], goal: Goal, number: int = 5) -> list[dict[str, Any]]:
-    """The completed evaluations with the least loss among those that keep the constraints."""
-    name = goal.objectives[0].property
-    able = [
-        outcome
-        for outcome in outcomes
-        if outcome.status == 'completed' and name in outcome.properties and is_feasible(goal, outcome.properties)
-    ]
-    able.sort(key=lambda outcome: loss(goal, outcome.properties))
-    keys = ('candidate', 'key', 'template', 'generation', 'arm', 'properties', 'hit')
-    return [{key: getattr(outcome, key) for key in keys} for outcome in able[:number]]
 
 
 def pool_hits(answers: Answers, goal: Goal) -> int:
@@ -110,7 +107,7 @@ def enrichment(
         )
     if not chosen:
         return unknown('no evaluation was chosen by an acquisition')
-    hits, base = (sum(outcome.hit is True for outcome in arm) for arm in (chosen, control))
+    hits, base = (sum(outcome.is_distinct_hit for outcome in arm) for arm in (chosen, control))
     if base == 0:
         return unknown(f'the base rate is not known: none of {len(control)} random evaluations is a hit')
     result: dict[str, Any] = {
@@ -133,7 +130,7 @@ def _pool_enrichment(outcomes: Sequence[EvaluationRecord], goal: Goal, answers: 
         return unknown('no evaluation has ended', base_rate=base)
     if good == 0:
         return unknown(f'none of the {total} candidates of the pool is a hit', base_rate=base)
-    n, hits = len(outcomes), sum(outcome.hit is True for outcome in outcomes)
+    n, hits = len(outcomes), sum(outcome.is_distinct_hit for outcome in outcomes)
     low, high = wilson(hits, n)
     rate = good / total
     return {
@@ -161,7 +158,7 @@ def acceleration(
     if not goal.defines_hits:
         return unknown(NO_HITS)
     order = ended(outcomes)
-    places = [place for place, outcome in enumerate(order, 1) if outcome.hit is True]
+    places = [place for place, outcome in enumerate(order, 1) if outcome.is_distinct_hit]
     if not places:
         return unknown('no hit so far', n=len(order))
     k, took = len(places), places[-1]
@@ -183,7 +180,7 @@ def acceleration(
             'source': 'whole pool',
         }
     control = [outcome for outcome in order if outcome.arm == 'control']
-    base = sum(outcome.hit is True for outcome in control)
+    base = sum(outcome.is_distinct_hit for outcome in control)
     if not base:
         said = f'none of {len(control)} random evaluations is a hit' if control else 'there is no random control arm'
         return unknown(f'what random search needs is not known: {said}' + (f' ({reason})' if reason else ''), **result)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
@@ -58,6 +58,28 @@ def stability(outcomes: Sequence[EvaluationRecord], references: Mapping[str, flo
         'unreadable_formulas': len(unread),
         'phases': {'hull': named, 'considered': len(phases), 'references': dict(sorted(references.items()))},
     }
+
+
+def stable_unique_novel(
+    completed: Sequence[EvaluationRecord], e_above_hull: Mapping[str, float], new: Collection[str] | None
+) -> dict[str, Any]:
+    """Share of completed evaluations that are stable, unique and novel, as benchmarks of generative models report it.
+
+    Stable is at most 0.1 eV/atom above the hull of this campaign; unique is no copy of an earlier evaluation; novel
+    matches no entry of the template library (the threshold of C. Zeni et al., Nature 639, 624 (2025)).
+
+    :param e_above_hull: eV/atom by candidate. :param new: candidates that are novel; None if that is not known.
+    """
+    if not e_above_hull:
+        return unknown('no energies above a hull are known', n=0)
+    if new is None:
+        return unknown('whether crystals are novel is not known', n=0)
+    found = [
+        item
+        for item in completed
+        if e_above_hull.get(item.candidate, NEAR + 1) <= NEAR and not item.copy_of and item.candidate in new
+    ]
+    return {**share(len(found), len(completed)), 'within_eV_per_atom': NEAR}
 
 
 def _shares(found: Mapping[str, float]) -> dict[str, Any]:

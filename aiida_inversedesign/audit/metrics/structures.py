@@ -11,8 +11,9 @@ import numpy as np
 from aiida_inversedesign.audit.metrics.intervals import Z95, share, unknown
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.formulas import FormulaError, elements_of
+from aiida_inversedesign.chemistry.formulas import FormulaError, elements_of, ratio_label
 from aiida_inversedesign.chemistry.matching import same_structure
+from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.chemistry.symmetry import space_group_number
 
 #: Most crystals whose fingerprints are compared in pairs.
@@ -22,10 +23,10 @@ MOST_FINGERPRINTS = 500
 def uniqueness(crystals: Sequence[Crystal]) -> dict[str, Any]:
     """Share of crystals that match no earlier one, by structure, and by structure and space group.
 
-    :param crystals: in the order of the proposals.
+    :param crystals: in the order of the proposals, or of the launches.
     """
     if not crystals:
-        return unknown('no crystal was proposed')
+        return unknown('there is no crystal')
     earlier: dict[str, list[Crystal]] = {}
     verdicts = []
     for crystal in crystals:
@@ -35,18 +36,31 @@ def uniqueness(crystals: Sequence[Crystal]) -> dict[str, Any]:
     return _shares(verdicts)
 
 
-def novelty(crystals: Sequence[Crystal], known: Iterable[Crystal]) -> dict[str, Any]:
-    """Share of crystals that match no entry of the library, by structure, and by structure and space group."""
+def novelty(crystals: Sequence[Crystal], known: Sequence[Crystal]) -> dict[str, Any]:
+    """Share of crystals that match no entry of the library, by structure, and by structure and space group.
+
+    ``prototype`` is the share whose anonymous prototype no entry has: zincblende BN is a new crystal where the entry is
+    ZnS, but not a new prototype. ``new`` has the indices of the crystals that are new by structure.
+    """
     if not crystals:
-        return unknown('no crystal was proposed')
+        return unknown('there is no crystal')
     formulas = {crystal.formula for crystal in crystals}
+    ratios = {ratio_label(crystal.counts) for crystal in crystals}
     entries: dict[str, list[Crystal]] = {}
-    number = 0
+    prototypes = set()
     for entry in known:
-        number += 1
         if entry.formula in formulas:
             entries.setdefault(entry.formula, []).append(entry)
-    return {**_shares([_found(crystal, entries.get(crystal.formula, [])) for crystal in crystals]), 'library': number}
+        if ratio_label(entry.counts) in ratios:
+            prototypes.add(prototype_label(entry))
+    verdicts = [_found(crystal, entries.get(crystal.formula, [])) for crystal in crystals]
+    labels = [prototype_label(crystal) for crystal in crystals]
+    return {
+        **_shares(verdicts),
+        'prototype': share(sum(bool(label) and label not in prototypes for label in labels), len(labels)),
+        'library': len(known),
+        'new': [index for index, (found, _) in enumerate(verdicts) if not found],
+    }
 
 
 def _found(crystal: Crystal, others: Sequence[Crystal]) -> tuple[bool, bool]:
@@ -71,17 +85,18 @@ def _shares(verdicts: Sequence[tuple[bool, bool]]) -> dict[str, Any]:
 def diversity(outcomes: Sequence[EvaluationRecord], fingerprints: bool = True, reason: str = '') -> dict[str, Any]:
     """Mean pairwise distance of the structure fingerprints, distinct prototypes, formulas and chemical systems.
 
-    Of all evaluations, and of the hits; relaxed crystals where there are any, else as proposed. The interval of the
-    mean distance is the jackknife's over crystals.
+    Of all evaluations, and of the distinct hits; relaxed crystals where there are any, else as proposed. The interval
+    of the mean distance is the jackknife's over crystals.
 
     :param fingerprints: whether distances are computed; a fingerprint takes some 50 ms.
     :param reason: why they are not.
     """
-    groups = {'evaluations': list(outcomes), 'hits': [outcome for outcome in outcomes if outcome.hit]}
+    groups = {'evaluations': list(outcomes), 'hits': [outcome for outcome in outcomes if outcome.is_distinct_hit]}
     result: dict[str, Any] = {}
     for name, chosen in groups.items():
         formulas = {outcome.key for outcome in chosen if outcome.key}
-        prototypes = {outcome.prototype for outcome in chosen if outcome.prototype}
+        labels = (outcome.result_prototype if fingerprints else outcome.prototype for outcome in chosen)
+        prototypes = set(filter(None, labels))
         result[name] = {
             'n': len(chosen),
             'formulas': len(formulas),
@@ -100,7 +115,7 @@ def number_of_keys(outcomes: Sequence[EvaluationRecord], reason: str) -> dict[st
 
     :param reason: why there are no distances.
     """
-    groups = {'evaluations': list(outcomes), 'hits': [outcome for outcome in outcomes if outcome.hit]}
+    groups = {'evaluations': list(outcomes), 'hits': [outcome for outcome in outcomes if outcome.is_distinct_hit]}
     return unknown(reason) | {
         name: {'n': len(chosen), 'keys': len({outcome.key for outcome in chosen}), 'distance': unknown(reason)}
         for name, chosen in groups.items()
@@ -122,7 +137,7 @@ def _chemical_systems(formulas: Iterable[str]) -> dict[str, Any]:
 
 
 def _distance(chosen: Sequence[EvaluationRecord]) -> dict[str, Any]:
-    crystals = [crystal for item in chosen[:MOST_FINGERPRINTS] if (crystal := item.relaxed or item.proposed)]
+    crystals = [crystal for item in chosen[:MOST_FINGERPRINTS] if (crystal := item.result)]
     if len(crystals) < 2:
         return unknown('there are fewer than two crystals', n=len(crystals))
     from aiida_inversedesign.chemistry.fingerprints.structure import FingerprintError, fingerprint

@@ -82,6 +82,8 @@ class JobKind:
     :param path: pattern that the call link labels from the evaluation down to the job, joined by ``/``, must match.
     :param is_dft: whether it is charged to ``budget.dft_calculations``.
     :param accepted: exit statuses besides 0 that are not failures.
+    :param residual: those of them with which a job has converged, but for forces or a pressure above their thresholds
+        in its final calculation.
     """
 
     process_type: str
@@ -90,6 +92,7 @@ class JobKind:
     path: str = '.*'
     is_dft: bool = False
     accepted: frozenset[int] = frozenset()
+    residual: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)

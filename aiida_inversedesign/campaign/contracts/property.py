@@ -42,6 +42,7 @@ class Property:
     :param collective: whether it is found from all evaluations together, not from one.
     :param engines: names of the engines that it can be had with; empty: with every engine that can follow ``compute``
         or ``stage``.
+    :param credible: range outside of which the value casts doubt on the whole evaluation, which is then flagged.
     :param compute: ``module:calcfunction``, called with ``structure`` (relaxed) and ``properties`` (known so far);
         returns a ``Dict`` of values by property name.
     """
@@ -56,3 +57,4 @@ class Property:
     collective: bool = False
     engines: tuple[str, ...] = ()
     compute: str = ''
+    credible: tuple[float, float] | None = None

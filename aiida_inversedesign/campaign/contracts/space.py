@@ -82,6 +82,11 @@ class SpaceSection(Model):
         """Whether two contents of the same key are one and the same thing."""
         return bool(first.content_hash == second.content_hash)
 
+    @classmethod
+    def same_result(cls, first: Any, second: Any) -> bool:
+        """Whether two contents of the same key, as evaluations left them, are the same thing: one counts as one hit."""
+        return cls.same(first, second)
+
     @abstractmethod
     def describe(self, contents: Sequence[Any], probabilities: Sequence[float | None]) -> tuple[Array, list[str]]:
         """Descriptors of contents, for the surrogates.

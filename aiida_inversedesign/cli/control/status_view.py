@@ -61,7 +61,11 @@ def view(data: dict[str, Any], lines: int | None = None, later: float = 0.0) -> 
         best = data['best']
         parts.append(Text(f'best so far: {best["key"]} ({best["candidate"]}), {_values(best, data["units"])}'))
         parts.extend(_curve(data))
-    hits = [f'{item["key"]} ({item["candidate"]}), {_values(item, data["units"])}' for item in data['hits']]
+    hits = [
+        f'{item["key"]} ({item["candidate"]}), {_values(item, data["units"])}'
+        + (f', reached {item["copies"] + 1} times' if item['copies'] else '')
+        for item in data['hits']
+    ]
     running = [
         f'{duration(item["seconds"] + later)}: {item["what"]}, PK {item["pk"]}'
         for item in sorted(data['running'], key=lambda item: -item['seconds'])
@@ -159,7 +163,7 @@ def _time_left(data: dict[str, Any], later: float) -> str:
     if left['seconds'] is None:
         return f'time left: not known, {left["reason"]}'
     until = _NAMES.get(left['until'], left['until'])
-    sooner = '; sooner with the hits' if data['used']['hits']['limit'] else ''
+    sooner = '; earlier if enough hits are found' if data['used']['hits']['limit'] else ''
     return (
         f'about {duration(max(left["seconds"] - later, 0))} at the rate so far, until the {until} are used up{sooner}'
     )

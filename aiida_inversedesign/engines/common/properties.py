@@ -13,10 +13,19 @@ STRUCTURE = (
     Property('space_group', '', 'space-group number (spglib, symprec 0.1 Å)'),
 )
 
+#: GPa: with a pressure derivative of about 4 a bulk modulus is off by 2 GPa.
+PRESSURE = 0.5
+#: eV/Å: what data sets of relaxed crystals commonly stop at.
+FORCE = 0.05
+#: Solids lie between 2 and 8 (O. L. Anderson, Equations of State of Solids, Oxford (1995)).
+DERIVATIVE = (1.0, 10.0)
+#: eV/atom: fits to smooth energies leave ten times less; more is a jump, of the basis or between phases.
+RESIDUAL = 0.001
+
 RELAXATION = (
     Property('energy', 'eV/atom', 'total energy of the relaxed crystal'),
-    Property('pressure', 'GPa', 'residual pressure after the relaxation'),
-    Property('max_force', 'eV/Å', 'largest residual force after the relaxation'),
+    Property('pressure', 'GPa', 'residual pressure after the relaxation', credible=(-PRESSURE, PRESSURE)),
+    Property('max_force', 'eV/Å', 'largest residual force after the relaxation', credible=(0, FORCE)),
 )
 
 ELECTRONS = (
@@ -28,8 +37,14 @@ ELECTRONS = (
 
 EQUATION_OF_STATE = (
     Property('bulk_modulus', 'GPa', 'B0 of a Birch–Murnaghan fit to single points at fixed shape', stage='eos'),
-    Property('bulk_modulus_derivative', '', "B0' of the same fit", stage='eos'),
-    Property('eos_residual', 'eV/atom', 'root mean square residual of the Birch–Murnaghan fit', stage='eos'),
+    Property('bulk_modulus_derivative', '', "B0' of the same fit", stage='eos', credible=DERIVATIVE),
+    Property(
+        'eos_residual',
+        'eV/atom',
+        'root mean square residual of the Birch–Murnaghan fit',
+        stage='eos',
+        credible=(0, RESIDUAL),
+    ),
 )
 
 STABILITY = (

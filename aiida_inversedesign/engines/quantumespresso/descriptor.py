@@ -25,6 +25,10 @@ AT_ONCE_UNSCHEDULED = 2
 #: Exit status of a relaxation that has made its ionic steps (``PwCalculation``'s ERROR_IONIC_CYCLE_EXCEEDED_NSTEP).
 STEPS_USED = 502
 
+#: ``PwCalculation``'s ERROR_IONIC_CONVERGENCE_REACHED_EXCEPT_IN_FINAL_SCF: the first relaxation, in the basis of the
+#: crystal as proposed, often ends so; the second one begins from its result.
+RESIDUAL = frozenset({501})
+
 _PACKAGE = 'aiida_inversedesign.engines'
 _KPOINTS = 'aiida_quantumespresso.calculations.functions.create_kpoints_from_distance'
 
@@ -40,8 +44,8 @@ class QuantumEspressoEngine(Engine):
     job_kinds = (
         JobKind('aiida.calculations:inversedesign.ase', 'prerelax', 'pre-relaxation', 'prerelax'),
         # a slice is directly below the evaluation: with its steps made it has done what it should
-        JobKind(PW, 'relax', 'relaxation', r'relax(_slice_\d+)?/[^/]+', True, frozenset({STEPS_USED})),
-        JobKind(PW, 'relax', 'relaxation', r'relax/.+', True),
+        JobKind(PW, 'relax', 'relaxation', r'relax(_slice_\d+)?/[^/]+', True, frozenset({STEPS_USED}), RESIDUAL),
+        JobKind(PW, 'relax', 'relaxation', r'relax/.+', True, residual=RESIDUAL),
         JobKind(PW, 'equation_of_state', 'equation of state', r'eos_\d+/.+', True),
         JobKind(PW, 'further', 'further property', r'stage_.+', True),
         JobKind(PW, 'other', 'other', is_dft=True),

@@ -41,7 +41,7 @@ def _plot(campaigns: Sequence[Audited], axis: str, what: str) -> Plot:
 
     record = campaigns[0][0]
     name = record.goal.objectives[0].property
-    title = plot_text(property_text(name, record.units.get(name))) if what == 'best' else 'hits found'
+    title = plot_text(property_text(name, record.units.get(name))) if what == 'best' else 'distinct hits'
     across = 'DFT calculations spent' if axis == 'dft_calculations' else 'evaluations'
     drawn = theme.figure(across, title, height=340)
     for place, (record, figures) in enumerate(campaigns):
@@ -51,7 +51,7 @@ def _plot(campaigns: Sequence[Audited], axis: str, what: str) -> Plot:
             values = [step['best'] for step in steps]
         else:
             spent = [0.0, *spent]
-            values = [0, *accumulate(int(step['hit'] is True) for step in steps)]
+            values = [0, *accumulate(int(step['hit'] is True and not step['copy_of']) for step in steps)]
         drawn.add_trace(
             go.Scatter(
                 x=spent,
@@ -73,7 +73,7 @@ def _table(campaigns: Sequence[Audited]) -> Markup:
     rows: list[tuple[str, list[str]]] = [
         ('evaluations', [number(figures['evaluations']['total']) for _, figures in campaigns]),
         ('failed', [number(figures['evaluations']['failed']) for _, figures in campaigns]),
-        ('hits', [number(figures['evaluations']['hits']) for _, figures in campaigns]),
+        ('distinct hits', [number(figures['evaluations']['distinct_hits']) for _, figures in campaigns]),
         ('hit rate', [interval_text(figures['hit_rate']) for _, figures in campaigns]),
         ('DFT calculations', [number(figures['dft_calculations']['total']) for _, figures in campaigns]),
         ('core-hours', [number(figures.get('core_hours'), 3) for _, figures in campaigns]),
@@ -81,7 +81,7 @@ def _table(campaigns: Sequence[Audited]) -> Markup:
             'first hit at evaluation',
             [number((figures.get('first_hit') or {}).get('evaluation')) for _, figures in campaigns],
         ),
-        ('DFT calculations per hit', [number(figures.get('dft_per_hit'), 3) for _, figures in campaigns]),
+        ('DFT calculations per distinct hit', [number(figures.get('dft_per_hit'), 3) for _, figures in campaigns]),
         ('best', [_best(record, figures) for record, figures in campaigns]),
         ('acquisition', [record.settings.select.acquisition for record, _ in campaigns]),
         ('surrogate', [record.settings.learn.surrogate for record, _ in campaigns]),

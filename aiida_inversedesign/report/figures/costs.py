@@ -14,8 +14,9 @@ from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import count, number, sentence
 
 FATES = (
-    ('hit', 'hits', theme.GREEN),
+    ('hit', 'distinct hits', theme.GREEN),
     ('completed', 'completed, no hit', theme.BLUE),
+    ('copy', 'copies of what had been evaluated', theme.ORANGE),
     ('failed', 'failed evaluations', theme.VERMILLION),
     ('reference', 'elemental references', theme.PURPLE),
     ('stopped', 'stopped with the campaign', theme.SKY),
@@ -42,7 +43,8 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     failed = sum(job.has_failed for job in counted)
     lead = (
         f'{count(len(counted), word)} in all: '
-        f'{number(failed)} failed, {number(sum(job.is_restart for job in counted))} restarts, '
+        f'{number(failed)} failed, {number(sum(job.has_residual for job in counted))} converged with a residual above '
+        f'threshold, {number(sum(job.is_restart for job in counted))} restarts, '
         f'{number(sum(job.is_reference for job in counted))} for elemental references.'
     )
     if cached:
@@ -64,8 +66,9 @@ def _by_kind(jobs: Sequence[JobRecord], word: str) -> Plot:
     words, made = kinds(), Counter(job.kind for job in jobs)
     shown = [kind for kind in words if made[kind]]
     groups: tuple[tuple[str, str, str, Callable[[JobRecord], bool]], ...] = (
-        ('first attempt', theme.BLUE, '', lambda job: not job.is_restart and not job.has_failed),
-        ('restart', theme.SKY, '/', lambda job: job.is_restart and not job.has_failed),
+        ('first attempt', theme.BLUE, '', lambda job: not (job.is_restart or job.has_failed or job.has_residual)),
+        ('restart', theme.SKY, '/', lambda job: job.is_restart and not (job.has_failed or job.has_residual)),
+        ('converged with a residual', theme.PURPLE, '.', lambda job: job.has_residual),
         ('failed', theme.VERMILLION, 'x', lambda job: job.has_failed),
     )
     drawn = theme.figure(f'{word}s', '', height=90 + 38 * len(shown), barmode='stack', bargap=0.35)
@@ -81,7 +84,7 @@ def _by_kind(jobs: Sequence[JobRecord], word: str) -> Plot:
 def _by_fate(record: CampaignRecord, jobs: Sequence[JobRecord], word: str) -> Plot:
     fates: dict[str, str] = {}
     for item in record.evaluations:
-        fates[item.candidate] = 'hit' if item.hit else item.status
+        fates[item.candidate] = 'copy' if item.copy_of else 'hit' if item.hit else item.status
     spent: Counter[str] = Counter()
     last = {item.candidate: item.pk for item in record.evaluations}
     for job in jobs:

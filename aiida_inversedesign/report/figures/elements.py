@@ -49,13 +49,13 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section | None:
             continue
         elements = elements_of(item.key)
         tried.update(elements)
-        if item.hit:
+        if item.is_distinct_hit:
             hits.update(elements)
     if not tried:
         return Section('elements', title, reason='no evaluation has ended')
     rated = record.goal.defines_hits and bool(hits)
     if rated:
-        lead = 'Colour: share of hits among the ended evaluations that contain the element; below: hits / evaluations.'
+        lead = 'Colour: distinct hits / ended evaluations that contain the element; below: both numbers.'
     elif record.goal.defines_hits:
         lead = 'Colour and number: ended evaluations that contain the element. None of them was a hit.'
     else:

@@ -13,7 +13,7 @@ from aiida_inversedesign.report.words import interval_text, number, percent
 
 
 def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
-    """Proposed → valid → novel → evaluated → completed → hit."""
+    """Proposed → valid → evaluated → completed → distinct → distinct hit, each a part of the one before."""
     title = 'From proposals to hits'
     counts = figures['evaluations']
     steps: list[tuple[str, int]] = []
@@ -23,34 +23,43 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
         steps.append(('valid', sum(candidate.accepted for candidate in record.candidates)))
     else:
         notes.append('Proposals are not drawn: no pool of candidates is recorded.')
-    novelty = figures.get('novelty') or {}
-    novel = round(novelty['value'] * novelty['n']) if novelty.get('value') is not None else None
-    of_all = novelty.get('of') == 'all'
-    if novel is not None:
-        if of_all:
-            steps.append(('novel', novel))
-        notes.append(f'Novel, not in the library by structure and space group: {interval_text(novelty)}.')
-    elif record.candidates and record.space.of_crystals:
-        notes.append(f'Novelty is not drawn: {novelty.get("reason", "it is not recorded")}.')
-    uniqueness = figures.get('uniqueness') or {}
-    if uniqueness.get('value') is not None:
-        notes.append(f'Unique, not equal to an earlier proposal: {interval_text(uniqueness)}.')
-    steps.append(('evaluated', counts['total']))
-    if novel is not None and not of_all:
-        steps.append(('evaluated and novel', novel))
-    steps.append(('completed', counts['completed']))
+    steps += [('evaluated', counts['total']), ('completed', counts['completed'])]
+    if record.space.of_crystals:
+        steps.append(('distinct', counts['completed'] - counts['copies']))
+        notes += _compared(figures)
     if record.goal.defines_hits:
-        steps.append(('hits', counts['hits']))
+        steps.append(('distinct hits', counts['distinct_hits']))
     else:
         notes.append('Hits are not drawn: no hit threshold is set.')
     if not any(value for _, value in steps):
         return Section('funnel', title, reason='nothing has been proposed or evaluated', notes=tuple(notes))
-    lead = 'How many candidates passed each step; valid means accepted by every filter.'
-    if novel is not None:
-        lead += ' Novelty is no condition: what is evaluated, completed or a hit need not be novel.'
+    lead = f'How many candidates passed each step, in per cent of those {steps[0][0]}; valid: accepted by every filter'
+    lead += (
+        '; distinct: the evaluation ended in a crystal that none before it had.' if record.space.of_crystals else '.'
+    )
     return Section(
         'funnel', title, lead, (_funnel(steps),), _filters(figures.get('validity') or {}), notes=tuple(notes)
     )
+
+
+def _compared(figures: dict[str, Any]) -> list[str]:
+    """How many of the evaluated crystals are unique and novel, and of the proposals, or why that is not known."""
+    notes = []
+    for name, words in (
+        ('uniqueness', 'Unique, equal to no earlier one'),
+        ('novelty', 'Novel, not among the {library} entries of the template library'),
+    ):
+        figure, proposals = figures.get(name) or {}, figures.get(f'{name}_of_proposals') or {}
+        if figure.get('value') is None:
+            notes.append(f'{name.capitalize()} is not known: {figure.get("reason", "it is not recorded")}.')
+            continue
+        text = f'{words.format_map(figure)}: {interval_text(figure)} of the evaluated crystals'
+        if proposals.get('value') is not None:
+            text += f'; as proposed {percent(proposals["value"])}'
+        if figure.get('prototype'):
+            text += f'; a prototype that no entry has: {percent(figure["prototype"]["value"])}'
+        notes.append(f'{text}.')
+    return notes
 
 
 def _funnel(steps: list[tuple[str, int]]) -> Plot:
@@ -59,11 +68,10 @@ def _funnel(steps: list[tuple[str, int]]) -> Plot:
     drawn = theme.figure('candidates', '', height=70 + 40 * len(steps), bargap=0.3)
     largest = max(value for _, value in steps)
     labels = []
+    whole = steps[0][1]
     for place, (_, value) in enumerate(steps):
-        before = steps[place - 1][1] if place else 0
-        # ends that do not follow from each other have no share
-        follows = place > 0 and 'novel' not in steps[place - 1][0] and 0 < value <= before
-        share = f'  ({percent(value / before)} of {steps[place - 1][0]})' if follows else ''
+        # what was evaluated before a pool was recorded is no part of the pool
+        share = f'  ({percent(value / whole)})' if place and whole and value <= whole else ''
         labels.append(number(value) + share)
     inside = [value > 0.6 * largest for _, value in steps]
     drawn.add_trace(
@@ -71,7 +79,7 @@ def _funnel(steps: list[tuple[str, int]]) -> Plot:
             x=[value for _, value in steps],
             y=[name for name, _ in steps],
             orientation='h',
-            marker={'color': [theme.GREEN if name == 'hits' else theme.BLUE for name, _ in steps]},
+            marker={'color': [theme.GREEN if name == 'distinct hits' else theme.BLUE for name, _ in steps]},
             text=labels,
             textposition=['inside' if is_inside else 'outside' for is_inside in inside],
             insidetextanchor='start',

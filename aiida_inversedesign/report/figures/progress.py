@@ -190,7 +190,7 @@ def _changes(places: list[float], values: list[Any]) -> tuple[list[float], list[
 def _hits(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis, random: Any) -> Plot:
     import plotly.graph_objects as go
 
-    drawn = theme.figure(axis.title, 'hits found', height=320)
+    drawn = theme.figure(axis.title, 'distinct hits', height=320)
     if not isinstance(random, str):
         wanted = range(0, len(steps) + 1, 1 + len(steps) // 400)
         places = [axis.at(evaluations) for evaluations in wanted]
@@ -217,7 +217,7 @@ def _hits(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis, rando
                 hovertemplate='random search %{y:.2f} hits<extra></extra>',
             )
         )
-    found = list(accumulate(int(step['hit'] is True) for step in steps))
+    found = list(accumulate(int(step['hit'] is True and not step['copy_of']) for step in steps))
     places, values = _changes([0.0, *axis.spent], [0, *found])
     drawn.add_trace(
         go.Scatter(
@@ -231,4 +231,6 @@ def _hits(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis, rando
     )
     largest = max(found[-1], 1)
     drawn.update_yaxes(rangemode='tozero', **theme.whole_numbers(largest))
-    return Plot('plot-hits', drawn, f'{found[-1]} hits after {len(steps)} evaluations.', 'Hits found so far.')
+    return Plot(
+        'plot-hits', drawn, f'{found[-1]} distinct hits after {len(steps)} evaluations.', 'Distinct hits so far.'
+    )

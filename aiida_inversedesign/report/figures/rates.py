@@ -119,7 +119,7 @@ def _groups(record: CampaignRecord, figures: dict[str, Any]) -> Markup:
             rows.append(
                 f'<tr><td>{title}</td><th scope="row">{escape(ARMS.get(group, group) or "not recorded")}</th>'
                 f'<td class="n">{number(counts.get("total"))}</td><td class="n">{number(counts.get("failed"))}</td>'
-                f'<td class="n">{number(counts.get("hits"))}</td><td>{escape(interval_text(rate))}</td></tr>'
+                f'<td class="n">{number(counts.get("distinct_hits"))}</td><td>{escape(interval_text(rate))}</td></tr>'
             )
     if not rows:
         return Markup()

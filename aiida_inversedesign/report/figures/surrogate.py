@@ -109,6 +109,7 @@ def _parity(record: CampaignRecord, name: str, items: Sequence[EvaluationRecord]
                 '<br>predicted %{x:.4g} ± %{customdata[2]}<br>found %{y:.4g}<extra></extra>',
             )
         )
+    drawn.update_yaxes(scaleanchor='x', scaleratio=1)
     caption = f'{len(items)} evaluations.' + (' Bars: one predicted standard deviation.' if bars else '')
     return Plot(f'plot-parity-{place}', drawn, f'{len(items)} predictions of {name} against the values found.', caption)
 
