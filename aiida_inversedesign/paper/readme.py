@@ -22,7 +22,7 @@ No AiiDA profile and no database is needed, only Python ≥ 3.11:
 
 ```console
 python -m venv environment && . environment/bin/activate
-pip install "aiida-inversedesign=={version}"
+pip install "aiida-inversedesign=={version}"   # or, from a copy of its source at that version: pip install .
 aiida-inversedesign audit --archive campaign.aiida                  # every figure, from provenance alone
 aiida-inversedesign audit --archive campaign.aiida --format json{structures}  # audit.json, but for its source line
 aiida-inversedesign verify --archive campaign.aiida                 # makes every decision again and compares

@@ -31,12 +31,15 @@ from aiida_inversedesign.report.words import (
 #: Candidates that are shown one by one, crystals with a picture.
 MOST_CARDS = 6
 
+#: Prototype, space group and six properties.
+MOST_VALUES = 8
+
 
 @dataclass(frozen=True)
 class Card:
     """One of the best candidates.
 
-    :param lead: what comes first: prototype, space group, properties of the goal, stability, doubts.
+    :param first: what comes first: prototype, space group, properties of the goal, stability, doubts.
     :param values: the other properties, behind a fold where there are many.
     """
 
@@ -46,10 +49,15 @@ class Card:
     picture: Markup
     legend: list[tuple[str, str]]
     variables: list[tuple[str, str]]
-    lead: list[tuple[str, str]]
+    first: list[tuple[str, str]]
     values: list[tuple[str, str]]
     facts: list[tuple[str, str]]
     uuid: str
+
+    @property
+    def is_folded(self) -> bool:
+        """Whether the other properties are behind a fold, so that no more than six are in sight."""
+        return len(self.first) + len(self.values) > MOST_VALUES
 
 
 @dataclass(frozen=True)
@@ -243,14 +251,14 @@ def _card(record: CampaignRecord, item: EvaluationRecord, entry: dict[str, Any],
         variables.append(
             (property_text(one.name), setting if isinstance(setting, str) else quantity(setting, one.unit))
         )
-    lead = []
+    first = []
     if space.of_crystals:
-        lead.append(('prototype', prototype_text(prototype) if prototype else 'not determined'))
+        first.append(('prototype', prototype_text(prototype) if prototype else 'not determined'))
     if symmetry:
-        lead.append(('space group', symmetry))
-    lead += [*wanted, *stability_words(entry)]
+        first.append(('space group', symmetry))
+    first += [*wanted, *stability_words(entry)]
     if item.doubts:
-        lead.append(('doubtful', '; '.join(item.doubts)))
+        first.append(('doubtful', '; '.join(item.doubts)))
     facts = []
     if entry['copies']:
         templates = len(entry['templates'])
@@ -263,7 +271,7 @@ def _card(record: CampaignRecord, item: EvaluationRecord, entry: dict[str, Any],
         facts.append(('candidate', item.candidate))
     # the values of the variables say what the key says
     shown = escape(item.candidate) if variables else key_html(record, item.key)
-    return Card(item.candidate, shown, item.hit, drawn, colours, variables, lead, values, facts, item.uuid)
+    return Card(item.candidate, shown, item.hit, drawn, colours, variables, first, values, facts, item.uuid)
 
 
 def stability_words(entry: dict[str, Any]) -> list[tuple[str, str]]:

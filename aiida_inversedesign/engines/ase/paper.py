@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida_inversedesign.engines.common.paper import calculator, has_bulk_moduli
+from aiida_inversedesign.engines.common.paper import (
+    calculator,
+    equation_of_state,
+    has_bulk_moduli,
+    references,
+    tolerated,
+)
 
 
 def methods(facts: Any, cite: Any) -> str:
@@ -14,10 +20,11 @@ def methods(facts: Any, cite: Any) -> str:
     :param cite: gives the citation of keys, as far as they are cited.
     """
     section = facts.section
-    return (
+    text = (
         f'Candidates were relaxed {"with their cells " if section.get("relax_cell", True) else ""}by the ASE '
         f'calculator {calculator(section, cite)} until no force exceeded {section.get("fmax")} eV/Å.'
     )
+    return text + equation_of_state(facts, cite) + references(facts) + tolerated(facts)
 
 
 def citations(facts: Any) -> list[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aiida_inversedesign.campaign.properties import PROPERTIES
+
 
 def listed(words: Sequence[str]) -> str:
     """Words as a list in a sentence."""
@@ -15,6 +17,47 @@ def calculator(section: Mapping[str, Any], cite: Any) -> str:
     """An ASE calculator with its arguments and source."""
     arguments = ', '.join(f'{key} = {value}' for key, value in (section.get('arguments') or {}).items())
     return f'{section.get("calculator")!r}{f" ({arguments})" if arguments else ""}{cite("ase2017")}'
+
+
+def equation_of_state(facts: Any, cite: Any) -> str:
+    """How bulk moduli were found; empty where none were."""
+    section = facts.section
+    if not has_bulk_moduli(facts):
+        return ''
+    return (
+        f' Bulk moduli come from a third-order Birch–Murnaghan fit{cite("birch1947")} to single points at '
+        f'{section.get("eos_points")} volumes within ±{section.get("eos_strain", 0) * 100:g} % of the relaxed one, at '
+        'fixed cell shape and fractional coordinates.'
+    )
+
+
+def references(facts: Any) -> str:
+    """What formation energies and energies above the hull were measured against; empty where nothing was."""
+    record = facts.record
+    if not record.references:
+        return ''
+    values = [f'{symbol} {value:.4f}' for symbol, value in sorted(record.references.items())]
+    text = f' Formation energies refer to the elements at the same settings ({", ".join(values)} eV/atom).'
+    if any('e_above_hull' in item.properties for item in record.evaluations):
+        text += (
+            " Energies above the convex hull were measured against the campaign's own completed calculations and these "
+            'elements; phases that were not evaluated are not part of the hull.'
+        )
+    return text
+
+
+def tolerated(facts: Any) -> str:
+    """With which residuals evaluations count as completed, and which of them are flagged; empty where none is known."""
+    limits = {
+        name: PROPERTIES[name].credible for name in ('pressure', 'max_force', 'eos_residual') if name in PROPERTIES
+    }
+    known = {name for item in facts.record.evaluations for name in item.properties}
+    words = [
+        f'{name.replace("_", " ")} of more than {limit[1]:g} {PROPERTIES[name].unit}'
+        for name, limit in limits.items()
+        if limit is not None and name in known
+    ]
+    return f' Completed evaluations with a {listed(words)} are flagged as doubtful.' if words else ''
 
 
 def has_bulk_moduli(facts: Any) -> bool:

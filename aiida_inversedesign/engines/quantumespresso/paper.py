@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida_inversedesign.engines.common.paper import calculator, has_bulk_moduli, listed
+from aiida_inversedesign.engines.common.paper import (
+    calculator,
+    equation_of_state,
+    has_bulk_moduli,
+    listed,
+    references,
+    tolerated,
+)
 
 _FAMILIES = {
     'pseudodojo': ('pseudodojo2018', 'oncv2013', 'aiidapseudo'),
@@ -41,14 +48,7 @@ def methods(facts: Any, cite: Any) -> str:
             f' k-point meshes were those of the protocol, from {_mesh(facts.meshes[0])} to {_mesh(facts.meshes[-1])}.'
         )
     text += ' Calculations were spin-polarised.' if section.get('spin') else ' Calculations were not spin-polarised.'
-    if has_bulk_moduli(facts):
-        text += (
-            f' Bulk moduli come from a third-order Birch–Murnaghan fit{cite("birch1947")} to single points at '
-            f'{section.get("eos_points")} volumes within ±{section.get("eos_strain", 0) * 100:g} % of the relaxed one.'
-        )
-    if record.references:
-        values = [f'{symbol} {value:.4f}' for symbol, value in sorted(record.references.items())]
-        text += f' Formation energies refer to the elements at the same settings ({", ".join(values)} eV/atom).'
+    text += equation_of_state(facts, cite) + references(facts) + tolerated(facts)
     return text
 
 

@@ -104,8 +104,12 @@ def _table(values: dict[str, float], tried: Counter[str], hits: Counter[str], ra
         f'<span class="key"><i class="q{shade}"></i>{edges[shade - 1]}–{edges[shade]}</span>'
         for shade in range(1, SHADES)
     ]
+    # on a phone most of the table lies outside of the screen
+    order = sorted(tried, key=lambda symbol: (-values[symbol], -tried[symbol], symbol))
+    tried_first = ', '.join(f'{symbol} {f"{hits[symbol]}/" if rated else ""}{tried[symbol]}' for symbol in order)
     label = escape(f'Periodic table of {len(tried)} elements that were evaluated')
     return Markup(  # noqa: S704 (symbols of the periodic table and numbers only)
-        f'<div class="scroll"><svg class="elements" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
+        f'<p class="tried">{tried_first}</p><div class="scroll">'
+        f'<svg class="elements" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'
         f'{"".join(cells)}</svg></div><p class="keys">{"".join(keys)}</p>'
     )
