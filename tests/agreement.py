@@ -4,9 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+import independent_counts
+
 from aiida_inversedesign.audit.audit import audit
 from aiida_inversedesign.audit.load import load_record
 from aiida_inversedesign.audit.status import describe
+
+
+def check_counts(record: Any, report: dict[str, Any]) -> None:
+    """Compare the counts of hits with those that pymatgen alone gives from the nodes."""
+    if record.has_ended and 'e_above_hull' not in record.goal.properties:
+        from aiida import orm
+
+        chain = [orm.load_node(uuid) for uuid in (*record.resumed, record.uuid)]
+        if all(item.process_label for item in chain):
+            found = independent_counts.count(chain)
+            assert found == {name: report['evaluations'][name] for name in found}
 
 
 def check_agreement(campaign: Any) -> dict[str, Any]:
@@ -27,6 +40,7 @@ def check_agreement(campaign: Any) -> dict[str, Any]:
     assert {item['candidate']: item['reason'] for item in status['failures']} == {
         item.candidate: item.reason for item in record.evaluations if item.status == 'failed'
     }
+    check_counts(record, report)
     best = report['best'][0] if report['best'] else None
     assert (status['best'] or {}).get('candidate') == (best and best['candidate'])
     assert (status['best'] or {}).get('properties') == (best and best['properties'])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from agreement import check_agreement
 from ase.build import bulk
 
 from aiida_inversedesign.audit.audit import audit
@@ -70,6 +71,7 @@ def test_everyone_counts_the_same(name: str, request: pytest.FixtureRequest) -> 
     )
     counted = plan(spec, checked_profile=True)
     node = run_campaign(build_campaign(spec))
+    check_agreement(node)
     assert node.is_finished_ok, node.exit_message
     assert counted['evaluations_at_most'] == node.outputs.table.counts['completed'] == len(atoms)
     expected = counted['dft_calculations_per_evaluation'] * len(atoms)

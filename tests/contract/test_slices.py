@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from agreement import check_agreement
 from aiida import orm
 from aiida.engine import ExitCode, run_get_node
 from ase.build import bulk
@@ -174,6 +175,7 @@ def test_a_campaign_gives_up_what_its_goal_cannot_use_and_the_audit_says_so(pw: 
         }
     )  # fmt: skip
     node = run_campaign(build_campaign(spec))
+    check_agreement(node)
     (row,) = node.outputs.table.get_rows()
     assert row.status == 'failed'
     assert 'was given up' in row.reason

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from agreement import check_agreement
 from aiida.common.links import LinkType
 
 from aiida_inversedesign.workchains.foreground import run_campaign
@@ -74,6 +75,7 @@ def test_hits_end_a_stream_and_what_runs_is_kept(campaign: Any) -> None:
     assert node.outputs.stop_reason.value.startswith('target reached: ')
     counts = node.outputs.table.counts
     assert counts['hits'] >= 2
+    check_agreement(node)
     assert counts['total'] < 18
     launched = [child for child in stream_of(node).called if 'Evaluate' in child.process_label]
     assert len(launched) == counts['total']

@@ -6,6 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from agreement import check_agreement
 
 from aiida_inversedesign.workchains.foreground import run_campaign
 
@@ -56,6 +57,7 @@ def test_a_campaign_stops_when_it_has_its_hits(campaign: Any) -> None:
     assert node.outputs.stop_reason.value.startswith('target reached: ')
     assert node.outputs.table.counts['hits'] >= 2
     assert node.outputs.table.counts['total'] < 18
+    check_agreement(node)
 
 
 def test_failures_are_rows_and_the_campaign_goes_on(campaign: Any) -> None:
@@ -67,6 +69,7 @@ def test_failures_are_rows_and_the_campaign_goes_on(campaign: Any) -> None:
     assert 1 <= counts['failed'] <= 9
     failed = [row for row in node.outputs.table.get_rows() if row.status == 'failed']
     assert all('failed on purpose' in row.reason and row.properties == {} and row.hit is False for row in failed)
+    check_agreement(node)
 
 
 def test_too_many_failures_stop_the_campaign(campaign: Any) -> None:

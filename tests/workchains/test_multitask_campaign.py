@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from agreement import check_agreement
 from rehearsal import make_library
 
 from aiida_inversedesign.libraries.library import Library
@@ -30,6 +31,7 @@ def test_several_properties_are_learned_together_and_verified(campaign: Any) -> 
         learn={'surrogate': 'multitask'},
     )
     node = run_campaign(builder)
+    check_agreement(node)
     assert node.is_finished_ok, node.exit_message
     surrogate = node.outputs.surrogate
     assert surrogate.models == {'stiffness': 'multitask', 'softness': 'multitask'}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from agreement import check_agreement
 from click.testing import CliRunner
 
 from aiida_inversedesign.campaign.load import read_campaign
@@ -56,6 +57,7 @@ def test_experiments_from_a_file(tmp_path: Path) -> None:
     from aiida_inversedesign.verify.run import is_sound, verify
 
     node = run_campaign(build_campaign(read_campaign(write(tmp_path))))
+    check_agreement(node)
     assert node.is_finished_ok, node.exit_message
     rows = node.outputs.table.get_rows()
     assert len(rows) == 14
@@ -117,6 +119,7 @@ def test_a_table_as_it_is_published(tmp_path: Path) -> None:
     spec = read_campaign(tmp_path / 'campaign.yaml')
     assert plan(spec, checked_profile=False)['remarks'] == []
     node = run_campaign(build_campaign(spec))
+    check_agreement(node)
     assert node.is_finished_ok, node.exit_message
     assert len(node.outputs.table.get_rows()) == 8
     assert is_sound(verify(node))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agreement import check_agreement
 from rehearsal import BCC, FCC
 
 from aiida_inversedesign.audit.audit import audit
@@ -28,6 +29,7 @@ def test_later_generations_search_for_formulas(campaign: Any) -> None:
         budget={'evaluations': 8},
     )
     node = run_campaign(builder)
+    check_agreement(node)
     assert node.is_finished_ok, node.exit_message
     pool = node.outputs.pool.get_candidates()
     generations = {candidate.id[:4] for candidate in pool}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from agreement import check_agreement
+
 from aiida_inversedesign.workchains.foreground import run_campaign
 
 
@@ -12,6 +14,7 @@ def test_a_transfer_surrogate_starts_from_the_library(campaign: Any) -> None:
         learn={'surrogate': 'transfer', 'source': ['volume']}, select={'initial': 6}, budget={'evaluations': 8}
     )
     node = run_campaign(builder)
+    check_agreement(node)
     assert node.is_finished_ok, node.exit_message
     models = node.outputs.surrogate.get_surrogate().models
     assert models['stiffness'].kind == 'transfer'
