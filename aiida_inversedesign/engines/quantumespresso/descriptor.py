@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from aiida_inversedesign.campaign.contracts.engine import Engine, JobKind, Jobs, Need, Repeatable
-from aiida_inversedesign.campaign.properties import own_stages, required_stages
+from aiida_inversedesign.campaign.properties import PROPERTIES, own_stages, required_stages
 from aiida_inversedesign.campaign.section import ContradictionError
+from aiida_inversedesign.chemistry.magnetism import magnetic_elements
+from aiida_inversedesign.engines.common.paper import listed
 from aiida_inversedesign.engines.common.properties import ELECTRONS, MECHANICAL, names
+from aiida_inversedesign.engines.common.protocols import protocol_inputs
 from aiida_inversedesign.engines.quantumespresso import reasons
 from aiida_inversedesign.engines.quantumespresso.reasons import PW
 from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
@@ -24,6 +27,12 @@ AT_ONCE_UNSCHEDULED = 2
 
 #: Exit status of a relaxation that has made its ionic steps (``PwCalculation``'s ERROR_IONIC_CYCLE_EXCEEDED_NSTEP).
 STEPS_USED = 502
+
+#: Largest distance between k-points, Å⁻¹, with which a gap is accepted: that of the coarsest protocol. Measured with
+#: pw.x on silicon (gap 0.62 eV) and silicon compressed to a = 5.10 Å (0.18 eV), PBE, the gap is off by 0.01 and 0.01 eV
+#: at 0.15, by 0.01 and 0.08 at 0.30, by 0.12 and 0.01 at 0.5, by 0.10 and 0.18 at 0.9. Cold smearing of 0.0275 Ry shifts
+#: it by less than 2 meV on meshes up to 0.30, since bands are filled by counting: it is no reason to refuse.
+COARSEST_MESH = 0.30
 
 _PACKAGE = 'aiida_inversedesign.engines'
 _KPOINTS = 'aiida_quantumespresso.calculations.functions.create_kpoints_from_distance'
@@ -46,7 +55,8 @@ class QuantumEspressoEngine(Engine):
         JobKind(PW, 'further', 'further property', r'stage_.+', True),
         JobKind(PW, 'other', 'other', is_dft=True),
     )
-    not_physical = frozenset(('max_restarts', 'npool', 'pw'))
+    # what cutoffs were computed with is compared by `equal`, whoever chose them
+    not_physical = frozenset(('max_restarts', 'npool', 'pw', 'cutoff_wfc', 'cutoff_rho', 'shared_cutoffs'))
     repeatable = (
         Repeatable('evaluation', f'{_PACKAGE}.common.calcfunctions', 'scaled_structures', finding='structure'),
         Repeatable(
@@ -63,6 +73,7 @@ class QuantumEspressoEngine(Engine):
         ),
     )
     protocols = f'{_PACKAGE}.quantumespresso'
+    settle = f'{_PACKAGE}.quantumespresso.shared_cutoffs:settle'
     prepare = f'{_PACKAGE}.quantumespresso.pseudopotentials:prepare'
     examine = f'{_PACKAGE}.quantumespresso.pseudopotentials:examine'
     equal = f'{_PACKAGE}.quantumespresso.pseudopotentials:same_pseudopotentials'
@@ -124,9 +135,48 @@ class QuantumEspressoEngine(Engine):
                 ('evaluate', 'spin'),
             )
 
+    def unanswered(self, section: QuantumEspresso, name: str) -> str:
+        """A moment without spin, a gap on a coarse mesh."""
+        item, distance = PROPERTIES[name], kpoints_distance(section)
+        if item.spin and not section.spin:
+            return (
+                'is 0 by construction in a calculation without spin, whatever the crystal: write evaluate.spin: true '
+                '(with electronic_type metal or automatic)'
+            )
+        if item.bands and distance > COARSEST_MESH + 1e-9:
+            return (
+                f'cannot be told with evaluate.kpoints_distance {distance:g} Å⁻¹: so few k-points miss the edges of '
+                f'the bands; at most {COARSEST_MESH:g} is accepted, and a gap below 0.5 eV needs 0.15 or less'
+            )
+        return ''
+
+    def remarks(
+        self, section: QuantumEspresso, properties: Iterable[str], elements: Collection[str]
+    ) -> Iterator[str]:
+        """Magnetic elements without spin, gaps of bands that were filled with smearing."""
+        magnetic = magnetic_elements(elements)
+        if magnetic and not section.spin:
+            words = f'{listed(magnetic)} may carry {"a magnetic moment" if len(magnetic) == 1 else "magnetic moments"}'
+            yield (
+                f'{words}, and the calculations are not spin-polarised (evaluate.spin): energies, volumes, bulk moduli '
+                f'and gaps of crystals with {"it" if len(magnetic) == 1 else "them"} can be far off'
+            )
+        asked = [name for name in properties if name in PROPERTIES and PROPERTIES[name].bands]
+        if asked and section.electronic_type == 'metal':
+            yield (
+                f'{listed(asked)} is read by counting the bands of a calculation with smeared occupations '
+                f'(electronic_type metal) on its k-points, {kpoints_distance(section):g} Å⁻¹ from each other'
+            )
+
     def gives_up(self, section: QuantumEspresso) -> bool:
         """With slices, unless it is switched off."""
         return section.slices is not None and section.slices.give_up is not False
+
+
+def kpoints_distance(section: QuantumEspresso) -> float:
+    """The distance between k-points, Å⁻¹: the section's own, else that of its protocol."""
+    own = section.kpoints_distance
+    return float(protocol_inputs('quantumespresso', section.protocol)['kpoints_distance'] if own is None else own)
 
 
 ENGINE = QuantumEspressoEngine()
