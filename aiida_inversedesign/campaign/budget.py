@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiida_inversedesign.campaign import least_cost
 from aiida_inversedesign.campaign.demands import core_hours_needed, jobs_needed
 from aiida_inversedesign.campaign.spec import Budget, CampaignSettings
 
@@ -148,8 +149,12 @@ def conclusion(budget: Budget, record: Mapping[str, Any]) -> str | None:
 
 
 def evaluations_at_most(settings: CampaignSettings, budget: Budget) -> int:
-    """The most evaluations that a whole budget covers."""
-    return Limits(budget.dft_calculations).covered(budget.evaluations, jobs_needed(settings))
+    """The most evaluations that a whole budget covers, with the references of one formula."""
+    references = least_cost.of_references(settings.goal, settings.space, settings.evaluate)
+    left = Limits(budget.dft_calculations, budget.core_hours).less(
+        [(references.dft_calculations, references.core_hours)]
+    )
+    return left.covered(budget.evaluations, jobs_needed(settings), core_hours_needed(settings))
 
 
 def references_covered(settings: CampaignSettings, limits: Limits, missing: Sequence[str]) -> list[str]:

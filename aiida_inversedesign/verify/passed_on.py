@@ -86,11 +86,20 @@ def _check_settings(case: Case, evaluation: Call, taken: dict[str, Link]) -> Ite
         link = taken.get(name)
         if link is None and name != 'energy_limit':
             continue
-        comparison = compare(value, None if link is None else case.attributes(link), _COPIED)
+        given = None if link is None else case.attributes(link)
+        if name == 'settings' and isinstance(given, dict):
+            value = _known_then(case, value, given)
+        comparison = compare(value, given, _COPIED)
         if comparison.status == 'different':
             words = 'settings than the campaign has' if name == 'settings' else f'{name} than its settings give'
             message = f'{evaluation.label} was evaluated with other {words} ({comparison.message})'
             yield Finding('settings', evaluation.uuid, message)
+
+
+def _known_then(case: Case, section: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The section ``evaluate`` without keys that the versions of the campaign and of the evaluation did not have."""
+    recorded = case.attributes(case.graph.inputs[case.campaign]['settings']).get('evaluate', {})
+    return {key: item for key, item in section.items() if key in recorded or key in given}
 
 
 def _check_limits(case: Case, evaluation: Call, own: dict[str, Link], taken: dict[str, Link]) -> Iterator[Finding]:
