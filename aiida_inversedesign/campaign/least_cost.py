@@ -57,6 +57,4 @@ def of_references(goal: Goal, space: SpaceSection, evaluate: EngineSection) -> L
 
 def _cost(evaluate: EngineSection, properties: list[str]) -> LeastCost:
     engine = engine_named(evaluate.engine)
-    return LeastCost(
-        engine.jobs(evaluate, properties).charged, engine.least_core_hours(evaluate, properties)
-    )
+    return LeastCost(engine.jobs(evaluate, properties).charged, engine.least_core_hours(evaluate, properties))

@@ -6,6 +6,7 @@ Selected crystals are compared where the rows of tables are (``rows.py``), what 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from aiida_inversedesign.campaign.demands import energy_limit, engine_properties, engine_section
 from aiida_inversedesign.graph.evaluation_account import REFERENCE

@@ -234,13 +234,12 @@ class Engine:
         """
         return ''
 
-    def remarks(self, section: Any, properties: Iterable[str], elements: Collection[str]) -> Iterator[str]:
-        """What a reader must know of results with these settings, each as a sentence without its full stop.
-
-        ``check``, report and methods paragraph print them.
+    def remarks(self, section: Any, properties: Iterable[str], elements: Collection[str]) -> Iterator[tuple[str, str]]:
+        """What a reader must know of results with these settings, as ``check``, audit, report and paper print it.
 
         :param properties: those that are asked for.
         :param elements: those that the space can lead to, or that were evaluated.
+        :returns: of each a sentence without its full stop, and what to change in the file; empty if nothing.
         """
         return iter(())
 

@@ -99,7 +99,8 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
     budget, engine = spec.budget, engine_named(spec.evaluate.engine)
     elements = spec.space.elements_used if profile is None else profile.elements
     remarks = [*(profile.remarks if profile else ()), *_without_effect(spec)]
-    remarks += engine.remarks(spec.evaluate, spec.goal.properties, elements)
+    said = engine.remarks(spec.evaluate, spec.goal.properties, elements)
+    remarks += ['; '.join(filter(None, pair)) for pair in said]
     references = None
     if references_wanted(spec):
         each = jobs_needed(spec, ['energy'])

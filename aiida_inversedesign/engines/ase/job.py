@@ -29,7 +29,9 @@ class AseCalculation(ScriptCalculation):
             help='Import path of the calculator, if it is none of ASE: `package.module:Class`.',
         )
         spec.output('structure', valid_type=orm.StructureData, help='The relaxed crystal.')
-        spec.output('results', valid_type=orm.Dict, help='Energy (eV/atom), pressure (GPa), force (eV/Å), versions, wall time.')
+        spec.output(
+            'results', valid_type=orm.Dict, help='Energy (eV/atom), pressure (GPa), force (eV/Å), versions, wall time.'
+        )
         spec.output('scan', valid_type=orm.Dict, required=False, help='`volumes` (Å³/atom) and `energies` (eV/atom).')
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.ase'
         spec.exit_code(

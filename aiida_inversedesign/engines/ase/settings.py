@@ -20,7 +20,6 @@ from aiida_inversedesign.campaign.section import (
     refuse,
 )
 
-
 #: Calculators of ASE (3.29) that have energies and forces, but no stress.
 WITHOUT_STRESS = frozenset(
     (

@@ -117,7 +117,7 @@ def job_properties(
     crystal = crystal_of(structure)
     values = structural_properties(crystal)
     # a calculator without stress knows no pressure
-    values |= {name: results[name] for name in ('energy', 'pressure', 'max_force') if name in results.keys()}
+    values |= {name: results[name] for name in ('energy', 'pressure', 'max_force') if name in results.get_dict()}
     return Dict(_complete(crystal, values, equation_of_state, references))
 
 

@@ -27,9 +27,7 @@ ELECTRONS = (
         electronic=True,
         bands=True,
     ),
-    Property(
-        'magnetization', 'μB/atom', 'absolute magnetisation of the final calculation', electronic=True, spin=True
-    ),
+    Property('magnetization', 'μB/atom', 'absolute magnetisation of the final calculation', electronic=True, spin=True),
 )
 
 EQUATION_OF_STATE = (

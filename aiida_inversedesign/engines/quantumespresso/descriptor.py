@@ -29,9 +29,9 @@ AT_ONCE_UNSCHEDULED = 2
 STEPS_USED = 502
 
 #: Largest distance between k-points, Å⁻¹, with which a gap is accepted: that of the coarsest protocol. Measured with
-#: pw.x on silicon (gap 0.62 eV) and silicon compressed to a = 5.10 Å (0.18 eV), PBE, the gap is off by 0.01 and 0.01 eV
-#: at 0.15, by 0.01 and 0.08 at 0.30, by 0.12 and 0.01 at 0.5, by 0.10 and 0.18 at 0.9. Cold smearing of 0.0275 Ry shifts
-#: it by less than 2 meV on meshes up to 0.30, since bands are filled by counting: it is no reason to refuse.
+#: pw.x, the gap of silicon (PBE 0.62 eV) and of silicon compressed to a = 5.10 Å (0.18 eV) is off by 0.01 and 0.01 eV
+#: at 0.15, by 0.01 and 0.08 at 0.30, by 0.12 and 0.01 at 0.5, by 0.10 and 0.18 at 0.9. Cold smearing of 0.0275 Ry
+#: shifts it by less than 2 meV up to 0.30, since bands are filled by counting: it is no reason to refuse.
 COARSEST_MESH = 0.30
 
 _PACKAGE = 'aiida_inversedesign.engines'
@@ -152,20 +152,23 @@ class QuantumEspressoEngine(Engine):
 
     def remarks(
         self, section: QuantumEspresso, properties: Iterable[str], elements: Collection[str]
-    ) -> Iterator[str]:
+    ) -> Iterator[tuple[str, str]]:
         """Magnetic elements without spin, gaps of bands that were filled with smearing."""
         magnetic = magnetic_elements(elements)
         if magnetic and not section.spin:
-            words = f'{listed(magnetic)} may carry {"a magnetic moment" if len(magnetic) == 1 else "magnetic moments"}'
+            one = len(magnetic) == 1
             yield (
-                f'{words}, and the calculations are not spin-polarised (evaluate.spin): energies, volumes, bulk moduli '
-                f'and gaps of crystals with {"it" if len(magnetic) == 1 else "them"} can be far off'
+                f'{listed(magnetic)} may carry {"a magnetic moment" if one else "magnetic moments"}, which '
+                'calculations without spin polarisation leave out: energies, volumes, bulk moduli and gaps of '
+                f'crystals with {"it" if one else "them"} can be far off',
+                'write evaluate.spin: true',
             )
-        asked = [name for name in properties if name in PROPERTIES and PROPERTIES[name].bands]
+        asked = [name.replace('_', ' ') for name in properties if name in PROPERTIES and PROPERTIES[name].bands]
         if asked and section.electronic_type == 'metal':
             yield (
-                f'{listed(asked)} is read by counting the bands of a calculation with smeared occupations '
-                f'(electronic_type metal) on its k-points, {kpoints_distance(section):g} Å⁻¹ from each other'
+                f'{listed(asked)} is read by counting the bands of calculations with smeared occupations, on k-points '
+                f'that are {kpoints_distance(section):g} Å⁻¹ apart: an upper bound of the gap',
+                '',
             )
 
     def gives_up(self, section: QuantumEspresso) -> bool:
