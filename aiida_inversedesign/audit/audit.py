@@ -10,7 +10,7 @@ from aiida_inversedesign.audit import metrics
 from aiida_inversedesign.audit.definitions import DEFINITIONS, versions
 from aiida_inversedesign.audit.many_objects import many_objects
 from aiida_inversedesign.audit.record import AuditError, CampaignRecord
-from aiida_inversedesign.campaign.contracts.engine import find
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.graph.evaluation_account import STATUSES
@@ -99,10 +99,8 @@ def audit(
 
 
 def _remarks(record: CampaignRecord) -> list[str]:
-    """What a reader must know of results at the settings of the engine, as far as it is installed."""
-    engine = find(record.engine)
-    if engine is None:
-        return []
+    """What a reader must know of results at the settings of the engine."""
+    engine = engine_named(record.engine)
     keys = {item.key for item in record.evaluations} if record.space.of_crystals else ()
     elements = {symbol for key in keys for symbol in parse_formula(key)}
     return [text for text, _ in engine.remarks(record.settings.evaluate, record.goal.properties, elements)]
