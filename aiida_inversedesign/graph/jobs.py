@@ -144,7 +144,8 @@ def _recorded(jobs: Iterable[int], backend: StorageBackend | None) -> dict[int, 
 
     By PK: to walk down from the generations once more would take longer.
     """
-    identifiers, found = list(jobs), {}
+    identifiers = list(jobs)
+    found: dict[int, tuple[float | None, str | None]] = {}
     for label in WITH_WALL_TIME:
         query = QueryBuilder(backend=backend).append(CalcJobNode, filters=among(identifiers), tag='job', project='id')
         query.append(

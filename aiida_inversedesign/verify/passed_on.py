@@ -78,7 +78,7 @@ def _same_nodes(who: str, uuid: str, given: dict[str, Link], own: dict[str, Link
 def _check_settings(case: Case, evaluation: Call, taken: dict[str, Link]) -> Iterator[Finding]:
     """Whether an evaluation had the campaign's settings, and was asked for what follows from them."""
     is_reference = evaluation.label.startswith(REFERENCE)
-    expected = {
+    expected: dict[str, Any] = {
         'settings': engine_section(case.settings),
         'properties': {'list': ['energy'] if is_reference else engine_properties(case.settings)},
         'energy_limit': None if is_reference else energy_limit(case.settings),
