@@ -10,7 +10,9 @@ from aiida_inversedesign.audit import metrics
 from aiida_inversedesign.audit.definitions import DEFINITIONS, versions
 from aiida_inversedesign.audit.many_objects import many_objects
 from aiida_inversedesign.audit.record import AuditError, CampaignRecord
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.graph.evaluation_account import STATUSES
 from aiida_inversedesign.graph.job_record import cost_of
 
@@ -69,6 +71,7 @@ def audit(
         },
         'versions': record.versions,
         'goal': goal.model_dump(mode='json', exclude_none=True),
+        'remarks': _remarks(record),
         'evaluations': metrics.counts(outcomes),
         'dft_calculations': metrics.count_dft(record.jobs),
         **hours,
@@ -105,6 +108,14 @@ def audit(
         if isinstance(report[name], dict) and 'value' in report[name]:
             report[name]['definition'] = f'{name}/{DEFINITIONS[name][0]}'
     return report
+
+
+def _remarks(record: CampaignRecord) -> list[str]:
+    """What a reader must know of results at the settings of the engine."""
+    engine = engine_named(record.engine)
+    keys = {item.key for item in record.evaluations} if record.space.of_crystals else ()
+    elements = {symbol for key in keys for symbol in parse_formula(key)}
+    return [text for text, _ in engine.remarks(record.settings.evaluate, record.goal.properties, elements)]
 
 
 def _compared(record: CampaignRecord, structures: Structures) -> tuple[dict[str, Any], set[str] | None]:

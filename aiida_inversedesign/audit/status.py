@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 from aiida_inversedesign.audit.launches import Launches, newest_rows, read_launches
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.demands import stability_wanted
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import is_feasible, loss
@@ -77,6 +78,7 @@ def describe(node: Any) -> dict[str, Any]:
         'stop_reason': node.outputs.stop_reason.value if 'stop_reason' in node.outputs else None,
         'started': node.ctime.isoformat(),
         'used': {name: {'value': value, 'limit': budget.get(name)} for name, value in used.items()},
+        'makes_dft': engine_named(settings.evaluate.engine).makes_dft,
         'completed': len(ended) - len(failed),
         'failed': len(failed),
         'stopped': sum(item['status'] == 'stopped' for item in evaluations),

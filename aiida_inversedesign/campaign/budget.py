@@ -11,11 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiida_inversedesign.campaign.demands import jobs_needed
+from aiida_inversedesign.campaign import least_cost
+from aiida_inversedesign.campaign.demands import core_hours_needed, jobs_needed
 from aiida_inversedesign.campaign.spec import Budget, CampaignSettings
 
-#: Less than this many core-hours for one evaluation is not worth launching: a minute on one core.
+#: Less than this many core-hours for one evaluation is not worth launching: a minute on one core. What an evaluation
+#: needs at its settings is recorded with each allowance and conclusion; this is for those of versions before.
 LEAST_CORE_HOURS = 1 / 60
+
+#: The key under which that is recorded.
+HOURS_NEEDED = 'core_hours_per_evaluation'
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,9 @@ class Spent:
         return cls(counts.get('total', 0), counts.get('failed', 0), distinct, generations, dft_calculations, core_hours)
 
     def record(self, settings: CampaignSettings) -> dict[str, Any]:
-        """The same as plain data, with the DFT jobs that one more evaluation needs: what ``conclude`` is given."""
-        return {**vars(self), 'dft_per_evaluation': jobs_needed(settings)}
+        """The same as plain data, with what one more evaluation needs: what ``conclude`` is given."""
+        needed = {'dft_per_evaluation': jobs_needed(settings), HOURS_NEEDED: core_hours_needed(settings)}
+        return {**vars(self), **needed}
 
 
 @dataclass(frozen=True)
@@ -64,11 +70,16 @@ class Limits:
             None if hours is None else hours - math.fsum(used for _, used in spent),
         )
 
-    def covered(self, evaluations: int, needed: int) -> int:
-        """How many of some evaluations the DFT calculations cover, each of which needs ``needed`` of them."""
-        if self.dft_calculations is None or needed <= 0:
-            return evaluations
-        return min(evaluations, max(0, self.dft_calculations // needed))
+    def covered(self, evaluations: int, needed: int, hours: float = 0.0) -> int:
+        """How many of some evaluations these limits cover.
+
+        :param needed: DFT calculations of each. :param hours: core-hours that each needs at least.
+        """
+        if self.dft_calculations is not None and needed > 0:
+            evaluations = min(evaluations, max(0, self.dft_calculations // needed))
+        if self.core_hours is not None and hours > 0:
+            evaluations = min(evaluations, max(0, int(self.core_hours / hours + 1e-9)))
+        return evaluations
 
     def share(self, launched: int) -> Limits:
         """The limits of each of ``launched`` evaluations: together they cannot exceed these."""
@@ -102,16 +113,26 @@ class Allowance:
 
         A stream decides by itself when it has enough hits or too many failures, for which it gets the budget.
         """
-        extra = {'budget': budget.model_dump(mode='json')} if settings.select.schedule == 'asynchronous' else {}
+        extra: dict[str, Any] = {}
+        if settings.select.schedule == 'asynchronous':
+            extra['budget'] = budget.model_dump(mode='json')
+        if budget.core_hours is not None:
+            extra[HOURS_NEEDED] = core_hours_needed(settings)
         return {**vars(self), 'at_once': budget.at_once, **extra}
 
 
-def next_allowance(settings: CampaignSettings, budget: Budget, spent: Spent) -> Allowance | str:
-    """What the next generation of a campaign may do, or the reason why there is none."""
+def next_allowance(
+    settings: CampaignSettings, budget: Budget, spent: Spent, hours_needed: float | None = None
+) -> Allowance | str:
+    """What the next generation of a campaign may do, or the reason why there is none.
+
+    :param hours_needed: core-hours of one evaluation; by default what the engine says.
+    """
     wanted = settings.select.initial if spent.generations == 0 else settings.select.batch
     if settings.select.schedule == 'asynchronous':
         wanted = budget.evaluations
-    return allowance(budget, spent, wanted, jobs_needed(settings))
+    hours = core_hours_needed(settings) if hours_needed is None else hours_needed
+    return allowance(budget, spent, wanted, jobs_needed(settings), hours)
 
 
 def conclusion(budget: Budget, record: Mapping[str, Any]) -> str | None:
@@ -125,22 +146,31 @@ def conclusion(budget: Budget, record: Mapping[str, Any]) -> str | None:
         used['distinct_hits'] = used.pop('hits')
     exhausted, requested, needed = used.pop('exhausted', None), used.pop('requested', None), used['dft_per_evaluation']
     del used['dft_per_evaluation']
-    reason = exhausted or allowance(budget, Spent(**used), 1, needed)
+    hours = used.pop(HOURS_NEEDED, None)
+    reason = exhausted or allowance(budget, Spent(**used), 1, needed, hours)
     return reason if isinstance(reason, str) else requested
 
 
 def evaluations_at_most(settings: CampaignSettings, budget: Budget) -> int:
-    """The most evaluations that a whole budget covers."""
-    return Limits(budget.dft_calculations).covered(budget.evaluations, jobs_needed(settings))
+    """The most evaluations that a whole budget covers, with the references of one formula."""
+    references = least_cost.of_references(settings.goal, settings.space, settings.evaluate)
+    left = Limits(budget.dft_calculations, budget.core_hours).less(
+        [(references.dft_calculations, references.core_hours)]
+    )
+    return left.covered(budget.evaluations, jobs_needed(settings), core_hours_needed(settings))
 
 
 def references_covered(settings: CampaignSettings, limits: Limits, missing: Sequence[str]) -> list[str]:
     """The elements whose references can be computed within these limits, each a relaxation of its own."""
-    return list(missing[: limits.covered(len(missing), jobs_needed(settings, ['energy']))])
+    needed = jobs_needed(settings, ['energy']), core_hours_needed(settings, ['energy'])
+    return list(missing[: limits.covered(len(missing), *needed)])
 
 
-def stop_reason(budget: Budget, spent: Spent) -> str | None:
-    """Why the campaign has to stop now, or None if it may go on."""
+def stop_reason(budget: Budget, spent: Spent, hours_needed: float | None = None) -> str | None:
+    """Why the campaign has to stop now, or None if it may go on.
+
+    :param hours_needed: core-hours that one evaluation needs at least; None: not recorded, by versions before.
+    """
     if budget.hits is not None and spent.distinct_hits >= budget.hits:
         return f'target reached: {spent.distinct_hits} distinct hits (wanted {budget.hits})'
     if (
@@ -162,18 +192,27 @@ def stop_reason(budget: Budget, spent: Spent) -> str | None:
         limit, used = getattr(budget, name), getattr(spent, name)
         if limit is not None and used >= limit:
             return f'budget used up: {used} of {limit} {words}'
-    if budget.core_hours is not None and budget.core_hours - spent.core_hours < LEAST_CORE_HOURS:
-        return f'budget used up: {spent.core_hours:.3g} of {budget.core_hours:g} core-hours'
+    if budget.core_hours is not None:
+        left, used = budget.core_hours - spent.core_hours, f'{spent.core_hours:.3g} of {budget.core_hours:g} core-hours'
+        if hours_needed is None:
+            return f'budget used up: {used}' if left < LEAST_CORE_HOURS else None
+        if left <= 0:
+            return f'budget used up: {used}'
+        if left < hours_needed:
+            return f'budget used up: {used}; {left:.2g} left, less than one evaluation needs ({hours_needed:.2g})'
     return None
 
 
-def allowance(budget: Budget, spent: Spent, wanted: int, dft_per_evaluation: int) -> Allowance | str:
+def allowance(
+    budget: Budget, spent: Spent, wanted: int, dft_per_evaluation: int, hours_needed: float | None = None
+) -> Allowance | str:
     """What the next generation may do, or the reason why not even one evaluation fits into the budget.
 
     :param wanted: evaluations the generation would like.
     :param dft_per_evaluation: DFT jobs of one evaluation that goes well.
+    :param hours_needed: as :func:`stop_reason` takes it.
     """
-    reason = stop_reason(budget, spent)
+    reason = stop_reason(budget, spent, hours_needed)
     if reason is not None:
         return reason
     size = min(wanted, budget.evaluations - spent.evaluations)
@@ -189,5 +228,6 @@ def allowance(budget: Budget, spent: Spent, wanted: int, dft_per_evaluation: int
             )
     if budget.core_hours is not None:
         core_hours_left = budget.core_hours - spent.core_hours
-        size = min(size, int(core_hours_left / LEAST_CORE_HOURS))
+        least = LEAST_CORE_HOURS if hours_needed is None else hours_needed
+        size = Limits(None, core_hours_left).covered(size, 0, least)
     return Allowance(size, dft_left, core_hours_left)

@@ -45,7 +45,12 @@ def to_choose(
 
 
 def evaluation_limits(
-    left: Limits, reserved: Iterable[Limits], free: int, needed: int, most: Limits = NO_LIMIT
+    left: Limits,
+    reserved: Iterable[Limits],
+    free: int,
+    needed: int,
+    most: Limits = NO_LIMIT,
+    least_hours: float = LEAST_CORE_HOURS,
 ) -> Limits | None:
     """The limits of the next evaluation, or None if what is left does not cover one.
 
@@ -57,6 +62,7 @@ def evaluation_limits(
     :param free: slots that are free, this one included.
     :param needed: DFT jobs of an evaluation without restarts.
     :param most: DFT jobs and core-hours of an evaluation with all restarts, each for its whole wall time.
+    :param least_hours: core-hours below which an evaluation is not launched.
     """
     rest = left.less((item.dft_calculations or 0, item.core_hours or 0.0) for item in reserved)
     jobs = hours = None
@@ -67,10 +73,10 @@ def evaluation_limits(
         if jobs < max(needed, 0) or rest.dft_calculations < 0:
             return None
     if rest.core_hours is not None:
-        hours = max(rest.core_hours / free, min(LEAST_CORE_HOURS, rest.core_hours))
+        hours = max(rest.core_hours / free, min(least_hours, rest.core_hours))
         if most.core_hours is not None:
-            hours = min(hours, max(most.core_hours, LEAST_CORE_HOURS))
-        if hours < LEAST_CORE_HOURS:
+            hours = min(hours, max(most.core_hours, least_hours))
+        if hours < least_hours or hours < 0:
             return None
     return Limits(jobs, hours)
 

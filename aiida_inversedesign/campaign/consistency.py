@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from aiida_inversedesign.campaign import least_cost
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.acquisition import acquisition, resolve
 from aiida_inversedesign.campaign.contracts.engine import engine_named, installed
@@ -78,6 +79,8 @@ def _engine_yields_them(goal: Goal, evaluate: EngineSection) -> Iterator[Contrad
             able = [other.name for other in installed().values() if not other.looks_up and other.yields(evaluate, name)]
             does = f'{", ".join(able)} {"does" if len(able) == 1 else "do"}' if able else 'no installed engine does'
             yield ContradictionError(f'the engine {engine.name} does not compute it: {does}', place)
+        elif name in PROPERTIES and not engine.looks_up and (reason := engine.unanswered(evaluate, name)):
+            yield ContradictionError(reason, place)
 
 
 def _engine_serves_the_space(space: SpaceSection, evaluate: EngineSection) -> Iterator[ContradictionError]:
@@ -153,6 +156,20 @@ def _schedule_has_no_generations(select: Select, budget: Budget) -> Iterator[Con
         )
 
 
+def _budget_covers_an_evaluation(
+    goal: Goal, space: SpaceSection, evaluate: EngineSection, budget: Budget
+) -> Iterator[ContradictionError]:
+    one, references = least_cost.of_evaluation(goal, evaluate), least_cost.of_references(goal, space, evaluate)
+    for name, words, digits in (('dft_calculations', 'DFT calculations', ''), ('core_hours', 'core-hours', '.2g')):
+        given, own, theirs = getattr(budget, name), getattr(one, name), getattr(references, name)
+        if given is None or given >= own + theirs:
+            continue
+        text = f'is less than one evaluation needs: {own:{digits}} {words}'
+        if theirs:
+            text += f', and {theirs:{digits}} for the energies of its elements, which formation energies refer to'
+        yield ContradictionError(text, ('budget', name))
+
+
 def _hits_are_defined(goal: Goal, budget: Budget) -> Iterator[ContradictionError]:
     if budget.hits is not None and not goal.defines_hits:
         yield ContradictionError(
@@ -171,5 +188,6 @@ CHECKS: tuple[Callable[..., Iterator[ContradictionError]], ...] = (
     _surrogate_has_its_source,
     _surrogate_has_several_properties,
     _schedule_has_no_generations,
+    _budget_covers_an_evaluation,
     _hits_are_defined,
 )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from aiida_inversedesign.campaign import least_cost
 from aiida_inversedesign.campaign.contracts.engine import engine_named
-from aiida_inversedesign.campaign.properties import STABILITY, required_stages
+from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.campaign.spec import CampaignSettings
 
 
@@ -21,15 +22,8 @@ def _computes(settings: CampaignSettings) -> bool:
 
 
 def engine_properties(settings: CampaignSettings) -> list[str]:
-    """What each evaluation is asked for.
-
-    The energy above the hull follows from the energies of all evaluations, so that an engine which computes is asked
-    for the energy.
-    """
-    names = settings.goal.properties
-    if not stability_wanted(settings):
-        return names
-    return list(dict.fromkeys([*(name for name in names if name != STABILITY), 'energy']))
+    """What each evaluation is asked for."""
+    return least_cost.properties_asked(settings.goal, settings.evaluate)
 
 
 def stability_wanted(settings: CampaignSettings) -> bool:
@@ -39,7 +33,12 @@ def stability_wanted(settings: CampaignSettings) -> bool:
 
 def references_wanted(settings: CampaignSettings) -> bool:
     """Whether a property of the goal needs the energies of the elements."""
-    return 'references' in required_stages(settings.goal.properties) and _computes(settings)
+    return least_cost.needs_references(settings.goal, settings.evaluate)
+
+
+def compares_compositions(settings: CampaignSettings) -> bool:
+    """Whether the goal compares total energies of different compositions, which then need the same basis."""
+    return references_wanted(settings) or ('energy' in settings.goal.properties and _computes(settings))
 
 
 def energy_limit(settings: CampaignSettings) -> dict[str, Any] | None:
@@ -56,3 +55,12 @@ def jobs_needed(settings: CampaignSettings, properties: Iterable[str] | None = N
     """
     wanted = engine_properties(settings) if properties is None else properties
     return engine_named(settings.evaluate.engine).jobs(settings.evaluate, wanted).charged
+
+
+def core_hours_needed(settings: CampaignSettings, properties: Iterable[str] | None = None) -> float:
+    """Core-hours below which an evaluation is not launched.
+
+    :param properties: those it is asked for; by default what the goal demands.
+    """
+    wanted = engine_properties(settings) if properties is None else properties
+    return engine_named(settings.evaluate.engine).least_core_hours(settings.evaluate, wanted)

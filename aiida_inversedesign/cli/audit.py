@@ -189,6 +189,8 @@ _TOLD_WITH_HITS = ('hits', 'distinct_hits', 'copies')
 def _calculations(report: dict[str, Any]) -> str:
     counts = report['dft_calculations']
     parts = ', '.join(f'{value} {name.replace("_", " ")}' for name, value in counts['by_kind'].items())
+    if not counts['total'] and not counts['cached']:
+        return f'none{f"; jobs: {parts}" if parts else ""}'
     names = ('failed', 'restarts', 'references')
     extra = ', '.join(f'{counts[name]} {name}' for name in names)
     return f'{counts["total"]}, of them {extra}; {counts["cached"]} cache copies' + (
@@ -202,8 +204,10 @@ def _spent(report: dict[str, Any]) -> str:
     shown = []
     for name, cost in parts.items():
         if cost['dft_calculations'] or cost['core_hours']:
-            hours = '' if cost['core_hours'] is None else f' ({cost["core_hours"]:.3g} h)'
-            shown.append(f'{name.replace("_", " ")} {cost["dft_calculations"]}{hours}')
+            hours = '' if cost['core_hours'] is None else f'{cost["core_hours"]:.3g} h'
+            number = str(cost['dft_calculations'] or '')
+            amount = f'{number} ({hours})' if number and hours else number or hours
+            shown.append(f'{name.replace("_", " ")} {amount}')
     return ', '.join(shown) or 'nothing'
 
 
@@ -211,7 +215,8 @@ def _first_hit(report: dict[str, Any]) -> str:
     first = report['first_hit']
     if not first or first.get('evaluation') is None:
         return 'none'
-    return f'evaluation {first["evaluation"]}, after {first["dft_calculations"]} DFT calculations'
+    spent = f', after {first["dft_calculations"]} DFT calculations' if report['dft_calculations']['total'] else ''
+    return f'evaluation {first["evaluation"]}{spent}'
 
 
 def _calibration(report: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from aiida.orm import CalcJobNode, ProcessNode, WorkChainNode
 
 from aiida_inversedesign.graph.failure_reasons import failure_reason, with_attempts
+from aiida_inversedesign.graph.jobs import WITH_WALL_TIME
 
 
 def jobs_below(node: WorkChainNode) -> Iterator[CalcJobNode]:
@@ -23,8 +24,8 @@ def core_seconds(job: CalcJobNode) -> float:
     """Processes × wall time of a job; where the code recorded none, what it was granted or its lifetime if shorter."""
     resources = job.get_option('resources') or {}
     processes = resources.get('num_machines', 1) * resources.get('num_mpiprocs_per_machine', 1)
-    recorded = job.outputs.output_parameters.get_dict() if 'output_parameters' in job.outputs else {}
-    seconds = recorded.get('wall_time_seconds')
+    recorded = (job.outputs[name].get_dict() for name in WITH_WALL_TIME if name in job.outputs)
+    seconds = next((item['wall_time_seconds'] for item in recorded if item.get('wall_time_seconds')), None)
     if not seconds:
         lifetime = (job.mtime - job.ctime).total_seconds()
         seconds = min(job.get_option('max_wallclock_seconds') or lifetime, lifetime)

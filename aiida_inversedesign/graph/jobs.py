@@ -15,6 +15,9 @@ from aiida_inversedesign.graph.scalars import edge, scalars
 if TYPE_CHECKING:
     from aiida.orm.implementation import StorageBackend
 
+#: Outputs of jobs that may have ``wall_time_seconds``: those of codes, and of our own scripts.
+WITH_WALL_TIME = ('results', 'output_parameters')
+
 #: How many work chains lie between an evaluation and its calculation jobs.
 DEPTHS = (0, 1, 2)
 
@@ -141,14 +144,18 @@ def _recorded(jobs: Iterable[int], backend: StorageBackend | None) -> dict[int, 
 
     By PK: to walk down from the generations once more would take longer.
     """
-    query = QueryBuilder(backend=backend).append(CalcJobNode, filters=among(jobs), tag='job', project='id')
-    query.append(
-        Dict,
-        with_incoming='job',
-        edge_filters=edge('output_parameters'),
-        project=[{'attributes.wall_time_seconds': {'cast': 'f'}}, {'attributes.creator_version': {'cast': 't'}}],
-    )
-    return {job: (seconds, version) for job, seconds, version in scalars(query)}
+    identifiers = list(jobs)
+    found: dict[int, tuple[float | None, str | None]] = {}
+    for label in WITH_WALL_TIME:
+        query = QueryBuilder(backend=backend).append(CalcJobNode, filters=among(identifiers), tag='job', project='id')
+        query.append(
+            Dict,
+            with_incoming='job',
+            edge_filters=edge(label),
+            project=[{'attributes.wall_time_seconds': {'cast': 'f'}}, {'attributes.creator_version': {'cast': 't'}}],
+        )
+        found |= {job: (seconds, version) for job, seconds, version in scalars(query)}
+    return found
 
 
 def _job(row: tuple[Any, ...], codes: Mapping[int, Mapping[str, Any]]) -> JobRecord:

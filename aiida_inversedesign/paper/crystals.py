@@ -66,7 +66,8 @@ def lineage(facts: Facts, item: EvaluationRecord) -> dict[str, str]:
     surrogate = f', surrogate {item.surrogate}' if item.surrogate else ''
     found['chosen as'] = f'{item.arm or "not recorded"}, by {item.acquisition or "not recorded"}{surrogate}'
     found['generation'] = str(item.generation)
-    found['DFT calculations'] = str(item.dft_calculations)
+    if item.dft_calculations:
+        found['DFT calculations'] = str(item.dft_calculations)
     found['evaluation (UUID)'] = item.uuid
     found['campaign (UUID)'] = record.uuid
     return found

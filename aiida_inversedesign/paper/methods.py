@@ -224,7 +224,8 @@ def _evaluation(facts: Facts, cite: Any) -> str:
     engine = find(name)
     if engine is None or not engine.methods:
         return f'Candidates were evaluated by the engine {name!r}.'
-    return str(registry.load(engine.methods)(facts, cite))
+    text = str(registry.load(engine.methods)(facts, cite))
+    return ' '.join([text, *(f'{remark}.' for remark in facts.report['remarks'])])
 
 
 def _against_random(enrichment: dict[str, Any]) -> str:

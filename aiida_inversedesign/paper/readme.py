@@ -72,6 +72,7 @@ def readme(facts: Facts, folder: Path, captions: Mapping[str, str], options: Opt
     """The folder's README in Markdown."""
     record, report = facts.record, facts.report
     counts = report['evaluations']
+    dft = report['dft_calculations']['total']
     lines = [
         f'# {record.name}',
         '',
@@ -79,8 +80,8 @@ def readme(facts: Facts, folder: Path, captions: Mapping[str, str], options: Opt
         f'{goal_in_words(record.goal, facts.section.get("units"))}, run by '
         f'aiida-inversedesign {record.versions.get("aiida-inversedesign", "")} in AiiDA '
         f'{record.versions.get("aiida-core", "")} {_days(record)} (UTC): '
-        f'{counts["total"]} evaluations, {counts["failed"]} of them failed, {counts["distinct_hits"]} distinct hits, '
-        f'{report["dft_calculations"]["total"]} DFT calculations. Campaign `{record.uuid}`.',
+        f'{counts["total"]} evaluations, {counts["failed"]} of them failed, {counts["distinct_hits"]} distinct hits'
+        f'{f", {dft} DFT calculations" if dft else ""}. Campaign `{record.uuid}`.',
         '',
         '## What is here',
         '',

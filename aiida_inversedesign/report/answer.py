@@ -74,6 +74,7 @@ class Answer:
     key_figures: list[tuple[str, str, str]]
     cards: list[Card]
     no_cards: str
+    remarks: list[str]
 
 
 def answer(record: CampaignRecord, figures: dict[str, Any]) -> Answer:
@@ -88,6 +89,7 @@ def answer(record: CampaignRecord, figures: dict[str, Any]) -> Answer:
         _key_figures(record, figures),
         cards,
         '' if cards else _no_cards(record, figures),
+        figures['remarks'],
     )
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from aiida_inversedesign.campaign.budget import Spent, conclusion, next_allowance
+from aiida_inversedesign.campaign.budget import HOURS_NEEDED, LEAST_CORE_HOURS, Spent, conclusion, next_allowance
 from aiida_inversedesign.campaign.spec import Budget
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import find_jobs
@@ -58,12 +58,16 @@ def _check_allowance(case: Case, generation: Call, budget: Budget, spent: Spent,
     if case.attributes(link).get('evaluations') == 0:
         # it launched nothing, and harvested what had finished before an interruption
         return
-    allowed = next_allowance(case.settings, budget, spent)
+    # allowances of versions before name no least core-hours: it was the same for every engine
+    earlier = HOURS_NEEDED not in case.attributes(link)
+    allowed = next_allowance(case.settings, budget, spent, LEAST_CORE_HOURS if earlier else None)
     if isinstance(allowed, str):
         message = f'{generation.label} began although the budget did not allow it: {allowed}'
         yield Finding('budget', generation.uuid, message)
         return
     expected, given = allowed.record(case.settings, budget), dict(case.attributes(link))
+    if earlier:
+        expected.pop(HOURS_NEEDED, None)
     if not recorded:
         expected.pop('core_hours')
         given.pop('core_hours', None)
@@ -101,6 +105,9 @@ def _check_end(case: Case, campaign: int, budget: int, jobs: list[JobRecord]) ->
     expected = Spent.of(counts, generations, *cost_of(jobs).charged).record(case.settings)
     for name in ('exhausted', 'requested'):
         used.pop(name, None)
+    if HOURS_NEEDED not in used:
+        # the conclusion of a version before
+        expected.pop(HOURS_NEEDED)
     if not _recorded(jobs):
         expected.pop('core_hours')
         used.pop('core_hours', None)

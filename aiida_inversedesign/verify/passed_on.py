@@ -6,6 +6,7 @@ Selected crystals are compared where the rows of tables are (``rows.py``), what 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from aiida_inversedesign.campaign.demands import energy_limit, engine_properties, engine_section
 from aiida_inversedesign.graph.evaluation_account import REFERENCE
@@ -77,7 +78,7 @@ def _same_nodes(who: str, uuid: str, given: dict[str, Link], own: dict[str, Link
 def _check_settings(case: Case, evaluation: Call, taken: dict[str, Link]) -> Iterator[Finding]:
     """Whether an evaluation had the campaign's settings, and was asked for what follows from them."""
     is_reference = evaluation.label.startswith(REFERENCE)
-    expected = {
+    expected: dict[str, Any] = {
         'settings': engine_section(case.settings),
         'properties': {'list': ['energy'] if is_reference else engine_properties(case.settings)},
         'energy_limit': None if is_reference else energy_limit(case.settings),
@@ -86,11 +87,20 @@ def _check_settings(case: Case, evaluation: Call, taken: dict[str, Link]) -> Ite
         link = taken.get(name)
         if link is None and name != 'energy_limit':
             continue
-        comparison = compare(value, None if link is None else case.attributes(link), _COPIED)
+        given = None if link is None else case.attributes(link)
+        if name == 'settings' and isinstance(given, dict):
+            value = _known_then(case, value, given)
+        comparison = compare(value, given, _COPIED)
         if comparison.status == 'different':
             words = 'settings than the campaign has' if name == 'settings' else f'{name} than its settings give'
             message = f'{evaluation.label} was evaluated with other {words} ({comparison.message})'
             yield Finding('settings', evaluation.uuid, message)
+
+
+def _known_then(case: Case, section: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """The section ``evaluate`` without keys that the versions of the campaign and of the evaluation did not have."""
+    recorded = case.attributes(case.graph.inputs[case.campaign]['settings']).get('evaluate', {})
+    return {key: item for key, item in section.items() if key in recorded or key in given}
 
 
 def _check_limits(case: Case, evaluation: Call, own: dict[str, Link], taken: dict[str, Link]) -> Iterator[Finding]:

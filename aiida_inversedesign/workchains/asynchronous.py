@@ -11,7 +11,7 @@ from aiida.engine import if_, while_
 from aiida_inversedesign.campaign.budget import Limits, Spent, stop_reason
 from aiida_inversedesign.campaign.budget_of_stream import evaluation_limits, fit_is_due, most_of_one, to_choose
 from aiida_inversedesign.campaign.contracts.engine import engine_named
-from aiida_inversedesign.campaign.demands import engine_properties, engine_section, jobs_needed
+from aiida_inversedesign.campaign.demands import core_hours_needed, engine_properties, engine_section, jobs_needed
 from aiida_inversedesign.campaign.spec import Budget
 from aiida_inversedesign.decisions.elemental_references import elemental_structures
 from aiida_inversedesign.decisions.fit_surrogate import fit_surrogate
@@ -219,7 +219,7 @@ class AsynchronousWorkChain(AnyChildWorkChain):
             is_first=self.ctx.table is None and 'select' not in self.ctx.numbers,
         )
         reserved = [(item.dft_calculations or 0, item.core_hours or 0.0) for item in self._reserved()]
-        return self._left().less(reserved).covered(size, jobs_needed(settings))
+        return self._left().less(reserved).covered(size, jobs_needed(settings), core_hours_needed(settings))
 
     def fit(self):
         """Fit the surrogate to what is known now, unless it was fitted to that."""
@@ -310,7 +310,8 @@ class AsynchronousWorkChain(AnyChildWorkChain):
         jobs = engine_named(settings.evaluate.engine).most_jobs(settings.evaluate, properties)
         most = most_of_one(jobs, wall_seconds(section), processes(section))
         free = self._at_once - len(self.ctx.running)
-        limits = evaluation_limits(self._left(), self._reserved(), free, needed, most)
+        hours = core_hours_needed(settings, properties)
+        limits = evaluation_limits(self._left(), self._reserved(), free, needed, most, hours)
         if limits is None:
             return False
         self.ctx.running[name] = steps.launch(self, name, candidate, properties, limits)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiida import orm
 from aiida.common.exceptions import MultipleObjectsError, NotExistent
 
-from aiida_inversedesign.campaign.contracts.engine import engine_named
+from aiida_inversedesign.campaign.contracts.engine import Settled, engine_named
 from aiida_inversedesign.campaign.contracts.registry import load, part
 from aiida_inversedesign.campaign.demands import references_wanted
 from aiida_inversedesign.campaign.spec import CampaignSpec
@@ -37,7 +37,6 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
     problems: list[str] = []
     builder = InverseDesignWorkChain.get_builder()
     builder.metadata.label = spec.name
-    builder.settings = orm.Dict(spec.settings())
     builder.budget = orm.Dict(spec.budget.model_dump(mode='json'))
 
     def attempt(function: Any, key: str) -> Any:
@@ -56,6 +55,7 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
         problems.extend(_space_problems(spec, library.get_library()))
     if problems:
         raise SetupError(_without_repeats(problems))
+    builder.settings = orm.Dict(_settled_settings(spec, library))
     if library is not None:
         builder.library = library
     if model is not None:
@@ -65,6 +65,31 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
     for name, node in codes.items():
         builder.codes[name] = node
     return builder
+
+
+def _settled_settings(spec: CampaignSpec, library: Any) -> dict[str, Any]:
+    """Everything but the budget, with what the profile decides for the engine."""
+    settings, found = spec.settings(), settled(spec, library)
+    return settings if found is None else {**settings, 'evaluate': {**settings['evaluate'], **found.values}}
+
+
+def settled(spec: CampaignSpec, library: Any) -> Settled | None:
+    """What the file leaves open of the engine's settings and this profile decides for the whole campaign.
+
+    :param library: node of the library that candidates come from, or None.
+    """
+    engine = engine_named(spec.evaluate.engine)
+    return load(engine.settle)(spec, elements_of(spec, library)) if engine.settle else None
+
+
+def elements_of(spec: CampaignSpec, library: Any) -> frozenset[str]:
+    """The elements that a campaign can lead to: those of the space, or of the library whose entries it evaluates."""
+    if spec.space.elements_used or library is None:
+        return spec.space.elements_used
+    entries = library.get_library()
+    if not isinstance(entries, Library):
+        return frozenset()
+    return frozenset(symbol for entry in entries for symbol in entry.crystal.counts)
 
 
 def _without_repeats(problems: list[str]) -> list[str]:

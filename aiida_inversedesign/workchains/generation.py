@@ -7,7 +7,7 @@ from aiida.common import AttributeDict
 from aiida.engine import ToContext, if_, while_
 
 from aiida_inversedesign.campaign.budget import Limits, references_covered
-from aiida_inversedesign.campaign.demands import engine_properties, jobs_needed
+from aiida_inversedesign.campaign.demands import core_hours_needed, engine_properties, jobs_needed
 from aiida_inversedesign.decisions.elemental_references import elemental_structures
 from aiida_inversedesign.decisions.fit_job import FitCalculation
 from aiida_inversedesign.decisions.fit_surrogate import fit_surrogate
@@ -167,8 +167,9 @@ class GenerationWorkChain(IdempotentWorkChain):
         """Launch as many evaluations as may run at once and as the budget allows, and wait for them."""
         asked = engine_properties(steps.settings(self))
         if 'limits' not in self.ctx:
-            left, chosen = self._left(), len(self.ctx.waiting)
-            self.ctx.waiting = self.ctx.waiting[: left.covered(chosen, jobs_needed(steps.settings(self)))]
+            left, chosen, settings = self._left(), len(self.ctx.waiting), steps.settings(self)
+            covered = left.covered(chosen, jobs_needed(settings), core_hours_needed(settings))
+            self.ctx.waiting = self.ctx.waiting[:covered]
             if len(self.ctx.waiting) < chosen:
                 self.report(f'the budget allows {len(self.ctx.waiting)} of {chosen} evaluations')
             self.ctx.limits = vars(left.share(len(self.ctx.waiting)))

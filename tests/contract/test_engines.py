@@ -14,6 +14,7 @@ from aiida_inversedesign.campaign.contracts.registry import load
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.engines.ase.settings import Ase
 from aiida_inversedesign.engines.table.settings import Table
+from aiida_inversedesign.graph.diagnosis import core_seconds, jobs_below
 from aiida_inversedesign.verify.replay import load_function
 
 #: A valid section of each engine of this package.
@@ -104,6 +105,10 @@ def test_ase_relaxes_and_fits(structure: Any, python_code: Any) -> None:
     assert len(results['equation_of_state']['volumes']) == 7
     assert results['properties'].creator.process_label == 'job_properties'
     assert {link.link_label for link in node.base.links.get_outgoing().all()} >= {'relax', 'gather_properties'}
+    (job,) = jobs_below(node)
+    seconds = job.outputs.results['wall_time_seconds']
+    assert core_seconds(job) == pytest.approx(seconds)
+    assert 0 < seconds < (job.mtime - job.ctime).total_seconds()
 
 
 @pytest.mark.parametrize(

@@ -81,3 +81,10 @@ def test_not_with_another_pseudopotential_under_the_same_label(evaluated: Any, f
     family.collection.get(label='family').label = 'equal'
     make_family(tmp_path / 'other', 'family', note='another one')
     assert not found(evaluated)
+
+
+def test_the_same_cutoffs_are_equal_whoever_chose_them(evaluated: Any) -> None:
+    """Those that a campaign shares are recorded as numbers; earlier evaluations may have had the same."""
+    assert found(evaluated, cutoff_wfc=30.0, cutoff_rho=120.0)
+    assert found(evaluated, cutoff_wfc=30.0, cutoff_rho=120.0, shared_cutoffs=True)
+    assert not found(evaluated, cutoff_wfc=30.0, cutoff_rho=130.0)

@@ -12,6 +12,9 @@ from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.graph.evaluation_account import STATUSES
 from aiida_inversedesign.graph.job_record import Cost, JobRecord, cost_of
 
+#: Why there is no cost in DFT calculations.
+NO_DFT = 'no DFT calculation was made'
+
 
 def count_dft(jobs: Sequence[JobRecord]) -> dict[str, Any]:
     """DFT calculations; ``by_kind`` also has the jobs of other engines, which are not DFT calculations.
@@ -55,7 +58,8 @@ def hit_figures(hits: Sequence[dict[str, Any]], n: int, cost: Cost, goal: Goal) 
     if hits:
         return {
             'first_hit': {key: hits[0][key] for key in ('evaluation', 'dft_calculations', 'core_hours', 'candidate')},
-            'dft_per_hit': cost.dft_calculations / len(hits),
+            'dft_per_hit': cost.dft_calculations / len(hits) if cost.dft_calculations else None,
+            **({} if cost.dft_calculations else {'dft_per_hit_reason': NO_DFT}),
             'core_hours_per_hit': None if cost.core_hours is None else cost.core_hours / len(hits),
             **({'core_hours_per_hit_reason': 'core-hours are not recorded'} if cost.core_hours is None else {}),
             'cost_per_hit_intervals': _cost_intervals(len(hits), n, cost),
@@ -76,7 +80,7 @@ def hit_figures(hits: Sequence[dict[str, Any]], n: int, cost: Cost, goal: Goal) 
 
 def _cost_intervals(hits: int, n: int, cost: Cost) -> dict[str, Any]:
     low, high = wilson(hits, n)
-    spent = {'dft_calculations': cost.dft_calculations, 'core_hours': cost.core_hours}
+    spent = {'dft_calculations': cost.dft_calculations or None, 'core_hours': cost.core_hours}
     return {
         **{name: None if value is None else [value / n / high, value / n / low] for name, value in spent.items()},
         'n': n,

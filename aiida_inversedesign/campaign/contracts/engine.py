@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -21,6 +21,9 @@ from aiida_inversedesign.campaign.section import ContradictionError
 
 #: Settings of every engine that say where and how often something runs, not what comes out.
 NOT_PHYSICAL = frozenset(('reuse', 'caching', 'options', 'clean_workdir', 'free_space_gb'))
+
+#: A job shorter than this is not worth launching, seconds.
+LEAST_SECONDS = 30
 
 #: Codes that people ask for and of which no package is known that brings an engine.
 WITHOUT_PACKAGE = frozenset(
@@ -70,6 +73,18 @@ class Jobs:
 
     total: int
     charged: int
+
+
+@dataclass(frozen=True)
+class Settled:
+    """Settings that the campaign file leaves open and the profile decides, once for all evaluations.
+
+    :param values: keys of the section, recorded with the campaign's settings.
+    :param words: what they are and where they come from.
+    """
+
+    values: Mapping[str, Any]
+    words: str
 
 
 @dataclass(frozen=True)
@@ -125,6 +140,7 @@ class Engine:
 
     - ``prepare(spec, inputs, problems)``: further inputs ``engine.<port>`` by port; problems of the profile are added.
     - ``examine(codes)``: what ``doctor`` looks for: its name, the labels of what the profile has, and a remedy.
+    - ``settle(spec, elements)``: :class:`Settled`, what of its section the profile decides once for all evaluations.
     - ``equal(node, candidate, settings)``: whether an earlier evaluation used what this one would use.
     - ``answers(section, library, candidates, properties, same)``: what every candidate would give, if that is known.
     - ``methods(facts, cite)`` and ``citations(facts)``: sentences for the methods section, keys of publications.
@@ -145,12 +161,13 @@ class Engine:
     job_kinds: tuple[JobKind, ...] = ()
     #: Call link label of the child that every evaluation has once its inputs were accepted; empty: none.
     first_child: str = ''
-    #: Its own settings that do not change results.
+    #: Its own settings that do not change results, or that ``equal`` compares by what was computed with.
     not_physical: frozenset[str] = frozenset()
     repeatable: tuple[Repeatable, ...] = ()
     #: Package with a file ``protocols.yaml``, if the section has a key ``protocol``.
     protocols: str = ''
     prepare: str = ''
+    settle: str = ''
     examine: str = ''
     equal: str = ''
     answers: str = ''
@@ -188,6 +205,13 @@ class Engine:
         """Jobs of one evaluation in which everything is restarted as often as is allowed."""
         return self.jobs(section, properties)
 
+    def least_core_hours(self, section: EngineSection, properties: Iterable[str]) -> float:
+        """Core-hours without which an evaluation is not launched: each of its jobs with the least wall time."""
+        options = section.options
+        processes = (options.num_machines or 1) * (options.num_mpiprocs_per_machine or 1)
+        seconds = min(LEAST_SECONDS, options.max_wallclock_seconds or LEAST_SECONDS)
+        return self.jobs(section, properties).total * seconds * processes / 3600
+
     def slots(self, section: Any, properties: Iterable[str], queued: bool) -> tuple[int, int]:
         """Process slots that one evaluation holds at most: those of parents that wait, and those of jobs.
 
@@ -203,6 +227,22 @@ class Engine:
         """What does not go together in its section and the others.
 
         :param others: the sections that are right by themselves, by name.
+        """
+        return iter(())
+
+    def unanswered(self, section: Any, name: str) -> str:
+        """Why its settings do not give a property that it can compute, and what to change; empty if they do.
+
+        :param name: of an installed property that :meth:`yields`.
+        """
+        return ''
+
+    def remarks(self, section: Any, properties: Iterable[str], elements: Collection[str]) -> Iterator[tuple[str, str]]:
+        """What a reader must know of results with these settings, as ``check``, audit, report and paper print it.
+
+        :param properties: those that are asked for.
+        :param elements: those that the space can lead to, or that were evaluated.
+        :returns: of each a sentence without its full stop, and what to change in the file; empty if nothing.
         """
         return iter(())
 

@@ -39,6 +39,10 @@ class Property:
     :param stage: what an engine has to compute: ``relax`` (comes with the relaxation), ``eos`` (an equation of state),
         ``references`` (energies of the elements), or jobs of its own.
     :param electronic: whether it depends on electrons, which calculators of energies and forces need not know.
+    :param spin: whether it is 0 by construction unless the engine computes with spin.
+    :param bands: whether it is read from the bands on a k-mesh, which must be fine enough to tell their extrema.
+    :param cell: whether it is only found if the engine relaxes the cell.
+    :param stress: whether it needs the stress.
     :param collective: whether it is found from all evaluations together, not from one.
     :param engines: names of the engines that it can be had with; empty: with every engine that can follow ``compute``
         or ``stage``.
@@ -54,6 +58,10 @@ class Property:
     axis: str = ''
     stage: Literal['relax', 'eos', 'references'] | Stage = 'relax'
     electronic: bool = False
+    spin: bool = False
+    bands: bool = False
+    cell: bool = False
+    stress: bool = False
     collective: bool = False
     engines: tuple[str, ...] = ()
     compute: str = ''

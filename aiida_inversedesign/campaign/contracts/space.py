@@ -110,6 +110,11 @@ class SpaceSection(Model):
         return frozenset()
 
     @property
+    def fewest_elements(self) -> int:
+        """The least number of different elements of a candidate; 0 where that makes no sense."""
+        return 0
+
+    @property
     def renewed(self) -> int:
         """Candidates that each later generation proposes in addition; 0: only when the pool runs out."""
         return 0

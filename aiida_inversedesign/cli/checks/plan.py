@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ import click
 from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 
 if TYPE_CHECKING:
+    from aiida_inversedesign.campaign.contracts.engine import Settled
     from aiida_inversedesign.campaign.spec import CampaignSpec
 
 
@@ -42,13 +44,29 @@ def check(file: Path, offline: bool, output_format: str) -> None:
     from aiida_inversedesign.campaign.load import read_campaign
 
     spec = read_campaign(file)
-    remarks = []
-    if not offline:
-        load_profile()
-        from aiida_inversedesign.workchains.build import build_campaign
+    if offline:
+        emit(plan(spec, checked_profile=False), output_format, show_plan)
+        return
+    load_profile()
+    from aiida_inversedesign.workchains.build import build_campaign, elements_of, settled
 
-        remarks = _points_left_out(spec, build_campaign(spec))
-    emit(plan(spec, not offline, remarks), output_format, show_plan)
+    builder = build_campaign(spec)
+    library = builder.get('library')
+    found = Profile(elements_of(spec, library), settled(spec, library), _points_left_out(spec, builder))
+    emit(plan(spec, checked_profile=True, profile=found), output_format, show_plan)
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What only a profile can tell of a campaign.
+
+    :param elements: those that it can lead to. :param settled: what the profile decides for its engine.
+    :param remarks: what may not be as the user expects.
+    """
+
+    elements: Collection[str]
+    settled: Settled | None = None
+    remarks: Sequence[str] = ()
 
 
 def _points_left_out(spec: CampaignSpec, builder: Any) -> list[str]:
@@ -68,21 +86,27 @@ def _points_left_out(spec: CampaignSpec, builder: Any) -> list[str]:
     return [f'{where} lie outside of the space and are left out: {example}']
 
 
-def plan(spec: CampaignSpec, checked_profile: bool, remarks: Sequence[str] = ()) -> dict[str, Any]:
+def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = None) -> dict[str, Any]:
     """What a campaign would do and may cost at most, as plain data.
 
-    :param remarks: what may not be as the user expects, beside what the file alone shows.
+    :param profile: what the profile adds to the file, as far as it was asked.
     """
     from aiida_inversedesign.campaign.budget import evaluations_at_most
+    from aiida_inversedesign.campaign.contracts.engine import engine_named
     from aiida_inversedesign.campaign.contracts.registry import part
-    from aiida_inversedesign.campaign.demands import jobs_needed
+    from aiida_inversedesign.campaign.demands import core_hours_needed, jobs_needed, references_wanted
 
-    budget = spec.budget
-    remarks = list(remarks)
-    if budget.dft_calculations is not None and not jobs_needed(spec):
-        remarks.append(
-            f'budget.dft_calculations has no effect: the engine {spec.evaluate.engine} makes no DFT calculations'
-        )
+    budget, engine = spec.budget, engine_named(spec.evaluate.engine)
+    elements = spec.space.elements_used if profile is None else profile.elements
+    remarks = [*(profile.remarks if profile else ()), *_without_effect(spec)]
+    said = engine.remarks(spec.evaluate, spec.goal.properties, elements)
+    remarks += ['; '.join(filter(None, pair)) for pair in said]
+    references = None
+    if references_wanted(spec):
+        each = jobs_needed(spec, ['energy'])
+        references = {'elements': sorted(elements), 'dft_calculations_each': each}
+        remarks += _references_take_most(spec, len(elements) * each)
+    settled = profile.settled if profile else None
     return {
         'schema': 'inversedesign/1',
         'name': spec.name,
@@ -95,11 +119,42 @@ def plan(spec: CampaignSpec, checked_profile: bool, remarks: Sequence[str] = ())
         'select': spec.select.model_dump(mode='json'),
         'engine': spec.evaluate.engine,
         'dft_calculations_per_evaluation': jobs_needed(spec),
+        'core_hours_per_evaluation_at_least': core_hours_needed(spec),
+        'references': references,
+        'settled': None if settled is None else {**settled.values, 'words': settled.words},
         'evaluations_at_most': evaluations_at_most(spec, budget),
         'budget': budget.model_dump(mode='json', exclude_none=True),
         'remarks': remarks,
         'profile_checked': checked_profile,
     }
+
+
+def _without_effect(spec: CampaignSpec) -> Iterator[str]:
+    """Budgets that limit nothing, because the engine spends nothing of the kind."""
+    from aiida_inversedesign.campaign.demands import core_hours_needed, jobs_needed
+
+    if spec.budget.dft_calculations is not None and not jobs_needed(spec):
+        yield (
+            f'budget.dft_calculations has no effect: the engine {spec.evaluate.engine} makes no DFT calculations; '
+            'limit evaluations' + (' or core_hours' if core_hours_needed(spec) else '')
+        )
+    if spec.budget.core_hours is not None and not core_hours_needed(spec):
+        yield (
+            f'budget.core_hours has no effect: the engine {spec.evaluate.engine} runs no jobs with these settings; '
+            'limit evaluations'
+        )
+
+
+def _references_take_most(spec: CampaignSpec, needed: int) -> Iterator[str]:
+    """That the energies of all elements of a space leave little of the DFT calculations."""
+    from aiida_inversedesign.campaign.demands import jobs_needed
+
+    limit = spec.budget.dft_calculations
+    if limit is not None and needed and needed + spec.select.initial * jobs_needed(spec) > limit:
+        yield (
+            f'the energies of all elements of the space, which formation energies refer to, take up to {needed} of the '
+            f'{limit} DFT calculations of the budget: not all of the first {spec.select.initial} evaluations may fit'
+        )
 
 
 def _describe(item: Any, spec: CampaignSpec) -> str:
@@ -143,7 +198,16 @@ def show_plan(data: dict[str, Any]) -> None:
     row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}')
     needed = data['dft_calculations_per_evaluation']
     row('engine', f'{data["engine"]}, {f"at least {needed}" if needed else "no"} DFT calculations each')
+    if data['references'] is not None:
+        number, each = len(data['references']['elements']), data['references']['dft_calculations_each']
+        what = f'{number} elements' if number else 'the elements of each crystal'
+        row('references', f'energies of {what}{f", {each} DFT calculations each" if each else ""}')
+    if data['settled'] is not None:
+        row('settings', data['settled']['words'])
     row('stops at', ', '.join(f'{name} {value}' for name, value in budget.items()))
+    if 'core_hours' in budget and data['core_hours_per_evaluation_at_least']:
+        needed = data['core_hours_per_evaluation_at_least']
+        row('reserve', f'less than {needed:.2g} core-hours launch nothing: an evaluation needs at least as many')
     row('evaluations', f'at most {data["evaluations_at_most"]} within this budget')
     for text in data['remarks']:
         row('remark', text)

@@ -96,6 +96,8 @@ def _budgets(data: dict[str, Any]) -> Any:
 
     table = Table('', 'used', 'limit', '', box=None, padding=(0, 2, 0, 0))
     for name, item in data['used'].items():
+        if name == 'dft_calculations' and not data.get('makes_dft', True):
+            continue
         value, limit = item['value'], item['limit']
         bar = ProgressBar(total=limit, completed=min(value or 0, limit), width=_BAR) if limit else ''
         shown = 'not recorded' if value is None else f'{value:d}' if isinstance(value, int) else f'{value:.3g}'

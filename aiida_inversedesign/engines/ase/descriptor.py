@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from aiida_inversedesign.campaign.contracts.engine import Engine, JobKind, Jobs, Need, Repeatable
-from aiida_inversedesign.engines.ase.settings import Ase
+from aiida_inversedesign.campaign.properties import PROPERTIES
+from aiida_inversedesign.engines.ase.settings import WITHOUT_STRESS, Ase
 from aiida_inversedesign.engines.common.properties import MECHANICAL
 
 _FUNCTIONS = 'aiida_inversedesign.engines.common.calcfunctions'
@@ -39,6 +40,18 @@ class AseEngine(Engine):
     def jobs(self, section: Ase, properties: Iterable[str]) -> Jobs:
         """One job, the scan over volumes included; whatever the calculator is, it is not charged as DFT."""
         return Jobs(1, 0)
+
+    def unanswered(self, section: Ase, name: str) -> str:
+        """What a fixed cell has from the proposal, and a pressure without stress."""
+        item = PROPERTIES[name]
+        if item.cell and not section.relax_cell:
+            return (
+                'would be that of the crystal as proposed, because the cell is not relaxed: write evaluate.relax_cell: '
+                'true'
+            )
+        if item.stress and section.calculator in WITHOUT_STRESS:
+            return f'needs the stress, which the calculator {section.calculator!r} does not compute: take another one'
+        return ''
 
 
 ENGINE = AseEngine()

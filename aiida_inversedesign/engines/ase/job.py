@@ -29,7 +29,9 @@ class AseCalculation(ScriptCalculation):
             help='Import path of the calculator, if it is none of ASE: `package.module:Class`.',
         )
         spec.output('structure', valid_type=orm.StructureData, help='The relaxed crystal.')
-        spec.output('results', valid_type=orm.Dict, help='Energy (eV/atom), pressure (GPa), force (eV/Å), versions.')
+        spec.output(
+            'results', valid_type=orm.Dict, help='Energy (eV/atom), pressure (GPa), force (eV/Å), versions, wall time.'
+        )
         spec.output('scan', valid_type=orm.Dict, required=False, help='`volumes` (Å³/atom) and `energies` (eV/atom).')
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.ase'
         spec.exit_code(
@@ -62,6 +64,8 @@ class AseParser(ScriptParser):
     def parse_results(self, results: dict[str, Any]) -> ExitCode | None:
         """Attach the relaxed crystal and its numbers, or say what went wrong."""
         settings = self.node.inputs.settings.get_dict()
+        numbers = ('energy', 'pressure', 'max_force', 'steps', 'converged', 'versions', 'wall_time_seconds')
+        self.out('results', orm.Dict({name: results[name] for name in numbers if name in results}))
         if 'missing_calculator' in results:
             return self.exit_codes.ERROR_CALCULATOR_MISSING.format(
                 name=settings['calculator'], reason=results['missing_calculator']
@@ -69,8 +73,6 @@ class AseParser(ScriptParser):
         if 'crash' in results:
             return self.exit_codes.ERROR_CRASH.format(reason=results['crash'])
         self.out('structure', structure_of(Crystal.from_dict(results)))
-        numbers = ('energy', 'pressure', 'max_force', 'steps', 'converged', 'versions')
-        self.out('results', orm.Dict({name: results[name] for name in numbers}))
         if not results['converged']:
             return self.exit_codes.ERROR_NOT_CONVERGED.format(steps=settings['steps'])
         if 'scan' in results:

@@ -8,10 +8,13 @@ from __future__ import annotations
 import importlib
 import json
 import sys
+import time
 import traceback
 from pathlib import Path
 
 from guard import sole_attempt
+
+STARTED = time.monotonic()
 
 
 class MissingCalculatorError(Exception):
@@ -55,9 +58,10 @@ def main(job):
         'frac_coords': atoms.get_scaled_positions().tolist(),
         'energy': float(atoms.get_potential_energy() / len(atoms)),
         'max_force': float(np.linalg.norm(atoms.get_forces(), axis=1).max()),
-        'pressure': float(-np.trace(atoms.get_stress(voigt=False)) / 3 / units.GPa),
         'versions': {'ase': ase.__version__, 'python': sys.version.split()[0]},
     }
+    if job['relax_cell'] or 'stress' in atoms.calc.implemented_properties:
+        results['pressure'] = float(-np.trace(atoms.get_stress(voigt=False)) / 3 / units.GPa)
     if job['volume_factors'] and converged:
         volumes, energies = [], []
         for factor in job['volume_factors']:
@@ -81,4 +85,5 @@ if __name__ == '__main__':
             except Exception as error:  # the reason has to reach the parser, whatever it is
                 traceback.print_exc()
                 outcome = {'crash': f'{type(error).__name__}: {error}'}
+            outcome['wall_time_seconds'] = time.monotonic() - STARTED
             Path('results.json').write_text(json.dumps(outcome))

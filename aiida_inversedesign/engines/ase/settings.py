@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
@@ -17,6 +18,14 @@ from aiida_inversedesign.campaign.section import (
     Model,
     Positive,
     refuse,
+)
+
+#: Calculators of ASE (3.29) that have energies and forces, but no stress.
+WITHOUT_STRESS = frozenset(
+    (
+        *('ace', 'amber', 'demon', 'demonnano', 'dmol', 'ff', 'gamess_us', 'gaussian', 'gromacs', 'mopac', 'psi4'),
+        *('qchem', 'tip3p', 'tip4p', 'turbomole'),
+    )
 )
 
 
@@ -47,7 +56,16 @@ class Calculator(Model):
     )
     fmax: Positive = Field(0.02, description='largest force after the relaxation, eV/Å')
     steps: Count = Field(300, description='most relaxation steps')
-    relax_cell: bool = True
+    relax_cell: bool = Field(True, description='whether the cell is relaxed too; needs a calculator with stress')
+
+    def contradictions(self) -> Iterator[ContradictionError]:
+        """What does not go together in this section."""
+        if self.relax_cell and self.calculator in WITHOUT_STRESS:
+            yield ContradictionError(
+                'computes no stress, without which no cell can be relaxed: write relax_cell: false, or take another '
+                'calculator',
+                ('calculator',),
+            )
 
     @field_validator('arguments')
     @classmethod

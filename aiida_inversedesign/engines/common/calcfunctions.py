@@ -115,7 +115,9 @@ def job_properties(
 ) -> Dict:
     """Every property that a job of the ``ase`` engine yields: its own results and the structure's."""
     crystal = crystal_of(structure)
-    values = structural_properties(crystal) | {name: results[name] for name in ('energy', 'pressure', 'max_force')}
+    values = structural_properties(crystal)
+    # a calculator without stress knows no pressure
+    values |= {name: results[name] for name in ('energy', 'pressure', 'max_force') if name in results.get_dict()}
     return Dict(_complete(crystal, values, equation_of_state, references))
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: a job shorter than this is not worth launching, in seconds
-LEAST_SECONDS = 30
+from aiida_inversedesign.campaign.contracts.engine import LEAST_SECONDS
 
 #: share of the core-hours that a stage may use while another comes after it
 STAGE_SHARE = 0.7

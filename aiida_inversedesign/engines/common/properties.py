@@ -5,11 +5,11 @@ from __future__ import annotations
 from aiida_inversedesign.campaign.contracts.property import Property
 
 STRUCTURE = (
-    Property('volume', 'Å^3/atom', 'volume of the relaxed crystal'),
-    Property('density', 'g/cm^3', 'mass density of the relaxed crystal'),
-    Property('lattice_constant', 'Å', 'length a of the conventional standard cell'),
-    Property('lattice_constant_b', 'Å', 'length b of the conventional standard cell'),
-    Property('lattice_constant_c', 'Å', 'length c of the conventional standard cell'),
+    Property('volume', 'Å^3/atom', 'volume of the relaxed crystal', cell=True),
+    Property('density', 'g/cm^3', 'mass density of the relaxed crystal', cell=True),
+    Property('lattice_constant', 'Å', 'length a of the conventional standard cell', cell=True),
+    Property('lattice_constant_b', 'Å', 'length b of the conventional standard cell', cell=True),
+    Property('lattice_constant_c', 'Å', 'length c of the conventional standard cell', cell=True),
     Property('space_group', '', 'space-group number (spglib, symprec 0.1 Å)'),
 )
 
@@ -24,15 +24,19 @@ RESIDUAL = 0.001
 
 RELAXATION = (
     Property('energy', 'eV/atom', 'total energy of the relaxed crystal'),
-    Property('pressure', 'GPa', 'residual pressure after the relaxation', credible=(-PRESSURE, PRESSURE)),
+    Property('pressure', 'GPa', 'residual pressure after the relaxation', stress=True, credible=(-PRESSURE, PRESSURE)),
     Property('max_force', 'eV/Å', 'largest residual force after the relaxation', credible=(0, FORCE)),
 )
 
 ELECTRONS = (
     Property(
-        'band_gap', 'eV', 'Kohn–Sham gap on the k-points of the final calculation; 0 for a metal', electronic=True
+        'band_gap',
+        'eV',
+        'Kohn–Sham gap on the k-points of the final calculation; 0 for a metal',
+        electronic=True,
+        bands=True,
     ),
-    Property('magnetization', 'μB/atom', 'absolute magnetisation of the final calculation', electronic=True),
+    Property('magnetization', 'μB/atom', 'absolute magnetisation of the final calculation', electronic=True, spin=True),
 )
 
 EQUATION_OF_STATE = (

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 from aiida_inversedesign.campaign.contracts.engine import Engine, JobKind, Jobs, Need, Repeatable
-from aiida_inversedesign.campaign.properties import own_stages, required_stages
+from aiida_inversedesign.campaign.properties import PROPERTIES, own_stages, required_stages
 from aiida_inversedesign.campaign.section import ContradictionError
+from aiida_inversedesign.chemistry.magnetism import magnetic_elements
+from aiida_inversedesign.engines.common.paper import listed
 from aiida_inversedesign.engines.common.properties import ELECTRONS, MECHANICAL, names
+from aiida_inversedesign.engines.common.protocols import protocol_inputs
 from aiida_inversedesign.engines.quantumespresso import reasons
 from aiida_inversedesign.engines.quantumespresso.reasons import PW
 from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
@@ -28,6 +31,12 @@ STEPS_USED = 502
 #: ``PwCalculation``'s ERROR_IONIC_CONVERGENCE_REACHED_EXCEPT_IN_FINAL_SCF: the first relaxation, in the basis of the
 #: crystal as proposed, often ends so; the second one begins from its result.
 RESIDUAL = frozenset({501})
+
+#: Largest distance between k-points, Å⁻¹, with which a gap is accepted: that of the coarsest protocol. Measured with
+#: pw.x, the gap of silicon (PBE 0.62 eV) and of silicon compressed to a = 5.10 Å (0.18 eV) is off by 0.01 and 0.01 eV
+#: at 0.15, by 0.01 and 0.08 at 0.30, by 0.12 and 0.01 at 0.5, by 0.10 and 0.18 at 0.9. Cold smearing of 0.0275 Ry
+#: shifts it by less than 5 meV up to 0.30, since bands are filled by counting: it is no reason to refuse.
+COARSEST_MESH = 0.30
 
 _PACKAGE = 'aiida_inversedesign.engines'
 _KPOINTS = 'aiida_quantumespresso.calculations.functions.create_kpoints_from_distance'
@@ -50,7 +59,8 @@ class QuantumEspressoEngine(Engine):
         JobKind(PW, 'further', 'further property', r'stage_.+', True),
         JobKind(PW, 'other', 'other', is_dft=True),
     )
-    not_physical = frozenset(('max_restarts', 'npool', 'pw'))
+    # what cutoffs were computed with is compared by `equal`, whoever chose them
+    not_physical = frozenset(('max_restarts', 'npool', 'pw', 'cutoff_wfc', 'cutoff_rho', 'shared_cutoffs'))
     repeatable = (
         Repeatable('evaluation', f'{_PACKAGE}.common.calcfunctions', 'scaled_structures', finding='structure'),
         Repeatable(
@@ -67,6 +77,7 @@ class QuantumEspressoEngine(Engine):
         ),
     )
     protocols = f'{_PACKAGE}.quantumespresso'
+    settle = f'{_PACKAGE}.quantumespresso.shared_cutoffs:settle'
     prepare = f'{_PACKAGE}.quantumespresso.pseudopotentials:prepare'
     examine = f'{_PACKAGE}.quantumespresso.pseudopotentials:examine'
     equal = f'{_PACKAGE}.quantumespresso.pseudopotentials:same_pseudopotentials'
@@ -128,9 +139,51 @@ class QuantumEspressoEngine(Engine):
                 ('evaluate', 'spin'),
             )
 
+    def unanswered(self, section: QuantumEspresso, name: str) -> str:
+        """A moment without spin, a gap on a coarse mesh."""
+        item, distance = PROPERTIES[name], kpoints_distance(section)
+        if item.spin and not section.spin:
+            return (
+                'is 0 by construction in a calculation without spin, whatever the crystal: write evaluate.spin: true '
+                '(with electronic_type metal or automatic)'
+            )
+        if item.bands and distance > COARSEST_MESH + 1e-9:
+            return (
+                f'cannot be told with evaluate.kpoints_distance {distance:g} Å⁻¹: so few k-points miss the edges of '
+                f'the bands; at most {COARSEST_MESH:g} is accepted, and a gap below 0.5 eV needs 0.15 or less'
+            )
+        return ''
+
+    def remarks(
+        self, section: QuantumEspresso, properties: Iterable[str], elements: Collection[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Magnetic elements without spin, gaps of bands that were filled with smearing."""
+        magnetic = magnetic_elements(elements)
+        if magnetic and not section.spin:
+            one = len(magnetic) == 1
+            yield (
+                f'{listed(magnetic)} may carry {"a magnetic moment" if one else "magnetic moments"}, which '
+                'calculations without spin polarisation leave out: energies, volumes, bulk moduli and gaps of '
+                f'crystals with {"it" if one else "them"} can be far off',
+                'write evaluate.spin: true',
+            )
+        asked = [name.replace('_', ' ') for name in properties if name in PROPERTIES and PROPERTIES[name].bands]
+        if asked and section.electronic_type == 'metal':
+            yield (
+                f'{listed(asked)} is read by counting the bands of calculations with smeared occupations, on k-points '
+                f'that are {kpoints_distance(section):g} Å⁻¹ apart: an upper bound of the gap',
+                '',
+            )
+
     def gives_up(self, section: QuantumEspresso) -> bool:
         """With slices, unless it is switched off."""
         return section.slices is not None and section.slices.give_up is not False
+
+
+def kpoints_distance(section: QuantumEspresso) -> float:
+    """The distance between k-points, Å⁻¹: the section's own, else that of its protocol."""
+    own = section.kpoints_distance
+    return float(protocol_inputs('quantumespresso', section.protocol)['kpoints_distance'] if own is None else own)
 
 
 ENGINE = QuantumEspressoEngine()

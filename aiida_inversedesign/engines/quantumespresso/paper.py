@@ -83,6 +83,8 @@ def _basis(facts: Any, cite: Any) -> str:
     if not facts.parameters:
         return 'No calculation recorded its cutoffs.'
     text = f'The cutoffs were {span("cutoff_wfc")} Ry for wavefunctions and {span("cutoff_rho")} Ry for the density'
+    if facts.record.references and all('–' not in span(name) for name in ('cutoff_wfc', 'cutoff_rho')):
+        text += ', the same for all compositions'
     smearings = sorted({str(item['smearing']) for item in facts.parameters if item['smearing']})
     if smearings:
         text += f', the smearing {listed(smearings)}{cite("coldsmearing1999")} with {span("degauss")} Ry'

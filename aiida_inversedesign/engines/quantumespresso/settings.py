@@ -42,6 +42,12 @@ class QuantumEspresso(EngineSection):
     kpoints_distance: Positive | None = Field(None, description='Å^-1; default: that of the protocol')
     cutoff_wfc: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
     cutoff_rho: Positive | None = Field(None, description='Ry; default: the recommendation of the family')
+    shared_cutoffs: bool | None = Field(
+        None,
+        description='whether cutoffs that are not named are the same in every calculation: the largest that the family '
+        'recommends for an element of the space; default: if the goal compares energies of different compositions, '
+        'such as formation energies. Otherwise each crystal has those of its own elements',
+    )
     eos_points: Annotated[Integer, Field(ge=5, le=21)] = Field(7, description='volumes of the equation of state')
     eos_strain: Annotated[Finite, Field(gt=0.005, le=0.3)] = Field(0.06, description='largest relative volume change')
     max_restarts: Annotated[Integer, Field(ge=0, le=10)] = Field(2, description='restarts of one calculation')

@@ -118,6 +118,12 @@ class CrystalSpace(SpaceSection):
         return frozenset(self.elements) | {symbol for formula in self.formulas for symbol in parse_formula(formula)}
 
     @property
+    def fewest_elements(self) -> int:
+        """The least number of different elements of a formula."""
+        numbers = [ratio.count(':') + 1 for ratio in self.ratios]
+        return min([*numbers, *(len(parse_formula(formula)) for formula in self.formulas)], default=1)
+
+    @property
     def most_formulas(self) -> int:
         """An upper bound of the number of formulas: equal counts of a ratio are interchangeable."""
         return sum(perm(len(self.elements), ratio.count(':') + 1) for ratio in self.ratios) + len(self.formulas)
