@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.fingerprints.structure import LENGTH
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
+from aiida_inversedesign.chemistry.symbols import SYMBOLS
 from aiida_inversedesign.errors import InverseDesignError
 
 Fingerprints = NDArray[np.float32]
