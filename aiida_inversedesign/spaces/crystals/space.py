@@ -14,7 +14,6 @@ from aiida_inversedesign.campaign.contracts.space import Array, SpaceSection
 from aiida_inversedesign.campaign.section import ContradictionError, Count, Symbol, without_repeats
 from aiida_inversedesign.chemistry.formulas import parse_formula, parse_ratio, reduced_formula
 
-
 #: Most formulas that a plan lists one by one.
 MOST_LISTED = 12
 
