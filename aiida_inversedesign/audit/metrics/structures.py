@@ -152,7 +152,8 @@ def mean_distance(vectors: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, A
     if n > 2:
         left_out = (total - 2 * distances.sum(axis=1)) / ((n - 1) * (n - 2))
         half = Z95 * math.sqrt((n - 1) / n * float(((left_out - left_out.mean()) ** 2).sum()))
-        result |= {'low': value - half, 'high': value + half}
+        # no distance is negative: cut there, the interval covers as often
+        result |= {'low': max(value - half, 0.0), 'high': value + half}
     else:
         result['interval_reason'] = 'a single pair has no spread'
     return result
