@@ -213,8 +213,8 @@ def read_yaml(text: str) -> YamlText:
     """
     loader = _Loader(text)
     try:
-        node = loader.get_single_node()  # type: ignore[no-untyped-call]
-        return YamlText(None if node is None else loader.construct_document(node), node)  # type: ignore[no-untyped-call]
+        node = loader.get_single_node()
+        return YamlText(None if node is None else loader.construct_document(node), node)
     except yaml.YAMLError as error:
         raise YamlTextError(_problem(error, text)) from error
     except RecursionError as error:
@@ -222,14 +222,14 @@ def read_yaml(text: str) -> YamlText:
     except ValueError as error:
         raise YamlTextError(Problem('', '', f'a value cannot be read ({error})')) from error
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 def _problem(error: yaml.YAMLError, text: str) -> Problem:
     mark = getattr(error, 'problem_mark', None)
     words = str(getattr(error, 'problem', None) or error)
-    if isinstance(error, ValueRefusedError):
-        return Problem(f'line {error.problem_mark.line + 1}', '', words)
+    if isinstance(error, ValueRefusedError) and mark is not None:
+        return Problem(f'line {mark.line + 1}', '', words)
     if mark is None:
         before = text[: getattr(error, 'position', 0)]
         return Problem(f'line {before.count(chr(10)) + 1}' if before else '', '', f'not valid YAML: {words}')

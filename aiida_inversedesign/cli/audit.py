@@ -96,6 +96,8 @@ def show_reports(reports: dict[str, Any] | list[dict[str, Any]]) -> None:
 def _show_best(report: dict[str, Any], console: Any) -> None:
     from rich.table import Table
 
+    from aiida_inversedesign.campaign.digits import Digits
+
     if not report['best']:
         completed = report['evaluations']['completed']
         console.print(
@@ -110,8 +112,9 @@ def _show_best(report: dict[str, Any], console: Any) -> None:
     template = ['template'] if any(row['template'] for row in report['best']) else []
     key_name = report['campaign']['space']['key_name']
     table = Table('candidate', key_name, *units, *template, 'hit', title='best evaluations')
+    digits = {name: Digits(row['properties'].get(name) for row in report['best']) for name in names}
     for row in report['best']:
-        values = [f'{row["properties"][name]:.4g}' if name in row['properties'] else '–' for name in names]
+        values = [digits[name].text(row['properties'][name]) if name in row['properties'] else '–' for name in names]
         hit = '–' if row['hit'] is None else 'yes' if row['hit'] else 'no'
         table.add_row(row['candidate'], row['key'], *values, *([row['template']] if template else []), hit)
     console.print(table)

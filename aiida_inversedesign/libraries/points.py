@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from aiida_inversedesign.campaign.digits import plain
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.spaces.parameters.point import Point, Value
 from aiida_inversedesign.spaces.parameters.space import ParameterSpace
@@ -157,7 +158,7 @@ def _setting(value: Value | None, name: str, is_word: bool, line: int) -> Value:
     if value is None:
         raise PointsError(f'line {line}: no value of the variable {name}')
     if is_word:
-        return value if isinstance(value, str) else f'{value:g}'
+        return value if isinstance(value, str) else plain(value)
     if isinstance(value, str):
         raise PointsError(f'line {line}: {name} = {value!r} is not a number')
     return value

@@ -213,10 +213,16 @@ def _candidates_table(
         else:
             row += [_setting(one.values[place]) for one in variables] or [latex.escape(item.key)]
         row += [str(item.generation), latex.escape(item.arm)]
-        row += [latex.measured(item.properties.get(name), item.errors.get(name)) for name in names]
+        row += [_measured(facts, item, name) for name in names]
         state = 'hit' if item.hit else item.status
         rows.append([*row, latex.escape(state) if outcome else str(item.dft_calculations)])
     return latex.table(caption, label, columns, rows)
+
+
+def _measured(facts: Facts, item: EvaluationRecord, name: str) -> str:
+    value = item.properties.get(name)
+    digits = 4 if value is None else facts.record.digits(name).of(value)
+    return latex.measured(value, item.errors.get(name), digits)
 
 
 def _heading(facts: Facts, name: str) -> str:

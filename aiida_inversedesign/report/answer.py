@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.campaign.contracts.engine import find
+from aiida_inversedesign.campaign.digits import MOST
 from aiida_inversedesign.campaign.goal import Goal, Objective
 from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.chemistry.symmetry import symmetry_dataset
@@ -96,10 +97,10 @@ def _objective(objective: Objective, unit: str | None) -> str:
         words = f'{"largest" if objective.kind == "maximize" else "smallest"} {name}'
         if objective.hit is not None:
             side = 'from' if objective.kind == 'maximize' else 'up to'
-            words += f', a hit {side} {number(objective.hit)} {unit}'.rstrip()
+            words += f', a hit {side} {number(objective.hit, MOST)} {unit}'.rstrip()
         return words
     if objective.target is not None:
-        return f'{name} {number(objective.target)} ± {number(objective.tolerance)} {unit}'.rstrip()
+        return f'{name} {number(objective.target, MOST)} ± {number(objective.tolerance, MOST)} {unit}'.rstrip()
     low, high = objective.hit_range or (None, None)
     return f'{name} {_limits(low, high, unit)}'
 
@@ -107,8 +108,8 @@ def _objective(objective: Objective, unit: str | None) -> str:
 def _limits(low: float | None, high: float | None, unit: str | None) -> str:
     unit = f' {unit_text(unit)}' if unit else ''
     if low is not None and high is not None:
-        return f'{number(low)} to {number(high)}{unit}'
-    return f'at least {number(low)}{unit}' if low is not None else f'at most {number(high)}{unit}'
+        return f'{number(low, MOST)} to {number(high, MOST)}{unit}'
+    return f'at least {number(low, MOST)}{unit}' if low is not None else f'at most {number(high, MOST)}{unit}'
 
 
 def _ending(record: CampaignRecord) -> tuple[str, str]:
@@ -134,7 +135,8 @@ def _headline(record: CampaignRecord, figures: dict[str, Any]) -> Markup:
     top = Markup()
     if best:
         name = record.goal.objectives[0].property
-        value = quantity(best[0]['properties'][name], record.units.get(name))
+        found = best[0]['properties'][name]
+        value = quantity(found, record.units.get(name), record.digits(name).of(found))
         top = Markup('{} with {} {}').format(key_html(record, best[0]['key']), property_text(name), value)
     if counts['hits']:
         verb = 'meets' if counts['hits'] == 1 else 'meet'
@@ -209,13 +211,14 @@ def _card(record: CampaignRecord, item: EvaluationRecord, place: int) -> Card:
     values: list[tuple[str, str]] = []
     for name in names:
         if name in item.properties:
-            value = shown_value(item.properties[name], item.errors.get(name), property_unit(record, name))
+            found, unit = item.properties[name], property_unit(record, name)
+            value = shown_value(found, item.errors.get(name), unit, record.digits(name).of(found))
             values.append((property_text(name), value))
     variables: list[tuple[str, str]] = []
     for one in record.coordinates([item]):
         setting = one.values[0]
         variables.append(
-            (property_text(one.name), setting if isinstance(setting, str) else quantity(setting, one.unit))
+            (property_text(one.name), setting if isinstance(setting, str) else quantity(setting, one.unit, 9))
         )
     facts = []
     if space.of_crystals:

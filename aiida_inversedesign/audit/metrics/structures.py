@@ -11,7 +11,8 @@ import numpy as np
 from aiida_inversedesign.audit.metrics.intervals import Z95, share, unknown
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.formulas import FormulaError, elements_of
+from aiida_inversedesign.chemistry.formula_spelling import FormulaError
+from aiida_inversedesign.chemistry.formulas import elements_of
 from aiida_inversedesign.chemistry.matching import same_structure
 from aiida_inversedesign.chemistry.symmetry import space_group_number
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_inversedesign.campaign.digits import plain
 from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 
 if TYPE_CHECKING:
@@ -108,14 +109,17 @@ def _describe(item: Any, spec: CampaignSpec) -> str:
     unit = f' {unit}' if unit else ''
     kind = getattr(item, 'kind', None)
     if kind == 'target':
-        return f'{item.property} {item.target:g} ± {item.tolerance:g}{unit}'
+        return f'{item.property} {plain(item.target)} ± {plain(item.tolerance)}{unit}'
     if kind == 'window':
-        return f'{item.property} from {item.window[0]:g} to {item.window[1]:g}{unit}'
+        return f'{item.property} from {plain(item.window[0])} to {plain(item.window[1])}{unit}'
     if kind in ('maximize', 'minimize'):
         sign = '≥' if kind == 'maximize' else '≤'
-        threshold = f'a hit has {sign} {item.hit:g}{unit}' if item.hit is not None else 'no hit threshold is set'
+        threshold = f'a hit has {sign} {plain(item.hit)}{unit}' if item.hit is not None else 'no hit threshold is set'
         return f'{kind} {item.property}; {threshold}'
-    bounds = [f'≥ {item.min:g}' if item.min is not None else '', f'≤ {item.max:g}' if item.max is not None else '']
+    bounds = [
+        f'≥ {plain(item.min)}' if item.min is not None else '',
+        f'≤ {plain(item.max)}' if item.max is not None else '',
+    ]
     return f'{item.property} {" and ".join(filter(None, bounds))}{unit}'
 
 
