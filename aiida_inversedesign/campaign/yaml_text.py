@@ -211,8 +211,8 @@ def read_yaml(text: str) -> YamlText:
 
     :raises YamlTextError: if it cannot be read, with the line.
     """
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         return YamlText(None if node is None else loader.construct_document(node), node)
     except yaml.YAMLError as error:
@@ -221,8 +221,6 @@ def read_yaml(text: str) -> YamlText:
         raise YamlTextError(Problem('', '', 'nested too deeply for a campaign file')) from error
     except ValueError as error:
         raise YamlTextError(Problem('', '', f'a value cannot be read ({error})')) from error
-    finally:
-        loader.dispose()
 
 
 def _problem(error: yaml.YAMLError, text: str) -> Problem:

@@ -48,7 +48,8 @@ def check(file: Path, offline: bool, output_format: str) -> None:
         load_profile()
         from aiida_inversedesign.workchains.build import build_campaign
 
-        remarks = _points_left_out(spec, build_campaign(spec))
+        builder = build_campaign(spec)
+        remarks = [*_points_left_out(spec, builder), *_values_not_read(spec, builder)]
     emit(plan(spec, not offline, remarks), output_format, show_plan)
 
 
@@ -67,6 +68,23 @@ def _points_left_out(spec: CampaignSpec, builder: Any) -> list[str]:
     number = len(data.points(space))
     where = f'{outside} of {number} points of {spec.propose.library!r}'
     return [f'{where} lie outside of the space and are left out: {example}']
+
+
+def _values_not_read(spec: CampaignSpec, builder: Any) -> list[str]:
+    """Values of the goal's properties that are not numbers, and variables that copy one of them."""
+    from aiida_inversedesign.libraries.points import PointSet
+
+    nodes = [builder.get('library'), builder.get('engine', {}).get('data')]
+    for node in nodes:
+        data = None if node is None else node.get_library()
+        if isinstance(data, PointSet):
+            asked = [name for name in spec.goal.properties if name in data.columns]
+            variables = [name for name in getattr(spec.space, 'variables', {}) if name in data.columns]
+            return data.unreadable(asked) + [
+                f'{name} copies {other}, which is searched for: a surrogate that sees it has nothing to learn'
+                for name, other in data.copied(variables, asked)
+            ]
+    return []
 
 
 def plan(spec: CampaignSpec, checked_profile: bool, remarks: Sequence[str] = ()) -> dict[str, Any]:

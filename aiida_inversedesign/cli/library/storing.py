@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,7 +122,7 @@ def refuse_empty(problems: list[Skipped], request: Request) -> NoReturn:
     written = _write(problems, request)
     _show(problems, written)
     raise InverseDesignError(
-        f'{request.file or "the source"}: none of {len(problems)} entries could be used; nothing was imported'
+        f'{request.file or "the source"}: none of {len(_entries(problems))} entries could be used; nothing was imported'
     )
 
 
@@ -130,7 +131,8 @@ def report(node: LibraryData, problems: list[Skipped], request: Request) -> None
     from aiida_inversedesign.libraries.collect import count_kinds
 
     written = _write(problems, request)
-    skipped = [item for item in problems if item.kind != NO_FINGERPRINT]
+    skipped = _entries(problems)
+    values = Counter(item.column for item in problems if item.column is not None)
     if request.output_format == 'json':
         print_json(
             {
@@ -141,6 +143,7 @@ def report(node: LibraryData, problems: list[Skipped], request: Request) -> None
                 'fingerprints': request.fingerprints,
                 'skipped': len(skipped),
                 'kinds': count_kinds(problems),
+                'unread_columns': dict(values),
                 'skipped_file': str(written) if written else None,
             }
         )
@@ -152,10 +155,16 @@ def report(node: LibraryData, problems: list[Skipped], request: Request) -> None
     )
 
 
+def _entries(problems: list[Skipped]) -> list[Skipped]:
+    """The entries that are not in the library: not those of which a value or the fingerprint is missing."""
+    return [item for item in problems if item.kind != NO_FINGERPRINT and item.column is None]
+
+
 def _show(problems: list[Skipped], written: Path | None) -> None:
     from rich.console import Console
 
     from aiida_inversedesign.libraries.collect import count_kinds
+    from aiida_inversedesign.libraries.entries import VALUE
 
     console = Console(stderr=True, soft_wrap=True)
     for item in problems[:SHOWN]:
@@ -164,6 +173,10 @@ def _show(problems: list[Skipped], written: Path | None) -> None:
         console.print(f'… and {len(problems) - SHOWN} more', highlight=False)
     if problems:
         kinds = ', '.join(f'{kind}: {number}' for kind, number in count_kinds(problems).items())
+        columns = Counter(item.column for item in problems if item.column is not None and item.kind == VALUE)
+        if columns:
+            counted = ', '.join(f'{name} {number}' for name, number in columns.items())
+            console.print(f'values that are not numbers, by column: {counted}', markup=False, highlight=False)
         console.print(f'{kinds}; all are listed in {written}', markup=False, highlight=False)
 
 
