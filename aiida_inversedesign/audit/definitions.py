@@ -43,13 +43,13 @@ DEFINITIONS: dict[str, tuple[int, str]] = {
     'novelty': (1, 'share matching no entry of the template library, by the same two criteria; Wilson interval'),
     'diversity': (
         1,
-        'mean Euclidean distance of the structure fingerprints of all pairs (jackknife interval); distinct formulas, '
-        'chemical systems and anonymous prototypes',
+        'mean Euclidean distance of the structure fingerprints of all pairs (jackknife interval, cut at 0); distinct '
+        'formulas, chemical systems and anonymous prototypes',
     ),
     'calibration': (
         1,
         'value against what the surrogate predicted when the candidate was chosen: coverage (Wilson), z = (value − '
-        'mean) / deviation, mean negative log-likelihood, mean absolute error (Student), spread of z (asymptotic)',
+        'mean) / deviation, mean negative log-likelihood, mean absolute error (Student, cut at 0), spread of z (asymptotic)',
     ),
     'stability': (
         1,

@@ -52,7 +52,9 @@ class Digits:
 
     def text(self, value: float) -> str:
         """The value in these digits."""
-        return f'{value:.{self.of(value)}g}'
+        digits = self.of(value)
+        # zeros at the end tell it from its neighbours too
+        return f'{value:.{digits}g}' if digits == self.least else f'{value:#.{digits}g}'.rstrip('.')
 
     def _gap(self, value: float) -> float | None:
         least = max(self._same, 8 * math.ulp(value))

@@ -129,6 +129,7 @@ def refuse_empty(problems: list[Skipped], request: Request) -> NoReturn:
 def report(node: LibraryData, problems: list[Skipped], request: Request) -> None:
     """Write the list of what was skipped, and say what was stored."""
     from aiida_inversedesign.libraries.collect import count_kinds
+    from aiida_inversedesign.libraries.entries import VALUE
 
     written = _write(problems, request)
     skipped = _entries(problems)
@@ -149,8 +150,10 @@ def report(node: LibraryData, problems: list[Skipped], request: Request) -> None
         )
         return
     _show(problems, written)
+    number = sum(item.kind == VALUE for item in problems)
+    unread = f', {number} values not read' if number else ''
     click.echo(
-        f'{request.verbs[0]} {node.count} templates, {request.verbs[1]} {len(skipped)}: '
+        f'{request.verbs[0]} {node.count} templates, {request.verbs[1]} {len(skipped)}{unread}: '
         f'library {request.label!r}, LibraryData<{node.pk}>'
     )
 
@@ -176,7 +179,7 @@ def _show(problems: list[Skipped], written: Path | None) -> None:
         columns = Counter(item.column for item in problems if item.column is not None and item.kind == VALUE)
         if columns:
             counted = ', '.join(f'{name} {number}' for name, number in columns.items())
-            console.print(f'values that are not numbers, by column: {counted}', markup=False, highlight=False)
+            console.print(f'values that are not read, by column: {counted}', markup=False, highlight=False)
         console.print(f'{kinds}; all are listed in {written}', markup=False, highlight=False)
 
 
