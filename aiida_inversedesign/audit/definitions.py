@@ -49,7 +49,8 @@ DEFINITIONS: dict[str, tuple[int, str]] = {
     'calibration': (
         1,
         'value against what the surrogate predicted when the candidate was chosen: coverage (Wilson), z = (value − '
-        'mean) / deviation, mean negative log-likelihood, mean absolute error (Student, cut at 0), spread of z (asymptotic)',
+        'mean) / deviation, mean negative log-likelihood, mean absolute error (Student, cut at 0), '
+        'spread of z (asymptotic)',
     ),
     'stability': (
         1,
