@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -72,8 +73,21 @@ def _counts(formula: str) -> tuple[tuple[str, int], ...]:
             raise
         raise FormulaError(f'{error}; did you mean {" or ".join(meant)}?') from error
     counts = _whole(amounts, formula)
-    order = dict.fromkeys(_SYMBOL.findall(reduced_formula(counts)))
+    known = {symbol: _electronegativity(symbol) for symbol in counts}
+    if None in known.values():
+        order = list(dict.fromkeys(_SYMBOL.findall(reduced_formula(counts))))
+    else:
+        order = sorted(counts, key=lambda symbol: (known[symbol], symbol))
     return tuple((symbol, counts[symbol]) for symbol in order)
+
+
+@functools.cache
+def _electronegativity(symbol: str) -> float | None:
+    from pymatgen.core import Element
+
+    with _no_electronegativity():
+        value = float(Element(symbol).X)
+    return None if math.isnan(value) else value
 
 
 def _whole(amounts: Amounts, formula: str) -> dict[str, int]:
