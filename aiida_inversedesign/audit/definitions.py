@@ -66,12 +66,14 @@ DEFINITIONS: dict[str, tuple[int, str]] = {
     'diversity': (
         2,
         'mean Euclidean distance of the structure fingerprints of all pairs of evaluated crystals (jackknife '
-        'interval); distinct formulas, chemical systems and anonymous prototypes, also of the distinct hits alone',
+        'interval, cut at 0); distinct formulas, chemical systems and anonymous prototypes, also of the distinct hits '
+        'alone',
     ),
     'calibration': (
         1,
         'value against what the surrogate predicted when the candidate was chosen: coverage (Wilson), z = (value − '
-        'mean) / deviation, mean negative log-likelihood, mean absolute error (Student), spread of z (asymptotic)',
+        'mean) / deviation, mean negative log-likelihood, mean absolute error (Student, cut at 0), '
+        'spread of z (asymptotic)',
     ),
     'stability': (
         1,

@@ -18,6 +18,7 @@ from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.contracts.registry import part
 from aiida_inversedesign.campaign.contracts.space import Coordinate, SpaceSection
+from aiida_inversedesign.campaign.digits import Digits
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import doubts
 from aiida_inversedesign.campaign.spec import CampaignSettings
@@ -259,6 +260,15 @@ class CampaignRecord:
     def space(self) -> SpaceSection:
         """What the candidates are."""
         return self.settings.space
+
+    @cached_property
+    def _digits(self) -> dict[str, Digits]:
+        names = dict.fromkeys(name for item in self.evaluations for name in item.properties)
+        return {name: Digits(item.properties.get(name) for item in self.evaluations) for name in names}
+
+    def digits(self, name: str) -> Digits:
+        """The digits that tell the values of a property from each other."""
+        return self._digits.get(name) or Digits(())
 
     def coordinates(self, evaluations: Sequence[EvaluationRecord]) -> list[Coordinate]:
         """The variables of evaluated candidates; none of crystals, or where the graph does not hold all of them."""

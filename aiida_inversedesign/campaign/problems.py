@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import functools
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from aiida_inversedesign.campaign.consistency import unknown_property
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import WITHOUT_PACKAGE, find, installed, missing
+from aiida_inversedesign.campaign.number_words import hint
 from aiida_inversedesign.campaign.section import ContradictionError, Place
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.errors import InverseDesignError
@@ -30,18 +31,21 @@ class Problem:
     :param value: what stands there, as written.
     :param expected: what should stand there.
     :param nearest: the nearest valid word, or None.
+    :param line: where it stands in the file, counted from 1; 0 if that is not known.
     """
 
     path: str
     value: str
     expected: str
     nearest: str | None = None
+    line: int = 0
 
     def __str__(self) -> str:
         where = self.path or 'campaign file'
         value = f' = {self.value}' if self.value else ''
         hint = f'; did you mean {self.nearest!r}?' if self.nearest else ''
-        return f'{where}{value}: {self.expected}{hint}'
+        line = f' (line {self.line})' if self.line else ''
+        return f'{where}{value}: {self.expected}{hint}{line}'
 
 
 class CampaignFileError(InverseDesignError):
@@ -116,12 +120,17 @@ def _unknown_properties(data: Mapping[str, Any]) -> Iterator[Finding]:
                 yield Finding(('goal', section, index, 'property'), 'value_error', error)
 
 
-def problems(found: Iterable[Finding], data: Mapping[str, Any]) -> list[Problem]:
-    """What was found in words, in the order of the file; of very many the first."""
+def problems(
+    found: Iterable[Finding], data: Mapping[str, Any], line_of: Callable[[Place], int] = lambda place: 0
+) -> list[Problem]:
+    """What was found in words, in the order of the file; of very many the first.
+
+    :param line_of: the line of a place, 0 if that is not known.
+    """
     # checks that see the same from two sides repeat a finding
     unique = {(item.place, item.says): item for item in found}.values()
     ordered = sorted(unique, key=_Order(data).of)
-    told = [_problem(item, data) for item in ordered[:MOST_PROBLEMS]]
+    told = [replace(_problem(item, data), line=line_of(item.place)) for item in ordered[:MOST_PROBLEMS]]
     if len(ordered) > MOST_PROBLEMS:
         told.append(Problem('', '', f'{len(ordered) - MOST_PROBLEMS} further problems; only the first are shown'))
     return told
@@ -249,5 +258,7 @@ def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
         words = [word.strip("'") for word in expected.replace(' or ', ', ').split(', ')]
         wrong = finding.place[-2] if finding.place[-1] == _KEY else value
         return Problem(place, shown, f'expected {expected}', _nearest(wrong, words))
+    if finding.kind in ('int_parsing', 'float_parsing') and isinstance(value, str) and (words := hint(value)):
+        return Problem(place, shown, f'expected a number: {words}')
     meant = finding.cause.words if isinstance(finding.cause, ContradictionError) else ()
     return Problem(place, shown, finding.says, _nearest(value, meant) if meant else None)

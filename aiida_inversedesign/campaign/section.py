@@ -8,7 +8,8 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
+from aiida_inversedesign.campaign.number_words import LARGEST
+from aiida_inversedesign.chemistry.symbols import SYMBOLS
 
 #: Where a value stands below a section: keys, and numbers of items.
 Place = tuple[str | int, ...]
@@ -49,9 +50,17 @@ def _number(value: object) -> object:
     return value
 
 
+def _bounded(value: float) -> float:
+    if abs(value) > LARGEST:
+        raise ContradictionError(
+            f'expected a number between -{LARGEST:g} and {LARGEST:g}: larger ones overflow in models'
+        )
+    return value
+
+
 # Python takes true for 1; who writes it means something else
 Integer = Annotated[int, BeforeValidator(_number)]
-Finite = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number)]
+Finite = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number), AfterValidator(_bounded)]
 Name = Annotated[str, Field(pattern=r'^[A-Za-z0-9][A-Za-z0-9._ -]{0,99}$')]
 Count = Annotated[Integer, Field(ge=1, le=10**9)]
 Positive = Annotated[Finite, Field(gt=0)]

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
+from aiida_inversedesign.chemistry.symbols import SYMBOLS
 
 #: Elements H to Cm: the last ones for which Cordero covalent radii exist.
 LAST = 96

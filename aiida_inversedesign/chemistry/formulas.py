@@ -4,34 +4,23 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import re
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from math import gcd
+from fractions import Fraction
+from math import gcd, lcm
 
-from aiida_inversedesign.errors import InverseDesignError
-
-# fmt: off
-#: The symbols of the elements 1 to 118, in order of their atomic number.
-SYMBOLS: tuple[str, ...] = (
-    'H', 'He', 'Li', 'Be', 'B', 'C', 'N', 'O', 'F', 'Ne', 'Na', 'Mg', 'Al', 'Si', 'P', 'S', 'Cl', 'Ar',
-    'K', 'Ca', 'Sc', 'Ti', 'V', 'Cr', 'Mn', 'Fe', 'Co', 'Ni', 'Cu', 'Zn', 'Ga', 'Ge', 'As', 'Se', 'Br', 'Kr',
-    'Rb', 'Sr', 'Y', 'Zr', 'Nb', 'Mo', 'Tc', 'Ru', 'Rh', 'Pd', 'Ag', 'Cd', 'In', 'Sn', 'Sb', 'Te', 'I', 'Xe',
-    'Cs', 'Ba', 'La', 'Ce', 'Pr', 'Nd', 'Pm', 'Sm', 'Eu', 'Gd', 'Tb', 'Dy', 'Ho', 'Er', 'Tm', 'Yb', 'Lu', 'Hf',
-    'Ta', 'W', 'Re', 'Os', 'Ir', 'Pt', 'Au', 'Hg', 'Tl', 'Pb', 'Bi', 'Po', 'At', 'Rn', 'Fr', 'Ra', 'Ac', 'Th',
-    'Pa', 'U', 'Np', 'Pu', 'Am', 'Cm', 'Bk', 'Cf', 'Es', 'Fm', 'Md', 'No', 'Lr', 'Rf', 'Db', 'Sg', 'Bh', 'Hs',
-    'Mt', 'Ds', 'Rg', 'Cn', 'Nh', 'Fl', 'Mc', 'Lv', 'Ts', 'Og',
-)
-# fmt: on
-
+from aiida_inversedesign.chemistry.formula_spelling import FormulaError
+from aiida_inversedesign.chemistry.formula_text import Amounts, read_formula
+from aiida_inversedesign.chemistry.symbols import SYMBOLS
 
 _KNOWN = frozenset(SYMBOLS)
 #: most characters of a formula
 LONGEST = 200
-
-
-class FormulaError(InverseDesignError):
-    """A formula or ratio label that cannot be read."""
+#: amounts are whole numbers of 1/1000
+FINEST = 1000
+_MOST_SPELLINGS = 64
 
 
 @contextlib.contextmanager
@@ -58,27 +47,104 @@ def reduced_formula(counts: Mapping[str, int]) -> str:
 def parse_formula(formula: str) -> dict[str, int]:
     """Element counts of the reduced formula, in pymatgen's order of electronegativity.
 
-    :raises FormulaError: if it is no formula, names an unknown element, or has fractional amounts.
-    """
-    from pymatgen.core import Composition
+    What is read, and how: :mod:`~aiida_inversedesign.chemistry.formula_text`.
 
+    :raises FormulaError: if it is not a formula, can be read in two ways, has a charge, or amounts are too fine.
+    """
+    return dict(_counts(formula))
+
+
+def remarks_on(formula: str) -> tuple[str, ...]:
+    """What is not kept of a formula that can be read: isotopes, oxidation states, charges of its ions."""
+    return read_formula(formula).remarks
+
+
+@functools.lru_cache(maxsize=65536)
+def _counts(formula: str) -> tuple[tuple[str, int], ...]:
     if not formula.strip():
         raise FormulaError('the formula is empty: write one such as CaCO3')
     if len(formula) > LONGEST:
-        raise FormulaError(f'a formula of {len(formula)} characters is none: {formula[:20]!r}…')
+        raise FormulaError(f'formula too long ({len(formula)} characters; at most {LONGEST}): {formula[:20]!r}…')
     try:
-        with _no_electronegativity():
-            composition = Composition(formula, strict=True).element_composition
-            amounts = composition.get_integer_formula_and_factor(max_denominator=1000)[0]
-            reduced = Composition(amounts)
-    except (ValueError, LookupError, TypeError) as error:
-        raise FormulaError(f'{formula!r} is not a formula such as CaCO3 or Ca(NO3)2') from error
-    unknown = [element.symbol for element in reduced if element.symbol not in SYMBOLS]
-    if unknown:
-        raise FormulaError(f'{formula!r} names {unknown[0]!r}, which is not an element')
-    counts = {element.symbol: round(amount) for element, amount in reduced.items()}
+        amounts = read_formula(formula).amounts
+    except FormulaError as error:
+        meant = _capitals(formula)
+        if not meant:
+            raise
+        raise FormulaError(f'{error}; did you mean {" or ".join(meant)}?') from error
+    counts = _whole(amounts, formula)
+    known = {symbol: _electronegativity(symbol) for symbol in counts}
+    if None in known.values():
+        order = list(dict.fromkeys(_SYMBOL.findall(reduced_formula(counts))))
+    else:
+        order = sorted(counts, key=lambda symbol: (known[symbol], symbol))
+    return tuple((symbol, counts[symbol]) for symbol in order)
+
+
+@functools.cache
+def _electronegativity(symbol: str) -> float | None:
+    from pymatgen.core import Element
+
+    with _no_electronegativity():
+        value = float(Element(symbol).X)
+    return None if math.isnan(value) else value
+
+
+def _whole(amounts: Amounts, formula: str) -> dict[str, int]:
+    """The smallest whole numbers in the proportion of the amounts; decimals such as 0.333 are taken for thirds.
+
+    :raises FormulaError: if that would change an amount by more than 1 %, or remove an element.
+    """
+    common = next(
+        (
+            factor
+            for factor in range(1, 13)
+            if all(
+                abs(round(amount * factor) / Fraction(factor) - amount) <= _rounding(amount)
+                for amount in amounts.values()
+            )
+        ),
+        0,
+    ) or min(functools.reduce(lcm, (amount.denominator for amount in amounts.values())), FINEST)
+    counts = {symbol: round(amount * common) for symbol, amount in amounts.items()}
+    for symbol, count in counts.items():
+        if abs(count - amounts[symbol] * common) > amounts[symbol] * common / 100:
+            raise FormulaError(
+                f'{formula!r} has {float(amounts[symbol]):g} {symbol}, finer than 1/{FINEST}, and rounding would '
+                f'{"change" if count else "remove"} it: write amounts in steps of at least 1/{FINEST}'
+            )
     divisor = functools.reduce(gcd, counts.values())
     return {symbol: count // divisor for symbol, count in counts.items()}
+
+
+def _rounding(amount: Fraction) -> Fraction:
+    """How far a decimal of three or more digits may be from the fraction that it was rounded from."""
+    digits = next((digits for digits in range(21) if (amount * 10**digits).denominator == 1), 0)
+    return Fraction(1, 2 * 10**digits) if digits > 2 else Fraction(0)
+
+
+def _capitals(formula: str) -> list[str]:
+    """Formulas of the same letters with other capitals, those of fewest elements first."""
+    if not re.fullmatch(r'[A-Za-z\d]{2,24}', formula):
+        return []
+    found: list[tuple[int, str]] = []
+
+    def extend(done: str, rest: str, number: int) -> None:
+        if len(found) >= _MOST_SPELLINGS:
+            return
+        if not rest:
+            found.append((number, done))
+            return
+        if rest[0].isdigit():
+            extend(done + rest[0], rest[1:], number)
+            return
+        for length in (2, 1):
+            symbol = rest[:length].capitalize()
+            if len(symbol) == length and symbol in _KNOWN:
+                extend(done + symbol, rest[length:], number + 1)
+
+    extend('', formula, 0)
+    return [text for _, text in sorted(found) if text != formula][:3]
 
 
 _SYMBOL = re.compile('[A-Z][a-z]?')

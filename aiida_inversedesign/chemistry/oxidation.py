@@ -22,7 +22,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiida_inversedesign.chemistry.elements import ElementError
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
+from aiida_inversedesign.chemistry.symbols import SYMBOLS
 from aiida_inversedesign.chemistry.validity import STATES
 
 #: electronegativity difference by which a cation above an anion costs a factor e

@@ -97,6 +97,8 @@ def show_reports(reports: dict[str, Any] | list[dict[str, Any]]) -> None:
 def _show_best(report: dict[str, Any], console: Any) -> None:
     from rich.table import Table
 
+    from aiida_inversedesign.campaign.digits import Digits
+
     if not report['best']:
         completed = report['evaluations']['completed']
         console.print(
@@ -111,8 +113,9 @@ def _show_best(report: dict[str, Any], console: Any) -> None:
     further = {title: text for title, text in _OF_CRYSTALS.items() if any(text(row) for row in report['best'])}
     space = report['campaign']['space']
     table = Table('candidate', space['key_name'], *units, *further, 'reached', 'hit', title=f'best {space["nouns"]}')
+    digits = {name: Digits(row['properties'].get(name) for row in report['best']) for name in names}
     for row in report['best']:
-        values = [f'{row["properties"][name]:.4g}' if name in row['properties'] else '–' for name in names]
+        values = [digits[name].text(row['properties'][name]) if name in row['properties'] else '–' for name in names]
         hit = '–' if row['hit'] is None else 'yes' if row['hit'] else 'no'
         times = len(row['copies']) + 1
         reached = 'once' if times == 1 else f'{times} times'

@@ -48,9 +48,12 @@ def predict(
     Example:
       aiida-inversedesign cspml predict CaCO3 LiFePO4 --library mp --top 5 --output cifs/
     """
-    from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
+    from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula, remarks_on
 
     reduced = [reduced_formula(parse_formula(formula)) for formula in formulas]
+    for formula, read in zip(formulas, reduced, strict=True):
+        for remark in remarks_on(formula):
+            click.echo(f'{formula} is read as {read}: {remark}', err=True)
     load_profile()
     from aiida_inversedesign.nodes.store import get_model, get_templates
     from aiida_inversedesign.propose.next_candidates import propose_next, settings_of_a_proposal

@@ -86,7 +86,7 @@ def _refuse_if_nothing_left(builder: Any, spec: CampaignSpec, node: WorkChainNod
 
 
 def _changes(items: tuple[str, ...]) -> dict[str, Any]:
-    import yaml
+    from aiida_inversedesign.campaign.yaml_text import YamlTextError, read_yaml
 
     changes = {}
     for item in items:
@@ -94,9 +94,11 @@ def _changes(items: tuple[str, ...]) -> dict[str, Any]:
         if not equals:
             raise InverseDesignError(f'--budget {item}: write KEY=VALUE, e.g. evaluations=40')
         try:
-            changes[key] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise InverseDesignError(f'--budget {item}: {value!r} is no value; write e.g. evaluations=40') from error
+            # as in a campaign file
+            changes[key] = read_yaml(f'{key}: {value}').data[key]
+        except (YamlTextError, LookupError, TypeError) as error:
+            reason = error.problem.expected if isinstance(error, YamlTextError) else f'{value!r} is not a value'
+            raise InverseDesignError(f'--budget {item}: {reason}; write e.g. evaluations=40') from error
     return changes
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.contracts.surrogate import Other, Regressor, Setting
+from aiida_inversedesign.campaign.number_words import LARGEST
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.choice import fit_chosen
@@ -298,10 +299,10 @@ def fit_surrogate(
 
 
 def values_of(rows: Sequence[EvaluationRow], name: str) -> Array:
-    """The finite value of a property in each row, shape (n,); NaN if it failed, has none, or one that is no number."""
+    """The value of a property in each row, shape (n,); NaN if it failed, has none, or one that cannot be squared."""
     values = [row.properties.get(name) if row.status == 'completed' else None for row in rows]
     found = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    return np.where(np.isfinite(found), found, np.nan)
+    return np.where(np.abs(found) <= LARGEST, found, np.nan)
 
 
 def errors_of(rows: Sequence[EvaluationRow], name: str) -> Array:

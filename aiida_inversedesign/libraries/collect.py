@@ -13,6 +13,7 @@ from aiida_inversedesign.libraries import entries
 from aiida_inversedesign.libraries.entries import Raw, RefusedError, number_of
 from aiida_inversedesign.libraries.library import Library, LibraryError, Skipped, Template
 from aiida_inversedesign.libraries.primitive import primitive_cell
+from aiida_inversedesign.libraries.values import Columns
 
 #: called with the number of entries read and the fraction done, None where that is not known
 Progress = Callable[[int, float | None], None]
@@ -83,7 +84,7 @@ class Filter:
 def collect(
     records: Iterator[Raw], wanted: Filter, source: str, license: str = '', date: str = ''
 ) -> tuple[Library, list[Skipped]]:
-    """The library of the entries that are wanted, and why each other one is not in it.
+    """The library of the entries that are wanted, why each other one is not in it, and values that are not read.
 
     :param source: where the entries come from, kept with each.
     :param license: licence of the entries that name none of their own.
@@ -94,10 +95,10 @@ def collect(
     structures: dict[str, str] = {}
     names: set[str] = set()
     skipped: list[Skipped] = []
-    unreadable = 0
+    unreadable, columns = 0, Columns()
     for raw in records:
         try:
-            template = _template(raw, wanted, source, license, date)
+            template = _template(raw, wanted, source, license, date, columns)
             wanted.check(template)
             if raw.name in templates:
                 raise RefusedError(entries.SAME_ID, f'the id {raw.name!r} was used before')
@@ -123,7 +124,7 @@ def collect(
                 f'{raw.where}: the entries have more than {MOST_PROPERTIES} different numeric fields; '
                 'leave those out that no property is'
             )
-    return Library(templates.values()), skipped
+    return Library(templates.values()), skipped + columns.remarks()
 
 
 def count_kinds(skipped: Iterable[Skipped]) -> dict[str, int]:
@@ -131,17 +132,13 @@ def count_kinds(skipped: Iterable[Skipped]) -> dict[str, int]:
     return dict(Counter(item.kind or entries.UNREADABLE for item in skipped).most_common())
 
 
-def _template(raw: Raw, wanted: Filter, source: str, license: str, date: str) -> Template:
+def _template(raw: Raw, wanted: Filter, source: str, license: str, date: str, columns: Columns) -> Template:
     if len(raw.name) > entries.LONGEST_NAME:
         raise RefusedError(
             entries.UNREADABLE, f'the id has {len(raw.name)} characters, more than {entries.LONGEST_NAME}'
         )
     crystal = _sound(raw.build(), wanted)
-    numbers = {
-        key: number
-        for key, value in raw.fields.items()
-        if key not in STRUCTURE_KEYS and (number := number_of(value)) is not None
-    }
+    numbers = columns.numbers(raw.where, raw.fields, STRUCTURE_KEYS)
     spacegroup = number_of(raw.fields.get('spacegroup')) or 0
     return Template(
         id=raw.name,

@@ -23,6 +23,7 @@ LONGEST_NAME = 200
 # the kinds by which skipped entries are counted
 PARTIAL, LATTICE, NAN, CELL = 'partial occupancy', 'no lattice', 'not finite', 'absurd cell'
 SAME_ID, SAME_STRUCTURE, NO_ELEMENT = 'duplicate id', 'duplicate structure', 'no element data'
+VALUE, INDEX = 'unreadable value', 'index column'
 UNREADABLE, TOO_LARGE, FORMULA, SITES, HULL = 'unreadable', 'too large', 'excluded formula', 'sites', 'hull'
 
 

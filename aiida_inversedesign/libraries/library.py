@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.fingerprints.structure import LENGTH
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
+from aiida_inversedesign.chemistry.symbols import SYMBOLS
 from aiida_inversedesign.errors import InverseDesignError
 
 Fingerprints = NDArray[np.float32]
@@ -41,11 +41,13 @@ class Skipped:
     :param source: which one: file and line, block or id.
     :param reason: why, in words.
     :param kind: by what it is counted, e.g. ``partial occupancy``; empty if not told.
+    :param column: name of the property, where only its value is not taken and the structure is.
     """
 
     source: str
     reason: str
     kind: str = ''
+    column: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,11 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
+from numpy.typing import NDArray
+
+from aiida_inversedesign.campaign.digits import plain
+from aiida_inversedesign.campaign.number_words import LARGEST
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.libraries.values import copies, is_index, why_unreadable
 from aiida_inversedesign.spaces.parameters.point import Point, Value
 from aiida_inversedesign.spaces.parameters.space import ParameterSpace
 
@@ -56,13 +62,40 @@ class PointSet:
 
     @cached_property
     def numeric(self) -> tuple[str, ...]:
-        """The columns in which every value that is there is a number."""
+        """The columns with a name in which at least half of the values that are there are numbers."""
         found = []
         for place, name in enumerate(self.columns):
             values = [row[place] for row in self.rows if row[place] is not None]
-            if values and not any(isinstance(value, str) for value in values):
+            if values and not is_index(name) and 2 * sum(not isinstance(value, str) for value in values) >= len(values):
                 found.append(name)
         return tuple(found)
+
+    def unreadable(self, names: Iterable[str]) -> list[str]:
+        """The values of columns that are not numbers, in a sentence for each column with the first three."""
+        texts = []
+        for name in names:
+            place = self.columns.index(name)
+            bad = [(line, row[place]) for line, row in enumerate(self.rows, 2) if isinstance(row[place], str)]
+            if bad:
+                shown = ', '.join(f'{value!r} in row {line} ({why_unreadable(value)})' for line, value in bad[:3])
+                texts.append(f'{len(bad)} of {len(self)} values of {name} are not read: {shown}')
+        return texts
+
+    def copied(self, names: Iterable[str], properties: Iterable[str]) -> list[tuple[str, str]]:
+        """Pairs of a variable and a property of which one is the other in another unit or on another scale."""
+        numeric = set(self.numeric)
+        columns = {name: self._numbers(name) for name in {*names, *properties} & numeric}
+        return [
+            (name, other)
+            for name in names
+            for other in properties
+            if name in columns and other in columns and name != other and copies(columns[name], columns[other])
+        ]
+
+    def _numbers(self, name: str) -> NDArray[np.float64]:
+        place = self.columns.index(name)
+        cells = [row[place] for row in self.rows]
+        return np.array([math.nan if cell is None or isinstance(cell, str) else cell for cell in cells])
 
     def measured(self, words: Mapping[str, bool]) -> dict[str, Measured]:
         """Every point of some variables with its values, by its key; rows of equal settings are replicates.
@@ -157,9 +190,9 @@ def _setting(value: Value | None, name: str, is_word: bool, line: int) -> Value:
     if value is None:
         raise PointsError(f'line {line}: no value of the variable {name}')
     if is_word:
-        return value if isinstance(value, str) else f'{value:g}'
+        return value if isinstance(value, str) else plain(value)
     if isinstance(value, str):
-        raise PointsError(f'line {line}: {name} = {value!r} is not a number')
+        raise PointsError(f'line {line}: {name} = {value!r} {why_unreadable(value)}')
     return value
 
 
@@ -172,13 +205,16 @@ def _value(cell: str, name: str, line: int) -> Value | None:
         return cell
     if not math.isfinite(number):
         raise PointsError(f'line {line}: {name} = {cell} is not a finite number: leave the cell empty')
+    if abs(number) > LARGEST:
+        raise PointsError(f'line {line}: {name} = {cell} is larger than {LARGEST:g}: models cannot compute with it')
     return number
 
 
 def _mean(point: Point, rows: Sequence[Row], properties: Sequence[str], places: Mapping[str, int]) -> Measured:
     values, errors = {}, {}
     for name in properties:
-        known = [float(value) for row in rows if (value := row[places[name]]) is not None]
+        cells = [row[places[name]] for row in rows]
+        known = [float(cell) for cell in cells if cell is not None and not isinstance(cell, str)]
         if not known:
             continue
         mean = values[name] = math.fsum(known) / len(known)

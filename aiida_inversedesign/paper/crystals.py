@@ -6,6 +6,7 @@ from pathlib import Path
 
 from aiida_inversedesign.audit import frames
 from aiida_inversedesign.audit.record import EvaluationRecord
+from aiida_inversedesign.campaign.digits import digits_to
 from aiida_inversedesign.paper.facts import Facts
 from aiida_inversedesign.report.cif import symmetrized_cif
 
@@ -44,10 +45,13 @@ def lineage(facts: Facts, item: EvaluationRecord) -> dict[str, str]:
         'prototype': item.result_prototype or 'not determined',
     }
     for name, value in item.properties.items():
-        found[name] = f'{value:.6g} {frames.property_unit(record, name)}'.strip()
+        digits = max(record.digits(name).of(value), 6)
+        found[name] = f'{value:.{digits}g} {frames.property_unit(record, name)}'.strip()
     for name, (mean, deviation) in item.predicted.items():
         unit = frames.property_unit(record, name)
-        found[f'{name} predicted when it was chosen'] = f'{mean:.6g} ± {deviation:.2g} {unit}'.strip()
+        found[f'{name} predicted when it was chosen'] = (
+            f'{mean:.{max(digits_to(mean, deviation), 6)}g} ± {deviation:.2g} {unit}'.strip()
+        )
     found['proposed by'] = item.proposer or 'not recorded'
     if item.probability is not None:
         found['probability of the template'] = f'{item.probability:.4g}'

@@ -72,9 +72,10 @@ def number(value: float | None, digits: int = 4) -> str:
     return mantissa if not exponent else f'{mantissa}$\\times 10^{{{int(exponent)}}}$'
 
 
-def measured(value: float | None, error: float | None) -> str:
-    """A number with its standard error, where one was measured."""
-    return number(value) if value is None or error is None else rf'{number(value)} $\pm$ {number(error, 2)}'
+def measured(value: float | None, error: float | None, digits: int = 4) -> str:
+    """A number in so many significant digits, with its standard error where one was measured."""
+    text = number(value, digits)
+    return text if value is None or error is None else rf'{text} $\pm$ {number(error, 2)}'
 
 
 def table(

@@ -7,6 +7,7 @@ from typing import Any
 
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import find
+from aiida_inversedesign.campaign.digits import plain
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import unit_of
 from aiida_inversedesign.engines.common.paper import listed
@@ -47,7 +48,7 @@ def goal_in_words(goal: Goal, declared: dict[str, str] | None = None) -> str:
     """The objectives and constraints as one phrase, with units."""
 
     def quantity(name: str, value: float) -> str:
-        return f'{value:g} {unit_of(name, declared) or ""}'.strip()
+        return f'{plain(value)} {unit_of(name, declared) or ""}'.strip()
 
     words = []
     for item in goal.objectives:
@@ -60,7 +61,7 @@ def goal_in_words(goal: Goal, declared: dict[str, str] | None = None) -> str:
             words.append(f'the {"largest" if item.kind == "maximize" else "smallest"} {name}{threshold}')
         else:
             low, high = item.hit_range or (float('nan'), float('nan'))
-            words.append(f'a {name} between {low:g} and {quantity(item.property, high)}')
+            words.append(f'a {name} between {plain(low)} and {quantity(item.property, high)}')
     for bound in goal.constraints:
         name = bound.property.replace('_', ' ')
         limits = [] if bound.min is None else [f'≥ {quantity(bound.property, bound.min)}']
@@ -71,7 +72,7 @@ def goal_in_words(goal: Goal, declared: dict[str, str] | None = None) -> str:
 
 
 def _composition(item: Any) -> str:
-    limits = [f'{sign} {value:g}' for sign, value in (('≥', item.min), ('≤', item.max)) if value is not None]
+    limits = [f'{sign} {plain(value)}' for sign, value in (('≥', item.min), ('≤', item.max)) if value is not None]
     return ' '.join(filter(None, (item.label, ' and '.join(limits))))
 
 

@@ -240,7 +240,7 @@ def _candidates_table(
         else:
             row += [_setting(one.values[place]) for one in variables] or [latex.escape(item.key)]
         row += [str(item.generation), latex.escape(item.arm)]
-        row += [latex.measured(item.properties.get(name), item.errors.get(name)) for name in names]
+        row += [_measured(facts, item, name) for name in names]
         if not entries:
             row.append(latex.escape(_outcome(item)))
         elif space.of_crystals:
@@ -263,6 +263,12 @@ def _outcome(item: EvaluationRecord) -> str:
     if item.doubts:
         words.append('doubtful')
     return ', '.join(words)
+
+
+def _measured(facts: Facts, item: EvaluationRecord, name: str) -> str:
+    value = item.properties.get(name)
+    digits = 4 if value is None else facts.record.digits(name).of(value)
+    return latex.measured(value, item.errors.get(name), digits)
 
 
 def _heading(facts: Facts, name: str) -> str:

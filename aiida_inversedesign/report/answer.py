@@ -10,6 +10,7 @@ from markupsafe import Markup, escape
 from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.campaign.contracts.engine import find
+from aiida_inversedesign.campaign.digits import MOST
 from aiida_inversedesign.campaign.goal import Goal, Objective
 from aiida_inversedesign.chemistry.symmetry import symmetry_dataset
 from aiida_inversedesign.errors import InverseDesignError
@@ -110,10 +111,10 @@ def _objective(objective: Objective, unit: str | None) -> str:
         words = f'{"largest" if objective.kind == "maximize" else "smallest"} {name}'
         if objective.hit is not None:
             side = 'from' if objective.kind == 'maximize' else 'up to'
-            words += f', a hit {side} {number(objective.hit)} {unit}'.rstrip()
+            words += f', a hit {side} {number(objective.hit, MOST)} {unit}'.rstrip()
         return words
     if objective.target is not None:
-        return f'{name} {number(objective.target)} ± {number(objective.tolerance)} {unit}'.rstrip()
+        return f'{name} {number(objective.target, MOST)} ± {number(objective.tolerance, MOST)} {unit}'.rstrip()
     low, high = objective.hit_range or (None, None)
     return f'{name} {_limits(low, high, unit)}'
 
@@ -121,8 +122,8 @@ def _objective(objective: Objective, unit: str | None) -> str:
 def _limits(low: float | None, high: float | None, unit: str | None) -> str:
     unit = f' {unit_text(unit)}' if unit else ''
     if low is not None and high is not None:
-        return f'{number(low)} to {number(high)}{unit}'
-    return f'at least {number(low)}{unit}' if low is not None else f'at most {number(high)}{unit}'
+        return f'{number(low, MOST)} to {number(high, MOST)}{unit}'
+    return f'at least {number(low, MOST)}{unit}' if low is not None else f'at most {number(high, MOST)}{unit}'
 
 
 def _ending(record: CampaignRecord) -> tuple[str, str]:
@@ -148,7 +149,8 @@ def _headline(record: CampaignRecord, figures: dict[str, Any]) -> Markup:
     top = Markup()
     if best:
         name = record.goal.objectives[0].property
-        value = quantity(best[0]['properties'][name], record.units.get(name))
+        found = best[0]['properties'][name]
+        value = quantity(found, record.units.get(name), record.digits(name).of(found))
         top = Markup('{} with {} {}').format(key_html(record, best[0]['key']), property_text(name), value)
     if counts['distinct_hits']:
         distinct = counts['distinct_hits']
@@ -236,29 +238,19 @@ def _card(record: CampaignRecord, item: EvaluationRecord, entry: dict[str, Any],
         except InverseDesignError as error:
             drawn = Markup('<p class="none">no picture: {}</p>').format(str(error))
     asked = [name for name in record.goal.properties if name in item.properties]
-    others = [name for name in item.properties if name not in asked]
-    wanted, values = (
-        [
-            (
-                property_text(name),
-                shown_value(item.properties[name], item.errors.get(name), property_unit(record, name)),
-            )
-            for name in names
-        ]
-        for names in (asked, others)
-    )
+    values = _values(record, item, [name for name in item.properties if name not in asked])
     variables: list[tuple[str, str]] = []
     for one in record.coordinates([item]):
         setting = one.values[0]
         variables.append(
-            (property_text(one.name), setting if isinstance(setting, str) else quantity(setting, one.unit))
+            (property_text(one.name), setting if isinstance(setting, str) else quantity(setting, one.unit, 9))
         )
     first = []
     if space.of_crystals:
         first.append(('prototype', prototype_text(prototype) if prototype else 'not determined'))
     if symmetry:
         first.append(('space group', symmetry))
-    first += [*wanted, *stability_words(entry)]
+    first += [*_values(record, item, asked), *stability_words(entry)]
     if item.doubts:
         first.append(('doubtful', '; '.join(item.doubts)))
     facts = []
@@ -274,6 +266,16 @@ def _card(record: CampaignRecord, item: EvaluationRecord, entry: dict[str, Any],
     # the values of the variables say what the key says
     shown = escape(item.candidate) if variables else key_html(record, item.key)
     return Card(item.candidate, shown, item.hit, drawn, colours, variables, first, values, facts, item.uuid)
+
+
+def _values(record: CampaignRecord, item: EvaluationRecord, names: list[str]) -> list[tuple[str, str]]:
+    """Properties of an evaluation in pairs of a name and a value with error and unit."""
+    shown = []
+    for name in names:
+        value, unit = item.properties[name], property_unit(record, name)
+        text = shown_value(value, item.errors.get(name), unit, record.digits(name).of(value))
+        shown.append((property_text(name), text))
+    return shown
 
 
 def stability_words(entry: dict[str, Any]) -> list[tuple[str, str]]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.campaign.digits import MOST, digits_to
 from aiida_inversedesign.report.cif import cif_text
 from aiida_inversedesign.report.figures.elements import elements_of
 from aiida_inversedesign.report.theme import lean
@@ -66,6 +67,7 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
         'name': record.name,
         'columns': [columns[place] for place in used],
         'rows': [[row[place] for place in used] for row in rows],
+        'digits': {f'p:{name}': record.digits(name).most for name in names},
         'wide': [*wide, 'acquisition', 'generator', 'prototype', 'template', 'hours', 'uuid'],
         'elements': [sorted(elements_of(item.key)) if space.of_crystals else [] for item in record.evaluations],
         'cifs': [_cif(record, item) for item in record.evaluations] if space.of_crystals else None,
@@ -99,11 +101,14 @@ def _row(place: int, item: EvaluationRecord, keys: list[str], variables: dict[st
         'uuid': item.uuid,
     }
     for name, value in item.properties.items():
-        own[f'p:{name}'] = lean([value])[0]
+        own[f'p:{name}'] = lean([value], MOST)[0]
     for name, error in item.errors.items():
         own[f'e:{name}'] = lean([error], 3)[0]
     for name, (mean, deviation) in item.predicted.items():
-        own[f'm:{name}'], own[f's:{name}'] = lean([mean], 5)[0], lean([deviation], 3)[0]
+        own[f'm:{name}'], own[f's:{name}'] = (
+            lean([mean], max(digits_to(mean, deviation), 5))[0],
+            lean([deviation], 3)[0],
+        )
     return [own.get(key) for key in keys]
 
 
@@ -118,5 +123,6 @@ def _cif(record: CampaignRecord, item: EvaluationRecord) -> str:
         'structure': 'relaxed' if item.relaxed is not None else 'as proposed, not relaxed',
     }
     for name, value in item.properties.items():
-        comments[property_text(name)] = f'{value:.6g} {property_unit(record, name)}'.rstrip()
+        digits = max(record.digits(name).of(value), 6)
+        comments[property_text(name)] = f'{value:.{digits}g} {property_unit(record, name)}'.rstrip()
     return cif_text(crystal, f'{item.key}_{item.candidate}', comments)

@@ -94,12 +94,13 @@
     setTimeout(function () { URL.revokeObjectURL(link.href); }, 1000);
   }
   const fileName = (text) => String(text).replace(/[^A-Za-z0-9._-]+/g, '_').slice(0, 80) || 'crystal';
-  function shownNumber(value, title) {
+  function shownNumber(value, title, digits) {
     if (value === null || value === undefined) return '–';
     if (Math.abs(value) < 1e-12) return '0';
     const text = Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-4)
-      ? value.toExponential(3)
-      : Math.abs(value) >= 10 && title.includes('(eV') ? value.toFixed(3) : String(Number(value.toPrecision(4)));
+      ? value.toExponential(digits - 1)
+      : Math.abs(value) >= 10 && title.includes('(eV') ? value.toFixed(Math.max(3, digits - 1 - Math.floor(Math.log10(Math.abs(value)))))
+        : String(Number(value.toPrecision(digits)));
     return text.replace(/-/g, '−');
   }
   async function copyText(button) {
@@ -203,7 +204,7 @@
 
     function cell(row, column, index) {
       const value = table.rows[row][index];
-      if (column[2] === 'number') return element('td', shownNumber(value, column[1]), 'n');
+      if (column[2] === 'number') return element('td', shownNumber(value, column[1], table.digits[column[0]] || 4), 'n');
       if (value === null || value === '') return element('td', '–');
       if (column[2] === 'formula') {
         const made = element('td', null, 'formula');

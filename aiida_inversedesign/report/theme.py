@@ -99,8 +99,19 @@ def figure(x_title: str, y_title: str, height: int = 360, **layout: Any) -> Figu
 
 
 def lean(values: Iterable[float | None], digits: int = 6) -> list[float | None]:
-    """Numbers with so many significant digits, so that the page stays small; what is not finite is left out."""
-    return [None if value is None or not math.isfinite(value) else float(f'{value:.{digits}g}') for value in values]
+    """Numbers with so many significant digits, so that the page stays small; what is not finite is left out.
+
+    Where they differ by little, as total energies do, so many digits of their range are kept.
+    """
+    found = [value if value is not None and math.isfinite(value) else None for value in values]
+    known = [value for value in found if value is not None]
+    width = max(known) - min(known) if known else 0.0
+    return [None if value is None else float(f'{value:.{_digits(value, width, digits)}g}') for value in found]
+
+
+def _digits(value: float, width: float, digits: int) -> int:
+    further = math.log10(abs(value) / width) - 0.3 if value and width else 0.0
+    return min(digits + max(math.ceil(further), 0), 17)
 
 
 def whole_numbers(largest: float) -> dict[str, Any]:

@@ -80,20 +80,29 @@ def number(value: Any, digits: int = 4) -> str:
 _ZERO = 1e-12
 
 
-def quantity(value: float, unit: str | None = None) -> str:
-    """A value with its unit: four significant digits, energies to at least 1 meV, and 0 for mere rounding."""
+#: Units whose values are never that small but by rounding.
+_USUAL = ('eV', 'GPa', 'Å', 'μB', 'µB')
+
+
+def quantity(value: float, unit: str | None = None, digits: int = 4) -> str:
+    """A value with its unit: energies to at least 1 meV, and 0 for mere rounding.
+
+    :param digits: significant ones; those that tell it from the values beside it.
+    """
     if unit and unit.startswith('eV') and 10 <= abs(value) < math.inf:
-        text = f'{value:.3f}'.replace('-', '−')
+        decimals = max(3, digits - 1 - math.floor(math.log10(abs(value))))
+        text = f'{value:.{decimals}f}'.replace('-', '−')
     else:
-        text = number(0 if abs(value) < _ZERO else value)
+        rounding = abs(value) < _ZERO and (not unit or unit.startswith(_USUAL))
+        text = number(0 if rounding else value, digits)
     return f'{text} {unit_text(unit)}'.rstrip()
 
 
-def shown_value(value: float, error: float | None, unit: str | None = None) -> str:
+def shown_value(value: float, error: float | None, unit: str | None = None, digits: int = 4) -> str:
     """A value with its standard error, where one was measured, and its unit."""
     if error is None:
-        return quantity(value, unit)
-    return f'{quantity(value)} ± {number(error, 2)} {unit_text(unit)}'.rstrip()
+        return quantity(value, unit, digits)
+    return f'{quantity(value, digits=digits)} ± {number(error, 2)} {unit_text(unit)}'.rstrip()
 
 
 def percent(share: float | None) -> str:

@@ -18,6 +18,7 @@ from aiida_inversedesign.audit.metrics.intervals import (
     spread_interval,
     wilson,
 )
+from aiida_inversedesign.audit.metrics.predictions import _calibration
 from aiida_inversedesign.audit.metrics.structures import mean_distance
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.campaign.goal import Goal
@@ -91,3 +92,26 @@ def test_intervals_of_means_and_spreads_cover_95_percent(interval, truth):
     rng = np.random.default_rng(2)
     bounds = [interval(rng.normal(size=200)) for _ in range(3000)]
     assert 0.93 <= np.mean([low <= truth <= high for low, high in bounds]) <= 0.97
+
+
+@given(st.lists(st.lists(st.floats(0, 10), min_size=3, max_size=3), min_size=3, max_size=12))
+def test_intervals_stay_in_the_range_of_their_quantity(points: list[list[float]]) -> None:
+    figure = mean_distance(np.array(points))
+    assert 0 <= figure['low'] <= figure['value'] <= figure['high']
+    found = _calibration(np.array([[row[0], row[1], row[2] + 1e-3] for row in points]))
+    low, high = found['intervals']['mae']
+    assert 0 <= low <= found['mae'] <= high
+
+
+def test_a_distance_of_few_is_not_negative() -> None:
+    figure = mean_distance(np.array([[0.0], [0.0], [3.5]]))
+    assert figure['low'] == 0
+    assert figure['high'] > figure['value']
+
+
+def test_calibration_does_not_depend_on_the_unit() -> None:
+    pairs = np.array([[1.0, 0.8, 0.3], [2.0, 2.5, 0.4], [3.0, 2.9, 0.2], [4.0, 4.1, 0.3]])
+    usual = _calibration(pairs)
+    for scale in (1e-20, 1e20):
+        assert _calibration(scale * pairs)['coverage'] == usual['coverage']
+        assert _calibration(scale * pairs)['z_mean'] == pytest.approx(usual['z_mean'])

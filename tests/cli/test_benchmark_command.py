@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.fingerprints.structure import LENGTH
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
+from aiida_inversedesign.chemistry.symbols import SYMBOLS
 from aiida_inversedesign.cli import cli
 from aiida_inversedesign.cli.benchmark.commands import BASELINES, RECIPES
 from aiida_inversedesign.libraries.library import Library, Template

@@ -53,7 +53,9 @@ def _calibration(pairs: NDArray[np.float64]) -> dict[str, Any]:
     """Figures from rows (value, mean, standard deviation)."""
     from scipy.special import ndtri
 
-    error, deviation = pairs[:, 0] - pairs[:, 1], np.maximum(pairs[:, 2], 1e-12)
+    # what double precision cannot tell from no deviation, whatever the unit
+    least = 1e-15 * np.abs(pairs[:, :2]).max(axis=1)
+    error, deviation = pairs[:, 0] - pairs[:, 1], np.maximum(pairs[:, 2], np.where(least > 0, least, 1.0))
     z = error / deviation
     coverage = {}
     for level in COVERAGES:
@@ -64,7 +66,7 @@ def _calibration(pairs: NDArray[np.float64]) -> dict[str, Any]:
         'z_mean': mean_interval(z),
         'z_spread': spread_interval(z),
         'nll': mean_interval(likelihood),
-        'mae': mean_interval(np.abs(error)),
+        'mae': mean_interval(np.abs(error), least=0.0),
     }
     return {
         'n': len(z),

@@ -7,7 +7,8 @@ from typing import Any
 
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
 from aiida_inversedesign.audit.record import EvaluationRecord
-from aiida_inversedesign.chemistry.formulas import FormulaError, parse_formula
+from aiida_inversedesign.chemistry.formula_spelling import FormulaError
+from aiida_inversedesign.chemistry.formulas import parse_formula
 
 #: What counts as near the hull, eV/atom.
 NEAR = 0.1

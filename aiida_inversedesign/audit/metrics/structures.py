@@ -11,7 +11,8 @@ import numpy as np
 from aiida_inversedesign.audit.metrics.intervals import Z95, share, unknown
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.formulas import FormulaError, elements_of, ratio_label
+from aiida_inversedesign.chemistry.formula_spelling import FormulaError
+from aiida_inversedesign.chemistry.formulas import elements_of, ratio_label
 from aiida_inversedesign.chemistry.matching import same_structure
 from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.chemistry.symmetry import space_group_number
@@ -167,7 +168,8 @@ def mean_distance(vectors: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, A
     if n > 2:
         left_out = (total - 2 * distances.sum(axis=1)) / ((n - 1) * (n - 2))
         half = Z95 * math.sqrt((n - 1) / n * float(((left_out - left_out.mean()) ** 2).sum()))
-        result |= {'low': value - half, 'high': value + half}
+        # no distance is negative: cut there, the interval covers as often
+        result |= {'low': max(value - half, 0.0), 'high': value + half}
     else:
         result['interval_reason'] = 'a single pair has no spread'
     return result

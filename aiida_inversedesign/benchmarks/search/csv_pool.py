@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 
 from aiida_inversedesign.benchmarks.search.pool import Array, Pool, PoolError
+from aiida_inversedesign.campaign.number_words import LARGEST
 from aiida_inversedesign.libraries.bounded import read_lines
 from aiida_inversedesign.libraries.entries import number_of
 from aiida_inversedesign.libraries.points import PointSet
+from aiida_inversedesign.libraries.values import copies, counts_up, is_index, unreadable
 from aiida_inversedesign.spaces.parameters.point import Value
 from aiida_inversedesign.spaces.parameters.space import ParameterSpace, Variable
 
@@ -25,6 +27,8 @@ _MOST_COLUMNS = 10_000
 _NAMES = ('id', 'material_id', 'name', 'formula')
 #: A column of words with more different ones is a text, unless it is asked for; one with so few numbers is a grid.
 _MOST_WORDS, _MOST_VALUES = 30, 30
+#: Headings of a column that counts the rows.
+_INDICES = ('index', 'idx', 'row', 'no', 'no.', 'nr', 'nr.', '#', 'number', 'level_0', 'entry', 'sample', 'n')
 #: Words for a missing value.
 _MISSING = ('', 'nan', 'na', 'n/a', 'none', 'null', 'inf', '-inf')
 #: Where the names of the rows are kept; a column without a name is an index and never read.
@@ -68,7 +72,25 @@ def read_csv(
         raise PoolError(f'{path}: no column remains as a variable besides {", ".join(properties)}')
     words = {name: not _numeric(columns[name]) for name in names}
     used = {name: columns[name] if words.get(name) else _numbers(columns[name]) for name in (*properties, *names)}
+    copied = {
+        name: f'copies {other}'
+        for name in names
+        for other in properties
+        if not words[name] and not variables and copies(_filled(used[name]), _filled(used[other]))
+    }
+    if len(copied) == len(names):
+        raise PoolError(
+            f'{path}: every variable copies what is searched for ({", ".join(copied)}): name those that do not with '
+            '--variables'
+        )
+    names, ignored = [name for name in names if name not in copied], ignored | copied
+    used = {name: cells for name, cells in used.items() if name not in copied}
+    for name in properties:
+        for why, number in _unreadable(columns[name]).items():
+            lost[f'with an unreadable {name} ({why})'] += number
     keep = np.ones(len(whole), dtype=bool)
+    for name in properties:
+        keep &= np.array([not unreadable(cell) for cell in columns[name]], dtype=bool)
     # the properties first: a row without an answer is not a candidate, whatever its variables
     for name, cells in used.items():
         bad = keep & np.array([cell is None for cell in cells], dtype=bool)
@@ -80,8 +102,14 @@ def read_csv(
         # a variable without a description, so that no two rows are replicates
         used[_LABEL] = labels
     chosen = np.flatnonzero(keep).tolist()
+    for name in {*properties, *(name for name in names if not words[name])}:
+        for row in chosen:
+            if (value := number_of(used[name][row])) is not None:
+                _check_size(path, row, name, value)
     points = PointSet(tuple(used), tuple(tuple(cells[place] for cells in used.values()) for place in chosen))
-    found = list(points.measured({**words, **({_LABEL: True} if labels else {})}).values())
+    found = list(
+        points.measured({**{name: words[name] for name in names}, **({_LABEL: True} if labels else {})}).values()
+    )
     space = _space({name: [item.point.values[name] for item in found] for name in names}, words)
     features, described = space.describe([item.point for item in found], [None] * len(found))
     errors = {name: _column([item.errors.get(name, math.nan) for item in found]) for name in properties}
@@ -124,6 +152,13 @@ def _table(path: Path, report: Callable[[str, float], None]) -> tuple[list[str],
     return header, [[None if cell.lower() in _MISSING else cell for cell in row] for row in cells if any(row)]
 
 
+def _check_size(path: Path, row: int, name: str, number: float) -> None:
+    if abs(number) > LARGEST:
+        raise PoolError(
+            f'{path}, row {row + 2}: {name} = {number:g} is larger than {LARGEST:g}: models cannot compute with it'
+        )
+
+
 def _numbers(cells: Cells) -> list[Value | None]:
     return [number_of(cell) for cell in cells]
 
@@ -132,6 +167,16 @@ def _numeric(cells: Cells) -> bool:
     """Whether at least half of the values are numbers."""
     known = [cell for cell in cells if cell is not None]
     return 2 * sum(number_of(cell) is not None for cell in known) >= len(known)
+
+
+def _filled(cells: Cells) -> Array:
+    return _column([math.nan if cell is None else float(cell) for cell in cells])
+
+
+def _unreadable(cells: Cells) -> dict[str, int]:
+    """How many values should be numbers and are not, with the first of them."""
+    bad = [(cell, why) for cell in cells if (why := unreadable(cell))]
+    return {f'{bad[0][0]!r} {bad[0][1]}': len(bad)} if bad else {}
 
 
 def _column(values: Sequence[float]) -> Array:
@@ -148,12 +193,14 @@ def _variables(
         different = {cell for cell in cells if cell is not None}
         if name in properties:
             continue
-        if not name or (name.startswith('Unnamed: ') and name not in asked):
+        if is_index(name) and name not in asked:
             ignored[name or 'without a name'] = 'an index'
         elif name in ignore or (asked and name not in asked):
             ignored[name] = 'as asked for' if name in ignore else 'not among the variables that were asked for'
         elif not asked and name.lower() in _NAMES:
             ignored[name] = 'names the row'
+        elif not asked and name.strip().lower() in _INDICES and counts_up(cells):
+            ignored[name] = 'an index: it counts the rows'
         elif 2 * sum(cell is None for cell in cells) > len(cells):
             ignored[name] = 'more than half of its cells are empty'
         elif len(different) < 2:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.digits import Digits, plain
 from aiida_inversedesign.campaign.goal import Constraint, Goal, Objective
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -187,8 +188,8 @@ def describe(goal: Goal) -> str:
 
 
 def _bounds(name: str, low: float, high: float) -> str:
-    left = '' if math.isinf(low) else f'{low:g} <= '
-    right = '' if math.isinf(high) else f' <= {high:g}'
+    left = '' if math.isinf(low) else f'{plain(low)} <= '
+    right = '' if math.isinf(high) else f' <= {plain(high)}'
     return f'{left}{name}{right}'
 
 
@@ -201,9 +202,10 @@ def _best(goal: Goal, values: Mapping[str, Array], share: float) -> tuple[Mask, 
     threshold = float(np.quantile(score[able], 1 - share))
     objective = goal.objectives[0]
     value = threshold if objective.kind == 'maximize' else -threshold
+    digits = Digits([value, *values[objective.property].tolist()], least=6)
     sign = '>=' if objective.kind == 'maximize' else '<='
     among = f', {describe(goal).partition(" and ")[2]}' if goal.constraints else ''
-    return able & (score >= threshold), f'top {share:g}: {objective.property} {sign} {value:g}{among}'
+    return able & (score >= threshold), f'top {share:g}: {objective.property} {sign} {digits.text(value)}{among}'
 
 
 def front(points: Array) -> Mask:

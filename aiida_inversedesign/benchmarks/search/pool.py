@@ -14,11 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.number_words import LARGEST
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.bounded import read_lines
 from aiida_inversedesign.libraries.entries import NO_ELEMENT, RefusedError, name_of, number_of, plain_crystal
+from aiida_inversedesign.libraries.values import unreadable
 
 Array = NDArray[np.float64]
 Report = Callable[[str, float], None]
@@ -130,6 +132,7 @@ def _read_jsonl(
     answers: list[list[float]] = []
     lost: Counter[str] = Counter()
     seen: set[str] = set()
+    examples: dict[str, str] = {}
     known: Counter[str] = Counter()
     for number, line in enumerate(read_lines(path, lambda done: report('reading', done)), 1):
         fields = _record(line)
@@ -140,7 +143,13 @@ def _read_jsonl(
         numbers = [number_of(fields.get(name)) for name in properties]
         missing = [name for name, value in zip(properties, numbers, strict=True) if value is None]
         if missing:
-            lost[f'without {missing[0]}'] += 1
+            why = unreadable(fields.get(missing[0]))
+            lost[f'with an unreadable {missing[0]}' if why else f'without {missing[0]}'] += 1
+            if why:
+                examples.setdefault(f'with an unreadable {missing[0]}', f'{str(fields.get(missing[0]))[:40]!r} {why}')
+            continue
+        if any(abs(value) > LARGEST for value in numbers if value is not None):
+            lost[f'with a value above {LARGEST:g}'] += 1
             continue
         try:
             crystal = _primitive(fields)
@@ -163,7 +172,7 @@ def _read_jsonl(
         _described(found, jobs, report),
         _feature_names(),
         _columns(properties, answers),
-        dict(lost),
+        {f'{why} ({examples[why]})' if why in examples else why: number for why, number in lost.items()},
         {},
         crystals=tuple(found),
     )

@@ -14,6 +14,12 @@ _MOST_NAMED = 12
 _COLUMNS = 4
 
 
+def _not_taken(pool: dict[str, Any]) -> list[str]:
+    """Columns that are not variables; why, where it was not asked for and the name does not say it."""
+    told = ('an index', 'copies')
+    return [f'{name} ({why})' if why.startswith(told) else name for name, why in pool['ignored_columns'].items()]
+
+
 def show_search(data: dict[str, Any]) -> None:
     """The figures of ``benchmark search``; 95 % intervals over the seeds in brackets."""
     console = Console()
@@ -28,7 +34,7 @@ def show_search(data: dict[str, Any]) -> None:
     if 0 < len(pool['variables']) <= _MOST_NAMED:
         console.print(
             f'variables: {", ".join(f"{name} ({text})" for name, text in pool["variables"].items())}; '
-            f'not taken: {", ".join(pool["ignored_columns"]) or "nothing"} (--variables and --ignore choose); '
+            f'not taken: {", ".join(_not_taken(pool)) or "nothing"} (--variables and --ignore choose); '
             f'{pool["rows"]} rows, replicates averaged',
             highlight=False,
             markup=False,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_inversedesign.campaign.digits import plain
 from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 
 if TYPE_CHECKING:
@@ -52,7 +53,11 @@ def check(file: Path, offline: bool, output_format: str) -> None:
 
     builder = build_campaign(spec)
     library = builder.get('library')
-    found = Profile(elements_of(spec, library), settled(spec, library), _points_left_out(spec, builder))
+    found = Profile(
+        elements_of(spec, library),
+        settled(spec, library),
+        [*_points_left_out(spec, builder), *_values_not_read(spec, builder)],
+    )
     emit(plan(spec, checked_profile=True, profile=found), output_format, show_plan)
 
 
@@ -84,6 +89,23 @@ def _points_left_out(spec: CampaignSpec, builder: Any) -> list[str]:
     number = len(data.points(space))
     where = f'{outside} of {number} points of {spec.propose.library!r}'
     return [f'{where} lie outside of the space and are left out: {example}']
+
+
+def _values_not_read(spec: CampaignSpec, builder: Any) -> list[str]:
+    """Values of the goal's properties that are not numbers, and variables that copy one of them."""
+    from aiida_inversedesign.libraries.points import PointSet
+
+    nodes = [builder.get('library'), builder.get('engine', {}).get('data')]
+    for node in nodes:
+        data = None if node is None else node.get_library()
+        if isinstance(data, PointSet):
+            asked = [name for name in spec.goal.properties if name in data.columns]
+            variables = [name for name in getattr(spec.space, 'variables', {}) if name in data.columns]
+            return data.unreadable(asked) + [
+                f'{name} copies {other}, which is searched for: a surrogate that sees it has nothing to learn'
+                for name, other in data.copied(variables, asked)
+            ]
+    return []
 
 
 def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = None) -> dict[str, Any]:
@@ -163,14 +185,17 @@ def _describe(item: Any, spec: CampaignSpec) -> str:
     unit = f' {unit}' if unit else ''
     kind = getattr(item, 'kind', None)
     if kind == 'target':
-        return f'{item.property} {item.target:g} ± {item.tolerance:g}{unit}'
+        return f'{item.property} {plain(item.target)} ± {plain(item.tolerance)}{unit}'
     if kind == 'window':
-        return f'{item.property} from {item.window[0]:g} to {item.window[1]:g}{unit}'
+        return f'{item.property} from {plain(item.window[0])} to {plain(item.window[1])}{unit}'
     if kind in ('maximize', 'minimize'):
         sign = '≥' if kind == 'maximize' else '≤'
-        threshold = f'a hit has {sign} {item.hit:g}{unit}' if item.hit is not None else 'no hit threshold is set'
+        threshold = f'a hit has {sign} {plain(item.hit)}{unit}' if item.hit is not None else 'no hit threshold is set'
         return f'{kind} {item.property}; {threshold}'
-    bounds = [f'≥ {item.min:g}' if item.min is not None else '', f'≤ {item.max:g}' if item.max is not None else '']
+    bounds = [
+        f'≥ {plain(item.min)}' if item.min is not None else '',
+        f'≤ {plain(item.max)}' if item.max is not None else '',
+    ]
     return f'{item.property} {" and ".join(filter(None, bounds))}{unit}'
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiida_inversedesign.campaign.digits import Digits, plain
+
 if TYPE_CHECKING:
     from rich.console import Console, Group
 
@@ -59,10 +61,10 @@ def view(data: dict[str, Any], lines: int | None = None, later: float = 0.0) -> 
     parts: list[Any] = [_title(data), _budgets(data)]
     if data['best']:
         best = data['best']
-        parts.append(Text(f'best so far: {best["key"]} ({best["candidate"]}), {_values(best, data["units"])}'))
+        parts.append(Text(f'best so far: {best["key"]} ({best["candidate"]}), {_values(best, data)}'))
         parts.extend(_curve(data))
     hits = [
-        f'{item["key"]} ({item["candidate"]}), {_values(item, data["units"])}'
+        f'{item["key"]} ({item["candidate"]}), {_values(item, data)}'
         + (f', reached {item["copies"] + 1} times' if item['copies'] else '')
         for item in data['hits']
     ]
@@ -101,16 +103,19 @@ def _budgets(data: dict[str, Any]) -> Any:
         value, limit = item['value'], item['limit']
         bar = ProgressBar(total=limit, completed=min(value or 0, limit), width=_BAR) if limit else ''
         shown = 'not recorded' if value is None else f'{value:d}' if isinstance(value, int) else f'{value:.3g}'
-        table.add_row(_NAMES.get(name, name), shown, '–' if limit is None else f'{limit:g}', bar)
+        table.add_row(_NAMES.get(name, name), shown, '–' if limit is None else plain(limit), bar)
     table.add_row('completed, failed', f'{data["completed"]}, {data["failed"]}', '', '')
     if data['stopped']:
         table.add_row('stopped', f'{data["stopped"]}', '', '')
     return table
 
 
-def _values(item: dict[str, Any], units: dict[str, str]) -> str:
+def _values(item: dict[str, Any], data: dict[str, Any]) -> str:
+    beside, units = [*data['hits'], *([data['best']] if data['best'] else [])], data['units']
     return ', '.join(
-        f'{name} {value:.4g} {units[name]}'.strip() for name, value in item['properties'].items() if name in units
+        f'{name} {Digits(other["properties"].get(name) for other in beside).text(value)} {units[name]}'.strip()
+        for name, value in item['properties'].items()
+        if name in units
     )
 
 
@@ -131,7 +136,8 @@ def _curve(data: dict[str, Any]) -> list[Any]:
     ]
     unit = data['units'][objective['property']]
     what = 'distance from the wanted value' if heights != [value for _, value in steps] else 'best so far'
-    ends = f'{heights[0]:.4g} → {heights[-1]:.4g} {unit}'.strip()
+    digits = Digits(heights)
+    ends = f'{digits.text(heights[0])} → {digits.text(heights[-1])} {unit}'.strip()
     return [Text.assemble((sparkline(curve), 'cyan'), f'  {what}: {ends}')]
 
 

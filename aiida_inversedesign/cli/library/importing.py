@@ -239,7 +239,7 @@ def _formulas(texts: tuple[str, ...], files: tuple[Path, ...]) -> list[str]:
 
 
 def _symbols(text: str, separator: str) -> list[str]:
-    from aiida_inversedesign.chemistry.formulas import SYMBOLS
+    from aiida_inversedesign.chemistry.symbols import SYMBOLS
 
     symbols = [part.strip() for part in text.split(separator) if part.strip()]
     if unknown := [symbol for symbol in symbols if symbol not in SYMBOLS]:

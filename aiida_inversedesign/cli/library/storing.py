@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -121,16 +122,18 @@ def refuse_empty(problems: list[Skipped], request: Request) -> NoReturn:
     written = _write(problems, request)
     _show(problems, written)
     raise InverseDesignError(
-        f'{request.file or "the source"}: none of {len(problems)} entries could be used; nothing was imported'
+        f'{request.file or "the source"}: none of {len(_entries(problems))} entries could be used; nothing was imported'
     )
 
 
 def report(node: LibraryData, problems: list[Skipped], request: Request) -> None:
     """Write the list of what was skipped, and say what was stored."""
     from aiida_inversedesign.libraries.collect import count_kinds
+    from aiida_inversedesign.libraries.entries import VALUE
 
     written = _write(problems, request)
-    skipped = [item for item in problems if item.kind != NO_FINGERPRINT]
+    skipped = _entries(problems)
+    values = Counter(item.column for item in problems if item.column is not None)
     if request.output_format == 'json':
         print_json(
             {
@@ -141,21 +144,30 @@ def report(node: LibraryData, problems: list[Skipped], request: Request) -> None
                 'fingerprints': request.fingerprints,
                 'skipped': len(skipped),
                 'kinds': count_kinds(problems),
+                'unread_columns': dict(values),
                 'skipped_file': str(written) if written else None,
             }
         )
         return
     _show(problems, written)
+    number = sum(item.kind == VALUE for item in problems)
+    unread = f', {number} values not read' if number else ''
     click.echo(
-        f'{request.verbs[0]} {node.count} templates, {request.verbs[1]} {len(skipped)}: '
+        f'{request.verbs[0]} {node.count} templates, {request.verbs[1]} {len(skipped)}{unread}: '
         f'library {request.label!r}, LibraryData<{node.pk}>'
     )
+
+
+def _entries(problems: list[Skipped]) -> list[Skipped]:
+    """The entries that are not in the library: not those of which a value or the fingerprint is missing."""
+    return [item for item in problems if item.kind != NO_FINGERPRINT and item.column is None]
 
 
 def _show(problems: list[Skipped], written: Path | None) -> None:
     from rich.console import Console
 
     from aiida_inversedesign.libraries.collect import count_kinds
+    from aiida_inversedesign.libraries.entries import VALUE
 
     console = Console(stderr=True, soft_wrap=True)
     for item in problems[:SHOWN]:
@@ -164,6 +176,10 @@ def _show(problems: list[Skipped], written: Path | None) -> None:
         console.print(f'… and {len(problems) - SHOWN} more', highlight=False)
     if problems:
         kinds = ', '.join(f'{kind}: {number}' for kind, number in count_kinds(problems).items())
+        columns = Counter(item.column for item in problems if item.column is not None and item.kind == VALUE)
+        if columns:
+            counted = ', '.join(f'{name} {number}' for name, number in columns.items())
+            console.print(f'values that are not read, by column: {counted}', markup=False, highlight=False)
         console.print(f'{kinds}; all are listed in {written}', markup=False, highlight=False)
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from aiida_inversedesign.campaign.number_words import LARGEST
 from aiida_inversedesign.engines.table.lookup import LookupTable, NoEntryError, entry_values, fails_on_purpose
 from aiida_inversedesign.engines.table.settings import Table
 from aiida_inversedesign.libraries.library import Library
@@ -20,7 +21,24 @@ def prepare(spec: Any, inputs: Mapping[str, Any], problems: list[str]) -> dict[s
             for name in spec.goal.properties
             if name not in present
         )
+        problems.extend(_too_large(inputs['data'].get_library(), spec))
     return {}
+
+
+def _too_large(data: Library | PointSet, spec: Any) -> Iterator[str]:
+    """The first value of each property of the goal that models cannot compute with."""
+    if isinstance(data, PointSet):
+        # refused when it was read
+        return
+    for name in spec.goal.properties:
+        for template in data:
+            value = entry_values(template).get(name, 0.0)
+            if abs(value) > LARGEST:
+                yield (
+                    f'goal: {spec.evaluate.data!r} has {name} = {value:g} ({template.id}), larger than {LARGEST:g}: '
+                    'models cannot compute with it; import the library without it'
+                )
+                break
 
 
 def answers(

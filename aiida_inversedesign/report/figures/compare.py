@@ -106,4 +106,7 @@ def _best(record: CampaignRecord, figures: dict[str, Any]) -> str:
         return '–'
     name = record.goal.objectives[0].property
     entry = figures['best'][0]
-    return f'{entry["key"]}, {number(entry["properties"].get(name))} {unit_text(record.units.get(name))}'.rstrip()
+    value = entry['properties'][name]
+    return (
+        f'{entry["key"]}, {number(value, record.digits(name).of(value))} {unit_text(record.units.get(name))}'.rstrip()
+    )

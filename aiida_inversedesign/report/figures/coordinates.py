@@ -13,6 +13,7 @@ from typing import Any
 
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.campaign.contracts.space import Coordinate
+from aiida_inversedesign.campaign.digits import Digits
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import number, plot_text, property_text, quantity, shown_value
@@ -84,7 +85,8 @@ def _numbers(title: str, values: Sequence[float | None], bounds: tuple[float, fl
 
     found = {value for value in values if value is not None}
     shown = {low, high} | (found if len(found) <= MOST_TICKS else {math.sqrt(low * high) if log else (low + high) / 2})
-    ticks = [(place(value), number(value)) for value in sorted(shown)]
+    digits = Digits(shown)
+    ticks = [(place(value), number(value, digits.of(value))) for value in sorted(shown)]
     return _Axis(title, [None if value is None else place(value) for value in values], ticks)
 
 
@@ -139,7 +141,11 @@ _HOVER = {'hovertemplate': '%{customdata[0]}<br>%{customdata[1]}<extra></extra>'
 
 def _hover(record: CampaignRecord, index: int, value: float | None) -> list[str]:
     item, name = record.evaluations[index], record.goal.objectives[0].property
-    found = item.status if value is None else shown_value(value, item.errors.get(name), record.units.get(name))
+    found = (
+        item.status
+        if value is None
+        else shown_value(value, item.errors.get(name), record.units.get(name), record.digits(name).of(value))
+    )
     return [plot_text(f'{item.key} ({item.candidate})'), plot_text(f'{property_text(name)}: {found}')]
 
 
@@ -169,7 +175,9 @@ def _groups(
         begin += len(inside)
         if inside:
             low, high = sorted((inside[0][0], inside[-1][0]))
-            label = quantity(low, unit) if low == high else f'{number(low, 3)} to {quantity(high, unit)}'
+            digits = record.digits(record.goal.objectives[0].property)
+            upper = quantity(high, unit, digits.of(high))
+            label = upper if low == high else f'{number(low, max(digits.of(low) - 1, 3))} to {upper}'
             yield [index for _, index in inside], label, {'color': colour, 'width': 1.2 + 0.25 * place}
 
 

@@ -8,7 +8,8 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from aiida_inversedesign.audit.record import CampaignRecord
-from aiida_inversedesign.chemistry.formulas import SYMBOLS, parse_formula
+from aiida_inversedesign.chemistry.formulas import parse_formula
+from aiida_inversedesign.chemistry.symbols import SYMBOLS
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.graph.evaluation_account import ENDED
 from aiida_inversedesign.report.section import Section

@@ -116,7 +116,8 @@ def _pair(
                     mode='markers',
                     marker={'color': colour, 'symbol': symbol, 'size': 12 if symbol == 'star' else 8, 'opacity': 0.85},
                     name=name,
-                    hovertemplate='%{customdata[0]} (%{customdata[1]})<br>%{x:.4g}, %{y:.4g}<extra></extra>',
+                    hovertemplate='%{customdata[0]} (%{customdata[1]})'
+                    f'<br>%{{x:.{record.digits(across).most}g}}, %{{y:.{record.digits(up).most}g}}<extra></extra>',
                 )
             )
     if several and front:

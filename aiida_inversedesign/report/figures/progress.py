@@ -71,6 +71,7 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
     objective = record.goal.objectives[0]
     unit = record.units.get(objective.property)
     label = plot_text(property_text(objective.property, unit))
+    digits = record.digits(objective.property).most
     drawn = theme.figure(axis.title, label, height=400)
     if objective.kind in ('maximize', 'minimize'):
         _draw_random_best(drawn, record, steps, axis)
@@ -98,7 +99,8 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
                     mode='markers',
                     marker=marker,
                     name=name,
-                    hovertemplate=f'%{{customdata[0]}} (%{{customdata[1]}})<br>%{{y:.4g}} {unit_word}<extra></extra>',
+                    hovertemplate='%{customdata[0]} (%{customdata[1]})<br>'
+                    f'%{{y:.{digits}g}} {unit_word}<extra></extra>',
                 )
             )
     best = [step for step in steps if step['best'] is not None]
@@ -111,7 +113,7 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
                 mode='lines',
                 line={'shape': 'hv', 'color': theme.BLUE, 'width': 2.5},
                 name='best so far',
-                hovertemplate=f'best so far %{{y:.4g}} {unit_word}<extra></extra>',
+                hovertemplate=f'best so far %{{y:.{digits}g}} {unit_word}<extra></extra>',
             )
         )
     failed = [step for step in steps if step['status'] == 'failed']
@@ -138,8 +140,10 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
         drawn.update_layout(yaxis2={'overlaying': 'y', 'range': [0, 1], 'visible': False, 'fixedrange': True})
     if not best and not known and not hits:
         drawn.update_yaxes(range=[0, 1], selector={'overlaying': None})
+    found = best[-1]['best'] if best else 0.0
+    shown = number(found, record.digits(objective.property).of(found))
     alt = (
-        f'Best {objective.property} so far: {number(best[-1]["best"])} {unit or ""} after {len(steps)} evaluations.'
+        f'Best {objective.property} so far: {shown} {unit or ""} after {len(steps)} evaluations.'
         if best
         else f'None of {len(steps)} evaluations has a value that keeps the constraints.'
     )
@@ -152,6 +156,7 @@ def _draw_random_best(drawn: Any, record: CampaignRecord, steps: list[dict[str, 
     random = random_best(record, len(steps))
     if random is None:
         return
+    name = record.goal.objectives[0].property
     places = [axis.at(draws) for draws in random.draws]
     reached = [place for place, value in enumerate(random.low) if value is not None]
     band = [places[place] for place in reached]
@@ -174,7 +179,7 @@ def _draw_random_best(drawn: Any, record: CampaignRecord, steps: list[dict[str, 
             mode='lines',
             line={'color': theme.GREY, 'dash': 'dot', 'width': 2},
             name='random: median',
-            hovertemplate='random search %{y:.4g}<extra></extra>',
+            hovertemplate=f'random search %{{y:.{record.digits(name).most}g}}<extra></extra>',
         )
     )
 

@@ -67,7 +67,7 @@ def _parity(record: CampaignRecord, name: str, items: Sequence[EvaluationRecord]
     label = plot_text(property_text(name, unit))
     drawn = theme.figure(f'predicted {label}', f'found {label}', height=420)
     values = [item.properties[name] for item in items] + [item.predicted[name][0] for item in items]
-    low, high = min(values), max(values)
+    low, high, digits = min(values), max(values), record.digits(name).most
     room = 0.05 * (high - low) or 1.0
     ends = theme.lean([low - room, high + room])
     drawn.add_trace(
@@ -106,7 +106,7 @@ def _parity(record: CampaignRecord, name: str, items: Sequence[EvaluationRecord]
                 marker={'color': colour, 'symbol': theme.SYMBOLS[number_], 'size': 8, 'opacity': 0.85},
                 name=ARMS[arm],
                 hovertemplate='%{customdata[0]}, generation %{customdata[1]}'
-                '<br>predicted %{x:.4g} ± %{customdata[2]}<br>found %{y:.4g}<extra></extra>',
+                f'<br>predicted %{{x:.{digits}g}} ± %{{customdata[2]}}<br>found %{{y:.{digits}g}}<extra></extra>',
             )
         )
     drawn.update_yaxes(scaleanchor='x', scaleratio=1)

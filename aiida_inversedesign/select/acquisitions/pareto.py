@@ -128,6 +128,7 @@ def reference_point(observed: Array) -> Array:
         return -np.ones(observed.shape[1])
     front = observed[non_dominated(observed)]
     worst, extent = front.min(axis=0), np.ptp(front, axis=0)
+    # utilities are in standard deviations of the properties
     flat = extent <= 1e-12
     everything = np.ptp(observed, axis=0)
     extent = np.where(flat, np.where(everything > 1e-12, everything, 1.0), extent)

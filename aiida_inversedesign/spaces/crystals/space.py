@@ -14,6 +14,9 @@ from aiida_inversedesign.campaign.contracts.space import Array, SpaceSection
 from aiida_inversedesign.campaign.section import ContradictionError, Count, Symbol, without_repeats
 from aiida_inversedesign.chemistry.formulas import parse_formula, parse_ratio, reduced_formula
 
+#: Most formulas that a plan lists one by one.
+MOST_LISTED = 12
+
 
 def _ratio(value: str) -> str:
     return ':'.join(map(str, parse_ratio(value)))
@@ -129,8 +132,14 @@ class CrystalSpace(SpaceSection):
         return sum(perm(len(self.elements), ratio.count(':') + 1) for ratio in self.ratios) + len(self.formulas)
 
     def plan(self) -> list[tuple[str, str]]:
-        """Elements, ratios and how many formulas there are at most."""
+        """Elements, ratios and how many formulas there are at most; the formulas that are named, as they were read."""
         if not self.most_formulas:
             return []
         size = f'at most {self.most_formulas} formulas'
-        return [('space', f'{" ".join(self.elements)}  ratios {", ".join(self.ratios)}: {size}')]
+        built = f'{" ".join(self.elements)}  ratios {", ".join(self.ratios)}: ' if self.elements else ''
+        rows = [('space', f'{built}{size}')]
+        if self.formulas:
+            more = len(self.formulas) - MOST_LISTED
+            rest = f' and {more} more' if more > 0 else ''
+            rows.append(('formulas', ', '.join(self.formulas[:MOST_LISTED]) + rest))
+        return rows

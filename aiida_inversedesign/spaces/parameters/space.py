@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import Field
 
 from aiida_inversedesign.campaign.contracts.space import Array, Coordinate, SpaceSection
+from aiida_inversedesign.campaign.digits import plain
 from aiida_inversedesign.campaign.section import ContradictionError, Count, Finite, Model, Positive
 from aiida_inversedesign.spaces.parameters.point import Point, Value
 
@@ -43,7 +44,7 @@ class Variable(Model):
         if bounded and (self.min is None or self.max is None):
             yield ContradictionError('min and max belong together: give both')
         elif self.min is not None and self.max is not None and not self.min < self.max:
-            yield ContradictionError(f'min must be below max, got {self.min:g} and {self.max:g}')
+            yield ContradictionError(f'min must be below max, got {plain(self.min)} and {plain(self.max)}')
         if self.step is not None and not bounded:
             yield ContradictionError('belongs to min and max', ('step',))
         for name, items in (('values', self.values), ('choices', self.choices)):
@@ -72,10 +73,12 @@ class Variable(Model):
             return ', '.join(self.choices)
         low, high = self.bounds
         listed = self.values and len(self.values) <= MOST_LISTED
-        text = ', '.join(f'{value:g}' for value in sorted(self.values)) if listed else f'{low:g} … {high:g}'
+        text = ', '.join(map(plain, sorted(self.values))) if listed else f'{plain(low)} … {plain(high)}'
         text += f' {self.unit}' if self.unit else ''
         text += f', {len(set(self.values))} values' if self.values and not listed else ''
-        return text + (f' in steps of {self.step:g}' if self.step else '') + (', log' if self.scale == 'log' else '')
+        return (
+            text + (f' in steps of {plain(self.step)}' if self.step else '') + (', log' if self.scale == 'log' else '')
+        )
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -107,14 +110,14 @@ class LinearConstraint(Model):
     @property
     def words(self) -> str:
         """The sum, e.g. ``1 a + 2 b``."""
-        return ' + '.join(f'{weight:g} {name}' for name, weight in self.weights.items())
+        return ' + '.join(f'{plain(weight)} {name}' for name, weight in self.weights.items())
 
     def contradictions(self) -> Iterator[ContradictionError]:
         """Whether there are bounds."""
         if self.min is None and self.max is None:
             yield ContradictionError('needs min, max or both')
         elif self.min is not None and self.max is not None and self.min > self.max:
-            yield ContradictionError(f'min must not be above max, got {self.min:g} and {self.max:g}')
+            yield ContradictionError(f'min must not be above max, got {plain(self.min)} and {plain(self.max)}')
 
 
 class ParameterSpace(SpaceSection):
@@ -150,7 +153,8 @@ class ParameterSpace(SpaceSection):
             least, most = (sum(numbers[name].bounds[side] for name in own & set(numbers)) for side in (0, 1))
             if own <= set(numbers) and not least <= item.total * (1 + TOLERANCE) <= most * (1 + 2 * TOLERANCE):
                 yield ContradictionError(
-                    f'its variables add up to {least:g} … {most:g}, never to {item.total:g}', ('mixtures', index)
+                    f'its variables add up to {plain(least)} … {plain(most)}, never to {plain(item.total)}',
+                    ('mixtures', index),
                 )
 
     @classmethod
@@ -187,9 +191,9 @@ class ParameterSpace(SpaceSection):
             low, high = variable.bounds
             slack = TOLERANCE * max(high - low, abs(high), abs(low))
             if not low - slack <= value <= high + slack:
-                return f'{name} = {value:g} is outside {low:g} … {high:g}'
+                return f'{name} = {plain(value)} is outside {plain(low)} … {plain(high)}'
             if allowed is not None and min(abs(value - float(item)) for item in allowed) > slack:
-                return f'{name} = {value:g} is not on its grid'
+                return f'{name} = {plain(value)} is not on its grid'
         return next(self._broken(point), '')
 
     def _broken(self, point: Point) -> Iterator[str]:
@@ -197,15 +201,15 @@ class ParameterSpace(SpaceSection):
             total = math.fsum(float(point.values[name]) for name in mixture.variables)
             slack = TOLERANCE * mixture.total * len(mixture.variables)
             if abs(total - mixture.total) > mixture.tolerance + slack:
-                wanted = f'{mixture.total:g}' + (f' ± {mixture.tolerance:g}' if mixture.tolerance else '')
+                wanted = plain(mixture.total) + (f' ± {plain(mixture.tolerance)}' if mixture.tolerance else '')
                 yield f'{" + ".join(mixture.variables)} = {total:g}, not {wanted}'
         for item in self.constraints:
             terms = [weight * float(point.values[name]) for name, weight in item.weights.items()]
             total, slack = math.fsum(terms), TOLERANCE * max(map(abs, terms))
             if item.min is not None and total < item.min - slack:
-                yield f'{item.words} = {total:g} is below {item.min:g}'
+                yield f'{item.words} = {total:g} is below {plain(item.min)}'
             if item.max is not None and total > item.max + slack:
-                yield f'{item.words} = {total:g} is above {item.max:g}'
+                yield f'{item.words} = {total:g} is above {plain(item.max)}'
 
     def describe(self, contents: Sequence[Any], probabilities: Sequence[float | None]) -> tuple[Array, list[str]]:
         """Numbers between 0 and 1 for each variable with numbers, and 0 or 1 for each choice.
@@ -261,8 +265,8 @@ class ParameterSpace(SpaceSection):
 
     def _restrictions(self) -> list[str]:
         """Mixtures and linear constraints as equations."""
-        words = [f'{" + ".join(item.variables)} = {item.total:g}' for item in self.mixtures]
+        words = [f'{" + ".join(item.variables)} = {plain(item.total)}' for item in self.mixtures]
         for item in self.constraints:
-            low = '' if item.min is None else f'{item.min:g} ≤ '
-            words.append(f'{low}{item.words}' + ('' if item.max is None else f' ≤ {item.max:g}'))
+            low = '' if item.min is None else f'{plain(item.min)} ≤ '
+            words.append(f'{low}{item.words}' + ('' if item.max is None else f' ≤ {plain(item.max)}'))
         return words
