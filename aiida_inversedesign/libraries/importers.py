@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,11 +15,13 @@ from aiida_inversedesign.libraries import entries
 from aiida_inversedesign.libraries.bounded import TooLargeError, read_lines, read_text
 from aiida_inversedesign.libraries.cif import LARGEST_CIF, crystal_of_block, crystal_of_cif, structure_blocks
 from aiida_inversedesign.libraries.collect import Filter, FilterOptions, Progress, collect
-from aiida_inversedesign.libraries.entries import Raw, name_of, plain_crystal, refused
+from aiida_inversedesign.libraries.entries import Notes, Raw, name_of, plain_crystal, refused
 from aiida_inversedesign.libraries.library import Library, LibraryError, Skipped
 
 CIF_NAMES = ('cif', 'structure_cif', 'cif_string')
-CIF_SUFFIXES = ('*.cif', '*.cif.gz')
+#: names of files that are CIFs, in any case
+_SUFFIX = re.compile(r'\.m?cif(\.gz)?$', re.IGNORECASE)
+CIF_SUFFIXES = ('.cif', '.mcif', '.cif.gz', '.mcif.gz')
 
 
 def read_jsonl(
@@ -81,9 +84,9 @@ def read_csv(
     """
     file, wanted = Path(path), Filter(**options)
 
-    def crystal(fields: Mapping[str, Any], cif: str | None) -> Crystal:
+    def crystal(fields: Mapping[str, Any], cif: str | None, notes: Notes) -> Crystal:
         if cif is not None:
-            return crystal_of_cif(fields[cif], wanted.largest_cell)
+            return crystal_of_cif(fields[cif], wanted.largest_cell, notes)
         names = ('lattice', 'species', 'frac_coords')
         try:
             return plain_crystal({key: json.loads(fields[key] or 'null') for key in names}, wanted.largest_cell)
@@ -108,7 +111,8 @@ def read_csv(
             )
         for number, fields in enumerate(reader, 2):
             name = name_of(fields, f'{file.name}:{number}')
-            yield Raw(f'{file.name}, row {number}', name, partial(crystal, fields, cif), fields)
+            notes = wanted.notes()
+            yield Raw(f'{file.name}, row {number}', name, partial(crystal, fields, cif, notes), fields, notes=notes)
 
     try:
         return collect(records(), wanted, source or file.name, license, date)
@@ -124,7 +128,9 @@ def read_cif(
     progress: Progress | None = None,
     **options: Unpack[FilterOptions],
 ) -> tuple[Library, list[Skipped]]:
-    """Read a CIF file, or every ``*.cif`` and ``*.cif.gz`` of a folder and those below it; every structure of each.
+    """Read a CIF file, or every ``*.cif``, ``*.mcif``, ``*.cif.gz`` and ``*.mcif.gz`` of a folder and those below it.
+
+    Every structure of each is read; suffixes may be in upper case. Other files of the folder are no CIFs and not listed.
 
     :param date: ISO date on which the files were retrieved.
     :param options: those of :class:`~aiida_inversedesign.libraries.collect.Filter`.
@@ -133,21 +139,23 @@ def read_cif(
     root, wanted = Path(path), Filter(**options)
     if not root.exists():
         raise LibraryError(f'{root}: no such file or folder')
-    files = sorted(found for suffix in CIF_SUFFIXES for found in root.rglob(suffix)) if root.is_dir() else [root]
+    files = [root]
+    if root.is_dir():
+        files = sorted(found for found in root.rglob('*') if found.name.lower().endswith(CIF_SUFFIXES))
     if not files:
         raise LibraryError(f'{root}: no *.cif in this folder')
 
     def records() -> Iterator[Raw]:
         for number, file in enumerate(files):
             name = str(file.relative_to(root)) if root.is_dir() else file.name
-            yield from _structures(file, name.removesuffix('.gz').removesuffix('.cif'), wanted.largest_cell)
+            yield from _structures(file, _SUFFIX.sub('', name), wanted)
             if progress is not None:
                 progress(number + 1, (number + 1) / len(files))
 
     return collect(records(), wanted, source or root.name, license, date)
 
 
-def _structures(file: Path, name: str, largest: int | None) -> Iterator[Raw]:
+def _structures(file: Path, name: str, wanted: Filter) -> Iterator[Raw]:
     """The structures of a CIF: ``name``, ``name:2``, ``name:3`` …, or why there is none."""
     try:
         blocks = structure_blocks(read_text(file, LARGEST_CIF))
@@ -162,7 +170,9 @@ def _structures(file: Path, name: str, largest: int | None) -> Iterator[Raw]:
         return
     for number, block in enumerate(blocks, 1):
         more = f':{number}' if number > 1 else ''
-        yield Raw(f'{file}{more}', f'{name}{more}', partial(crystal_of_block, block, largest))
+        notes = wanted.notes()
+        build = partial(crystal_of_block, block, wanted.largest_cell, notes)
+        yield Raw(f'{file}{more}', f'{name}{more}', build, notes=notes)
 
 
 def _lines(file: Path, progress: Progress | None) -> Iterator[bytes | None]:
