@@ -151,7 +151,7 @@ def _template(raw: Raw, wanted: Filter, source: str, license: str, date: str) ->
         raise RefusedError(
             entries.UNREADABLE, f'the id has {len(raw.name)} characters, more than {entries.LONGEST_NAME}'
         )
-    crystal = _sound(raw.build(), wanted, raw.notes)
+    crystal = _sound(raw.build(), wanted)
     numbers = {
         key: number
         for key, value in raw.fields.items()
@@ -173,12 +173,11 @@ def _template(raw: Raw, wanted: Filter, source: str, license: str, date: str) ->
     )
 
 
-def _sound(crystal: Crystal, wanted: Filter, notes: Notes) -> Crystal:
+def _sound(crystal: Crystal, wanted: Filter) -> Crystal:
     """The crystal, reduced if so wanted, once nothing speaks against working with it."""
     if unknown := unknown_elements(crystal.counts):
         named = ', '.join(sorted(symbol[:20] for symbol in unknown)[:5])
         raise RefusedError(entries.NO_ELEMENT, f'no element data for {named}')
     entries.check_sites(crystal.nsites, wanted.largest_cell)
     entries.check_cell(crystal.lattice, crystal.nsites)
-    entries.check_distances(crystal, notes, entries.COINCIDENT)
     return primitive_cell(crystal) if wanted.primitive else crystal

@@ -54,8 +54,6 @@ ACCEPTABLE = {
 IDEALISED, DERIVED, REMARK = 'coordinates idealised', 'operations derived', 'remark'
 #: shortest distance of two atoms, in sums of their covalent radii; the shortest in 23 000 known crystals is 0.68
 SHORTEST = 0.5
-#: the same where a source gives a crystal with its whole cell: two atoms on one site, which no rounding explains
-COINCIDENT = 0.02
 
 
 class RefusedError(CrystalError):
@@ -185,16 +183,14 @@ def check_cell(lattice: Any, sites: int) -> None:
         raise RefusedError(CELL, f'the cell is {volume / areas.max():.3g} Å thin, less than {THINNEST} Å')
 
 
-def check_distances(crystal: Crystal, notes: Notes, least: float = SHORTEST) -> None:
-    """Refuse crystals with two atoms on one site or nearly so.
-
-    :param least: shortest distance in sums of covalent radii.
-    """
-    short = shortest_contact(crystal, least)
+def check_distances(crystal: Crystal, notes: Notes) -> None:
+    """Refuse crystals with two atoms on one site or nearly so."""
+    short = shortest_contact(crystal, SHORTEST)
     if short is not None:
         first, second, distance, limit = short
         notes.contradiction(
-            TOO_CLOSE, f'{first} and {second} are {distance:.3f} Å apart, less than {limit:.2f} Å: two atoms on one site?'
+            TOO_CLOSE,
+            f'{first} and {second} are {distance:.3f} Å apart, less than {limit:.2f} Å: two atoms on one site?',
         )
 
 
@@ -214,6 +210,8 @@ def _from_pymatgen(structure: Mapping[str, Any]) -> dict[str, Any]:
     lattice, sites = structure.get('lattice'), structure.get('sites')
     if not isinstance(sites, list):
         raise RefusedError(UNREADABLE, 'the structure has no list of sites')
+    if isinstance(lattice, Mapping) and not all(lattice.get('pbc') or (True,)):
+        raise RefusedError(LATTICE, 'the structure is not periodic in three directions')
     try:
         occupants = [site['species'] for site in sites]
         return {

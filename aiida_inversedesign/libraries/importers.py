@@ -12,9 +12,10 @@ from typing import Any, Unpack
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.libraries import entries
-from aiida_inversedesign.libraries.bounded import TooLargeError, read_lines, read_text
+from aiida_inversedesign.libraries.bounded import TooLargeError, read_text
 from aiida_inversedesign.libraries.cif import LARGEST_CIF, crystal_of_block, crystal_of_cif, structure_blocks
 from aiida_inversedesign.libraries.collect import Filter, FilterOptions, Progress, collect
+from aiida_inversedesign.libraries.documents import lines_of, read_documents
 from aiida_inversedesign.libraries.entries import Notes, Raw, name_of, plain_crystal, refused
 from aiida_inversedesign.libraries.library import Library, LibraryError, Skipped
 
@@ -34,36 +35,16 @@ def read_jsonl(
 ) -> tuple[Library, list[Skipped]]:
     """Read one JSON object a line (``.jsonl`` or ``.jsonl.gz``) with ``lattice``, ``species`` and ``frac_coords``.
 
-    A ``structure`` as pymatgen writes it does as well. Numeric fields become properties; ``id`` (or ``material_id``)
-    the template's id.
+    Documents are read as well, a line each or as one list (:mod:`aiida_inversedesign.libraries.documents`): structures
+    and computed entries of pymatgen, documents of the Materials Project, entries of OPTIMADE. Numeric fields become
+    properties; ``id``, ``material_id`` or ``entry_id`` the template's id. Deprecated documents are skipped.
 
     :param date: ISO date on which the file was retrieved.
     :param options: those of :class:`~aiida_inversedesign.libraries.collect.Filter`.
     :raises LibraryError: if the file cannot be opened or decompressed, or is a zip bomb.
     """
     file, wanted = Path(path), Filter(**options)
-
-    def records() -> Iterator[Raw]:
-        for number, line in enumerate(_lines(file, progress), 1):
-            where = f'{file.name}, line {number}'
-            if line is None:
-                yield refused(where, entries.TOO_LARGE, 'the line has more than 16 MiB')
-                continue
-            if not line.strip():
-                continue
-            try:
-                fields = json.loads(line.decode('utf-8-sig' if number == 1 else 'utf-8'))
-            # a number of thousands of digits is a ValueError, text that is not UTF-8 too
-            except (ValueError, RecursionError) as error:
-                yield refused(where, entries.UNREADABLE, f'not JSON: {error}')
-                continue
-            if not isinstance(fields, dict):
-                yield refused(where, entries.UNREADABLE, 'not a JSON object')
-                continue
-            build = partial(plain_crystal, fields, wanted.largest_cell)
-            yield Raw(where, name_of(fields, f'{file.name}:{number}'), build, fields)
-
-    return collect(records(), wanted, source or file.name, license, date)
+    return collect(read_documents(file, wanted, progress), wanted, source or file.name, license, date)
 
 
 def read_csv(
@@ -94,7 +75,7 @@ def read_csv(
             raise entries.RefusedError(entries.UNREADABLE, f'not JSON: {error}') from error
 
     def text() -> Iterator[str]:
-        for number, line in enumerate(_lines(file, progress), 1):
+        for number, line in enumerate(lines_of(file, progress), 1):
             if line is None:
                 raise LibraryError(f'{file}, line {number}: the line has more than 16 MiB')
             yield line.decode('utf-8-sig' if number == 1 else 'utf-8')
@@ -173,16 +154,3 @@ def _structures(file: Path, name: str, wanted: Filter) -> Iterator[Raw]:
         notes = wanted.notes()
         build = partial(crystal_of_block, block, wanted.largest_cell, notes)
         yield Raw(f'{file}{more}', f'{name}{more}', build, notes=notes)
-
-
-def _lines(file: Path, progress: Progress | None) -> Iterator[bytes | None]:
-    done = 0.0
-
-    def note(fraction: float) -> None:
-        nonlocal done
-        done = fraction
-
-    for number, line in enumerate(read_lines(file, note), 1):
-        yield line
-        if progress is not None and number % 64 == 0:
-            progress(number, done)

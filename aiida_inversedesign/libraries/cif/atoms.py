@@ -138,7 +138,8 @@ def _occupancy(block: Block, row: int, label: str) -> float:
     if not 0 < value < 1:
         raise RefusedError(entries.PARTIAL, f'the site {label} has the occupancy {text}, which cannot be')
     raise RefusedError(
-        entries.PARTIAL, f'partially occupied sites: {label} has the occupancy {text}; only ordered structures can be used'
+        entries.PARTIAL,
+        f'partially occupied sites: {label} has the occupancy {text}; only ordered structures can be used',
     )
 
 
@@ -193,7 +194,8 @@ def _element(name: str, label: str, formula: frozenset[str], hydrogens: bool, no
         raise RefusedError(entries.NO_ELEMENT, f'no element data for {label[:20]}')
     if len(candidates) == 2 and not (letters[0].isupper() and letters[1].islower()):
         raise RefusedError(
-            entries.UNCLEAR_ELEMENT, f'the site {label[:20]} may be {" or ".join(candidates)}: add _atom_site_type_symbol'
+            entries.UNCLEAR_ELEMENT,
+            f'the site {label[:20]} may be {" or ".join(candidates)}: add _atom_site_type_symbol',
         )
     return candidates[0]
 

@@ -73,7 +73,9 @@ def listed_operations(triplets: tuple[str, ...]) -> tuple[Operations, bool]:
         return of_group(known), True
     arrays = _arrays(distinct)
     number = _number(*arrays) if closed else 0
-    return Operations(*arrays, number, f'{len(distinct)} operations' + (f' of group {number}' if number else '')), closed
+    return Operations(
+        *arrays, number, f'{len(distinct)} operations' + (f' of group {number}' if number else '')
+    ), closed
 
 
 @lru_cache(maxsize=1024)

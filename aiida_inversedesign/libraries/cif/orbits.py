@@ -80,9 +80,7 @@ def repeated(orbits: Sequence[Orbit], lattice: NDArray[np.float64]) -> list[tupl
     return found
 
 
-def _images(
-    coords: NDArray[np.float64], operations: Operations
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _images(coords: NDArray[np.float64], operations: Operations) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The images, shape (n, 3), and the shortest way to each in fractions of the cell."""
     images = operations.rotations @ coords + operations.translations
     away = images - coords

@@ -26,9 +26,7 @@ _MAGNETIC = ('_space_group_magn', '_space_group_symop_magn', '_atom_site_moment'
 _MODULATED = ('_space_group_ssg', '_space_group_symop_ssg', '_cell_wave_vector', '_atom_site_fourier')
 
 
-def crystal_of_cif(
-    text: str | None, largest: int | None = entries.LARGEST_CELL, notes: Notes | None = None
-) -> Crystal:
+def crystal_of_cif(text: str | None, largest: int | None = entries.LARGEST_CELL, notes: Notes | None = None) -> Crystal:
     """The crystal of the first block that has atoms.
 
     :param largest: most rows of atoms, and most sites of the cell. None: any number.
@@ -39,9 +37,7 @@ def crystal_of_cif(
     return crystal_of_block(next((block for block in blocks if block.has_sites), blocks[0]), largest, notes)
 
 
-def crystal_of_block(
-    block: Block, largest: int | None = entries.LARGEST_CELL, notes: Notes | None = None
-) -> Crystal:
+def crystal_of_block(block: Block, largest: int | None = entries.LARGEST_CELL, notes: Notes | None = None) -> Crystal:
     """The crystal of one data block.
 
     :param largest: most rows of atoms, and most sites of the cell. None: any number.
@@ -102,7 +98,8 @@ def _decide(
     if len(left) > 1 and not all(_same(left[0][1], crystal) for _, crystal, _ in left[1:]):
         names = ', '.join(setting.operations.name for setting, _, _ in left)
         notes.contradiction(
-            entries.AMBIGUOUS, f'{names} are possible and give different crystals: add the operations or Z and the formula'
+            entries.AMBIGUOUS,
+            f'{names} are possible and give different crystals: add the operations or Z and the formula',
         )
     setting, crystal, noted = left[0]
     notes.remarks += noted.remarks
@@ -186,9 +183,7 @@ def _refuse_what_is_no_crystal(block: Block, notes: Notes) -> None:
     if not block.has_sites:
         raise RefusedError(entries.NO_COORDINATES, 'the block has a cell, but no atoms')
     if block.repeated:
-        raise RefusedError(
-            entries.REPEATED, f'{", ".join(block.repeated[:5])} is given twice with different values'
-        )
+        raise RefusedError(entries.REPEATED, f'{", ".join(block.repeated[:5])} is given twice with different values')
     if any(name.startswith(_MAGNETIC) for name in block.columns):
         notes.contradiction(entries.MAGNETIC, 'a magnetic structure: its moments are not kept')
     if any(name.startswith(_MODULATED) for name in block.columns) or block.text('_cell_modulation_dimension') not in (
@@ -214,7 +209,9 @@ def _lattice(block: Block) -> NDArray[np.float64]:
         values.append(number.value)
     cosines = np.cos(np.radians(values[3:]))
     if 1 - (cosines**2).sum() + 2 * cosines.prod() <= 1e-8:
-        raise RefusedError(entries.LATTICE, f'no cell has the angles {", ".join(f"{angle:g}" for angle in values[3:])}°')
+        raise RefusedError(
+            entries.LATTICE, f'no cell has the angles {", ".join(f"{angle:g}" for angle in values[3:])}°'
+        )
     return np.asarray(Lattice.from_parameters(*values).matrix, dtype=np.float64)
 
 

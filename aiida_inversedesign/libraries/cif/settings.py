@@ -63,9 +63,7 @@ def listed_triplets(block: Block) -> tuple[str, ...]:
     import gemmi
 
     try:
-        return tuple(
-            (gemmi.Op(shift) * gemmi.Op(text)).wrap().triplet() for shift in centring for text in operations
-        )
+        return tuple((gemmi.Op(shift) * gemmi.Op(text)).wrap().triplet() for shift in centring for text in operations)
     except (RuntimeError, ValueError) as error:
         raise RefusedError(entries.UNREADABLE, f'{str(error)[:80]} in the magnetic operations') from error
 

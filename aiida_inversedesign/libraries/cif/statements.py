@@ -78,7 +78,8 @@ def check(block: Block, formula: Formula | None, crystal: Crystal, orbits: Seque
         notes.say(entries.REMARK, f'the stated formula {told[:60]!r} cannot be read and was not compared')
     if formula is not None and not formula.matches(crystal.counts):
         notes.contradiction(
-            entries.FORMULA_MISMATCH, f'the stated formula is {formula.text[:80]}, that of the sites {_sum(crystal.counts)}'
+            entries.FORMULA_MISMATCH,
+            f'the stated formula is {formula.text[:80]}, that of the sites {_sum(crystal.counts)}',
         )
     confirmed = [
         _formula_units(block, formula, crystal, notes),
@@ -139,7 +140,8 @@ def _density(block: Block, crystal: Crystal, notes: Notes) -> bool:
     # some write kg/m³
     if not any(_near(stated, found * factor, DENSITY) for factor in (1, 1000)):
         notes.contradiction(
-            entries.DENSITY_MISMATCH, f'the stated density is {stated.value:g} g/cm³, that of cell and sites {found:.4g}'
+            entries.DENSITY_MISMATCH,
+            f'the stated density is {stated.value:g} g/cm³, that of cell and sites {found:.4g}',
         )
         return False
     return True
