@@ -1,4 +1,4 @@
-"""Documents of materials as JSON: plain records, structures and entries of pymatgen, documents of emmet, OPTIMADE entries.
+"""Documents of materials as JSON: records, structures and entries of pymatgen, documents of emmet, OPTIMADE entries.
 
 pymatgen: Ong et al., Comput. Mater. Sci. 68, 314 (2013); emmet builds the documents of the Materials Project.
 """
@@ -25,6 +25,8 @@ LICENSES = {'BY-C': 'CC BY 4.0', 'BY-NC': 'CC BY-NC 4.0'}
 #: where documents keep their id, and their structure
 IDS = ('id', 'material_id', 'entry_id', 'task_id')
 STRUCTURES = ('structure', 'final_structure')
+#: properties that documents give by their averages: Voigt, Reuss and Hill
+MODULI = ('bulk_modulus', 'shear_modulus')
 #: under which answers of servers keep their list
 LISTS = ('data', 'response')
 
@@ -89,6 +91,9 @@ def _fields(document: Mapping[str, Any]) -> dict[str, Any]:
         data = document.get('data')
         fields = {**(data if isinstance(data, Mapping) else {}), **fields}
         fields |= _energy_per_atom(document)
+    for key in MODULI:
+        if isinstance(document.get(key), Mapping):
+            fields |= {f'{key}_{average}': value for average, value in document[key].items()}
     symmetry = document.get('symmetry')
     if isinstance(symmetry, Mapping) and 'spacegroup' not in fields:
         fields['spacegroup'] = symmetry.get('number')
@@ -109,6 +114,10 @@ def _structure(document: Mapping[str, Any]) -> Any:
     if _is_structure(document):
         return document
     return next((document[key] for key in STRUCTURES if isinstance(document.get(key), Mapping)), None)
+
+
+def _holds_structure(document: Any) -> bool:
+    return isinstance(document, dict) and _structure(document) is not None
 
 
 def _is_structure(document: Mapping[str, Any]) -> bool:
@@ -162,9 +171,11 @@ def _entry(item: Any, where: str, default: str, wanted: Filter) -> Raw:
 
 
 def _items(found: Any) -> list[Any]:
-    """The documents of a list or of an answer; of anything else itself."""
+    """The documents of a list, an answer, or an object of documents by id; of anything else itself."""
     if isinstance(found, dict) and 'lattice' not in found and not any(key in found for key in STRUCTURES):
         found = next((found[key] for key in LISTS if isinstance(found.get(key), list)), found)
+    if isinstance(found, dict) and found and all(map(_holds_structure, found.values())):
+        return [{'id': name, **document} for name, document in found.items()]
     return found if isinstance(found, list) and found else [found]
 
 

@@ -94,7 +94,7 @@ def number_of(text: str, name: str) -> Number:
 
     :raises RefusedError: if it is not one.
     """
-    plain = text.strip().replace('−', '-')  # noqa: RUF001
+    plain = text.strip().replace('−', '-')
     if found := _FRACTION.fullmatch(plain):
         return Number(int(found[1]) / int(found[2]))
     found = _NUMBER.fullmatch(plain)
