@@ -111,7 +111,7 @@ def read_cif(
 ) -> tuple[Library, list[Skipped]]:
     """Read a CIF file, or every ``*.cif``, ``*.mcif``, ``*.cif.gz`` and ``*.mcif.gz`` of a folder and those below it.
 
-    Every structure of each is read; suffixes may be in upper case. Other files of the folder are no CIFs and not listed.
+    Every structure of each is read; suffixes may be in upper case. Other files are not CIFs and not listed.
 
     :param date: ISO date on which the files were retrieved.
     :param options: those of :class:`~aiida_inversedesign.libraries.collect.Filter`.

@@ -23,8 +23,8 @@ _KNOWN = frozenset(SYMBOLS)
 _HYDROGEN = {'D': 'H', 'T': 'H'}
 #: symbols of empty sites
 _VACANCY = re.compile(r'(va|vac|vacancy|vacant|void|□)([^a-z]|$)', re.IGNORECASE)
-#: names of groups of atoms that stand for one site: hydroxyl, water, ammonium, methyl
-_GROUP = re.compile(r'(oh|ho|od|ow|wat|water|h2o|h3o|hoh|d2o|dod|nh|ch|aq)(?![a-z])', re.IGNORECASE)
+#: names of groups of atoms that stand for one site: hydroxyl, water, ammonium, methyl; Ho is an element, HO is not
+_GROUP = re.compile(r'(?:(?i:oh|od|o\d*w|wat|water|h2o|h3o|d2o|hoh|dod|aq)|HO|NH|CH)(?![a-z])')
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,12 +91,20 @@ def sites_of(block: Block, formula: frozenset[str], notes: Notes) -> list[Site]:
         found.append(
             Site(
                 label, symbol, np.array([number.value for number in known]), np.minimum(unit, 0.02),
-                int(stated) if stated.isdigit() else 0,
+                _multiplicity(stated),
             )
         )  # fmt: skip
     if not found:
         raise RefusedError(entries.UNREADABLE, 'the CIF has no occupied site')
     return found
+
+
+def _multiplicity(text: str) -> int:
+    """The stated number of images, 0 if it is not one: some write 4.0."""
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError):
+        return 0
 
 
 def is_isotope(block: Block) -> bool:
@@ -178,9 +186,9 @@ def _element(name: str, label: str, formula: frozenset[str], hydrogens: bool, no
     :raises RefusedError: if there is none, or several are possible.
     """
     letters = _letters(name or label)
-    if _GROUP.match(letters or name or label) and not (name and element_of(letters) in formula):
+    if element_of(letters) not in formula and _GROUP.match((name or label).strip(' *(\'"')):
         _refuse_group(name or label, formula, hydrogens, notes)
-        return 'N' if letters.upper().startswith('N') else 'C' if letters.upper().startswith('C') else 'O'
+        return letters[0] if letters[0] in 'NC' else 'O'
     if name:
         if not (symbol := element_of(letters)):
             raise RefusedError(entries.NO_ELEMENT, f'no element data for {name[:20]}')

@@ -66,7 +66,7 @@ def _choice_in_words(name: str) -> tuple[str, str]:
 
 def _find(name: str, choice: str) -> list[Any]:
     table = _table()
-    found = table.get(name) or table.get(_OLD_CUBIC.sub(r'\1-3\2', name)) or []
+    found = table.get(name) or table.get(_OLD_CUBIC.sub(r'\1-3\2', name)) or _double_glide(name)
     if not choice:
         return found
     wanted = _CHOICES.get(choice, choice)
@@ -74,6 +74,14 @@ def _find(name: str, choice: str) -> list[Any]:
         # a choice where there is none to make says nothing
         found if wanted in ('1', '2', 'H') and all(group.ext == '\0' for group in found) else []
     )
+
+
+def _double_glide(name: str) -> list[Any]:
+    """The settings of a symbol with e for two glide planes at once, as the International Tables write since 1992."""
+    import gemmi
+
+    found = gemmi.find_spacegroup_by_name(name.capitalize()) if 'e' in name else None
+    return [] if found is None else _table()[found.hm.replace(' ', '').lower()]
 
 
 @cache
@@ -89,24 +97,9 @@ def _table() -> dict[str, list[Any]]:
         short = ''.join(part for part in group.hm.split() if part != '1') if group.monoclinic_unique_axis() else long
         for name in (long, short, group.short_name()):
             table[name.lower()][group.xhm()] = group
-        # the symbols with e for two glide planes at once (International Tables since 1992)
-        if group.number in _DOUBLE_GLIDES:
-            for name in _DOUBLE_GLIDES[group.number].get(long, ()):
-                table[name.lower()][group.xhm()] = group
     for number in range(1, 531):
         kind = spglib.get_spacegroup_type(number)
         full = re.sub(r'[\s_]', '', kind.international_full).lower()
         if (group := by_hall.get(kind.hall_symbol)) and full:
             table[full][group.xhm()] = group
     return {name: list(groups.values()) for name, groups in table.items()}
-
-
-_DOUBLE_GLIDES = {
-    39: {'Abm2': ('Aem2',), 'Bma2': ('Bme2',), 'B2cm': ('B2em',), 'C2mb': ('C2me',), 'Cm2a': ('Cm2e',), 'Ac2m': ('Ae2m',)},
-    41: {'Aba2': ('Aea2',), 'Bba2': ('Bbe2',), 'B2cb': ('B2eb',), 'C2cb': ('C2ce',), 'Cc2a': ('Cc2e',), 'Ac2a': ('Ae2a',)},
-    64: {
-        'Cmca': ('Cmce',), 'Ccmb': ('Ccme',), 'Abma': ('Aema',), 'Acam': ('Aeam',), 'Bbcm': ('Bbem',), 'Bmab': ('Bmeb',)
-    },
-    67: {'Cmma': ('Cmme',), 'Cmmb': ('Cmme',), 'Abmm': ('Aemm',), 'Acmm': ('Aemm',), 'Bmcm': ('Bmem',), 'Bmam': ('Bmem',)},
-    68: {'Ccca': ('Ccce',), 'Cccb': ('Ccce',), 'Abaa': ('Aeaa',), 'Acaa': ('Aeaa',), 'Bbcb': ('Bbeb',), 'Bbab': ('Bbeb',)},
-}  # fmt: skip

@@ -18,10 +18,10 @@ _LISTED = ('_space_group_symop_operation_xyz', '_symmetry_equiv_pos_as_xyz')
 _MAGNETIC, _CENTRING = '_space_group_symop_magn_operation_xyz', '_space_group_symop_magn_centering_xyz'
 _HALL = ('_space_group_name_hall', '_symmetry_space_group_name_hall')
 _NAMES = (
-    '_space_group_name_h-m_alt', '_symmetry_space_group_name_h-m', '_space_group_name_h-m_full', '_space_group_name_h-m_ref',
-    '_space_group_name_h-m', '_symmetry_space_group_name_h-m_alt',
+    '_space_group_name_h-m_alt', '_symmetry_space_group_name_h-m', '_space_group_name_h-m_full',
+    '_space_group_name_h-m_ref', '_space_group_name_h-m', '_symmetry_space_group_name_h-m_alt',
 )  # fmt: skip
-_NUMBERS = ('_space_group_it_number', '_symmetry_int_tables_number', '_symmetry_cell_setting_number')
+_NUMBERS = ('_space_group_it_number', '_symmetry_int_tables_number')
 _IDENTITY = ('x,y,z',)
 
 
@@ -87,8 +87,8 @@ def settings_of(block: Block, lattice: NDArray[np.float64], notes: Notes) -> lis
     if not fitting:
         notes.contradiction(entries.GROUP_MISMATCH, f'the cell does not have the symmetry of {named.label}')
         fitting = named.settings[:1]
-    remark = '' if named.exact and len(fitting) == 1 else f'of {{}} from {named.label}'
-    return [Setting(item, remark.format(item.name)) for item in _preferred(fitting)]
+    fitting = _preferred(fitting)
+    return [Setting(item, f'of {item.name} from {named.label}' if len(fitting) > 1 else '') for item in fitting]
 
 
 def _of_list(

@@ -1,7 +1,8 @@
-"""What a CIF says of its crystal: formula, formula units, volume, density, weight, multiplicities; and whether it holds."""
+"""What a CIF states of its crystal, compared with it: formula and units, volume, density, weight, multiplicities."""
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,7 +117,7 @@ def _contents(block: Block, units: float, formula: Formula) -> list[float]:
     structural = formula_of(block.text('_chemical_formula_structural'))
     if structural is not None and abs(units * sum(structural.amounts.values()) - total) < 1e-3:
         return [total]
-    whole = all((amount / units).is_integer() for amount in formula.amounts.values())
+    whole = not formula.unit and math.gcd(*(int(amount) for amount in formula.amounts.values())) == units
     return [units * total, total] if whole and units > 1 else [units * total]
 
 
@@ -155,7 +156,7 @@ def _weight(block: Block, crystal: Crystal, notes: Notes) -> bool:
     if not _near(weight, found, WEIGHT):
         notes.contradiction(
             entries.WEIGHT_MISMATCH,
-            f'the stated formula weight is {weight.value:g}, that of the sites by {units.value:g} formula units {found:.6g}',
+            f'the stated formula weight is {weight.value:g}, that of the sites {found:.6g} (Z = {units.value:g})',
         )
         return False
     return True
