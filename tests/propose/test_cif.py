@@ -404,6 +404,11 @@ def test_impossible_cells(cell, kind):
     assert refusal(cif(cell=cell, head="_symmetry_space_group_name_H-M 'P 1'")) == kind
 
 
+def test_a_large_cell_of_few_sites():
+    crystal, _ = read(cif('Si1 Si 0.053 0.104 0.187', cell=(29.0,)))
+    assert crystal.nsites == 192
+
+
 def test_cells_as_they_are_written():
     assert told(cif(cell=('5.640(2)',))) == ROCK_SALT
     assert told(cif(cell=("'5.64'",))) == ROCK_SALT

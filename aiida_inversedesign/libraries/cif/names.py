@@ -100,6 +100,7 @@ def _table() -> dict[str, list[Any]]:
     for number in range(1, 531):
         kind = spglib.get_spacegroup_type(number)
         full = re.sub(r'[\s_]', '', kind.international_full).lower()
-        if (group := by_hall.get(kind.hall_symbol)) and full:
-            table[full][group.xhm()] = group
+        known = by_hall.get(kind.hall_symbol)
+        if known is not None and full:
+            table[full][known.xhm()] = known
     return {name: list(groups.values()) for name, groups in table.items()}

@@ -55,7 +55,6 @@ def crystal_of_block(block: Block, largest: int | None = entries.LARGEST_CELL, n
         raise RefusedError(entries.CELL, f'{positions} symmetry images of atoms are more than {MOST_POSITIONS}')
     formula = statements.stated_formula(block)
     sites = sites_of(block, frozenset(formula.amounts if formula else ()), notes)
-    entries.check_cell(lattice, 1)
     settings = settings_of(block, lattice, notes)
     return _decide(block, formula, lattice, sites, settings, largest, notes)
 
@@ -206,6 +205,10 @@ def _lattice(block: Block) -> NDArray[np.float64]:
             raise RefusedError(entries.LATTICE, f'_cell_{name} is missing')
         if not 0 < number.value < (np.inf if name.startswith('length') else 180):
             raise RefusedError(entries.LATTICE, f'the cell has the {name.replace("_", " ")} = {number.value:g}')
+        if name.startswith('length') and number.value > entries.LONGEST:
+            raise RefusedError(
+                entries.CELL, f'a lattice vector is {number.value:.3g} Å long, more than {entries.LONGEST:g} Å'
+            )
         values.append(number.value)
     cosines = np.cos(np.radians(values[3:]))
     if 1 - (cosines**2).sum() + 2 * cosines.prod() <= 1e-8:
