@@ -47,7 +47,7 @@ def read_lines(file: Path, fraction: Callable[[float], None] | None = None) -> I
     """
     with readable(file), file.open('rb') as raw:
         size = file.stat().st_size
-        stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if file.suffix == '.gz' else raw
+        stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if file.suffix.lower() == '.gz' else raw
         total, number, skipping = 0, 0, False
         while chunk := stream.readline(LONGEST_LINE):
             total, number = total + len(chunk), number + 1

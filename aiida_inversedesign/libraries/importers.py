@@ -21,8 +21,9 @@ from aiida_inversedesign.libraries.library import Library, LibraryError, Skipped
 
 CIF_NAMES = ('cif', 'structure_cif', 'cif_string')
 #: names of files that are CIFs, in any case
-_SUFFIX = re.compile(r'\.m?cif(\.gz)?$', re.IGNORECASE)
-CIF_SUFFIXES = ('.cif', '.mcif', '.cif.gz', '.mcif.gz')
+CIF_SUFFIX = re.compile(r'\.m?cif(\.gz)?$', re.IGNORECASE)
+#: names that look like those of CIFs, but may be backups or compressed in another way: listed as skipped
+_ALIKE = re.compile(r'\.m{0,2}cif\d?(\.[a-z0-9]{1,4}|~)?$', re.IGNORECASE)
 
 
 def read_jsonl(
@@ -122,14 +123,17 @@ def read_cif(
         raise LibraryError(f'{root}: no such file or folder')
     files = [root]
     if root.is_dir():
-        files = sorted(found for found in root.rglob('*') if found.name.lower().endswith(CIF_SUFFIXES))
+        files = sorted(found for found in root.rglob('*') if _ALIKE.search(found.name))
     if not files:
         raise LibraryError(f'{root}: no *.cif in this folder')
 
     def records() -> Iterator[Raw]:
         for number, file in enumerate(files):
             name = str(file.relative_to(root)) if root.is_dir() else file.name
-            yield from _structures(file, _SUFFIX.sub('', name), wanted)
+            if file == root or CIF_SUFFIX.search(name):
+                yield from _structures(file, CIF_SUFFIX.sub('', name), wanted)
+            else:
+                yield refused(str(file), entries.UNREADABLE, 'the name does not end in .cif, .mcif, or either with .gz')
             if progress is not None:
                 progress(number + 1, (number + 1) / len(files))
 

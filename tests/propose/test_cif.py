@@ -64,7 +64,7 @@ ROCK_SALT = ('NaCl', 22.43, 225)
     'name',
     [
         'F m -3 m', 'Fm-3m', 'F m 3 m', 'Fm3m', 'FM-3M', 'f m -3 m', 'F_m_-3_m', 'F 4/m -3 2/m', "Fm\\bar{3}m",
-        'F m −3 m', 'F m 3\u0304 m', 'F m -3 m :1',
+        'F m 3- m', 'F m -3 m (225)', 'Fm-3m #225', 'F m −3 m', 'F m 3\u0304 m', 'F m -3 m :1',
     ],
 )  # fmt: skip
 def test_every_spelling_of_a_name(name):
@@ -220,6 +220,34 @@ def test_special_positions_of_few_digits(digits, cut):
     np.testing.assert_allclose(sorted(crystal.frac_coords[:, 0]), [1 / 3, 2 / 3], atol=1e-6)
     assert (len(remarks) == 1) == (digits < 5)
     assert all(remark.startswith('coordinates idealised: Mg1 moved by') for remark in remarks)
+
+
+def test_thirds_of_two_digits_beside_others():
+    head = "_space_group_name_H-M_alt 'P 63 m c'"
+    text = cif('Zn1 Zn 0.33 0.67 0\nO1 O 0.33 0.67 0.3821', head, (3.25, 3.25, 5.21, 90, 90, 120))
+    assert told(text) == ('ZnO', 11.91, 186)
+
+
+def test_a_number_alone_means_the_standard_setting():
+    text = cif('Li1 Li 0.1 0.25 0.3', '_symmetry_Int_Tables_number 62', (5, 6, 7))
+    crystal, remarks = read(text)
+    assert crystal.nsites == 4
+    assert remarks == ['operations derived: of P n m a from the number 62: its standard setting']
+
+
+def test_two_lists_of_operations():
+    older = "_symmetry_equiv_pos_as_xyz 'x,y,z'\n"
+    newer = 'loop_\n_space_group_symop_operation_xyz\nx,y,z\n-x,-y,-z\n'
+    assert refusal(cif('Li1 Li 0.1 0.25 0.3', older + newer, (5,))) == 'group_mismatch'
+    assert read(
+        cif('Li1 Li 0.1 0.25 0.3', newer + newer.replace('space_group_symop_operation', 'symmetry_equiv_pos_as'), (5,))
+    )
+
+
+def test_a_structural_formula_alone_is_compared():
+    text = cif(head=FM3M + "\n_chemical_formula_structural 'Na (O H)'")
+    assert refusal(text) == 'formula_mismatch'
+    assert told(text.replace('Na (O H)', 'Na Cl')) == ROCK_SALT
 
 
 def test_a_general_position_near_a_special_one_is_left_there():
@@ -484,9 +512,11 @@ def test_files_of_a_folder_in_any_case(tmp_path):
     (tmp_path / 'wide.cif').write_bytes(cif('Pt1 Pt 0 0 0', cell=(3.92,)).encode('utf-16'))
     (tmp_path / 'latin.cif').write_bytes(cif('Pb1 Pb 0 0 0', cell=(4.95,)).encode() + "_a 'é'\n".encode('latin-1'))
     (tmp_path / 'notes.txt').write_text('no CIF')
+    (tmp_path / 'old.cif.bz2').write_bytes(b'BZh9')
+    (tmp_path / 'old.cif~').write_text(cif())
     library, skipped = read_cif(tmp_path)
     assert {template.id for template in library} == {'a', 'B', 'c', 'd', 'E', 'f', 'wide', 'latin'}
-    assert skipped == []
+    assert sorted(Path(item.source).name for item in skipped) == ['old.cif.bz2', 'old.cif~']
 
 
 def test_remarks_are_kept_in_the_file_of_the_library(tmp_path):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.formulas import SYMBOLS
 from aiida_inversedesign.libraries import entries
-from aiida_inversedesign.libraries.cif.blocks import Block, is_null, number_of
+from aiida_inversedesign.libraries.cif.blocks import Block, Number, is_null, number_of
 from aiida_inversedesign.libraries.entries import Notes, RefusedError
 
 #: most that an occupancy of one may differ from it
@@ -84,7 +84,7 @@ def sites_of(block: Block, formula: frozenset[str], notes: Notes) -> list[Site]:
             notes.contradiction(entries.NO_COORDINATES, f'the site {label} has no coordinates')
             continue
         known = [number for number in triple if number is not None]
-        unit = [max(_rounding(number.unit, coarsest), 3 * number.esd) for number in known]
+        unit = [max(_rounding(number, coarsest), 3 * number.esd) for number in known]
         stated = _cell(block, '_atom_site_symmetry_multiplicity', row) or _cell(
             block, '_atom_site_site_symmetry_multiplicity', row
         )
@@ -119,8 +119,15 @@ def element_of(symbol: str) -> str:
     return title if title in _KNOWN else ''
 
 
-def _rounding(unit: float, coarsest: float) -> float:
-    """One unit of the last digit that was meant: trailing zeros may be missing, but no digits are."""
+def _rounding(number: Number, coarsest: float) -> float:
+    """One unit of the last digit that was meant: trailing zeros may be missing, but no digits are.
+
+    Of two digits only thirds and sixths are roundings.
+    """
+    unit = number.unit
+    sixths = number.value * 6
+    if 0.009 < unit < 0.011 and round(sixths) % 3 and 1e-9 < abs(sixths - round(sixths)) <= 6 * unit:
+        return unit
     return unit if coarsest < unit <= 10.0**-LEAST_DECIMALS * 1.001 else coarsest
 
 

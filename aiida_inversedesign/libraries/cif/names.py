@@ -30,7 +30,10 @@ def settings_of_name(text: str) -> list[Any]:
     plain = _plain(text)
     if found := _find(plain, ''):
         return found
-    name, _, choice = plain.partition(':')
+    # the number behind the name: F m -3 m (225), Fm-3m #225
+    name, _, choice = re.sub(r'(\((no\.?)?\d{2,3}\)|#\d+|no\.\d+)$', '', plain).partition(':')
+    if not choice and (found := _find(name, '')):
+        return found
     if not choice:
         name, choice = _choice_in_words(name)
     return _find(name, choice)
@@ -38,11 +41,16 @@ def settings_of_name(text: str) -> list[Any]:
 
 def settings_of_number(number: int) -> list[Any]:
     """gemmi's space groups of the standard setting of a number: one, or two where there are choices."""
-    import gemmi
-
-    groups = [group for group in gemmi.spacegroup_table() if group.number == number]
+    groups = all_settings(number)
     standard = {group.hm for group in groups if group.is_reference_setting()}
     return [group for group in groups if group.hm in standard]
+
+
+def all_settings(number: int) -> list[Any]:
+    """gemmi's space groups of a number in every setting."""
+    import gemmi
+
+    return [group for group in gemmi.spacegroup_table() if group.number == number]
 
 
 def _plain(text: str) -> str:
@@ -67,6 +75,9 @@ def _choice_in_words(name: str) -> tuple[str, str]:
 def _find(name: str, choice: str) -> list[Any]:
     table = _table()
     found = table.get(name) or table.get(_OLD_CUBIC.sub(r'\1-3\2', name)) or _double_glide(name)
+    if not found:
+        # the bar behind its axis: F m 3- m
+        found = table.get(re.sub(r'(\d)-(?=[a-z]|$)', r'-\1', name), [])
     if not choice:
         return found
     wanted = _CHOICES.get(choice, choice)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.libraries import entries
 from aiida_inversedesign.libraries.cif.blocks import Block, is_null
-from aiida_inversedesign.libraries.cif.names import settings_of_name, settings_of_number
+from aiida_inversedesign.libraries.cif.names import all_settings, settings_of_name, settings_of_number
 from aiida_inversedesign.libraries.cif.operations import Operations, listed_operations, of_group, of_hall
 from aiida_inversedesign.libraries.entries import Notes, RefusedError
 
@@ -23,6 +23,7 @@ _NAMES = (
 )  # fmt: skip
 _NUMBERS = ('_space_group_it_number', '_symmetry_int_tables_number')
 _IDENTITY = ('x,y,z',)
+_BY_NUMBER = 'the number'
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +54,8 @@ class _Named:
 
 def listed_triplets(block: Block) -> tuple[str, ...]:
     """The operations that are listed; those of magnetic files without the reversal of time."""
-    listed = tuple(text.strip() for text in block.column(*_LISTED) if not is_null(text))
+    lists = [tuple(text.strip() for text in block.column(name) if not is_null(text)) for name in _LISTED]
+    listed = lists[0] or lists[1]
     if listed or not block.column(_MAGNETIC):
         return listed
     operations = [text.rsplit(',', 1)[0] for text in block.column(_MAGNETIC)]
@@ -75,6 +77,9 @@ def settings_of(block: Block, lattice: NDArray[np.float64], notes: Notes) -> lis
     """
     listed, named = listed_triplets(block), _named(block, notes)
     if listed:
+        older = tuple(text.strip() for text in block.column(_LISTED[1]) if not is_null(text))
+        if older and set(older) != set(listed) and not _same(older, listed):
+            notes.contradiction(entries.GROUP_MISMATCH, f'{_LISTED[0]} and {_LISTED[1]} list different operations')
         return _of_list(listed, named, lattice, notes)
     if named is None:
         given = block.text(*_HALL, *_NAMES, *_NUMBERS)
@@ -88,6 +93,8 @@ def settings_of(block: Block, lattice: NDArray[np.float64], notes: Notes) -> lis
         notes.contradiction(entries.GROUP_MISMATCH, f'the cell does not have the symmetry of {named.label}')
         fitting = named.settings[:1]
     fitting = _preferred(fitting)
+    if named.label.startswith(_BY_NUMBER) and len(fitting) == 1 and len(all_settings(fitting[0].number)) > 1:
+        return [Setting(fitting[0], f'of {fitting[0].name} from {named.label}: its standard setting')]
     return [Setting(item, f'of {item.name} from {named.label}' if len(fitting) > 1 else '') for item in fitting]
 
 
@@ -116,6 +123,12 @@ def _of_list(
     return found
 
 
+def _same(first: tuple[str, ...], second: tuple[str, ...]) -> bool:
+    """Whether two lists have the same operations."""
+    one, other = (listed_operations(triplets)[0] for triplets in (first, second))
+    return (len(one), one.number, one.name) == (len(other), other.number, other.name)
+
+
 def _named(block: Block, notes: Notes) -> _Named | None:
     """What Hall symbol, Hermann–Mauguin symbol and number say together; None if there is none that is known.
 
@@ -130,7 +143,7 @@ def _named(block: Block, notes: Notes) -> _Named | None:
             found.append((f'the name {name[:40]!r}', _operations(groups)))
     text = block.text(*_NUMBERS)
     if text.isdigit() and 1 <= int(text) <= 230:
-        found.append((f'the number {text}', _operations(settings_of_number(int(text)))))
+        found.append((f'{_BY_NUMBER} {text}', _operations(settings_of_number(int(text)))))
     if not found:
         return None
     label, settings = found[0]
@@ -142,7 +155,7 @@ def _named(block: Block, notes: Notes) -> _Named | None:
                 entries.GROUP_MISMATCH,
                 f'{label} is group {min(numbers)}, {other} is group {min(item.number for item in more)}',
             )
-        elif not exact and not other.startswith('the number'):
+        elif not exact and not other.startswith(_BY_NUMBER):
             common = [item for item in settings if item.name in {one.name for one in more}]
             settings = common or settings
             exact = len(settings) == 1

@@ -65,8 +65,23 @@ def formula_of(text: str) -> Formula | None:
 
 
 def stated_formula(block: Block) -> Formula | None:
-    """The sum formula of the block, if it states one that can be read."""
-    return formula_of(block.text('_chemical_formula_sum'))
+    """The sum formula of the block, or else the structural one, if it can be read."""
+    if text := block.text('_chemical_formula_sum'):
+        return formula_of(text)
+    structural = block.text('_chemical_formula_structural')
+    return formula_of(structural) or _with_brackets(structural)
+
+
+def _with_brackets(text: str) -> Formula | None:
+    """A structural formula such as ``Li (O H)``."""
+    from pymatgen.core import Composition
+
+    try:
+        amounts = Composition(re.sub(r'\s', '', text), strict=True).get_el_amt_dict()
+    except (ValueError, LookupError, TypeError):
+        return None
+    whole = all(amount.is_integer() for amount in amounts.values())
+    return Formula(text, {element_of(symbol): amount for symbol, amount in amounts.items()}, 0 if whole else 1e-3)
 
 
 def check(block: Block, formula: Formula | None, crystal: Crystal, orbits: Sequence[Orbit], notes: Notes) -> bool:
