@@ -379,7 +379,7 @@ def structure_cases(number: int, seed: int = 0) -> list[Case]:
         ('cif', 'a.cif', CIF.encode()),
         ('jsonl', 'a.jsonl', small),
         ('csv', 'a.csv', table),
-        ('library', 'a.parquet', models.joinpath('aflow.parquet').read_bytes()),
+        ('library', 'a.parquet', files('aiida_inversedesign.libraries').joinpath('aflow.parquet').read_bytes()),
         ('library', 'a.parquet', _parquet({})),
         ('model', 'a.npz', _model(lambda arrays: arrays.update(x=np.arange(20)))),
     )
