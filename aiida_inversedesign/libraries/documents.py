@@ -17,6 +17,7 @@ from aiida_inversedesign.libraries.bounded import MIB, TooLargeError, read_lines
 from aiida_inversedesign.libraries.collect import Filter, Progress
 from aiida_inversedesign.libraries.entries import Notes, Raw, RefusedError, number_of, plain_crystal, refused
 from aiida_inversedesign.libraries.library import LibraryError
+from aiida_inversedesign.libraries.optimade_structures import crystal_of_attributes
 
 #: bytes of a file that is one JSON document; of files with one object a line only a line is in memory
 LARGEST_DOCUMENT = 256 * MIB
@@ -55,8 +56,6 @@ def document_entry(document: Mapping[str, Any], where: str, default: str, wanted
     notes = wanted.notes()
     attributes = document.get('attributes')
     if isinstance(attributes, Mapping) and 'lattice_vectors' in attributes:
-        from aiida_inversedesign.libraries.optimade import crystal_of_attributes
-
         build = partial(crystal_of_attributes, attributes, wanted.largest_cell, notes)
         return Raw(where, str(document.get('id') or default), build, {}, notes=notes)
     fields = _fields(document)
