@@ -271,7 +271,8 @@ def test_occupancies_of_one(occupancy):
 
 @pytest.mark.parametrize(
     ('occupancy', 'kind'), [('0.5', 'partial occupancy'), ('2', 'partial occupancy'), ('-1', 'partial occupancy'),
-                            ('nan', 'unreadable'), ('0,5', 'unreadable'), ('0.95(3)', 'partial occupancy')]
+                            ('nan', 'unreadable'), ('1e400', 'not finite'), ('0,5', 'unreadable'),
+                            ('0.95(3)', 'partial occupancy')]
 )  # fmt: skip
 def test_other_occupancies(occupancy, kind):
     assert refusal(cif(f'Na1 Na 0 0 0 {occupancy}\nCl1 Cl 0.5 0.5 0.5 1', columns='occupancy')) == kind
@@ -397,6 +398,11 @@ def test_two_atoms_on_one_site():
     assert refusal(cif(f'{SALT}\nNa2 Na 0 0.5 0.5')) == 'duplicate_sites'
     crystal, remarks = read(cif(f'{SALT}\nNa2 Na 0 0.5 0.5', f'{FM3M}\n{NACL}'))
     assert (crystal.counts, len(remarks)) == ({'Na': 4, 'Cl': 4}, 1)
+    # that each site has one image says nothing of how many there are
+    many = cif(
+        'Po1 Po 0 0 0 1\nPo2 Po 0 0 0 1', "_symmetry_space_group_name_H-M 'P 1'", (3.35,), 'symmetry_multiplicity'
+    )
+    assert refusal(many) == 'duplicate_sites'
     assert refusal(cif(f'{SALT}\nK1 K 0.03 0 0')) == 'atoms_too_close'
     p1 = "_symmetry_space_group_name_H-M 'P 1'"
     assert refusal(cif('Po1 Po 0 0 0\nPo2 Po 1 0 0', p1, (3.35,))) == 'duplicate_sites'

@@ -5,6 +5,7 @@ gemmi: Wojdyr, J. Open Source Softw. 7, 4200 (2022).
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterator
@@ -101,7 +102,9 @@ def number_of(text: str, name: str) -> Number:
     if found is None:
         hint = ': write a decimal point, not a comma' if re.fullmatch(r'[+-]?\d+,\d+', plain) else ''
         raise RefusedError(entries.UNREADABLE, f'{name} is {text[:40]!r}, which is not a number{hint}')
-    scale = 10.0 ** int(found[4] or 0)
+    scale = 10.0 ** int(found[4] or 0) if int(found[4] or 0) <= 305 else math.inf
+    if not math.isfinite(float(found[1]) * scale):
+        raise RefusedError(entries.NAN, f'{name} is {plain[:40]}, which is not finite')
     unit = scale * 10.0 ** -len(found[2] or found[3] or '')
     return Number(float(found[1]) * scale, unit, int(found[5] or 0) * unit)
 

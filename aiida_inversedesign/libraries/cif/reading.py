@@ -133,9 +133,9 @@ def _crystal(
         if setting.named not in (found, space_group_number(crystal, STRICT_SYMPREC)):
             notes.contradiction(entries.GROUP_MISMATCH, f'{setting.differs}; the group found is {found}')
     confirmed = statements.check(block, formula, crystal, kept, notes)
-    if setting.evidence and not confirmed:
+    if setting.evidence and not confirmed.operations:
         raise RefusedError(entries.GROUP_MISMATCH, f'nothing stated confirms the operations {setting.remark}')
-    _check_doubles(orbits, double, confirmed, notes)
+    _check_doubles(orbits, double, confirmed.content, notes)
     entries.check_distances(crystal, notes)
     _tell_idealised(kept, notes)
     return crystal

@@ -44,6 +44,18 @@ class Formula:
         return all(abs(self.amounts[symbol] * scale - number) <= least for symbol, number in counts.items())
 
 
+@dataclass(frozen=True)
+class Confirmed:
+    """What the statements of a file confirm.
+
+    :param content: the number of atoms in the cell.
+    :param operations: that the operations make the right number of images of each site.
+    """
+
+    content: bool
+    operations: bool
+
+
 def formula_of(text: str) -> Formula | None:
     """The sum formula as CIFs write it (``C6 H12 O6``); None if it cannot be read as one."""
     words = text.replace(',', ' ').split()
@@ -84,8 +96,8 @@ def _with_brackets(text: str) -> Formula | None:
     return Formula(text, {element_of(symbol): amount for symbol, amount in amounts.items()}, 0 if whole else 1e-3)
 
 
-def check(block: Block, formula: Formula | None, crystal: Crystal, orbits: Sequence[Orbit], notes: Notes) -> bool:
-    """Compare what is stated with what was found, and tell whether anything stated confirms the content of the cell.
+def check(block: Block, formula: Formula | None, crystal: Crystal, orbits: Sequence[Orbit], notes: Notes) -> Confirmed:
+    """Compare what is stated with what was found, and tell what of it is confirmed.
 
     :raises RefusedError: for a contradiction that is not accepted.
     """
@@ -97,14 +109,14 @@ def check(block: Block, formula: Formula | None, crystal: Crystal, orbits: Seque
             entries.FORMULA_MISMATCH,
             f'the stated formula is {formula.text[:80]}, that of the sites {_sum(crystal.counts)}',
         )
-    confirmed = [
+    content = [
         _formula_units(block, formula, crystal, notes),
-        _multiplicities(orbits, notes),
         _density(block, crystal, notes),
         _weight(block, crystal, notes),
     ]
+    multiplicities = _multiplicities(orbits, notes)
     _volume(block, crystal, notes)
-    return any(confirmed)
+    return Confirmed(any(content), any(content) or multiplicities)
 
 
 def _formula_units(block: Block, formula: Formula | None, crystal: Crystal, notes: Notes) -> bool:
