@@ -59,6 +59,28 @@ def shortest_contacts(crystal: Crystal) -> dict[Pair, float]:
     return found
 
 
+def shortest_contact(crystal: Crystal, least: float) -> tuple[str, str, float, float] | None:
+    """The two elements, distance and limit (Å) of the worst contact below ``least`` sums of covalent radii, or None."""
+    from pymatgen.optimization.neighbors import find_points_in_spheres
+
+    radii = covalent_radii()
+    reach = least * 2 * max(radii[symbol] for symbol in crystal.counts)
+    # of the structure itself pymatgen would make an object for each site first
+    positions = np.ascontiguousarray(crystal.frac_coords @ crystal.lattice)
+    first, second, images, distances = find_points_in_spheres(
+        positions, positions, r=reach, pbc=np.ones(3, dtype=np.int64), lattice=np.ascontiguousarray(crystal.lattice)
+    )
+    apart = (first != second) | (images != 0).any(axis=1)
+    radius = np.array([radii[symbol] for symbol in crystal.species])
+    limits = least * (radius[first] + radius[second])
+    ratios = np.where(apart, distances / limits, np.inf)
+    if not len(ratios) or ratios.min() >= 1.0:
+        return None
+    worst = int(ratios.argmin())
+    one, other = crystal.species[first[worst]], crystal.species[second[worst]]
+    return one, other, float(distances[worst]), float(limits[worst])
+
+
 def fit_short_pairs(crystals: Iterable[Crystal]) -> dict[Pair, tuple[int, float]]:
     """Pairs whose usual contact is short: number of compounds and limit, see :data:`USUAL` and :data:`QUANTILE`."""
     contacts: dict[Pair, list[float]] = defaultdict(list)

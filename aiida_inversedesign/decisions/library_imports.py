@@ -28,7 +28,8 @@ def import_group(settings: Dict, **structures: StructureData):
     """A library of structure nodes.
 
     :param settings: ``source``, ``license``, ``date``, ``filter`` (options of Filter), ``fields`` (further fields of a
-        structure by its UUID, e.g. ``e_above_hull``), ``fingerprints`` (whether they are computed), ``workers``.
+        structure by its UUID, e.g. ``e_above_hull``), ``fingerprints`` (whether they are computed), ``workers``, and
+        ``skipped`` (rows of source, kind and reason that are kept with the library in place of those found here).
     :param structures: the nodes; a template's id is the UUID of its node.
     """
     asked = settings.get_dict()
@@ -39,7 +40,7 @@ def import_group(settings: Dict, **structures: StructureData):
         asked['license'],
         asked['date'],
     )
-    return _outputs(_fingerprinted(library, asked), skipped)
+    return _outputs(_fingerprinted(library, asked), skipped, asked.get('skipped'))
 
 
 @calcfunction
@@ -47,7 +48,7 @@ def merge_libraries(settings: Dict, **libraries: LibraryData):
     """One library of several, without duplicates (:func:`aiida_inversedesign.libraries.merge.merge`).
 
     :param settings: ``match`` (whether StructureMatcher is asked), ``names`` (of the inputs, for the list of what was
-        dropped), ``filter``, ``fingerprints``, ``workers``.
+        dropped), ``filter``, ``fingerprints``, ``workers``, and ``skipped`` as for an import.
     :param libraries: the libraries; the order of their link labels is that of the merge.
     """
     asked = settings.get_dict()
@@ -62,7 +63,7 @@ def merge_libraries(settings: Dict, **libraries: LibraryData):
         if library.fingerprints is not None
         for template, row in zip(library, library.fingerprints, strict=True)
     }
-    return _outputs(_fingerprinted(merged.library, asked, known), merged.dropped)
+    return _outputs(_fingerprinted(merged.library, asked, known), merged.dropped, asked.get('skipped'))
 
 
 def structure_entries(
@@ -100,8 +101,9 @@ def _fingerprinted(library: Library, asked: Mapping[str, Any], known: Any = None
     return with_fingerprints(library, cache=known, workers=asked['workers'])[0]
 
 
-def _outputs(library: Library, skipped: list[Skipped]) -> dict[str, Any]:
+def _outputs(library: Library, skipped: list[Skipped], listed: list[list[str]] | None) -> dict[str, Any]:
+    kept = skipped if listed is None else [Skipped(source, reason, kind) for source, kind, reason in listed]
     return {
-        'library': LibraryData.from_library(library),
+        'library': LibraryData.from_library(library, skipped=kept),
         'skipped': List([[item.source, item.kind, item.reason] for item in skipped]),
     }

@@ -47,7 +47,7 @@ def read_lines(file: Path, fraction: Callable[[float], None] | None = None) -> I
     """
     with readable(file), file.open('rb') as raw:
         size = file.stat().st_size
-        stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if file.suffix == '.gz' else raw
+        stream = cast(BinaryIO, gzip.GzipFile(fileobj=raw)) if file.suffix.lower() == '.gz' else raw
         total, number, skipping = 0, 0, False
         while chunk := stream.readline(LONGEST_LINE):
             total, number = total + len(chunk), number + 1
@@ -72,11 +72,12 @@ def read_text(file: Path, largest: int) -> str:
     :raises TooLargeError: if it has more.
     :raises LibraryError: if it cannot be read.
     """
-    with readable(file), gzip.open(file) if file.suffix == '.gz' else file.open('rb') as stream:
+    with readable(file), gzip.open(file) if file.suffix.lower() == '.gz' else file.open('rb') as stream:
         content = stream.read(largest + 1)
     if len(content) > largest:
         raise TooLargeError(f'more than {largest / MIB:g} MiB of text')
-    return content.decode(errors='replace')
+    wide = content.startswith((b'\xff\xfe', b'\xfe\xff'))
+    return content.decode('utf-16' if wide else 'utf-8-sig', errors='replace')
 
 
 def _check(file: Path, total: int, lines: int, compressed: int | None) -> None:

@@ -10,7 +10,7 @@ from typing import TypedDict
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.libraries import entries
-from aiida_inversedesign.libraries.entries import Raw, RefusedError, number_of
+from aiida_inversedesign.libraries.entries import Notes, Raw, RefusedError, number_of
 from aiida_inversedesign.libraries.library import Library, LibraryError, Skipped, Template
 from aiida_inversedesign.libraries.primitive import primitive_cell
 from aiida_inversedesign.libraries.values import Columns
@@ -39,6 +39,7 @@ class FilterOptions(TypedDict, total=False):
     max_e_above_hull: float | None
     primitive: bool
     largest_cell: int | None
+    accept: Iterable[str]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Filter:
     :param max_e_above_hull: most energy above the hull, eV/atom; a structure without one is left out.
     :param primitive: whether cells are reduced to primitive ones.
     :param largest_cell: most sites of a cell as read, before it is reduced.
+    :param accept: kinds of contradictions (:data:`~aiida_inversedesign.libraries.entries.ACCEPTABLE`) that are taken
+        nevertheless, with a remark.
     """
 
     exclude_formulas: Iterable[str] = frozenset()
@@ -57,9 +60,15 @@ class Filter:
     max_e_above_hull: float | None = None
     primitive: bool = True
     largest_cell: int | None = entries.LARGEST_CELL
+    accept: Iterable[str] = frozenset()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, 'exclude_formulas', frozenset(self.exclude_formulas))
+        object.__setattr__(self, 'accept', frozenset(self.accept))
+
+    def notes(self) -> Notes:
+        """For the remarks on one entry."""
+        return Notes(frozenset(self.accept))
 
     def check(self, template: Template) -> None:
         """Refuse the template with the reason, or do nothing.
@@ -127,6 +136,12 @@ def collect(
     return Library(templates.values()), skipped + columns.remarks()
 
 
+def count_remarks(library: Iterable[Template]) -> dict[str, int]:
+    """Number of templates with a remark of each kind, the most frequent first."""
+    kinds = (kind for item in library for kind in {remark.partition(':')[0] for remark in item.remarks})
+    return dict(Counter(kinds).most_common())
+
+
 def count_kinds(skipped: Iterable[Skipped]) -> dict[str, int]:
     """Number of skipped entries of each kind, the most frequent first."""
     return dict(Counter(item.kind or entries.UNREADABLE for item in skipped).most_common())
@@ -151,6 +166,7 @@ def _template(raw: Raw, wanted: Filter, source: str, license: str, date: str, co
         formation_energy=next((numbers[name] for name in FORMATION_NAMES if name in numbers), None),
         properties=numbers,
         date=date,
+        remarks=tuple(raw.notes.remarks),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.chemistry.contacts import shortest_contact
 from aiida_inversedesign.chemistry.crystal import Crystal, CrystalError
 
 #: most sites of a cell that is taken unless the user allows more: fingerprints and symmetry of larger ones take minutes
@@ -25,6 +26,35 @@ PARTIAL, LATTICE, NAN, CELL = 'partial occupancy', 'no lattice', 'not finite', '
 SAME_ID, SAME_STRUCTURE, NO_ELEMENT = 'duplicate id', 'duplicate structure', 'no element data'
 VALUE, INDEX = 'unreadable value', 'index column'
 UNREADABLE, TOO_LARGE, FORMULA, SITES, HULL = 'unreadable', 'too large', 'excluded formula', 'sites', 'hull'
+DISORDERED, UNCLEAR_ELEMENT, ASSEMBLIES, REPEATED = 'disordered', 'unclear_element', 'assemblies', 'repeated_items'
+UNKNOWN_FEATURE, NO_STRUCTURE = 'unknown_feature', 'no_structure'
+
+#: contradictions within an entry, and what it has that a library does not keep; ``--accept`` takes the entry
+#: nevertheless, with a remark
+ACCEPTABLE = {
+    (FORMULA_MISMATCH := 'formula_mismatch'): 'the stated formula is not that of the sites',
+    (Z_MISMATCH := 'z_mismatch'): 'the stated formula units are not the content of the cell',
+    (SITES_MISMATCH := 'sites_mismatch'): 'the stated number or multiplicity of sites is not the one found',
+    (GROUP_MISMATCH := 'group_mismatch'): 'the stated space group is not that of the operations, cell or sites',
+    (VOLUME_MISMATCH := 'volume_mismatch'): 'the stated volume is not that of the cell',
+    (DENSITY_MISMATCH := 'density_mismatch'): 'the stated density is not that of cell and sites',
+    (WEIGHT_MISMATCH := 'weight_mismatch'): 'the stated formula weight is not that of the sites',
+    (TOO_CLOSE := 'atoms_too_close'): 'atoms nearer than half the sum of their covalent radii',
+    (DUPLICATE_SITES := 'duplicate_sites'): 'the same site twice; it is taken once',
+    (NO_OPERATIONS := 'no_symmetry_operations'): 'no space group; the sites are taken as the whole cell',
+    (AMBIGUOUS := 'ambiguous_setting'): 'several settings are possible; the first is taken',
+    (ATTACHED := 'attached_hydrogens'): 'hydrogens without coordinates; they are left out',
+    (NO_COORDINATES := 'no_coordinates'): 'sites without coordinates; they are left out',
+    (MAGNETIC := 'magnetic'): 'a magnetic structure; the moments are left out',
+    (MODULATED := 'modulated'): 'a modulated structure; its average is taken',
+    (ATTACHMENTS := 'site_attachments'): 'atoms attached to sites; they are left out',
+    (IMPLICIT := 'implicit_atoms'): 'atoms without sites; they are left out',
+    (DEPRECATED := 'deprecated'): 'the source has withdrawn the entry',
+}
+#: kinds of remarks on entries that are taken
+IDEALISED, DERIVED, REMARK = 'coordinates idealised', 'operations derived', 'remark'
+#: shortest distance of two atoms, in sums of their covalent radii; the shortest in 23 000 known crystals is 0.68
+SHORTEST = 0.5
 
 
 class RefusedError(CrystalError):
@@ -38,6 +68,31 @@ class RefusedError(CrystalError):
         self.kind = kind
 
 
+@dataclass
+class Notes:
+    """What is noticed about one entry while it is read.
+
+    :param accept: kinds of contradictions that are taken nevertheless.
+    :param remarks: what is kept with the entry, each as ``kind: text``.
+    """
+
+    accept: frozenset[str] = frozenset()
+    remarks: list[str] = field(default_factory=list)
+
+    def say(self, kind: str, text: str) -> None:
+        """Keep a remark."""
+        self.remarks.append(f'{kind}: {text}'[:500])
+
+    def contradiction(self, kind: str, reason: str) -> None:
+        """Refuse the entry, or keep the reason as a remark where this kind is accepted.
+
+        :raises RefusedError: if it is not.
+        """
+        if kind not in self.accept:
+            raise RefusedError(kind, reason)
+        self.say(kind, reason)
+
+
 @dataclass(frozen=True)
 class Raw:
     """What a reader finds: where, the structure or how to make it, and its other fields.
@@ -47,6 +102,7 @@ class Raw:
     :param build: makes the crystal, or raises what is wrong with it.
     :param fields: numbers among them become properties.
     :param license: licence of this entry, if it has one of its own.
+    :param notes: what ``build`` notices, and which contradictions are accepted.
     """
 
     where: str
@@ -54,6 +110,7 @@ class Raw:
     build: Callable[[], Crystal]
     fields: Mapping[str, Any] = field(default_factory=dict)
     license: str = ''
+    notes: Notes = field(default_factory=Notes)
 
 
 def refused(where: str, kind: str, reason: str) -> Raw:
@@ -127,6 +184,17 @@ def check_cell(lattice: Any, sites: int) -> None:
         raise RefusedError(CELL, f'the cell is {volume / areas.max():.3g} Å thin, less than {THINNEST} Å')
 
 
+def check_distances(crystal: Crystal, notes: Notes) -> None:
+    """Refuse crystals with two atoms on one site or nearly so."""
+    short = shortest_contact(crystal, SHORTEST)
+    if short is not None:
+        first, second, distance, limit = short
+        notes.contradiction(
+            TOO_CLOSE,
+            f'{first} and {second} are {distance:.3f} Å apart, less than {limit:.2f} Å: two atoms on one site?',
+        )
+
+
 def number_of(value: Any) -> float | None:
     """A finite float, or None."""
     if isinstance(value, bool):
@@ -143,6 +211,8 @@ def _from_pymatgen(structure: Mapping[str, Any]) -> dict[str, Any]:
     lattice, sites = structure.get('lattice'), structure.get('sites')
     if not isinstance(sites, list):
         raise RefusedError(UNREADABLE, 'the structure has no list of sites')
+    if isinstance(lattice, Mapping) and not all(lattice.get('pbc') or (True,)):
+        raise RefusedError(LATTICE, 'the structure is not periodic in three directions')
     try:
         occupants = [site['species'] for site in sites]
         return {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -11,14 +12,18 @@ from typing import Any, Unpack
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.libraries import entries
-from aiida_inversedesign.libraries.bounded import TooLargeError, read_lines, read_text
+from aiida_inversedesign.libraries.bounded import TooLargeError, read_text
 from aiida_inversedesign.libraries.cif import LARGEST_CIF, crystal_of_block, crystal_of_cif, structure_blocks
 from aiida_inversedesign.libraries.collect import Filter, FilterOptions, Progress, collect
-from aiida_inversedesign.libraries.entries import Raw, name_of, plain_crystal, refused
+from aiida_inversedesign.libraries.documents import lines_of, read_documents
+from aiida_inversedesign.libraries.entries import Notes, Raw, name_of, plain_crystal, refused
 from aiida_inversedesign.libraries.library import Library, LibraryError, Skipped
 
 CIF_NAMES = ('cif', 'structure_cif', 'cif_string')
-CIF_SUFFIXES = ('*.cif', '*.cif.gz')
+#: names of files that are CIFs, in any case
+CIF_SUFFIX = re.compile(r'\.m?cif(\.gz)?$', re.IGNORECASE)
+#: names that look like those of CIFs, but may be backups or compressed in another way: listed as skipped
+_ALIKE = re.compile(r'\.m{0,2}cif\d?(\.[a-z0-9]{1,4}|~)?$', re.IGNORECASE)
 
 
 def read_jsonl(
@@ -31,36 +36,16 @@ def read_jsonl(
 ) -> tuple[Library, list[Skipped]]:
     """Read one JSON object a line (``.jsonl`` or ``.jsonl.gz``) with ``lattice``, ``species`` and ``frac_coords``.
 
-    A ``structure`` as pymatgen writes it does as well. Numeric fields become properties; ``id`` (or ``material_id``)
-    the template's id.
+    Documents are read as well, a line each or as one list (:mod:`aiida_inversedesign.libraries.documents`): structures
+    and computed entries of pymatgen, documents of the Materials Project, entries of OPTIMADE. Numeric fields become
+    properties; ``id``, ``material_id`` or ``entry_id`` the template's id. Deprecated documents are skipped.
 
     :param date: ISO date on which the file was retrieved.
     :param options: those of :class:`~aiida_inversedesign.libraries.collect.Filter`.
     :raises LibraryError: if the file cannot be opened or decompressed, or is a zip bomb.
     """
     file, wanted = Path(path), Filter(**options)
-
-    def records() -> Iterator[Raw]:
-        for number, line in enumerate(_lines(file, progress), 1):
-            where = f'{file.name}, line {number}'
-            if line is None:
-                yield refused(where, entries.TOO_LARGE, 'the line has more than 16 MiB')
-                continue
-            if not line.strip():
-                continue
-            try:
-                fields = json.loads(line.decode('utf-8-sig' if number == 1 else 'utf-8'))
-            # a number of thousands of digits is a ValueError, text that is not UTF-8 too
-            except (ValueError, RecursionError) as error:
-                yield refused(where, entries.UNREADABLE, f'not JSON: {error}')
-                continue
-            if not isinstance(fields, dict):
-                yield refused(where, entries.UNREADABLE, 'not a JSON object')
-                continue
-            build = partial(plain_crystal, fields, wanted.largest_cell)
-            yield Raw(where, name_of(fields, f'{file.name}:{number}'), build, fields)
-
-    return collect(records(), wanted, source or file.name, license, date)
+    return collect(read_documents(file, wanted, progress), wanted, source or file.name, license, date)
 
 
 def read_csv(
@@ -81,9 +66,9 @@ def read_csv(
     """
     file, wanted = Path(path), Filter(**options)
 
-    def crystal(fields: Mapping[str, Any], cif: str | None) -> Crystal:
+    def crystal(fields: Mapping[str, Any], cif: str | None, notes: Notes) -> Crystal:
         if cif is not None:
-            return crystal_of_cif(fields[cif], wanted.largest_cell)
+            return crystal_of_cif(fields[cif], wanted.largest_cell, notes)
         names = ('lattice', 'species', 'frac_coords')
         try:
             return plain_crystal({key: json.loads(fields[key] or 'null') for key in names}, wanted.largest_cell)
@@ -91,7 +76,7 @@ def read_csv(
             raise entries.RefusedError(entries.UNREADABLE, f'not JSON: {error}') from error
 
     def text() -> Iterator[str]:
-        for number, line in enumerate(_lines(file, progress), 1):
+        for number, line in enumerate(lines_of(file, progress), 1):
             if line is None:
                 raise LibraryError(f'{file}, line {number}: the line has more than 16 MiB')
             yield line.decode('utf-8-sig' if number == 1 else 'utf-8')
@@ -108,7 +93,8 @@ def read_csv(
             )
         for number, fields in enumerate(reader, 2):
             name = name_of(fields, f'{file.name}:{number}')
-            yield Raw(f'{file.name}, row {number}', name, partial(crystal, fields, cif), fields)
+            notes = wanted.notes()
+            yield Raw(f'{file.name}, row {number}', name, partial(crystal, fields, cif, notes), fields, notes=notes)
 
     try:
         return collect(records(), wanted, source or file.name, license, date)
@@ -124,7 +110,9 @@ def read_cif(
     progress: Progress | None = None,
     **options: Unpack[FilterOptions],
 ) -> tuple[Library, list[Skipped]]:
-    """Read a CIF file, or every ``*.cif`` and ``*.cif.gz`` of a folder and those below it; every structure of each.
+    """Read a CIF file, or every ``*.cif``, ``*.mcif``, ``*.cif.gz`` and ``*.mcif.gz`` of a folder and those below it.
+
+    Every structure of each is read; suffixes may be in upper case. Other files are not CIFs and not listed.
 
     :param date: ISO date on which the files were retrieved.
     :param options: those of :class:`~aiida_inversedesign.libraries.collect.Filter`.
@@ -133,21 +121,26 @@ def read_cif(
     root, wanted = Path(path), Filter(**options)
     if not root.exists():
         raise LibraryError(f'{root}: no such file or folder')
-    files = sorted(found for suffix in CIF_SUFFIXES for found in root.rglob(suffix)) if root.is_dir() else [root]
+    files = [root]
+    if root.is_dir():
+        files = sorted(found for found in root.rglob('*') if _ALIKE.search(found.name))
     if not files:
         raise LibraryError(f'{root}: no *.cif in this folder')
 
     def records() -> Iterator[Raw]:
         for number, file in enumerate(files):
             name = str(file.relative_to(root)) if root.is_dir() else file.name
-            yield from _structures(file, name.removesuffix('.gz').removesuffix('.cif'), wanted.largest_cell)
+            if file == root or CIF_SUFFIX.search(name):
+                yield from _structures(file, CIF_SUFFIX.sub('', name), wanted)
+            else:
+                yield refused(str(file), entries.UNREADABLE, 'the name does not end in .cif, .mcif, or either with .gz')
             if progress is not None:
                 progress(number + 1, (number + 1) / len(files))
 
     return collect(records(), wanted, source or root.name, license, date)
 
 
-def _structures(file: Path, name: str, largest: int | None) -> Iterator[Raw]:
+def _structures(file: Path, name: str, wanted: Filter) -> Iterator[Raw]:
     """The structures of a CIF: ``name``, ``name:2``, ``name:3`` …, or why there is none."""
     try:
         blocks = structure_blocks(read_text(file, LARGEST_CIF))
@@ -162,17 +155,6 @@ def _structures(file: Path, name: str, largest: int | None) -> Iterator[Raw]:
         return
     for number, block in enumerate(blocks, 1):
         more = f':{number}' if number > 1 else ''
-        yield Raw(f'{file}{more}', f'{name}{more}', partial(crystal_of_block, block, largest))
-
-
-def _lines(file: Path, progress: Progress | None) -> Iterator[bytes | None]:
-    done = 0.0
-
-    def note(fraction: float) -> None:
-        nonlocal done
-        done = fraction
-
-    for number, line in enumerate(read_lines(file, note), 1):
-        yield line
-        if progress is not None and number % 64 == 0:
-            progress(number, done)
+        notes = wanted.notes()
+        build = partial(crystal_of_block, block, wanted.largest_cell, notes)
+        yield Raw(f'{file}{more}', f'{name}{more}', build, notes=notes)

@@ -64,6 +64,7 @@ class Template:
     :param formation_energy: formation energy in eV/atom, if known.
     :param properties: further numbers by name, in the units of their source.
     :param date: ISO date on which it was retrieved from that source; empty if unknown.
+    :param remarks: what was noticed when it was read, each as ``kind: text``.
     """
 
     id: str
@@ -76,6 +77,7 @@ class Template:
     formation_energy: float | None = None
     properties: dict[str, float] = field(default_factory=dict)
     date: str = ''
+    remarks: tuple[str, ...] = ()
 
 
 class Library:
@@ -117,7 +119,8 @@ class Library:
     def content_hash(self) -> str:
         """SHA-256 of every template's id, crystal and data, independent of their order and of the file format.
 
-        Fingerprints follow from the crystals, and the date of retrieval changes nothing: both are left out.
+        Fingerprints follow from the crystals, and neither the date of retrieval nor remarks change anything: they are
+        left out.
         """
         lines = sorted(
             repr(
@@ -199,6 +202,8 @@ class Library:
         # as an optional column, a library without dates keeps its bytes, and with them the hash of its node
         if any(item.date for item in self):
             columns['date'] = pa.array([item.date for item in self], pa.string()).dictionary_encode()
+        if any(item.remarks for item in self):
+            columns['remarks'] = pa.array([list(item.remarks) for item in self], pa.list_(pa.string()))
         names = sorted({name for item in self for name in item.properties})
         for name in names:
             columns[f'property.{name}'] = floats(item.properties.get(name) for item in self)
@@ -245,6 +250,7 @@ class Library:
         lattices = _split(table, 'lattice')
         coordinates = _split(table, 'frac_coords')
         dates = columns.get('date', [''] * table.num_rows)
+        remarks = columns.get('remarks', [()] * table.num_rows)
         templates = []
         for row in range(table.num_rows):
             crystal = Crystal(
@@ -259,6 +265,7 @@ class Library:
                     crystal=crystal,
                     properties={name: value for name, value in values.items() if value is not None},
                     date=dates[row],
+                    remarks=tuple(remarks[row] or ()),
                     **{
                         name: columns[name][row]
                         for name in (

@@ -9,17 +9,16 @@ import importlib.util
 import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import replace
 from typing import Any, Unpack
 
 from aiida_inversedesign.libraries import entries
 from aiida_inversedesign.libraries.collect import Filter, FilterOptions, Progress, collect
-from aiida_inversedesign.libraries.entries import Raw, plain_crystal
+from aiida_inversedesign.libraries.documents import document_entry
+from aiida_inversedesign.libraries.entries import Raw
 from aiida_inversedesign.libraries.library import Library, Skipped
 from aiida_inversedesign.libraries.remote import RemoteError
 
-#: the licences of the Materials Project's data by the name that an entry carries
-LICENSES = {'BY-C': 'CC BY 4.0', 'BY-NC': 'CC BY-NC 4.0'}
 FIELDS = (
     'material_id', 'structure', 'energy_above_hull', 'formation_energy_per_atom', 'band_gap', 'symmetry', 'builder_meta'
 )  # fmt: skip
@@ -70,7 +69,7 @@ def read_materials_project(
         query['num_sites'] = (1, wanted.max_sites)
     with rester:
         told = f'Materials Project {rester.db_version}'.strip()
-        records = _records(rester, query, limit, wanted.largest_cell, progress)
+        records = _records(rester, query, limit, wanted, progress)
         return collect(records, wanted, source or told, license, date)
 
 
@@ -96,7 +95,7 @@ def _connect(endpoint: str | None) -> Any:
 
 
 def _records(
-    rester: Any, query: dict[str, Any], limit: int | None, largest: int | None, progress: Progress | None
+    rester: Any, query: dict[str, Any], limit: int | None, wanted: Filter, progress: Progress | None
 ) -> Iterator[Raw]:
     page, number = 1, 0
     total: int | None = None
@@ -109,7 +108,7 @@ def _records(
             return
         for document in found:
             number += 1
-            yield _raw(dict(document), number, largest)
+            yield _raw(dict(document), number, wanted)
             if number == limit:
                 return
         total = None if len(found) == PAGE else number
@@ -118,29 +117,14 @@ def _records(
             progress(number, None)
 
 
-def _raw(document: Mapping[str, Any], number: int, largest: int | None) -> Raw:
+def _raw(document: Mapping[str, Any], number: int, wanted: Filter) -> Raw:
     if not document.get('material_id'):
         return entries.refused(f'entry {number}', entries.UNREADABLE, 'an entry without material_id')
-    name = _familiar(str(document['material_id']))
-    symmetry, builder = document.get('symmetry'), document.get('builder_meta')
-    carried = builder.get('license') if isinstance(builder, Mapping) else None
-    fields = {key: document.get(key) for key in ('energy_above_hull', 'formation_energy_per_atom', 'band_gap')}
-    fields['spacegroup'] = symmetry.get('number') if isinstance(symmetry, Mapping) else None
-    return Raw(name, name, partial(_crystal, document, largest), fields, LICENSES.get(str(carried), str(carried or '')))
-
-
-def _familiar(name: str) -> str:
-    """The id as users and older data sets know it: the service may write mp-149 as mp-aaaaaaft."""
-    from emmet.core.mpid import AlphaID
-
-    try:
-        return str(AlphaID(name).string)
-    except (ValueError, TypeError, AttributeError):
-        return name
-
-
-def _crystal(document: Mapping[str, Any], largest: int | None) -> Any:
-    return plain_crystal({'structure': document.get('structure')}, largest)
+    name = str(document['material_id'])
+    # the id stands for the entry, and no other number is taken than those that were asked for
+    wished = {key: document.get(key) for key in FIELDS if key != 'material_id'}
+    found = document_entry({**wished, 'material_id': name}, name, name, wanted)
+    return replace(found, where=found.name)
 
 
 def _short(error: BaseException) -> str:

@@ -11,22 +11,18 @@ from functools import partial
 from typing import Any, Unpack
 from urllib.parse import urljoin, urlsplit
 
-import numpy as np
-
-from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.libraries import entries
 from aiida_inversedesign.libraries.collect import Filter, FilterOptions, Progress, collect
-from aiida_inversedesign.libraries.entries import Raw, RefusedError, plain_crystal
+from aiida_inversedesign.libraries.entries import Raw
 from aiida_inversedesign.libraries.library import Library, Skipped
+from aiida_inversedesign.libraries.optimade_structures import crystal_of_attributes
 from aiida_inversedesign.libraries.remote import Client, RemoteError
 
 PAGE = 100
 FIELDS = (
     'lattice_vectors', 'cartesian_site_positions', 'species', 'species_at_sites', 'nsites', 'dimension_types',
-    'structure_features', 'immutable_id',
+    'structure_features', 'immutable_id', 'assemblies', 'nelements', 'chemical_formula_reduced',
 )  # fmt: skip
-#: symbols of a species that are no atoms
-NO_ATOM = frozenset({'X', 'vacancy'})
 #: where providers, by their prefix, keep the energy above the hull in eV/atom; another field is told by ``hull_field``
 HULL_FIELDS = {
     'oqmd': '_oqmd_stability',
@@ -78,7 +74,7 @@ def read_optimade(
         asked = field if field and field != HULL_FIELDS['mp'] else ''
         if query := _filter(filter, elements, chemsys, asked, wanted.max_e_above_hull):
             params['filter'] = query
-        records = _records(session, base, params, limit, wanted.largest_cell, field, progress)
+        records = _records(session, base, params, limit, wanted, field, progress)
         told = f'{name} ({base})' if name else base
         return collect(records, wanted, source or told, license or _license(info), date)
 
@@ -117,7 +113,7 @@ def _records(
     base: str,
     params: dict[str, str],
     limit: int | None,
-    largest: int | None,
+    wanted: Filter,
     hull_field: str,
     progress: Progress | None,
 ) -> Iterator[Raw]:
@@ -136,7 +132,7 @@ def _records(
         total: Any = meta.get('data_returned') if isinstance(meta, dict) else None
         for entry in page['data']:
             number += 1
-            yield _raw(entry, base, number, largest, hull_field)
+            yield _raw(entry, base, number, wanted, hull_field)
             if number == limit:
                 return
         if progress is not None:
@@ -170,7 +166,7 @@ def _next(page: Mapping[str, Any], current: str) -> str | None:
     return address
 
 
-def _raw(entry: Any, base: str, number: int, largest: int | None, hull_field: str) -> Raw:
+def _raw(entry: Any, base: str, number: int, wanted: Filter, hull_field: str) -> Raw:
     where = f'{base}/structures, entry {number}'
     attributes = entry.get('attributes') if isinstance(entry, dict) else None
     if not isinstance(attributes, dict):
@@ -181,47 +177,14 @@ def _raw(entry: Any, base: str, number: int, largest: int | None, hull_field: st
     if isinstance(hull, dict):
         by_functional = (hull.get(functional) for functional in FUNCTIONALS)
         hull = next((item.get('energy_above_hull') for item in by_functional if isinstance(item, dict)), None)
+    notes = wanted.notes()
     return Raw(
         f'{base}/structures/{name}',
         name,
-        partial(_crystal, attributes, largest),
+        partial(crystal_of_attributes, attributes, wanted.largest_cell, notes),
         {} if hull is None else {'e_above_hull': hull},
+        notes=notes,
     )
-
-
-def _crystal(attributes: Mapping[str, Any], largest: int | None) -> Crystal:
-    """The crystal of the attributes of an OPTIMADE structure."""
-    vectors, positions = attributes.get('lattice_vectors'), attributes.get('cartesian_site_positions')
-    periodic = attributes.get('dimension_types')
-    if not vectors or None in vectors or any(None in vector for vector in vectors):
-        raise RefusedError(entries.LATTICE, 'the lattice is missing')
-    if periodic is not None and list(periodic) != [1, 1, 1]:
-        raise RefusedError(entries.LATTICE, 'the structure is not periodic in three directions')
-    if 'disorder' in (attributes.get('structure_features') or ()):
-        raise RefusedError(entries.PARTIAL, 'partially occupied sites: the provider marks the structure as disordered')
-    if not positions or not attributes.get('species') or not attributes.get('species_at_sites'):
-        raise RefusedError(entries.UNREADABLE, 'sites or species are missing')
-    entries.check_sites(len(positions), largest)
-    symbols = {species['name']: _symbol(species) for species in attributes['species']}
-    try:
-        sites = [symbols[name] for name in attributes['species_at_sites']]
-    except KeyError as error:
-        raise RefusedError(entries.UNREADABLE, f'the species {error} of a site is not described') from error
-    lattice = np.asarray(vectors, dtype=np.float64)
-    cartesian = np.asarray(positions, dtype=np.float64)
-    if not (np.isfinite(lattice).all() and np.isfinite(cartesian).all()):
-        raise RefusedError(entries.NAN, 'lattice or coordinates contain NaN or infinity')
-    entries.check_cell(lattice, len(sites))
-    coords = cartesian @ np.linalg.inv(lattice)
-    return plain_crystal({'lattice': lattice, 'species': sites, 'frac_coords': coords}, largest)
-
-
-def _symbol(species: Mapping[str, Any]) -> str:
-    symbols, shares = species['chemical_symbols'], species.get('concentration') or [1.0]
-    if len(symbols) != 1 or abs(float(shares[0]) - 1.0) > 1e-3 or symbols[0] in NO_ATOM:
-        mixture = ', '.join(f'{symbol} {share}' for symbol, share in zip(symbols, shares, strict=False))[:100]
-        raise RefusedError(entries.PARTIAL, f'partially occupied sites: {mixture}')
-    return str(symbols[0])
 
 
 def _provider(info: Mapping[str, Any]) -> tuple[str, str]:

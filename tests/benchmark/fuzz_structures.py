@@ -371,7 +371,6 @@ def structure_cases(number: int, seed: int = 0) -> list[Case]:
     draw = random.Random(seed)
     if len(cases) > number:
         return draw.sample(cases, number)
-    models = files('aiida_inversedesign.propose').joinpath('models')
     small = _line() + b'\n' + _line(id='b') + b'\n'
     table = b'id,cif,gap\na,"' + CIF.encode() + b'",1.0\nb,"' + CIF.encode() + b'",2.0\n'
     bases = (
@@ -379,7 +378,7 @@ def structure_cases(number: int, seed: int = 0) -> list[Case]:
         ('cif', 'a.cif', CIF.encode()),
         ('jsonl', 'a.jsonl', small),
         ('csv', 'a.csv', table),
-        ('library', 'a.parquet', models.joinpath('aflow.parquet').read_bytes()),
+        ('library', 'a.parquet', files('aiida_inversedesign.libraries').joinpath('aflow.parquet').read_bytes()),
         ('library', 'a.parquet', _parquet({})),
         ('model', 'a.npz', _model(lambda arrays: arrays.update(x=np.arange(20)))),
     )

@@ -241,3 +241,67 @@ def test_merge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nothing = call('library', 'merge', 'a', 'b', '--label', 'x', '--exclude-formulas', 'Cu', '--e-above-hull', '0.01')
     assert 'nothing was merged' in nothing.output
     assert 'x' not in {entry['label'] for entry in stored()}
+
+
+CIF = """\
+data_salt
+_cell_length_a 5.64
+_cell_length_b 5.64
+_cell_length_c 5.64
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'F m -3 m'
+_chemical_formula_sum 'Na Cl'
+loop_
+_atom_site_label
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Na1 0 0 0
+Cl1 0.5 0.5 0.5
+"""
+
+
+def test_contradictions_are_skipped_listed_and_accepted(tmp_path: Path) -> None:
+    folder = tmp_path / 'cifs'
+    folder.mkdir()
+    (folder / 'a.cif').write_text(CIF)
+    (folder / 'B.CIF').write_text(CIF.replace('Cl1', 'Br1').replace('Na Cl', 'Na Br H'))
+    (folder / 'c.cif').write_text(CIF.replace("_symmetry_space_group_name_H-M 'F m -3 m'\n", ''))
+    (folder / 'd.cif').write_text('data_x\n_a')
+    arguments = ('library', 'import', 'cif', str(folder), '--no-fingerprints')
+    result = call(*arguments, '--label', 'strict')
+    assert 'imported 1 templates, skipped 3' in result.output
+    assert '--accept formula_mismatch --accept no_symmetry_operations' in result.output
+    shown = json.loads(call('library', 'show', 'strict', '--entries', '--format', 'json').output)
+    (entry,) = shown['entries']
+    assert (entry['formula'], round(entry['volume'], 2), entry['space_group']) == ('NaCl', 22.43, 225)
+    assert {Path(item['file']).name: item['kind'] for item in shown['skipped']} == {
+        'B.CIF': 'formula_mismatch', 'c.cif': 'no_symmetry_operations', 'd.cif': 'unreadable',
+    }  # fmt: skip
+    assert 'Na Br H' in next(item['reason'] for item in shown['skipped'] if item['file'].endswith('B.CIF'))
+    assert shown['skipped_kinds'] == {'formula_mismatch': 1, 'no_symmetry_operations': 1, 'unreadable': 1}
+
+    told = json.loads(call(*arguments, '--label', 'mild', '--accept', 'formula-mismatch', '--format', 'json').stdout)
+    assert (told['templates'], told['remarks']) == (2, {'formula_mismatch': 1})
+    shown = json.loads(call('library', 'show', 'mild', '--entries', '--format', 'json').output)
+    assert [len(item['remarks']) for item in shown['entries']] == [1, 0]
+    table = call('library', 'show', 'mild', '--entries').output
+    assert 'skipped (unreadable)' in table
+
+    wrong = call(*arguments, '--label', 'x', '--accept', 'anything')
+    assert wrong.exit_code == 1
+    assert 'density_mismatch' in wrong.output
+
+
+def test_a_group_keeps_what_was_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aiida_inversedesign.decisions import library_imports as imports
+
+    kinds = {'partial occupancy': 1, 'no lattice': 1, 'duplicate structure': 1, 'unreadable': 1}
+    group_of_metals()
+    assert call('library', 'import', 'group', 'mine', '--label', 'one', '--no-fingerprints').exit_code == 0
+    monkeypatch.setattr(imports, 'PART', 3)
+    assert call('library', 'import', 'group', 'mine', '--label', 'parts', '--no-fingerprints').exit_code == 0
+    for label in ('one', 'parts'):
+        assert json.loads(call('library', 'show', label, '--format', 'json').output)['skipped_kinds'] == kinds

@@ -176,7 +176,9 @@ def test_what_the_parser_would_mend_is_refused(tmp_path, rocksalt):
     cell = ''.join(f'_cell_length_{axis} 3.0\n' for axis in 'abc') + ''.join(
         f'_cell_angle_{angle} 90\n' for angle in ('alpha', 'beta', 'gamma')
     )
-    (tmp_path / 'vanadium.cif').write_text(f'data_v\n{cell}{labels}V Va 0 0 0\nV Vb 0.5 0.5 0.5\n')
+    (tmp_path / 'vanadium.cif').write_text(
+        f"data_v\n_symmetry_space_group_name_H-M 'P 1'\n{cell}{labels}V Va 0 0 0\nV Vb 0.5 0.5 0.5\n"
+    )
     library, skipped = read_cif(tmp_path)
     assert [template.crystal.formula for template in library] == ['V']
     assert {Path(item.source).name: item.kind for item in skipped} == {

@@ -343,3 +343,59 @@ class TestMaterialsProject:
         monkeypatch.setenv('MP_API_KEY', 'k' * 32)
         with pytest.raises(RemoteError, match='does not answer'):
             read_materials_project(endpoint='http://127.0.0.1:9/')
+
+
+OXYGEN = {'name': 'Cl', 'chemical_symbols': ['O']}
+
+
+@pytest.mark.parametrize(
+    ('changes', 'kind'),
+    [
+        ({'structure_features': ['site_attachments']}, 'site_attachments'),
+        ({'structure_features': ['implicit_atoms']}, 'implicit_atoms'),
+        ({'structure_features': ['assemblies']}, 'assemblies'),
+        ({'structure_features': ['disorder']}, 'partial occupancy'),
+        ({'structure_features': ['superposition']}, 'unknown_feature'),
+        ({'assemblies': [{'sites_in_groups': [[0], [1]], 'group_probabilities': [0.5, 0.5]}]}, 'assemblies'),
+        ({'species': [{'name': 'sodium', 'chemical_symbols': ['Na']},
+                      {'name': 'Cl', 'chemical_symbols': ['O'], 'attached': ['H'], 'nattached': [1]}]},
+                      'site_attachments'),
+        ({'species': [{'name': 'sodium', 'chemical_symbols': ['vacancy']}, OXYGEN]}, 'partial occupancy'),
+        ({'nsites': 4}, 'sites_mismatch'),
+        ({'nelements': 3}, 'formula_mismatch'),
+        ({'chemical_formula_reduced': 'ClHNa'}, 'formula_mismatch'),
+        ({'chemical_formula_reduced': 'Cl2Na'}, 'formula_mismatch'),
+    ],
+)  # fmt: skip
+def test_what_an_entry_says_of_itself_is_compared(changes, kind):
+    queries = []
+
+    def answer(path, query):
+        queries.append(query)
+        return provider_of(structure('odd', **changes))(path, query)
+
+    with answering_server(answer) as address:
+        library, skipped = read_optimade(address)
+        taken, _ = read_optimade(address, accept=[kind])
+    assert len(library) == 0
+    assert [item.kind for item in skipped] == [kind]
+    assert {'assemblies', 'nelements', 'nsites', 'chemical_formula_reduced'} <= set(
+        queries[1]['response_fields'].split(',')
+    )
+    assert all(item.remarks[0].startswith(f'{kind}: ') for item in taken)
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'nsites': 2, 'nelements': 2, 'chemical_formula_reduced': 'ClNa'}, {'structure_features': None, 'nsites': None},
+        {'assemblies': None}, {'chemical_formula_reduced': 'x'},
+        {'species': [{'name': 'sodium', 'chemical_symbols': ['Na'], 'mass': [22.99], 'attached': None},
+                     {'name': 'Cl', 'chemical_symbols': ['Cl'], 'nattached': [0], 'attached': ['H']}]},
+    ],
+)  # fmt: skip
+def test_entries_that_agree_are_taken(changes):
+    with answering_server(provider_of(structure(**changes))) as address:
+        library, skipped = read_optimade(address)
+    assert skipped == []
+    assert library[0].crystal.formula == 'NaCl'

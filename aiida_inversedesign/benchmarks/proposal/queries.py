@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from aiida_inversedesign.chemistry.crystal import Crystal, CrystalError
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.errors import InverseDesignError
-from aiida_inversedesign.libraries.importers import read_cif, read_jsonl
+from aiida_inversedesign.libraries.importers import CIF_SUFFIX, read_cif, read_jsonl
 from aiida_inversedesign.libraries.library import Library, Skipped
 from aiida_inversedesign.propose.rankers.ranking import reduced
 
@@ -112,7 +112,7 @@ def read_structures(path: Path) -> tuple[Library, list[Skipped]]:
     :raises LibraryError: if it cannot be read.
     :raises BenchmarkError: if none can be used.
     """
-    found, skipped = read_cif(path) if path.is_dir() or path.suffix == '.cif' else read_jsonl(path)
+    found, skipped = read_cif(path) if path.is_dir() or CIF_SUFFIX.search(path.name) else read_jsonl(path)
     if not len(found):
         first = f', first: {skipped[0].source}: {skipped[0].reason}' if skipped else ''
         raise BenchmarkError(f'{path}: no structure can be used ({len(skipped)} skipped{first})')

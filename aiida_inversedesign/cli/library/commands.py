@@ -60,10 +60,15 @@ def _show_list(rows: list[dict[str, Any]]) -> None:
 @click.option('--entries', is_flag=True, help='List every entry with its source, licence, date and structure hash.')
 @FORMAT
 def show_library(label: str, entries: bool, output_format: str) -> None:
-    """Show what a library holds."""
+    """Show what a library holds.
+
+    Of each entry, volume is in Å³ per atom and space_group the number found by spglib within 0.1 Å.
+    """
     load_profile()
     from collections import Counter
 
+    from aiida_inversedesign.chemistry.symmetry import space_group_number
+    from aiida_inversedesign.libraries.collect import count_kinds, count_remarks
     from aiida_inversedesign.nodes.store import get_templates
 
     node = get_templates(label)
@@ -84,17 +89,24 @@ def show_library(label: str, entries: bool, output_format: str) -> None:
         'ratios': dict(ratios.most_common()),
         'hash': node.content_hash,
     }
+    skipped = node.get_skipped()
+    data['skipped_kinds'] = count_kinds(skipped)
+    data['remarks'] = count_remarks(templates)
     if entries:
+        data['skipped'] = [{'file': item.source, 'kind': item.kind, 'reason': item.reason} for item in skipped]
         data['entries'] = [
             {
                 'id': template.id,
                 'formula': template.crystal.formula,
                 'sites': template.crystal.nsites,
+                'volume': template.crystal.volume / template.crystal.nsites,
+                'space_group': space_group_number(template.crystal),
                 'e_above_hull': template.e_above_hull,
                 'source': template.source,
                 'license': template.license,
                 'date': template.date or None,
                 'hash': template.crystal.content_hash,
+                'remarks': list(template.remarks),
             }
             for template in templates
         ]
@@ -113,12 +125,25 @@ def _show_library(data: dict[str, Any]) -> None:
     table.add_row('retrieved', ' to '.join(dict.fromkeys((*data['retrieved'][:1], *data['retrieved'][-1:]))) or '–')
     table.add_row('fingerprints', 'yes' if data['fingerprints'] else 'no')
     table.add_row('properties', ', '.join(data['properties']) or '–')
+    for name in ('skipped_kinds', 'remarks'):
+        if data[name]:
+            counts = ', '.join(f'{kind}: {number}' for kind, number in data[name].items())
+            table.add_row(name.partition('_')[0], counts)
     table.add_row('ratios', ', '.join(f'{label} ({count})' for label, count in list(data['ratios'].items())[:15]))
     Console().print(table)
     if 'entries' in data:
         columns = list(data['entries'][0])
         entries = Table(*columns)
         for entry in data['entries']:
-            entry = {**entry, 'hash': entry['hash'][:12]}
+            entry = {
+                **entry,
+                'hash': entry['hash'][:12],
+                'volume': f'{entry["volume"]:.2f}',
+                'remarks': '; '.join(entry['remarks']),
+            }
             entries.add_row(*('–' if entry[name] in (None, '') else str(entry[name]) for name in columns))
         Console().print(entries)
+        for item in data['skipped']:
+            Console(soft_wrap=True).print(
+                f'skipped ({item["kind"]}): {item["file"]}: {item["reason"]}', markup=False, highlight=False
+            )

@@ -69,6 +69,13 @@ _ORIGIN = _options(
         show_default=True,
         help='Refuse cells that have more sites as they are read.',
     ),
+    click.option(
+        '--accept',
+        multiple=True,
+        metavar='KIND',
+        help='Take entries that contradict themselves in this way, e.g. formula_mismatch, and keep a remark; may be '
+        'repeated. The kinds are printed with what was skipped.',
+    ),
 )
 _CHEMISTRY = _options(
     click.option('--elements', default='', metavar='A,B', help='Only structures with all of these elements.'),
@@ -94,7 +101,11 @@ def import_library() -> None:
 @import_library.command('jsonl')
 @_FILE
 def import_jsonl(source: Path, **options: Any) -> None:
-    """Import a file with one JSON object a line: lattice, species, frac_coords, id, numbers; .gz as well."""
+    """Import a file with one JSON object a line: lattice, species, frac_coords, id, numbers; .gz as well.
+
+    Structures and computed entries of pymatgen, documents of the Materials Project and entries of OPTIMADE are read
+    too, one a line or as one list. Deprecated ones are skipped.
+    """
     from aiida_inversedesign.libraries.importers import read_jsonl
 
     _import_file(read_jsonl, source, options)
@@ -112,7 +123,11 @@ def import_csv(source: Path, **options: Any) -> None:
 @import_library.command('cif')
 @_FILE
 def import_cif(source: Path, **options: Any) -> None:
-    """Import a CIF file, or every *.cif and *.cif.gz of a folder; every structure of each."""
+    """Import a CIF file, or every *.cif and *.mcif of a folder, .gz as well; every structure of each.
+
+    What a file states (formula, formula units, space group, volume, density, multiplicities) is compared with its
+    sites; an entry that contradicts itself is skipped with the kind of the contradiction, unless --accept names it.
+    """
     from aiida_inversedesign.libraries.importers import read_cif
 
     if options['e_above_hull'] is not None:
@@ -209,6 +224,8 @@ def _request(options: dict[str, Any], file: Path | None = None) -> Request:
     }
     if 'largest_cell' in options:
         wanted['largest_cell'] = options['largest_cell']
+    if accepted := _kinds(options.get('accept', ())):
+        wanted['accept'] = accepted
     load_profile()
     return Request(
         label=options['label'],
@@ -222,6 +239,17 @@ def _request(options: dict[str, Any], file: Path | None = None) -> Request:
         output_format=options['output_format'],
         file=file,
     )
+
+
+def _kinds(names: tuple[str, ...]) -> list[str]:
+    """The kinds of contradictions that are accepted, sorted."""
+    from aiida_inversedesign.libraries.entries import ACCEPTABLE
+
+    kinds = {name.strip().lower().replace('-', '_').replace(' ', '_') for name in names}
+    if unknown := sorted(kinds - set(ACCEPTABLE)):
+        listed = '\n'.join(f'  {kind}: {meaning}' for kind, meaning in ACCEPTABLE.items())
+        raise InverseDesignError(f'--accept {unknown[0]}: not a kind that can be accepted. Those that can:\n{listed}')
+    return sorted(kinds)
 
 
 def _formulas(texts: tuple[str, ...], files: tuple[Path, ...]) -> list[str]:

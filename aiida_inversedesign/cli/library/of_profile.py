@@ -51,6 +51,7 @@ def import_from_group(name: str, request: Request) -> None:
     if not len(found):
         refuse_empty(problems, request)
     kept = {template.id for template in found}
+    listed = [[item.source, item.kind, item.reason] for item in problems]
     parts = []
     chunks = [structures[start : start + PART] for start in range(0, len(structures), PART)]
     with Bar('storing') as bar:
@@ -58,10 +59,12 @@ def import_from_group(name: str, request: Request) -> None:
             if any(node.uuid in kept for node in chunk):
                 own = {node.uuid: fields[node.uuid] for node in chunk if fields[node.uuid]}
                 inputs = {f'structure_{node.pk}': node for node in chunk}
-                parts.append(import_group(Dict({**settings, 'fields': own}), **inputs)['library'])
+                # the list belongs to the whole; parts that are merged keep their own
+                whole = {'skipped': listed} if len(chunks) == 1 else {}
+                parts.append(import_group(Dict({**settings, 'fields': own, **whole}), **inputs)['library'])
             bar.fraction((number + 1) / len(chunks))
     names = [f'part {number + 1}' for number in range(len(parts))]
-    library = parts[0] if len(parts) == 1 else _merge(parts, names, request, match=False)[0]
+    library = parts[0] if len(parts) == 1 else _merge(parts, names, request, match=False, skipped=listed)[0]
     library.label = request.label
     report(library, problems + _without_fingerprint(library), request)
 
@@ -91,7 +94,11 @@ def merge_from_profile(labels: Sequence[str], request: Request) -> None:
 
 
 def _merge(
-    nodes: Sequence[LibraryData], names: Sequence[str], request: Request, match: bool
+    nodes: Sequence[LibraryData],
+    names: Sequence[str],
+    request: Request,
+    match: bool,
+    skipped: list[list[str]] | None = None,
 ) -> tuple[LibraryData, list[Skipped]]:
     from aiida.orm import Dict
 
@@ -105,6 +112,7 @@ def _merge(
         'filter': request.wanted if match else {},
         'fingerprints': request.fingerprints,
         'workers': request.workers,
+        **({} if skipped is None else {'skipped': skipped}),
     }
     outputs = merge_libraries(Dict(settings), **dict(zip(links, nodes, strict=True)))
     if 'library' not in outputs:

@@ -92,6 +92,7 @@ def import_from(
     read: Callable[..., tuple[Library, list[Skipped]]], request: Request, arguments: dict[str, Any]
 ) -> None:
     """Read a library from outside the database and store it."""
+    from aiida_inversedesign.libraries.collect import count_remarks
     from aiida_inversedesign.nodes.library_data import LibraryData
 
     with Bar('reading') as bar:
@@ -111,7 +112,9 @@ def import_from(
         with Bar('fingerprints') as bar:
             library, failures = with_fingerprints(library, progress=bar.fraction, workers=request.workers)
         problems += [replace(item, kind=NO_FINGERPRINT) for item in failures]
-    report(LibraryData.from_library(library, label=request.label).store(), problems, request)
+    skipped = [item for item in problems if item.kind != NO_FINGERPRINT]
+    node = LibraryData.from_library(library, label=request.label, skipped=skipped).store()
+    report(node, problems, request, count_remarks(library))
 
 
 def refuse_empty(problems: list[Skipped], request: Request) -> NoReturn:
@@ -126,8 +129,11 @@ def refuse_empty(problems: list[Skipped], request: Request) -> NoReturn:
     )
 
 
-def report(node: LibraryData, problems: list[Skipped], request: Request) -> None:
-    """Write the list of what was skipped, and say what was stored."""
+def report(node: LibraryData, problems: list[Skipped], request: Request, remarks: dict[str, int] | None = None) -> None:
+    """Write the list of what was skipped, and say what was stored.
+
+    :param remarks: number of entries that were taken with a remark of each kind.
+    """
     from aiida_inversedesign.libraries.collect import count_kinds
     from aiida_inversedesign.libraries.entries import VALUE
 
@@ -145,6 +151,7 @@ def report(node: LibraryData, problems: list[Skipped], request: Request) -> None
                 'skipped': len(skipped),
                 'kinds': count_kinds(problems),
                 'unread_columns': dict(values),
+                'remarks': remarks or {},
                 'skipped_file': str(written) if written else None,
             }
         )
@@ -156,6 +163,9 @@ def report(node: LibraryData, problems: list[Skipped], request: Request) -> None
         f'{request.verbs[0]} {node.count} templates, {request.verbs[1]} {len(skipped)}{unread}: '
         f'library {request.label!r}, LibraryData<{node.pk}>'
     )
+    if remarks:
+        counts = ', '.join(f'{kind}: {number}' for kind, number in remarks.items())
+        click.echo(f'entries with remarks: {counts}; `library show {request.label} --entries` lists them')
 
 
 def _entries(problems: list[Skipped]) -> list[Skipped]:
@@ -167,7 +177,7 @@ def _show(problems: list[Skipped], written: Path | None) -> None:
     from rich.console import Console
 
     from aiida_inversedesign.libraries.collect import count_kinds
-    from aiida_inversedesign.libraries.entries import VALUE
+    from aiida_inversedesign.libraries.entries import ACCEPTABLE, VALUE
 
     console = Console(stderr=True, soft_wrap=True)
     for item in problems[:SHOWN]:
@@ -181,6 +191,9 @@ def _show(problems: list[Skipped], written: Path | None) -> None:
             counted = ', '.join(f'{name} {number}' for name, number in columns.items())
             console.print(f'values that are not read, by column: {counted}', markup=False, highlight=False)
         console.print(f'{kinds}; all are listed in {written}', markup=False, highlight=False)
+    if acceptable := [kind for kind in count_kinds(problems) if kind in ACCEPTABLE]:
+        options = ' '.join(f'--accept {kind}' for kind in acceptable)
+        console.print(f'to take such entries nevertheless, with a remark: {options}', markup=False, highlight=False)
 
 
 def _write(problems: list[Skipped], request: Request) -> Path | None:
