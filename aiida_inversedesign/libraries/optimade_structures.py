@@ -9,7 +9,8 @@ import numpy as np
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import element_table
-from aiida_inversedesign.chemistry.formulas import FormulaError, parse_formula, reduced_formula
+from aiida_inversedesign.chemistry.formula_spelling import FormulaError
+from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
 from aiida_inversedesign.libraries import entries
 from aiida_inversedesign.libraries.entries import Notes, RefusedError, number_of, plain_crystal
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.chemistry.formulas import SYMBOLS
+from aiida_inversedesign.chemistry.symbols import SYMBOLS
 from aiida_inversedesign.libraries import entries
 from aiida_inversedesign.libraries.cif.blocks import Block, Number, is_null, number_of
 from aiida_inversedesign.libraries.entries import Notes, RefusedError

@@ -219,7 +219,7 @@ def _mass(crystal: Crystal) -> float:
 def _masses() -> dict[str, float]:
     from pymatgen.core import Element
 
-    from aiida_inversedesign.chemistry.formulas import SYMBOLS
+    from aiida_inversedesign.chemistry.symbols import SYMBOLS
 
     return {symbol: float(Element(symbol).atomic_mass) for symbol in SYMBOLS}
 
