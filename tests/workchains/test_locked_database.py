@@ -14,12 +14,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rehearsal import make_python_code
+from test_interrupt import JOBS, count_evaluated, processes_in
 
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.graph.control import FOREGROUND
 from aiida_inversedesign.workchains import patience
 from aiida_inversedesign.workchains.foreground import run_campaign
-
-from test_interrupt import JOBS, count_evaluated, processes_in, python_code  # noqa: F401
+from aiida_inversedesign.workchains.resume import resume_campaign
 
 
 def database_of(profile: Any) -> Path:
@@ -29,7 +31,7 @@ def database_of(profile: Any) -> Path:
 class Locks(threading.Thread):
     """Another program that locks the database, as a backup does.
 
-    :param kind: ``IMMEDIATE`` (nobody else writes), ``EXCLUSIVE`` (nobody else reads), or ``READ`` (no commit succeeds).
+    :param kind: ``IMMEDIATE`` (nobody else writes), ``EXCLUSIVE`` (nobody else reads), ``READ`` (no commit succeeds).
     :param wait_for: query of what must be there before the first lock.
     :param then: what is done as soon as the lock is held.
     """
@@ -97,11 +99,16 @@ def test_a_campaign_waits_for_a_locked_database(
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize('kind', ['IMMEDIATE', 'EXCLUSIVE'])
 def test_a_stop_during_a_lock_ends_everything_within_ten_seconds(
-    python_code: Any, campaign: Any, aiida_profile: Any, tmp_path: Path, kind: str, number: signal.Signals  # noqa: F811
+    campaign: Any,
+    aiida_profile: Any,
+    tmp_path: Path,
+    kind: str,
+    number: signal.Signals,
 ) -> None:
-    from aiida_inversedesign.workchains.resume import resume_campaign
+    from aiida.orm import QueryBuilder, WorkChainNode
 
-    evaluate = {'code': python_code.full_label, 'delay_seconds': 30.0, 'delay_sigma': 0.0}
+    code = make_python_code(tmp_path, 'inversedesign.table')
+    evaluate = {'code': code.full_label, 'delay_seconds': 30.0, 'delay_sigma': 0.0}
     builder, _ = campaign(evaluate=evaluate, budget={'evaluations': 4, 'at_once': 2})
     stopped: list[float] = []
 
@@ -110,12 +117,15 @@ def test_a_stop_during_a_lock_ends_everything_within_ten_seconds(
         os.kill(os.getpid(), number)
 
     with locked(database_of(aiida_profile), kind, 40.0, wait_for=JOBS, then=stop):
-        with pytest.raises(InverseDesignError, match='jobs were cancelled.*resume [0-9]+ --gone'):
+        with pytest.raises(InverseDesignError, match=r'jobs were cancelled.*resume [0-9]+ --gone'):
             run_campaign(builder)
         assert time.monotonic() - stopped[0] < 10
         assert processes_in(tmp_path) == []
-    from aiida.orm import QueryBuilder, WorkChainNode
-
     filters = {'process_type': 'aiida.workflows:inversedesign.campaign'}
     (first,) = QueryBuilder().append(WorkChainNode, filters=filters).all(flat=True)
     assert not first.is_terminated
+    # the tests' own process lives, and so it would seem to run
+    first.base.extras.delete(FOREGROUND)
+    builder, _ = resume_campaign(first, {}, gone=True)
+    assert first.is_killed
+    assert 'table' not in builder or builder.table.counts['total'] < 4
