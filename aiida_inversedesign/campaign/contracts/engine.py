@@ -193,7 +193,18 @@ class Engine:
         return 1, min(1, self.jobs(section, properties).total)
 
     def explain(self, process_type: str, exit_status: int | None) -> str:
-        """Why one of its processes ended with this exit status, in plain words; empty if its message says it best."""
+        """Why one of its processes ended with this exit status, in plain words; empty if its message says it best.
+
+        What is a guess stands at the end as `` (perhaps …)``: it is left out where the program itself said more.
+        """
+        return ''
+
+    def quote(self, process_type: str, text: str) -> str:
+        """The sentence of a program's output by which it says why it stopped; empty if it is not there.
+
+        :param process_type: of the job; a program may be run by another plug-in's.
+        :param text: the end of its output or error stream.
+        """
         return ''
 
     def contradictions(self, section: Any, others: Mapping[str, Any]) -> Iterator[ContradictionError]:

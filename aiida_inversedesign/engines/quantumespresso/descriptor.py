@@ -10,6 +10,7 @@ from aiida_inversedesign.campaign.properties import own_stages, required_stages
 from aiida_inversedesign.campaign.section import ContradictionError
 from aiida_inversedesign.engines.common.properties import ELECTRONS, MECHANICAL, names
 from aiida_inversedesign.engines.quantumespresso import reasons
+from aiida_inversedesign.engines.quantumespresso.error_block import error_block
 from aiida_inversedesign.engines.quantumespresso.reasons import PW
 from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 
@@ -108,6 +109,10 @@ class QuantumEspressoEngine(Engine):
     def explain(self, process_type: str, exit_status: int | None) -> str:
         """Exit codes of aiida-quantumespresso."""
         return reasons.explain(process_type, exit_status)
+
+    def quote(self, process_type: str, text: str) -> str:
+        """The error block of pw.x, dos.x and their like, whatever calculation ran them."""
+        return error_block(text)
 
     def contradictions(self, section: QuantumEspresso, others: Mapping[str, Any]) -> Iterator[ContradictionError]:
         """Giving up needs a bound; an insulator with spin needs its moment."""
