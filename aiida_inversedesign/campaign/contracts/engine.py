@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from aiida_inversedesign.campaign.contracts import registry
@@ -58,6 +58,26 @@ class Need:
     path: str
     label: str
     plugin: str = ''
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How ``check`` and ``doctor`` see within seconds that a code can do its work, in a new folder on its computer.
+
+    What the program writes in lines that begin with ``warning: `` is shown as a warning.
+
+    :param port: of the :class:`Need` whose code is tried.
+    :param arguments: of its executable.
+    :param files: that are there when it starts: text by name.
+    :param expects: pattern in what it writes that says that it works; without one its exit code has to be 0.
+    :param is_light: whether it may be started on the login node of a cluster, without MPI.
+    """
+
+    port: str
+    arguments: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    expects: str = ''
+    is_light: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,6 +142,8 @@ class Engine:
 
     - ``prepare(spec, inputs, problems)``: further inputs ``engine.<port>`` by port; problems of the profile are added.
     - ``examine(codes)``: what ``doctor`` looks for: its name, the labels of what the profile has, and a remedy.
+    - ``tries(spec, inputs)``: a :class:`Trial` for each code that can be tried; of others only the executable is
+      looked for.
     - ``equal(node, candidate, settings)``: whether an earlier evaluation used what this one would use.
     - ``answers(section, library, candidates, properties, same)``: what every candidate would give, if that is known.
     - ``methods(facts, cite)`` and ``citations(facts)``: sentences for the methods section, keys of publications.
@@ -149,6 +171,7 @@ class Engine:
     protocols: str = ''
     prepare: str = ''
     examine: str = ''
+    tries: str = ''
     equal: str = ''
     answers: str = ''
     methods: str = ''

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from aiida_inversedesign.cli.checks.findings import CONNECT, refuse_errors
 from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 
 if TYPE_CHECKING:
@@ -31,9 +32,12 @@ def schema() -> None:
 @click.command()
 @click.argument('file', type=click.Path(path_type=Path))
 @click.option('--offline', is_flag=True, help='Check the file alone, without a profile and its codes.')
+@CONNECT
 @FORMAT
-def check(file: Path, offline: bool, output_format: str) -> None:
+def check(file: Path, offline: bool, connect: bool, output_format: str) -> None:
     """Check a campaign file and print its plan and cost limits; launch nothing.
+
+    Codes on this machine are started for a moment; with --connect also those of other computers.
 
     \b
     Example:
@@ -45,9 +49,16 @@ def check(file: Path, offline: bool, output_format: str) -> None:
     remarks = []
     if not offline:
         load_profile()
+        from aiida_inversedesign.cli.checks.code_check import examine_codes
         from aiida_inversedesign.workchains.build import build_campaign
 
-        remarks = _points_left_out(spec, build_campaign(spec))
+        builder = build_campaign(spec)
+        remarks = _points_left_out(spec, builder)
+        findings = list(examine_codes(spec, builder, connect))
+        refuse_errors(findings, 'the campaign cannot run')
+        remarks += [
+            f'{item.subject}: {item.text}' for item in findings if item.state == 'warning' or 'not tried' in item.text
+        ]
     emit(plan(spec, not offline, remarks), output_format, show_plan)
 
 

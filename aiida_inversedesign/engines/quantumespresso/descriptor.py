@@ -66,6 +66,7 @@ class QuantumEspressoEngine(Engine):
     protocols = f'{_PACKAGE}.quantumespresso'
     prepare = f'{_PACKAGE}.quantumespresso.pseudopotentials:prepare'
     examine = f'{_PACKAGE}.quantumespresso.pseudopotentials:examine'
+    tries = f'{_PACKAGE}.quantumespresso.pseudopotentials:tries'
     equal = f'{_PACKAGE}.quantumespresso.pseudopotentials:same_pseudopotentials'
     methods = f'{_PACKAGE}.quantumespresso.paper:methods'
     citations = f'{_PACKAGE}.quantumespresso.paper:citations'

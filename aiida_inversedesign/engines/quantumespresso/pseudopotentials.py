@@ -10,6 +10,7 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 
+from aiida_inversedesign.campaign.contracts.engine import Trial
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.engines.ase import calculators
 from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
@@ -34,6 +35,13 @@ def examine(codes: Iterable[orm.AbstractCode]) -> Iterator[tuple[str, list[str],
     yield 'pw.x', pw, 'verdi code create core.code.installed'
     families = orm.QueryBuilder().append(PseudoPotentialFamily).all(flat=True)
     yield 'pseudopotentials', [family.label for family in families], 'aiida-pseudo install pseudo-dojo -f upf'
+
+
+def tries(spec: CampaignSpec, inputs: Mapping[str, orm.Data]) -> Iterator[Trial]:
+    """Without an input pw.x says its name and stops; a pre-relaxation needs its calculator."""
+    yield Trial('code', expects='Program PWSCF')
+    if spec.evaluate.prerelax is not None and 'prerelax_code' in inputs:
+        yield calculators.trial('prerelax_code', spec.evaluate.prerelax, inputs, 'prerelax_calculator', spec)
 
 
 def _problems(section: QuantumEspresso, elements: list[str]) -> Iterator[str]:
