@@ -172,7 +172,8 @@ def test_pw_that_cannot_start_is_found_by_check_and_doctor(computer: Any, tmp_pa
     ).store()
     path = tmp_path / 'campaign.yaml'
     path.write_text(
-        'name: pw\nseed: 1\ngoal: {objectives: [{property: bulk_modulus, maximize: true}]}\nspace: {elements: [B, N], ratios: ["1:1"]}\n'
+        'name: pw\nseed: 1\ngoal: {objectives: [{property: bulk_modulus, maximize: true}]}\n'
+        'space: {elements: [B, N], ratios: ["1:1"]}\n'
         'evaluate: {engine: quantumespresso, pw: pw@localhost, pseudos: debian-pbe}\n'
         'budget: {evaluations: 4, dft_calculations: 60}\n'
     )
