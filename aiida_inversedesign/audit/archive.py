@@ -129,7 +129,7 @@ def _check_file(path: Path) -> None:
     if not zipfile.is_zipfile(path):
         raise AuditError(
             f'{path} is no AiiDA archive, or only the beginning of one: make it again with '
-            '`aiida-inversedesign paper` or `verdi archive create -N CAMPAIGN`, and copy it whole'
+            '`aiida-inversedesign paper` or `verdi archive create -N CAMPAIGN -- NEW.aiida`, and copy it whole'
         )
     try:
         with zipfile.ZipFile(path) as archive:
