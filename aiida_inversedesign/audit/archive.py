@@ -135,8 +135,8 @@ def _check_file(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             # before AiiDA 2 the data were JSON; all are unpacked whole, before AiiDA looks at them
             databases = [name for name in ('db.sqlite3', 'data.json') if name in archive.namelist()] or ['db.sqlite3']
-            sizes = dict.fromkeys(databases, LARGEST_UNASKED)
-            for name, most in {'metadata.json': LARGEST_METADATA, **sizes}.items():
+            sizes = [('metadata.json', LARGEST_METADATA), *((name, LARGEST_UNASKED) for name in databases)]
+            for name, most in sizes:
                 item = archive.getinfo(name)
                 bomb = name == 'metadata.json' or item.file_size > LARGEST_RATIO * max(item.compress_size, 1)
                 if item.file_size > most and bomb:

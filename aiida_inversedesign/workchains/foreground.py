@@ -185,7 +185,7 @@ class Stop:
     @contextmanager
     def heard(self) -> Iterator[None]:
         """Hear the signals."""
-        handlers = {signal.SIGINT: self, signal.SIGTERM: self, signal.SIGALRM: _stop_now}
+        handlers: dict[int, Callable[..., Any]] = {signal.SIGINT: self, signal.SIGTERM: self, signal.SIGALRM: _stop_now}
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield

@@ -185,7 +185,7 @@ def patient(storage: Any, is_stopped: Callable[[], bool]) -> Iterator[None]:
     session = storage.get_session()
     engine = session.get_bind()
     dialect, patience = engine.dialect, Patience(is_stopped)
-    listeners = {
+    listeners: dict[str, Callable[..., Any]] = {
         'begin': patience.begin,
         'do_connect': patience.connect,
         'do_execute': patience.execute,

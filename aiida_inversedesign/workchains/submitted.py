@@ -63,7 +63,7 @@ class SubmittedJobs:
                 self._numbers[job.pk] = (computer, str(number))
             record(number)
 
-        job.set_job_id = set_job_id  # type: ignore[method-assign]
+        job.set_job_id = set_job_id
 
     def cancel(self, processes: Iterable[int]) -> None:
         """Cancel the jobs of the processes with these PKs."""

@@ -145,7 +145,7 @@ def _put(transport: Transport, path: str, text: str) -> None:
 def _script(folder: str, computer: Computer, case: _Case) -> tuple[str, bool]:
     """A script that starts the code as a job would, or where that must not be done only looks for it; and which."""
     code, trial = case.code, case.trial
-    executable = shlex.quote(str(code.filepath_executable))  # type: ignore[attr-defined]
+    executable = shlex.quote(str(code.filepath_executable))
     here = computer.transport_type == 'core.local' and computer.scheduler_type == 'core.direct'
     starts = trial is not None and (here or trial.is_light)
     lines = [

@@ -81,7 +81,7 @@ def unknown_arguments(job):
     known = dict(getattr(made, 'default_parameters', {}))
     if not known or not isinstance(made, type) or issubclass(made, FileIOCalculator):
         return [], []
-    own = set(known) | set(inspect.signature(made.__init__).parameters) | {'label', 'atoms', 'directory', 'restart'}
+    own = set(known) | set(inspect.signature(made).parameters) | {'label', 'atoms', 'directory', 'restart'}
     return sorted(set(job['arguments']) - own), sorted(known)
 
 
