@@ -115,6 +115,16 @@ def test_an_executable_that_is_not_there(computer: Any, tmp_path: Path) -> None:
     assert 'there is no executable /opt/none/bin/python' in said
 
 
+def test_doctor_looks_for_the_executables_of_all_codes(computer: Any) -> None:
+    make_code(computer, sys.executable, 'inversedesign.ase')
+    make_code(computer, '/opt/none/bin/pw.x', 'quantumespresso.pw', label='gone')
+    done = CliRunner().invoke(cli, ['doctor', '--format', 'json'])
+    found = {item['text'].split()[0].rstrip(':'): item for item in json.loads(done.output) if item['subject'] == 'code'}
+    assert found['python@localhost']['state'] == 'ok'
+    assert found['gone@localhost']['state'] == 'warning'
+    assert 'there is no executable' in found['gone@localhost']['text']
+
+
 def test_a_prepend_text_that_is_needed_is_used(computer: Any, tmp_path: Path) -> None:
     text = f'[ "$NEEDED" = yes ] || exit 9\nexec {sys.executable} "$@"'
     make_code(computer, program(tmp_path, text), 'inversedesign.ase', prepend_text='export NEEDED=yes')

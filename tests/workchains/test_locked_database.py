@@ -96,8 +96,7 @@ def test_a_campaign_waits_for_a_locked_database(
     assert not [record for record in caplog.records if record.levelno > logging.WARNING]
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize('kind', ['IMMEDIATE', 'EXCLUSIVE'])
+@pytest.mark.parametrize(('kind', 'number'), [('IMMEDIATE', signal.SIGINT), ('EXCLUSIVE', signal.SIGTERM)])
 def test_a_stop_during_a_lock_ends_everything_within_ten_seconds(
     campaign: Any,
     aiida_profile: Any,

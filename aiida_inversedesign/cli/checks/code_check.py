@@ -6,9 +6,9 @@ import re
 import shlex
 import tempfile
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.cli.checks.findings import Finding
@@ -56,6 +56,13 @@ def examine_codes(spec: CampaignSpec, builder: Any, connect: bool) -> Iterator[F
     """
     for case in _cases(spec, builder):
         yield from _examine(case, connect)
+
+
+def examine_known(codes: Iterable[AbstractCode], connect: bool) -> Iterator[Finding]:
+    """Look for the executables of codes, of which no campaign says what they need; one may be broken and unused."""
+    for code in codes:
+        for finding in _examine(_Case('code', code, {}, None), connect):
+            yield replace(finding, state='warning') if finding.state == 'error' else finding
 
 
 def _cases(spec: CampaignSpec, builder: Any) -> Iterator[_Case]:

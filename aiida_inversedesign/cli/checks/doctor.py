@@ -20,7 +20,8 @@ from aiida_inversedesign.errors import InverseDesignError
 def doctor(file: Path | None, connect: bool, output_format: str) -> None:
     """Check profile, daemon, slots, codes, pseudopotentials, library and disk; with FILE, what that campaign needs.
 
-    With FILE its codes on this machine are started for a moment, with --connect also those of other computers.
+    With FILE its codes on this machine are started for a moment, otherwise the executables of all codes are looked for;
+    with --connect also those of other computers.
     The exit code is 1 if something is wrong.
 
     \b
@@ -59,6 +60,11 @@ def examine(file: Path | None, connect: bool = False) -> Iterator[Finding]:
             yield from _campaign(spec, connect)
     yield from examine_daemon(spec, required=False)
     yield from _engines()
+    if file is None:
+        from aiida_inversedesign.cli.checks.code_check import examine_known
+        from aiida_inversedesign.workchains.build import known_codes
+
+        yield from examine_known(known_codes(), connect)
     yield _libraries()
     yield from examine_disk(spec)
 
