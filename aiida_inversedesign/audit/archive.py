@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sqlite3
+import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -14,6 +16,14 @@ from aiida import orm
 from aiida_inversedesign.audit.record import AuditError
 from aiida_inversedesign.graph import campaigns as query
 
+LOGGER = logging.getLogger(__name__)
+
+#: Option of the temporary profile: the archive of which it may be a converted copy.
+ARCHIVE = 'inversedesign.archive'
+
+#: Formats that AiiDA 2 cannot convert.
+UNSUPPORTED = ('0.1', '0.2', '0.3')
+
 #: bytes of an archive's description; of a database that may be packed as densely as it likes; growth of a larger one
 LARGEST_METADATA, LARGEST_UNASKED, LARGEST_RATIO = 10 * 2**20, 2**28, 100
 
@@ -22,23 +32,72 @@ LARGEST_METADATA, LARGEST_UNASKED, LARGEST_RATIO = 10 * 2**20, 2**28, 100
 def open_archive(path: Path | str) -> Iterator[None]:
     """Make an archive the loaded, read-only profile for as long as the context lasts; then the earlier one again.
 
-    The storage of the earlier profile stays open, so that nodes of it can be used afterwards as before.
+    The storage of the earlier profile stays open, so that nodes of it can be used afterwards as before. Of an archive
+    in the format of an older AiiDA a converted copy is read.
 
-    :raises AuditError: if there is no such file, it is no archive, it is damaged, or of another version of AiiDA.
+    :raises AuditError: if there is no such file, it is no archive, it is damaged, or of a newer version of AiiDA.
+    """
+    path = Path(path)
+    _check_file(path)
+    with _in_current_format(path) as readable, _opened(path, readable):
+        yield
+
+
+@contextmanager
+def _in_current_format(path: Path) -> Iterator[Path]:
+    """The archive itself, or a copy in the format that the installed AiiDA reads."""
+    from aiida.common.exceptions import AiidaException
+    from aiida.storage.sqlite_zip.migrator import get_schema_version_head, list_versions, migrate
+    from aiida.storage.sqlite_zip.utils import read_version
+
+    try:
+        version, current = str(read_version(path)), get_schema_version_head()
+    except (AiidaException, OSError, ValueError, RecursionError) as error:
+        raise _unreadable(path, error) from error
+    if version == current:
+        yield path
+        return
+    if version in UNSUPPORTED:
+        raise AuditError(
+            f'{path} has the format {version} of AiiDA 0.x: convert it in an environment with aiida-core 1.6 first '
+            f'(`verdi archive migrate {path} NEW.aiida`), then read NEW.aiida here'
+        )
+    if version not in list_versions():
+        raise AuditError(
+            f'{path} was written by a newer AiiDA (its format is {version[:40]}, the installed aiida-core reads up to '
+            f'{current}): `pip install --upgrade aiida-core`'
+        )
+    LOGGER.warning('%s has the format %s of an older AiiDA: a converted copy is read', path, version)
+    with tempfile.TemporaryDirectory(prefix='inversedesign-') as folder:
+        copy = Path(folder) / path.name
+        try:
+            migrate(path, copy, current)
+        # migrations meet old data that nobody has tried
+        except Exception as error:
+            raise AuditError(
+                f'{path} has the format {version} of an older AiiDA and cannot be converted ({error}): try '
+                f'`verdi archive migrate {path} NEW.aiida`, then read NEW.aiida'
+            ) from error
+        yield copy
+
+
+@contextmanager
+def _opened(path: Path, readable: Path) -> Iterator[None]:
+    """Load an archive.
+
+    :param path: what it is called in messages.
     """
     from aiida.common.exceptions import AiidaException
     from aiida.manage import get_manager
     from aiida.storage.sqlite_zip.backend import SqliteZipBackend
 
-    path = Path(path)
-    _check_file(path)
     manager = get_manager()
     earlier, storage = manager.get_profile(), manager._profile_storage
     # AiiDA would close it, and with it every node that the caller holds
     manager._profile_storage = None
     try:
         try:
-            manager.load_profile(SqliteZipBackend.create_profile(path), allow_switch=True)
+            manager.load_profile(SqliteZipBackend.create_profile(readable, {ARCHIVE: str(path)}), allow_switch=True)
             # reads the database: one that is cut off is found here
             query.list_campaigns()
         # what zipfile, zlib, SQLite and AiiDA raise for a file that is damaged or made to harm; a wrong method of
@@ -70,12 +129,14 @@ def _check_file(path: Path) -> None:
     if not zipfile.is_zipfile(path):
         raise AuditError(
             f'{path} is no AiiDA archive, or only the beginning of one: make it again with '
-            '`aiida-inversedesign paper` or `verdi archive create -N CAMPAIGN`, and copy it whole'
+            '`aiida-inversedesign paper` or `verdi archive create -N CAMPAIGN -- NEW.aiida`, and copy it whole'
         )
     try:
         with zipfile.ZipFile(path) as archive:
-            # both are unpacked whole, before AiiDA looks at them
-            for name, most in (('metadata.json', LARGEST_METADATA), ('db.sqlite3', LARGEST_UNASKED)):
+            # before AiiDA 2 the data were JSON; all are unpacked whole, before AiiDA looks at them
+            databases = [name for name in ('db.sqlite3', 'data.json') if name in archive.namelist()] or ['db.sqlite3']
+            sizes = [('metadata.json', LARGEST_METADATA), *((name, LARGEST_UNASKED) for name in databases)]
+            for name, most in sizes:
                 item = archive.getinfo(name)
                 bomb = name == 'metadata.json' or item.file_size > LARGEST_RATIO * max(item.compress_size, 1)
                 if item.file_size > most and bomb:
@@ -88,11 +149,6 @@ def _check_file(path: Path) -> None:
 
 
 def _unreadable(path: Path, error: Exception) -> AuditError:
-    if type(error).__name__ == 'IncompatibleStorageSchema':
-        return AuditError(
-            f'{path} was written by another version of AiiDA: convert it with '
-            f'`verdi archive migrate {path} NEW.aiida`, then audit that file'
-        )
     return AuditError(f'{path} cannot be read as an AiiDA archive ({error}): it is damaged, or something else')
 
 

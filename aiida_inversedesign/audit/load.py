@@ -125,11 +125,13 @@ def _source(pk: int) -> str:
     """Where the record was read, on one line: all else is the same wherever that was."""
     from aiida.manage import get_manager
 
+    from aiida_inversedesign.audit.archive import ARCHIVE
+
     profile = get_manager().get_profile()
     if profile is None:
         return f'campaign {pk}'
     if profile.storage_backend == 'core.sqlite_zip':
-        return f'campaign {pk} in archive {profile.storage_config["filepath"]}'
+        return f'campaign {pk} in archive {profile.options.get(ARCHIVE, profile.storage_config["filepath"])}'
     return f'campaign {pk} in profile {profile.name} ({profile.storage_backend})'
 
 

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 #: The work chains whose reports tell the story; those of pw.x go to `verdi process report`.
 _STORY = ('|InverseDesignWorkChain|', '|GenerationWorkChain|', '|AsynchronousWorkChain|')
+#: The logger of this package: it warns of what a campaign waits for.
+OURS = 'aiida_inversedesign'
 #: What AiiDA says when a job could not be brought to its computer, submitted, looked for or fetched.
 _TRANSPORT = re.compile(r'iteration \d+ of do_(\w+) excepted(?:, retrying after (\d+) seconds)?')
 #: What a generation says after a harvest.
@@ -47,6 +49,7 @@ class CampaignProgress(logging.Handler):
         for item, _ in self._muted:
             item.setLevel(logging.CRITICAL + 1)
         logger.addHandler(self)
+        logging.getLogger(OURS).addHandler(self)
         self.bar.start()
         return self
 
@@ -56,12 +59,17 @@ class CampaignProgress(logging.Handler):
         self.bar.stop()
         logger = logging.getLogger('aiida')
         logger.removeHandler(self)
+        logging.getLogger(OURS).removeHandler(self)
         for item, level in self._muted:
             item.setLevel(level)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show one report of the campaign, and what its newest table says."""
         text = record.getMessage()
+        if record.name.startswith(f'{OURS}.'):
+            if record.levelno >= logging.WARNING:
+                self._show_warning(text)
+            return
         if failed := _TRANSPORT.match(text):
             self._show_failure(record, failed)
             return
@@ -74,11 +82,14 @@ class CampaignProgress(logging.Handler):
         if counts := _COUNTS.search(message):
             self.bar.update(self.task, completed=int(counts[1]), found=f'{counts[2]} hits')
 
+    def _show_warning(self, text: str) -> None:
+        self.console.print(f'[yellow]{time.strftime("%H:%M:%S")}[/yellow] ', end='')
+        self.console.print(text, markup=False, highlight=False)
+
     def _show_failure(self, record: logging.LogRecord, failed: re.Match[str]) -> None:
         """Say why a job stands still: a full disk, a computer that does not answer."""
         error = record.exc_info[1] if record.exc_info else None
         reason = f' ({type(error).__name__}: {error})' if error is not None else ''
         again = f'trying again in {failed[2]} s' if failed[2] else 'trying again from time to time'
         job = f' of job {record.dbnode_id}' if hasattr(record, 'dbnode_id') else ''
-        self.console.print(f'[yellow]{time.strftime("%H:%M:%S")}[/yellow] ', end='')
-        self.console.print(f'the {failed[1]}{job} failed{reason}: {again}', markup=False, highlight=False)
+        self._show_warning(f'the {failed[1]}{job} failed{reason}: {again}')

@@ -71,6 +71,12 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except InverseDesignError as error:
             raise click.ClickException(str(error)) from error
+        except Exception as error:
+            from aiida_inversedesign.cli.database import database_problem
+
+            if sentence := database_problem(error):
+                raise click.ClickException(sentence) from error
+            raise
 
 
 @click.group(

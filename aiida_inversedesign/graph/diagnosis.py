@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from aiida.orm import CalcJobNode, ProcessNode, WorkChainNode
 
 from aiida_inversedesign.graph.failure_reasons import failure_reason, with_attempts
+from aiida_inversedesign.graph.job_words import job_words
 from aiida_inversedesign.graph.jobs import WITH_WALL_TIME
 
 
@@ -47,5 +48,6 @@ def explain(node: ProcessNode) -> str:
         state,
         culprit.exception or '',
         culprit.process_label or 'it',
+        job_words(culprit) if isinstance(culprit, CalcJobNode) and culprit.is_finished else '',
     )
     return with_attempts(reason, len(failed))

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from aiida_inversedesign.campaign.contracts.engine import installed
+
+#: A guess at the end of a reason, of no use where the program itself said more.
+_GUESS = re.compile(r' \(perhaps [^()]*\)$')
 
 
 def failure_reason(
@@ -12,6 +17,7 @@ def failure_reason(
     state: str = 'finished',
     exception: str = '',
     name: str = 'it',
+    words: str = '',
 ) -> str:
     """Why one process failed, in plain words.
 
@@ -20,6 +26,7 @@ def failure_reason(
     :param state: AiiDA's process state: ``finished``, ``killed`` or ``excepted``.
     :param exception: of one that excepted, if it is known; its last line is shown.
     :param name: what the process is called in the sentence.
+    :param words: what the program, its launcher or its scheduler said of the failure.
     """
     if state == 'killed':
         return f'{name} was killed before it finished'
@@ -29,7 +36,10 @@ def failure_reason(
             f': {lines[-1]}' if lines else ' (`verdi process report` shows it)'
         )
     known = next(filter(None, (engine.explain(process_type or '', exit_status) for engine in installed().values())), '')
-    return known or (exit_message or f'{name} ended with exit status {exit_status}').strip().rstrip('.')
+    reason = known or (exit_message or f'{name} ended with exit status {exit_status}').strip().rstrip('.')
+    if not words or words in reason:
+        return reason
+    return f'{_GUESS.sub("", reason)}; it said: {words}'
 
 
 def with_attempts(reason: str, attempts: int) -> str:

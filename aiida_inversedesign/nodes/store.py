@@ -51,7 +51,8 @@ def get_library(label: str) -> LibraryData | PointsData:
     data = find_labelled(PointsData, label)
     if data is not None and find_labelled(LibraryData, label) is None:
         return data
-    return _existing(LibraryData, label, AFLOW, 'library', 'import one with `aiida-inversedesign library import`')
+    advice = f'import one with `aiida-inversedesign library import jsonl FILE.jsonl --label {label}` (or cif, optimade)'
+    return _existing(LibraryData, label, AFLOW, 'library', advice)
 
 
 def get_templates(label: str) -> LibraryData:

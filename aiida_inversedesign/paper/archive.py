@@ -72,7 +72,7 @@ def write_archive(node: orm.WorkChainNode, record: CampaignRecord, path: Path) -
         except ArchiveExportError as error:
             raise AuditError(
                 f'the archive of campaign {node.pk} cannot be made ({error}): if a process of it never ended (power '
-                'cut, kill -9), `verdi process kill` ends it; --no-archive writes the folder without'
+                f'cut, kill -9), `verdi process kill {node.pk}` ends it; --no-archive writes the folder without'
             ) from error
     return {'bytes': path.stat().st_size, 'left_out': len(left_out)}
 

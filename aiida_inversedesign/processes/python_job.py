@@ -6,6 +6,7 @@ from typing import Any
 
 from aiida.parsers import Parser
 
+from aiida_inversedesign.graph.program_words import quotation
 from aiida_inversedesign.processes.earlier_attempts import add_earlier
 
 
@@ -29,11 +30,14 @@ def define_python_job(spec: Any, output: str) -> None:
 
 
 def last_words(parser: Parser, errors: str) -> str:
-    """The last line the program or the scheduler wrote.
+    """Why the program ended, in its own words or its scheduler's; else the last line that either wrote.
 
     :param errors: name of the file that standard error went to.
     """
     repository = parser.retrieved.base.repository
     text = repository.get_object_content(errors) if errors in repository.list_object_names() else ''
-    lines = [*text.strip().splitlines(), *(parser.node.get_scheduler_stderr() or '').strip().splitlines()]
+    scheduler = parser.node.get_scheduler_stderr() or ''
+    if found := quotation('', '', text, scheduler):
+        return found
+    lines = [*text.strip().splitlines(), *scheduler.strip().splitlines()]
     return lines[-1] if lines else 'it was killed or ran out of wall time'

@@ -11,6 +11,7 @@ from aiida_inversedesign.campaign.contracts.engine import Settled, engine_named
 from aiida_inversedesign.campaign.contracts.registry import load, part
 from aiida_inversedesign.campaign.demands import references_wanted
 from aiida_inversedesign.campaign.spec import CampaignSpec
+from aiida_inversedesign.engines.common.advice import code_command, computer_command
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.nodes.store import get_library, get_model
@@ -154,9 +155,7 @@ def _code(label: str, path: str, plugin: str, problems: list[str]) -> orm.Abstra
     except NotExistent:
         names = [code.full_label for code in known_codes()]
         listing = f'this profile has {", ".join(names)}' if names else 'this profile has none'
-        problems.append(
-            f'{path}: there is no code {label!r}; {listing}. Make one with `verdi code create core.code.installed`'
-        )
+        problems.append(f'{path}: there is no code {label!r}; {listing}. {_code_advice(label, plugin)}')
         return None
     except (MultipleObjectsError, ValueError) as error:
         problems.append(f'{path}: {label!r} does not name one code ({error}); write label@computer')
@@ -171,6 +170,22 @@ def _code(label: str, path: str, plugin: str, problems: list[str]) -> orm.Abstra
             f'run `verdi computer configure {computer.transport_type} {computer.label}`'
         )
     return code
+
+
+def _code_advice(label: str, plugin: str) -> str:
+    """The command lines that make a missing code, and its computer if that is missing as well."""
+    name = label.partition('@')[2] or 'localhost'
+    try:
+        computer = orm.load_computer(name)
+    except NotExistent:
+        first = f'Make its computer with `{computer_command(name)}`'
+        if name != 'localhost':
+            first = (
+                f'Its computer {name!r} is missing as well: `verdi computer setup --label {name}`, and '
+                f'`verdi computer configure core.ssh_async {name}`'
+            )
+        return f'{first}, and the code with `{code_command(plugin, label, name == "localhost")}`'
+    return f'Make one with `{code_command(plugin, label, computer.transport_type == "core.local")}`'
 
 
 def known_codes() -> list[orm.AbstractCode]:

@@ -3,35 +3,33 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import signal
 import socket
+import time
 import weakref
-from collections import defaultdict
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psutil
 from aiida.common.datastructures import CalcJobState
 from aiida.engine import CalcJob, Process
-from aiida.engine.daemon.execmanager import kill_calculation
 from aiida.engine.runners import Runner
 from aiida.engine.utils import loop_scope
 from aiida.manage import get_manager
 from aiida.orm import CalcJobNode, ProcessNode
-from aiida.transports import Transport
 from plumpy.exceptions import KilledError
 from plumpy.greenback_bridge import run_with_portal, sync_await
 from plumpy.process_states import KillInterruption
 from plumpy.processes import Process as StateMachine
 
+from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.graph.control import FOREGROUND
 from aiida_inversedesign.graph.paused_jobs import PAUSED_BY_FAILURE
+from aiida_inversedesign.workchains.patience import DatabaseLostError, StopNow, patient
 from aiida_inversedesign.workchains.stopping import find_request
-
-LOGGER = logging.getLogger(__name__)
+from aiida_inversedesign.workchains.submitted import SubmittedJobs, cancel_jobs
 
 #: Seconds between two looks of a work chain at its children: without a broker nobody tells it that they ended.
 POLL_INTERVAL = 0.2
@@ -51,8 +49,12 @@ LOOKS_AT_SUBMISSION = 50
 #: Seconds between the last submission and its cancelling: by then a job has started the processes it consists of.
 SETTLE = 1.0
 
-#: How often a scheduler is told to cancel a job.
-ATTEMPTS = 3
+#: Seconds after a request to stop at which nothing waits for the database any more, at which the campaign ends wherever
+#: it is, and for which jobs may be cancelled then: with what follows less than ten.
+STOP_WAITING, STOP_NOW, CANCEL = 3.0, 6.5, 2.5
+
+#: Seconds after which that is repeated.
+AGAIN = 0.5
 
 #: Seconds by which the start of the same process may be told differently.
 CLOCK = 5.0
@@ -69,6 +71,7 @@ class ForegroundRunner(Runner):
         super().__init__(**kwargs)
         self._live: weakref.WeakSet[Process] = weakref.WeakSet()
         self._kept: tuple[type, ...] = ()
+        self._submitted = SubmittedJobs()
 
     @property
     def is_daemon_runner(self) -> bool:
@@ -79,6 +82,8 @@ class ForegroundRunner(Runner):
         """Make a process of this runner and remember it."""
         instance = super().instantiate_process(process, **inputs)
         self._live.add(instance)
+        if isinstance(instance, CalcJob):
+            self._submitted.follow(instance.node)
         return instance
 
     def kill_all(self, message: str, keep: tuple[type, ...] = ()) -> None:
@@ -96,6 +101,10 @@ class ForegroundRunner(Runner):
         if jobs:
             sync_await(asyncio.sleep(SETTLE))
             cancel_jobs(jobs)
+
+    def cancel_without_database(self) -> None:
+        """Cancel the jobs of all live processes, of which the database is not told."""
+        self._submitted.cancel([job.pid for job in self._live if isinstance(job, CalcJob) and not job.has_terminated()])
 
     def play_failed(self) -> None:
         """Let the jobs go on that AiiDA paused after its attempts had failed: nobody else would."""
@@ -151,100 +160,142 @@ def is_alive(found: dict[str, Any]) -> bool:
         return False
 
 
-def cancel_jobs(jobs: list[CalcJobNode]) -> None:
-    """Tell the schedulers to cancel jobs; one that cannot be cancelled is named in a warning."""
-    computers = defaultdict(list)
-    for job in jobs:
-        if job.get_job_id() is not None:
-            computers[job.computer.uuid].append(job)
-    for waiting in computers.values():
-        error: Exception | None = None
-        for _ in range(ATTEMPTS):
-            try:
-                with waiting[0].get_authinfo().get_transport() as transport:
-                    while waiting:
-                        _cancel(waiting[0], transport)
-                        del waiting[0]
-                break
-            except Exception as problem:  # plug-ins of transports and schedulers raise whatever they like
-                error = problem
-                sync_await(asyncio.sleep(SETTLE))
-        for job in waiting:
-            LOGGER.warning(
-                'job %s of CalcJob<%s> on %s could not be cancelled (%s): cancel it there by hand',
-                job.get_job_id(), job.pk, job.computer.label, error,
-            )  # fmt: skip
+class Stop:
+    """A request of the user to stop (Ctrl-C, SIGTERM), which always ends the campaign within ten seconds.
+
+    The processes are killed and their jobs cancelled. Where that takes too long, be it that the database does not
+    answer or that a step computes, :class:`StopNow` is raised wherever the program is.
+    """
+
+    def __init__(self, request: Callable[[], None]) -> None:
+        self._request, self._since = request, 0.0
+
+    def is_due(self) -> bool:
+        """Whether nothing may wait for the database any more."""
+        return bool(self._since) and time.monotonic() - self._since > STOP_WAITING
+
+    def __call__(self, *_: Any) -> None:
+        """Take a signal up."""
+        if not self._since:
+            self._since = time.monotonic()
+            # repeated: an exception in a finalizer is ignored by Python
+            signal.setitimer(signal.ITIMER_REAL, STOP_NOW, AGAIN)
+            self._request()
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Hear the signals."""
+        handlers: dict[int, Callable[..., Any]] = {signal.SIGINT: self, signal.SIGTERM: self, signal.SIGALRM: _stop_now}
+        before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
-def _cancel(job: CalcJobNode, transport: Transport) -> None:
-    # `core.direct` looks for the children of a process that may have ended
-    with suppress(psutil.NoSuchProcess):
-        kill_calculation(job, transport)
+def _stop_now(*_: Any) -> None:
+    raise StopNow('stopped')
 
 
 def run_campaign(builder: Any) -> ProcessNode:
     """Run a campaign to its end in this interpreter; Ctrl-C (or SIGTERM) kills it together with its jobs.
 
-    A request to stop that kills (``aiida-inversedesign stop --kill`` elsewhere) ends its evaluations only.
+    A request to stop that kills (``aiida-inversedesign stop --kill`` elsewhere) ends its evaluations only. While the
+    database is locked or away the campaign waits.
 
     What finished before the interruption is in the provenance graph, and ``resume`` goes on from it.
-    """
-    from aiida_inversedesign.workchains.asynchronous import AsynchronousWorkChain
-    from aiida_inversedesign.workchains.campaign import InverseDesignWorkChain
-    from aiida_inversedesign.workchains.generation import GenerationWorkChain
 
+    :raises InverseDesignError: if it was stopped and the database could not be told.
+    """
     manager = get_manager()
     runner = ForegroundRunner(poll_interval=POLL_INTERVAL, persister=manager.get_persister(), communicator=None)
     manager.set_runner(runner)
     tasks: list[Any] = []
-    stops: list[Any] = []
-
-    def kill(message: str, *keep: type) -> asyncio.Task[Any]:
-        # killing waits for processes and schedulers, which inside a running loop only a task with a portal can do
-        return runner.loop.create_task(run_with_portal(runner.kill_all, message, keep))
 
     def interrupt() -> None:
         if not tasks:
-            tasks.append(kill('interrupted in the foreground'))
+            tasks.append(_kill(runner, 'interrupted in the foreground'))
+
+    stop = Stop(lambda: runner.loop.call_soon_threadsafe(interrupt))
+    storage, process = manager.get_profile_storage(), None
+    runner.loop.set_exception_handler(_ignore_kills)
+    try:
+        with patient(storage, stop.is_due), loop_scope(runner.loop), stop.heard():
+            try:
+                process = runner.instantiate_process(builder)
+                process.node.base.extras.set(FOREGROUND, this_process())
+                _run(runner, process, tasks)
+            except StopNow as reason:
+                _abandon(runner)
+                with suppress(Exception, StopNow):
+                    storage.get_session().rollback()
+                raise _left_behind(process, reason) from reason
+    finally:
+        manager.reset_runner()
+    return process.node
+
+
+def _kill(runner: ForegroundRunner, message: str, *keep: type) -> asyncio.Task[Any]:
+    """Kill what runs. It waits for processes and schedulers, which in a running loop only a task with a portal can."""
+    return runner.loop.create_task(run_with_portal(runner.kill_all, message, keep))
+
+
+def _run(runner: ForegroundRunner, process: Process, interruptions: list[asyncio.Task[Any]]) -> None:
+    from aiida_inversedesign.workchains.asynchronous import AsynchronousWorkChain
+    from aiida_inversedesign.workchains.campaign import InverseDesignWorkChain
+    from aiida_inversedesign.workchains.generation import GenerationWorkChain
+
+    stops: list[Any] = []
 
     async def watch(campaign: int) -> None:
         while (request := find_request(campaign)) is None or not request.kill:
             await asyncio.sleep(STOP_INTERVAL)
         # the campaign and its generation go on, to harvest what finished
-        stops.append(kill('stopped', InverseDesignWorkChain, GenerationWorkChain, AsynchronousWorkChain))
+        stops.append(_kill(runner, 'stopped', InverseDesignWorkChain, GenerationWorkChain, AsynchronousWorkChain))
 
     async def watch_jobs() -> None:
         while True:
             await asyncio.sleep(PLAY_INTERVAL)
             runner.play_failed()
 
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        runner.loop.set_exception_handler(_ignore_kills)
-        with loop_scope(runner.loop):
-            process = runner.instantiate_process(builder)
-            process.node.base.extras.set(FOREGROUND, this_process())
-            watchers = [runner.loop.create_task(watch(process.pid)), runner.loop.create_task(watch_jobs())]
-            for number in before:
-                runner.loop.add_signal_handler(number, interrupt)
-            with suppress(KilledError):
-                process.execute()
-            # the root ends first, and with it the loop; its children and their jobs have still to be ended
-            for watcher in watchers:
-                watcher.cancel()
-                with suppress(asyncio.CancelledError):
-                    runner.loop.run_until_complete(watcher)
-            # so do jobs that a request to stop kills: the campaign may have ended before they are cancelled
-            for task in (*stops, *tasks):
-                runner.loop.run_until_complete(task)
-            if tasks:
-                runner.loop.run_until_complete(_cancel_tasks())
-    finally:
-        for number, handler in before.items():
-            runner.loop.remove_signal_handler(number)
-            signal.signal(number, handler)
-        manager.reset_runner()
-    return process.node
+    watchers = [runner.loop.create_task(watch(process.pid)), runner.loop.create_task(watch_jobs())]
+    with suppress(KilledError):
+        process.execute()
+    # the root ends first, and with it the loop; its children and their jobs have still to be ended
+    for watcher in watchers:
+        watcher.cancel()
+        with suppress(asyncio.CancelledError):
+            runner.loop.run_until_complete(watcher)
+    # so do jobs that a request to stop kills: the campaign may have ended before they are cancelled
+    for task in (*stops, *interruptions):
+        runner.loop.run_until_complete(task)
+    if interruptions:
+        runner.loop.run_until_complete(_cancel_tasks())
+
+
+def _abandon(runner: ForegroundRunner) -> None:
+    """Cancel the jobs of a campaign whose processes cannot be ended in order."""
+    signal.setitimer(signal.ITIMER_REAL, CANCEL, AGAIN)
+    # in a loop of its own: in the runner's everything else would go on
+    with suppress(StopNow):
+        asyncio.run(run_with_portal(runner.cancel_without_database))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    # what else waits is never taken up again
+    runner.loop.set_exception_handler(lambda *_: None)
+    for task in asyncio.all_tasks(runner.loop):
+        task._log_destroy_pending = False  # type: ignore[attr-defined]
+
+
+def _left_behind(process: Process | None, reason: StopNow) -> InverseDesignError:
+    if process is None or process.pid is None:
+        return InverseDesignError('the campaign was stopped before it began: nothing was launched')
+    why = reason if isinstance(reason, DatabaseLostError) else 'it was stopped at once'
+    return InverseDesignError(
+        f'campaign {process.pid} ended ({why}): its jobs were cancelled, its last state could not be recorded, and '
+        f'finished work is kept; go on with `aiida-inversedesign resume {process.pid} --gone`'
+    )
 
 
 async def _cancel_tasks() -> None:

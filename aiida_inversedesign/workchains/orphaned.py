@@ -11,7 +11,8 @@ from plumpy.process_states import ProcessState
 
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.graph.control import FOREGROUND
-from aiida_inversedesign.workchains.foreground import cancel_jobs, is_alive
+from aiida_inversedesign.workchains.foreground import is_alive
+from aiida_inversedesign.workchains.submitted import cancel_jobs
 
 
 def refuse_if_running(campaign: orm.WorkChainNode, gone: bool) -> None:

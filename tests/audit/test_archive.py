@@ -79,6 +79,51 @@ def test_nothing_of_the_archive_changes(archived):
     assert path.read_bytes() == before
 
 
+def relabelled(whole, path, version):
+    """A copy of an archive that says that it has another format; main_0001 changed nothing after main_0000b."""
+    import zipfile
+
+    with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as new:
+        for item in old.infolist():
+            data = old.read(item)
+            if item.filename == 'metadata.json':
+                data = json.dumps({**json.loads(data), 'export_version': version}).encode()
+            new.writestr(item, data)
+    return path
+
+
+def test_an_archive_of_an_older_aiida_is_converted_and_tells_the_same(archived, tmp_path, caplog):
+    from aiida_inversedesign.audit.archive import only_campaign, open_archive
+    from aiida_inversedesign.audit.audit import audit
+
+    _, expected, whole, _ = archived
+    path = relabelled(whole, tmp_path / 'older.aiida', 'main_0000b')
+    before = path.read_bytes()
+    with open_archive(path):
+        found = audit(only_campaign(None, 'the archive'))
+    assert lines(found) == lines(expected)
+    assert str(path) in found['source']
+    assert path.read_bytes() == before
+    assert 'has the format main_0000b of an older AiiDA' in caplog.text
+
+
+@pytest.mark.parametrize(
+    ('version', 'words'),
+    [
+        ('main_0002', 'was written by a newer AiiDA.*pip install --upgrade aiida-core'),
+        ('main_9999', 'newer AiiDA'),
+        ('0.3', 'with aiida-core 1.6 first'),
+        ('0.12', 'cannot be converted.*verdi archive migrate'),
+    ],
+)
+def test_an_archive_of_another_aiida_is_told_what_to_do(archived, tmp_path, version, words):
+    from aiida_inversedesign.audit.archive import open_archive
+
+    path = relabelled(archived[2], tmp_path / 'other.aiida', version)
+    with pytest.raises(AuditError, match=words), open_archive(path):
+        pass
+
+
 @pytest.mark.parametrize(
     ('name', 'expected'),
     [

@@ -11,6 +11,7 @@ from aiida import orm
 from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 from ase.build import bulk
+from failing_pw import FAILURES
 
 from aiida_inversedesign.cli import setup_local
 from aiida_inversedesign.engines.common.eos import GPA
@@ -104,7 +105,23 @@ def test_pw_that_dies_is_a_failure_in_plain_words(pw: orm.InstalledCode, tmp_pat
     code = setup_local.make_pw_code(script, pw.computer, label='dies')
     _, node = evaluate(bulk('Si'), code, ['volume'], max_restarts=1)
     assert node.exit_status == 310
-    assert 'killed' in node.exit_message
+    assert 'Killed' in node.exit_message
+
+
+@pytest.mark.parametrize('name', ['pseudopotential missing', 'cholesky', 'mpirun as root', 'shared library', 'quota'])
+def test_a_failing_pw_is_quoted_in_the_reason_of_its_evaluation(
+    pw: orm.InstalledCode, tmp_path: Path, name: str
+) -> None:
+    case = next(item for item in FAILURES if item.name == name)
+    (tmp_path / 'output').write_text(case.output or '')
+    (tmp_path / 'errors').write_text(case.errors)
+    script = tmp_path / 'fails.sh'
+    script.write_text(f'#!/bin/sh\ncat {tmp_path}/output\ncat {tmp_path}/errors >&2\nexit 1\n')
+    script.chmod(0o755)
+    code = setup_local.make_pw_code(script, pw.computer, label='fails')
+    _, node = evaluate(bulk('Si'), code, ['volume'], max_restarts=0)
+    assert node.exit_status == 310
+    assert case.words in node.exit_message
 
 
 @pytest.mark.parametrize('restarts', [0, 1, 2, 3])

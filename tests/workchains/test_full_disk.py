@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -39,9 +40,15 @@ def test_it_goes_on_when_the_disk_is_back(campaign: Any, tmp_path: Path, hasty: 
     )
     folder.rmdir() if folder.is_dir() else None
     folder.write_text('no folder can be made below a file')
-    mended = threading.Timer(8, folder.unlink)
-    mended.start()
     out = io.StringIO()
+
+    def mend() -> None:
+        while 'trying again from time to time' not in out.getvalue():
+            time.sleep(0.2)
+        folder.unlink()
+
+    mended = threading.Thread(target=mend, daemon=True)
+    mended.start()
     with CampaignProgress(spec, Console(file=out, width=250)):
         node = foreground.run_campaign(builder)
     mended.join()

@@ -17,7 +17,8 @@ from plumpy.greenback_bridge import run_with_portal
 
 from aiida_inversedesign.verify import verify
 from aiida_inversedesign.verify.run import is_sound
-from aiida_inversedesign.workchains.foreground import cancel_jobs, run_campaign
+from aiida_inversedesign.workchains.foreground import run_campaign
+from aiida_inversedesign.workchains.submitted import cancel_jobs
 
 #: evaluations that finished, and jobs that their scheduler has
 EVALUATED = (

@@ -11,7 +11,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from aiida_inversedesign.campaign.contracts import registry
@@ -61,6 +61,26 @@ class Need:
     path: str
     label: str
     plugin: str = ''
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How ``check`` and ``doctor`` see within seconds that a code can do its work, in a new folder on its computer.
+
+    What the program writes in lines that begin with ``warning: `` is shown as a warning.
+
+    :param port: of the :class:`Need` whose code is tried.
+    :param arguments: of its executable.
+    :param files: that are there when it starts: text by name.
+    :param expects: pattern in what it writes that says that it works; without one its exit code has to be 0.
+    :param is_light: whether it may be started on the login node of a cluster, without MPI.
+    """
+
+    port: str
+    arguments: tuple[str, ...] = ()
+    files: Mapping[str, str] = field(default_factory=dict)
+    expects: str = ''
+    is_light: bool = False
 
 
 @dataclass(frozen=True)
@@ -141,6 +161,8 @@ class Engine:
     - ``prepare(spec, inputs, problems)``: further inputs ``engine.<port>`` by port; problems of the profile are added.
     - ``examine(codes)``: what ``doctor`` looks for: its name, the labels of what the profile has, and a remedy.
     - ``settle(spec, elements)``: :class:`Settled`, what of its section the profile decides once for all evaluations.
+    - ``tries(spec, inputs)``: a :class:`Trial` for each code that can be tried; of others only the executable is
+      looked for.
     - ``equal(node, candidate, settings)``: whether an earlier evaluation used what this one would use.
     - ``answers(section, library, candidates, properties, same)``: what every candidate would give, if that is known.
     - ``methods(facts, cite)`` and ``citations(facts)``: sentences for the methods section, keys of publications.
@@ -169,6 +191,7 @@ class Engine:
     prepare: str = ''
     settle: str = ''
     examine: str = ''
+    tries: str = ''
     equal: str = ''
     answers: str = ''
     methods: str = ''
@@ -220,7 +243,18 @@ class Engine:
         return 1, min(1, self.jobs(section, properties).total)
 
     def explain(self, process_type: str, exit_status: int | None) -> str:
-        """Why one of its processes ended with this exit status, in plain words; empty if its message says it best."""
+        """Why one of its processes ended with this exit status, in plain words; empty if its message says it best.
+
+        What is a guess stands at the end as `` (perhaps …)``: it is left out where the program itself said more.
+        """
+        return ''
+
+    def quote(self, process_type: str, text: str) -> str:
+        """The sentence of a program's output by which it says why it stopped; empty if it is not there.
+
+        :param process_type: of the job; a program may be run by another plug-in's.
+        :param text: the end of its output or error stream.
+        """
         return ''
 
     def contradictions(self, section: Any, others: Mapping[str, Any]) -> Iterator[ContradictionError]:

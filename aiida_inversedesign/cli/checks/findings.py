@@ -6,7 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+import click
+
 from aiida_inversedesign.errors import InverseDesignError
+
+CONNECT = click.option('--connect', is_flag=True, help='Try codes on other computers as well, over their transports.')
 
 #: What a finding means for the campaign.
 State = Literal['ok', 'warning', 'error']
@@ -28,19 +32,20 @@ class Finding:
 class NotReadyError(InverseDesignError):
     """A campaign that cannot run now, with every reason and its remedy."""
 
-    def __init__(self, problems: list[Finding]) -> None:
+    def __init__(self, problems: list[Finding], what: str = 'the campaign was not launched') -> None:
         self.problems = problems
         lines = [f'  {item.subject}: {item.text}' + (f'; {item.remedy}' if item.remedy else '') for item in problems]
-        super().__init__('\n'.join(['the campaign was not launched:', *lines]))
+        super().__init__('\n'.join([f'{what}:', *lines]))
 
 
-def refuse_errors(findings: Iterable[Finding]) -> None:
+def refuse_errors(findings: Iterable[Finding], what: str = 'the campaign was not launched') -> None:
     """Go on only if nothing is an error.
 
+    :param what: follows from errors.
     :raises NotReadyError: with every error among the findings.
     """
     if problems := [item for item in findings if item.state == 'error']:
-        raise NotReadyError(problems)
+        raise NotReadyError(problems, what)
 
 
 def show_findings(findings: list[dict[str, str]]) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_inversedesign.campaign.digits import plain
+from aiida_inversedesign.cli.checks.findings import CONNECT, refuse_errors
 from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 
 if TYPE_CHECKING:
@@ -34,9 +35,12 @@ def schema() -> None:
 @click.command()
 @click.argument('file', type=click.Path(path_type=Path))
 @click.option('--offline', is_flag=True, help='Check the file alone, without a profile and its codes.')
+@CONNECT
 @FORMAT
-def check(file: Path, offline: bool, output_format: str) -> None:
+def check(file: Path, offline: bool, connect: bool, output_format: str) -> None:
     """Check a campaign file and print its plan and cost limits; launch nothing.
+
+    Codes on this machine are started for a moment; with --connect also those of other computers.
 
     \b
     Example:
@@ -49,14 +53,20 @@ def check(file: Path, offline: bool, output_format: str) -> None:
         emit(plan(spec, checked_profile=False), output_format, show_plan)
         return
     load_profile()
+    from aiida_inversedesign.cli.checks.code_check import examine_codes
     from aiida_inversedesign.workchains.build import build_campaign, elements_of, settled
 
     builder = build_campaign(spec)
     library = builder.get('library')
+    findings = list(examine_codes(spec, builder, connect))
+    refuse_errors(findings, 'the campaign cannot run')
+    untried = [
+        f'{item.subject}: {item.text}' for item in findings if item.state == 'warning' or 'not tried' in item.text
+    ]
     found = Profile(
         elements_of(spec, library),
         settled(spec, library),
-        [*_points_left_out(spec, builder), *_values_not_read(spec, builder)],
+        [*_points_left_out(spec, builder), *_values_not_read(spec, builder), *untried],
     )
     emit(plan(spec, checked_profile=True, profile=found), output_format, show_plan)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -41,12 +42,27 @@ def watch(node: WorkChainNode, interval: float, output_format: str) -> bool:
 
 
 def _looks(node: WorkChainNode, interval: float) -> Iterator[tuple[dict[str, Any], float]]:
-    """The campaign's state and the time until the next look, until it has ended."""
+    """The campaign's state and the time until the next look, until it has ended; meanwhile its database may be away."""
     from aiida_inversedesign.audit.status import describe
+    from aiida_inversedesign.cli.database import database_problem
 
+    told = ''
     while True:
         started = time.monotonic()
-        data = describe(node)
+        try:
+            data = describe(node)
+        except Exception as error:
+            sentence = database_problem(error)
+            if not sentence:
+                raise
+            if sentence != told:
+                click.echo(sentence, err=True)
+            told = sentence
+            with suppress(Exception):
+                node.backend.get_session().rollback()
+            time.sleep(interval)
+            continue
+        told = ''
         yield data, max(interval, (time.monotonic() - started) / LOAD)
         if data['ended']:
             return

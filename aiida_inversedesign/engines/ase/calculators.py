@@ -6,16 +6,22 @@ AiiDA code, by the user who set it up, and the job is given it as an input.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from importlib import resources
 from typing import Any
 
 from aiida import orm
 
+from aiida_inversedesign.campaign.contracts.engine import Trial
 from aiida_inversedesign.errors import InverseDesignError
 
 #: Extra of a code: import path of each calculator by its short name.
 EXTRA = 'inversedesign_calculators'
+
+#: The script of the job, and the number of elements on which a calculator is tried.
+SCRIPT, MOST_TRIED = 'relax_ase.py', 24
 
 _PATH = re.compile(r'[A-Za-z_]\w*(\.[A-Za-z_]\w*)*[:.][A-Za-z_]\w*')
 _NAME = re.compile(r'[A-Za-z]\w{0,49}')
@@ -60,6 +66,30 @@ def port(name: str, section: Any, code: orm.Data | None) -> dict[str, orm.Data]:
     if section is not None and isinstance(code, orm.AbstractCode):
         path = calculators_of(code).get(section.calculator)
     return {} if path is None else {name: orm.Str(path)}
+
+
+def trial(name: str, section: Any, inputs: Mapping[str, orm.Data], calculator: str, spec: Any) -> Trial:
+    """The script of the job, told to make its calculator and to try it on the elements of the space.
+
+    :param name: the port of the code. :param calculator: the port of the import path.
+    """
+    path = inputs.get(calculator)
+    job = {
+        'calculator': section.calculator,
+        'arguments': section.arguments,
+        'importable': path.value if isinstance(path, orm.Str) else '',
+        'elements': sorted(spec.space.elements_used)[:MOST_TRIED],
+    }
+    package = resources.files('aiida_inversedesign')
+    script, guard = package / 'engines' / 'ase' / SCRIPT, package / 'processes' / 'guard.py'
+    texts = {SCRIPT: script.read_text(), 'guard.py': guard.read_text(), 'input.json': json.dumps(job)}
+    return Trial(name, (SCRIPT, '--try'), texts, expects='^ready', is_light=True)
+
+
+def tries(spec: Any, inputs: Mapping[str, orm.Data]) -> Iterator[Trial]:
+    """The calculator of a campaign with the engine ``ase``."""
+    if 'code' in inputs:
+        yield trial('code', spec.evaluate, inputs, 'calculator', spec)
 
 
 def prepare(spec: Any, inputs: Mapping[str, orm.Data], problems: list[str]) -> dict[str, orm.Data]:

@@ -26,6 +26,7 @@ class AseEngine(Engine):
         Repeatable('evaluation', _FUNCTIONS, 'job_properties', finding='property'),
     )
     prepare = 'aiida_inversedesign.engines.ase.calculators:prepare'
+    tries = 'aiida_inversedesign.engines.ase.calculators:tries'
     methods = 'aiida_inversedesign.engines.ase.paper:methods'
     citations = 'aiida_inversedesign.engines.ase.paper:citations'
 

@@ -6,6 +6,7 @@ Runs on any computer with ASE; imports neither aiida nor this package.
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import sys
 import time
@@ -74,7 +75,59 @@ def main(job):
     return results
 
 
-if __name__ == '__main__':
+def unknown_arguments(job):
+    """Arguments that a calculator of ASE would take without a word and ignore, and those that it has."""
+    from ase.calculators.calculator import FileIOCalculator, get_calculator_class
+
+    if job['importable']:
+        return [], []
+    made = get_calculator_class(job['calculator'])
+    known = dict(getattr(made, 'default_parameters', {}))
+    if not known or not isinstance(made, type) or issubclass(made, FileIOCalculator):
+        return [], []
+    own = set(known) | set(inspect.signature(made).parameters) | {'label', 'atoms', 'directory', 'restart'}
+    return sorted(set(job['arguments']) - own), sorted(known)
+
+
+def make_trial(job):
+    """Make the calculator and compute an energy of each element, to see whether a job could; what is wrong, or ''."""
+    from ase import Atoms
+    from ase.data import atomic_numbers, covalent_radii
+
+    try:
+        make_calculator(job)
+        unknown, known = unknown_arguments(job)
+    except MissingCalculatorError as error:
+        return str(error)
+    if unknown:
+        return f'the calculator {job["calculator"]} has no argument {", ".join(unknown)}; it has {", ".join(known)}'
+    failed = {}
+    for symbol in job['elements']:
+        side = 2.2 * covalent_radii[atomic_numbers[symbol]]
+        atoms = Atoms([symbol], cell=[side] * 3, pbc=True, calculator=make_calculator(job))
+        try:
+            atoms.get_potential_energy()
+        except Exception as error:  # whatever a calculator cannot do, it says in its own way
+            failed[symbol] = f'{type(error).__name__}: {error}'
+    if failed and len(failed) == len(job['elements']):
+        return 'no element of the space can be computed: ' + next(iter(failed.values()))
+    if failed:
+        print(f'warning: {", ".join(failed)} cannot be computed ({next(iter(failed.values()))}): evaluations will fail')
+    return ''
+
+
+def main_of_trial():
+    """Say ``ready``, or what is wrong."""
+    problem = make_trial(json.loads(Path('input.json').read_text()))
+    if problem:
+        print(problem, file=sys.stderr)
+        sys.exit(1)
+    print('ready')
+
+
+if __name__ == '__main__' and '--try' in sys.argv:
+    main_of_trial()
+elif __name__ == '__main__':
     job = json.loads(Path('input.json').read_text())
     with sole_attempt(job.get('earlier_attempts', []), ['results.json']) as taken:
         if taken is None:

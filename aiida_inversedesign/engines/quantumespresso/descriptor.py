@@ -13,6 +13,7 @@ from aiida_inversedesign.engines.common.paper import listed
 from aiida_inversedesign.engines.common.properties import ELECTRONS, MECHANICAL, names
 from aiida_inversedesign.engines.common.protocols import protocol_inputs
 from aiida_inversedesign.engines.quantumespresso import reasons
+from aiida_inversedesign.engines.quantumespresso.error_block import error_block
 from aiida_inversedesign.engines.quantumespresso.reasons import PW
 from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 
@@ -80,6 +81,7 @@ class QuantumEspressoEngine(Engine):
     settle = f'{_PACKAGE}.quantumespresso.shared_cutoffs:settle'
     prepare = f'{_PACKAGE}.quantumespresso.pseudopotentials:prepare'
     examine = f'{_PACKAGE}.quantumespresso.pseudopotentials:examine'
+    tries = f'{_PACKAGE}.quantumespresso.pseudopotentials:tries'
     equal = f'{_PACKAGE}.quantumespresso.pseudopotentials:same_pseudopotentials'
     methods = f'{_PACKAGE}.quantumespresso.paper:methods'
     citations = f'{_PACKAGE}.quantumespresso.paper:citations'
@@ -123,6 +125,10 @@ class QuantumEspressoEngine(Engine):
     def explain(self, process_type: str, exit_status: int | None) -> str:
         """Exit codes of aiida-quantumespresso."""
         return reasons.explain(process_type, exit_status)
+
+    def quote(self, process_type: str, text: str) -> str:
+        """The error block of pw.x, dos.x and their like, whatever calculation ran them."""
+        return error_block(text)
 
     def contradictions(self, section: QuantumEspresso, others: Mapping[str, Any]) -> Iterator[ContradictionError]:
         """Giving up needs a bound; an insulator with spin needs its moment."""

@@ -10,8 +10,10 @@ from aiida import orm
 from aiida.common.exceptions import NotExistent
 from aiida_pseudo.groups.family import PseudoPotentialFamily
 
+from aiida_inversedesign.campaign.contracts.engine import Trial
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.engines.ase import calculators
+from aiida_inversedesign.engines.common.advice import code_command
 from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 
 
@@ -31,9 +33,17 @@ def examine(codes: Iterable[orm.AbstractCode]) -> Iterator[tuple[str, list[str],
     :returns: of each what it is, the labels of what there is, and how to get one.
     """
     pw = [code.full_label for code in codes if code.default_calc_job_plugin == 'quantumespresso.pw']
-    yield 'pw.x', pw, 'verdi code create core.code.installed'
+    yield 'pw.x', pw, f'`{code_command("quantumespresso.pw")}`'
     families = orm.QueryBuilder().append(PseudoPotentialFamily).all(flat=True)
-    yield 'pseudopotentials', [family.label for family in families], 'aiida-pseudo install pseudo-dojo -f upf'
+    yield 'pseudopotentials', [family.label for family in families], '`aiida-pseudo install pseudo-dojo -f upf`'
+
+
+def tries(spec: CampaignSpec, inputs: Mapping[str, orm.Data]) -> Iterator[Trial]:
+    """Without an input pw.x says its name and stops; a pre-relaxation needs its calculator."""
+    yield Trial('code', expects='Program PWSCF')
+    section: Any = spec.evaluate
+    if section.prerelax is not None and 'prerelax_code' in inputs:
+        yield calculators.trial('prerelax_code', section.prerelax, inputs, 'prerelax_calculator', spec)
 
 
 def _problems(section: QuantumEspresso, elements: list[str]) -> Iterator[str]:
@@ -43,7 +53,7 @@ def _problems(section: QuantumEspresso, elements: list[str]) -> Iterator[str]:
     except (NotExistent, ValueError):
         yield (
             f'evaluate.pseudos: there is no pseudopotential family {section.pseudos!r}; '
-            'list them with `aiida-pseudo list`, install one with `aiida-pseudo install`'
+            'list them with `aiida-pseudo list`, install one with `aiida-pseudo install pseudo-dojo -f upf`'
         )
         return
     if not isinstance(family, PseudoPotentialFamily):

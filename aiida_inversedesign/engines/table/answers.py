@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from aiida_inversedesign.campaign.contracts.engine import Trial
 from aiida_inversedesign.campaign.number_words import LARGEST
 from aiida_inversedesign.engines.table.lookup import LookupTable, NoEntryError, entry_values, fails_on_purpose
 from aiida_inversedesign.engines.table.settings import Table
@@ -93,3 +94,9 @@ def methods(facts: Any, _: Any) -> str:
     if facts.section.get('fail_fraction'):
         text += f', and a share of {facts.section["fail_fraction"]:g} of the look-ups failed on purpose'
     return text + '.'
+
+
+def tries(_: Any, inputs: Mapping[str, Any]) -> Iterator[Trial]:
+    """Look-ups that are jobs need a Python and nothing else."""
+    if 'code' in inputs:
+        yield Trial('code', ('-c', 'print("ready")'), expects='ready', is_light=True)

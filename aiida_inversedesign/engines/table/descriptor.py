@@ -30,6 +30,7 @@ class TableEngine(Engine):
         Repeatable('evaluation', _WORKCHAIN, 'look_up_point', finding='property'),
     )
     prepare = 'aiida_inversedesign.engines.table.answers:prepare'
+    tries = 'aiida_inversedesign.engines.table.answers:tries'
     answers = 'aiida_inversedesign.engines.table.answers:answers'
     methods = 'aiida_inversedesign.engines.table.answers:methods'
 
