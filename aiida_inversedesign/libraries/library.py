@@ -59,6 +59,8 @@ class Template:
     :param source: where it comes from, e.g. ``AFLOW prototypes``.
     :param license: licence or terms of that source.
     :param prototype: name of its structure type, e.g. ``Halite, Rock Salt``.
+    :param proto_label: anonymous prototype (:func:`aiida_inversedesign.chemistry.prototypes.prototype_label`); empty if
+        it was not determined.
     :param spacegroup: space-group number; 0 if unknown.
     :param e_above_hull: energy above the convex hull in eV/atom, if known.
     :param formation_energy: formation energy in eV/atom, if known.
@@ -78,6 +80,7 @@ class Template:
     properties: dict[str, float] = field(default_factory=dict)
     date: str = ''
     remarks: tuple[str, ...] = ()
+    proto_label: str = ''
 
 
 class Library:
@@ -119,8 +122,8 @@ class Library:
     def content_hash(self) -> str:
         """SHA-256 of every template's id, crystal and data, independent of their order and of the file format.
 
-        Fingerprints follow from the crystals, and neither the date of retrieval nor remarks change anything: they are
-        left out.
+        Fingerprints and prototypes follow from the crystals, and neither the date of retrieval nor remarks change
+        anything: they are left out.
         """
         lines = sorted(
             repr(
@@ -204,6 +207,8 @@ class Library:
             columns['date'] = pa.array([item.date for item in self], pa.string()).dictionary_encode()
         if any(item.remarks for item in self):
             columns['remarks'] = pa.array([list(item.remarks) for item in self], pa.list_(pa.string()))
+        if any(item.proto_label for item in self):
+            columns['proto_label'] = pa.array([item.proto_label for item in self], pa.string()).dictionary_encode()
         names = sorted({name for item in self for name in item.properties})
         for name in names:
             columns[f'property.{name}'] = floats(item.properties.get(name) for item in self)
@@ -251,6 +256,7 @@ class Library:
         coordinates = _split(table, 'frac_coords')
         dates = columns.get('date', [''] * table.num_rows)
         remarks = columns.get('remarks', [()] * table.num_rows)
+        labels = columns.get('proto_label', [''] * table.num_rows)
         templates = []
         for row in range(table.num_rows):
             crystal = Crystal(
@@ -266,6 +272,7 @@ class Library:
                     properties={name: value for name, value in values.items() if value is not None},
                     date=dates[row],
                     remarks=tuple(remarks[row] or ()),
+                    proto_label=labels[row] or '',
                     **{
                         name: columns[name][row]
                         for name in (

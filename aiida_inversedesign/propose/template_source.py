@@ -12,7 +12,7 @@ from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.contracts.source import Progress, ProposalError, Source, SourceRequest
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.formulas import parse_ratio, ratio_label, reduced_formula
-from aiida_inversedesign.libraries.prototype_labels import PrototypeLabels
+from aiida_inversedesign.libraries.prototype_labels import label_of
 from aiida_inversedesign.propose.build import Built, build, widened
 from aiida_inversedesign.propose.generators.mix import Mix
 from aiida_inversedesign.propose.generators.request import Proposed
@@ -75,7 +75,7 @@ class TemplateSource(Source):
         report: Progress,
     ) -> Iterator[Candidate]:
         """The crystal of each formula in each of its templates."""
-        labels = PrototypeLabels(templates.library) if len(formulas) * spec.propose.top_k <= LABELLED else None
+        labelled = len(formulas) * spec.propose.top_k <= LABELLED
         for number, counts in enumerate(formulas):
             report('crystals', number / len(formulas))
             group = templates.group(ratio_label(counts))
@@ -87,7 +87,8 @@ class TemplateSource(Source):
                 continue
             for rank, one in enumerate(build(counts, ranked[number].indices, group, volumes), 1):
                 fitting = widened(one, spec.propose.min_distance)
-                label = '' if labels is None else labels[one.index]
+                template = templates.library[one.index]
+                label = label_of(template) if labelled else template.proto_label
                 yield self._candidate(fitting, ranked[number], rank, group, label)
         report('crystals', 1.0)
 
@@ -97,6 +98,9 @@ class TemplateSource(Source):
         if ranked.within is not None:
             first, second, third = (float(value) for value in ranked.within[rank - 1])
             within = (first, second, third)
+        # of two probabilities that of the prototype is what a proposal stands for
+        right = None if ranked.prototype is None else float(ranked.prototype[rank - 1])
+        told = within[0] if within else self.probability(float(ranked.scores[rank - 1]))
         return Candidate(
             id='',
             key=crystal.formula,
@@ -105,7 +109,7 @@ class TemplateSource(Source):
             template=template.id,
             template_formula=template.crystal.formula,
             prototype=template.prototype,
-            probability=within[0] if within else self.probability(float(ranked.scores[rank - 1])),
+            probability=told if right is None else right,
             rank=rank,
             assignment=built.mapping,
             volume_scale=built.estimate.scale,

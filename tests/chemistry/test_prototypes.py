@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.prototypes import prototype_label
-from aiida_inversedesign.libraries.library import aflow_library
-from aiida_inversedesign.libraries.prototype_labels import PrototypeLabels
+from aiida_inversedesign.libraries.library import Library, aflow_library
+from aiida_inversedesign.libraries.prototype_labels import label_of, with_prototypes
 
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 PEROVSKITE = [[0.5, 0.5, 0.5], [0, 0, 0], [0.5, 0, 0], [0, 0.5, 0], [0, 0, 0.5]]
@@ -59,7 +59,10 @@ def test_no_symmetry_gives_no_label():
 
 def test_labels_of_a_library():
     library = aflow_library()
-    labels = PrototypeLabels(library)
-    assert labels[3] == labels[np.int64(3)] == prototype_label(library[3].crystal)
-    assert labels.distinct([3, 3]) == 1
-    assert labels.distinct(range(20)) > 10
+    assert label_of(library[3]) == prototype_label(library[3].crystal)
+    part = with_prototypes(library.subset(range(20)))
+    assert [item.proto_label for item in part] == [prototype_label(item.crystal) for item in part]
+    again = Library.from_bytes(part.to_bytes())
+    assert [item.proto_label for item in again] == [item.proto_label for item in part]
+    # what follows from the crystals does not make another library
+    assert again.content_hash == library.subset(range(20)).content_hash

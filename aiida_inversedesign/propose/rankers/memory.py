@@ -66,6 +66,7 @@ class Recalled:
     :param templates: projected fingerprints of the templates, shape (n, p); None if they have none.
     :param prints: projected fingerprints, shape (m, p).
     :param fingerprints: the same, as far as their components tell all 244 numbers, shape (m, 244).
+    :param prototypes: anonymous prototype of each, length m; empty where it is not known.
     """
 
     memory: Memory
@@ -75,6 +76,7 @@ class Recalled:
     templates: Floats | None
     prints: Floats
     fingerprints: Floats
+    prototypes: list[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +88,8 @@ class Memory:
     :param e_above_hull: eV/atom, NaN if unknown, shape (n,), float16.
     :param log_volumes: logarithm of the volume per atom in Å³, shape (n,), float32.
     :param prints: projected fingerprints in units of ``projection.step``, shape (n, p), int8.
+    :param labels: anonymous prototypes, the first of them empty, length q.
+    :param prototypes: which of the labels each compound has, shape (n,).
     """
 
     rows: NDArray[np.uint8]
@@ -94,6 +98,8 @@ class Memory:
     log_volumes: NDArray[np.float32]
     prints: NDArray[np.int8]
     projection: Projection
+    labels: tuple[str, ...]
+    prototypes: NDArray[np.int32]
 
     @classmethod
     def of(
@@ -102,6 +108,7 @@ class Memory:
         fingerprints: Floats,
         e_above_hull: NDArray[np.float64],
         volumes: NDArray[np.float64],
+        prototypes: Sequence[str],
     ) -> Memory:
         """The memory of n compounds.
 
@@ -109,6 +116,7 @@ class Memory:
         :param fingerprints: shape (n, 244), without NaN.
         :param e_above_hull: eV/atom, NaN if unknown, shape (n,).
         :param volumes: volume per atom, Å³, shape (n,).
+        :param prototypes: anonymous prototypes, length n; empty where one is not known.
         """
         table = element_table()
         width = max(len(item) for item in compositions)
@@ -120,8 +128,16 @@ class Memory:
         projection = Projection.of(fingerprints)
         scaled = np.round(projection(fingerprints) / projection.step)
         prints = np.clip(scaled, -127, 127).astype(np.int8)
+        labels, which = np.unique(['', *prototypes], return_inverse=True)
         return cls(
-            rows, amounts, e_above_hull.astype(np.float16), np.log(volumes).astype(np.float32), prints, projection
+            rows,
+            amounts,
+            e_above_hull.astype(np.float16),
+            np.log(volumes).astype(np.float32),
+            prints,
+            projection,
+            tuple(labels.tolist()),
+            which[1:].astype(np.int32),
         )
 
     def __len__(self) -> int:
@@ -181,7 +197,8 @@ class Memory:
             kept.append(row)
         rebuilt = prints[kept] @ self.projection.basis.T + self.projection.mean
         chosen = [compositions[row] for row in kept]
-        found = Recalled(self, places[kept], chosen, positions, own, prints[kept], rebuilt)
+        labels = [self.labels[number] for number in self.prototypes[places[kept]]]
+        found = Recalled(self, places[kept], chosen, positions, own, prints[kept], rebuilt, labels)
         group.cache['recalled'] = found
         return found
 
@@ -201,6 +218,8 @@ class Memory:
             'mean': self.projection.mean,
             'basis': self.projection.basis.astype(np.float16),
             'step': self.projection.step,
+            'labels': np.array(self.labels),
+            'prototypes': self.prototypes,
         }
 
     @classmethod
@@ -215,4 +234,7 @@ class Memory:
             arrays['log_volumes'],
             arrays['prints'],
             projection,
+            # models of versions before prototypes do not know them
+            tuple(arrays['labels'].tolist()) if 'labels' in arrays else ('',),
+            arrays.get('prototypes', np.zeros(len(arrays['rows']), dtype=np.int32)),
         )

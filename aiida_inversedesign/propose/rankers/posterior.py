@@ -2,9 +2,9 @@
 
 The networks (:mod:`.set_transformer`) score all known compounds of the formula's ratio label, those of the library and
 those the model remembers from its training (:mod:`.memory`). The mean of their softmaxes, weighted by how alike the
-elements are, is the probability that the formula takes that compound's structure. Compounds of like structure
-(fingerprint distance) vote for the same thing, so templates are chosen by how much of the distribution they cover
-(:mod:`.coverage`), each a different structure.
+elements are, is the probability that the formula takes that compound's structure. Compounds of one anonymous prototype
+vote for the same thing, and so do those of like structure (fingerprint distance): templates are chosen by the sum of their
+prototype's votes and by how much of the distribution they cover (:mod:`.coverage`).
 """
 
 from __future__ import annotations
@@ -44,6 +44,7 @@ class Voters:
     :param prints: projected fingerprints, shape (n, p); NaN where there is none.
     :param rows: rows of the element table by falling count, shape (n, elements).
     :param remembered: place of each remembered formula among the voters.
+    :param prototypes: number of the prototype of each voter, shape (n,); a voter without one has a number of its own.
     """
 
     templates: int
@@ -52,6 +53,7 @@ class Voters:
     prints: Floats
     rows: NDArray[np.int64]
     remembered: dict[str, list[int]]
+    prototypes: NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,7 +62,8 @@ class PosteriorRanker:
 
     :param members: the networks.
     :param memory: the training compounds.
-    :param calibration: for each τ of :data:`~.ranking.TAUS` the weights of the evidence and a constant, shape (3, 5).
+    :param calibration: for each τ of :data:`~.ranking.TAUS`, and last for the prototype, the weights of the evidence and
+        a constant, shape (4, 5); (3, 5) of models that know no prototypes.
     """
 
     members: tuple[SetTransformer, ...]
@@ -89,6 +92,7 @@ class PosteriorRanker:
             np.concatenate([own, recalled.prints]).astype(np.float32),
             element_rows([*group.counts, *recalled.compositions]),
             {formula: [len(group) + place for place in at] for formula, at in recalled.positions.items()},
+            _numbers([*group.prototypes, *recalled.prototypes]),
         )
         group.cache[self.name] = found
         return found
@@ -117,7 +121,7 @@ class PosteriorRanker:
         return total
 
     def rank(self, queries: Sequence[Counts], group: Group, top_k: int) -> list[Ranked]:
-        """The ``top_k`` templates that together cover most of each formula's distribution, best first."""
+        """The ``top_k`` templates of the likeliest prototypes of each formula, best first."""
         out = []
         for start in range(0, len(queries), BLOCK):
             block = queries[start : start + BLOCK]
@@ -125,11 +129,11 @@ class PosteriorRanker:
         return out
 
     def explain(self, counts: Counts, group: Group, top_k: int) -> tuple[Ranked, NDArray[np.float64]]:
-        """What :meth:`rank` keeps for one formula, and the evidence its probabilities follow from, shape (k, 3, 4)."""
+        """What :meth:`rank` keeps for one formula, and the evidence its probabilities follow from, shape (k, 4, 4)."""
         return self._choose(self.posterior([counts], group)[0], group, top_k)
 
     def _choose(self, weights: NDArray[np.float32], group: Group, top_k: int) -> tuple[Ranked, NDArray[np.float64]]:
-        """The templates kept for one formula, and the evidence for each, shape (k, 3, 4)."""
+        """The templates kept for one formula, and the evidence for each, shape (k, 4, 4)."""
         voters = self.voters(group)
         asked = _largest(weights, VOTERS)
         candidates = _largest(weights[: voters.templates], max(VOTERS, 4 * top_k))
@@ -137,11 +141,16 @@ class PosteriorRanker:
         # a template without fingerprint still stands for itself
         distance[candidates[:, None] == asked[None, :]] = 0
         mass = weights[asked]
-        chosen, gains = cover(distance, mass, top_k, voters.prints[candidates])
-        numbers = evidence(distance[chosen], mass, len(weights))
-        logits = (numbers * self.calibration[None, :, :-1]).sum(axis=2) + self.calibration[None, :, -1]
-        within = np.maximum.accumulate(1 / (1 + np.exp(-np.clip(logits, -30, 30))), axis=1)
-        return Ranked(group.indices[candidates[chosen]], gains, within), numbers
+        shares = np.bincount(voters.prototypes, weights=weights)
+        kinds = voters.prototypes[candidates]
+        chosen, gains = cover(distance, mass, top_k, voters.prints[candidates], kinds, shares)
+        numbers = evidence(distance[chosen], mass, shares[kinds[chosen]], len(weights))
+        known = len(self.calibration)
+        logits = (numbers[:, :known] * self.calibration[None, :, :-1]).sum(axis=2) + self.calibration[None, :, -1]
+        told = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+        within = np.maximum.accumulate(told[:, : len(TAUS)], axis=1)
+        prototype = told[:, len(TAUS)] if known > len(TAUS) else None
+        return Ranked(group.indices[candidates[chosen]], gains, within, prototype), numbers
 
     def to_arrays(self) -> Arrays:
         """Plain arrays by name."""
@@ -157,22 +166,37 @@ class PosteriorRanker:
         return cls(members, Memory.from_arrays(select(arrays, 'memory.')), arrays['calibration'])
 
 
-def evidence(distance: NDArray[np.float32], mass: NDArray[np.float32], voters: int) -> NDArray[np.float64]:
-    """What the probability of a chosen template is calibrated on, shape (k, 3, 4), see :data:`EVIDENCE`.
+def evidence(
+    distance: NDArray[np.float32], mass: NDArray[np.float32], shares: NDArray[np.float64], voters: int
+) -> NDArray[np.float64]:
+    """What the probabilities of a chosen template are calibrated on, shape (k, 4, 4), see :data:`EVIDENCE`.
+
+    The mass is that of the structures within each τ, and last that of the template's prototype.
 
     :param distance: of each chosen template (in order of choice) to each structure, shape (k, m).
     :param mass: probability of each structure, shape (m,).
+    :param shares: probability of the prototype of each chosen template, shape (k,).
     :param voters: number of all structures.
     """
-    out = np.empty((len(distance), len(TAUS), len(EVIDENCE)))
+    out = np.empty((len(distance), len(TAUS) + 1, len(EVIDENCE)))
     entropy = float(-(mass * np.log(mass + 1e-12)).sum())
     for column, tau in enumerate(TAUS):
         within = np.clip((distance <= tau) @ mass, 1e-4, 1 - 1e-4)
         out[:, column, 0] = np.log(within / (1 - within))
+    right = np.clip(shares, 1e-4, 1 - 1e-4)
+    out[:, len(TAUS), 0] = np.log(right / (1 - right))
     out[:, :, 1] = np.log(voters)
     out[:, :, 2] = entropy
     out[:, :, 3] = np.log1p(np.arange(len(distance)))[:, None]
     return out
+
+
+def _numbers(labels: Sequence[str]) -> NDArray[np.int64]:
+    """A number for each label; empty ones are all different."""
+    known: dict[str | int, int] = {}
+    return np.array(
+        [known.setdefault(label or place, len(known)) for place, label in enumerate(labels)], dtype=np.int64
+    )
 
 
 def select(arrays: Arrays, prefix: str) -> Arrays:

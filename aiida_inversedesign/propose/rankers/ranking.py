@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.libraries.library import Library
+from aiida_inversedesign.libraries.prototype_labels import label_of
 from aiida_inversedesign.propose.assign import element_rows
 
 Counts = Mapping[str, int]
@@ -30,6 +31,8 @@ class Ranked:
 
     :param indices: their places in the library, shape (k,).
     :param scores: what they were ranked by, shape (k,): larger is better; comparable within one formula only.
+    :param prototype: probability that the template has the formula's own prototype, shape (k,); None if the ranker gives
+        none.
     :param within: probability that the template's structure lies within each of :data:`TAUS` of the formula's own,
         shape (k, 3); None if the ranker gives no probabilities.
     """
@@ -37,6 +40,7 @@ class Ranked:
     indices: NDArray[np.int64]
     scores: NDArray[np.float64]
     within: NDArray[np.float64] | None = None
+    prototype: NDArray[np.float64] | None = None
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -116,6 +120,11 @@ class Group:
         """Structure fingerprints, shape (n, 244), NaN where there is none; None if the library has none."""
         whole = self.library.fingerprints
         return None if whole is None else whole[self.indices]
+
+    @cached_property
+    def prototypes(self) -> list[str]:
+        """Anonymous prototype of each template; empty where it cannot be determined."""
+        return [label_of(self.library[int(index)]) for index in self.indices]
 
     @cached_property
     def order(self) -> NDArray[np.int64]:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.libraries.library import Library
+from aiida_inversedesign.libraries.prototype_labels import with_prototypes
 from aiida_inversedesign.propose.proposal_model import ProposalModel
 from aiida_inversedesign.propose.rankers.calibration import calibrate
-from aiida_inversedesign.propose.rankers.coverage import CENTRE, EQUAL, FIRST, LATER, LIKE, NARROW, WIDTH
+from aiida_inversedesign.propose.rankers.coverage import CENTRE, COVERED, EQUAL, LIKE, NARROW, SAME, WIDTH
 from aiida_inversedesign.propose.rankers.memory import Memory
 from aiida_inversedesign.propose.rankers.posterior import DISSIMILARITY, EVIDENCE, PosteriorRanker
 from aiida_inversedesign.propose.rankers.ranking import TAUS, reduced
@@ -57,22 +58,24 @@ def train_proposal_model(
         members.append(member)
         logs.append(log)
     report('calibration', 0.0)
-    draft = PosteriorRanker(tuple(members), _memory(data, library, training), np.zeros((len(TAUS), len(EVIDENCE) + 1)))
+    draft = PosteriorRanker(
+        tuple(members), _memory(data, library, training), np.zeros((len(TAUS) + 1, len(EVIDENCE) + 1))
+    )
     calibration, scores = calibrate(draft, library, training, validation)
     ranker = PosteriorRanker(tuple(members), _memory(data, library, np.arange(len(data))), calibration)
     volumes = VolumeModel.fit(library, seed, lambda step, done: report(f'volumes: {step}', done))
     volumes = volumes.remembering(ranker.memory)
     record = {
-        'method': 'posterior over known structures by a set transformer, templates chosen by coverage',
+        'method': 'posterior over known structures by a set transformer, templates chosen by prototype and coverage',
         'library': {'hash': library.content_hash, 'templates': len(library), 'sources': library.sources},
         'seed': seed,
         'recipe': asdict(recipe),
         'dissimilarity_weight': DISSIMILARITY,
         'coverage': {
             'centre': CENTRE,
-            'later': LATER,
-            'first': FIRST,
             'width': WIDTH,
+            'covered': COVERED,
+            'same': SAME,
             'like': LIKE,
             'equal': EQUAL,
             'narrow': NARROW,
@@ -102,7 +105,7 @@ def compounds(library: Library) -> tuple[Compounds, Library]:
             f'{len(usable)} compounds with a fingerprint are too few to train on (at least {LEAST_COMPOUNDS}): '
             'import more structures'
         )
-    library = library.subset(usable)
+    library = with_prototypes(library.subset(usable))
     assert library.fingerprints is not None  # noqa: S101
     _, labels = np.unique([item.crystal.ratio_label for item in library], return_inverse=True)
     energies = [np.nan if item.e_above_hull is None else item.e_above_hull for item in library]
@@ -122,4 +125,5 @@ def _memory(data: Compounds, library: Library, rows: NDArray[np.int64]) -> Memor
     crystals = [library[int(row)].crystal for row in rows]
     volumes = np.array([crystal.volume / crystal.nsites for crystal in crystals])
     compositions = [reduced(crystal.counts) for crystal in crystals]
-    return Memory.of(compositions, data.fingerprints[rows], data.e_above_hull[rows], volumes)
+    labels = [library[int(row)].proto_label for row in rows]
+    return Memory.of(compositions, data.fingerprints[rows], data.e_above_hull[rows], volumes, labels)
