@@ -13,8 +13,8 @@ export PATH := $(abspath $(BIN)):$(PATH)
 LOWEST := $(VENV)-lowest
 LOWEST_TESTS ?= tests/test_package.py tests/campaign tests/chemistry tests/nodes tests/engines tests/select/test_parts.py \
   tests/learn/test_gp.py tests/learn/test_ensembles.py tests/learn/test_threads.py tests/propose/test_importers.py \
-  tests/propose/test_cspml.py tests/workchains/test_campaign.py tests/audit/test_report.py tests/audit/test_paper.py \
-  tests/audit/test_verify.py
+  tests/propose/test_cspml.py tests/contract/test_protocols.py tests/contract/test_slice_inputs.py tests/workchains/test_campaign.py \
+  tests/audit/test_report.py tests/audit/test_paper.py tests/audit/test_verify.py
 
 .PHONY: demo test test-all test-lowest lint bench docs system clean
 
