@@ -9,7 +9,14 @@ STAMP := $(VENV)/.installed
 # the daemon looks for verdi on the PATH
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test test-all lint bench docs system clean
+# what calls other packages most: crystals, models, nodes, a campaign and its report; a few minutes
+LOWEST := $(VENV)-lowest
+LOWEST_TESTS ?= tests/test_package.py tests/campaign tests/chemistry tests/nodes tests/engines tests/select/test_parts.py \
+  tests/learn/test_gp.py tests/learn/test_ensembles.py tests/learn/test_threads.py tests/propose/test_importers.py \
+  tests/propose/test_cspml.py tests/contract/test_protocols.py tests/contract/test_slice_inputs.py tests/workchains/test_campaign.py \
+  tests/audit/test_report.py tests/audit/test_paper.py tests/audit/test_verify.py
+
+.PHONY: demo test test-all test-lowest lint bench docs system clean
 
 demo: $(STAMP) system
 	$(BIN)/aiida-inversedesign demo --folder $(DEMO)
@@ -17,8 +24,15 @@ demo: $(STAMP) system
 test: $(STAMP) system
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not daemon and not postgres and not slurm" $(PYTEST_ARGS)
 
-test-all: $(STAMP) system
+test-all: $(STAMP) system test-lowest
 	$(BIN)/python -m pytest -m "" $(PYTEST_ARGS)
+
+# with the oldest releases that pyproject.toml allows (PyTorch excepted: see TORCH), in an environment of their own
+test-lowest:
+	$(PYTHON) -m venv --clear $(LOWEST)
+	$(LOWEST)/bin/pip install --quiet $(TORCH) uv
+	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e .[tests,elements]
+	PATH="$(abspath $(LOWEST))/bin:$$PATH" $(LOWEST)/bin/python -m pytest -n 2 --dist loadscope $(LOWEST_TESTS) $(PYTEST_ARGS)
 
 lint: $(STAMP)
 	$(BIN)/ruff check .
@@ -52,4 +66,4 @@ system:
 	else echo "not installed: $$missing (apt install $$missing); tests that need them are skipped"; fi
 
 clean:
-	rm -rf $(VENV) $(DEMO) docs/_build
+	rm -rf $(VENV) $(LOWEST) $(DEMO) docs/_build

@@ -117,15 +117,10 @@ class _Element:
 @functools.cache
 def _occurrences() -> dict[str, dict[int, float]]:
     """How often the ICSD has each oxidation state of each element."""
-    from importlib.resources import files
+    from pymatgen.analysis.bond_valence import PRIOR_PROB
 
-    import yaml
-    from pymatgen.core import Species
-
-    text = files('pymatgen.core').joinpath('icsd_bv.yaml').read_text(encoding='utf-8')
     found: dict[str, dict[int, float]] = {}
-    for name, number in yaml.safe_load(text)['occurrence'].items():
-        species = Species.from_str(name)
+    for species, number in PRIOR_PROB.items():
         found.setdefault(species.symbol, {})[round(species.oxi_state or 0)] = float(number)
     return found
 

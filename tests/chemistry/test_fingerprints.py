@@ -88,7 +88,7 @@ def test_likelihoods_of_a_site_add_up():
 
 
 def test_motifs_are_those_of_pymatgen():
-    from pymatgen.core.local_env import CN_OPT_PARAMS, DEFAULT_OP_PARAMS
+    from pymatgen.analysis.local_env import CN_OPT_PARAMS, DEFAULT_OP_PARAMS
 
     from aiida_inversedesign.chemistry.fingerprints.motifs import MOTIFS
 

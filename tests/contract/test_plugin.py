@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from fresh_environment import FreshEnvironment
 
 from aiida_inversedesign.campaign.load import CampaignFileError, read_campaign
 
@@ -39,29 +37,13 @@ def test_the_example_is_short() -> None:
 @pytest.mark.timeout(1800)
 def test_a_campaign_of_foreign_parts_runs_through_the_daemon(tmp_path: Path) -> None:
     """Install package and plugin into a new environment, run, audit and verify."""
-    environment = tmp_path / 'venv'
-    subprocess.run([sys.executable, '-m', 'venv', environment], check=True)
-    programs = environment / 'bin'
-    settings = {name: value for name, value in os.environ.items() if name not in ('PYTHONPATH', 'VIRTUAL_ENV')}
-    settings |= {'AIIDA_PATH': str(tmp_path), 'PATH': f'{programs}:{os.environ["PATH"]}'}
-
-    def run(*command: object) -> str:
-        found = subprocess.run(
-            [programs / str(command[0]), *map(str, command[1:])],
-            env=settings, cwd=tmp_path, capture_output=True, text=True, check=False,
-        )  # fmt: skip
-        assert found.returncode == 0, f'{command}: {found.stdout[-3000:]} {found.stderr[-3000:]}'
-        return found.stdout
+    environment = FreshEnvironment(tmp_path)
+    run = environment.run
 
     def ours(*command: object) -> Any:
         return json.loads(run('aiida-inversedesign', '-p', 'plugin', *command, '--format', 'json'))
 
-    import torch
-
-    # the same build as here: where pip may choose, it takes one with CUDA
-    run('pip', 'install', '--quiet', f'torch=={torch.__version__.partition("+")[0]}')
-    run('pip', 'install', '--quiet', ROOT)
-    run('pip', 'install', '--quiet', PLUGIN)
+    environment.install(ROOT, PLUGIN)
     run('verdi', 'presto', '-p', 'plugin', '--use-zeromq', '-n')
     run(
         *('verdi', 'code', 'create', 'core.code.installed', '-n', '--label', 'expr', '--computer', 'localhost'),

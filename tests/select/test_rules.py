@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import scipy.integrate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -76,7 +77,7 @@ def test_the_expected_rise_of_the_best_line_is_its_integral(lines):
     z = np.linspace(-9, 9, 40001)
     density = np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi)
     best = (values[:, None] + slopes[:, None] * z).max(axis=0)
-    exact = np.trapezoid((best - values.max()) * density, z)
+    exact = scipy.integrate.trapezoid((best - values.max()) * density, z)
     assert np.exp(log_expected_rise(values, slopes)) == pytest.approx(exact, rel=1e-3, abs=1e-5)
 
 

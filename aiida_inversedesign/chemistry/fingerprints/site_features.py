@@ -68,7 +68,7 @@ def _as_numpy(lattice: Floats, frac_coords: Floats, site: int, origins: Integers
 
 def _as_qhull(structure: Structure, site: int, number: int) -> Floats | None:
     """Vectors to the first neighbours in the order in which pymatgen's CrystalNN has them; None if it has fewer."""
-    from pymatgen.core.local_env import VoronoiNN
+    from pymatgen.analysis.local_env import VoronoiNN
 
     try:
         cell = VoronoiNN(cutoff=CUTOFF, compute_adj_neighbors=False).get_voronoi_polyhedra(structure, site)
