@@ -3,8 +3,8 @@
 The networks (:mod:`.set_transformer`) score all known compounds of the formula's ratio label, those of the library and
 those the model remembers from its training (:mod:`.memory`). The mean of their softmaxes, weighted by how alike the
 elements are, is the probability that the formula takes that compound's structure. Compounds of one anonymous prototype
-vote for the same thing, and so do those of like structure (fingerprint distance): templates are chosen by the sum of their
-prototype's votes and by how much of the distribution they cover (:mod:`.coverage`).
+vote for the same thing, and so do those of like structure (fingerprint distance): templates are chosen by the sum of
+their prototype's votes and by how much of the distribution they cover (:mod:`.coverage`).
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class PosteriorRanker:
 
     :param members: the networks.
     :param memory: the training compounds.
-    :param calibration: for each τ of :data:`~.ranking.TAUS`, and last for the prototype, the weights of the evidence and
-        a constant, shape (4, 5); (3, 5) of models that know no prototypes.
+    :param calibration: for each τ of :data:`~.ranking.TAUS`, and last for the prototype, the weights of the evidence
+        and a constant, shape (4, 5); (3, 5) of models that know no prototypes.
     """
 
     members: tuple[SetTransformer, ...]
@@ -141,7 +141,7 @@ class PosteriorRanker:
         # a template without fingerprint still stands for itself
         distance[candidates[:, None] == asked[None, :]] = 0
         mass = weights[asked]
-        shares = np.bincount(voters.prototypes, weights=weights)
+        shares = np.bincount(voters.prototypes, weights=weights).astype(np.float64)
         kinds = voters.prototypes[candidates]
         chosen, gains = cover(distance, mass, top_k, voters.prints[candidates], kinds, shares)
         numbers = evidence(distance[chosen], mass, shares[kinds[chosen]], len(weights))
