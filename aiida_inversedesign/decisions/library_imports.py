@@ -97,8 +97,9 @@ def _fingerprinted(library: Library, asked: Mapping[str, Any], known: Any = None
     if not asked['fingerprints'] or not len(library) or library.fingerprints is not None:
         return library
     from aiida_inversedesign.libraries.fingerprinted import with_fingerprints
+    from aiida_inversedesign.libraries.prototype_labels import with_prototypes
 
-    return with_fingerprints(library, cache=known, workers=asked['workers'])[0]
+    return with_prototypes(with_fingerprints(library, cache=known, workers=asked['workers'])[0])
 
 
 def _outputs(library: Library, skipped: list[Skipped], listed: list[list[str]] | None) -> dict[str, Any]:

@@ -24,6 +24,7 @@ def summarise(outcome: Outcome, taus: tuple[float, ...]) -> dict[str, Any]:
     """
     n, m = len(outcome.queries), len(outcome.matches)
     ceiling = {_key(tau): share(int(outcome.findable[tau].sum()), n) for tau in taus}
+    ceiling['prototype'] = share(int(outcome.findable_prototypes.sum()), n)
     matched = {
         'matcher': share(sum(item.any_matcher for item in outcome.matches), m),
         'both': share(sum(item.any_both for item in outcome.matches), m),
@@ -65,6 +66,7 @@ def _ranking(outcome: Outcome, answers: Answers, taus: tuple[float, ...]) -> dic
     found: dict[str, Any] = {
         'recall': {key: _values(item) for key, item in recalls.items()},
         'success': {key: _values(item) for key, item in successes.items()},
+        'prototype': _values(success(answers.prototypes, KS)),
         **{name: _values(item) for name, item in structures.items()},
         'queries_per_second': n / answers.wall_seconds if answers.wall_seconds > 0 else None,
         'queries_per_cpu_second': n / answers.cpu_seconds if answers.cpu_seconds > 0 else None,
@@ -76,6 +78,7 @@ def _ranking(outcome: Outcome, answers: Answers, taus: tuple[float, ...]) -> dic
         'intervals': {
             'recall': {key: _intervals(item) for key, item in recalls.items()},
             'success': {key: _intervals(item) for key, item in successes.items()},
+            'prototype': _intervals(success(answers.prototypes, KS)),
             **{name: _intervals(item) for name, item in structures.items()},
         },
     }
@@ -93,6 +96,7 @@ def _paired(outcome: Outcome, first: str, other: str, taus: tuple[float, ...]) -
     tests: dict[str, Any] = {
         _key(tau): {str(k): _test(own.positions[tau], its.positions[tau], k) for k in STRUCTURE_KS} for tau in taus
     }
+    tests['prototype'] = {str(k): _test(own.prototypes, its.prototypes, k) for k in STRUCTURE_KS}
     for name in STRUCTURE_MEASURES:
         one, two = _structure_positions(outcome, first, name), _structure_positions(outcome, other, name)
         tests[name] = {str(k): _test(one, two, k) for k in STRUCTURE_KS}

@@ -15,7 +15,9 @@ from aiida_inversedesign.benchmarks.proposal.queries import Query, formulas_of
 from aiida_inversedesign.benchmarks.proposal.scores import NEVER, first_hit
 from aiida_inversedesign.benchmarks.proposal.structures import Builder, builder_of
 from aiida_inversedesign.benchmarks.proposal.volumes import VolumeCase
+from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.libraries.library import Library
+from aiida_inversedesign.libraries.prototype_labels import label_of
 from aiida_inversedesign.propose.rankers.ranking import TAUS, Group, Ranker, Templates
 
 Progress = Callable[[str, float], None]
@@ -50,11 +52,13 @@ class Answers:
 
     :param kept: templates of each query, best first, as places in the library.
     :param positions: position of the first template within each τ, shape (n,).
+    :param prototypes: position of the first template with the true prototype, shape (n,).
     """
 
     name: str
     kept: list[NDArray[np.int64]]
     positions: dict[float, NDArray[np.int64]] = field(default_factory=dict)
+    prototypes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
 
@@ -64,6 +68,7 @@ class Outcome:
     """Everything a benchmark measured, before it is summed up.
 
     :param findable: for each τ whether any template of the same ratio is so near, shape (n,).
+    :param findable_prototypes: whether any template of the same ratio has the true prototype, shape (n,).
     :param matches: comparisons of the first ``len(matches)`` queries.
     :param volumes: first structures of each ranking for the queries findable within :data:`RIGHT`.
     """
@@ -72,6 +77,7 @@ class Outcome:
     library: Library
     answers: dict[str, Answers]
     findable: dict[float, NDArray[np.bool_]]
+    findable_prototypes: NDArray[np.bool_]
     with_templates: int
     matches: list[Matches]
     volumes: dict[str, list[VolumeCase]]
@@ -124,6 +130,23 @@ def run(
             item.positions[tau] = np.array(
                 [_position(kept, near, tau) for kept, near in zip(item.kept, nearest, strict=True)], dtype=np.int64
             )
+    report('prototypes', 0.0)
+    truths = [prototype_label(query.crystal) for query in queries]
+    findable_prototypes = np.array(
+        [
+            bool(truth) and group is not None and truth in group.prototypes
+            for truth, group in zip(truths, groups, strict=True)
+        ]
+    )
+    for item in answers.values():
+        item.prototypes = np.array(
+            [
+                first_hit(
+                    np.array([bool(truth) and label_of(library[int(index)]) == truth for index in kept], dtype=bool)
+                )
+                for truth, kept in zip(truths, item.kept, strict=True)
+            ]
+        )
     seconds: dict[str, float] = {}
     started = time.perf_counter()
     number = len(queries) if settings.matcher_queries is None else min(settings.matcher_queries, len(queries))
@@ -146,7 +169,7 @@ def run(
     }
     report('volumes', 1.0)
     with_templates = sum(len(indices) > 0 for indices, _ in nearest)
-    return Outcome(queries, library, answers, findable, with_templates, matches, volumes, seconds)
+    return Outcome(queries, library, answers, findable, findable_prototypes, with_templates, matches, volumes, seconds)
 
 
 def _by_distance(query: Query, group: Group) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -1,6 +1,6 @@
 """Makes the data that come with the package: ``python -m …propose.ship STRUCTURES FINGERPRINTS CSPML90``.
 
-Writes ``chemistry/element_volumes.csv``, ``chemistry/short_contacts.csv``, ``propose/models/aflow.parquet`` and, from
+Writes ``chemistry/element_volumes.csv``, ``chemistry/short_contacts.csv``, ``libraries/aflow.parquet`` and, from
 the Materials Project structures (jsonl.gz), the proposal model ``propose/models/shipped.npz`` with its card
 ``shipped.json``. Fingerprints that the npz file lacks are computed. Takes some 25 minutes of one core.
 """
@@ -18,6 +18,7 @@ from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.libraries.aflow import read_aflow
 from aiida_inversedesign.libraries.importers import read_jsonl
 from aiida_inversedesign.libraries.library import Library
+from aiida_inversedesign.libraries.prototype_labels import with_prototypes
 from aiida_inversedesign.propose.training.from_library import complete_fingerprints, lowest_of_each_formula, train_on
 from aiida_inversedesign.propose.training.published_recipe import Progress
 from aiida_inversedesign.propose.volumes.volume import fit_volumes
@@ -61,7 +62,9 @@ def main(structures: Path, fingerprints: Path, test: Path) -> None:
     package = Path(__file__).parents[2]
     models = package / 'propose' / 'models'
     models.mkdir(exist_ok=True)
-    (models / 'aflow.parquet').write_bytes(complete_fingerprints(read_aflow()[0]).to_bytes())
+    (package / 'libraries' / 'aflow.parquet').write_bytes(
+        with_prototypes(complete_fingerprints(read_aflow()[0])).to_bytes()
+    )
     library, skipped = read_jsonl(structures, source=SOURCE, license=LICENSE, primitive=False)
     for item in skipped:
         print(f'skipped {item.source}: {item.reason}')

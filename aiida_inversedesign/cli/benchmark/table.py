@@ -21,15 +21,23 @@ def show_proposal(data: dict[str, Any]) -> None:
     )
     taus = [key for key in ceiling if key[0].isdigit()]
     console.print(
-        f'ceiling, %: {", ".join(f"τ = {key}: {_percent(ceiling[key])}" for key in taus)}; matcher '
+        f'ceiling, %: {", ".join(f"τ = {key}: {_percent(ceiling[key])}" for key in taus)}; prototype '
+        f'{_percent(ceiling["prototype"])}; matcher '
         f'{_percent(ceiling["matcher"])}, and the space group {_percent(ceiling["both"])} (of {data["n_matcher"]})',
         highlight=False,
     )
     for key in taus:
-        _show_recall(console, data['rankings'], key)
+        _show_shares(
+            console, data['rankings'], ('recall', key), f'Recall of the findable, τ = {key}, % (95 % interval below)'
+        )
+    _show_shares(console, data['rankings'], ('prototype',), 'Right prototype, % of all queries (95 % interval below)')
     _show_structures(console, data)
     _show_rest(console, data['rankings'])
-    for measure, title in ((taus[0], f'τ = {taus[0]}'), ('both', 'matcher and space group')):
+    for measure, title in (
+        (taus[0], f'τ = {taus[0]}'),
+        ('prototype', 'prototype'),
+        ('both', 'matcher and space group'),
+    ):
         _show_tests(console, data, measure, title)
     if 'volume_error' in data:
         _show_volumes(console, data['volume_error'])
@@ -48,13 +56,18 @@ def _table(title: str, first: str, *columns: str) -> Table:
     return table
 
 
-def _show_recall(console: Console, rankings: dict[str, Any], tau: str) -> None:
-    ks = list(next(iter(rankings.values()))['recall'][tau])
-    table = _table(f'Recall of the findable, τ = {tau}, % (95 % interval below)', 'ranking', *(f'top {k}' for k in ks))
+def _show_shares(console: Console, rankings: dict[str, Any], keys: tuple[str, ...], title: str) -> None:
+    def at(data: dict[str, Any]) -> dict[str, Any]:
+        for key in keys:
+            data = data[key]
+        return data
+
+    ks = list(at(next(iter(rankings.values()))))
+    table = _table(title, 'ranking', *(f'top {k}' for k in ks))
     for name, ranking in rankings.items():
-        recall, intervals = ranking['recall'][tau], ranking['intervals']['recall'][tau]
+        shares, intervals = at(ranking), at(ranking['intervals'])
         table.add_row(
-            name, *(f'{_percent(recall[k])}\n{"–".join(_percent(end, 0) for end in intervals[k])}' for k in ks)
+            name, *(f'{_percent(shares[k])}\n{"–".join(_percent(end, 0) for end in intervals[k])}' for k in ks)
         )
     console.print(table)
 

@@ -108,10 +108,13 @@ def import_from(
         refuse_empty(problems, request)
     if request.fingerprints:
         from aiida_inversedesign.libraries.fingerprinted import with_fingerprints
+        from aiida_inversedesign.libraries.prototype_labels import with_prototypes
 
         with Bar('fingerprints') as bar:
             library, failures = with_fingerprints(library, progress=bar.fraction, workers=request.workers)
         problems += [replace(item, kind=NO_FINGERPRINT) for item in failures]
+        with Bar('prototypes') as bar:
+            library = with_prototypes(library, bar.fraction)
     skipped = [item for item in problems if item.kind != NO_FINGERPRINT]
     node = LibraryData.from_library(library, label=request.label, skipped=skipped).store()
     report(node, problems, request, count_remarks(library))

@@ -218,8 +218,9 @@ class Memory:
             'mean': self.projection.mean,
             'basis': self.projection.basis.astype(np.float16),
             'step': self.projection.step,
-            'labels': np.array(self.labels),
-            'prototypes': self.prototypes,
+            # an array of words would have the size of the longest for each
+            'labels': np.array('\n'.join(self.labels)),
+            'prototypes': self.prototypes.astype(np.uint16),
         }
 
     @classmethod
@@ -235,6 +236,6 @@ class Memory:
             arrays['prints'],
             projection,
             # models of versions before prototypes do not know them
-            tuple(arrays['labels'].tolist()) if 'labels' in arrays else ('',),
-            arrays.get('prototypes', np.zeros(len(arrays['rows']), dtype=np.int32)),
+            tuple(str(arrays.get('labels', '')).split('\n')),
+            np.asarray(arrays.get('prototypes', np.zeros(len(arrays['rows'])))).astype(np.int32),
         )
