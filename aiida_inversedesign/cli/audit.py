@@ -95,6 +95,7 @@ def show_reports(reports: dict[str, Any] | list[dict[str, Any]]) -> None:
 
 
 def _show_best(report: dict[str, Any], console: Any) -> None:
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
     from aiida_inversedesign.campaign.digits import Digits
@@ -112,30 +113,29 @@ def _show_best(report: dict[str, Any], console: Any) -> None:
     # only crystals have them
     further = {title: text for title, text in _OF_CRYSTALS.items() if any(text(row) for row in report['best'])}
     space = report['campaign']['space']
-    table = Table('candidate', space['key_name'], *units, *further, 'reached', 'hit', title=f'best {space["nouns"]}')
+    titles = ('candidate', space['key_name'], *units, *further, 'times', 'hit')
+    table = Table(*titles, title=f'best {space["nouns"]}', box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.columns[0].no_wrap = True
     digits = {name: Digits(row['properties'].get(name) for row in report['best']) for name in names}
     for row in report['best']:
         values = [digits[name].text(row['properties'][name]) if name in row['properties'] else '–' for name in names]
         hit = '–' if row['hit'] is None else 'yes' if row['hit'] else 'no'
-        times = len(row['copies']) + 1
-        reached = 'once' if times == 1 else f'{times} times'
         shown = [text(row) for text in further.values()]
-        table.add_row(row['candidate'], row['key'], *values, *shown, reached, hit)
+        table.add_row(row['candidate'], row['key'], *values, *shown, str(len(row['copies']) + 1), hit)
     console.print(table)
 
 
 def _above_polymorph(row: dict[str, Any]) -> str:
-    """Energy above the lowest polymorph of the formula that was evaluated, and of how many there were."""
+    """Energy above the lowest polymorph of the formula that was evaluated, if there was another."""
     if 'e_above_polymorph' not in row:
         return ''
-    return 'only one' if row['polymorphs'] == 1 else f'{row["e_above_polymorph"]:.3f} (of {row["polymorphs"]})'
+    return 'no other' if row['polymorphs'] == 1 else f'{row["e_above_polymorph"]:.3f}'
 
 
 _OF_CRYSTALS: dict[str, Callable[[dict[str, Any]], str]] = {
-    'space group': lambda row: (row.get('space_group') or {}).get('symbol', ''),
+    'group': lambda row: (row.get('space_group') or {}).get('symbol', ''),
     'prototype': lambda row: row.get('prototype', ''),
-    'template': lambda row: row['template'],
-    'above lowest polymorph (eV/atom)': _above_polymorph,
+    'above polymorph (eV/atom)': _above_polymorph,
     'above hull (eV/atom)': lambda row: f'{row["e_above_hull"]:.3f}' if 'e_above_hull' in row else '',
 }
 

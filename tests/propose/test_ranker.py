@@ -16,6 +16,7 @@ from aiida_inversedesign.propose.npz import ModelError, pack
 from aiida_inversedesign.propose.proposal_model import ProposalModel, load_model
 from aiida_inversedesign.propose.rankers.cspml import CspmlModel
 from aiida_inversedesign.propose.rankers.memory import Memory
+from aiida_inversedesign.propose.rankers.posterior import PosteriorRanker
 from aiida_inversedesign.propose.rankers.ranking import Templates
 from aiida_inversedesign.propose.rankers.set_transformer import SetTransformer, Tokens
 from aiida_inversedesign.propose.training.published_recipe import TrainingError
@@ -140,14 +141,31 @@ def test_the_memory_keeps_compositions_and_distances(halides_differ: Library) ->
     counts = [item.crystal.counts for item in halides_differ]
     prints = halides_differ.fingerprints
     assert prints is not None
-    made = Memory.of(counts, prints, np.zeros(len(counts)), np.full(len(counts), 20.0))
+    labels = ['', *(f'AB_cF8_216_a_{number}' for number in range(1, len(counts)))]
+    made = Memory.of(counts, prints, np.zeros(len(counts)), np.full(len(counts), 20.0), labels)
     memory = Memory.from_arrays(made.to_arrays())
     places, compositions = memory.of_label('1:1')
     assert [dict(item) for item in compositions] == counts
     assert memory.formulas == {item.crystal.formula for item in halides_differ}
+    assert [memory.labels[number] for number in memory.prototypes] == labels
     projected = memory.projected(places)
     true = np.linalg.norm(prints[0] - prints[1:], axis=1)
     np.testing.assert_allclose(np.linalg.norm(projected[0] - projected[1:], axis=1), true, atol=0.05)
+
+
+def test_models_of_versions_without_prototypes_still_rank(trained: ProposalModel, halides_differ: Library) -> None:
+    arrays = trained.ranker.to_arrays()
+    for name in ('memory.labels', 'memory.prototypes'):
+        del arrays[name]
+    older = PosteriorRanker.from_arrays(arrays | {'calibration': arrays['calibration'][:3]})
+    group = Templates(halides_differ).group('1:1')
+    assert group is not None
+    found = older.rank([{'Na': 1, 'Cl': 1}], group, 3)[0]
+    assert found.prototype is None
+    assert found.within is not None
+    newer = trained.ranker.rank([{'Na': 1, 'Cl': 1}], group, 3)[0]
+    assert newer.prototype is not None
+    assert ((newer.prototype >= 0) & (newer.prototype <= 1)).all()
 
 
 def test_same_seed_same_file(trained: ProposalModel, halides_differ: Library) -> None:
