@@ -53,7 +53,7 @@ def best(
             'copies': [other.candidate for other in group if other is not item],
             'templates': sorted({other.template for other in group if other.template}),
             **symmetry_of(item),
-            **_stability(item, lowest, e_above_hull or {}),
+            **_stability(item, group, lowest, e_above_hull or {}),
         }
         for item, group in best_of_each(outcomes, goal)[:number]
     ]
@@ -99,12 +99,16 @@ def lowest_polymorphs(outcomes: Sequence[EvaluationRecord]) -> dict[str, tuple[f
 
 
 def _stability(
-    item: EvaluationRecord, lowest: Mapping[str, tuple[float, int]], e_above_hull: Mapping[str, float]
+    item: EvaluationRecord,
+    group: Sequence[EvaluationRecord],
+    lowest: Mapping[str, tuple[float, int]],
+    e_above_hull: Mapping[str, float],
 ) -> dict[str, Any]:
-    """How stable an evaluated crystal is, as far as that is known."""
+    """How stable an evaluated crystal is, as far as that is known; of its copies the lowest energy counts."""
     found: dict[str, Any] = {}
-    if item.is_crystal and item.key in lowest and _ENERGY in item.properties:
+    energies = [other.properties[_ENERGY] for other in group if _ENERGY in other.properties]
+    if item.is_crystal and item.key in lowest and energies:
         energy, polymorphs = lowest[item.key]
-        found = {'e_above_polymorph': max(item.properties[_ENERGY] - energy, 0.0), 'polymorphs': polymorphs}
+        found = {'e_above_polymorph': min(energies) - energy, 'polymorphs': polymorphs}
     above = e_above_hull.get(item.candidate, item.properties.get(STABILITY))
     return found if above is None else {**found, STABILITY: above}
