@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.symmetry import space_group_number
 
 if TYPE_CHECKING:
     from pymatgen.analysis.structure_matcher import StructureMatcher
@@ -41,6 +42,11 @@ def reduced(crystal: Crystal, primitive: bool = False) -> Structure:
 def same_structure(first: Crystal, second: Crystal) -> bool:
     """Whether two crystals of any cells have the same structure."""
     return first.content_hash == second.content_hash or same_reduced(reduced(first), reduced(second))
+
+
+def same_crystal(first: Crystal, second: Crystal) -> bool:
+    """Whether two evaluated crystals have the same structure and the same space group: one of them is a copy."""
+    return same_structure(first, second) and space_group_number(first) == space_group_number(second)
 
 
 def same_candidate(first: Crystal, second: Crystal) -> bool:

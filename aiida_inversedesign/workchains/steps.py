@@ -16,12 +16,15 @@ from aiida.plugins import WorkflowFactory
 from aiida_inversedesign.campaign.budget import Limits
 from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.demands import energy_limit, engine_section, references_wanted, stability_wanted
+from aiida_inversedesign.campaign.properties import required_stages
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.decisions.elemental_references import collect_references
 from aiida_inversedesign.decisions.fit_job import FitCalculation
 from aiida_inversedesign.decisions.harvest import harvest
 from aiida_inversedesign.decisions.propose_job import ProposeCalculation
 from aiida_inversedesign.engines.common.reuse import ReusedEvaluateWorkChain, find_earlier
+from aiida_inversedesign.graph.campaigns import chain_of, generation_ids
+from aiida_inversedesign.graph.earlier_evaluations import known_equations_of_state
 from aiida_inversedesign.graph.evaluation_account import REFERENCE
 from aiida_inversedesign.graph.job_record import Cost
 from aiida_inversedesign.graph.outcomes import Results, ending_of, refuse_as_cache
@@ -139,6 +142,9 @@ def launch(chain: IdempotentWorkChain, label: str, candidate: orm.Data, properti
     if (limit := energy_limit(spec)) is not None and not label.startswith(REFERENCE):
         inputs['energy_limit'] = orm.Dict(limit)
     process_class = WorkflowFactory(engine_named(spec.evaluate.engine).workchain)
+    takes_equations = 'evaluated' in process_class.spec().inputs and 'eos' in required_stages(properties)
+    if takes_equations and not label.startswith(REFERENCE) and not chain.launched(label):
+        inputs |= evaluated_before(chain, candidate.label)
     if spec.evaluate.reuse:
         process_type = process_class.build_process_type()
         earlier = find_earlier(process_type, candidate, properties, section, chain.inputs.get('engine', {}))
@@ -161,6 +167,23 @@ def launch(chain: IdempotentWorkChain, label: str, candidate: orm.Data, properti
     )
     chain.report(f'evaluating {label} ({candidate.label}) in {child.process_label}<{child.pk}>')
     return child
+
+
+def evaluated_before(chain: IdempotentWorkChain, formula: str) -> dict[str, Any]:
+    """Relaxed crystals and equations of state of the campaign's earlier evaluations of a formula, as inputs."""
+    campaign = chain.node.caller
+    if campaign is None:
+        return {}
+    generations = generation_ids(chain_of(campaign.pk))
+    known = known_equations_of_state([*generations, chain.node.pk], formula)
+    if not known:
+        return {}
+    return {
+        'evaluated': {
+            'relaxed': {name: relaxed for name, (relaxed, _) in known.items()},
+            'equation_of_state': {name: state for name, (_, state) in known.items()},
+        }
+    }
 
 
 def missing_elements(chain: IdempotentWorkChain, candidates: Iterable[orm.StructureData]) -> list[str]:

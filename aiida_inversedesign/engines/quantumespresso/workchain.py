@@ -11,6 +11,7 @@ from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
 from aiida_inversedesign.campaign.contracts.engine import is_dft
+from aiida_inversedesign.chemistry.matching import same_crystal
 from aiida_inversedesign.engines.ase.job import AseCalculation
 from aiida_inversedesign.engines.common.calcfunctions import (
     fit_equation_of_state,
@@ -27,6 +28,11 @@ from aiida_inversedesign.engines.quantumespresso.pw_inputs import protocol_of, r
 from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 from aiida_inversedesign.engines.quantumespresso.slices import SlicedRelaxation
 from aiida_inversedesign.graph.diagnosis import core_seconds, explain, jobs_below
+from aiida_inversedesign.nodes.structures import crystal_of
+
+#: Relative difference of the volumes per atom up to which crystals that match are at the same point of their equation
+#: of state: with a pressure derivative of 4 it changes a bulk modulus by 4 %; converged relaxations differ by a tenth.
+SAME_VOLUME = 0.01
 
 
 class QuantumEspressoEvaluateWorkChain(SlicedRelaxation):
@@ -47,6 +53,9 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation):
         spec.input(
             'engine.prerelax_calculator', valid_type=orm.Str, required=False, help='Import path of its calculator.'
         )
+        spec.input_namespace('evaluated', required=False, help='What earlier evaluations of the formula have found.')
+        spec.input_namespace('evaluated.relaxed', dynamic=True, valid_type=orm.StructureData, help='By candidate.')
+        spec.input_namespace('evaluated.equation_of_state', dynamic=True, valid_type=orm.Dict, help='By candidate.')
         spec.outline(
             cls.check_inputs,
             cls.check_settings,
@@ -63,6 +72,7 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation):
                 cls.run_relax,
                 cls.inspect_relax,
             ),
+            cls.look_for_known_crystal,
             if_(cls.needs_equation_of_state)(
                 cls.prepare_equation_of_state,
                 while_(cls.has_volumes_left)(
@@ -151,8 +161,23 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation):
         return None
 
     def needs_equation_of_state(self) -> bool:
-        """Whether a property that was asked for comes from the equation of state."""
-        return self.needs('eos')
+        """Whether a property that was asked for comes from the equation of state, and none was taken over."""
+        return self.needs('eos') and 'equation_of_state' not in self.ctx
+
+    def look_for_known_crystal(self) -> None:
+        """Take the equation of state over of an earlier evaluation that ended in the same crystal."""
+        known = self.inputs.get('evaluated', {}).get('relaxed', {})
+        if not self.needs('eos') or not known:
+            return
+        relaxed = crystal_of(self.ctx.relax.outputs.output_structure)
+        for name, node in sorted(known.items()):
+            earlier = crystal_of(node)
+            per_atom = relaxed.volume / relaxed.nsites, earlier.volume / earlier.nsites
+            if abs(per_atom[0] / per_atom[1] - 1) <= SAME_VOLUME and same_crystal(relaxed, earlier):
+                self.ctx.equation_of_state = self.inputs.evaluated.equation_of_state[name]
+                self.out('equation_of_state', self.ctx.equation_of_state)
+                self.report(f'the relaxed crystal is that of {name}: its equation of state is taken over')
+                return
 
     def prepare_equation_of_state(self) -> ExitCode | None:
         """Make the scaled crystals, and the k-points of the relaxed one for all of them."""

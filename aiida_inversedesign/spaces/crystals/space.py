@@ -98,10 +98,9 @@ class CrystalSpace(SpaceSection):
     @classmethod
     def same_result(cls, first: Any, second: Any) -> bool:
         """Whether two evaluated crystals have the same structure and the same space group."""
-        from aiida_inversedesign.chemistry.matching import same_structure
-        from aiida_inversedesign.chemistry.symmetry import space_group_number
+        from aiida_inversedesign.chemistry.matching import same_crystal
 
-        return same_structure(first, second) and space_group_number(first) == space_group_number(second)
+        return same_crystal(first, second)
 
     def describe(self, contents: Sequence[Any], probabilities: Sequence[float | None]) -> tuple[Array, list[str]]:
         """Descriptors of crystals (:func:`~aiida_inversedesign.spaces.crystals.features.featurize`)."""
