@@ -281,11 +281,11 @@ def _outcome(facts: Facts, cite: Any) -> str:
             f'This took {dft["total"]} DFT calculations, failed ones ({dft["failed"]}), restarts ({dft["restarts"]}) '
             f'and elemental references ({dft["references"]}) included'
         )
-        if dft['residual']:
-            text += (
-                f'; {dft["residual"]} relaxations converged with forces or a pressure above their thresholds in the '
-                'final calculation'
-            )
         hours = report['core_hours']
         text += f', and {hours:.3g} core-hours. ' if hours is not None else '. '
+        if dft['residual']:
+            text += (
+                f'{dft["residual"]} relaxations converged with forces or a pressure above their thresholds in the final '
+                'calculation. '
+            )
     return text + 'Failed evaluations stay in every denominator.'

@@ -143,7 +143,7 @@ def launch(chain: IdempotentWorkChain, label: str, candidate: orm.Data, properti
         inputs['energy_limit'] = orm.Dict(limit)
     process_class = WorkflowFactory(engine_named(spec.evaluate.engine).workchain)
     takes_equations = 'evaluated' in process_class.spec().inputs and 'eos' in required_stages(properties)
-    if takes_equations and not label.startswith(REFERENCE) and not chain.launched(label):
+    if takes_equations and not label.startswith(REFERENCE):
         inputs |= evaluated_before(chain, candidate.label)
     if spec.evaluate.reuse:
         process_type = process_class.build_process_type()

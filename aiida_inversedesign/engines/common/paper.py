@@ -52,12 +52,17 @@ def tolerated(facts: Any) -> str:
         name: PROPERTIES[name].credible for name in ('pressure', 'max_force', 'eos_residual') if name in PROPERTIES
     }
     known = {name for item in facts.record.evaluations for name in item.properties}
+    named = {
+        'pressure': 'a residual pressure',
+        'max_force': 'a residual force',
+        'eos_residual': 'a residual of the fit',
+    }
     words = [
-        f'{name.replace("_", " ")} of more than {limit[1]:g} {PROPERTIES[name].unit}'
+        f'{named[name]} above {limit[1]:g} {PROPERTIES[name].unit}'
         for name, limit in limits.items()
         if limit is not None and name in known
     ]
-    return f' Completed evaluations with a {listed(words)} are flagged as doubtful.' if words else ''
+    return f' Completed evaluations with {" or ".join(words)} are flagged as doubtful.' if words else ''
 
 
 def has_bulk_moduli(facts: Any) -> bool:
