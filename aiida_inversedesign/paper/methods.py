@@ -285,7 +285,7 @@ def _outcome(facts: Facts, cite: Any) -> str:
         text += f', and {hours:.3g} core-hours. ' if hours is not None else '. '
         if dft['residual']:
             text += (
-                f'{dft["residual"]} relaxations converged with forces or a pressure above their thresholds in the final '
-                'calculation. '
+                f'{dft["residual"]} relaxations converged with forces or a pressure above their thresholds in the '
+                'final calculation. '
             )
     return text + 'Failed evaluations stay in every denominator.'
