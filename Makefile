@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 # the daemon looks for verdi on the PATH
 export PATH := $(abspath $(BIN)):$(PATH)
 
-.PHONY: demo test test-all lint bench docs system clean
+.PHONY: demo test test-all lint mutants bench docs system clean
 
 demo: $(STAMP) system
 	$(BIN)/aiida-inversedesign demo --folder $(DEMO)
@@ -25,6 +25,12 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+# mutation tests of what decides and counts; MUTANTS="--report --show" prints what the last run found
+mutants: $(STAMP)
+	$(BIN)/pip install --quiet -e .[mutants]
+	$(BIN)/pip install --quiet --no-deps "mutmut>=3.8.1"
+	$(BIN)/python tests/mutants.py $(MUTANTS)
 
 bench: $(STAMP)
 	$(BIN)/python tests/benchmark/propose_speed.py

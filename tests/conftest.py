@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -38,8 +39,13 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope='session', autouse=True)
-def aiida_profile(aiida_config, aiida_profile_factory):
+def aiida_profile(request):
     """The temporary profile of all tests: SQLite, with AiiDA's own broker so that a daemon can run."""
+    if 'INVERSEDESIGN_NO_PROFILE' in os.environ:  # for runs of many short processes: the tests of `make mutants`
+        yield SimpleNamespace(process_control_backend=None)
+        return
+    aiida_config = request.getfixturevalue('aiida_config')
+    aiida_profile_factory = request.getfixturevalue('aiida_profile_factory')
     # on a busy machine the daemon answers late
     aiida_config.set_option('daemon.timeout', 60)
     with aiida_profile_factory(aiida_config, broker_backend='core.zeromq') as profile:
