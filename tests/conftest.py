@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import settings
@@ -20,7 +19,10 @@ if OWN_FOLDER:
 settings.register_profile('no deadline', deadline=None)
 settings.load_profile('no deadline')
 
-pytest_plugins = ['aiida.tools.pytest_fixtures', 'rehearsal']
+#: For runs of many short processes (`make mutants`), of tests that need no profile.
+NO_PROFILE = 'INVERSEDESIGN_NO_PROFILE' in os.environ
+
+pytest_plugins = ['rehearsal'] if NO_PROFILE else ['aiida.tools.pytest_fixtures', 'rehearsal']
 
 
 def pytest_unconfigure() -> None:
@@ -41,8 +43,8 @@ def shared() -> Path:
 @pytest.fixture(scope='session', autouse=True)
 def aiida_profile(request):
     """The temporary profile of all tests: SQLite, with AiiDA's own broker so that a daemon can run."""
-    if 'INVERSEDESIGN_NO_PROFILE' in os.environ:  # for runs of many short processes: the tests of `make mutants`
-        yield SimpleNamespace(process_control_backend=None)
+    if NO_PROFILE:
+        yield None
         return
     aiida_config = request.getfixturevalue('aiida_config')
     aiida_profile_factory = request.getfixturevalue('aiida_profile_factory')
