@@ -154,6 +154,9 @@ def test_the_next_generation_is_the_first_or_a_later_one_or_a_stream() -> None:
     assert stream.record(settings(schedule='asynchronous'), budget)['budget']['at_once'] == 2
     assert 'budget' not in later.record(settings(), budget)
     assert evaluations_at_most(settings(), budget) == 11
+    hours = Budget(evaluations=20, core_hours=1.0)
+    assert next_allowance(settings(), hours, Spent(), 0.25) == Allowance(4, None, 1.0)
+    assert 'less than one evaluation needs (2)' in next_allowance(settings(), hours, Spent(), 2.0)
     assert 'one evaluation needs 9' in str(
         next_allowance(settings(), budget, Spent(generations=1, dft_calculations=95))
     )
@@ -166,6 +169,10 @@ def test_the_conclusion_follows_from_what_was_spent_or_asked() -> None:
     going = Spent(evaluations=4, generations=1).record(settings())
     assert conclusion(budget, going) is None
     assert conclusion(budget, {**going, 'requested': 'stopped by a@b'}) == 'stopped by a@b'
+    # what is left does not cover one evaluation
+    short = Spent(evaluations=4, generations=1, dft_calculations=40).record(settings())
+    assert conclusion(Budget(evaluations=8, dft_calculations=49), short) is None
+    assert 'one evaluation needs 9' in conclusion(Budget(evaluations=8, dft_calculations=48), short)
     assert conclusion(budget, {**record, 'exhausted': 'nothing left', 'requested': 'stopped'}) == 'nothing left'
 
 

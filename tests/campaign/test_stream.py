@@ -106,6 +106,7 @@ def test_fits_become_rare_but_never_stop() -> None:
     assert 45 < len(fits) < 65
     assert [fit_is_due(rows, 20) for rows in (20, 21, 22, 23)] == [False, False, True, True]
     assert [fit_is_due(rows, 4) for rows in (4, 5)] == [False, True]
+    assert not fit_is_due(0, 0)
 
 
 def test_most_of_the_initial_candidates_end_before_anything_is_chosen() -> None:
@@ -143,6 +144,9 @@ def test_free_slots_are_filled_up_to_what_is_allowed() -> None:
     assert size(ended=20, chosen=20) == 0
     assert size(ended=20, chosen=21) == 0
     assert size(ended=20, chosen=19) == 1
+    # as long as each result teaches much, half of the slots have to be free
+    assert size(ended=6, running=1, chosen=7) == 2
+    assert size(ended=6, running=2, chosen=8) == 0
     # nothing runs: there is nothing to wait for
     assert size(ended=1, chosen=1) == 3
     assert size(is_first=True, at_once=9) == 9

@@ -39,6 +39,7 @@ def test_how_a_process_ended(state: str, exit_status: int | None, running: bool,
         state=state, exit_status=exit_status, exit_message='because of this.', exception='Traceback\nValueError: no\n'
     )
     assert (ending.is_running, ending.is_ok, ending.reason) == (running, ok, reason)
+    assert Ending(state='finished', exit_status=7).reason == 'it ended with exit status 7'
     bare = Ending(state='excepted').reason
     assert bare == 'it stopped with an internal error (`verdi process report` shows it)'
 
