@@ -102,6 +102,8 @@ def test_enrichment_over_the_control_arm() -> None:
         'reason': 'the base rate is not known: the campaign has no random control arm (select.control_fraction)'
         ' (no table)'
     }
+    bare = 'the base rate is not known: the campaign has no random control arm (select.control_fraction)'
+    assert metrics.enrichment(arms[:3], GOAL)['reason'] == bare
     assert metrics.enrichment(arms[3:6], GOAL)['reason'] == 'no evaluation was chosen by an acquisition'
     none = metrics.enrichment([arms[0], arms[4], arms[6]], GOAL)
     assert none['reason'] == 'the base rate is not known: none of 2 random evaluations is a hit'

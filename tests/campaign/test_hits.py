@@ -136,6 +136,8 @@ def test_a_copy_names_the_first_of_its_kind_and_what_is_known_stays() -> None:
     assert [item.is_distinct_hit for item in found] == [True, False, False, True, False, True]
     # of the same key, but told apart
     assert [item.copy_of for item in with_copies(rows[:3], lambda one, other: False)] == ['', None, '']
+    # only what has the same key is compared
+    assert [item.copy_of for item in with_copies(rows[:5], lambda one, other: True)] == ['', None, 'a', '', 'a']
     # what an earlier table did not tell may be a copy of what it did
     assert with_copies([row('a', 3.0, copy_of=''), row('b', 3.0)], lambda one, other: True)[1].copy_of == 'a'
 
