@@ -15,12 +15,13 @@ OWN_FOLDER = None if 'AIIDA_PATH' in os.environ else tempfile.mkdtemp(prefix='in
 if OWN_FOLDER:
     os.environ['AIIDA_PATH'] = OWN_FOLDER
 
-# how long an example takes says nothing on a busy machine
-settings.register_profile('no deadline', deadline=None)
-settings.load_profile('no deadline')
-
 #: For runs of many short processes (`make mutants`), of tests that need no profile.
 NO_PROFILE = 'INVERSEDESIGN_NO_PROFILE' in os.environ
+
+# how long an example takes says nothing on a busy machine
+settings.register_profile('no deadline', deadline=None)
+settings.register_profile('few', deadline=None, max_examples=20)
+settings.load_profile('few' if NO_PROFILE else 'no deadline')
 
 pytest_plugins = ['rehearsal'] if NO_PROFILE else ['aiida.tools.pytest_fixtures', 'rehearsal']
 

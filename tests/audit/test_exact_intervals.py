@@ -64,6 +64,14 @@ def test_shares_at_their_ends() -> None:
     assert intervals.at_least(4, 6, 4, 9) == pytest.approx(stats.hypergeom.sf(3, 9, 4, 6))
 
 
+@pytest.mark.parametrize(('hits', 'good', 'total'), [(1, 5, 60), (3, 5, 60), (2, 30, 90)])
+def test_random_search_is_negative_hypergeometric(hits: int, good: int, total: int) -> None:
+    misses = stats.nhypergeom(total, total - good, hits)
+    mean, low, high = intervals.draws_needed(hits, good, total)
+    assert mean == pytest.approx(misses.mean() + hits)
+    assert (low, high) == (misses.ppf(0.025 - 1e-9) + hits, misses.ppf(0.975 - 1e-9) + hits)
+
+
 def test_calibration_of_a_few_predictions() -> None:
     pairs = np.array([[1.0, 0.0, 1.0], [2.0, 4.0, 2.0], [5.0, 2.0, 1.0], [0.0, 1.0, 4.0]])
     found = _calibration(pairs)
