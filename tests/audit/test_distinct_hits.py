@@ -218,6 +218,13 @@ def test_the_best_are_told_completely():
     assert 'space_group' not in metrics.best([own], HARD)[0]
 
 
+def test_a_crystal_without_a_space_group_is_told_as_such(monkeypatch):
+    item = evaluated('c', diamond(), -9.0)
+    assert metrics.symmetry_of(item)['space_group'] == {'symbol': 'Fd-3m', 'number': 227}
+    monkeypatch.setattr('aiida_inversedesign.chemistry.symmetry.symmetry_dataset', lambda crystal: None)
+    assert metrics.symmetry_of(item)['space_group'] is None
+
+
 def test_copies_of_copies_are_copies_of_the_first():
     outcomes = [outcome(1, 400.0), outcome(2, 400.0, copy_of='g001_c0001'), outcome(3, 400.0, copy_of='g001_c0002')]
     outcomes += [outcome(4, 400.0, copy_of='gone'), outcome(5, 400.0, copy_of='gone'), outcome(6)]

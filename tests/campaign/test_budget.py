@@ -87,6 +87,8 @@ def test_the_last_batch_takes_the_last_calculations() -> None:
 def test_limits_cover_and_share_exactly() -> None:
     assert Allowance(3, 9, 1.5).limits == Limits(9, 1.5)
     assert [Limits(9).covered(5, needed) for needed in (9, 10, 4, 3, 1, 0)] == [1, 0, 2, 3, 5, 5]
+    assert Limits(3).covered(5, 1) == 3
+    assert Limits(None, 0.5).covered(8, 1) == 8
     assert [Limits(None, 1.0).covered(8, 1, hours) for hours in (1.0, 1.1, 0.25, 0.1, 0.0)] == [1, 0, 4, 8, 8]
     assert Limits(None, 0.3).covered(8, 0, 0.1) == 3  # although 0.3 / 0.1 is below 3 in floats
     assert (Limits(-5).covered(4, 3), Limits(None, -1.0).covered(4, 0, 0.5)) == (0, 0)
