@@ -73,6 +73,10 @@ def test_relaxed_crystals_are_compared_not_proposed_ones():
 
 def test_a_different_space_group_is_a_different_crystal():
     twisted = Crystal(diamond().lattice @ np.diag([1.0, 1.0, 1.05]), ('C', 'C'), [[0, 0, 0], [0.25, 0.25, 0.25]])
+    figure = metrics.uniqueness([diamond(), twisted])
+    assert figure['value'] == figure['structure_matcher']['value'] == 0.5
+    assert figure['structure_matcher_and_space_group']['value'] == 1.0
+    assert metrics.novelty([twisted], [diamond()])['new'] == []
     rows = with_copies([row('a', diamond()), row('b', twisted)], CrystalSpace.same_result)
     assert [item.copy_of for item in rows] == ['', '']
 
