@@ -104,4 +104,7 @@ def test_calibration_of_a_few_predictions() -> None:
     certain = _calibration(np.array([[2.0, 2.0, 0.0], [0.0, 0.0, 0.0]]))
     assert [share['value'] for share in certain['coverage'].values()] == [1.0, 1.0, 1.0]
     assert certain['nll'] == pytest.approx((math.log(2e-15) + math.log(2 * math.pi)) / 2)
+    # a prediction of zero that comes out keeps its deviation
+    zero = _calibration(np.array([[0.0, 0.0, 0.25]]))
+    assert zero['nll'] == pytest.approx(math.log(0.25) + math.log(2 * math.pi) / 2)
     assert _calibration(np.array([[2.0, 1.0, 0.0]]))['z_mean'] == pytest.approx(1 / 2e-15)
