@@ -81,9 +81,9 @@ def test_bad_input():
     with pytest.raises(HullError, match='energy of x is not a number'):
         convex_hull([Phase('x', {'C': 1}, float('nan'))], REFERENCES)
     assert convex_hull([], REFERENCES).stability == {}
-    names = [Phase(name, {'C': 1}, -9.0) for name in 'dcbadcba']
-    with pytest.raises(HullError, match='several phases are called a, b, c: names'):
-        convex_hull(names, REFERENCES)
+    for names, repeated in (('dcbadcba', 'a, b, c'), ('zaamz', 'a, z')):
+        with pytest.raises(HullError, match=f'several phases are called {repeated}: names'):
+            convex_hull([Phase(name, {'C': 1}, -9.0) for name in names], REFERENCES)
     with pytest.raises(HullError, match='energy of a, b, C is not a number'):
         convex_hull([Phase('a', {'C': 1}, math.inf), Phase('b', {'C': 1}, math.nan)], {'C': math.nan, 'O': math.inf})
     with pytest.raises(HullError, match='energy of O is not a number'):
