@@ -52,6 +52,8 @@ def test_a_ratio_of_shares_has_the_interval_of_katz(hits: int, n: int, base: int
 
 
 def test_shares_at_their_ends() -> None:
+    # exactly, whatever the rounding of the formula
+    assert {(intervals.wilson(0, n)[0], intervals.wilson(n, n)[1]) for n in range(1, 60)} == {(0.0, 1.0)}
     assert intervals.wilson(0, 5)[0] == 0.0 < intervals.wilson(0, 5)[1] < 1
     assert intervals.wilson(5, 5)[1] == 1.0 > intervals.wilson(5, 5)[0] > 0
     assert intervals.share(0, 0) == {

@@ -83,6 +83,8 @@ def test_deviations_are_relative_to_the_larger(one, other, amount):
 
 def test_a_deviation_equal_to_the_tolerance_is_within_it():
     assert compare(4.0, 5.0, 0.2).status == 'within_tolerance'
+    # what follows it is still looked at
+    assert compare([4.0, 1.0], [5.0, 9.0], 0.2).where == '1'
     assert compare(4.0, 5.0, 0.19).status == 'different'
     assert compare(4.0, 5.0, 0.2).message == 'value: stored 4.0, found 5.0'
 
