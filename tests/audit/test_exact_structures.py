@@ -14,6 +14,7 @@ from aiida_inversedesign.audit.metrics import intervals
 from aiida_inversedesign.audit.metrics.structures import mean_distance
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.fingerprints.structure import FingerprintError
 
 UNKNOWN = {'value': None}
 
@@ -206,6 +207,31 @@ def test_diversity_of_evaluations_and_hits() -> None:
     assert nothing['hits'] == {
         'n': 0, 'formulas': 0, 'chemical_systems': 0, 'prototypes': 0,
         'distance': UNKNOWN | {'reason': 'there are fewer than two crystals', 'n': 0},
+    }  # fmt: skip
+
+
+def test_distances_need_two_fingerprints(monkeypatch: pytest.MonkeyPatch) -> None:
+    crystals = [
+        rock_salt(),
+        rock_salt('Al'),
+        Crystal(rock_salt().lattice, ('Si', 'C'), [[0, 0, 0], [0.25, 0.25, 0.25]]),
+    ]
+    outcomes = [outcome(item.formula, 1.0, key='X' * 50, proposed_text=json.dumps(item.to_dict())) for item in crystals]
+    pair = metrics.diversity(outcomes[1:])
+    assert pair['value'] > 0
+    assert pair['interval_reason'] == 'a single pair has no spread'
+    assert pair['evaluations']['chemical_systems_reason'].endswith(f'the first is {"X" * 40!r}')
+
+    def fails(crystal: Crystal) -> np.ndarray:
+        if crystal.species[0] == 'B':
+            raise FingerprintError('no neighbours')
+        return np.full(3, float(crystal.species[0] == 'Al'))
+
+    monkeypatch.setattr('aiida_inversedesign.chemistry.fingerprints.structure.fingerprint', fails)
+    found = metrics.diversity(outcomes)
+    assert (found['value'], found['n']) == (pytest.approx(3**0.5), 2)
+    assert metrics.diversity(outcomes[:2])['evaluations']['distance'] == UNKNOWN | {
+        'reason': 'there are fewer than two crystals with a fingerprint', 'n': 1,
     }  # fmt: skip
 
 
