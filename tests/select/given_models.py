@@ -8,6 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from scipy.stats import norm
 
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.acquisition import make_acquisition
@@ -40,6 +41,10 @@ class Given:
         mean, deviation = self.predict(inputs)
         return mean + deviation * np.random.default_rng(seed).normal(size=(number, len(inputs)))
 
+    def within(self, inputs: np.ndarray, low: float, high: float) -> np.ndarray:
+        mean, deviation = self.predict(inputs)
+        return norm.cdf(high, mean, deviation) - norm.cdf(low, mean, deviation)
+
     def condition(self, pending: np.ndarray) -> Given:
         return replace(self, deviations=tuple(np.array(self.deviations) / 2))
 
@@ -65,4 +70,4 @@ def asked(*objectives: dict[str, Any], constraints: tuple[dict[str, Any], ...] =
 TOP, HIGH, BAND = asked({'maximize': True}), asked({'maximize': True, 'hit': 3.0}), asked({'window': [2.0, 3.0]})
 LOW, BOTTOM = asked({'minimize': True, 'hit': 1.5}), asked({'minimize': True})
 #: Above all means, so that a draw of one of them can only raise the best.
-FAR = asked({'window': [4.0, 9.0]})
+FAR = asked({'window': [4.5, 8.5]})

@@ -77,9 +77,10 @@ def test_which_scores_can_only_shrink() -> None:
 def test_the_probability_joins_windows_and_constraints_of_a_property() -> None:
     goal = Goal(
         objectives=[
-            {'property': 'k', 'window': [1.0, 4.0]},
+            {'property': 'k', 'window': [1.0, 3.25]},
             {'property': 'k', 'maximize': True, 'hit': 2.0},
             {'property': 'g', 'minimize': True},
+            {'property': 'c', 'maximize': True},
             {'property': 'h', 'minimize': True, 'hit': 3.0},
         ],
         constraints=[{'property': 'k', 'max': 3.5}, {'property': 'h', 'min': 1.0}, {'property': 'c', 'min': 2.0}],
@@ -89,8 +90,11 @@ def test_the_probability_joins_windows_and_constraints_of_a_property() -> None:
     def chance(low: float, high: float) -> np.ndarray:
         return norm.cdf(high, MEANS, DEVIATIONS) - norm.cdf(low, MEANS, DEVIATIONS)
 
-    exact = chance(2.0, 3.5) * chance(-INF, 2.5) * chance(1.0, 3.0) * chance(2.0, INF)
+    exact = chance(2.0, 3.25) * chance(-INF, 2.5) * chance(3.0, INF) * chance(1.0, 3.0) * chance(2.0, INF)
+    # by the normal distribution, or by what a model says of its own
     assert np.exp(scores('pi', found)) == pytest.approx(exact, rel=1e-6)
+    own = replace(found, models={name: Given(normal=False) for name in 'kghc'})
+    assert np.exp(scores('pi', own)) == pytest.approx(exact, rel=1e-6, abs=1e-12)
 
 
 def test_spacier_counts_the_distance_to_the_region_and_the_spread() -> None:
@@ -118,7 +122,7 @@ def test_thompson_takes_a_draw_of_each_property_once() -> None:
             {'property': 'g', 'minimize': True},
             {'property': 'k', 'window': [2.0, 3.0]},
         ],
-        constraints=[{'property': 'k', 'min': 0.0}],
+        constraints=[{'property': 'k', 'min': 2.5}],
     )
     found = problem(goal)
     for pending in (NONE, POINTS[:2]):
@@ -127,14 +131,14 @@ def test_thompson_takes_a_draw_of_each_property_once() -> None:
         order = _short(found)[0]
         drawn = np.empty(4)
         drawn[order] = ((k - 2) / 2 - (g - 2) / 2 + 0.25 - np.abs(k - 2.5) / 2) / 3
-        weight = np.log(norm.cdf(MEANS / DEVIATIONS))
+        weight = np.log(norm.cdf((MEANS - 2.5) / DEVIATIONS))
         assert scores('thompson', found, pending) == pytest.approx(drawn + weight)
 
 
 def _short(found: SearchProblem) -> list[np.ndarray]:
     """The order of the candidates by their upper bounds, for each of two draws."""
     values = [utility.value(MEANS) + 3 * DEVIATIONS / 2 for utility in found.utilities]
-    bound = np.mean(values, axis=0) + np.log(norm.cdf(MEANS / DEVIATIONS))
+    bound = np.mean(values, axis=0) + np.log(norm.cdf((MEANS - 2.5) / DEVIATIONS))
     return [np.argsort(-bound, kind='stable')] * 2
 
 
