@@ -24,7 +24,13 @@ from scipy.stats import norm
 
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.acquisitions.knowledge import covariance, log_expected_rise
-from aiida_inversedesign.select.acquisitions.pareto import cells, non_dominated, reference_point, utilities
+from aiida_inversedesign.select.acquisitions.pareto import (
+    LogExpectedHypervolumeImprovement,
+    cells,
+    non_dominated,
+    reference_point,
+    utilities,
+)
 from aiida_inversedesign.select.rule import ranked_gains
 
 # -- knowledge gradient --------------------------------------------------------------------------------------------
@@ -103,9 +109,10 @@ def test_cells_are_columns_above_the_front() -> None:
 
 
 def test_the_reference_point_lies_below_the_front_or_all_observations() -> None:
-    assert reference_point(np.array([[0.0, 2.0], [1.0, 0.0], [0.0, -5.0]])) == pytest.approx([-0.1, -0.2])
+    assert reference_point(np.array([[1.0, 2.0], [1.5, -1.0], [0.5, -5.0]])) == pytest.approx([0.95, -1.3])
     # the front is one point: below the worst of all, by their extent
     assert reference_point(np.array([[1.0, 1.0], [0.0, -3.0]])) == pytest.approx([-0.1, -3.4])
+    assert reference_point(np.array([[1.0, 1.0], [0.5, -3.0]])) == pytest.approx([0.45, -3.4])
     assert reference_point(np.array([[1.0, 1.0], [1.0, -3.0]])) == pytest.approx([0.9, -3.4])
     assert reference_point(np.empty((0, 3))).tolist() == [-1.0, -1.0, -1.0]
     assert non_dominated(np.array([[1.0, 1.0], [1.0, 1.0], [1.0, 0.0], [0.0, 2.0]])).tolist() == [
@@ -147,6 +154,21 @@ def test_the_expected_hypervolume_improvement_sums_its_cells() -> None:
             part = part * (rises[0] - rises[1])
         total += part
     assert np.exp(scores('log_ehvi', found)) == pytest.approx(total * norm.cdf(MEANS / DEVIATIONS))
+
+
+def test_pending_candidates_do_not_move_the_reference_point() -> None:
+    found = problem(PAIR, k=[2.5], g=[2.5])
+    given = found.given(POINTS[2:3])
+    settled = reference_point(utilities(found))
+    assert utilities(given).tolist() == [[0.25, -0.25], [1.0, -1.0]]
+    assert reference_point(utilities(given)) != pytest.approx(settled)
+    # both are known for certain: the point of the front itself adds nothing, one above it the box between
+    sharp = Given((3.5, 2.5, 2.5, 2.5), (1e-6,) * 4), Given((2.25, 2.5, 2.5, 2.5), (1e-6,) * 4)
+    certain = replace(given, models=dict(zip('kg', sharp, strict=True)))
+    value = LogExpectedHypervolumeImprovement().value(certain, POINTS, certain.marginals(POINTS))
+    assert math.exp(value[0]) == pytest.approx(
+        (0.75 - settled[0]) * (-0.125 + 0.25) + (0.75 - 0.25) * (-0.25 - settled[1]), rel=1e-4
+    )
 
 
 def test_the_noisy_improvement_is_that_of_draws() -> None:

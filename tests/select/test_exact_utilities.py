@@ -72,6 +72,8 @@ def test_narrow_tents_are_their_area_times_the_density() -> None:
 def test_differences_of_logarithms() -> None:
     larger, smaller = np.log([3.0, 3.0, 5.0, 2.0]), np.array([math.log(2.0), -INF, math.log(0.001), math.log(2.0)])
     assert np.exp(log_difference(larger, smaller)) == pytest.approx([1.0, 3.0, 4.999, 0.0])
+    assert log_difference(np.array([-INF]), np.array([-INF])).tolist() == [-INF]
+    assert log_within(np.zeros(1), np.ones(1), INF, INF).tolist() == [-INF]
 
 
 # -- utilities -----------------------------------------------------------------------------------------------------
