@@ -162,7 +162,7 @@ def test_pending_candidates_do_not_move_the_reference_point() -> None:
     settled = reference_point(utilities(found))
     assert utilities(given).tolist() == [[0.25, -0.25], [1.0, -1.0]]
     assert reference_point(utilities(given)) != pytest.approx(settled)
-    # both are known for certain: the point of the front itself adds nothing, one above it the box between
+    # a candidate known for certain adds what lies between it and the front
     sharp = Given((3.5, 2.5, 2.5, 2.5), (1e-6,) * 4), Given((2.25, 2.5, 2.5, 2.5), (1e-6,) * 4)
     certain = replace(given, models=dict(zip('kg', sharp, strict=True)))
     value = LogExpectedHypervolumeImprovement().value(certain, POINTS, certain.marginals(POINTS))
