@@ -16,7 +16,7 @@ LOWEST_TESTS ?= tests/test_package.py tests/campaign tests/chemistry tests/nodes
   tests/propose/test_cspml.py tests/contract/test_protocols.py tests/contract/test_slice_inputs.py tests/workchains/test_campaign.py \
   tests/audit/test_report.py tests/audit/test_paper.py tests/audit/test_verify.py
 
-.PHONY: demo test test-all test-lowest lint bench docs system clean
+.PHONY: demo test test-all test-lowest lint mutants bench docs system clean
 
 demo: $(STAMP) system
 	$(BIN)/aiida-inversedesign demo --folder $(DEMO)
@@ -39,6 +39,12 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
+
+# mutation tests of what decides and counts; MUTANTS="--report --show" prints what the last run found
+mutants: $(STAMP)
+	$(BIN)/pip install --quiet -e .[mutants]
+	$(BIN)/pip install --quiet --no-deps "mutmut>=3.8.1"
+	$(BIN)/python tests/mutants.py $(MUTANTS)
 
 bench: $(STAMP)
 	$(BIN)/python tests/benchmark/propose_speed.py

@@ -15,11 +15,15 @@ OWN_FOLDER = None if 'AIIDA_PATH' in os.environ else tempfile.mkdtemp(prefix='in
 if OWN_FOLDER:
     os.environ['AIIDA_PATH'] = OWN_FOLDER
 
+#: For runs of many short processes (`make mutants`), of tests that need no profile.
+NO_PROFILE = 'INVERSEDESIGN_NO_PROFILE' in os.environ
+
 # how long an example takes says nothing on a busy machine
 settings.register_profile('no deadline', deadline=None)
-settings.load_profile('no deadline')
+settings.register_profile('few', deadline=None, max_examples=20)
+settings.load_profile('few' if NO_PROFILE else 'no deadline')
 
-pytest_plugins = ['aiida.tools.pytest_fixtures', 'rehearsal']
+pytest_plugins = ['rehearsal'] if NO_PROFILE else ['aiida.tools.pytest_fixtures', 'rehearsal']
 
 
 def pytest_unconfigure() -> None:
@@ -38,8 +42,13 @@ def shared() -> Path:
 
 
 @pytest.fixture(scope='session', autouse=True)
-def aiida_profile(aiida_config, aiida_profile_factory):
+def aiida_profile(request):
     """The temporary profile of all tests: SQLite, with AiiDA's own broker so that a daemon can run."""
+    if NO_PROFILE:
+        yield None
+        return
+    aiida_config = request.getfixturevalue('aiida_config')
+    aiida_profile_factory = request.getfixturevalue('aiida_profile_factory')
     # on a busy machine the daemon answers late
     aiida_config.set_option('daemon.timeout', 60)
     with aiida_profile_factory(aiida_config, broker_backend='core.zeromq') as profile:

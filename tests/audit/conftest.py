@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,20 @@ from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.crystal import Crystal
 
-SETTINGS = CampaignSettings.model_validate(
-    {
-        'name': 'by hand',
-        'goal': {'objectives': [{'property': 'bulk_modulus', 'maximize': True, 'hit': 350.0}]},
-        'space': {'elements': ['B', 'C', 'N'], 'ratios': ['1', '1:1']},
-        'evaluate': {'engine': 'quantumespresso', 'pw': 'pw@localhost', 'pseudos': 'family'},
-    }
-)
+
+@cache
+def settings() -> CampaignSettings:
+    """Those of the campaign."""
+    return CampaignSettings.model_validate(
+        {
+            'name': 'by hand',
+            'goal': {'objectives': [{'property': 'bulk_modulus', 'maximize': True, 'hit': 350.0}]},
+            'space': {'elements': ['B', 'C', 'N'], 'ratios': ['1', '1:1']},
+            'evaluate': {'engine': 'quantumespresso', 'pw': 'pw@localhost', 'pseudos': 'family'},
+        }
+    )
+
+
 CRYSTAL = Crystal(np.eye(3) * 3.6, ('B', 'N'), [[0, 0, 0], [0.5, 0.5, 0.5]])
 
 
@@ -146,7 +153,7 @@ class Graph:
                     proposed=crystal_of(label),
                     relaxed=crystal_of(label) if value is not None else None,
                     properties=properties,
-                    hit=is_hit(SETTINGS.goal, properties),
+                    hit=is_hit(settings().goal, properties),
                     **fields,
                 )
             )
@@ -162,7 +169,7 @@ class Graph:
 
         step = CalcFunctionNode()
         step.base.links.add_incoming(generation, LinkType.CALL_CALC, 'harvest')
-        table = TableData.from_rows(self.rows, SETTINGS.goal)
+        table = TableData.from_rows(self.rows, settings().goal)
         table.base.links.add_incoming(step.store(), LinkType.CREATE, 'table')
         table.store().base.links.add_incoming(generation, LinkType.RETURN, 'table')
         pool = PoolData.from_candidates(
@@ -179,7 +186,7 @@ def graph(aiida_profile_clean: Any) -> Graph:
     """A maker of campaigns in an empty profile."""
     from aiida.orm import Dict
 
-    return Graph(Dict(SETTINGS.model_dump(mode='json')).store())
+    return Graph(Dict(settings().model_dump(mode='json')).store())
 
 
 @pytest.fixture(scope='module')
@@ -189,7 +196,7 @@ def resumed(aiida_profile: Any) -> tuple[Graph, Any, Any]:
     from aiida.orm import Dict, Str
 
     aiida_profile.reset_storage()
-    graph = Graph(Dict(SETTINGS.model_dump(mode='json')).store())
+    graph = Graph(Dict(settings().model_dump(mode='json')).store())
     first = graph.campaign(state='killed')
     one = graph.generation(first, 1)
     # references: 2 jobs

@@ -73,6 +73,10 @@ def test_relaxed_crystals_are_compared_not_proposed_ones():
 
 def test_a_different_space_group_is_a_different_crystal():
     twisted = Crystal(diamond().lattice @ np.diag([1.0, 1.0, 1.05]), ('C', 'C'), [[0, 0, 0], [0.25, 0.25, 0.25]])
+    figure = metrics.uniqueness([diamond(), twisted])
+    assert figure['value'] == figure['structure_matcher']['value'] == 0.5
+    assert figure['structure_matcher_and_space_group']['value'] == 1.0
+    assert metrics.novelty([twisted], [diamond()])['new'] == []
     rows = with_copies([row('a', diamond()), row('b', twisted)], CrystalSpace.same_result)
     assert [item.copy_of for item in rows] == ['', '']
 
@@ -178,6 +182,61 @@ def test_a_hit_says_how_far_above_the_lowest_polymorph_it_is():
     assert best['zb']['prototype'] == 'AB_cF8_216_a_c'
     # energies of a data set are not known to be comparable
     assert 'polymorphs' not in metrics.best(outcomes, HARD, same_settings=False)[0]
+
+
+def test_the_best_are_told_completely():
+    text = json.dumps(diamond().to_dict())
+    values = [(1, 400.0, -9.0, ''), (2, 420.0, -9.125, 'g001_c0001'), (3, 410.0, -9.0625, ''), (4, 100.0, -8.0, '')]
+    outcomes = [
+        outcome(number, k, properties={'k': k, 'gap': gap, 'energy': energy}, copy_of=copy, proposed_text=text)
+        for (number, k, energy, copy), gap in zip(values, (2.0, 2.0, 1.0, 0.5), strict=True)
+    ]
+    outcomes += [
+        outcome(5, 999.0, properties={'gap': 2.0, 'energy': -20.0}, key='Si'),
+        outcome(6),
+        outcome(7, status='running'),
+    ]
+    first, second = metrics.best(outcomes, GOAL, e_above_hull={'g001_c0003': 0.25})
+    same = {'key': 'C', 'generation': 1, 'arm': 'acquisition', 'hit': True, 'prototype': 'A_cF8_227_a'}
+    group = {'space_group': {'symbol': 'Fd-3m', 'number': 227}, 'template': '', 'templates': [], 'polymorphs': 3}
+    assert first == same | group | {
+        'candidate': 'g001_c0002',
+        'properties': {'k': 420.0, 'gap': 2.0, 'energy': -9.125},
+        'copies': ['g001_c0001'],
+        'e_above_polymorph': 0.0,
+    }
+    assert second == same | group | {
+        'candidate': 'g001_c0003',
+        'properties': {'k': 410.0, 'gap': 1.0, 'energy': -9.0625},
+        'copies': [],
+        'e_above_polymorph': 0.0625,
+        'e_above_hull': 0.25,
+    }
+    assert [item['candidate'] for item in metrics.best(outcomes, GOAL, 1)] == ['g001_c0002']
+    assert len(metrics.best(outcomes, HARD, None)) == 3
+    assert metrics.lowest_polymorphs(outcomes) == {'C': (-9.125, 3), 'Si': (-20.0, 1)}
+    many = [outcome(number, 300.0 + number) for number in range(9)]
+    assert [item['properties']['k'] for item in metrics.best(many, HARD)] == [308.0, 307.0, 306.0, 305.0, 304.0]
+    own = outcome(1, 400.0, properties={'k': 400.0, 'e_above_hull': 0.5})
+    assert metrics.best([own], HARD)[0]['e_above_hull'] == 0.5
+    assert 'space_group' not in metrics.best([own], HARD)[0]
+
+
+def test_a_crystal_without_a_space_group_is_told_as_such(monkeypatch):
+    item = evaluated('c', diamond(), -9.0)
+    assert metrics.symmetry_of(item)['space_group'] == {'symbol': 'Fd-3m', 'number': 227}
+    monkeypatch.setattr('aiida_inversedesign.chemistry.symmetry.symmetry_dataset', lambda crystal: None)
+    assert metrics.symmetry_of(item)['space_group'] is None
+
+
+def test_copies_of_copies_are_copies_of_the_first():
+    outcomes = [outcome(1, 400.0), outcome(2, 400.0, copy_of='g001_c0001'), outcome(3, 400.0, copy_of='g001_c0002')]
+    outcomes += [outcome(4, 400.0, copy_of='gone'), outcome(5, 400.0, copy_of='gone'), outcome(6)]
+    found = metrics.things(outcomes)
+    assert {key: [item.candidate[-1] for item in group] for key, group in found.items()} == {
+        'g001_c0001': ['1', '2', '3'],
+        'gone': ['4', '5'],
+    }
 
 
 def test_a_new_formula_in_a_known_prototype_is_not_a_new_prototype():

@@ -96,6 +96,8 @@ def test_a_target_is_best_when_it_is_nearest():
     goal = Goal(objectives=[{'property': 'k', 'target': 200.0, 'tolerance': 5.0}])
     steps = progress([outcome(1, 100.0), outcome(2, 230.0), outcome(3, 205.0), outcome(4, 190.0)], goal)
     assert [step['best'] for step in steps] == [100, 230, 205, 205]
+    # of two equally near ones the first stays the best
+    assert [step['best'] for step in progress([outcome(1, 190.0), outcome(2, 210.0)], goal)] == [190, 190]
     assert best([outcome(1, 100.0), outcome(3, 205.0)], goal)[0]['properties']['k'] == 205
 
 

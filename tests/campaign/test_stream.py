@@ -41,10 +41,32 @@ def test_core_hours_are_shared_alike() -> None:
     assert evaluation_limits(Limits(None, LEAST_CORE_HOURS), [], 8, 0).core_hours == pytest.approx(LEAST_CORE_HOURS)
 
 
+def test_limits_are_exact_at_their_ends() -> None:
+    # as many calculations as are needed are left, or one fewer
+    assert evaluation_limits(Limits(2), [], 1, 2) == Limits(2)
+    assert evaluation_limits(Limits(1), [], 1, 2) is None
+    assert evaluation_limits(Limits(0), [], 1, 0) == Limits(0)
+    assert evaluation_limits(Limits(-1), [], 1, 0) is None
+    assert evaluation_limits(Limits(4), [Limits()], 1, 2) == Limits(4)
+    # the most of one does not cut below what is needed
+    assert evaluation_limits(Limits(9), [], 1, 2, Limits(2)) == Limits(2)
+    assert evaluation_limits(Limits(9), [], 1, 2, Limits(1)) is None
+    assert evaluation_limits(Limits(None, 4.0), [], 2, 0, Limits(), 1.0) == Limits(None, 2.0)
+    assert evaluation_limits(Limits(None, 4.0), [], 8, 0, Limits(), 1.0) == Limits(None, 1.0)
+    assert evaluation_limits(Limits(None, 1.0), [], 8, 0, Limits(), 1.0) == Limits(None, 1.0)
+    assert evaluation_limits(Limits(None, 0.75), [], 1, 0, Limits(), 1.0) is None
+    assert evaluation_limits(Limits(None, 4.0), [], 1, 0, Limits(None, 0.5), 1.0) == Limits(None, 1.0)
+    assert evaluation_limits(Limits(None, 4.0), [Limits(None, 1.0), Limits()], 1, 0) == Limits(None, 3.0)
+    assert evaluation_limits(Limits(None, 0.0), [], 1, 0, Limits(), 0.0) == Limits(None, 0.0)
+    assert evaluation_limits(Limits(None, -0.5), [], 1, 0, Limits(), -1.0) is None
+    assert evaluation_limits(Limits(8, 4.0), [Limits(2, 1.0)], 2, 1) == Limits(3, 1.5)
+
+
 def test_the_most_of_one_counts_every_restart() -> None:
     assert most_of_one(Jobs(27, 27), 3600, 4) == Limits(27, 108.0)
     # a job that is not charged still takes core-hours
     assert most_of_one(Jobs(1, 0), 1800, 1) == Limits(0, 0.5)
+    assert most_of_one(Jobs(0, 0), 1800, 2) == Limits(0, 1.0)
 
 
 @given(
@@ -82,6 +104,9 @@ def test_fits_become_rare_but_never_stop() -> None:
             fitted = rows
     assert fits[:10] == list(range(1, 11))
     assert 45 < len(fits) < 65
+    assert [fit_is_due(rows, 20) for rows in (20, 21, 22, 23)] == [False, False, True, True]
+    assert [fit_is_due(rows, 4) for rows in (4, 5)] == [False, True]
+    assert not fit_is_due(0, 0)
 
 
 def test_most_of_the_initial_candidates_end_before_anything_is_chosen() -> None:
@@ -117,3 +142,12 @@ def test_free_slots_are_filled_up_to_what_is_allowed() -> None:
     assert size(ended=9, running=1, chosen=10) == 2
     assert size(ended=18, running=1, chosen=19) == 1
     assert size(ended=20, chosen=20) == 0
+    assert size(ended=20, chosen=21) == 0
+    assert size(ended=20, chosen=19) == 1
+    # as long as each result teaches much, half of the slots have to be free
+    assert size(ended=6, running=1, chosen=7) == 2
+    assert size(ended=6, running=2, chosen=8) == 0
+    # nothing runs: there is nothing to wait for
+    assert size(ended=1, chosen=1) == 3
+    assert size(is_first=True, at_once=9) == 9
+    assert size(is_first=True, at_once=9, running=2, ended=30) == 7

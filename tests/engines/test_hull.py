@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 import pytest
 from hypothesis import given
@@ -80,6 +81,47 @@ def test_bad_input():
     with pytest.raises(HullError, match='energy of x is not a number'):
         convex_hull([Phase('x', {'C': 1}, float('nan'))], REFERENCES)
     assert convex_hull([], REFERENCES).stability == {}
+    for names, repeated in (('dcbadcba', 'a, b, c'), ('zaamz', 'a, z')):
+        with pytest.raises(HullError, match=f'several phases are called {repeated}: names'):
+            convex_hull([Phase(name, {'C': 1}, -9.0) for name in names], REFERENCES)
+    with pytest.raises(HullError, match='energy of a, b, C is not a number'):
+        convex_hull([Phase('a', {'C': 1}, math.inf), Phase('b', {'C': 1}, math.nan)], {'C': math.nan, 'O': math.inf})
+    with pytest.raises(HullError, match='energy of O is not a number'):
+        convex_hull([], {'C': 0.0, 'O': -math.inf})
+
+
+def test_everything_that_is_told_of_a_phase():
+    phases = [
+        phase('loose', {'O': 2, 'Si': 2}, -1.0),
+        phase('silica', {'Si': 1, 'O': 2}, -3.0),
+        Phase('gallium', {'Ga': 1, 'Si': 1, 'As': 1}, -3.0),
+        phase('pure', {'Si': 8}, 0.5),
+        phase('other', {'C': 1, 'O': 1}, -1.0),
+    ]
+    found = convex_hull(phases, REFERENCES)
+    assert list(found.stability) == ['loose', 'silica', 'gallium', 'pure', 'other']
+    assert found.left_out == ()
+    assert found.stability['loose'].to_dict() == {
+        'e_above_hull': pytest.approx(0.75 * 3.0 - 1.0),
+        'decomposition': pytest.approx({'reference:Si': 0.25, 'silica': 0.75}),
+        'hull': ['reference:O', 'reference:Si', 'silica'],
+        'considered': 5,
+        'reason': '',
+    }
+    assert list(found.stability['loose'].decomposition) == ['reference:Si', 'silica']
+    assert found.stability['gallium'].to_dict() == {
+        'e_above_hull': None,
+        'decomposition': {},
+        'hull': [],
+        'considered': 0,
+        'reason': 'no reference energy of As, Ga',
+    }
+    pure = found.stability['pure']
+    assert (pure.e_above_hull, pure.hull, pure.considered) == (pytest.approx(0.5), ('reference:Si',), 2)
+    assert found.stability['other'].considered == 3
+    # energies are per atom, whatever the cell
+    doubled = convex_hull([phase('one', {'Si': 1, 'O': 1}, 0.25), phase('two', {'Si': 4, 'O': 4}, 0.25)], REFERENCES)
+    assert [item.e_above_hull for item in doubled.stability.values()] == pytest.approx([0.25, 0.25])
 
 
 COUNTS = st.dictionaries(st.sampled_from(list(REFERENCES)), st.integers(1, 4), min_size=1, max_size=3)

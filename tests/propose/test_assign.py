@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiida_inversedesign.chemistry.elements import element_table
-from aiida_inversedesign.propose.assign import AssignmentError, assign_elements, dissimilarities, element_rows
+from aiida_inversedesign.propose.assign import AssignmentError, _least, assign_elements, dissimilarities, element_rows
 
 SYMBOLS = element_table().symbols
 
@@ -51,3 +51,31 @@ def test_many_equal_counts():
     template = dict.fromkeys(SYMBOLS[10:17], 1)
     expected = assign_elements(query, template)[1]
     np.testing.assert_allclose(dissimilarities(query, element_rows([template])), [expected])
+
+
+@pytest.mark.parametrize('size', [4, 5, 6])
+def test_both_ways_to_assign_agree(size):
+    distance = np.random.default_rng(size).uniform(size=(size, 9, size))
+    least = [
+        min(sum(distance[i, row, j] for i, j in enumerate(order)) for order in permutations(range(size)))
+        for row in range(9)
+    ]
+    assert _least(distance) == pytest.approx(least)
+    assert _least(distance).shape == (9,)
+    assert _least(distance).dtype == np.float64
+
+
+def test_elements_are_ordered_by_falling_count_and_symbol():
+    counts = {'O': 4, 'Zn': 1, 'Al': 2, 'B': 2, 'C': 1}
+    symbols = [SYMBOLS[row] for row in element_rows([counts])[0]]
+    assert symbols == ['O', 'Al', 'B', 'C', 'Zn']
+    assert element_rows([counts, counts]).shape == (2, 5)
+    assert element_rows([counts]).dtype == np.int64
+
+
+def test_the_dissimilarity_is_per_atom_and_weighs_counts():
+    D, row = element_table().dissimilarity, element_table().index
+    query, template = {'Na': 1, 'Cl': 3}, {'K': 1, 'Br': 3}
+    expected = (D[row['K'], row['Na']] + 3 * D[row['Br'], row['Cl']]) / 4
+    assert assign_elements(query, template) == ({'K': 'Na', 'Br': 'Cl'}, pytest.approx(expected))
+    assert dissimilarities(query, element_rows([template])) == pytest.approx([expected])

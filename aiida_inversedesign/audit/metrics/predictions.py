@@ -55,7 +55,8 @@ def _calibration(pairs: NDArray[np.float64]) -> dict[str, Any]:
 
     # what double precision cannot tell from no deviation, whatever the unit
     least = 1e-15 * np.abs(pairs[:, :2]).max(axis=1)
-    error, deviation = pairs[:, 0] - pairs[:, 1], np.maximum(pairs[:, 2], np.where(least > 0, least, 1.0))
+    error = pairs[:, 0] - pairs[:, 1]
+    deviation = np.where(pairs[:, 2] > least, pairs[:, 2], np.where(least > 0, least, 1.0))
     z = error / deviation
     coverage = {}
     for level in COVERAGES:
