@@ -44,4 +44,4 @@ def test_a_best_that_breaks_the_constraints_is_none(most: float, words: str, cap
 def test_costs_that_are_not_known_say_why(capsys: Any) -> None:
     show_reports(audit(record_of(6.0), 'none'))
     shown = ' '.join(capsys.readouterr().out.replace('│', ' ').split())
-    assert 'DFT calculations per hit not known: no hit so far' in shown
+    assert 'DFT calculations per distinct hit not known: no hit so far' in shown

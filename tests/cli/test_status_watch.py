@@ -77,7 +77,7 @@ def test_a_running_campaign_is_seen_before_its_harvest(by_hand: Any) -> None:
     assert data['used']['core_hours']['value'] == 0.0
     assert (data['completed'], data['failed']) == (1, 0)
     assert data['best'] == {'candidate': 'g001_c0001', 'key': 'Ni', 'properties': {'stiffness': 275.0}, 'hit': True}
-    assert data['hits'] == [{'candidate': 'g001_c0001', 'key': 'Ni', 'properties': {'stiffness': 275.0}}]
+    assert data['hits'] == [{'candidate': 'g001_c0001', 'key': 'Ni', 'properties': {'stiffness': 275.0}, 'copies': 0}]
     assert [item['candidate'] for item in data['running']] == ['g001_c0002']
     assert data['time_left']['seconds'] is None
     assert 'only 1' in data['time_left']['reason']

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from rehearsal import make_python_code
 
 from aiida_inversedesign.campaign.load import validate_campaign
@@ -98,20 +97,23 @@ def test_of_a_library_the_elements_of_its_entries_count() -> None:
     assert recorded(campaign('formation_energy', sections)) == (35, 280)
 
 
-def test_check_prints_them(tmp_path: Path) -> None:
+def test_check_prints_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     import json
 
-    from aiida_inversedesign.cli.checks.plan import check
+    from aiida_inversedesign.campaign.load import read_campaign
+    from aiida_inversedesign.cli.checks.plan import Profile, plan, show_plan
+    from aiida_inversedesign.workchains.build import elements_of, settled
 
     path = tmp_path / 'campaign.yaml'
     path.write_text(json.dumps(campaign('formation_energy')), encoding='utf-8')
-    result = CliRunner().invoke(check, [str(path), '--format', 'json'])
-    assert result.exit_code == 0, result.output
-    data = json.loads(result.output)
+    spec = read_campaign(path)
+    # not by the command, which would try the code: here it is no pw.x
+    data = plan(spec, checked_profile=True, profile=Profile(elements_of(spec, None), settled(spec, None)))
     assert (data['settled']['cutoff_wfc'], data['settled']['cutoff_rho']) == (50, 400)
     assert data['settled']['words'].endswith("the largest that 'family' recommends for B and N")
     assert data['references'] == {'elements': ['B', 'N'], 'dft_calculations_each': 2}
-    shown = ' '.join(CliRunner().invoke(check, [str(path)]).output.split())
+    show_plan(data)
+    shown = ' '.join(capsys.readouterr().out.split())
     assert 'cutoffs of 50 Ry (wavefunctions) and 400 Ry (density) in every evaluation and reference' in shown
 
 
