@@ -232,7 +232,7 @@ def _evaluations(
     ended = {item.label: item for item in launched if item.id in counting}
     completed = [(ended[item.candidate], item.key) for item in found if item.status == 'completed']
     copies = launches.copies(completed, record.space)
-    return [replace(item, copy_of=copies.get(item.candidate, '')) for item in found]
+    return [replace(item, copy_of=copy) if (copy := copies.get(item.candidate)) else item for item in found]
 
 
 def _text(record: CampaignRecord, node: orm.Data) -> str:

@@ -26,6 +26,9 @@ from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.graph.job_record import JobRecord
 from aiida_inversedesign.graph.records import LibraryRecord, SurrogateRecord
 
+#: Most evaluations of which the prototype of the relaxed crystal is determined, a few milliseconds each.
+MOST_DETERMINED = 500
+
 
 class AuditError(InverseDesignError):
     """Something that is no campaign, or none that can be read, was to be audited."""
@@ -279,6 +282,14 @@ class CampaignRecord:
     def space_kind(self) -> str:
         """Kind of space of the candidates."""
         return self.settings.space.kind
+
+    def prototype(self, item: EvaluationRecord) -> str:
+        """Anonymous prototype of what an evaluation ended in.
+
+        It is that of the proposal where it did not complete, and where there are more than :data:`MOST_DETERMINED`.
+        """
+        determined = item.status == 'completed' and len(self.evaluations) <= MOST_DETERMINED
+        return item.result_prototype if determined else item.prototype
 
     @property
     def looks_up(self) -> bool:

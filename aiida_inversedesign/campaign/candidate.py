@@ -25,7 +25,7 @@ class Candidate:
     :param content: what would be evaluated, e.g. a :class:`~aiida_inversedesign.chemistry.crystal.Crystal`; None if
         a screen rejected the key before anything was built.
     :param proposer: the source that proposed it, e.g. ``cspml``.
-    :param probability: the ranking's score; for CSPML the probability that the template is right.
+    :param probability: the ranking's score; for CSPML the probability that the template has the right prototype.
     :param rank: 1 for the best template of the formula.
     :param assignment: element of the template → element of the candidate.
     :param volume_scale: volume of the candidate / volume of the template with the same cell.

@@ -19,7 +19,7 @@ from aiida_inversedesign.campaign.section import ContradictionError, Place
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.errors import InverseDesignError
 
-#: most problems that are told at once
+#: most problems that are shown at once
 MOST_PROBLEMS = 30
 
 
@@ -31,7 +31,7 @@ class Problem:
     :param value: what stands there, as written.
     :param expected: what should stand there.
     :param nearest: the nearest valid word, or None.
-    :param line: where it stands in the file, counted from 1; 0 if that is not known.
+    :param line: its line in the file, counted from 1; 0 if that is not known.
     """
 
     path: str
@@ -130,10 +130,10 @@ def problems(
     # checks that see the same from two sides repeat a finding
     unique = {(item.place, item.says): item for item in found}.values()
     ordered = sorted(unique, key=_Order(data).of)
-    told = [replace(_problem(item, data), line=line_of(item.place)) for item in ordered[:MOST_PROBLEMS]]
+    shown = [replace(_problem(item, data), line=line_of(item.place)) for item in ordered[:MOST_PROBLEMS]]
     if len(ordered) > MOST_PROBLEMS:
-        told.append(Problem('', '', f'{len(ordered) - MOST_PROBLEMS} further problems; only the first are shown'))
-    return told
+        shown.append(Problem('', '', f'{len(ordered) - MOST_PROBLEMS} further problems; only the first are shown'))
+    return shown
 
 
 class _Order:

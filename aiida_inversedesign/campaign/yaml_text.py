@@ -232,7 +232,7 @@ def _problem(error: yaml.YAMLError, text: str) -> Problem:
         before = text[: getattr(error, 'position', 0)]
         return Problem(f'line {before.count(chr(10)) + 1}' if before else '', '', f'not valid YAML: {words}')
     if "'\\t'" in words:
-        words = 'a tab stands where YAML allows only blanks: replace it by blanks'
+        words = 'a tab where YAML allows only blanks: replace it with blanks'
     key = re.match(r'[\s-]*([\w.]+)\s*:', (text.splitlines() or [''])[min(mark.line, text.count('\n'))])
     return Problem(
         f'line {mark.line + 1}, column {mark.column + 1}' + (f' ({key[1]})' if key else ''),

@@ -40,7 +40,7 @@ def import_group(settings: Dict, **structures: StructureData):
         asked['license'],
         asked['date'],
     )
-    return _outputs(_fingerprinted(library, asked), skipped, asked.get('skipped'))
+    return _outputs(_described(library, asked), skipped, asked.get('skipped'))
 
 
 @calcfunction
@@ -63,7 +63,7 @@ def merge_libraries(settings: Dict, **libraries: LibraryData):
         if library.fingerprints is not None
         for template, row in zip(library, library.fingerprints, strict=True)
     }
-    return _outputs(_fingerprinted(merged.library, asked, known), merged.dropped, asked.get('skipped'))
+    return _outputs(_described(merged.library, asked, known), merged.dropped, asked.get('skipped'))
 
 
 def structure_entries(
@@ -93,13 +93,16 @@ def _checked(node: StructureData, largest: int | None) -> Crystal:
     return crystal_of(node)
 
 
-def _fingerprinted(library: Library, asked: Mapping[str, Any], known: Any = None) -> Library:
-    if not asked['fingerprints'] or not len(library) or library.fingerprints is not None:
+def _described(library: Library, asked: Mapping[str, Any], known: Any = None) -> Library:
+    """The library with fingerprints and prototypes, as far as it has none yet and they are asked for."""
+    if not asked['fingerprints'] or not len(library):
         return library
     from aiida_inversedesign.libraries.fingerprinted import with_fingerprints
     from aiida_inversedesign.libraries.prototype_labels import with_prototypes
 
-    return with_prototypes(with_fingerprints(library, cache=known, workers=asked['workers'])[0])
+    if library.fingerprints is None:
+        library = with_fingerprints(library, cache=known, workers=asked['workers'])[0]
+    return with_prototypes(library)
 
 
 def _outputs(library: Library, skipped: list[Skipped], listed: list[list[str]] | None) -> dict[str, Any]:

@@ -46,7 +46,7 @@ _NOT_STARTED = re.compile(
     r'All nodes which are allocated|Could not find executable'
 )
 
-#: What other MPI launchers write, and what follows from an error that has been told elsewhere.
+#: What other MPI launchers write, and what follows from an error that is reported elsewhere.
 _OTHER_MPI = re.compile(
     r'.*(?:execvp error on file|HYDU?\w*_\w+ \(.*\): |unable to (?:launch|find|start)|not enough slots|'
     r'BAD TERMINATION|Abort\(\d+\) on node|application called MPI_Abort).*'

@@ -54,7 +54,7 @@ def lineage(facts: Facts, item: EvaluationRecord) -> dict[str, str]:
         )
     found['proposed by'] = item.proposer or 'not recorded'
     if item.probability is not None:
-        found['probability of the template'] = f'{item.probability:.4g}'
+        found['probability of the prototype'] = f'{item.probability:.4g}'
     found['formula found by'] = item.generator or 'not recorded'
     found['template'] = item.template or 'not recorded'
     if candidate is not None and candidate.template_formula:

@@ -184,11 +184,12 @@ def _figures_table(facts: Facts, rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _best_table(facts: Facts) -> str:
     record = facts.record
-    e_above_hull = facts.report['stability'].get('e_above_hull')
-    ranked = metrics.best(record.evaluations, record.goal, None, e_above_hull, not record.looks_up)
-    hits = [entry for entry in ranked if entry['hit']]
-    entries = hits or ranked[:BEST]
-    known = {item.candidate: item for item in record.evaluations}
+    e_above_hull = facts.report['stability'].get('e_above_hull') or {}
+    lowest = {} if record.looks_up else metrics.lowest_polymorphs(record.evaluations)
+    ranked = metrics.best_of_each(record.evaluations, record.goal)
+    hits = [pair for pair in ranked if pair[0].hit]
+    chosen = hits or ranked[:BEST]
+    entries = [metrics.described(item, group, lowest, e_above_hull) for item, group in chosen]
     what = 'Distinct hits' if hits else 'Best candidates (there is no hit)'
     caption = f'{what} of the campaign {_quoted(facts)}, the best first.'
     if record.space.of_crystals:
@@ -196,8 +197,7 @@ def _best_table(facts: Facts) -> str:
             r' Reached: evaluations that ended in the crystal. $\Delta E$: energy above the lowest polymorph of the '
             r'formula that was evaluated (eV/atom; a dash where there was no other).'
         )
-    chosen = [known[entry['candidate']] for entry in entries]
-    return _candidates_table(facts, chosen, caption, 'best', entries=entries)
+    return _candidates_table(facts, [item for item, _ in chosen], caption, 'best', entries=entries)
 
 
 def _evaluations_table(facts: Facts) -> str:
@@ -218,7 +218,7 @@ def _candidates_table(
     """
     names, space = facts.record.goal.properties, facts.record.space
     variables = facts.record.coordinates(chosen)
-    # the template stands for the prototype where that was not determined; of what failed it is that of the proposal
+    # where no prototype was determined the template is named instead
     named = any(item.prototype for item in facts.record.evaluations)
     columns = [('l', 'candidate')]
     # the values of the variables say what the key says
@@ -236,7 +236,7 @@ def _candidates_table(
     for place, item in enumerate(chosen):
         row = [latex.escape(item.candidate)]
         if space.of_crystals:
-            row += [latex.formula(item.key), latex.escape(_structure(item) if named else item.template)]
+            row += [latex.formula(item.key), latex.escape(facts.record.prototype(item) if named else item.template)]
         else:
             row += [_setting(one.values[place]) for one in variables] or [latex.escape(item.key)]
         row += [str(item.generation), latex.escape(item.arm)]
@@ -249,10 +249,6 @@ def _candidates_table(
             row += [str(len(entry['copies']) + 1), above]
         rows.append(row)
     return latex.table(caption, label, columns, rows)
-
-
-def _structure(item: EvaluationRecord) -> str:
-    return item.result_prototype if item.status == 'completed' else item.prototype
 
 
 def _outcome(item: EvaluationRecord) -> str:

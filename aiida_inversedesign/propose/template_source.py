@@ -98,9 +98,12 @@ class TemplateSource(Source):
         if ranked.within is not None:
             first, second, third = (float(value) for value in ranked.within[rank - 1])
             within = (first, second, third)
-        # of two probabilities that of the prototype is what a proposal stands for
-        right = None if ranked.prototype is None else float(ranked.prototype[rank - 1])
-        told = within[0] if within else self.probability(float(ranked.scores[rank - 1]))
+        if ranked.prototype is not None:
+            probability: float | None = float(ranked.prototype[rank - 1])
+        elif within:
+            probability = within[0]
+        else:
+            probability = self.probability(float(ranked.scores[rank - 1]))
         return Candidate(
             id='',
             key=crystal.formula,
@@ -109,7 +112,7 @@ class TemplateSource(Source):
             template=template.id,
             template_formula=template.crystal.formula,
             prototype=template.prototype,
-            probability=told if right is None else right,
+            probability=probability,
             rank=rank,
             assignment=built.mapping,
             volume_scale=built.estimate.scale,

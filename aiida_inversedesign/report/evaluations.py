@@ -12,9 +12,6 @@ from aiida_inversedesign.report.figures.elements import elements_of
 from aiida_inversedesign.report.theme import lean
 from aiida_inversedesign.report.words import ARMS, property_text
 
-#: Most evaluations of which the prototype of the relaxed crystal is determined, a few milliseconds each.
-MOST_DETERMINED = 500
-
 #: Properties that are printed where the goal does not name more.
 MOST_PRINTED = 4
 
@@ -58,7 +55,7 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
     wide = [f'p:{name}' for name in beside] + [key for key, _, _ in columns if key[:2] in ('v:', 'm:', 's:')]
     own = [{f'v:{item.name}': item.values[place] for item in variables} for place in range(len(record.evaluations))]
     rows = [
-        _row(place, item, [key for key, _, _ in columns], own[place - 1], len(record.evaluations) <= MOST_DETERMINED)
+        _row(place, item, [key for key, _, _ in columns], own[place - 1], record.prototype(item))
         for place, item in enumerate(record.evaluations, start=1)
     ]
     # what no evaluation has needs no column
@@ -79,7 +76,7 @@ def _measured(name: str, title: str) -> list[tuple[str, str, str]]:
     return [(f'p:{name}', title, 'number'), (f'e:{name}', f'± measured {title}', 'number')]
 
 
-def _row(place: int, item: EvaluationRecord, keys: list[str], variables: dict[str, Any], determine: bool) -> list[Any]:
+def _row(place: int, item: EvaluationRecord, keys: list[str], variables: dict[str, Any], prototype: str) -> list[Any]:
     own: dict[str, Any] = {
         **variables,
         'number': place,
@@ -90,7 +87,7 @@ def _row(place: int, item: EvaluationRecord, keys: list[str], variables: dict[st
         'arm': ARMS.get(item.arm, item.arm),
         'acquisition': item.acquisition,
         'generator': item.generator,
-        'prototype': item.result_prototype if determine and item.status == 'completed' else item.prototype,
+        'prototype': prototype,
         'copy': item.copy_of,
         'doubts': '; '.join(item.doubts),
         'template': item.template,

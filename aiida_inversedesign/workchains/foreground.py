@@ -103,7 +103,7 @@ class ForegroundRunner(Runner):
             cancel_jobs(jobs)
 
     def cancel_without_database(self) -> None:
-        """Cancel the jobs of all live processes, of which the database is not told."""
+        """Cancel the jobs of all live processes, without recording it in the database."""
         self._submitted.cancel([job.pid for job in self._live if isinstance(job, CalcJob) and not job.has_terminated()])
 
     def play_failed(self) -> None:
@@ -207,7 +207,7 @@ def run_campaign(builder: Any) -> ProcessNode:
 
     What finished before the interruption is in the provenance graph, and ``resume`` goes on from it.
 
-    :raises InverseDesignError: if it was stopped and the database could not be told.
+    :raises InverseDesignError: if it was stopped and its last state could not be recorded.
     """
     manager = get_manager()
     runner = ForegroundRunner(poll_interval=POLL_INTERVAL, persister=manager.get_persister(), communicator=None)

@@ -17,7 +17,7 @@ from sqlalchemy import event
 
 LOGGER = logging.getLogger(__name__)
 
-#: Seconds between two attempts, and until the user is told.
+#: Seconds between two attempts, and until the user gets a message.
 PAUSE, UNTIL_TOLD = 0.25, 2.0
 
 #: Milliseconds for which SQLite itself waits, during which no signal is heard; and what Python's default is.
@@ -157,7 +157,7 @@ class Patience:
             action(cursor)
 
     def _wait(self, error: Exception) -> None:
-        """Wait a moment; the user is told once."""
+        """Wait a moment; the user gets one message."""
         now = time.monotonic()
         self._since = self._since or now
         if self._is_stopped():

@@ -19,7 +19,7 @@ from plumpy.greenback_bridge import sync_await
 
 LOGGER = logging.getLogger(__name__)
 
-#: How often a scheduler is told to cancel a job, and the seconds in between.
+#: How often a scheduler is asked to cancel a job, and the seconds in between.
 ATTEMPTS, PAUSE = 3, 1.0
 
 

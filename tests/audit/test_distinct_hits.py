@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 
+import made_outcomes
 import numpy as np
 import pytest
 
 from aiida_inversedesign.audit import metrics
+from aiida_inversedesign.audit.metrics.best import symmetry_of, things
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.campaign.budget import Spent, conclusion, stop_reason
 from aiida_inversedesign.campaign.goal import Goal
@@ -23,19 +25,8 @@ HARD = Goal(objectives=[{'property': 'k', 'maximize': True, 'hit': 300.0}])
 
 
 def outcome(number, k=None, **fields):
-    values = {
-        'candidate': f'g001_c{number:04d}',
-        'key': 'C',
-        'generation': 1,
-        'status': 'failed' if k is None else 'completed',
-        'arm': 'acquisition',
-        'hit': k is not None and k >= 300,
-        'properties': {} if k is None else {'k': k, 'gap': 2.0},
-        'dft_calculations': 5,
-        'core_hours': 0.5,
-        **fields,
-    }
-    return EvaluationRecord(**values)
+    properties = {} if k is None else {'k': k, 'gap': 2.0}
+    return made_outcomes.outcome(f'g001_c{number:04d}', k, **{'key': 'C', 'properties': properties, **fields})
 
 
 def diamond(a=3.57, symbol='C', other=None):
@@ -224,15 +215,15 @@ def test_the_best_are_told_completely():
 
 def test_a_crystal_without_a_space_group_is_told_as_such(monkeypatch):
     item = evaluated('c', diamond(), -9.0)
-    assert metrics.symmetry_of(item)['space_group'] == {'symbol': 'Fd-3m', 'number': 227}
+    assert symmetry_of(item)['space_group'] == {'symbol': 'Fd-3m', 'number': 227}
     monkeypatch.setattr('aiida_inversedesign.chemistry.symmetry.symmetry_dataset', lambda crystal: None)
-    assert metrics.symmetry_of(item)['space_group'] is None
+    assert symmetry_of(item)['space_group'] is None
 
 
 def test_copies_of_copies_are_copies_of_the_first():
     outcomes = [outcome(1, 400.0), outcome(2, 400.0, copy_of='g001_c0001'), outcome(3, 400.0, copy_of='g001_c0002')]
     outcomes += [outcome(4, 400.0, copy_of='gone'), outcome(5, 400.0, copy_of='gone'), outcome(6)]
-    found = metrics.things(outcomes)
+    found = things(outcomes)
     assert {key: [item.candidate[-1] for item in group] for key, group in found.items()} == {
         'g001_c0001': ['1', '2', '3'],
         'gone': ['4', '5'],

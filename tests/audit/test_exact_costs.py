@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from made_outcomes import outcome
 
 from aiida_inversedesign.audit import metrics
 from aiida_inversedesign.audit.metrics.intervals import wilson
 from aiida_inversedesign.audit.metrics.predictions import calibration
-from aiida_inversedesign.audit.record import CandidateRecord, EvaluationRecord
+from aiida_inversedesign.audit.record import CandidateRecord
 from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.graph.job_record import Cost, JobRecord
@@ -26,20 +27,6 @@ def job(evaluation: str, path: str = 'relax/iteration_01', **fields: Any) -> Job
         'state': 'finished', 'processes': 2, 'wall_seconds': 1800.0, 'allowed_seconds': 3600.0, 'cached': False,
     }  # fmt: skip
     return JobRecord(evaluation=evaluation, path=tuple(path.split('/')), **{**values, **fields})
-
-
-def outcome(name: str, k: float | None = None, **fields: Any) -> EvaluationRecord:
-    values = {
-        'key': 'BN',
-        'generation': 1,
-        'status': 'failed' if k is None else 'completed',
-        'arm': 'acquisition',
-        'hit': k is not None and k >= 300,
-        'properties': {} if k is None else {'k': k},
-        'dft_calculations': 5,
-        'core_hours': 0.5,
-    }
-    return EvaluationRecord(name, **{**values, **fields})
 
 
 def test_calculations_are_counted_by_outcome_and_kind() -> None:

@@ -2,34 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
+from made_outcomes import outcome
 from scipy import stats
 
 from aiida_inversedesign.audit import metrics
 from aiida_inversedesign.audit.metrics import intervals
 from aiida_inversedesign.audit.metrics.search import pool_hits
-from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.campaign.goal import Goal
 
 GOAL = Goal(objectives=[{'property': 'k', 'maximize': True, 'hit': 300.0}])
 OPEN = Goal(objectives=[{'property': 'k', 'maximize': True}])
 UNKNOWN = {'value': None}
-
-
-def outcome(name: str, k: float | None = None, **fields: Any) -> EvaluationRecord:
-    values = {
-        'key': 'BN',
-        'generation': 1,
-        'status': 'failed' if k is None else 'completed',
-        'arm': 'acquisition',
-        'hit': k is not None and k >= 300,
-        'properties': {} if k is None else {'k': k},
-        'dft_calculations': 5,
-        'core_hours': 0.5,
-    }
-    return EvaluationRecord(name, **{**values, **fields})
 
 
 def test_each_step_of_a_search() -> None:

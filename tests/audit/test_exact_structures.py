@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
 
 import numpy as np
 import pytest
+from made_outcomes import outcome
 
 from aiida_inversedesign.audit import metrics
 from aiida_inversedesign.audit.metrics import intervals
@@ -17,20 +17,6 @@ from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.fingerprints.structure import FingerprintError
 
 UNKNOWN = {'value': None}
-
-
-def outcome(name: str, k: float | None = None, **fields: Any) -> EvaluationRecord:
-    values = {
-        'key': 'BN',
-        'generation': 1,
-        'status': 'failed' if k is None else 'completed',
-        'arm': 'acquisition',
-        'hit': k is not None and k >= 300,
-        'properties': {} if k is None else {'k': k},
-        'dft_calculations': 5,
-        'core_hours': 0.5,
-    }
-    return EvaluationRecord(name, **{**values, **fields})
 
 
 def rock_salt(first: str = 'B', second: str = 'N', a: float = 4.2) -> Crystal:

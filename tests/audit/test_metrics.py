@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import made_outcomes
 import numpy as np
 import pytest
 from hypothesis import given
@@ -20,7 +21,7 @@ from aiida_inversedesign.audit.metrics import (
     rate_of,
     validity,
 )
-from aiida_inversedesign.audit.record import CandidateRecord, EvaluationRecord
+from aiida_inversedesign.audit.record import CandidateRecord
 from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.goal import Goal
 
@@ -30,19 +31,8 @@ OPEN = Goal(objectives=[{'property': 'k', 'maximize': True}])
 
 def outcome(number, k=None, gap=2.0, **fields):
     properties = {} if k is None else {'k': k, 'gap': gap}
-    values = {
-        'candidate': f'g001_c{number:04d}',
-        'key': 'BN',
-        'generation': 1,
-        'status': 'failed' if k is None else 'completed',
-        'arm': 'acquisition',
-        'hit': k is not None and k >= 300 and gap >= 1,
-        'properties': properties,
-        'dft_calculations': 5,
-        'core_hours': 0.5,
-        **fields,
-    }
-    return EvaluationRecord(**values)
+    hit = k is not None and k >= 300 and gap >= 1
+    return made_outcomes.outcome(f'g001_c{number:04d}', k, **{'hit': hit, 'properties': properties, **fields})
 
 
 @given(n=st.integers(1, 2000), share=st.floats(0, 1))

@@ -1,6 +1,6 @@
 """The figures of an audit as pure functions of plain records. A figure that is not known is None with a reason."""
 
-from aiida_inversedesign.audit.metrics.best import best, lowest_polymorphs, symmetry_of, things
+from aiida_inversedesign.audit.metrics.best import best, best_of_each, described, lowest_polymorphs
 from aiida_inversedesign.audit.metrics.costs import core_hours, count_dft, hit_figures, spent_on
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
 from aiida_inversedesign.audit.metrics.predictions import by_acquisition, by_surrogate, calibration
@@ -21,6 +21,7 @@ from aiida_inversedesign.audit.metrics.structures import diversity, novelty, num
 __all__ = [
     'acceleration',
     'best',
+    'best_of_each',
     'by_acquisition',
     'by_arm',
     'by_generation',
@@ -31,6 +32,7 @@ __all__ = [
     'core_hours',
     'count_dft',
     'counts',
+    'described',
     'diversity',
     'enrichment',
     'hit_costs',
@@ -46,8 +48,6 @@ __all__ = [
     'spent_on',
     'stability',
     'stable_unique_novel',
-    'symmetry_of',
-    'things',
     'uniqueness',
     'unknown',
     'validity',

@@ -31,7 +31,7 @@ def things(outcomes: Sequence[EvaluationRecord]) -> dict[str, list[EvaluationRec
 def best(
     outcomes: Sequence[EvaluationRecord],
     goal: Goal,
-    number: int | None = 5,
+    number: int = 5,
     e_above_hull: Mapping[str, float] | None = None,
     same_settings: bool = True,
 ) -> list[dict[str, Any]]:
@@ -41,22 +41,34 @@ def best(
     there. ``e_above_polymorph`` is the energy above the lowest polymorph of the formula that was evaluated, eV/atom,
     ``polymorphs`` how many were.
 
-    :param number: at most so many; None: all.
+    :param number: at most so many.
     :param e_above_hull: energy above the hull by candidate, eV/atom, where it is known.
     :param same_settings: whether energies were computed by the campaign itself and may be compared.
     """
     lowest = lowest_polymorphs(outcomes) if same_settings else {}
+    found = best_of_each(outcomes, goal)[:number]
+    return [described(item, group, lowest, e_above_hull or {}) for item, group in found]
+
+
+def described(
+    item: EvaluationRecord,
+    group: Sequence[EvaluationRecord],
+    lowest: Mapping[str, tuple[float, int]],
+    e_above_hull: Mapping[str, float],
+) -> dict[str, Any]:
+    """One of the best, as :func:`best` lists it; determining its symmetry takes milliseconds.
+
+    :param group: all evaluations that ended in the same thing.
+    :param lowest: as :func:`lowest_polymorphs` gives it.
+    """
     keys = ('candidate', 'key', 'template', 'generation', 'arm', 'properties', 'hit')
-    return [
-        {
-            **{key: getattr(item, key) for key in keys},
-            'copies': [other.candidate for other in group if other is not item],
-            'templates': sorted({other.template for other in group if other.template}),
-            **symmetry_of(item),
-            **_stability(item, group, lowest, e_above_hull or {}),
-        }
-        for item, group in best_of_each(outcomes, goal)[:number]
-    ]
+    return {
+        **{key: getattr(item, key) for key in keys},
+        'copies': [other.candidate for other in group if other is not item],
+        'templates': sorted({other.template for other in group if other.template}),
+        **symmetry_of(item),
+        **_stability(item, group, lowest, e_above_hull),
+    }
 
 
 def best_of_each(

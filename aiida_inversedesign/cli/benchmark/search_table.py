@@ -16,8 +16,8 @@ _COLUMNS = 4
 
 def _not_taken(pool: dict[str, Any]) -> list[str]:
     """Columns that are not variables; why, where it was not asked for and the name does not say it."""
-    told = ('an index', 'copies')
-    return [f'{name} ({why})' if why.startswith(told) else name for name, why in pool['ignored_columns'].items()]
+    reported = ('an index', 'copies')
+    return [f'{name} ({why})' if why.startswith(reported) else name for name, why in pool['ignored_columns'].items()]
 
 
 def show_search(data: dict[str, Any]) -> None:

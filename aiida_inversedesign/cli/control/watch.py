@@ -46,7 +46,7 @@ def _looks(node: WorkChainNode, interval: float) -> Iterator[tuple[dict[str, Any
     from aiida_inversedesign.audit.status import describe
     from aiida_inversedesign.cli.database import database_problem
 
-    told = ''
+    shown = ''
     while True:
         started = time.monotonic()
         try:
@@ -55,14 +55,14 @@ def _looks(node: WorkChainNode, interval: float) -> Iterator[tuple[dict[str, Any
             sentence = database_problem(error)
             if not sentence:
                 raise
-            if sentence != told:
+            if sentence != shown:
                 click.echo(sentence, err=True)
-            told = sentence
+            shown = sentence
             with suppress(Exception):
                 node.backend.get_session().rollback()
             time.sleep(interval)
             continue
-        told = ''
+        shown = ''
         yield data, max(interval, (time.monotonic() - started) / LOAD)
         if data['ended']:
             return

@@ -69,7 +69,7 @@ def port(name: str, section: Any, code: orm.Data | None) -> dict[str, orm.Data]:
 
 
 def trial(name: str, section: Any, inputs: Mapping[str, orm.Data], calculator: str, spec: Any) -> Trial:
-    """The script of the job, told to make its calculator and to try it on the elements of the space.
+    """The script of the job, which makes its calculator and tries it on the elements of the space.
 
     :param name: the port of the code. :param calculator: the port of the import path.
     """

@@ -155,8 +155,8 @@ class QuantumEspressoEngine(Engine):
             )
         if item.bands and distance > COARSEST_MESH + 1e-9:
             return (
-                f'cannot be told with evaluate.kpoints_distance {distance:g} Å⁻¹: so few k-points miss the edges of '
-                f'the bands; at most {COARSEST_MESH:g} is accepted, and a gap below 0.5 eV needs 0.15 or less'
+                f'cannot be determined with evaluate.kpoints_distance {distance:g} Å⁻¹: so few k-points miss the edges '
+                f'of the bands; at most {COARSEST_MESH:g} is accepted, and a gap below 0.5 eV needs 0.15 or less'
             )
         return ''
 

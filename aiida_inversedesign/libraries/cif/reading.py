@@ -156,11 +156,11 @@ def _check_doubles(
                 entries.TOO_CLOSE, f'{other.label} and {one.label} are two atoms on one site ({distance:.3f} Å apart)'
             )
             continue
-        told = f'{other.label} and {one.label} are the same site of {one.symbol} ({distance:.3f} Å apart)'
+        text = f'{other.label} and {one.label} are the same site of {one.symbol} ({distance:.3f} Å apart)'
         if confirmed:
-            notes.say(entries.REMARK, f'{told}; taken once, as the stated content says')
+            notes.say(entries.REMARK, f'{text}; taken once, as the stated content says')
         else:
-            notes.contradiction(entries.DUPLICATE_SITES, told)
+            notes.contradiction(entries.DUPLICATE_SITES, text)
 
 
 def _tell_idealised(orbits: Sequence[Orbit], notes: Notes) -> None:

@@ -113,8 +113,10 @@ def _of_list(
             notes.say(entries.REMARK, f'the operations are those of {operations.name}, the name is {named.label}')
         return [Setting(operations)]
     number = named.settings[0].number
-    told = operations.name if closed else f'{len(operations)} operations that are not a group'
-    found = [Setting(operations, differs=f'the operations are {told}, the named group is {named.label}', named=number)]
+    described = operations.name if closed else f'{len(operations)} operations that are not a group'
+    found = [
+        Setting(operations, differs=f'the operations are {described}, the named group is {named.label}', named=number)
+    ]
     if operations.is_identity or not closed:
         found += [
             Setting(item, f'of {item.name} from {named.label}, the file lists {len(operations)}', evidence=True)

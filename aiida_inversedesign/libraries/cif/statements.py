@@ -101,9 +101,9 @@ def check(block: Block, formula: Formula | None, crystal: Crystal, orbits: Seque
 
     :raises RefusedError: for a contradiction that is not accepted.
     """
-    told = block.text('_chemical_formula_sum')
-    if told and formula is None:
-        notes.say(entries.REMARK, f'the stated formula {told[:60]!r} cannot be read and was not compared')
+    stated = block.text('_chemical_formula_sum')
+    if stated and formula is None:
+        notes.say(entries.REMARK, f'the stated formula {stated[:60]!r} cannot be read and was not compared')
     if formula is not None and not formula.matches(crystal.counts):
         notes.contradiction(
             entries.FORMULA_MISMATCH,

@@ -147,9 +147,9 @@ class PosteriorRanker:
         numbers = evidence(distance[chosen], mass, shares[kinds[chosen]], len(weights))
         known = len(self.calibration)
         logits = (numbers[:, :known] * self.calibration[None, :, :-1]).sum(axis=2) + self.calibration[None, :, -1]
-        told = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
-        within = np.maximum.accumulate(told[:, : len(TAUS)], axis=1)
-        prototype = told[:, len(TAUS)] if known > len(TAUS) else None
+        probabilities = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
+        within = np.maximum.accumulate(probabilities[:, : len(TAUS)], axis=1)
+        prototype = probabilities[:, len(TAUS)] if known > len(TAUS) else None
         return Ranked(group.indices[candidates[chosen]], gains, within, prototype), numbers
 
     def to_arrays(self) -> Arrays:
