@@ -50,6 +50,11 @@ DEFINITIONS: dict[str, tuple[int, str]] = {
         '95 % of random searches',
     ),
     'validity': (1, 'share of the proposed candidates that pass every filter, and filter by filter; Wilson interval'),
+    'screening': (
+        1,
+        'what an interatomic potential relaxed and dropped before anything was evaluated; core-hours: threads × wall '
+        'time of its jobs; none of it counts as a DFT calculation',
+    ),
     'uniqueness': (
         2,
         'share of completed evaluations whose crystal (relaxed, where the engine relaxes) matches no earlier one: '

@@ -28,6 +28,7 @@ from aiida_inversedesign.graph import jobs
 from aiida_inversedesign.graph.evaluation_account import last_launches
 from aiida_inversedesign.graph.forked_read import read_in_fork
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
+from aiida_inversedesign.graph.screenings import jobs_of_potential
 from aiida_inversedesign.nodes.contents import content_of
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
         jobs=tuple(found),
         candidates=tuple(candidates.values()),
         references=decisions.last_references(identifiers),
+        screenings=tuple(jobs_of_potential(identifiers)),
         source=_source(node.pk),
     )
     record = replace(record, evaluations=tuple(_evaluations(record, candidates, launches)))

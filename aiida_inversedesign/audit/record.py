@@ -24,7 +24,7 @@ from aiida_inversedesign.campaign.properties import doubts
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.graph.job_record import JobRecord
-from aiida_inversedesign.graph.records import LibraryRecord, SurrogateRecord
+from aiida_inversedesign.graph.records import LibraryRecord, ScreeningJob, SurrogateRecord
 
 #: Most evaluations of which the prototype of the relaxed crystal is determined, a few milliseconds each.
 MOST_DETERMINED = 500
@@ -213,6 +213,7 @@ class CampaignRecord:
     :param jobs: in the order they were made, those of references and earlier launches too.
     :param candidates: every candidate considered, each once.
     :param references: energy of each elemental crystal in eV/atom, as far as they were computed.
+    :param screenings: the jobs in which a potential looked at candidates, in the order they were made.
     :param answers: of a campaign with the ``table`` engine, what the data set answers for each candidate that passed
         every filter: its properties, or None where its evaluation fails; None as a whole where it is not known.
     :param answers_reason: why it is not known.
@@ -240,6 +241,7 @@ class CampaignRecord:
     jobs: tuple[JobRecord, ...]
     candidates: tuple[CandidateRecord, ...]
     references: dict[str, float] = field(default_factory=dict)
+    screenings: tuple[ScreeningJob, ...] = ()
     answers: Mapping[str, Mapping[str, float] | None] | None = None
     answers_reason: str = ''
     source: str = ''

@@ -6,11 +6,11 @@ import functools
 from collections.abc import Mapping
 from typing import Annotated, Any, Union
 
-from pydantic import AfterValidator, BeforeValidator, Discriminator, Field, Tag, ValidationError, WithJsonSchema
+from pydantic import AfterValidator, Discriminator, Field, Tag
 
 from aiida_inversedesign.campaign.contracts import engine, registry
 from aiida_inversedesign.campaign.contracts.registry import Station
-from aiida_inversedesign.campaign.section import ContradictionError, refuse
+from aiida_inversedesign.campaign.section import ContradictionError
 
 
 def one_of_the_installed(station: Station, tag: str, default: str | None = None) -> Any:
@@ -64,38 +64,3 @@ def installed(station: Station, *also: str) -> _Installed:
     :param also: further words that are valid, such as ``auto``.
     """
     return _Installed(station, also)
-
-
-def _screens(value: Any) -> Any:
-    """The settings of each screen, read by its own section; a list of names takes their defaults."""
-    given = dict.fromkeys(value, None) if isinstance(value, list) else value
-    if not isinstance(given, Mapping):
-        raise ContradictionError('expected screens with their settings, e.g. {distance: {}}')
-    found: dict[str, Any] = {}
-    wrong: list[ContradictionError] = []
-    for name, settings in given.items():
-        if name not in registry.names('screens'):
-            words = registry.names('screens')
-            wrong.append(ContradictionError(registry.not_installed('screens', str(name), hint=False), (name,), words))
-            continue
-        section = registry.part('screens', name).section
-        if section is None:
-            if settings:
-                wrong.append(ContradictionError('has no settings: write {}', (name,)))
-            found[name] = {}
-            continue
-        try:
-            found[name] = section.model_validate(settings or {}).model_dump(mode='json')
-        except ValidationError as error:
-            wrong += [ContradictionError(item['msg'], (name, *item['loc'])) for item in error.errors()]
-    refuse('screen', wrong)
-    return found
-
-
-#: Further screens by name, with the settings of each; those of the kind of space always judge.
-Screens = Annotated[
-    dict[str, dict[str, Any]],
-    Field(description='further screens by name, with their settings'),
-    BeforeValidator(_screens),
-    WithJsonSchema({'type': 'object', 'additionalProperties': {'type': 'object'}}),
-]

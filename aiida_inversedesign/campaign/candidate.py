@@ -40,6 +40,9 @@ class Candidate:
     :param volume: predicted volume in Å³ per atom.
     :param volume_error: expected relative error of the volume.
     :param packing: predicted volume / sum of the volumes of the elements.
+    :param screening: what a potential said of it (:mod:`aiida_inversedesign.screen.potentials.judge`): ``energy``
+        (eV/atom), ``steps``, ``converged``, ``volume_change``, properties, ``probability`` before it was asked, and
+        ``merged``, the ids of candidates that relaxed to the same crystal; None if none was asked.
     :param generator: what found the formula (:mod:`aiida_inversedesign.propose.generators`).
     """
 
@@ -64,6 +67,7 @@ class Candidate:
     volume_error: float | None = None
     packing: float | None = None
     generator: str = 'enumeration'
+    screening: dict[str, Any] | None = None
 
     @property
     def accepted(self) -> bool:

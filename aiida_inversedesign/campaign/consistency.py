@@ -14,6 +14,7 @@ from aiida_inversedesign.campaign import least_cost
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.acquisition import acquisition, resolve
 from aiida_inversedesign.campaign.contracts.engine import engine_named, installed
+from aiida_inversedesign.campaign.contracts.potential import potential
 from aiida_inversedesign.campaign.contracts.registry import PartError
 from aiida_inversedesign.campaign.contracts.surrogate import LACKS, Need, surrogate_kind
 from aiida_inversedesign.campaign.properties import PROPERTIES
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from aiida_inversedesign.campaign.contracts.space import SpaceSection
     from aiida_inversedesign.campaign.engine_settings import EngineSection
     from aiida_inversedesign.campaign.goal import Goal
+    from aiida_inversedesign.campaign.screening import Screening
     from aiida_inversedesign.campaign.spec import Budget, Learn, Propose, Select
 
 
@@ -106,14 +108,40 @@ def _source_serves_the_space(space: SpaceSection, propose: Propose) -> Iterator[
         )
 
 
-def _screens_serve_the_space(space: SpaceSection, screen: dict[str, Any]) -> Iterator[ContradictionError]:
-    for name in screen:
+def _screens_serve_the_space(space: SpaceSection, screen: Screening) -> Iterator[ContradictionError]:
+    if screen.potential is not None and not space.of_crystals:
+        yield ContradictionError(
+            f'relaxes crystals, and the space is of the kind {space.kind!r}: leave it out', ('screen', 'potential')
+        )
+    for name in screen.further:
         served = registry.part('screens', name).spaces
         if served and space.kind not in served:
             yield ContradictionError(
                 f'judges {" or ".join(served)}, and the space is of the kind {space.kind!r}: leave it out',
                 ('screen', name),
             )
+
+
+def _potential_knows_the_elements(space: SpaceSection, screen: Screening) -> Iterator[ContradictionError]:
+    if screen.potential is None:
+        return
+    place = ('screen', 'potential')
+    try:
+        known = potential(screen.potential).elements
+    except PartError as error:
+        yield ContradictionError(str(error), place)
+        return
+    missing = sorted(space.elements_used - known) if known else []
+    if missing:
+        yield ContradictionError(f'does not know {", ".join(missing)}: take another potential', place)
+
+
+def _potential_has_generations(screen: Screening, select: Select) -> Iterator[ContradictionError]:
+    if screen.potential is not None and select.schedule != 'generations':
+        yield ContradictionError(
+            'only with select.schedule generations: the asynchronous schedule makes its decisions at once',
+            ('screen', 'potential'),
+        )
 
 
 def _acquisition_fits(goal: Goal, select: Select) -> Iterator[ContradictionError]:
@@ -184,6 +212,8 @@ CHECKS: tuple[Callable[..., Iterator[ContradictionError]], ...] = (
     _engine_serves_the_space,
     _source_serves_the_space,
     _screens_serve_the_space,
+    _potential_knows_the_elements,
+    _potential_has_generations,
     _acquisition_fits,
     _surrogate_has_its_source,
     _surrogate_has_several_properties,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, model_validator
 
-from aiida_inversedesign.campaign.assembly import Screens, installed, one_of_the_installed, sections_of_engines
+from aiida_inversedesign.campaign.assembly import installed, one_of_the_installed, sections_of_engines
 from aiida_inversedesign.campaign.consistency import contradictions_between
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import engine_named
@@ -16,6 +16,7 @@ from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.engine_settings import EngineSection, Options
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import PROPERTIES
+from aiida_inversedesign.campaign.screening import Screening
 from aiida_inversedesign.campaign.section import (
     ContradictionError,
     Count,
@@ -153,7 +154,7 @@ class CampaignSettings(Model):
     goal: Goal
     space: Space = Field(default_factory=lambda: registry.part('spaces', 'crystals')())
     propose: Propose = Propose()
-    screen: Screens = Field({})
+    screen: Screening = Screening()
     select: Select = Select()
     learn: Learn = Learn()
     evaluate: Evaluate

@@ -233,6 +233,18 @@ def _calibration(report: dict[str, Any]) -> str:
     return '; '.join(parts)
 
 
+def _screening(report: dict[str, Any]) -> str:
+    figure = report['screening']
+    if figure['potential'] is None:
+        return '–'
+    dropped = [f'{number} {name.replace("_", " ")}' for name, number in figure['dropped'].items() if number]
+    return (
+        f'{figure["potential"]}: {figure["kept"]} of {figure["candidates"]} candidates kept'
+        + (f' (dropped: {", ".join(dropped)})' if dropped else '')
+        + f', {figure["core_hours"]:.2g} core-hours'
+    )
+
+
 _ROWS = (
     ('evaluations', _evaluations),
     ('DFT calculations', _calculations),
@@ -244,6 +256,7 @@ _ROWS = (
     ('enrichment', lambda report: _value(report['enrichment'])),
     ('acceleration', lambda report: _value(report['acceleration'])),
     ('validity', lambda report: _share(report['validity'])),
+    ('screening', _screening),
     ('uniqueness', lambda report: _share(report['uniqueness'])),
     ('novelty', lambda report: _novelty(report['novelty'])),
     ('uniqueness of proposals', lambda report: _share(report['uniqueness_of_proposals'])),

@@ -16,6 +16,9 @@ from aiida_inversedesign.nodes.points import PointsData
 from aiida_inversedesign.nodes.pool_data import PoolData
 from aiida_inversedesign.nodes.surrogate_data import SurrogateData
 
+#: Call link label of the decision on what a potential said; those of its jobs begin with it.
+SCREENING = 'screen'
+
 
 def _called(
     generations: Iterable[int], step: str, project: str | None = None, filters: dict[str, Any] | None = None
@@ -93,21 +96,19 @@ def largest_pools(generations: Iterable[int]) -> list[PoolData]:
         tag='pool',
         project=['ctime', 'uuid'],
     )
-    # a job that was cut down is followed by `propose_attempt_2`
-    proposed = _called(identifiers, 'propose%').append(
-        PoolData,
-        with_incoming='step',
-        edge_filters=edge(kind='create'),
-        tag='pool',
-        project=['ctime', 'uuid'],
-    )
     found = {uuid: created for created, uuid in query.distinct().all()}
-    found |= {uuid: created for _, created, uuid in proposed.all()}
-    # one that ended otherwise added to no pool
-    taken = _called(identifiers, 'propose%', filters={'attributes.exit_status': 0}).append(
-        PoolData, with_outgoing='step', edge_filters=edge('pool'), tag='earlier', project='uuid'
-    )
-    earlier = {uuid for _, uuid in taken.all()}
+    earlier = set()
+    # a job that was cut down is followed by `propose_attempt_2`; a screening makes a pool of the one it judged
+    for step in ('propose%', SCREENING):
+        made = _called(identifiers, step).append(
+            PoolData, with_incoming='step', edge_filters=edge(kind='create'), tag='pool', project=['ctime', 'uuid']
+        )
+        found |= {uuid: created for _, created, uuid in made.all()}
+        # one that ended otherwise added to no pool
+        taken = _called(identifiers, step, filters={'attributes.exit_status': 0}).append(
+            PoolData, with_outgoing='step', edge_filters=edge('pool'), tag='earlier', project='uuid'
+        )
+        earlier |= {uuid for _, uuid in taken.all()}
     left = sorted((created, uuid) for uuid, created in found.items() if uuid not in earlier)
     return [
         QueryBuilder().append(PoolData, filters={'uuid': uuid}).one()[0]  # each is large: one by one

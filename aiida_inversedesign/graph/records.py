@@ -32,3 +32,17 @@ class LibraryRecord:
     count: int
     hash: str
     sources: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ScreeningJob:
+    """A job in which a potential looked at candidates.
+
+    :param candidates: how many it came to an end with.
+    :param core_hours: threads × wall time.
+    :param identity: versions, threads, and SHA-256 of the weights.
+    """
+
+    candidates: int
+    core_hours: float
+    identity: dict[str, Any]

@@ -14,7 +14,7 @@ from aiida_inversedesign.nodes.parquet import records_from_parquet, records_to_p
 from aiida_inversedesign.nodes.payload import PayloadData, ReadCache
 
 _COLUMNS = tuple(Candidate.__dataclass_fields__)
-_NESTED = ('content', 'assignment', 'verdicts', 'within')
+_NESTED = ('content', 'assignment', 'verdicts', 'within', 'screening')
 
 _READ: ReadCache[tuple[Candidate, ...]] = ReadCache(2)
 

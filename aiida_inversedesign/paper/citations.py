@@ -42,6 +42,8 @@ def cited(facts: Facts) -> list[str]:
         keys += INITIAL if name == 'spread' else of_part('acquisitions', name)
     for name in (*facts.models, *facts.competitors):
         keys += of_part('surrogates', name)
+    if record.settings.screen.potential:
+        keys += of_part('potentials', record.settings.screen.potential)
     keys += _of_engine(facts)
     keys += ['pymatgen2013', 'spglib2024'] if record.space.of_crystals else []
     keys.append('wilson1927')

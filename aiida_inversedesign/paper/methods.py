@@ -109,7 +109,7 @@ def _space(facts: Facts, cite: Any) -> str:
         )
     sources = cite(*citations.of_sources(library.sources if library else ()))
     if propose.method == 'library':
-        return f'The candidates were the crystals of {templates}{sources}. {_filters(facts)}'
+        return f'The candidates were the crystals of {templates}{sources}. {_filters(facts, cite)}'
     formulas = []
     if space.get('elements'):
         formulas.append(f'of the elements {listed(space["elements"])} in the ratios {listed(space["ratios"])}')
@@ -130,7 +130,7 @@ def _space(facts: Facts, cite: Any) -> str:
         trained = f', trained on {listed(data)}{cite(*citations.of_sources(data))}' if data else ''
         digest = str(record.model.get('content_hash'))[:12]
         text += f', with the model {record.model.get("label")!r} (SHA-256 {digest}…{trained})'
-    return f'{text}. {_filters(facts)}'
+    return f'{text}. {_filters(facts, cite)}'
 
 
 def _candidates(facts: Facts, cite: Any) -> str:
@@ -142,7 +142,7 @@ def _candidates(facts: Facts, cite: Any) -> str:
         listing = f'{nouns.capitalize()} were proposed by {how}{f" from {data}" if data else ""}.'
     else:
         listing = f'The candidates were the {nouns} of {data or "a data set that is not recorded"}.'
-    return f'{record.space.methods()} {listing} {_filters(facts)}'
+    return f'{record.space.methods()} {listing} {_filters(facts, cite)}'
 
 
 def _source(facts: Facts, cite: Any) -> str:
@@ -151,7 +151,30 @@ def _source(facts: Facts, cite: Any) -> str:
     return words + cite(*keys)
 
 
-def _filters(facts: Facts) -> str:
+def _screened(facts: Facts, cite: Any) -> str:
+    """What a potential did before anything was evaluated; empty where none was asked."""
+    settings, jobs = facts.record.settings.screen, facts.record.screenings
+    if settings.potential is None or not jobs:
+        return ''
+    identity = jobs[0].identity
+    others = {'python', 'ase', 'numpy', 'torch'} if identity.get('weights_sha256') else {'python', 'numpy', 'torch'}
+    versions = {name: text for name, text in identity.get('versions', {}).items() if name not in others}
+    package = f' ({listed([f"{name} {text}" for name, text in versions.items()])})' if versions else ''
+    weights = f', weights with SHA-256 {identity["weights_sha256"][:12]}…' if identity.get('weights_sha256') else ''
+    cited = cite(*citations.of_part('potentials', settings.potential))
+    number, hours = sum(job.candidates for job in jobs), sum(job.core_hours for job in jobs)
+    relaxed = (
+        f'relaxed to {settings.fmax:g} eV/Å with their symmetry kept' if settings.relax else 'computed as they were'
+    )
+    return (
+        f' Before anything was evaluated {number} candidates were {relaxed} with the interatomic potential '
+        f'{settings.potential}{package}{cited}{weights}, in {hours:.2g} core-hours. Candidates '
+        f'that became the same crystal were merged, those more than {settings.window:g} eV/atom above the lowest of '
+        f'their formula dropped, and the others ordered by log p - E/kT with kT = {settings.softness:g} eV.'
+    )
+
+
+def _filters(facts: Facts, cite: Any) -> str:
     candidates = facts.record.candidates
     accepted = sum(item.accepted for item in candidates)
     rejected = Counter(item.rejected_by for item in candidates if item.rejected_by)
@@ -162,7 +185,7 @@ def _filters(facts: Facts) -> str:
     if facts.record.space.of_crystals:
         text += '; symmetry was determined with spglib [@spglib2024], and structures were handled with pymatgen'
         text += ' [@pymatgen2013]'
-    return f'{text}.'
+    return f'{text}.{_screened(facts, cite)}'
 
 
 def _search(facts: Facts, cite: Any) -> str:

@@ -17,16 +17,24 @@ from aiida_inversedesign.processes.earlier_attempts import paths_of_earlier
 from aiida_inversedesign.processes.python_job import define_python_job, last_words
 
 
+def define_crystal_and_settings(spec: Any) -> None:
+    """The inputs of a script that computes one crystal as the section ``evaluate`` says."""
+    spec.input('structure', valid_type=orm.StructureData, help='The crystal.')
+    spec.input('settings', valid_type=orm.Dict, help='The `evaluate` section of the campaign file.')
+
+
 class ScriptCalculation(CalcJob):
     """Runs ``SCRIPT`` on ``input.json`` and fetches ``results.json``; a subclass says what goes in."""
 
     SCRIPT = ''
+    #: Where the script lies; by default beside the class.
+    PACKAGE = ''
+    #: Files that are fetched beside ``results.json`` and what the script prints.
+    ALSO_RETRIEVED: tuple[str, ...] = ()
 
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
-        spec.input('structure', valid_type=orm.StructureData, help='The crystal.')
-        spec.input('settings', valid_type=orm.Dict, help='The `evaluate` section of the campaign file.')
         define_python_job(spec, 'script.out')
 
     @abstractmethod
@@ -36,7 +44,8 @@ class ScriptCalculation(CalcJob):
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the script and its input."""
         guard = files('aiida_inversedesign.processes').joinpath('guard.py').read_text()
-        scripts = {self.SCRIPT: files(type(self).__module__.rpartition('.')[0]).joinpath(self.SCRIPT).read_text()}
+        package = self.PACKAGE or type(self).__module__.rpartition('.')[0]
+        scripts = {self.SCRIPT: files(package).joinpath(self.SCRIPT).read_text()}
         scripts['guard.py'] = guard
         data = self.job_input() | paths_of_earlier(self.inputs)
         for name, content in {**scripts, 'input.json': json.dumps(data)}.items():
@@ -49,7 +58,7 @@ class ScriptCalculation(CalcJob):
         code.stderr_name = 'script.err'
         info = CalcInfo()
         info.codes_info = [code]
-        info.retrieve_list = ['results.json', 'script.out', 'script.err']
+        info.retrieve_list = ['results.json', *self.ALSO_RETRIEVED, 'script.out', 'script.err']
         return info
 
 

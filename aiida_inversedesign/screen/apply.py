@@ -46,7 +46,7 @@ def screened(
 
 def _screens(spec: CampaignSettings) -> Iterator[tuple[Screen, object]]:
     """Each screen with its settings, those that ask only about what passed last."""
-    named = dict.fromkeys(spec.space.screens) | spec.screen
+    named = dict.fromkeys(spec.space.screens) | spec.screen.further
     made: list[Screen] = [registry.part('screens', name)() for name in named]
     for screen in sorted(made, key=lambda item: item.only_passed):
         section = screen.section

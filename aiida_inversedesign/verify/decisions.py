@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from aiida_inversedesign.graph.links import Call, Link
+from aiida_inversedesign.graph.screenings import POTENTIAL_JOB
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.verify.case import Case
 from aiida_inversedesign.verify.compare import compare
@@ -15,10 +16,12 @@ from aiida_inversedesign.workchains.state import STATE
 #: Inputs that all generations of a campaign share, and the kind of finding where one has another.
 _SHARED = {'settings': 'settings', 'library': 'library', 'model': 'model'}
 #: The steps of a generation that are decisions.
-_STEPS = ('propose_candidates', 'select_batch', 'harvest', 'fit_surrogate')
+_STEPS = ('propose_candidates', 'screen_candidates', 'select_batch', 'harvest', 'fit_surrogate')
 #: What each of them takes from its generation, or from its earlier steps.
 _TAKEN = {
     'propose_candidates': ('generation', 'table', 'pool', 'surrogate'),
+    'potential job': ('pool',),
+    'screen_candidates': ('table', 'pool'),
     'select_batch': ('generation', 'table', 'surrogate', 'pool'),
     'harvest': ('table', 'pool', 'batch'),
     'fit_surrogate': ('table',),
@@ -104,7 +107,9 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
     known['batch'] = {link.node for name, link in own.items() if name.startswith('interrupted__batch')}
     for call in graph.children.get(generation.id, []):
         function = repeatable()[call.process_type].name if call.process_type in repeatable() else ''
-        if function not in _STEPS:
+        if call.process_type == POTENTIAL_JOB:
+            function = 'potential job'
+        if function not in _TAKEN:
             continue
         taken, who = graph.inputs[call.id], f'{function} of {generation.label}'
         shared = ['settings', *(name for name in ('library', 'model') if name in taken or function == _STEPS[0])]
@@ -119,6 +124,8 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
             }
             if not (nodes or {None}) <= known.get(name, {None}):
                 yield Finding('state', call.uuid, f'{who} did not take the {name} of its generation')
+        if function == 'screen_candidates':
+            yield from _check_results(case, call, who)
         for name, link in graph.created.get(call.id, {}).items():
             known.setdefault(name, set()).add(link.node)
     # a stream returns its whole state, also what it was given
@@ -134,6 +141,20 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
             yield Finding('missing_decision', generation.uuid, f'{name} of {generation.label} is not in the graph')
     if len(steps['select_batch']) == 1:
         yield from _check_size(case, generation, steps['select_batch'][0])
+
+
+def _check_results(case: Case, screening: Call, who: str) -> Iterator[Finding]:
+    """Whether candidates were judged by what jobs with a potential of this campaign found."""
+    graph = case.graph
+    jobs = {
+        call.id
+        for generation in case.generations
+        for call in graph.children.get(generation.id, [])
+        if call.process_type == POTENTIAL_JOB
+    }
+    for label, link in graph.inputs[screening.id].items():
+        if label.startswith('results_') and graph.creator.get(link.node) not in jobs:
+            yield Finding('state', screening.uuid, f'{who} took {label} of no job of the campaign')
 
 
 def _check_size(case: Case, generation: Call, select: Call) -> Iterator[Finding]:

@@ -32,6 +32,7 @@ FITTED = 1e-5
 _DECIDING = 'aiida_inversedesign.decisions'
 _PARTS = (
     Repeatable('proposal', f'{_DECIDING}.propose_candidates', 'propose_candidates'),
+    Repeatable('screening', f'{_DECIDING}.screen_candidates', 'screen_candidates'),
     Repeatable('selection', f'{_DECIDING}.select_batch', 'select_batch', FITTED),
     Repeatable('harvest', f'{_DECIDING}.harvest', 'harvest'),
     Repeatable('fit', f'{_DECIDING}.fit_surrogate', 'fit_surrogate', FITTED),
@@ -44,6 +45,7 @@ _PARTS = (
 #: Names of entry points that decisions were run under.
 _ENTRY_POINTS = {
     'aiida.calculations:inversedesign.propose': 'propose_candidates',
+    'aiida.calculations:inversedesign.screen': 'screen_candidates',
     'aiida.calculations:inversedesign.select': 'select_batch',
     # the same decisions as jobs on another computer
     'aiida.calculations:inversedesign.propose_job': 'propose_candidates',
@@ -93,7 +95,7 @@ _DECIDED = {
 _ONLY_JOBS = frozenset({'code', 'earlier', 'record', 'retrieved', 'remote_folder'})
 
 #: The kinds that are decisions of the campaign, in the order they are taken.
-DECISIONS = ('proposal', 'selection', 'references', 'harvest', 'fit', 'conclusion')
+DECISIONS = ('proposal', 'screening', 'selection', 'references', 'harvest', 'fit', 'conclusion')
 
 
 def has_decided(call: Call) -> bool:

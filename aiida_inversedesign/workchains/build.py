@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
 
 
+#: Entry points of jobs that run a Python program of this package.
+OURS = 'inversedesign.'
+
+
 class SetupError(InverseDesignError):
     """A campaign that cannot be launched in this profile, with everything that is missing."""
 
@@ -105,9 +109,13 @@ def _without_repeats(problems: list[str]) -> list[str]:
 def _decision_codes(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:
     """The codes of proposals and fits that run as jobs."""
     codes = {}
-    for name, plugin in (('propose', 'inversedesign.propose_job'), ('learn', 'inversedesign.fit_job')):
+    for name, plugin in (
+        ('propose', 'inversedesign.propose_job'),
+        ('screen', 'inversedesign.potential'),
+        ('learn', 'inversedesign.fit_job'),
+    ):
         label = getattr(spec, name).code
-        if label is not None and spec.select.schedule != 'generations':
+        if label is not None and name != 'screen' and spec.select.schedule != 'generations':
             problems.append(
                 f'{name}.code: only with select.schedule generations; the asynchronous schedule makes decisions inline'
             )
@@ -161,7 +169,9 @@ def _code(label: str, path: str, plugin: str, problems: list[str]) -> orm.Abstra
         problems.append(f'{path}: {label!r} does not name one code ({error}); write label@computer')
         return None
     default = code.default_calc_job_plugin
-    if default not in (None, plugin):
+    # an interpreter serves every program of this package
+    is_interpreter = str(default).startswith(OURS) and plugin.startswith(OURS)
+    if default not in (None, plugin) and not is_interpreter:
         problems.append(f'{path}: {label!r} is a code for {default}, expected {plugin}')
     computer = code.computer
     if computer is not None and not computer.is_user_configured(orm.User.collection.get_default()):

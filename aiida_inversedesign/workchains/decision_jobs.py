@@ -15,7 +15,7 @@ from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 
 #: Step of a generation → the section of the campaign file that names its code and options, and where the context has
 #: its last run.
-_SECTIONS = {'propose': 'propose', 'fit': 'learn'}
+_SECTIONS = {'propose': 'propose', 'fit': 'learn', 'screen': 'screen'}
 _RUNS = {'propose': 'proposal', 'fit': 'fitted'}
 
 
@@ -70,7 +70,7 @@ def explain_job(chain: IdempotentWorkChain, job: orm.CalcJobNode, reason: str) -
 
     :param reason: in words, as its exit message says it.
     """
-    step = 'propose' if job.process_label == 'ProposeCalculation' else 'fit'
+    step = {'ProposeCalculation': 'propose', 'PotentialCalculation': 'screen'}.get(job.process_label or '', 'fit')
     attempts, words = chain.ctx.get(f'{step}_attempts', 1), reason.rstrip('.')
     words += f' (after {attempts} attempts, the last as {_place(job)})' if attempts > 1 else f' ({_place(job)})'
     if was_cut_down(job):

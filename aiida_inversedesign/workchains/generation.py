@@ -1,4 +1,4 @@
-"""One generation: propose, select, evaluate, harvest, fit."""
+"""One generation: propose, screen, select, evaluate, harvest, fit."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from aiida_inversedesign.graph.campaigns import evaluation_costs
 from aiida_inversedesign.graph.evaluation_account import REFERENCE
 from aiida_inversedesign.graph.outcomes import Results
 from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
-from aiida_inversedesign.workchains import steps
+from aiida_inversedesign.workchains import screening, steps
 from aiida_inversedesign.workchains.decision_jobs import decision_is_due, has_code, submit_decision
 from aiida_inversedesign.workchains.state import add_generation_ports
 from aiida_inversedesign.workchains.stopping import request_for
@@ -39,6 +39,10 @@ class GenerationWorkChain(IdempotentWorkChain):
                 cls.take_up_batch,
             ).else_(
                 if_(cls.needs_candidates)(while_(cls.proposal_is_due)(cls.propose), cls.inspect_proposal),
+                if_(cls.needs_screening)(
+                    while_(cls.has_bundles)(cls.run_bundles, cls.inspect_bundles),
+                    cls.screen,
+                ),
                 cls.select,
             ),
             if_(cls.needs_references)(
@@ -96,6 +100,26 @@ class GenerationWorkChain(IdempotentWorkChain):
     def inspect_proposal(self):
         """Continue with the candidates, or without new ones."""
         return steps.take_pool(self, self.ctx.proposal)
+
+    def needs_screening(self) -> bool:
+        """Whether a potential is to look at candidates of the pool."""
+        return screening.is_due(self)
+
+    def has_bundles(self) -> bool:
+        """Whether bundles of candidates wait for their jobs."""
+        return screening.has_bundles(self)
+
+    def run_bundles(self):
+        """Submit the next bundles and wait for them."""
+        return screening.run_bundles(self)
+
+    def inspect_bundles(self) -> None:
+        """Take note of what is left to be done."""
+        screening.inspect_bundles(self)
+
+    def screen(self):
+        """Judge the candidates by what the potential said."""
+        return screening.judge(self)
 
     def select(self):
         """Choose the batch."""

@@ -11,7 +11,7 @@ from aiida_inversedesign.graph.outcomes import Results
 from aiida_inversedesign.processes.attempts import step_of
 
 #: Step → what the newest one of it made, as the generation would have returned it.
-_MADE = {'propose': 'pool', 'references': 'references'}
+_MADE = {'propose': 'pool', 'screen': 'pool', 'references': 'references'}
 #: The same for a stream, which harvests and fits all the time.
 _MADE_BY_STREAM = {**_MADE, 'harvest': 'table', 'fit': 'surrogate'}
 

@@ -4,7 +4,7 @@ from aiida_inversedesign.audit.metrics.best import best, best_of_each, described
 from aiida_inversedesign.audit.metrics.costs import core_hours, count_dft, hit_figures, spent_on
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
 from aiida_inversedesign.audit.metrics.predictions import by_acquisition, by_surrogate, calibration
-from aiida_inversedesign.audit.metrics.proposals import by_proposer, validity
+from aiida_inversedesign.audit.metrics.proposals import by_proposer, screening, validity
 from aiida_inversedesign.audit.metrics.rates import (
     by_arm,
     by_generation,
@@ -44,6 +44,7 @@ __all__ = [
     'progress',
     'rate_of',
     'reproducibility',
+    'screening',
     'share',
     'spent_on',
     'stability',

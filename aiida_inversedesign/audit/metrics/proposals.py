@@ -9,6 +9,17 @@ from aiida_inversedesign.audit.metrics.intervals import share, unknown
 from aiida_inversedesign.audit.metrics.rates import groups_of
 from aiida_inversedesign.audit.record import CandidateRecord, EvaluationRecord
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.graph.records import ScreeningJob
+from aiida_inversedesign.screen.potentials.judge import POTENTIAL
+
+#: Why a potential dropped candidates, by words of its verdict.
+_DROPPED = {
+    'same_crystal': 'relaxes to the same',
+    'evaluated_before': 'relaxes to an evaluated',
+    'window': '(screen.window)',
+    'keep': '(screen.keep)',
+    'no_crystal': ': it ',
+}
 
 
 def validity(candidates: Sequence[CandidateRecord]) -> dict[str, Any]:
@@ -47,3 +58,25 @@ def by_proposer(
         {**group, 'validity': share(sum(own := accepted.get(group['proposer'], [])), len(own), 'no pool is recorded')}
         for group in found
     ]
+
+
+def screening(
+    candidates: Sequence[CandidateRecord], jobs: Sequence[ScreeningJob], potential: str | None
+) -> dict[str, Any]:
+    """What a potential did before anything was evaluated, and what that cost; never part of the DFT calculations."""
+    if potential is None:
+        return {'potential': None, 'reason': 'the campaign file names no screen.potential'}
+    seen = [item for item in candidates if POTENTIAL in item.verdicts]
+    reasons = [item.verdicts[POTENTIAL].reason for item in seen if not item.verdicts[POTENTIAL].passed]
+    dropped = {name: sum(words in reason for reason in reasons) for name, words in _DROPPED.items()}
+    first = jobs[0].identity if jobs else {}
+    return {
+        'potential': potential,
+        'versions': first.get('versions', {}),
+        'weights_sha256': first.get('weights_sha256', ''),
+        'candidates': len(seen),
+        'kept': sum(item.accepted for item in seen),
+        'dropped': {**dropped, 'other': len(reasons) - sum(dropped.values())},
+        'jobs': len(jobs),
+        'core_hours': sum(job.core_hours for job in jobs),
+    }

@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar, get_args
 from aiida_inversedesign.errors import InverseDesignError
 
 #: The stations that take parts; each is the entry point group ``aiida_inversedesign.<station>``.
-Station = Literal['engines', 'properties', 'spaces', 'sources', 'screens', 'surrogates', 'acquisitions']
+Station = Literal['engines', 'properties', 'spaces', 'sources', 'screens', 'potentials', 'surrogates', 'acquisitions']
 
 #: What one part of a station is called in messages.
 WORDS: dict[str, str] = {
@@ -28,6 +28,7 @@ WORDS: dict[str, str] = {
     'spaces': 'kind of space',
     'sources': 'source',
     'screens': 'screen',
+    'potentials': 'potential',
     'surrogates': 'surrogate',
     'acquisitions': 'acquisition',
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tempfile
@@ -32,7 +33,8 @@ _REMEDIES = (
     ),
     ('not enough slots', 'ask for fewer processes (evaluate.options.num_mpiprocs_per_machine), or more cores'),
     ('shared librar|not found in the libraries', 'load the modules it needs in the prepend text of the code'),
-    ('No module named', 'install it for that Python: `PYTHON -m pip install PACKAGE`'),
+    ('No module named|the package .* is not installed', 'install it for that Python: '
+     '`PYTHON -m pip install PACKAGE`'),
     ('get_calculator_class|calculator', 'correct evaluate.calculator, or set one up: '
      '`aiida-inversedesign calculators add CODE NAME package.module:Class`'),
 )  # fmt: skip
@@ -78,6 +80,8 @@ def _cases(spec: CampaignSpec, builder: Any) -> Iterator[_Case]:
     for name, module in (('propose', 'run_propose'), ('learn', 'run_fit')):
         if (code := builder.codes.get(name)) is not None:
             yield _Case(f'{name}.code', code, data[name], _of_package(Trial, name, module))
+    if (code := builder.codes.get('screen')) is not None:
+        yield _Case('screen.potential', code, data['screen'], _of_potential(Trial, str(spec.screen.potential)))
 
 
 def _section(data: Mapping[str, Any], path: str) -> Mapping[str, Any]:
@@ -95,6 +99,18 @@ def _of_package(trial: type[Trial], port: str, module: str) -> Trial:
         'print("aiida-inversedesign", aiida_inversedesign.__version__)'
     )
     return trial(port, ('-c', program), expects=re.escape(f'aiida-inversedesign {__version__}'), is_light=True)
+
+
+def _of_potential(trial: type[Trial], name: str) -> Trial:
+    from importlib.resources import files
+
+    from aiida_inversedesign.campaign.contracts.potential import potential
+
+    script = 'relax_bundle.py'
+    text = files('aiida_inversedesign.screen.potentials').joinpath(script).read_text()
+    job = {'potential': potential(name).to_job()}
+    texts = {script: text, 'input.json': json.dumps(job)}
+    return trial('screen', (script, '--try'), texts, expects='^ready', is_light=True)
 
 
 def _examine(case: _Case, connect: bool) -> Iterator[Finding]:

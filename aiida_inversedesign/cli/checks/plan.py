@@ -148,6 +148,7 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
         'space_in_words': [list(pair) for pair in spec.space.plan()],
         'propose': spec.propose.model_dump(mode='json'),
         'needs_library': 'library' in part('sources', spec.propose.method).needs,
+        'screen': spec.screen.model_dump(mode='json'),
         'select': spec.select.model_dump(mode='json'),
         'engine': spec.evaluate.engine,
         'dft_calculations_per_evaluation': jobs_needed(spec),
@@ -230,6 +231,8 @@ def show_plan(data: dict[str, Any]) -> None:
     for name, text in data['space_in_words']:
         row(name, text)
     row('source', data['propose']['method'] + (f' from {data["propose"]["library"]}' if data['needs_library'] else ''))
+    if data['screen']['potential']:
+        row('screen', f'every candidate relaxed with {data["screen"]["potential"]} ({data["screen"]["code"]})')
     row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}')
     needed = data['dft_calculations_per_evaluation']
     row('engine', f'{data["engine"]}, {f"at least {needed}" if needed else "no"} DFT calculations each')

@@ -10,7 +10,7 @@ from aiida.engine import ExitCode
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.engines.common.eos import volume_factors
 from aiida_inversedesign.nodes.structures import crystal_of, structure_of
-from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser
+from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser, define_crystal_and_settings
 
 
 class AseCalculation(ScriptCalculation):
@@ -21,6 +21,7 @@ class AseCalculation(ScriptCalculation):
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
+        define_crystal_and_settings(spec)
         spec.input('scan', valid_type=orm.Bool, help='Whether to compute the energy over volumes as well.')
         spec.input(
             'importable',

@@ -10,7 +10,7 @@ from aiida.engine import ExitCode
 from aiida_inversedesign.engines.table.lookup import duration, fails_on_purpose
 from aiida_inversedesign.nodes.points import content_of
 from aiida_inversedesign.nodes.structures import crystal_of
-from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser
+from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser, define_crystal_and_settings
 
 
 class TableCalculation(ScriptCalculation):
@@ -21,6 +21,7 @@ class TableCalculation(ScriptCalculation):
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
+        define_crystal_and_settings(spec)
         spec.input('structure', valid_type=(orm.StructureData, orm.Dict), help='The crystal or point.')
         spec.output('results', valid_type=orm.Dict, help='How long it waited, and whether it was told to fail.')
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.table'

@@ -1,0 +1,37 @@
+"""What jobs with a potential found and what they have cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from aiida.orm import CalcJobNode, Dict, QueryBuilder, WorkChainNode
+
+from aiida_inversedesign.graph.jobs import among
+from aiida_inversedesign.graph.records import ScreeningJob
+from aiida_inversedesign.graph.scalars import edge
+
+#: Process type of the jobs.
+POTENTIAL_JOB = 'aiida.calculations:inversedesign.potential'
+
+
+def results_of(generations: Iterable[int]) -> list[Dict]:
+    """The results of the jobs of these generations, oldest first; those that were cut down have some too."""
+    # times that are equal are told apart by UUIDs: PKs are given anew when an archive is imported
+    query = QueryBuilder().append(WorkChainNode, filters=among(generations), tag='generation')
+    query.append(
+        CalcJobNode, with_incoming='generation', filters={'process_type': POTENTIAL_JOB}, tag='job', project='ctime'
+    )
+    query.append(Dict, with_incoming='job', edge_filters=edge('results', 'create'), project='*')
+    return [node for _, node in sorted(query.all(), key=lambda row: (row[0], row[1].uuid))]
+
+
+def jobs_of_potential(generations: Iterable[int]) -> list[ScreeningJob]:
+    """What each job of these generations computed, with what, and how long it took."""
+    found = []
+    for node in results_of(generations):
+        data = node.get_dict()
+        # one that was cut down did not come to write how long it took: its candidates did
+        seconds = data.get('wall_time_seconds') or sum(record.get('seconds', 0.0) for record in data['records'])
+        hours = seconds * data['identity'].get('threads', 1) / 3600
+        found.append(ScreeningJob(len(data['records']), hours, data['identity']))
+    return found

@@ -1,0 +1,1 @@
+"""Interatomic potentials that look at candidates before DFT does. Imports no aiida."""

@@ -1,0 +1,43 @@
+"""Which candidates go into which job."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+from aiida_inversedesign.campaign.candidate import Candidate
+from aiida_inversedesign.campaign.contracts.potential import Potential
+from aiida_inversedesign.campaign.screening import Screening
+from aiida_inversedesign.chemistry.symmetry import STRICT_SYMPREC
+
+#: Fewer candidates are not split: loading a potential takes as long as some relaxations.
+SMALL = 8
+
+
+def bundles(names: Sequence[str], largest: int, at_once: int) -> list[list[str]]:
+    """Names in bundles of nearly equal size, as many as may run at once or more.
+
+    Dealt out like cards: candidates of one formula, which cost alike, go to different jobs.
+
+    :param largest: most names of a bundle.
+    """
+    if not names:
+        return []
+    number = max(-(-len(names) // largest), min(at_once, -(-len(names) // SMALL)))
+    return [list(names[start::number]) for start in range(number)]
+
+
+def job_of(
+    candidates: Sequence[Candidate], names: Collection[str], screening: Screening, potential: Potential
+) -> dict[str, Any]:
+    """What the program of a bundle reads."""
+    by_id = {item.id: item for item in candidates}
+    chosen = [by_id[name] for name in names]
+    return {
+        'potential': potential.to_job(),
+        **{name: getattr(screening, name) for name in ('relax', 'fmax', 'steps', 'seconds', 'properties')},
+        'symprec': STRICT_SYMPREC,
+        'structures': [
+            {'id': item.id, 'digest': item.content.content_hash, **item.content.to_dict()} for item in chosen
+        ],
+    }

@@ -1,0 +1,187 @@
+"""What the results of a potential say of the candidates: relaxed crystals, verdicts, duplicates, and their order.
+
+Energy is a soft term beside the probability of a candidate, never the order itself: of held-out stable compounds the
+lowest energy alone found the right crystal at rank 1 less often than the proposal did (docs/screen.md). The order
+within a formula is that of log p - E/kT, with E the energy above the lowest candidate of the formula in eV/atom.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from aiida_inversedesign.campaign.candidate import Candidate, Verdict
+from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.campaign.screening import Screening
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.validity import closest_contact
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.campaign.spec import CampaignSettings
+
+#: Name of the verdict, and those of screens whose objection a relaxation can heal.
+POTENTIAL, HEALED = 'potential', ('distance',)
+#: A contact below this share of its limit is no contact that a relaxation heals: atoms lie in each other, where
+#: potentials have learned nothing.
+HEALABLE = 0.7
+#: eV/atom; of crystals that match and differ by more, one has not come to rest, and they are kept apart. Three times
+#: what relaxations to 0.05 eV/Å from two starts of one crystal differ by at most.
+SAME_ENERGY = 0.02
+#: Results that are kept with a candidate as they are.
+_KEPT = ('energy', 'steps', 'converged', 'max_force', 'bulk_modulus', 'elastic_tensor', 'seconds')
+
+
+def to_screen(candidates: Iterable[Candidate], least: float) -> list[Candidate]:
+    """Those that a potential is to look at: accepted ones, and those with a contact that may be healed.
+
+    :param least: ``propose.min_distance``.
+    """
+    return [item for item in candidates if item.screening is None and (item.accepted or _may_heal(item, least))]
+
+
+def _may_heal(candidate: Candidate, least: float) -> bool:
+    """Whether only a contact speaks against a candidate, and not a hopeless one."""
+    if candidate.content is None or candidate.rejected_by not in HEALED:
+        return False
+    if any(not verdict.passed for name, verdict in candidate.verdicts.items() if name not in HEALED):
+        return False
+    contact = closest_contact(candidate.content, least)
+    return bool(contact.ratio >= HEALABLE * contact.limit)
+
+
+def judged(
+    spec: CampaignSettings,
+    candidates: Sequence[Candidate],
+    results: Iterable[Mapping[str, Any]],
+    rows: Sequence[EvaluationRow] = (),
+) -> list[Candidate]:
+    """The candidates in their order, those with results relaxed and judged.
+
+    :param results: records of the program, each with ``id`` and ``digest``: the content hash of the crystal it began
+        with. Those of another crystal are not used.
+    :param rows: evaluations so far; what relaxed to a crystal of one of them is rejected.
+    """
+    screening, by_id = spec.screen, {item.id: item for item in candidates}
+    asked = {item.id for item in to_screen(candidates, spec.propose.min_distance)}
+    records = {
+        record['id']: record
+        for record in results
+        if record['id'] in asked and by_id[record['id']].content.content_hash == record['digest']
+    }
+    found = {name: _looked_at(by_id[name], record, screening, spec) for name, record in records.items()}
+    by_key: dict[str, list[Candidate]] = defaultdict(list)
+    for item in found.values():
+        if item.screening is not None and 'energy' in item.screening:
+            by_key[item.key].append(item)
+    for group in by_key.values():
+        found |= {item.id: item for item in _ordered(_merged(group, spec, rows), screening)}
+    return [found.get(item.id, item) for item in candidates]
+
+
+def _looked_at(
+    candidate: Candidate, record: Mapping[str, Any], screening: Screening, spec: CampaignSettings
+) -> Candidate:
+    """One candidate with what the potential says of it alone."""
+    known: dict[str, Any] = {'potential': screening.potential, 'probability': candidate.probability}
+    known |= {name: record[name] for name in _KEPT if name in record}
+    verdicts = {name: verdict for name, verdict in candidate.verdicts.items() if name != POTENTIAL}
+    if 'failed' in record:
+        # what falls apart is no candidate; what the potential cannot compute is left to DFT, as it was
+        hopeless = 'energy' not in record and 'steps' in record
+        passed = not hopeless and candidate.accepted
+        known['failed'] = record['failed']
+        verdicts[POTENTIAL] = Verdict(passed, None, f'{screening.potential}: {record["failed"]}')
+        return dataclasses.replace(candidate, screening=known, verdicts=verdicts)
+    relaxed = Crystal.from_dict(record) if screening.relax else candidate.content
+    known['volume_change'] = relaxed.volume / relaxed.nsites / (candidate.content.volume / candidate.content.nsites) - 1
+    if candidate.rejected_by in HEALED:
+        contact = closest_contact(relaxed, spec.propose.min_distance)
+        if contact.ratio >= contact.limit:
+            verdicts |= {name: Verdict(True, contact.ratio) for name in HEALED if name in verdicts}
+            known['healed'] = True
+    return dataclasses.replace(
+        candidate, content=relaxed, screening=known, verdicts=verdicts, volume=relaxed.volume / relaxed.nsites
+    )
+
+
+def _merged(group: Sequence[Candidate], spec: CampaignSettings, rows: Sequence[EvaluationRow]) -> list[Candidate]:
+    """The candidates of a formula, each crystal once: the most probable of equal ones has the chances of all."""
+    evaluated = [
+        content for row in rows if row.key == group[0].key for content in (row.relaxed, row.proposed) if content
+    ]
+    kept: list[Candidate] = []
+    out: dict[str, Candidate] = {}
+    for item in sorted(group, key=_by_chance):
+        if not item.accepted:
+            out[item.id] = item
+            continue
+        if any(spec.space.same_result(other, item.content) for other in evaluated):
+            out[item.id] = _rejected(item, f'relaxes to an evaluated {spec.space.noun}')
+            continue
+        equal = next((place for place, other in enumerate(kept) if _equal(other, item, spec)), None)
+        if equal is None:
+            kept.append(item)
+            continue
+        first = kept[equal]
+        known = {**(first.screening or {}), 'merged': [*(first.screening or {}).get('merged', []), item.id]}
+        kept[equal] = dataclasses.replace(first, screening=known, probability=min(1.0, _chance(first) + _chance(item)))
+        out[item.id] = _rejected(item, f'relaxes to the same {spec.space.noun} as {first.id}')
+    out |= {item.id: item for item in kept}
+    return [out[item.id] for item in group]
+
+
+def _equal(first: Candidate, second: Candidate, spec: CampaignSettings) -> bool:
+    """Whether two relaxed candidates are one and the same crystal."""
+    gap = abs((first.screening or {})['energy'] - (second.screening or {})['energy'])
+    return gap <= SAME_ENERGY and spec.space.same_result(first.content, second.content)
+
+
+def _ordered(group: Sequence[Candidate], screening: Screening) -> list[Candidate]:
+    """The candidates of a formula by log p - E/kT, those that are far up or beyond the wanted number rejected.
+
+    The probabilities of a formula keep their sum.
+    """
+    lowest = min(item.screening['energy'] for item in group if item.screening is not None)
+    above = {item.id: (item.screening or {})['energy'] - lowest for item in group}
+    standing = [item for item in group if item.accepted]
+    far = {item.id for item in standing if above[item.id] > screening.window}
+    weights = {item.id: _chance(item) * math.exp(-above[item.id] / screening.softness) for item in standing}
+    # what is dropped leaves its chances to those that stay
+    total, share = sum(weights.values()), sum(_chance(item) for item in standing)
+    order = sorted((item for item in standing if item.id not in far), key=lambda item: (-weights[item.id], item.id))
+    place = {item.id: number for number, item in enumerate(order, 1)}
+    out = []
+    for item in group:
+        if item.id in far:
+            reason = f'{above[item.id]:.3f} eV/atom above the lowest candidate of {item.key} (screen.window)'
+            item = _rejected(item, reason, above[item.id])
+        elif item.id in place:
+            verdict = Verdict(True, above[item.id])
+            chance = min(1.0, share * weights[item.id] / total) if total > 0 else _chance(item)
+            item = dataclasses.replace(
+                item,
+                probability=chance,
+                rank=place[item.id],
+                verdicts={**item.verdicts, POTENTIAL: verdict},
+            )
+            if screening.keep is not None and place[item.id] > screening.keep:
+                item = _rejected(item, f'number {place[item.id]} of {item.key} (screen.keep)', above[item.id])
+        out.append(item)
+    return out
+
+
+def _rejected(candidate: Candidate, reason: str, value: float | None = None) -> Candidate:
+    verdicts = {**candidate.verdicts, POTENTIAL: Verdict(False, value, reason)}
+    return dataclasses.replace(candidate, verdicts=verdicts)
+
+
+def _chance(candidate: Candidate) -> float:
+    """The probability of a candidate; where its source gives none, one that falls with its rank."""
+    return candidate.probability if candidate.probability is not None else 1 / (1 + (candidate.rank or 1))
+
+
+def _by_chance(candidate: Candidate) -> tuple[float, str]:
+    return -_chance(candidate), candidate.id

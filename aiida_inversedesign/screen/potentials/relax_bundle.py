@@ -1,0 +1,274 @@
+"""Relax a bundle of crystals with one interatomic potential: ``input.json`` → ``results.jsonl`` and ``results.json``.
+
+Runs on any computer with ASE and the potential; imports neither aiida nor this package. Each crystal is written as soon
+as it is done: what a job that is cut down has finished is not computed again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import math
+import os
+import sys
+import time
+import traceback
+from importlib import metadata, util
+from pathlib import Path
+
+STARTED = time.monotonic()
+LINES = 'results.jsonl'
+#: A program that died with one and the same crystal so often is not asked a third time.
+DEATHS = 2
+#: Relative change of the volume by which the pressure is differentiated: the bulk modulus is then that of a parabola
+#: to 0.1 %, and rounding in single precision stays below 1 %.
+VOLUME_STEP = 0.01
+#: Strain by which the stress is differentiated.
+STRAIN_STEP = 0.005
+#: A relaxed volume outside of these multiples of the first one is no relaxation of the same crystal.
+VOLUMES = (0.5, 2.5)
+#: Å; atoms nearer than this have fallen into each other, which potentials reward beyond what they were trained on.
+NEAREST = 0.5
+
+
+class MissingPotentialError(Exception):
+    """The potential cannot be used on this computer."""
+
+
+def digest_of(file):
+    """SHA-256 of a file."""
+    found = hashlib.sha256()
+    with open(file, 'rb') as handle:
+        for block in iter(lambda: handle.read(1 << 20), b''):
+            found.update(block)
+    return found.hexdigest()
+
+
+def weights_file(potential):
+    """Where the weights of a potential lie, or None if it has none."""
+    if not potential['weights']:
+        return None
+    package, _, name = potential['weights'].partition('/')
+    spec = util.find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingPotentialError(f'the package {package} is not installed')
+    file = Path(next(iter(spec.submodule_search_locations))) / name
+    if not file.is_file():
+        raise MissingPotentialError(f'{potential["distribution"]} is installed without its weights {name}')
+    return file
+
+
+def make_calculator(potential):
+    """The calculator of a potential, and what identifies it: versions and SHA-256 of its weights.
+
+    :raises MissingPotentialError: if its package is not installed, or is another than the one asked for.
+    """
+    versions = {'python': sys.version.split()[0]}
+    for name in dict.fromkeys((potential['distribution'], 'ase', 'numpy', 'torch')):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            if name == potential['distribution']:
+                raise MissingPotentialError(f'the package {name} is not installed') from None
+    file = weights_file(potential)
+    digest = digest_of(file) if file else ''
+    if potential['sha256'] and digest != potential['sha256']:
+        raise MissingPotentialError(f'the weights in {file} have the SHA-256 {digest}, not {potential["sha256"]}')
+    module, _, name = potential['calculator'].partition(':')
+    try:
+        calculator = getattr(importlib.import_module(module), name)(**potential['arguments'])
+    except Exception as error:  # whatever a potential needs and does not find, it says in its own way
+        raise MissingPotentialError(f'{type(error).__name__}: {error}') from error
+    return calculator, {'versions': versions, 'weights_sha256': digest, 'threads': threads()}
+
+
+def threads():
+    """Threads of one crystal: as many as the job was given."""
+    number = int(os.environ.get('OMP_NUM_THREADS') or 1)
+    if 'torch' in sys.modules or util.find_spec('torch') is not None:
+        import torch
+
+        torch.set_num_threads(number)
+    return number
+
+
+def nearest(atoms):
+    """The shortest distance between two atoms, periodic images included, Å; infinite beyond 2 Å."""
+    from ase.neighborlist import neighbor_list
+
+    found = neighbor_list('d', atoms, 2.0)
+    return float(found.min()) if len(found) else math.inf
+
+
+def relax(atoms, job):
+    """Relax with the symmetry kept; a reason if what comes of it is not a crystal any more, else an empty string."""
+    from ase.constraints import FixSymmetry
+    from ase.filters import FrechetCellFilter
+    from ase.optimize import BFGS, FIRE
+
+    volume, begun = atoms.get_volume(), time.monotonic()
+    atoms.set_constraint(FixSymmetry(atoms, symprec=job['symprec'], verbose=False))
+    # large forces first: a quasi-Newton step from a strained start goes too far
+    stages = ((FIRE, 0.5, job['steps'] // 3), (BFGS, job['fmax'], job['steps'])) if job['steps'] > 1 else ()
+    done, converged = 0, False
+    for optimizer, fmax, steps in stages:
+        run = optimizer(FrechetCellFilter(atoms), logfile=None)
+        for rested in run.irun(fmax=fmax, steps=min(steps, job['steps'] - done)):
+            converged = rested
+            energy, ratio = atoms.get_potential_energy(), atoms.get_volume() / volume
+            if not math.isfinite(energy):
+                return 'its energy is not a number', done, False
+            if not VOLUMES[0] <= ratio <= VOLUMES[1]:
+                word = 'collapses' if ratio < 1 else 'falls apart'
+                return f'it {word}: {ratio:.2f} times its first volume', done, False
+            if time.monotonic() - begun > job['seconds']:
+                return f'it did not relax within {job["seconds"]} s', done + run.nsteps, False
+        done += run.nsteps
+    atoms.set_constraint()
+    if (least := nearest(atoms)) < NEAREST:
+        return f'two of its atoms come as near as {least:.2f} Å', done, False
+    return '', done, bool(converged)
+
+
+def bulk_modulus(atoms):
+    """−V dP/dV in GPa with ions and shape scaled, from the pressures at two volumes."""
+    import numpy as np
+    from ase import units
+
+    pressures = []
+    for factor in (1 - VOLUME_STEP, 1 + VOLUME_STEP):
+        scaled = atoms.copy()
+        scaled.set_cell(atoms.cell * factor ** (1 / 3), scale_atoms=True)
+        scaled.calc = atoms.calc
+        pressures.append(-np.trace(scaled.get_stress(voigt=False)) / 3 / units.GPa)
+    return float((pressures[0] - pressures[1]) / (2 * VOLUME_STEP))
+
+
+def elastic_tensor(atoms):
+    """The clamped-ion tensor in GPa, 6 × 6 in Voigt's order, from stresses at ± each strain."""
+    import numpy as np
+    from ase import units
+
+    columns = []
+    for index, (i, j) in enumerate(((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))):
+        stresses = []
+        for sign in (1, -1):
+            strain = np.zeros((3, 3))
+            strain[i, j] = strain[j, i] = sign * STRAIN_STEP * (1.0 if index < 3 else 0.5)
+            strained = atoms.copy()
+            strained.set_cell(atoms.cell @ (np.eye(3) + strain), scale_atoms=True)
+            strained.calc = atoms.calc
+            stresses.append(strained.get_stress(voigt=True) / units.GPa)
+        columns.append((stresses[0] - stresses[1]) / (2 * STRAIN_STEP))
+    tensor = np.array(columns).T
+    return ((tensor + tensor.T) / 2).tolist()
+
+
+def look_at(structure, calculator, job):
+    """What the potential says of one crystal; ``failed`` has the reason where it says nothing."""
+    import numpy as np
+    from ase import Atoms
+
+    begun = time.monotonic()
+    atoms = Atoms(structure['species'], cell=structure['lattice'], scaled_positions=structure['frac_coords'], pbc=True)
+    atoms.calc = calculator
+    found = {'id': structure['id'], 'digest': structure['digest']}
+    try:
+        if job['relax']:
+            reason, steps, converged = relax(atoms, job)
+            found |= {'steps': steps, 'converged': converged}
+            if reason:
+                return found | {'failed': reason, 'seconds': time.monotonic() - begun}
+        found |= {
+            'energy': float(atoms.get_potential_energy() / len(atoms)),
+            'max_force': float(np.linalg.norm(atoms.get_forces(), axis=1).max()),
+            'species': atoms.get_chemical_symbols(),
+            'lattice': atoms.cell[:].tolist(),
+            'frac_coords': atoms.get_scaled_positions().tolist(),
+        }
+        if 'bulk_modulus' in job['properties']:
+            found['bulk_modulus'] = bulk_modulus(atoms)
+        if 'elastic_tensor' in job['properties']:
+            found['elastic_tensor'] = elastic_tensor(atoms)
+    except Exception as error:  # an element that it lacks, numbers that overflow: it says so in its own way
+        traceback.print_exc()
+        found['failed'] = f'{type(error).__name__}: {error}'
+    return found | {'seconds': time.monotonic() - begun}
+
+
+def earlier(folders):
+    """Results of earlier attempts by id, and how often each crystal was begun and not finished."""
+    done: dict[str, object] = {}
+    deaths: dict[str, int] = {}
+    for folder in folders:
+        begun = None
+        try:
+            lines = (Path(folder) / LINES).read_text().splitlines()
+        except OSError:
+            continue
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue
+            if 'begun' in record:
+                begun = record['begun']
+            else:
+                done[record['id']], begun = record, None
+        if begun is not None:
+            deaths[begun] = deaths.get(begun, 0) + 1
+    return done, deaths
+
+
+def main(job):
+    """Run the whole bundle."""
+    done, deaths = earlier(job.get('earlier_attempts', []))
+    calculator, identity = make_calculator(job['potential'])
+    records = []
+    with open(LINES, 'w') as lines:
+
+        def write(record):
+            lines.write(json.dumps(record) + '\n')
+            lines.flush()
+
+        for structure in job['structures']:
+            name = structure['id']
+            record = done.get(name)
+            if record is None or record['digest'] != structure['digest']:
+                if deaths.get(name, 0) >= DEATHS:
+                    record = {'id': name, 'digest': structure['digest'], 'failed': f'the program died {DEATHS} times'}
+                else:
+                    write({'begun': name})
+                    record = look_at(structure, calculator, job)
+            record['identity'] = identity
+            write(record)
+            records.append(record)
+    return {'records': records, **identity}
+
+
+def main_of_trial(job):
+    """Say ``ready``, or what is wrong."""
+    try:
+        make_calculator(job['potential'])
+    except MissingPotentialError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+    print('ready')
+
+
+if __name__ == '__main__':
+    job = json.loads(Path('input.json').read_text())
+    if '--try' in sys.argv:
+        main_of_trial(job)
+        sys.exit(0)
+    from guard import sole_attempt
+
+    with sole_attempt(job.get('earlier_attempts', []), ['results.json']) as taken:
+        if taken is None:
+            try:
+                outcome = main(job)
+            except MissingPotentialError as error:
+                outcome = {'missing': str(error)}
+            outcome['wall_time_seconds'] = time.monotonic() - STARTED
+            Path('results.json').write_text(json.dumps(outcome))

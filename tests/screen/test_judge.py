@@ -1,0 +1,164 @@
+"""What the results of a potential make of candidates; no profile is needed."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aiida_inversedesign.campaign.candidate import Candidate, Verdict
+from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.screen.potentials.bundles import bundles
+from aiida_inversedesign.screen.potentials.judge import judged, to_screen
+
+FCC = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2
+BCC = np.array([[-1, 1, 1], [1, -1, 1], [1, 1, -1]]) / 2
+
+
+def cell(shape: Any, a: float, symbol: str = 'Cu') -> Crystal:
+    return Crystal(a * shape, (symbol,), np.zeros((1, 3)))
+
+
+def spec(**screen: Any) -> CampaignSettings:
+    return CampaignSettings.model_validate(
+        {
+            'name': 'x',
+            'goal': {'objectives': [{'property': 'volume', 'minimize': True}]},
+            'space': {'elements': ['Cu', 'Al'], 'ratios': ['1']},
+            'screen': {'potential': 'emt', 'code': 'python@localhost', **screen},
+            'evaluate': {'engine': 'ase', 'code': 'python@localhost', 'calculator': 'emt'},
+        }
+    )
+
+
+def candidate(name: str, crystal: Crystal, probability: float | None = 0.1, rank: int = 1, **more: Any) -> Candidate:
+    verdicts = more.pop('verdicts', {'distance': Verdict(True, 1.0)})
+    return Candidate(
+        id=name,
+        key=crystal.formula,
+        content=crystal,
+        proposer='cspml',
+        probability=probability,
+        rank=rank,
+        verdicts=verdicts,
+        **more,
+    )
+
+
+def record(item: Candidate, crystal: Crystal | None = None, energy: float = 0.0, **more: Any) -> dict[str, Any]:
+    found = {'id': item.id, 'digest': item.content.content_hash, 'energy': energy, 'steps': 3, 'converged': True}
+    return found | (crystal or item.content).to_dict() | more
+
+
+def test_equal_crystals_become_one_with_the_chances_of_both() -> None:
+    one, other = candidate('a', cell(FCC, 3.7), 0.2), candidate('b', cell(BCC, 2.9), 0.3)
+    relaxed = cell(FCC, 3.6)
+    found = judged(spec(), [one, other], [record(one, relaxed, -1.0), record(other, relaxed, -0.99)])
+    assert [item.accepted for item in found] == [False, True]
+    assert found[0].verdicts['potential'].reason == 'relaxes to the same crystal as b'
+    assert found[1].screening is not None
+    assert found[1].screening['merged'] == ['a']
+    assert found[1].screening['probability'] == 0.3
+    assert found[1].probability == pytest.approx(0.5)
+    assert found[1].content.content_hash == relaxed.content_hash
+    assert found[1].rank == 1
+
+
+def test_the_order_is_that_of_log_p_minus_energy() -> None:
+    likely, low = candidate('a', cell(FCC, 3.6), 0.30, 1), candidate('b', cell(BCC, 2.86), 0.20, 2)
+    records = [record(likely, energy=-1.00), record(low, energy=-1.05)]
+    for softness, first in ((0.03, 'b'), (0.5, 'a')):
+        found = {item.id: item for item in judged(spec(softness=softness), [likely, low], records)}
+        weights = {'a': 0.3 * math.exp(-0.05 / softness), 'b': 0.2}
+        assert found[first].rank == 1
+        for name, weight in weights.items():
+            assert found[name].probability == pytest.approx(0.5 * weight / sum(weights.values()))
+            assert found[name].verdicts['potential'].passed
+
+
+def test_what_is_far_up_or_beyond_the_number_is_dropped() -> None:
+    items = [candidate(name, cell(BCC, 2.8 + 0.05 * n, 'Cu'), 0.1, n) for n, name in enumerate('abc', 1)]
+    shapes = [cell(FCC, 3.6), cell(BCC, 2.86), cell(np.diag([1.0, 1.0, 1.0]), 2.4)]
+    records = [record(item, shape, energy) for item, shape, energy in zip(items, shapes, (0.0, 0.02, 0.2), strict=True)]
+    found = judged(spec(keep=1), items, records)
+    assert [item.accepted for item in found] == [True, False, False]
+    assert found[1].verdicts['potential'].reason == 'number 2 of Cu (screen.keep)'
+    assert found[2].verdicts['potential'].reason == '0.200 eV/atom above the lowest candidate of Cu (screen.window)'
+    assert found[2].verdicts['potential'].value == pytest.approx(0.2)
+
+
+def test_formulas_do_not_compete() -> None:
+    one, other = candidate('a', cell(FCC, 3.6), 0.2), candidate('b', cell(FCC, 4.05, 'Al'), 0.3)
+    found = judged(spec(keep=1), [one, other], [record(one, energy=-9.0), record(other, energy=3.0)])
+    assert [(item.accepted, item.rank, round(item.probability or 0, 9)) for item in found] == [
+        (True, 1, 0.2),
+        (True, 1, 0.3),
+    ]
+
+
+def test_what_fails_is_left_as_it_was_and_what_falls_apart_is_not() -> None:
+    lacking, apart = candidate('a', cell(FCC, 3.6)), candidate('b', cell(BCC, 2.86))
+    fails = {'id': 'a', 'digest': lacking.content.content_hash, 'failed': 'NotImplementedError: no U'}
+    falls = {'id': 'b', 'digest': apart.content.content_hash, 'failed': 'it falls apart: 3.1', 'steps': 4}
+    found = judged(spec(), [lacking, apart], [fails, falls])
+    assert [item.accepted for item in found] == [True, False]
+    assert found[0].content is lacking.content
+    assert found[0].verdicts['potential'].reason == 'emt: NotImplementedError: no U'
+    assert found[1].verdicts['potential'].reason == 'emt: it falls apart: 3.1'
+
+
+def test_a_short_contact_is_healed() -> None:
+    """What is too dense by a little is looked at; atoms that lie in each other are not."""
+    short = {'distance': Verdict(False, 0.8, 'Cu–Cu are 2.2 Å apart')}
+    dense, hopeless = (candidate(name, cell(FCC, a), verdicts=short) for name, a in (('a', 2.9), ('b', 1.5)))
+    other = candidate('c', cell(FCC, 2.9), verdicts={**short, 'volume': Verdict(False, 2.5, 'open')})
+    assert [item.id for item in to_screen([dense, hopeless, other], 0.85)] == ['a']
+    healed = judged(spec(), [dense], [record(dense, cell(FCC, 3.6))])[0]
+    assert healed.accepted
+    assert healed.screening is not None
+    assert healed.screening['healed']
+    still = judged(spec(), [dense], [record(dense, cell(FCC, 2.9))])[0]
+    assert still.rejected_by == 'distance'
+
+
+def test_a_crystal_that_was_evaluated_is_not_evaluated_again() -> None:
+    item = candidate('a', cell(BCC, 2.86))
+    row = EvaluationRow(
+        candidate='z', generation=1, arm='control', key='Cu', status='completed', proposed=cell(BCC, 3.3),
+        relaxed=cell(FCC, 3.6), properties={}, hit=False, predicted={}, reason='', exit_status=0,
+    )  # fmt: skip
+    found = judged(spec(), [item], [record(item, cell(FCC, 3.62))], [row])[0]
+    assert found.verdicts['potential'].reason == 'relaxes to an evaluated crystal'
+
+
+def test_results_of_another_crystal_and_earlier_verdicts_change_nothing() -> None:
+    item = candidate('a', cell(FCC, 3.6))
+    assert judged(spec(), [item], [{**record(item), 'digest': 'other'}]) == [item]
+    screened = judged(spec(), [item], [record(item)])
+    assert judged(spec(), screened, [record(screened[0], cell(FCC, 3.5))]) == screened
+
+
+def test_without_probabilities_ranks_count() -> None:
+    first, second = (
+        candidate(name, cell(shape, a), None, rank)
+        for rank, (name, shape, a) in enumerate((('a', FCC, 3.6), ('b', BCC, 2.86)), 1)
+    )
+    found = judged(spec(), [first, second], [record(first), record(second)])
+    assert [item.rank for item in found] == [1, 2]
+    assert sum(item.probability or 0 for item in found) == pytest.approx(1 / 2 + 1 / 3)
+
+
+@pytest.mark.parametrize(
+    ('number', 'largest', 'at_once', 'sizes'),
+    [(0, 50, 2, []), (1, 50, 2, [1]), (8, 50, 2, [8]), (9, 50, 2, [5, 4]), (100, 50, 2, [50, 50]),
+     (101, 50, 2, [34, 34, 33]), (40, 50, 4, [10, 10, 10, 10]), (7, 3, 1, [3, 2, 2])],
+)  # fmt: skip
+def test_bundles(number: int, largest: int, at_once: int, sizes: list[int]) -> None:
+    names = [f'c{place}' for place in range(number)]
+    made = bundles(names, largest, at_once)
+    assert [len(item) for item in made] == sizes
+    assert sorted(name for item in made for name in item) == sorted(names)

@@ -1,0 +1,149 @@
+"""The program that relaxes candidates with a potential, run as the job runs it, with ASE's effective medium theory."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from aiida_inversedesign.processes import guard
+from aiida_inversedesign.screen.potentials import relax_bundle
+
+POTENTIAL = {
+    'calculator': 'ase.calculators.emt:EMT',
+    'arguments': {},
+    'distribution': 'ase',
+    'weights': '',
+    'sha256': '',
+}
+
+
+def fcc(symbol: str, a: float, name: str = '') -> dict[str, Any]:
+    lattice = (a / 2 * np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]])).tolist()
+    return {
+        'id': name or symbol,
+        'digest': f'{symbol}{a}',
+        'species': [symbol],
+        'lattice': lattice,
+        'frac_coords': [[0.0, 0.0, 0.0]],
+    }
+
+
+def job_of(structures: Any, **changes: Any) -> dict[str, Any]:
+    job = {
+        'potential': POTENTIAL,
+        'relax': True,
+        'fmax': 0.01,
+        'steps': 100,
+        'seconds': 60,
+        'symprec': 0.01,
+        'properties': [],
+        'structures': structures,
+    }
+    return job | changes
+
+
+def run(folder: Path, *structures: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The results of the program in a folder of its own."""
+    folder.mkdir(exist_ok=True)
+    with contextlib.chdir(folder):
+        results: dict[str, Any] = relax_bundle.main(job_of(structures, **changes))
+    return results
+
+
+def test_the_program_reads_and_writes_files(tmp_path: Path) -> None:
+    """As the job runs it: two modules and the input in a folder."""
+    for module in (relax_bundle, guard):
+        shutil.copy(str(module.__file__), tmp_path)
+    for name, symbol in (('EMT', 'Cu'), ('NoSuch', 'Cu')):
+        potential = POTENTIAL | {'calculator': f'ase.calculators.emt:{name}'}
+        (tmp_path / 'input.json').write_text(json.dumps(job_of([fcc(symbol, 3.6)], potential=potential)))
+        subprocess.run([sys.executable, 'relax_bundle.py'], cwd=tmp_path, check=True, capture_output=True)
+        results = json.loads((tmp_path / 'results.json').read_text())
+        assert results['wall_time_seconds'] > 0
+        assert ('missing' in results) == (name == 'NoSuch')
+        assert len((tmp_path / 'results.jsonl').read_text().splitlines()) == 2
+
+
+def test_relaxes_and_computes_what_is_asked(tmp_path: Path) -> None:
+    found = run(tmp_path, fcc('Cu', 3.8), fcc('Al', 3.7), properties=['bulk_modulus', 'elastic_tensor'])
+    copper, aluminium = found['records']
+    lattice = abs(np.linalg.det(copper['lattice'])) * 4
+    # lattice constant and bulk modulus of Cu in effective medium theory: Jacobsen, Stoltze and Nørskov 1996
+    assert lattice ** (1 / 3) == pytest.approx(3.59, abs=0.02)
+    assert copper['bulk_modulus'] == pytest.approx(134, abs=5)
+    tensor = np.array(copper['elastic_tensor'])
+    assert (tensor[0, 0] + 2 * tensor[0, 1]) / 3 == pytest.approx(copper['bulk_modulus'], rel=0.01)
+    assert copper['converged']
+    assert aluminium['bulk_modulus'] == pytest.approx(40, abs=5)
+    assert set(found['versions']) >= {'ase', 'python'}
+
+
+def test_the_symmetry_is_kept(tmp_path: Path) -> None:
+    record = run(tmp_path, fcc('Pt', 4.3))['records'][0]
+    lengths = np.linalg.norm(record['lattice'], axis=1)
+    assert np.ptp(lengths) < 1e-9
+
+
+def test_what_the_potential_lacks_fails_alone(tmp_path: Path) -> None:
+    found = run(tmp_path, fcc('Cu', 3.6), fcc('U', 3.6), fcc('Ni', 3.5))['records']
+    assert ['failed' in record for record in found] == [False, True, False]
+    assert 'No EMT-potential for U' in found[1]['failed']
+
+
+def test_what_falls_apart_has_a_reason(tmp_path: Path) -> None:
+    record = run(tmp_path, fcc('Cu', 2.3))['records'][0]
+    assert record['failed'].startswith('it falls apart: ')
+    assert 'energy' not in record
+
+
+def test_single_points_leave_the_crystal_as_it_is(tmp_path: Path) -> None:
+    record = run(tmp_path, fcc('Cu', 3.8), relax=False)['records'][0]
+    assert record['lattice'] == fcc('Cu', 3.8)['lattice']
+    assert 'steps' not in record
+
+
+def test_nothing_is_computed_twice(tmp_path: Path) -> None:
+    """Lines of an attempt that died, one of them cut off, are taken over."""
+    first = tmp_path / 'first'
+    records = run(first, fcc('Cu', 3.8), fcc('Ni', 3.5))['records']
+    marked = json.dumps({**records[0], 'energy': -123.0})
+    (first / 'results.jsonl').write_text(f'{{"begun": "Cu"}}\n{marked}\n{{"begun": "Ni"}}\n{{"id": "Ni", "ener')
+    found = run(tmp_path / 'second', fcc('Cu', 3.8), fcc('Ni', 3.5), earlier_attempts=[str(first)])['records']
+    assert found[0]['energy'] == -123.0
+    assert found[1]['energy'] == pytest.approx(records[1]['energy'])
+    # another crystal under the same name is another task
+    other = run(tmp_path / 'third', fcc('Ag', 4.1, 'Cu'), earlier_attempts=[str(first)])['records']
+    assert other[0]['species'] == ['Ag']
+
+
+def test_a_crystal_that_kills_the_program_twice_is_left_out(tmp_path: Path) -> None:
+    folders = [tmp_path / 'one', tmp_path / 'two']
+    for folder in folders:
+        folder.mkdir()
+        (folder / 'results.jsonl').write_text('{"begun": "Cu"}\n')
+    found = run(tmp_path / 'three', fcc('Cu', 3.6), fcc('Ni', 3.5), earlier_attempts=list(map(str, folders)))['records']
+    assert found[0]['failed'] == 'the program died 2 times'
+    assert 'energy' in found[1]
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        ({'distribution': 'no-such-package'}, 'the package no-such-package is not installed'),
+        ({'weights': 'ase/calculators/emt.py', 'sha256': '0' * 64}, 'not 0000'),
+        ({'weights': 'ase/weights.pth'}, 'without its weights'),
+        ({'weights': 'no_such_package/weights.pth'}, 'no_such_package is not installed'),
+        ({'calculator': 'ase.calculators.emt:NoSuch'}, 'AttributeError'),
+    ],
+)
+def test_another_potential_than_the_one_asked_for_is_refused(change: Any, words: str) -> None:
+    with pytest.raises(relax_bundle.MissingPotentialError, match=words):
+        relax_bundle.make_calculator(POTENTIAL | change)

@@ -1,0 +1,139 @@
+"""Campaigns that look at their candidates with a potential first: real jobs, with effective medium theory."""
+
+from __future__ import annotations
+
+import itertools
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aiida_inversedesign.campaign.load import validate_campaign
+from aiida_inversedesign.chemistry.matching import same_crystal
+
+#: Waits until some candidates of its first job are done, and kills it then.
+KILLS = """#!/bin/bash
+if mkdir {mark} 2>/dev/null; then
+  {python} "$@" & job=$!
+  until [ "$(grep -c digest results.jsonl 2>/dev/null || echo 0)" -ge 3 ]; do sleep 0.02; done
+  kill -9 $job
+  exit 1
+fi
+exec {python} "$@"
+"""
+
+
+@pytest.fixture
+def python(aiida_profile_clean: Any, tmp_path: Path) -> Any:
+    """An interpreter on this machine, and a library of metals."""
+    from rehearsal import make_library, make_python_code
+
+    from aiida_inversedesign.nodes.library_data import LibraryData
+
+    LibraryData.from_library(make_library(), label='metals').store()
+    return make_python_code(tmp_path, 'inversedesign.ase')
+
+
+@pytest.fixture
+def wrapped(python: Any, tmp_path: Path) -> Callable[[str, str], str]:
+    """Makes a code of a script that stands for the interpreter, and gives its label."""
+    from aiida.orm import InstalledCode
+
+    def make(label: str, text: str) -> str:
+        program = tmp_path / label
+        program.write_text(text)
+        program.chmod(0o755)
+        code = InstalledCode(label=label, computer=python.computer, filepath_executable=str(program)).store()
+        return str(code.full_label)
+
+    return make
+
+
+def run(evaluations: int = 3, code: str = 'python@localhost', **screen: Any) -> Any:
+    """A campaign on four metals in the cells of all."""
+    from aiida_inversedesign.workchains.build import build_campaign
+    from aiida_inversedesign.workchains.foreground import run_campaign
+
+    spec = validate_campaign(
+        {
+            'name': 'screened',
+            'seed': 3,
+            'goal': {'objectives': [{'property': 'bulk_modulus', 'maximize': True, 'hit': 150}]},
+            'space': {'elements': ['Cu', 'Al', 'Ni', 'Pt'], 'ratios': ['1'], 'charge_neutral': 'off'},
+            'propose': {'library': 'metals', 'method': 'random', 'top_k': 10},
+            'screen': {'potential': 'emt', 'code': code, **screen},
+            'select': {'initial': evaluations, 'batch': 1},
+            'evaluate': {'engine': 'ase', 'code': 'python@localhost', 'calculator': 'emt', 'steps': 60},
+            'budget': {'evaluations': evaluations},
+        }
+    )
+    return run_campaign(build_campaign(spec))
+
+
+def called(campaign: Any, label: str) -> list[Any]:
+    """What the first generation called under labels that begin so, oldest first."""
+    generation = campaign.called[0]
+    links = generation.base.links.get_outgoing().all()
+    return sorted(
+        (link.node for link in links if link.link_label.startswith(label) and link.link_type.value.startswith('call')),
+        key=lambda node: node.pk,
+    )
+
+
+def reason(candidate: Any) -> str:
+    """Why the potential rejected a candidate, if it did."""
+    verdict = candidate.verdicts.get('potential')
+    return '' if verdict is None else str(verdict.reason)
+
+
+def test_candidates_are_relaxed_and_each_crystal_stays_once(python: Any) -> None:
+    from aiida_inversedesign.verify.run import is_sound, verify
+
+    node = run(properties=['bulk_modulus'], bundle=20)
+    assert node.is_finished_ok, node.exit_message
+    proposed, screened = (called(node, name)[-1].outputs.pool.get_candidates() for name in ('propose', 'screen'))
+    assert [item.id for item in screened] == [item.id for item in proposed]
+    accepted = [item for item in screened if item.accepted]
+    assert 4 <= len(accepted) <= sum(item.accepted for item in proposed)
+    for one, other in itertools.combinations(accepted, 2):
+        assert one.key != other.key or not same_crystal(one.content, other.content)
+    for item in accepted:
+        assert item.screening['converged']
+        assert item.screening['bulk_modulus'] > 20
+        assert 0 <= item.verdicts['potential'].value <= 0.1
+    # what is merged hands its chances on, and the ids of all are there
+    merged = [name for item in accepted for name in item.screening.get('merged', [])]
+    dropped = [item for item in screened if 'relaxes to the same' in reason(item)]
+    assert sorted(merged) == sorted(item.id for item in dropped)
+    ranks = {key: sorted(item.rank for item in accepted if item.key == key) for key in ('Cu', 'Al', 'Ni', 'Pt')}
+    assert all(found == list(range(1, len(found) + 1)) for found in ranks.values())
+    # the evaluations begin with the relaxed crystals
+    table = node.outputs.table.get_rows()
+    for row in table:
+        assert row.proposed.volume == pytest.approx(row.relaxed.volume, rel=0.01)
+    assert not any(row.copy_of for row in table)
+    report = verify(node)
+    assert is_sound(report), report['findings']
+    assert report['by_kind']['screening']['identical'] == 1
+
+
+def test_a_job_that_is_killed_goes_on_where_it_was(wrapped: Any, python: Any, tmp_path: Path) -> None:
+    code = wrapped('fragile', KILLS.format(mark=tmp_path / 'killed', python=sys.executable))
+    node = run(code=code, at_once=1)
+    assert node.is_finished_ok, node.exit_message
+    jobs = called(node, 'screen_001')
+    assert [job.exit_status for job in jobs] == [410, 0]
+    first, second = ([record['id'] for record in job.outputs.results['records']] for job in jobs)
+    assert len(first) >= 3
+    assert not set(first) & set(second)
+    assert sorted([*first, *second]) == sorted(jobs[0].inputs.candidates.get_list())
+
+
+def test_a_potential_that_is_missing_is_said_with_what_to_do(wrapped: Any, python: Any) -> None:
+    code = wrapped('bare', f'#!/bin/bash\nexec {sys.executable} -S "$@"\n')
+    node = run(code=code)
+    assert node.exit_status != 0
+    assert "the potential 'emt' cannot be used here: the package ase is not installed" in node.exit_message
+    assert 'pip install ase' in node.exit_message
