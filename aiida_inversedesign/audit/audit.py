@@ -87,7 +87,10 @@ def audit(
         'enrichment': metrics.enrichment(outcomes, goal, record.answers, record.answers_reason),
         'acceleration': metrics.acceleration(outcomes, goal, record.answers, record.answers_reason),
         'validity': metrics.validity(record.candidates),
-        'screening': metrics.screening(record.candidates, record.screenings, record.settings.screen.potential),
+        'screening': {
+            **metrics.screening(record.candidates, record.screenings, record.settings.screen.potential),
+            'estimates': metrics.estimates(outcomes, goal.properties),
+        },
         **compared,
         'calibration': metrics.calibration(outcomes, goal.properties),
         'stability': stability,

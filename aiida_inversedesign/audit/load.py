@@ -217,6 +217,7 @@ def _evaluations(
                 computed=not record.looks_up,
                 properties=account.properties,
                 errors=row.get('errors') or {},
+                estimates=row.get('estimates') or {},
                 predicted={name: (pair[0], pair[1]) for name, pair in predicted.items()},
                 reason=account.reason,
                 exit_status=item.exit_status,

@@ -57,6 +57,7 @@ class EvaluationRecord:
     :param copy_of: the earlier evaluation that ended in the same thing; empty if none did, or it did not complete.
     :param predicted: mean and standard deviation per property when it was chosen.
     :param errors: standard error of properties that were measured with one, once they are harvested.
+    :param estimates: what a potential said of properties before the evaluation.
     :param reason: why it failed, in words; empty if it did not.
     :param dft_calculations: DFT jobs made for it, its earlier launches and the references before it; no cache copies.
     :param core_hours: those recorded, None where no job has a record.
@@ -86,6 +87,7 @@ class EvaluationRecord:
     reused: bool = False
     properties: dict[str, float] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
+    estimates: dict[str, float] = field(default_factory=dict)
     predicted: dict[str, tuple[float, float]] = field(default_factory=dict)
     reason: str = ''
     exit_status: int | None = None

@@ -53,7 +53,7 @@ def read_table(parts: Iterable[bytes], what: str) -> list[dict[str, Any]]:
     rows: list[dict[str, Any]] = []
     for content in parts:
         columns = _columns(content, what, ('candidate', 'status', 'proposed', 'properties'))
-        for name in {'properties', 'errors'} & columns.keys():
+        for name in {'properties', 'errors', 'estimates'} & columns.keys():
             columns[name] = [json.loads(text or '{}') for text in columns[name]]
         if 'predicted' in columns:
             columns['predicted'] = [

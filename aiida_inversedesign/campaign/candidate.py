@@ -41,7 +41,7 @@ class Candidate:
     :param volume_error: expected relative error of the volume.
     :param packing: predicted volume / sum of the volumes of the elements.
     :param screening: what a potential said of it (:mod:`aiida_inversedesign.screen.potentials.judge`): ``energy``
-        (eV/atom), ``steps``, ``converged``, ``volume_change``, properties, ``probability`` before it was asked, and
+        (eV/atom), ``steps``, ``converged``, ``volume_change``, ``estimates``, ``probability`` before it was asked, and
         ``merged``, the ids of candidates that relaxed to the same crystal; None if none was asked.
     :param generator: what found the formula (:mod:`aiida_inversedesign.propose.generators`).
     """
@@ -68,6 +68,11 @@ class Candidate:
     packing: float | None = None
     generator: str = 'enumeration'
     screening: dict[str, Any] | None = None
+
+    @property
+    def estimates(self) -> dict[str, float]:
+        """What a potential estimates of properties, in the properties' units; empty if none was asked."""
+        return dict((self.screening or {}).get('estimates', {}))
 
     @property
     def accepted(self) -> bool:

@@ -25,6 +25,7 @@ class EvaluationRow:
     :param reason: why it failed, in words; empty if it completed.
     :param dft_calculations: calculation jobs it cost.
     :param core_hours: None where neither scheduler nor code recorded it.
+    :param estimates: what a potential said of properties before the evaluation, in the properties' units.
     :param copy_of: the earlier evaluation that ended in the same thing; empty if none did, None if not determined: it
         failed, or the table is older than this column.
     """
@@ -46,6 +47,7 @@ class EvaluationRow:
     core_hours: float | None = None
     template: str = ''
     probability: float | None = None
+    estimates: dict[str, float] = field(default_factory=dict)
     copy_of: str | None = None
 
     @property
@@ -76,6 +78,8 @@ class EvaluationRow:
         data['proposed'] = read(data['proposed'])
         data['relaxed'] = read(data['relaxed']) if data['relaxed'] else None
         data['predicted'] = {name: (pair[0], pair[1]) for name, pair in data['predicted'].items()}
+        # tables of earlier versions have none
+        data['estimates'] = data.get('estimates') or {}
         return cls(**data)
 
 

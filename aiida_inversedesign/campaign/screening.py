@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Annotated, Any, Literal
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import Field, ValidationError, WithJsonSchema, model_validator
 
@@ -23,8 +23,22 @@ from aiida_inversedesign.campaign.section import (
 #: What only the stage with a potential needs: without one, none of it may be set.
 _OF_POTENTIAL = ('code', 'keep', 'properties')
 
+#: What follows from an elastic tensor (:func:`aiida_inversedesign.chemistry.elasticity.moduli`).
+OF_TENSOR = (
+    *('elastic_bulk_modulus', 'shear_modulus', 'young_modulus', 'poisson_ratio', 'elastic_anisotropy', 'hardness'),
+    'elastic_stability',
+)
 #: What a potential can compute of a relaxed candidate, beside its energy.
-PotentialProperty = Literal['bulk_modulus', 'elastic_tensor']
+PotentialProperty = Literal[
+    'bulk_modulus',
+    'elastic_bulk_modulus',
+    'shear_modulus',
+    'young_modulus',
+    'poisson_ratio',
+    'elastic_anisotropy',
+    'hardness',
+    'elastic_stability',
+]
 
 #: Further screens by name, with the settings of each.
 Further = Annotated[
@@ -55,7 +69,9 @@ class Screening(Model):
         0.03, description='kT in the order log p - E/kT of the candidates of a formula, eV/atom'
     )
     keep: Count | None = Field(None, description='most candidates of a formula that are kept')
-    properties: Annotated[list[PotentialProperty], Field(description='what else the potential computes')] = []
+    properties: list[PotentialProperty] | None = Field(
+        None, description='what else the potential computes; default: those of the goal that it can'
+    )
     bundle: Count = Field(50, description='most candidates of one job')
     at_once: Count = Field(2, description='jobs that run at a time')
     options: Options = Options()
@@ -73,6 +89,16 @@ class Screening(Model):
         further = _read(others | dict(own.pop('further', {}) or {}))
         return {**own, 'further': further} if further else own
 
+    def computed(self, goal: Iterable[str]) -> list[str]:
+        """What the program computes: ``bulk_modulus``, ``elastic_tensor``.
+
+        :param goal: properties of the goal.
+        """
+        able = get_args(PotentialProperty)
+        names = [name for name in goal if name in able] if self.properties is None else self.properties
+        wanted = ['elastic_tensor' if name in OF_TENSOR else name for name in names]
+        return without_repeats(wanted)
+
     def contradictions(self) -> Iterator[ContradictionError]:
         """What does not go together in this section."""
         if self.potential is None:
@@ -84,7 +110,7 @@ class Screening(Model):
                 'needs screen.code: the label of a Python code with ASE and the potential, e.g. python@localhost',
                 ('potential',),
             )
-        if without_repeats(self.properties) != self.properties:
+        if self.properties and without_repeats(self.properties) != self.properties:
             yield ContradictionError('names a property twice', ('properties',))
 
 

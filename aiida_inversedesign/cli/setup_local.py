@@ -161,6 +161,11 @@ def make_pw_code(executable: Path, computer: Computer, label: str = 'pw') -> Ins
 
     :raises LocalSetupError: if that label belongs to another executable.
     """
+    return _code(label, executable, computer, 'quantumespresso.pw', PREPEND)
+
+
+def _code(label: str, executable: Path, computer: Computer, plugin: str, prepend: str) -> InstalledCode:
+    """A code without MPI, made or found."""
     from aiida import orm
     from aiida.common.exceptions import NotExistent
 
@@ -171,8 +176,8 @@ def make_pw_code(executable: Path, computer: Computer, label: str = 'pw') -> Ins
             label=label,
             computer=computer,
             filepath_executable=str(executable),
-            default_calc_job_plugin='quantumespresso.pw',
-            prepend_text=PREPEND,
+            default_calc_job_plugin=plugin,
+            prepend_text=prepend,
             with_mpi=False,
         )
         code.store()
@@ -182,6 +187,14 @@ def make_pw_code(executable: Path, computer: Computer, label: str = 'pw') -> Ins
             f'the code {label}@{computer.label} is already {found.filepath_executable}: choose another label'
         )
     return found
+
+
+def make_python_code(computer: Computer, label: str = 'python') -> InstalledCode:
+    """The code ``label`` on the computer for this interpreter, or the one registered before.
+
+    :raises LocalSetupError: if that label belongs to another executable.
+    """
+    return _code(label, Path(sys.executable), computer, 'inversedesign.potential', 'export OMP_NUM_THREADS=1')
 
 
 def debian_pseudopotentials(download: Path) -> dict[str, Path]:

@@ -71,6 +71,7 @@ def harvest(
                 core_hours=outcome['core_hours'],
                 template=candidate.template,
                 probability=candidate.probability,
+                estimates=candidate.estimates,
             )
         )
     rows = with_copies(rows, spec.space.same_result)

@@ -49,9 +49,9 @@ class PotentialCalculation(ScriptCalculation):
 
     def job_input(self) -> dict[str, Any]:
         """The crystals, and how they are relaxed."""
-        screening = settings_of(self.inputs.settings).screen
-        names = self.inputs.candidates.get_list()
-        return job_of(self.inputs.pool.get_candidates(), names, screening, potential(str(screening.potential)))
+        settings, names = settings_of(self.inputs.settings), self.inputs.candidates.get_list()
+        known, candidates = potential(str(settings.screen.potential)), self.inputs.pool.get_candidates()
+        return job_of(candidates, names, settings.screen, known, settings.goal.properties)
 
 
 class PotentialParser(ScriptParser):

@@ -26,6 +26,7 @@ from aiida_inversedesign.campaign.contracts.surrogate import Fit, Regressor, Set
 from aiida_inversedesign.learn.calibrate import Z80, deviation_factor, tailed_log_density
 from aiida_inversedesign.learn.models.hurdle import usual_value
 from aiida_inversedesign.learn.models.mixture import LEAST_WEIGHT, Mixture, mixed, stacking_weights
+from aiida_inversedesign.learn.models.transfer import Estimate
 from aiida_inversedesign.learn.regressor import RegressorError, check_training, kind_named, target_scale
 
 Array = NDArray[np.float64]
@@ -79,7 +80,8 @@ def fit_chosen(
     flat = target_scale(y[:rows])[2] if rows else True
     if rows == 0 or flat:
         reason = f'{len(y)} row(s) decide nothing, {LEAST_ROWS} would' if rows == 0 else 'all values are equal'
-        return fits[names[0]](X, y, setting), {'chosen': names[0], 'reason': reason, 'n': len(y), 'candidates': {}}
+        first = _first(names, setting)
+        return fits[first](X, y, setting), {'chosen': first, 'reason': reason, 'n': len(y), 'candidates': {}}
     before, then = earlier(rows) if earlier else (X[:rows], setting.at(slice(rows)))
     record = _competition(before, y[:rows], fits, then)
     # the only model, or the mixture of several, each with its factor on the deviations
@@ -88,6 +90,13 @@ def fit_chosen(
     if len(parts) == 1:
         return parts[0], record
     return Mixture(parts, np.array(list(weights.values()), dtype=np.float64)), record
+
+
+def _first(names: Sequence[str], setting: Setting) -> str:
+    """What is taken where rows are too few to decide: one that starts from an estimate, or the first."""
+    if any(isinstance(prior, Estimate) for prior in setting.priors):
+        return next((name for name in names if _kind_of(name) == 'transfer'), names[0])
+    return names[0]
 
 
 def resolve(kind: str, y: Array) -> tuple[str, str]:

@@ -16,15 +16,19 @@ from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.choice import fit_chosen
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure
-from aiida_inversedesign.learn.models.transfer import Prior
+from aiida_inversedesign.learn.models.transfer import Estimate, Prior
 from aiida_inversedesign.learn.regressor import RegressorError, kind_named, regressor_from_state
 
 Array = NDArray[np.float64]
 
 #: Fewest completed rows with a property before it is modelled.
 MINIMUM_ROWS = 3
+#: A potential's estimate is a descriptor if so many of the rows have it.
+_KNOWN = 0.7
 #: Standardised descriptors are cut here: an odd proposal must not lie infinitely far from everything.
 _LIMIT = 5.0
+#: What the name of a descriptor begins with that is an estimate of a potential.
+_ESTIMATED = 'estimated_'
 #: Version of the layout of :meth:`Surrogate.state`.
 STATE_VERSION = 3
 
@@ -38,7 +42,7 @@ class Surrogate:
     """Fitted models of one or several properties.
 
     :param kind: what was asked for: ``auto`` or an installed surrogate.
-    :param names: of the descriptors, length d.
+    :param names: of the descriptors, length d; those of estimates (:func:`estimate_column`) come last.
     :param center: mean of each descriptor over the training rows, shape (d,).
     :param width: standard deviation of each descriptor, 1 where it does not vary, shape (d,).
     :param models: the model of each property, in its own unit.
@@ -55,14 +59,26 @@ class Surrogate:
     failure: FailureModel | None = None
     record: dict[str, Any] = field(default_factory=dict)
 
-    def inputs(self, space: SpaceSection, contents: Sequence[Any], probabilities: Sequence[float | None]) -> Array:
+    def inputs(
+        self,
+        space: SpaceSection,
+        contents: Sequence[Any],
+        probabilities: Sequence[float | None],
+        estimates: Sequence[Mapping[str, float]] | None = None,
+    ) -> Array:
         """Standardised descriptors of what a space's candidates are, shape (n, d), the inputs of every model.
 
+        :param estimates: what a potential says of properties of each candidate, length n; where it says nothing, the
+            mean of the training rows stands for it.
         :raises SurrogateError: if the surrogate was fitted on other descriptors than those of the space.
         """
         features, names = space.describe(contents, probabilities)
-        if tuple(names) != self.names:
+        estimated = self.names[len(names) :]
+        if self.names[: len(names)] != tuple(names) or not all(map(_is_estimate, estimated)):
             raise SurrogateError('the surrogate was fitted with other descriptors: fit it again from its table')
+        if estimated:
+            columns = estimate_values(estimates or [{}] * len(contents), estimated)
+            features = np.column_stack([features, np.where(np.isfinite(columns), columns, self.center[len(names) :])])
         return self.standardise(features)
 
     def standardise(self, features: Array) -> Array:
@@ -70,10 +86,14 @@ class Surrogate:
         return np.clip((features - self.center) / self.width, -_LIMIT, _LIMIT)
 
     def predict(
-        self, space: SpaceSection, contents: Sequence[Any], probabilities: Sequence[float | None]
+        self,
+        space: SpaceSection,
+        contents: Sequence[Any],
+        probabilities: Sequence[float | None],
+        estimates: Sequence[Mapping[str, float]] | None = None,
     ) -> dict[str, tuple[Array, Array]]:
         """Mean and standard deviation of every property, each of shape (n,), in the property's unit."""
-        inputs = self.inputs(space, contents, probabilities)
+        inputs = self.inputs(space, contents, probabilities, estimates)
         return {name: model.predict(inputs) for name, model in self.models.items()}
 
     def state(self) -> dict[str, Any]:
@@ -117,6 +137,22 @@ class Surrogate:
             failure=failure,
             record=dict(state.get('record', {})),
         )
+
+
+def estimate_column(name: str) -> str:
+    """Name of the descriptor that is a potential's estimate of a property."""
+    return f'{_ESTIMATED}{name}'
+
+
+def _is_estimate(column: str) -> bool:
+    return column.startswith(_ESTIMATED)
+
+
+def estimate_values(estimates: Sequence[Mapping[str, float]], columns: Sequence[str]) -> Array:
+    """Estimates as descriptors, shape (n, number of columns); NaN where there is none."""
+    names = [column.removeprefix(_ESTIMATED) for column in columns]
+    rows = [[float(item.get(name, np.nan)) for name in names] for item in estimates]
+    return np.array(rows, dtype=np.float64).reshape(len(estimates), len(columns))
 
 
 def scaling(features: Array) -> tuple[Array, Array]:
@@ -175,7 +211,7 @@ def fit_on_features(
     for name, rows in known.items():
         values = np.asarray(targets[name], dtype=np.float64)[rows]
         own = features[rows]
-        own_setting = _measured(setting, errors, name, rows)
+        own_setting = _estimated(_measured(setting, errors, name, rows), columns, name, own)
 
         def earlier(
             count: int, name: str = name, own: Array = own, own_setting: Setting = own_setting
@@ -204,6 +240,16 @@ def _measured(setting: Setting, errors: Mapping[str, Array] | None, name: str, r
     if (own < 0).any() or np.isinf(own).any():
         raise SurrogateError(f'standard errors of {name!r} must be finite and not negative: NaN where there is none')
     return replace(setting, errors=own) if np.isfinite(own).any() else setting
+
+
+def _estimated(setting: Setting, columns: Sequence[str], name: str, features: Array) -> Setting:
+    """The setting with a potential's estimate of a property as a prior of it, where that is a descriptor."""
+    if estimate_column(name) not in columns:
+        return setting
+    place = list(columns).index(estimate_column(name))
+    values = features[:, place]
+    width = float(values.std()) or 1.0
+    return replace(setting, priors=(*setting.priors, Estimate(name, place, float(values.mean()), width)))
 
 
 def _needs(kind: str) -> tuple[str, ...]:
@@ -282,6 +328,7 @@ def fit_surrogate(
             '(0 evaluations in all): evaluate more candidates first'
         )
     features, names = space.describe([row.proposed for row in rows], [row.probability for row in rows])
+    features, names, composition = _with_estimates(features, names, space.composition_columns(), rows)
     targets = {name: values_of(rows, name) for name in properties}
     errors = {name: errors_of(rows, name) for name in properties}
     failed = np.array([row.status == 'failed' for row in rows], dtype=bool)
@@ -293,9 +340,26 @@ def fit_surrogate(
         seed,
         names,
         priors=priors,
-        composition=space.composition_columns(),
+        composition=composition,
         errors=errors,
     )
+
+
+def _with_estimates(
+    features: Array, names: Sequence[str], composition: NDArray[np.bool_] | None, rows: Sequence[EvaluationRow]
+) -> tuple[Array, list[str], NDArray[np.bool_] | None]:
+    """Descriptors of rows, their names, and which describe the composition, with the estimates that most rows have."""
+    columns = sorted({estimate_column(name) for row in rows for name in row.estimates})
+    values = estimate_values([row.estimates for row in rows], columns)
+    # what most rows lack says more of the potential than of the crystals
+    frequent = np.isfinite(values).mean(axis=0) >= _KNOWN if columns else np.zeros(0, dtype=bool)
+    columns, values = [name for name, keep in zip(columns, frequent, strict=True) if keep], values[:, frequent]
+    if not columns:
+        return features, list(names), composition
+    values = np.where(np.isfinite(values), values, np.nanmean(values, axis=0))
+    if composition is not None:
+        composition = np.concatenate([composition, np.zeros(len(columns), dtype=bool)])
+    return np.column_stack([features, values]), [*names, *columns], composition
 
 
 def values_of(rows: Sequence[EvaluationRow], name: str) -> Array:

@@ -28,7 +28,12 @@ def with_rows(surrogate: Surrogate, rows: Sequence[EvaluationRow], space: SpaceS
     :param rows: every evaluation so far, those that it was fitted to included.
     :param space: what was evaluated.
     """
-    inputs = surrogate.inputs(space, [row.proposed for row in rows], [row.probability for row in rows])
+    inputs = surrogate.inputs(
+        space,
+        [row.proposed for row in rows],
+        [row.probability for row in rows],
+        [row.estimates for row in rows],
+    )
     models = {}
     for name, model in surrogate.models.items():
         values = values_of(rows, name)

@@ -193,7 +193,7 @@ def _search(facts: Facts, cite: Any) -> str:
     select, budget = record.settings.select, record.budget
     streamed = select.schedule == 'asynchronous'
     text = _initial(facts, cite) + (_stream(facts) if streamed else f'; each later one {select.batch}')
-    used = [name for name in facts.acquisitions if name not in ('spread', 'random')]
+    used = [name for name in facts.acquisitions if name not in ('spread', 'estimate', 'random')]
     if used:
         words = [_part('acquisitions', name, cite) for name in used]
         text += f', chosen by {listed(words)}'
@@ -228,7 +228,11 @@ def _initial(facts: Facts, cite: Any) -> str:
     """How the search began: the initial design, and what was spread later for want of results to learn from."""
     select, cited = facts.record.settings.select, cite(*citations.INITIAL)
     spread = [item.acquisition for item in facts.record.evaluations].count('spread')
-    text = f'{select.initial} candidates spread over the space of their descriptors{cited}'
+    text = f'{select.initial} candidates'
+    by_estimate = [item.acquisition for item in facts.record.evaluations].count('estimate')
+    if by_estimate:
+        text += f', {by_estimate} of them those that the potential held for best and the others'
+    text += f' spread over the space of their descriptors{cited}'
     if spread > select.initial:
         text += f' ({spread - select.initial} more were spread later, while there was too little to learn from)'
     if select.schedule == 'asynchronous':

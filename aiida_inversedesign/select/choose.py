@@ -20,6 +20,7 @@ from aiida_inversedesign.select.batch import choose_points
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.initial import initial_design
 from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.select.promise import promise
 
 Array = NDArray[np.float64]
 
@@ -28,9 +29,10 @@ Array = NDArray[np.float64]
 class Choice:
     """One chosen candidate and why it was chosen.
 
-    :param arm: ``initial`` (spread, no surrogate yet), ``acquisition``, or ``control`` (drawn at random).
-    :param acquisition: ``spread``, ``random``, or a name of :mod:`aiida_inversedesign.select.acquisition`.
-    :param value: the acquisition's value when it was chosen; None for ``spread`` and ``random``.
+    :param arm: ``initial`` (no surrogate yet), ``acquisition``, or ``control`` (drawn at random).
+    :param acquisition: ``spread``, ``estimate`` (:mod:`aiida_inversedesign.select.promise`), ``random``, or a name of
+        :mod:`aiida_inversedesign.select.acquisition`.
+    :param value: the acquisition's value when it was chosen, or the promise; None for ``spread`` and ``random``.
     :param predicted: mean and standard deviation per property when it was chosen.
     """
 
@@ -93,7 +95,7 @@ def choose_batch(
     running = [by_id[name] for name in dict.fromkeys(pending)]
     duplicates = AlreadyEvaluated(space, rows, running)
     if surrogate is None:
-        return _initial(space, pool, running, rows, duplicates, size, seed)
+        return _initial(goal, space, pool, running, rows, duplicates, size, seed)
     return _informed(goal, settings, space, pool, running, rows, surrogate, duplicates, size, seed, pending_arms)
 
 
@@ -113,11 +115,18 @@ def control_places(
     return int(np.clip(np.floor(missing + draw), 0, size))
 
 
-def _contents(candidates: Sequence[Candidate]) -> tuple[list[Any], list[float | None]]:
-    return [candidate.content for candidate in candidates], [candidate.probability for candidate in candidates]
+def _contents(
+    candidates: Sequence[Candidate],
+) -> tuple[list[Any], list[float | None], list[dict[str, float]]]:
+    return (
+        [candidate.content for candidate in candidates],
+        [candidate.probability for candidate in candidates],
+        [candidate.estimates for candidate in candidates],
+    )
 
 
 def _initial(
+    goal: Goal,
     space: SpaceSection,
     pool: list[Candidate],
     running: list[Candidate],
@@ -127,7 +136,7 @@ def _initial(
     seed: int,
 ) -> list[Choice]:
     known = [*pool, *running]
-    contents, probabilities = _contents(known)
+    contents, probabilities, _ = _contents(known)
     features, _ = space.describe(
         [*contents, *(row.proposed for row in rows)], [*probabilities, *(row.probability for row in rows)]
     )
@@ -135,16 +144,26 @@ def _initial(
     def acceptable(index: int, chosen: list[int]) -> bool:
         return duplicates.is_new(pool[index]) and duplicates.differs(pool[index], [pool[i] for i in chosen])
 
+    # half of the first batch goes to what a potential holds for best: the other half tells where it errs
+    first: list[int] = []
+    worth = promise(goal, [candidate.estimates for candidate in pool])
+    if worth is not None:
+        for index in np.argsort(-worth, kind='stable').tolist():
+            if len(first) < (size + 1) // 2 and np.isfinite(worth[index]) and acceptable(index, first):
+                first.append(index)
     chosen = initial_design(
         features,
         [*(candidate.key for candidate in known), *(row.key for row in rows)],
         [*map(_standing, known), *(row.probability for row in rows)],
-        size,
+        size - len(first),
         seed,
-        done=range(len(pool), len(features)),
-        acceptable=acceptable,
+        done=[*first, *range(len(pool), len(features))],
+        acceptable=lambda index, chosen: acceptable(index, [*first, *chosen]),
     )
-    return [Choice(pool[index].id, 'initial', 'spread') for index in chosen]
+    by_estimate = [
+        Choice(pool[index].id, 'initial', 'estimate', None if worth is None else float(worth[index])) for index in first
+    ]
+    return by_estimate + [Choice(pool[index].id, 'initial', 'spread') for index in chosen]
 
 
 def _standing(candidate: Candidate) -> float | None:

@@ -3,7 +3,7 @@
 from aiida_inversedesign.audit.metrics.best import best, best_of_each, described, lowest_polymorphs
 from aiida_inversedesign.audit.metrics.costs import core_hours, count_dft, hit_figures, spent_on
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
-from aiida_inversedesign.audit.metrics.predictions import by_acquisition, by_surrogate, calibration
+from aiida_inversedesign.audit.metrics.predictions import by_acquisition, by_surrogate, calibration, estimates
 from aiida_inversedesign.audit.metrics.proposals import by_proposer, screening, validity
 from aiida_inversedesign.audit.metrics.rates import (
     by_arm,
@@ -35,6 +35,7 @@ __all__ = [
     'described',
     'diversity',
     'enrichment',
+    'estimates',
     'hit_costs',
     'hit_figures',
     'hit_rate',

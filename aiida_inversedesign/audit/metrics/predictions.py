@@ -35,6 +35,44 @@ def calibration(outcomes: Sequence[EvaluationRecord], properties: Sequence[str])
     return result
 
 
+def estimates(outcomes: Sequence[EvaluationRecord], properties: Sequence[str]) -> dict[str, Any]:
+    """What a potential said of each property before the evaluation against what that found.
+
+    Mean absolute error and mean deviation (estimate − value) in the property's unit, with 95 % intervals, and
+    Spearman's rank correlation.
+    """
+    result: dict[str, Any] = {}
+    for name in properties:
+        pairs = np.array(
+            [
+                (outcome.properties[name], outcome.estimates[name])
+                for outcome in outcomes
+                if outcome.status == 'completed' and name in outcome.properties and name in outcome.estimates
+            ]
+        )
+        if not len(pairs):
+            result[name] = unknown('no potential estimated it')
+            continue
+        error = pairs[:, 1] - pairs[:, 0]
+        result[name] = {
+            'n': len(pairs),
+            'mae': float(np.abs(error).mean()),
+            'bias': float(error.mean()),
+            'intervals': {'mae': mean_interval(np.abs(error), least=0.0), 'bias': mean_interval(error)},
+            'rank_correlation': _rank_correlation(pairs),
+        }
+    return result
+
+
+def _rank_correlation(pairs: NDArray[np.float64]) -> float | None:
+    """Spearman's, or None where it is not defined."""
+    from scipy.stats import spearmanr
+
+    if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():
+        return None
+    return float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic)
+
+
 def by_surrogate(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
     """Evaluations, hit rate and calibration of the choices made with each kind of surrogate."""
     return groups_of(outcomes, goal, 'surrogate', lambda item: item.surrogate, _calibrated(goal))

@@ -152,7 +152,10 @@ class Setting:
 
     def at(self, rows: Any, unit: float = 1.0) -> Setting:
         """The setting of some of the rows, whose targets are counted in another unit."""
-        return self if self.errors is None else replace(self, errors=self.errors[rows] / unit)
+        if self.errors is None and unit == 1.0:
+            return self
+        errors = None if self.errors is None else self.errors[rows] / unit
+        return replace(self, errors=errors, priors=tuple(prior.counted_in(unit) for prior in self.priors))
 
 
 Fit = Callable[['Array', 'Array', Setting], Regressor]

@@ -70,6 +70,10 @@ class Prior:
                 values[chunk] = self.kernel(scaled, self.centres) @ self.weights
         return np.clip(values, -_LIMIT, _LIMIT)
 
+    def counted_in(self, unit: float) -> Prior:
+        """The prior of targets that are counted in another unit: the same, its slope is learned."""
+        return self
+
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
         return {
@@ -89,6 +93,46 @@ class Prior:
         arrays = {name: np.array(state[name], dtype=np.float64) for name in ('center', 'width', 'centres', 'weights')}
         kernel = Kernel.from_state(state['kernel'])
         return cls(state['name'], int(state['rows']), float(state['error']), kernel=kernel, **arrays)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A property as a cheaper method has it for each candidate: one column of the raw descriptors.
+
+    :param name: the property.
+    :param column: its place among the descriptors.
+    :param center: mean of the column, in the property's unit.
+    :param width: its standard deviation.
+    :param unit: in which the targets are counted, in the property's unit.
+    """
+
+    name: str
+    column: int
+    center: float
+    width: float
+    unit: float = 1.0
+
+    def counted_in(self, unit: float) -> Estimate:
+        """The prior of targets that are counted in another unit."""
+        return replace(self, unit=self.unit * unit)
+
+    @property
+    def weights(self) -> Array:
+        """What tells it from others."""
+        return np.array([self.column, self.center, self.width])
+
+    def __call__(self, features: Array) -> Array:
+        """The estimate in standard deviations from its mean, shape (n,), cut at five."""
+        return np.clip((features[:, self.column] - self.center) / self.width, -_LIMIT, _LIMIT)
+
+    def state(self) -> dict[str, Any]:
+        """Plain JSON data."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def prior_from_state(state: dict[str, Any]) -> Prior | Estimate:
+    """The prior of its plain data."""
+    return Estimate(**state) if 'column' in state else Prior.from_state(state)
 
 
 def learn_prior(name: str, features: Array, values: Array, seed: int = 0) -> Prior:
@@ -152,7 +196,7 @@ class Transfer(PlainRegressor):
 
     slopes: Array
     process: GaussianProcess
-    priors: tuple[Prior, ...]
+    priors: tuple[Prior | Estimate, ...]
     center: Array
     width: Array
 
@@ -222,13 +266,13 @@ class Transfer(PlainRegressor):
         return cls(
             np.array(state['slopes'], dtype=np.float64),
             GaussianProcess.from_state(state['process']),
-            tuple(Prior.from_state(prior) for prior in state['priors']),
+            tuple(prior_from_state(prior) for prior in state['priors']),
             np.array(state['center'], dtype=np.float64),
             np.array(state['width'], dtype=np.float64),
         )
 
 
-def _extend(X: Array, priors: Sequence[Prior], center: Array, width: Array) -> Array:
+def _extend(X: Array, priors: Sequence[Prior | Estimate], center: Array, width: Array) -> Array:
     raw = X * width + center
     return np.column_stack([X, *(prior(raw) for prior in priors)])
 
@@ -236,13 +280,14 @@ def _extend(X: Array, priors: Sequence[Prior], center: Array, width: Array) -> A
 def fit_transfer(
     X: Array,
     y: Array,
-    priors: Sequence[Prior],
+    priors: Sequence[Prior | Estimate],
     center: Array | None = None,
     width: Array | None = None,
 ) -> Transfer:
     """Fit slopes of the priors and a Gaussian process of the residuals.
 
-    The slopes are those of generalised least squares under the process, with a normal prior as wide as the targets.
+    The slopes are those of generalised least squares under the process, with a normal prior as wide as the targets
+    around nothing, of an estimate of the property itself around the estimate.
 
     :param X: standardised inputs, shape (n, d).
     :param y: targets, shape (n,).
@@ -264,6 +309,7 @@ def fit_transfer(
     if not flat:
         basis = np.column_stack([np.ones(len(y)), known])
         belief = np.diag([0.0, *np.full(known.shape[1], 1.0)])
+        expected = [prior.width / prior.unit / scale if isinstance(prior, Estimate) else 0.0 for prior in priors]
         for _ in range(_ROUNDS):
             with one_thread():
                 covariance = process.kernel(inputs, inputs)
@@ -272,7 +318,8 @@ def fit_transfer(
                 share = (process.scale / scale) ** 2 * process.outputscale
                 half = np.linalg.solve(np.linalg.cholesky(share * covariance), basis)
                 target = np.linalg.solve(np.linalg.cholesky(share * covariance), (y - offset) / scale)
-                slopes = np.linalg.solve(half.T @ half + belief, half.T @ target)[1:] * scale
+                right = half.T @ target + belief @ np.array([0.0, *expected])
+                slopes = np.linalg.solve(half.T @ half + belief, right)[1:] * scale
             process = fit_gp(inputs, y - known @ slopes, form='ard')
     return Transfer(slopes, process, tuple(priors), center, width)
 
@@ -282,7 +329,7 @@ class TransferKind(SurrogateKind):
 
     name = 'transfer'
     regressor = Transfer
-    words = 'models that start from properties of the library'
+    words = 'models that start from properties of the library, or from what a potential says'
     citations = ('scikitlearn2011', 'botorch2020')
     needs = ('source',)
 

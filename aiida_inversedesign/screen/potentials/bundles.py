@@ -28,14 +28,22 @@ def bundles(names: Sequence[str], largest: int, at_once: int) -> list[list[str]]
 
 
 def job_of(
-    candidates: Sequence[Candidate], names: Collection[str], screening: Screening, potential: Potential
+    candidates: Sequence[Candidate],
+    names: Collection[str],
+    screening: Screening,
+    potential: Potential,
+    goal: Collection[str],
 ) -> dict[str, Any]:
-    """What the program of a bundle reads."""
+    """What the program of a bundle reads.
+
+    :param goal: properties of the goal.
+    """
     by_id = {item.id: item for item in candidates}
     chosen = [by_id[name] for name in names]
     return {
         'potential': potential.to_job(),
-        **{name: getattr(screening, name) for name in ('relax', 'fmax', 'steps', 'seconds', 'properties')},
+        **{name: getattr(screening, name) for name in ('relax', 'fmax', 'steps', 'seconds')},
+        'properties': screening.computed(goal),
         'symprec': STRICT_SYMPREC,
         'structures': [
             {'id': item.id, 'digest': item.content.content_hash, **item.content.to_dict()} for item in chosen

@@ -17,6 +17,7 @@ from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.screening import Screening
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.elasticity import moduli
 from aiida_inversedesign.chemistry.validity import closest_contact
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ HEALABLE = 0.7
 #: what relaxations to 0.05 eV/Å from two starts of one crystal differ by at most.
 SAME_ENERGY = 0.02
 #: Results that are kept with a candidate as they are.
-_KEPT = ('energy', 'steps', 'converged', 'max_force', 'bulk_modulus', 'elastic_tensor', 'seconds')
+_KEPT = ('energy', 'steps', 'converged', 'max_force', 'seconds')
 
 
 def to_screen(candidates: Iterable[Candidate], least: float) -> list[Candidate]:
@@ -95,6 +96,7 @@ def _looked_at(
         known['failed'] = record['failed']
         verdicts[POTENTIAL] = Verdict(passed, None, f'{screening.potential}: {record["failed"]}')
         return dataclasses.replace(candidate, screening=known, verdicts=verdicts)
+    known['estimates'] = estimates_of(record)
     relaxed = Crystal.from_dict(record) if screening.relax else candidate.content
     known['volume_change'] = relaxed.volume / relaxed.nsites / (candidate.content.volume / candidate.content.nsites) - 1
     if candidate.rejected_by in HEALED:
@@ -105,6 +107,24 @@ def _looked_at(
     return dataclasses.replace(
         candidate, content=relaxed, screening=known, verdicts=verdicts, volume=relaxed.volume / relaxed.nsites
     )
+
+
+def estimates_of(record: Mapping[str, Any]) -> dict[str, float]:
+    """What a potential says of properties, by their names, in their units."""
+    found = {'bulk_modulus': record['bulk_modulus']} if 'bulk_modulus' in record else {}
+    if 'elastic_tensor' in record:
+        values = moduli(record['elastic_tensor'])
+        named = {
+            'elastic_stability': values.stability,
+            'elastic_bulk_modulus': values.bulk,
+            'shear_modulus': values.shear,
+            'young_modulus': values.young,
+            'poisson_ratio': values.poisson,
+            'elastic_anisotropy': values.anisotropy,
+            'hardness': values.hardness,
+        }
+        found |= {name: float(value) for name, value in named.items() if value is not None}
+    return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
 def _merged(group: Sequence[Candidate], spec: CampaignSettings, rows: Sequence[EvaluationRow]) -> list[Candidate]:
