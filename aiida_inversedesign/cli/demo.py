@@ -117,6 +117,5 @@ def _set_up(folder: Path) -> None:
     code = setup_local.make_pw_code(pw, computer)
     python = setup_local.make_python_code(computer)
     family = setup_local.install_debian_pbe_family(folder / 'pseudopotentials')
-    click.echo(
-        f'python: {python.full_label}; pw.x: {pw} as {code.full_label}; pseudopotentials: {family.label} ({len(family.elements)} elements)'
-    )
+    click.echo(f'pw.x: {pw} as {code.full_label}; potential: {python.full_label}')
+    click.echo(f'pseudopotentials: {family.label} ({len(family.elements)} elements)')

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import re
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 if TYPE_CHECKING:
     from aiida_inversedesign.campaign.spec import CampaignSpec
@@ -93,3 +95,25 @@ class CampaignProgress(logging.Handler):
         again = f'trying again in {failed[2]} s' if failed[2] else 'trying again from time to time'
         job = f' of job {record.dbnode_id}' if hasattr(record, 'dbnode_id') else ''
         self._show_warning(f'the {failed[1]}{job} failed{reason}: {again}')
+
+
+@contextmanager
+def shown_steps() -> Iterator[Callable[[str, float], None]]:
+    """A bar for each step of a long computation, on the error stream, so that the JSON can be piped."""
+    columns = (
+        TextColumn('{task.description}'),
+        BarColumn(),
+        TextColumn('{task.percentage:.0f} %'),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        steps: dict[str, TaskID] = {}
+
+        def report(step: str, done: float) -> None:
+            # the networks of one training share a bar
+            name = step.split(': ')[0]
+            if name not in steps:
+                steps[name] = bar.add_task(name, total=1.0)
+            bar.update(steps[name], description=step, completed=done)
+
+        yield report

@@ -110,4 +110,7 @@ def _composition(names: Sequence[str]) -> NDArray[np.bool_] | None:
     from aiida_inversedesign.spaces.crystals.features import feature_names
     from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
-    return CrystalSpace().composition_columns() if list(names) == feature_names() else None
+    own = feature_names()
+    known = CrystalSpace().composition_columns() if list(names[: len(own)]) == own else None
+    # estimates of a potential come last
+    return None if known is None else np.append(known, np.zeros(len(names) - len(own), dtype=bool))

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,34 @@ def read_pool(
             + (f' (left out: {lost})' if lost else '')
         )
     return pool
+
+
+def with_estimates(pool: Pool, path: Path) -> Pool:
+    """The pool with what a potential says of its candidates as further descriptors.
+
+    Where it says nothing of a candidate, the mean of the others stands for it.
+
+    :param path: CSV file of ``benchmark potential --estimates``: ``id``, and columns named like the properties that
+        they estimate.
+    :raises PoolError: if it has no estimate of any candidate.
+    """
+    import csv
+
+    from aiida_inversedesign.learn.surrogate import estimate_column
+
+    with path.open(newline='') as handle:
+        rows = {row.pop('id', ''): row for row in csv.DictReader(handle)}
+    names = sorted({name for row in rows.values() for name in row})
+    columns, kept = [], []
+    for name in names:
+        values = np.array([float((rows.get(identifier) or {}).get(name) or 'nan') for identifier in pool.ids])
+        known = np.isfinite(values)
+        if known.any():
+            columns.append(np.where(known, values, values[known].mean()))
+            kept.append(estimate_column(name))
+    if not kept:
+        raise PoolError(f'{path}: it has no number for any candidate of {pool.name}: make it of the same structures')
+    return replace(pool, features=np.column_stack([pool.features, *columns]), names=(*pool.names, *kept))
 
 
 def _read_jsonl(

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +12,7 @@ import click
 
 from aiida_inversedesign.cli.benchmark.audit import audit
 from aiida_inversedesign.cli.benchmark.engine import engine
+from aiida_inversedesign.cli.benchmark.potential import potential
 from aiida_inversedesign.cli.benchmark.search import search
 from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, emit, load_profile
 from aiida_inversedesign.errors import InverseDesignError
@@ -38,6 +38,7 @@ def benchmark() -> None:
 benchmark.add_command(audit)
 benchmark.add_command(search)
 benchmark.add_command(engine)
+benchmark.add_command(potential)
 
 
 @benchmark.command()
@@ -97,7 +98,9 @@ def proposal(output_format: str, output: Path | None, save_models: Path | None, 
 
     # messages of single structures without a clear symmetry; they count as having none
     os.environ.setdefault('SPGLIB_WARNING', 'OFF')
-    with _progress() as report, warnings.catch_warnings():
+    from aiida_inversedesign.cli.progress import shown_steps
+
+    with shown_steps() as report, warnings.catch_warnings():
         # pymatgen tells of elements without electronegativity or radius, wherever it meets one
         warnings.simplefilter('ignore', UserWarning)
         figures, models = _run(report, **options)
@@ -244,28 +247,3 @@ def _model_file(name: str) -> bytes:
 
     data: bytes = get_model(name).payload
     return data
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, float], None]]:
-    """A bar for each step, on the error stream, so that the JSON can be piped."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (
-        TextColumn('{task.description}'),
-        BarColumn(),
-        TextColumn('{task.percentage:.0f} %'),
-        TimeElapsedColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
-        steps: dict[str, Any] = {}
-
-        def report(step: str, done: float) -> None:
-            # the networks of one training share a bar
-            name = step.split(': ')[0]
-            if name not in steps:
-                steps[name] = bar.add_task(name, total=1.0)
-            bar.update(steps[name], description=step, completed=done)
-
-        yield report

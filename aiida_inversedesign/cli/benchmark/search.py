@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -51,6 +50,11 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 @click.option('--batch', type=click.IntRange(min=1), default=5, show_default=True, help='Candidates chosen at a time.')
 @click.option('--budget', type=click.IntRange(min=3), default=100, show_default=True, help='Most evaluations.')
 @click.option('--at', default='', metavar='N,N…', help='Further evaluations at which figures are given.')
+@click.option(
+    '--estimates',
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help='CSV of `benchmark potential`: what a potential says is given to every arm as a descriptor.',
+)
 @click.option('--ignore', multiple=True, metavar='COLUMN', help='Column of a CSV file that is not a variable.')
 @click.option('--variables', default='', metavar='A,B…', help='Variables of a CSV file; default: all other columns.')
 @click.option('--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes.')
@@ -84,6 +88,7 @@ def search(
     batch: int,
     budget: int,
     at: str,
+    estimates: Path | None,
     ignore: tuple[str, ...],
     variables: str,
     jobs: int,
@@ -110,7 +115,7 @@ def search(
     from aiida_inversedesign.benchmarks.search.arms import parse_arms
     from aiida_inversedesign.benchmarks.search.goals import make_task, parse_goal
     from aiida_inversedesign.benchmarks.search.loop import Plan
-    from aiida_inversedesign.benchmarks.search.pool import read_pool
+    from aiida_inversedesign.benchmarks.search.pool import read_pool, with_estimates
     from aiida_inversedesign.benchmarks.search.report import summarise
     from aiida_inversedesign.benchmarks.search.run import run_all
     from aiida_inversedesign.cli.benchmark.search_table import show_search
@@ -120,10 +125,14 @@ def search(
     if campaign_seed is not None:
         load_profile()
     folder = state or (output.with_name(f'{output.name}.state') if output else None)
-    with tempfile.TemporaryDirectory() as nowhere, _progress() as report:
+    from aiida_inversedesign.cli.progress import shown_steps
+
+    with tempfile.TemporaryDirectory() as nowhere, shown_steps() as report:
         cache = folder or Path(nowhere)
         asked = [part.strip() for part in variables.split(',') if part.strip()]
         pool = read_pool(pool_file, goal.properties, ignore, asked, cache, jobs, campaign_seed is not None, report)
+        if estimates is not None:
+            pool = with_estimates(pool, estimates)
         task = make_task(goal, pool.values, top)
         plan = Plan(initial, batch, budget, start)
         numbers = range(first_seed, first_seed + seeds)
@@ -145,9 +154,3 @@ def _numbers(text: str) -> list[int]:
         return [int(part) for part in text.split(',') if part.strip()]
     except ValueError:
         raise click.BadParameter(f'{text!r}: write whole numbers joined by commas', param_hint='--at') from None
-
-
-def _progress() -> Any:
-    from aiida_inversedesign.cli.benchmark.commands import _progress as bars
-
-    return bars()

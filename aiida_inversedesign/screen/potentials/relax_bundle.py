@@ -21,6 +21,8 @@ STARTED = time.monotonic()
 LINES = 'results.jsonl'
 #: A program that died with one and the same crystal so often is not asked a third time.
 DEATHS = 2
+#: Steps of the ions in a strained cell: forces are small there, and more than ten are rarely needed.
+ION_STEPS = 20
 #: Relative change of the volume by which the pressure is differentiated: the bulk modulus is then that of a parabola
 #: to 0.1 %, and rounding in single precision stays below 1 %.
 VOLUME_STEP = 0.01
@@ -131,8 +133,19 @@ def relax(atoms, job):
     return '', done, bool(converged)
 
 
-def bulk_modulus(atoms):
-    """−V dP/dV in GPa with ions and shape scaled, from the pressures at two volumes."""
+def relax_ions(atoms, job):
+    """Relax the ions in a fixed cell, as far as that goes within a few steps."""
+    from ase.optimize import BFGS
+
+    if job['relax'] and len(atoms) > 1:
+        BFGS(atoms, logfile=None).run(fmax=job['fmax'], steps=ION_STEPS)
+
+
+def bulk_modulus(atoms, job):
+    """−V dP/dV in GPa from the pressures at two volumes, the shape scaled and the ions relaxed.
+
+    With ions that only move with the cell a molecular crystal would be as stiff as its molecules.
+    """
     import numpy as np
     from ase import units
 
@@ -141,12 +154,13 @@ def bulk_modulus(atoms):
         scaled = atoms.copy()
         scaled.set_cell(atoms.cell * factor ** (1 / 3), scale_atoms=True)
         scaled.calc = atoms.calc
+        relax_ions(scaled, job)
         pressures.append(-np.trace(scaled.get_stress(voigt=False)) / 3 / units.GPa)
     return float((pressures[0] - pressures[1]) / (2 * VOLUME_STEP))
 
 
-def elastic_tensor(atoms):
-    """The clamped-ion tensor in GPa, 6 × 6 in Voigt's order, from stresses at ± each strain."""
+def elastic_tensor(atoms, job):
+    """The tensor in GPa, 6 × 6 in Voigt's order, from stresses at ± each strain with the ions relaxed."""
     import numpy as np
     from ase import units
 
@@ -159,6 +173,7 @@ def elastic_tensor(atoms):
             strained = atoms.copy()
             strained.set_cell(atoms.cell @ (np.eye(3) + strain), scale_atoms=True)
             strained.calc = atoms.calc
+            relax_ions(strained, job)
             stresses.append(strained.get_stress(voigt=True) / units.GPa)
         columns.append((stresses[0] - stresses[1]) / (2 * STRAIN_STEP))
     tensor = np.array(columns).T
@@ -188,9 +203,9 @@ def look_at(structure, calculator, job):
             'frac_coords': atoms.get_scaled_positions().tolist(),
         }
         if 'bulk_modulus' in job['properties']:
-            found['bulk_modulus'] = bulk_modulus(atoms)
+            found['bulk_modulus'] = bulk_modulus(atoms, job)
         if 'elastic_tensor' in job['properties']:
-            found['elastic_tensor'] = elastic_tensor(atoms)
+            found['elastic_tensor'] = elastic_tensor(atoms, job)
     except Exception as error:  # an element that it lacks, numbers that overflow: it says so in its own way
         traceback.print_exc()
         found['failed'] = f'{type(error).__name__}: {error}'

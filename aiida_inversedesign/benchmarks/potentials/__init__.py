@@ -1,0 +1,1 @@
+"""How good an interatomic potential is on crystals whose properties are known, and what it costs."""
