@@ -1,7 +1,7 @@
 """What the results of a potential say of the candidates: relaxed crystals, verdicts, duplicates, and their order.
 
 Energy is a soft term beside the probability of a candidate, never the order itself: of held-out stable compounds the
-lowest energy alone found the right crystal at rank 1 less often than the proposal did (docs/screen.md). The order
+lowest energy alone found the right crystal at rank 1 less often than the proposal did (docs/screening.md). The order
 within a formula is that of log p - E/kT, with E the energy above the lowest candidate of the formula in eV/atom.
 """
 
