@@ -20,6 +20,7 @@ from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph.evaluation_account import ENDED, Evaluation, last_launches
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import find_jobs
+from aiida_inversedesign.graph.screenings import running_jobs
 from aiida_inversedesign.nodes.settings import settings_of
 from aiida_inversedesign.workchains.orphaned import is_cut_off
 
@@ -96,11 +97,28 @@ def describe(node: Any) -> dict[str, Any]:
             }
             for item in launched
             if item.is_running
-        ],
+        ]
+        + _screening(settings, [item['pk'] for item in generations], now),
         'hits': _hits(ended),
         'failures': [_shown(item, 'reason') for item in failed],
         'time_left': _time_left(node, launched, jobs, own, used, budget, now),
     }
+
+
+def _screening(settings: CampaignSettings, generations: Sequence[int], now: datetime) -> list[dict[str, Any]]:
+    """The jobs of a potential that run."""
+    if settings.screen.potential is None:
+        return []
+    return [
+        {
+            'candidate': job['label'],
+            'pk': job['pk'],
+            'what': f'{settings.screen.potential} relaxes {job["candidates"]} candidates',
+            'state': job['state'],
+            'seconds': (now - job['started']).total_seconds(),
+        }
+        for job in running_jobs(generations)
+    ]
 
 
 def _evaluations(launches: Launches, settings: CampaignSettings, generations: Sequence[int]) -> list[dict[str, Any]]:

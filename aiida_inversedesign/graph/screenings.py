@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from aiida.orm import CalcJobNode, Dict, QueryBuilder, WorkChainNode
+from aiida.orm import CalcJobNode, Dict, List, QueryBuilder, WorkChainNode
 
 from aiida_inversedesign.graph.jobs import among
 from aiida_inversedesign.graph.records import ScreeningJob
@@ -35,3 +36,23 @@ def jobs_of_potential(generations: Iterable[int]) -> list[ScreeningJob]:
         hours = seconds * data['identity'].get('threads', 1) / 3600
         found.append(ScreeningJob(len(data['records']), hours, data['identity']))
     return found
+
+
+def running_jobs(generations: Iterable[int]) -> list[dict[str, Any]]:
+    """The jobs of these generations that have not ended: label, PK, state, when made, and how many candidates."""
+    query = QueryBuilder().append(WorkChainNode, filters=among(generations), tag='generation')
+    query.append(
+        CalcJobNode,
+        with_incoming='generation',
+        edge_project='label',
+        filters={
+            'process_type': POTENTIAL_JOB,
+            'attributes.process_state': {'!in': ['finished', 'excepted', 'killed']},
+        },
+        tag='job',
+        project=['id', 'attributes.process_state', 'ctime'],
+    )
+    query.append(List, with_outgoing='job', edge_filters=edge('candidates'), project='attributes.list')
+    names = ('pk', 'state', 'started', 'candidates', 'label')
+    found = [dict(zip(names, row, strict=True)) for row in query.all()]
+    return sorted(({**item, 'candidates': len(item['candidates'])} for item in found), key=lambda item: item['pk'])

@@ -162,3 +162,19 @@ def test_bundles(number: int, largest: int, at_once: int, sizes: list[int]) -> N
     made = bundles(names, largest, at_once)
     assert [len(item) for item in made] == sizes
     assert sorted(name for item in made for name in item) == sorted(names)
+
+
+def test_an_estimate_that_is_not_credible_is_none() -> None:
+    item = candidate('a', cell(FCC, 3.6))
+    for value, expected in ((140.0, {'bulk_modulus': 140.0}), (890.0, {}), (-5.0, {}), (math.nan, {})):
+        found = judged(spec(), [item], [record(item, bulk_modulus=value)])[0]
+        assert found.estimates == expected
+
+
+def test_moduli_follow_from_the_tensor() -> None:
+    item = candidate('a', cell(FCC, 3.6))
+    tensor = np.diag([1.0, 1, 1, 0, 0, 0]) * 70 + np.diag([0.0, 0, 0, 1, 1, 1]) * 60
+    tensor[:3, :3] += 100
+    found = judged(spec(), [item], [record(item, elastic_tensor=tensor.tolist())])[0]
+    assert found.estimates['elastic_bulk_modulus'] == pytest.approx(100 + 70 / 3)
+    assert 30 < found.estimates['shear_modulus'] < 60

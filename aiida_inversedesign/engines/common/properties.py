@@ -39,8 +39,17 @@ ELECTRONS = (
     Property('magnetization', 'μB/atom', 'absolute magnetisation of the final calculation', electronic=True, spin=True),
 )
 
+#: GPa; diamond, the stiffest crystal known, has 443 (PBE 430).
+STIFFEST = 600.0
+
 EQUATION_OF_STATE = (
-    Property('bulk_modulus', 'GPa', 'B0 of a Birch–Murnaghan fit to single points at fixed shape', stage='eos'),
+    Property(
+        'bulk_modulus',
+        'GPa',
+        'B0 of a Birch–Murnaghan fit to single points at fixed shape',
+        stage='eos',
+        credible=(0, STIFFEST),
+    ),
     Property('bulk_modulus_derivative', '', "B0' of the same fit", stage='eos', credible=DERIVATIVE),
     Property(
         'eos_residual',

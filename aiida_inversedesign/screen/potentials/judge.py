@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.campaign.candidate import Candidate, Verdict
+from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.screening import Screening
 from aiida_inversedesign.chemistry.crystal import Crystal
@@ -110,7 +111,10 @@ def _looked_at(
 
 
 def estimates_of(record: Mapping[str, Any]) -> dict[str, float]:
-    """What a potential says of properties, by their names, in their units."""
+    """What a potential says of properties, by their names, in their units.
+
+    What is not credible is no estimate: far from what it was trained on a potential says anything.
+    """
     found = {'bulk_modulus': record['bulk_modulus']} if 'bulk_modulus' in record else {}
     if 'elastic_tensor' in record:
         values = moduli(record['elastic_tensor'])
@@ -124,7 +128,13 @@ def estimates_of(record: Mapping[str, Any]) -> dict[str, float]:
             'hardness': values.hardness,
         }
         found |= {name: float(value) for name, value in named.items() if value is not None}
-    return {name: value for name, value in found.items() if math.isfinite(value)}
+    return {name: value for name, value in found.items() if _is_credible(name, value)}
+
+
+def _is_credible(name: str, value: float) -> bool:
+    known = PROPERTIES.get(name)
+    low, high = known.credible if known is not None and known.credible else (-math.inf, math.inf)
+    return math.isfinite(value) and low <= value <= high
 
 
 def _merged(group: Sequence[Candidate], spec: CampaignSettings, rows: Sequence[EvaluationRow]) -> list[Candidate]:
