@@ -65,8 +65,8 @@ class Screening(Model):
     window: Positive = Field(
         0.1, description='candidates this far above the lowest of their formula are dropped, eV/atom'
     )
-    # chosen on 177 held-out compounds with their first five templates each: 0.08 and 0.15 eV put the right crystal first
-    # for 141 and 140, the order of the proposal for 136, 0.005 eV for 131
+    # chosen on 177 held-out compounds with their first five templates each: 0.08 and 0.15 eV put the right crystal
+    # first for 141 and 140, the order of the proposal for 136, 0.005 eV for 131
     softness: Annotated[Finite, Field(gt=0, le=10)] = Field(
         0.1, description='kT in the order log p - E/kT of the candidates of a formula, eV/atom'
     )

@@ -59,12 +59,12 @@ def estimates(outcomes: Sequence[EvaluationRecord], properties: Sequence[str]) -
             'mae': float(np.abs(error).mean()),
             'bias': float(error.mean()),
             'intervals': {'mae': mean_interval(np.abs(error), least=0.0), 'bias': mean_interval(error)},
-            'rank_correlation': _rank_correlation(pairs),
+            'rank_correlation': rank_correlation(pairs),
         }
     return result
 
 
-def _rank_correlation(pairs: NDArray[np.float64]) -> float | None:
+def rank_correlation(pairs: NDArray[np.float64]) -> float | None:
     """Spearman's, or None where it is not defined."""
     from scipy.stats import spearmanr
 

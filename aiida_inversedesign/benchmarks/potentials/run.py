@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from aiida_inversedesign.audit.metrics.intervals import mean_interval
+from aiida_inversedesign.audit.metrics.predictions import rank_correlation
 from aiida_inversedesign.campaign.contracts.potential import Potential
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.symmetry import STRICT_SYMPREC
@@ -140,6 +141,9 @@ def run(
         for start in range(0, len(left), _BUNDLE)
     ]
     with lines.open('a') as handle, ProcessPoolExecutor(jobs) as executor:
+        if lines.stat().st_size and not lines.read_text().endswith('\n'):
+            # the last line of a run that was stopped
+            handle.write('\n')
         for number, records in enumerate(executor.map(_run_bundle, bundles), 1):
             if report:
                 report('crystals', number / len(bundles))
@@ -194,8 +198,6 @@ def estimates(record: Mapping[str, Any]) -> dict[str, float]:
 
 def compared(known: Sequence[Known], records: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Error, bias, relative error and rank correlation of each property, with n and 95 % intervals; and the costs."""
-    from scipy.stats import spearmanr
-
     figures: dict[str, Any] = {}
     for name in dict.fromkeys(name for item in known for name in item.values):
         pairs = np.array(
@@ -213,7 +215,7 @@ def compared(known: Sequence[Known], records: Mapping[str, Mapping[str, Any]]) -
             'mae_interval': mean_interval(np.abs(error), least=0.0),
             'bias': float(error.mean()) if len(pairs) else None,
             'median_relative_error': float(np.median(share)) if len(pairs) else None,
-            'rank_correlation': float(spearmanr(pairs[:, 0], pairs[:, 1]).statistic) if len(pairs) > 2 else None,
+            'rank_correlation': rank_correlation(pairs),
         }
     reasons: dict[str, int] = {}
     for record in records.values():
