@@ -49,7 +49,7 @@ class Propose(Model):
         'data set themselves as the candidates',
     )
     model: str = Field('shipped', description='label of a proposal model, or its npz file')
-    top_k: Count = Field(5, description='templates kept for each formula')
+    top_k: Count = Field(5, description='acceptable crystals proposed for each formula, as far as the library has them')
     min_distance: Fraction = Field(
         0.85, description='least distance in sums of covalent radii; less for pairs that are known to bind shorter'
     )

@@ -45,19 +45,29 @@ def same_structure(first: Crystal, second: Crystal) -> bool:
 
 
 def same_crystal(first: Crystal, second: Crystal) -> bool:
-    """Whether two evaluated crystals have the same structure and the same space group: one of them is a copy."""
-    return same_structure(first, second) and space_group_number(first) == space_group_number(second)
+    """Whether two crystals of any cells are copies of each other: the same structure and the same space group.
+
+    StructureMatcher alone also takes a crystal for its distorted twin, which relaxes to something else.
+    """
+    return _same_group(first, second) and same_structure(first, second)
 
 
 def same_candidate(first: Crystal, second: Crystal) -> bool:
-    """As :func:`same_structure`, faster for pools of thousands, most of whose cells are primitive.
+    """As :func:`same_crystal`, faster for pools of thousands, most of whose cells are primitive.
 
     Smaller cells are looked for only if the two cells differ in size, as after a relaxation to a smaller one.
     """
+    if not _same_group(first, second):
+        return False
     cells = reduced(first, primitive=True), reduced(second, primitive=True)
     if len(cells[0]) != len(cells[1]):
         cells = reduced(first), reduced(second)
     return same_reduced(*cells)
+
+
+def _same_group(first: Crystal, second: Crystal) -> bool:
+    """Whether two crystals have the same space group, which is quicker to tell than whether their structures match."""
+    return space_group_number(first) == space_group_number(second)
 
 
 def same_reduced(first: Structure, second: Structure) -> bool:

@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,10 @@ class Contact:
     limit: float = 0.0
 
 
+#: the closest contacts of crystals that are still in use, by the least contact allowed
+_CONTACTS: WeakKeyDictionary[Crystal, dict[float | None, Contact]] = WeakKeyDictionary()
+
+
 def closest_contact(crystal: Crystal, least: float | None = None) -> Contact:
     """The contact with the least distance / (sum of covalent radii), each site's own periodic images included.
 
@@ -75,8 +80,17 @@ def closest_contact(crystal: Crystal, least: float | None = None) -> Contact:
     Exact for every cell: an atom's distance to its own image along the shortest lattice vector bounds the answer from
     above, and all images within that bound are visited, counted by the heights of the cell.
 
+    It is kept as long as the crystal is in use: what builds it asks, and so does what judges it.
+
     :raises KeyError: if an element has no covalent radius in the table.
     """
+    known = _CONTACTS.setdefault(crystal, {})
+    if least not in known:
+        known[least] = _closest_contact(crystal, least)
+    return known[least]
+
+
+def _closest_contact(crystal: Crystal, least: float | None) -> Contact:
     radii = np.array([covalent_radii()[symbol] for symbol in crystal.species])
     lattice, coords = crystal.lattice, crystal.frac_coords
     images = _image_range(lattice)

@@ -27,7 +27,9 @@ def cspml() -> None:
 @click.argument('formulas', nargs=-1, required=True)
 @click.option('--library', 'library_label', default='aflow', show_default=True, help='Label of a template library.')
 @click.option('--model', default='shipped', show_default=True, help='Label of a proposal model, or its npz file.')
-@click.option('--top', type=click.IntRange(min=1), default=5, show_default=True, help='Templates of each formula.')
+@click.option(
+    '--top', type=click.IntRange(min=1), default=5, show_default=True, help='Acceptable crystals of each formula.'
+)
 @click.option('--max-sites', type=click.IntRange(min=1), default=100, show_default=True, help='Largest cell.')
 @click.option('--exclude-own', is_flag=True, help="Leave the formulas' own entries out of the templates: a fair test.")
 @click.option('--output', type=click.Path(path_type=Path, file_okay=False), help='Folder for the CIF files.')

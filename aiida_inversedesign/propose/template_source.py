@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from abc import abstractmethod
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import ClassVar
 
 from aiida_inversedesign.campaign.candidate import Candidate, Verdict
@@ -13,6 +13,7 @@ from aiida_inversedesign.campaign.contracts.source import Progress, ProposalErro
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.formulas import parse_ratio, ratio_label, reduced_formula
 from aiida_inversedesign.libraries.prototype_labels import label_of
+from aiida_inversedesign.propose.acceptable import BEYOND, RankedList, acceptable
 from aiida_inversedesign.propose.build import Built, build, widened
 from aiida_inversedesign.propose.generators.mix import Mix
 from aiida_inversedesign.propose.generators.request import Proposed
@@ -25,9 +26,6 @@ from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
 from aiida_inversedesign.screen.apply import screened
 from aiida_inversedesign.spaces.crystals.formula_space import Counts, draw_formulas
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
-
-#: proposals of more candidates than this do without the labels of their prototypes, which take 4 ms a template
-LABELLED = 1000
 
 
 class TemplateSource(Source):
@@ -57,40 +55,45 @@ class TemplateSource(Source):
         if not labels & set(templates.labels):
             raise ProposalError(_no_template(sorted(labels), templates, space.max_sites))
         ranker, volumes = self.tools(request.model, spec.seed)
-        ranked = _rank(formulas, templates, ranker, spec.propose.top_k, request.progress)
+        ranked = _rank(formulas, templates, ranker, spec.propose.top_k + BEYOND, request.progress)
+        lists, without = [], []
+        for number, counts in enumerate(formulas):
+            group = templates.group(ratio_label(counts))
+            if group is None:
+                without.append(self._without_template(counts, space.max_sites))
+            else:
+                lists.append(self._list(counts, ranked[number], group, volumes, spec.propose.min_distance))
         candidates = [
-            *self._crystals(formulas, ranked, templates, volumes, spec, request.progress),
+            *acceptable(lists, spec.propose.top_k, spec, request.rows, request.progress),
+            *without,
             *(_unbuilt(counts, self.name) for counts in not_neutral),
             *outside,
         ]
         return [dataclasses.replace(item, generator=generators.get(item.key, item.generator)) for item in candidates]
 
-    def _crystals(
-        self,
-        formulas: list[Counts],
-        ranked: dict[int, Ranked],
-        templates: Templates,
-        volumes: Volumes,
-        spec: CampaignSettings,
-        report: Progress,
-    ) -> Iterator[Candidate]:
-        """The crystal of each formula in each of its templates."""
-        labelled = len(formulas) * spec.propose.top_k <= LABELLED
-        for number, counts in enumerate(formulas):
-            report('crystals', number / len(formulas))
-            group = templates.group(ratio_label(counts))
-            if group is None:
-                reason = f'no template of ratio {ratio_label(counts)} with at most {_crystals_of(spec).max_sites} sites'
-                yield dataclasses.replace(
-                    _unbuilt(counts, self.name), verdicts={'template': Verdict(False, None, reason)}
-                )
-                continue
-            for rank, one in enumerate(build(counts, ranked[number].indices, group, volumes), 1):
-                fitting = widened(one, spec.propose.min_distance)
-                template = templates.library[one.index]
-                label = label_of(template) if labelled else template.proto_label
-                yield self._candidate(fitting, ranked[number], rank, group, label)
-        report('crystals', 1.0)
+    def _without_template(self, counts: Counts, max_sites: int) -> Candidate:
+        """The record of a formula that the library has no template for."""
+        reason = f'no template of ratio {ratio_label(counts)} with at most {max_sites} sites'
+        return dataclasses.replace(_unbuilt(counts, self.name), verdicts={'template': Verdict(False, None, reason)})
+
+    def _list(self, counts: Counts, ranked: Ranked, group: Group, volumes: Volumes, least: float) -> RankedList:
+        """A formula's templates, best first, and what builds its crystals.
+
+        :param least: least contact in sums of covalent radii.
+        """
+
+        def label(place: int) -> str:
+            return label_of(group.library[int(ranked.indices[place])])
+
+        def crystals(places: Sequence[int]) -> list[Candidate]:
+            built = build(counts, ranked.indices[list(places)], group, volumes)
+            return [
+                self._candidate(widened(one, least), ranked, place + 1, group, label(place))
+                for place, one in zip(places, built, strict=True)
+            ]
+
+        prints = group.library.fingerprints
+        return RankedList(len(ranked), label, None if prints is None else prints[ranked.indices], crystals)
 
     def _candidate(self, built: Built, ranked: Ranked, rank: int, group: Group, label: str) -> Candidate:
         template, crystal = group.library[built.index], built.crystal

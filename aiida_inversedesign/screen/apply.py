@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def screened(
-    candidates: Sequence[Candidate], spec: CampaignSettings, rows: Sequence[EvaluationRow] = (), by_key: bool = False
+    candidates: Sequence[Candidate],
+    spec: CampaignSettings,
+    rows: Sequence[EvaluationRow] = (),
+    by_key: bool = False,
+    passed: Sequence[Candidate] = (),
 ) -> list[Candidate]:
     """The candidates with a verdict of each screen, in the order of the screens.
 
@@ -24,6 +28,7 @@ def screened(
 
     :param rows: evaluations so far.
     :param by_key: only the screens that need the key alone, before anything is built.
+    :param passed: candidates of the same proposal that passed before.
     """
     verdicts: list[dict[str, Verdict]] = [dict(candidate.verdicts) for candidate in candidates]
     for screen, settings in _screens(spec):
@@ -36,7 +41,7 @@ def screened(
             and (candidate.content is not None or screen.by_key)
             and (not screen.only_passed or all(verdict.passed for verdict in verdicts[place].values()))
         ]
-        request = ScreenRequest(spec, rows, settings)
+        request = ScreenRequest(spec, rows, settings, passed)
         given = screen.judge([candidates[place] for place in asked], request)
         for place, verdict in zip(asked, given, strict=True):
             if verdict is not None:

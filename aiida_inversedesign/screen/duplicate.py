@@ -23,6 +23,8 @@ class Duplicate(Screen):
             for content in (row.proposed, row.relaxed):
                 if content is not None:
                     seen[content.key].append((f'an evaluated {space.noun}', content))
+        for candidate in request.passed:
+            seen[candidate.content.key].append((_name(candidate), candidate.content))
         return [self._verdict(candidate, request, seen) for candidate in candidates]
 
     @staticmethod
@@ -31,6 +33,11 @@ class Duplicate(Screen):
         for name, other in seen[content.key]:
             if space.same(other, content):
                 return Verdict(False, None, f'the same {space.noun} as {name}')
-        name = f'{content.key} as {candidate.template}' if candidate.template else content.key
-        seen[content.key].append((name, content))
+        seen[content.key].append((_name(candidate), content))
         return Verdict(True)
+
+
+def _name(candidate: Candidate) -> str:
+    """What a reason calls a candidate, which has no id yet."""
+    key: str = candidate.content.key
+    return f'{key} as {candidate.template}' if candidate.template else key

@@ -1,11 +1,12 @@
 """The choice of templates that cover a distribution."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from aiida_inversedesign.propose.rankers.coverage import COVERED, EQUAL, cover, distances, similarity
+from aiida_inversedesign.propose.rankers.coverage import COVERED, EQUAL, cover, distances, looked_at, similarity
 
 
 def choose(prints, weights, number, prototypes):
@@ -46,6 +47,20 @@ def test_each_template_once_and_never_more_than_there_are(prints, number):
     assert len(set(chosen.tolist())) == len(chosen) == min(number, 6)
     assert gains.sum() <= 1 + COVERED + 1e-5
     assert gains[0] == gains.max()
+
+
+@pytest.mark.parametrize('size', [30, 250, 500])
+def test_what_comes_first_does_not_depend_on_how_many_are_asked_for(size):
+    random = np.random.default_rng(size)
+    prints = random.normal(size=(size, 3))
+    weights = np.sort(random.dirichlet(np.ones(size)))[::-1]
+    prototypes = random.integers(0, size // 4, size)
+    most, _ = choose(prints, weights, 200, prototypes)
+    for number in (1, 5, 40, 100, 150):
+        assert choose(prints, weights, number, prototypes)[0].tolist() == most[:number].tolist()
+        # nor does it need templates that are looked at for later places only
+        few = looked_at(number)
+        assert choose(prints[:few], weights[:few], number, prototypes[:few])[0].shape == (min(number, size),)
 
 
 def test_distances_and_similarity():

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from aiida_inversedesign.campaign.row import EvaluationRow
-from aiida_inversedesign.libraries.library import aflow_library
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.libraries.library import Library, Template, aflow_library
 from aiida_inversedesign.propose.next_candidates import ProposalError, propose_next, settings_of_a_proposal
 
 
@@ -72,12 +73,14 @@ def test_excluded_and_evaluated(campaign, small_library, rocksalt):
     assert fair[0].template != 'rocksalt'
 
 
-def test_too_close_atoms_are_kept_with_their_verdict(campaign, small_library):
-    pool = propose(*campaign({'formulas': ['KBr']}, min_distance=1.0, top_k=3), small_library, None, 1, 1)
-    assert len(pool) == 3
-    rejected = [item for item in pool if item.rejected_by == 'distance']
-    assert rejected
-    assert rejected[0].content is not None
+def test_too_close_atoms_are_kept_with_their_verdict(campaign, small_library, rocksalt):
+    near = Crystal(rocksalt.lattice, rocksalt.species, [[0, 0, 0], [0.1, 0.1, 0.1]])
+    library = Library([*small_library, Template('overlapping', near, '', '')])
+    pool = propose(*campaign({'formulas': ['KBr']}, min_distance=1.0, top_k=4), library, None, 1, 1)
+    assert len(pool) == 4
+    (rejected,) = [item for item in pool if item.rejected_by == 'distance']
+    assert rejected.template == 'overlapping'
+    assert rejected.content is not None
 
 
 def test_library_method_takes_structures_as_they_are(campaign, small_library, rocksalt):

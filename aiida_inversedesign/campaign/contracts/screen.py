@@ -22,11 +22,14 @@ class ScreenRequest:
     :param spec: the campaign.
     :param rows: evaluations so far.
     :param settings: the screen's own section, read by :attr:`Screen.section`; None if it has none.
+    :param passed: candidates of the same proposal that passed all screens before these are judged: a source may ask
+        about its candidates in portions.
     """
 
     spec: CampaignSettings
     rows: Sequence[EvaluationRow] = ()
     settings: Any = None
+    passed: Sequence[Candidate] = ()
 
 
 class Screen(ABC):

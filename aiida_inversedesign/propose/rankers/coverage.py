@@ -14,6 +14,8 @@ EQUAL, NARROW = 0.99, 0.04
 #: the shipped model: 0.05 to 0.5 change the right prototype among the first five by 1.5 points, and the fingerprint
 #: within 0.1 among the first ten by 1.2 points the other way.
 COVERED = 0.1
+#: the likeliest templates are looked at for a place: at least so many, and for later places a multiple of the place
+LOOKED_AT, LATER = 192, 2
 #: templates of one prototype within this fingerprint distance are one proposal
 SAME = 0.1
 
@@ -35,6 +37,11 @@ def distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.floa
     return np.nan_to_num(out, nan=np.inf)
 
 
+def looked_at(places: int) -> int:
+    """How many templates are looked at for the last of so many places."""
+    return max(LOOKED_AT, LATER * places)
+
+
 def cover(
     distance: NDArray[np.float32],
     weights: NDArray[np.float32],
@@ -50,9 +57,9 @@ def cover(
     decides between templates of one prototype and brings other structures of a likely prototype. A template that has
     the prototype of a chosen one and is within :data:`SAME` of it comes only when no other is left. Templates of
     different prototypes never stand in each other's way, however alike their fingerprints are: orderings of one lattice
-    differ by nothing else.
+    differ by nothing else. What comes first does not depend on how many are asked for.
 
-    :param distance: fingerprint distance of each template (row) to each structure, shape (n, m).
+    :param distance: fingerprint distance of each template (row), likeliest first, to each structure, shape (n, m).
     :param weights: probability of each structure, shape (m,).
     :param prints: fingerprints of the templates, shape (n, p); NaN where there is none.
     :param prototypes: number of the prototype of each template, shape (n,).
@@ -67,7 +74,7 @@ def cover(
     left, open_shares = weights.astype(np.float32, copy=True), shares.astype(np.float64, copy=True)
     for place in range(number):
         added = open_shares[prototypes] + COVERED * (stands_for @ left)
-        best = int(np.argmax((added + 1e-12) * order))
+        best = int(np.argmax(((added + 1e-12) * order)[: looked_at(place + 1)]))
         chosen[place], gains[place] = best, float(added[best])
         difference = prints - prints[best]
         near = np.einsum('np,np->n', difference, difference) < SAME**2

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from aiida_inversedesign.chemistry.formulas import reduced_formula
 from aiida_inversedesign.propose.assign import dissimilarities, element_rows
 from aiida_inversedesign.propose.npz import Arrays
-from aiida_inversedesign.propose.rankers.coverage import cover, distances
+from aiida_inversedesign.propose.rankers.coverage import cover, distances, looked_at
 from aiida_inversedesign.propose.rankers.memory import Memory
 from aiida_inversedesign.propose.rankers.ranking import TAUS, Counts, Group, Ranked
 from aiida_inversedesign.propose.rankers.set_transformer import Floats, SetTransformer, Tokens
 
-#: most structures that vote, and most templates that are looked at, for one formula: the likeliest ones
+#: most structures that vote for one formula: the likeliest ones
 VOTERS = 192
 #: formulas scored in one pass
 BLOCK = 64
@@ -136,7 +136,7 @@ class PosteriorRanker:
         """The templates kept for one formula, and the evidence for each, shape (k, 4, 4)."""
         voters = self.voters(group)
         asked = _largest(weights, VOTERS)
-        candidates = _largest(weights[: voters.templates], max(VOTERS, 4 * top_k))
+        candidates = _largest(weights[: voters.templates], looked_at(top_k))
         distance = distances(voters.prints[candidates], voters.prints[asked])
         # a template without fingerprint still stands for itself
         distance[candidates[:, None] == asked[None, :]] = 0

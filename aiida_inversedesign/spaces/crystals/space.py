@@ -90,14 +90,14 @@ class CrystalSpace(SpaceSection):
 
     @classmethod
     def same(cls, first: Any, second: Any) -> bool:
-        """Whether StructureMatcher takes two crystals of one formula for the same."""
+        """Whether two crystals of one formula have the same structure and the same space group."""
         from aiida_inversedesign.chemistry.matching import same_candidate
 
         return same_candidate(first, second)
 
     @classmethod
     def same_result(cls, first: Any, second: Any) -> bool:
-        """Whether two evaluated crystals have the same structure and the same space group."""
+        """As :meth:`same`, whatever cells an evaluation left them in."""
         from aiida_inversedesign.chemistry.matching import same_crystal
 
         return same_crystal(first, second)
