@@ -56,7 +56,12 @@ def run(evaluations: int = 3, code: str = 'python@localhost', **screen: Any) -> 
     from aiida_inversedesign.workchains.build import build_campaign
     from aiida_inversedesign.workchains.foreground import run_campaign
 
-    spec = validate_campaign(
+    return run_campaign(build_campaign(spec_of(evaluations, code, **screen)))
+
+
+def spec_of(evaluations: int, code: str, **screen: Any) -> Any:
+    """The campaign file."""
+    return validate_campaign(
         {
             'name': 'screened',
             'seed': 3,
@@ -69,7 +74,6 @@ def run(evaluations: int = 3, code: str = 'python@localhost', **screen: Any) -> 
             'budget': {'evaluations': evaluations},
         }
     )
-    return run_campaign(build_campaign(spec))
 
 
 def called(campaign: Any, label: str) -> list[Any]:
@@ -137,3 +141,56 @@ def test_a_potential_that_is_missing_is_said_with_what_to_do(wrapped: Any, pytho
     assert node.exit_status != 0
     assert "the potential 'emt' cannot be used here: the package ase is not installed" in node.exit_message
     assert 'pip install ase' in node.exit_message
+
+
+#: Jobs with a potential that have ended well.
+SCREENED = (
+    "SELECT count(*) FROM db_dbnode WHERE process_type = 'aiida.calculations:inversedesign.potential' "
+    "AND json_extract(attributes, '$.exit_status') = 0"
+)
+
+
+def test_a_campaign_that_is_stopped_in_the_middle_takes_what_was_looked_at(aiida_profile: Any, python: Any) -> None:
+    from test_interrupt import Interruption
+
+    from aiida_inversedesign.verify.run import is_sound, verify
+    from aiida_inversedesign.workchains.foreground import run_campaign
+    from aiida_inversedesign.workchains.resume import resume_campaign
+
+    with Interruption(aiida_profile, SCREENED) as interruption:
+        stopped = run(bundle=2, at_once=1)
+    assert interruption.sent
+    assert not called(stopped, 'select')
+    first = called(stopped, 'screen_')
+    done = [record['id'] for job in first if 'results' in job.outputs for record in job.outputs.results['records']]
+    assert 2 <= len(done) < 8
+
+    node = run_campaign(resume_campaign(stopped, {})[0])
+    assert node.is_finished_ok, node.exit_message
+    further = [record['id'] for job in called(node, 'screen_') if job.process_label == 'PotentialCalculation'
+               for record in job.outputs.results['records']]  # fmt: skip
+    assert not set(done) & set(further)
+    screened = called(node, 'screen')[-1].outputs.pool.get_candidates()
+    assert {item.id for item in screened if item.screening} == {*done, *further}
+    report = verify(node)
+    assert is_sound(report), report['findings']
+
+
+def test_the_audit_keeps_the_costs_apart(python: Any) -> None:
+    from aiida_inversedesign.audit.audit import audit
+
+    node = run(evaluations=4)
+    report = audit(node)
+    figure = report['screening']
+    assert figure['potential'] == 'emt'
+    assert figure['candidates'] == figure['kept'] + sum(figure['dropped'].values()) == 8
+    assert figure['jobs'] == 1
+    assert 0 < figure['core_hours'] < 0.1
+    assert report['dft_calculations']['total'] == 0
+    estimated = figure['estimates']['bulk_modulus']
+    # the potential is the engine: what is left is the difference between two volumes and seven
+    assert estimated['n'] == 4
+    assert estimated['mae'] < 15
+    assert estimated['rank_correlation'] > 0.7
+    chosen = [item['acquisition'] for item in called(node, 'select')[0].outputs.batch['choices']]
+    assert chosen.count('estimate') == 2
