@@ -21,7 +21,7 @@ from aiida_inversedesign.campaign.section import (
 )
 
 #: What only the stage with a potential needs: without one, none of it may be set.
-_OF_POTENTIAL = ('code', 'keep', 'properties')
+_OF_POTENTIAL = ('code', 'keep', 'properties', 'vibrations')
 
 #: What follows from an elastic tensor (:func:`aiida_inversedesign.chemistry.elasticity.moduli`).
 OF_TENSOR = (
@@ -71,6 +71,9 @@ class Screening(Model):
         0.1, description='kT in the order log p - E/kT of the candidates of a formula, eV/atom'
     )
     keep: Count | None = Field(None, description='most candidates of a formula that are kept')
+    vibrations: bool = Field(
+        False, description='whether candidates with an imaginary frequency in their own cell (at Γ) are dropped'
+    )
     properties: list[PotentialProperty] | None = Field(
         None, description='what else the potential computes; default: those of the goal that it can'
     )
@@ -92,14 +95,14 @@ class Screening(Model):
         return {**own, 'further': further} if further else own
 
     def computed(self, goal: Iterable[str]) -> list[str]:
-        """What the program computes: ``bulk_modulus``, ``elastic_tensor``.
+        """What the program computes: ``bulk_modulus``, ``elastic_tensor``, ``lowest_frequency``.
 
         :param goal: properties of the goal.
         """
         able = get_args(PotentialProperty)
         names = [name for name in goal if name in able] if self.properties is None else self.properties
         wanted = ['elastic_tensor' if name in OF_TENSOR else name for name in names]
-        return without_repeats(wanted)
+        return [*without_repeats(wanted), *(['lowest_frequency'] if self.vibrations else [])]
 
     def contradictions(self) -> Iterator[ContradictionError]:
         """What does not go together in this section."""

@@ -178,3 +178,11 @@ def test_moduli_follow_from_the_tensor() -> None:
     found = judged(spec(), [item], [record(item, elastic_tensor=tensor.tolist())])[0]
     assert found.estimates['elastic_bulk_modulus'] == pytest.approx(100 + 70 / 3)
     assert 30 < found.estimates['shear_modulus'] < 60
+
+
+def test_what_is_not_at_rest_is_dropped() -> None:
+    item = candidate('a', cell(FCC, 3.6))
+    for frequency, accepted in ((4.0, True), (0.0, True), (-0.3, True), (-2.0, False)):
+        found = judged(spec(vibrations=True), [item], [record(item, lowest_frequency=frequency)])[0]
+        assert found.accepted is accepted
+    assert 'an imaginary frequency of 2.0i THz' in found.verdicts['potential'].reason

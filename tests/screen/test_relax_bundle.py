@@ -92,6 +92,32 @@ def test_the_symmetry_is_kept(tmp_path: Path) -> None:
     assert np.ptp(lengths) < 1e-9
 
 
+def test_frequencies_tell_what_is_not_at_rest(tmp_path: Path) -> None:
+    """Against ASE's own vibrations; an ordering of Cu and Au on the lattice of CsCl is no minimum of the potential."""
+    from ase import Atoms
+    from ase.calculators.emt import EMT
+    from ase.vibrations import Vibrations
+
+    def pair(first: str, second: str, a: float) -> dict[str, Any]:
+        places = [[0, 0, 0], [0.5, 0.5, 0.5]]
+        return {**fcc(first, a), 'species': [first, second], 'lattice': (a * np.eye(3)).tolist(), 'frac_coords': places}
+
+    records = [pair('Cu', 'Pd', 2.95), fcc('Cu', 3.6)]
+    found = run(tmp_path, *records, relax=False, properties=['lowest_frequency'])['records']
+    assert found[1]['lowest_frequency'] == 0
+    cell = records[0]
+    atoms = Atoms(cell['species'], cell=cell['lattice'], scaled_positions=cell['frac_coords'], pbc=True)
+    atoms.calc = EMT()
+    with contextlib.chdir(tmp_path):
+        vibrations = Vibrations(atoms, name='vibrations', delta=relax_bundle.DISPLACEMENT)
+        vibrations.run()
+        energies = np.sort(np.real(vibrations.get_energies() ** 2))
+    lowest = np.delete(energies, np.argsort(np.abs(energies))[:3])[0]
+    # eV to THz: 241.8
+    expected = float(np.sign(lowest) * np.sqrt(abs(lowest)) * 241.799)
+    assert found[0]['lowest_frequency'] == pytest.approx(expected, rel=0.02)
+
+
 def test_what_the_potential_lacks_fails_alone(tmp_path: Path) -> None:
     found = run(tmp_path, fcc('Cu', 3.6), fcc('U', 3.6), fcc('Ni', 3.5))['records']
     assert ['failed' in record for record in found] == [False, True, False]

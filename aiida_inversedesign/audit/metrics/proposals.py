@@ -19,6 +19,7 @@ _DROPPED = {
     'window': '(screen.window)',
     'keep': '(screen.keep)',
     'no_crystal': ': it ',
+    'imaginary_frequency': '(screen.vibrations)',
 }
 
 

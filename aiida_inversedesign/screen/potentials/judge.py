@@ -32,8 +32,10 @@ HEALABLE = 0.7
 #: eV/atom; of crystals that match and differ by more, one has not come to rest, and they are kept apart. Three times
 #: what relaxations to 0.05 eV/Å from two starts of one crystal differ by at most.
 SAME_ENERGY = 0.02
+#: THz; frequencies below are imaginary and not numerical noise of forces.
+IMAGINARY = -0.5
 #: Results that are kept with a candidate as they are.
-_KEPT = ('energy', 'steps', 'converged', 'max_force', 'seconds')
+_KEPT = ('energy', 'steps', 'converged', 'max_force', 'lowest_frequency', 'seconds')
 
 
 def to_screen(candidates: Iterable[Candidate], least: float) -> list[Candidate]:
@@ -100,6 +102,9 @@ def _looked_at(
     known['estimates'] = estimates_of(record)
     relaxed = Crystal.from_dict(record) if screening.relax else candidate.content
     known['volume_change'] = relaxed.volume / relaxed.nsites / (candidate.content.volume / candidate.content.nsites) - 1
+    if known.get('lowest_frequency', 0.0) < IMAGINARY:
+        reason = f'an imaginary frequency of {-known["lowest_frequency"]:.1f}i THz in its own cell (screen.vibrations)'
+        verdicts[POTENTIAL] = Verdict(False, known['lowest_frequency'], reason)
     if candidate.rejected_by in HEALED:
         contact = closest_contact(relaxed, spec.propose.min_distance)
         if contact.ratio >= contact.limit:

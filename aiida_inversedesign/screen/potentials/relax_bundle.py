@@ -26,6 +26,8 @@ ION_STEPS = 20
 #: Relative change of the volume by which the pressure is differentiated: the bulk modulus is then that of a parabola
 #: to 0.1 %, and rounding in single precision stays below 1 %.
 VOLUME_STEP = 0.01
+#: Å, by which atoms are moved for the frequencies: phonopy's default.
+DISPLACEMENT = 0.01
 #: Strain by which the stress is differentiated.
 STRAIN_STEP = 0.005
 #: A relaxed volume outside of these multiples of the first one is no relaxation of the same crystal.
@@ -180,6 +182,38 @@ def elastic_tensor(atoms, job):
     return ((tensor + tensor.T) / 2).tolist()
 
 
+def lowest_frequency(atoms):
+    """The lowest frequency at Γ in THz, the three translations left out; negative if it is imaginary.
+
+    From forces at ± each displacement; 0 for a cell of one atom, which has no other modes.
+    """
+    import numpy as np
+    from ase import units
+
+    number = len(atoms)
+    if number == 1:
+        return 0.0
+    hessian = np.empty((3 * number, 3 * number))
+    for index in range(3 * number):
+        forces = []
+        for sign in (1, -1):
+            moved = atoms.copy()
+            moved.positions[index // 3, index % 3] += sign * DISPLACEMENT
+            moved.calc = atoms.calc
+            forces.append(moved.get_forces().ravel())
+        hessian[index] = (forces[1] - forces[0]) / (2 * DISPLACEMENT)
+    # translations change no force, but for rounding: their part is taken out
+    away = np.eye(3 * number) - np.kron(np.full((number, number), 1 / number), np.eye(3))
+    masses = np.repeat(atoms.get_masses(), 3)
+    dynamical = away @ ((hessian + hessian.T) / 2) @ away / np.sqrt(np.outer(masses, masses))
+    squares = np.sort(np.linalg.eigvalsh(dynamical))
+    # the translations are the three that are nearest to zero
+    squares = np.delete(squares, np.argsort(np.abs(squares))[:3])
+    lowest = squares[0]
+    hertz = np.sqrt(abs(lowest) * units._e / units._amu * 1e20) / (2 * np.pi)
+    return float(np.sign(lowest) * hertz / 1e12)
+
+
 def look_at(structure, calculator, job):
     """What the potential says of one crystal; ``failed`` has the reason where it says nothing."""
     import numpy as np
@@ -206,6 +240,8 @@ def look_at(structure, calculator, job):
             found['bulk_modulus'] = bulk_modulus(atoms, job)
         if 'elastic_tensor' in job['properties']:
             found['elastic_tensor'] = elastic_tensor(atoms, job)
+        if 'lowest_frequency' in job['properties']:
+            found['lowest_frequency'] = lowest_frequency(atoms)
     except Exception as error:  # an element that it lacks, numbers that overflow: it says so in its own way
         traceback.print_exc()
         found['failed'] = f'{type(error).__name__}: {error}'
