@@ -45,6 +45,26 @@ def equivalent_sites(crystal: Crystal) -> NDArray[np.int64]:
     return np.arange(crystal.nsites) if found is None else np.asarray(found.equivalent_atoms, dtype=np.int64)
 
 
+def point_group(crystal: Crystal) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The rotations of a crystal's symmetry in Cartesian axes, shape (n, 3, 3), and the axes of its conventional cell.
+
+    The identity alone if there is no symmetry. The axes are the rows of a rotation: along a, in the plane of a and b,
+    and perpendicular to both.
+    """
+    found = symmetry_dataset(crystal, STRICT_SYMPREC)
+    if found is None:
+        return np.eye(3)[None], np.eye(3)
+    columns = crystal.lattice.T
+    turned = columns @ np.unique(found.rotations, axis=0) @ np.linalg.inv(columns)
+    return np.array([_orthogonal(matrix) for matrix in turned]), _orthogonal(np.asarray(found.std_rotation_matrix))
+
+
+def _orthogonal(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nearest orthogonal matrix: within the tolerance a lattice need not have its symmetry exactly."""
+    left, _, right = np.linalg.svd(matrix)
+    return np.asarray(left @ right)
+
+
 def conventional_cell(crystal: Crystal) -> Crystal | None:
     """spglib's idealised conventional cell, or None if the symmetry cannot be determined."""
     return _crystal(_ask('standardize_cell', crystal, SYMPREC, to_primitive=False, no_idealize=False), crystal)
