@@ -194,7 +194,7 @@ def _matrix(voigt: Array) -> Array:
 
 def _kelvin(matrix: Array) -> Array:
     """Kelvin's six components of a symmetric matrix, be it a strain or a stress: shears times √2."""
-    return np.array([(matrix[i, j] + matrix[j, i]) / 2 for i, j in _PAIRS]) / _KELVIN
+    return np.asarray(np.array([(matrix[i, j] + matrix[j, i]) / 2 for i, j in _PAIRS]) / _KELVIN)
 
 
 def _rotation(operation: Array) -> Array:

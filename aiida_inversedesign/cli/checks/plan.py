@@ -234,10 +234,10 @@ def show_plan(data: dict[str, Any]) -> None:
     row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}')
     needed = data['dft_calculations_per_evaluation']
     least = data['dft_calculations_per_evaluation_at_least']
-    number = f'at least {needed}' if needed else 'no'
+    each = f'at least {needed}' if needed else 'no'
     if least < needed:
-        number = f'at least {least} to {needed} (by the symmetry of the crystal; {needed} are reserved)'
-    row('engine', f'{data["engine"]}, {number} DFT calculations each')
+        each = f'at least {least} to {needed} (by the symmetry of the crystal; {needed} are reserved)'
+    row('engine', f'{data["engine"]}, {each} DFT calculations each')
     if data['references'] is not None:
         number, each = len(data['references']['elements']), data['references']['dft_calculations_each']
         what = f'{number} elements' if number else 'the elements of each crystal'
