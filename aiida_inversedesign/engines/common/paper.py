@@ -36,13 +36,12 @@ def elastic_constants(facts: Any, cite: Any) -> str:
     """How elastic constants were found; empty where none were."""
     if not has_elastic_constants(facts):
         return ''
-    found = {name for item in facts.record.evaluations for name in item.properties}
     text = (
         ' Elastic tensors come from the stresses of crystals under the fewest strains that determine them by symmetry, '
         f'{STRAIN * 100:g} % of either sign, with relaxed ions. A crystal counts as mechanically stable if all '
         f'eigenvalues of its tensor are positive{cite("mouhat2014")}.'
     )
-    if 'shear_modulus' in found:
+    if has_moduli(facts):
         text += (
             f" Moduli are Hill's averages{cite('hill1952')}, the anisotropy is the universal index"
             f'{cite("ranganathan2008")}, and hardnesses follow from the model of Chen et al.{cite("chen2011")}, 0 '
@@ -56,10 +55,19 @@ def has_elastic_constants(facts: Any) -> bool:
     return any('elastic_stability' in item.properties for item in facts.record.evaluations)
 
 
+def has_moduli(facts: Any) -> bool:
+    """Whether a tensor was that of a stable crystal, from which moduli follow."""
+    return has_elastic_constants(facts) and any('shear_modulus' in item.properties for item in facts.record.evaluations)
+
+
 def fit_citations(facts: Any) -> list[str]:
     """Keys of the publications behind equations of state and elastic constants, as far as there are any."""
     keys = ['birch1947'] if has_bulk_moduli(facts) else []
-    return keys + (['mouhat2014', 'hill1952', 'ranganathan2008', 'chen2011'] if has_elastic_constants(facts) else [])
+    if has_elastic_constants(facts):
+        keys.append('mouhat2014')
+    if has_moduli(facts):
+        keys += ['hill1952', 'ranganathan2008', 'chen2011']
+    return keys
 
 
 def references(facts: Any) -> str:

@@ -15,19 +15,20 @@ from ase.calculators.emt import EMT
 from ase.filters import FrechetCellFilter
 from ase.optimize import BFGS
 
+from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.engines.ase.settings import Ase
 from aiida_inversedesign.engines.common.elastic import elastic_constants_of_job
+from aiida_inversedesign.libraries.library import Library, Template
+from aiida_inversedesign.nodes.library_data import LibraryData
+from aiida_inversedesign.nodes.structures import crystal_of
+from aiida_inversedesign.verify import verify
 from aiida_inversedesign.verify.replay import run_again
+from aiida_inversedesign.verify.run import is_sound
+from aiida_inversedesign.workchains.build import build_campaign
+from aiida_inversedesign.workchains.foreground import run_campaign
 
 NAMES = ['elastic_bulk_modulus', 'shear_modulus', 'young_modulus', 'poisson_ratio']
 NAMES += ['elastic_anisotropy', 'hardness', 'elastic_stability']
-
-
-@pytest.fixture
-def python_code(aiida_profile_clean: Any, aiida_code_installed: Any) -> Any:
-    import sys
-
-    return aiida_code_installed(label='python', filepath_executable=sys.executable)
 
 
 def evaluate(code: Any, atoms: Atoms, names: list[str], **changes: Any) -> tuple[Any, Any]:
@@ -126,3 +127,29 @@ def test_without_a_tensor_there_is_a_reason(deformed: dict[str, Any], message: s
     assert isinstance(found, ExitCode)
     assert found.status == 410
     assert message in found.message
+
+
+def test_a_campaign_for_hardness_is_verified(python_code: Any) -> None:
+    crystal = crystal_of(orm.StructureData(ase=bulk('Cu')))
+    template = Template(id='copper', crystal=crystal, source='made up', license='CC0')
+    LibraryData.from_library(Library([template]), label='own').store()
+    spec = validate_campaign(
+        {
+            'name': 'hard',
+            'goal': {
+                'objectives': [{'property': 'hardness', 'maximize': True, 'hit': 1.0}],
+                'constraints': [{'property': 'elastic_stability', 'min': 0}],
+            },
+            'space': {'elements': ['Cu'], 'ratios': ['1']},
+            'propose': {'library': 'own', 'method': 'library'},
+            'evaluate': {'engine': 'ase', 'code': python_code.full_label, 'free_space_gb': 0},
+            'budget': {'evaluations': 1},
+        }
+    )
+    node = run_campaign(build_campaign(spec))
+    assert node.is_finished_ok, node.exit_message
+    (row,) = node.outputs.table.get_rows()
+    assert set(NAMES) <= set(row.properties)
+    report = verify(node)
+    assert is_sound(report), report
+    assert report['evaluations']['calculations'] == report['evaluations']['identical'] == 3
