@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiida_inversedesign.campaign import least_cost
-from aiida_inversedesign.campaign.demands import core_hours_needed, jobs_needed
+from aiida_inversedesign.campaign.demands import core_hours_needed, fewest_jobs, jobs_needed
 from aiida_inversedesign.campaign.spec import Budget, CampaignSettings
 
 #: Less than this many core-hours for one evaluation is not worth launching: a minute on one core. What an evaluation
@@ -157,7 +157,13 @@ def evaluations_at_most(settings: CampaignSettings, budget: Budget) -> int:
     left = Limits(budget.dft_calculations, budget.core_hours).less(
         [(references.dft_calculations, references.core_hours)]
     )
-    return left.covered(budget.evaluations, jobs_needed(settings), core_hours_needed(settings))
+    needed, hours, fewest = jobs_needed(settings), core_hours_needed(settings), fewest_jobs(settings)
+    covered = left.covered(budget.evaluations, needed, hours)
+    if not covered or fewest == needed:
+        return covered
+    # each is launched while what it needs at most is left, and may take the fewest jobs
+    left = left.less([(needed, hours)])
+    return 1 + left.covered(budget.evaluations - 1, fewest, hours * fewest / needed)
 
 
 def references_covered(settings: CampaignSettings, limits: Limits, missing: Sequence[str]) -> list[str]:

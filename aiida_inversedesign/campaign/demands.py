@@ -57,6 +57,12 @@ def jobs_needed(settings: CampaignSettings, properties: Iterable[str] | None = N
     return engine_named(settings.evaluate.engine).jobs(settings.evaluate, wanted).charged
 
 
+def fewest_jobs(settings: CampaignSettings) -> int:
+    """The same for the candidates that take the fewest, where their number depends on the candidate."""
+    engine = engine_named(settings.evaluate.engine)
+    return engine.least_jobs(settings.evaluate, engine_properties(settings)).charged
+
+
 def core_hours_needed(settings: CampaignSettings, properties: Iterable[str] | None = None) -> float:
     """Core-hours below which an evaluation is not launched.
 

@@ -41,10 +41,10 @@ STABILITY = 'e_above_hull'
 
 
 def unit_of(name: str, declared: Mapping[str, str] | None = None) -> str | None:
-    """The unit of a property, fixed or else as declared in the campaign file; None if unknown."""
-    if name in PROPERTIES:
-        return PROPERTIES[name].unit
-    return (declared or {}).get(name)
+    """The unit of a property, as a campaign file declares it for its data set, or else fixed; None if unknown."""
+    if declared and name in declared:
+        return declared[name]
+    return PROPERTIES[name].unit if name in PROPERTIES else None
 
 
 def doubts(properties: Mapping[str, float]) -> list[str]:
@@ -70,6 +70,6 @@ def required_stages(properties: Iterable[str]) -> set[Literal['relax', 'eos', 'r
 
 
 def own_stages(properties: Iterable[str]) -> dict[str, Stage]:
-    """The stages that properties bring with them, by the property's name, sorted."""
+    """The stages that properties bring with them, by the name of stage or property, in the order of the properties."""
     known = {name: PROPERTIES[name].stage for name in sorted(set(properties)) if name in PROPERTIES}
-    return {name: stage for name, stage in known.items() if isinstance(stage, Stage)}
+    return {stage.name or name: stage for name, stage in known.items() if isinstance(stage, Stage)}

@@ -183,7 +183,7 @@ class CampaignSettings(Model):
     def unit(self, name: str) -> str:
         """The unit of one of the campaign's properties."""
         declared = engine_named(self.evaluate.engine).units(self.evaluate) or {}
-        return PROPERTIES[name].unit if name in PROPERTIES else declared[name]
+        return declared[name] if name in declared else PROPERTIES[name].unit
 
 
 class CampaignSpec(CampaignSettings):

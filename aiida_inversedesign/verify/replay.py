@@ -62,9 +62,16 @@ def _repeatable(_: tuple[str, ...]) -> dict[str, Repeatable]:
     found |= {entry_point: by_name[name] for entry_point, name in _ENTRY_POINTS.items()}
     brought = [item for engine in installed().values() for item in engine.repeatable]
     brought += [
-        Repeatable('evaluation', path.partition(':')[0], path.partition(':')[2], finding='property')
+        Repeatable('evaluation', path.partition(':')[0], path.partition(':')[2], finding=finding)
         for item in PROPERTIES.values()
-        for path in (item.compute, item.stage.gather if isinstance(item.stage, Stage) else '')
+        for path, finding in (
+            (item.compute, 'property'),
+            *(
+                ((item.stage.gather, 'property'), (item.stage.crystals, 'structure'))
+                if isinstance(item.stage, Stage)
+                else ()
+            ),
+        )
         if path
     ]
     # what comes with the package stays, whatever others bring

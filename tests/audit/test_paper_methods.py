@@ -80,3 +80,15 @@ def test_hits_are_only_told_where_there_can_be_any() -> None:
 )
 def test_a_campaign_without_a_reason_ended_or_not(state: str, words: str) -> None:
     assert f'; the campaign {words}' in methods(facts_of(state=state, stop_reason=None))
+
+
+@pytest.mark.parametrize('known', [(), ('elastic_stability',), ('elastic_stability', 'shear_modulus')])
+def test_elastic_constants_are_told_and_cited_as_far_as_they_were_found(known: tuple[str, ...]) -> None:
+    facts = facts_of()
+    first, *others = facts.record.evaluations
+    first = replace(first, properties={**first.properties, **dict.fromkeys(known, 1.0)})
+    facts = replace(facts, record=replace(facts.record, evaluations=[first, *others]))
+    text = methods(facts)
+    assert ('1 % of either sign, with relaxed ions' in text) == bool(known)
+    assert ('model of Chen et al. [@chen2011]' in text) == ('shear_modulus' in known)
+    assert ('mouhat2014' in cited(facts)) == bool(known)

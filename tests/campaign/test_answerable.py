@@ -11,6 +11,7 @@ from aiida_inversedesign.campaign.load import CampaignFileError, validate_campai
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.chemistry.magnetism import MAGNETIC
 from aiida_inversedesign.cli.checks.plan import plan
+from aiida_inversedesign.engines.common.properties import ELASTICITY
 
 PW = {'engine': 'quantumespresso', 'pw': 'pw@x', 'pseudos': 'family'}
 ASE = {'engine': 'ase', 'code': 'python@x'}
@@ -195,4 +196,5 @@ def test_every_property_says_what_its_settings_must_give() -> None:
         **{name: ['cell'] for name in ('volume', 'density')},
         **{f'lattice_constant{which}': ['cell'] for which in ('', '_b', '_c')},
         'pressure': ['stress'],
+        **{item.name: ['cell', 'stress'] for item in ELASTICITY},
     }

@@ -145,7 +145,7 @@ evaluate:
   pseudos: debian-pbe
 goal:
   objectives:
-    - {property: hardness, maximize: true}
+    - {property: toughness, maximize: true}
 select: {acquisition: log_nehvi, schedule: asynchronous}
 budget: {hits: 3, evaluations: 16, generations: 2}
 space: {elements: [B, C]}

@@ -69,3 +69,41 @@ def test_with_a_fixed_cell_no_stress_is_needed(tmp_path: Path) -> None:
     assert 'pressure' not in results
     assert results['converged']
     assert len(results['scan']['energies']) == 3
+
+
+#: A calculator that fails as soon as the cell is sheared.
+BRITTLE = """
+import numpy as np
+from ase.calculators.emt import EMT
+
+
+class Brittle(EMT):
+    def calculate(self, atoms=None, *args, **kwargs):
+        if abs(atoms.cell.angles() - 60).max() > 0.1:
+            raise ValueError('broken bonds')
+        super().calculate(atoms, *args, **kwargs)
+"""
+
+
+def test_strains_and_stresses(tmp_path: Path) -> None:
+    strains = [[[0.01, 0, 0], [0, 0, 0.005], [0, 0.005, 0]], [[-0.01, 0, 0], [0, 0, -0.005], [0, -0.005, 0]]]
+    found = run(tmp_path, strains=strains)['deformed']
+    assert found['strains'] == strains
+    # C44 of copper with EMT is some 90 GPa: half of the difference is its part of 1 %
+    assert 0.5 < (found['stresses'][0][1][2] - found['stresses'][1][1][2]) / 2 < 1.2
+
+
+def test_a_strain_that_fails_loses_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / 'brittle.py').write_text(BRITTLE)
+    strain = [[0.01, 0, 0], [0, 0, 0.005], [0, 0.005, 0]]
+    found = run(tmp_path, importable='brittle:Brittle', strains=[strain], volume_factors=[0.98, 1.0])
+    assert found['deformed'] == {'reason': 'strain_00: the calculator stopped with ValueError: broken bonds'}
+    assert len(found['scan']['energies']) == 2
+
+
+def test_ions_that_do_not_relax_under_strain_are_a_reason(tmp_path: Path) -> None:
+    gold = bulk('Au', 'hcp', a=2.9, c=4.75)
+    crystal = {'lattice': gold.cell[:].tolist(), 'species': ['Au', 'Au']}
+    crystal['frac_coords'] = gold.get_scaled_positions().tolist()
+    found = run(tmp_path, **crystal, fmax=3.0, steps=1, strains=[[[0.05, 0, 0], [0, 0, 0], [0, 0, 0]]])
+    assert found['deformed'] == {'reason': 'strain_00: the ions did not relax within 1 steps'}

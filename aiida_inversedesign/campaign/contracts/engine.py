@@ -221,8 +221,12 @@ class Engine:
         return ()
 
     def jobs(self, section: Any, properties: Iterable[str]) -> Jobs:
-        """Jobs of one evaluation that needs no restart."""
+        """Jobs of one evaluation that needs no restart; where their number depends on the candidate, the most."""
         return Jobs(1, int(self.makes_dft))
+
+    def least_jobs(self, section: Any, properties: Iterable[str]) -> Jobs:
+        """The same with the fewest jobs, where their number depends on the candidate."""
+        return self.jobs(section, properties)
 
     def most_jobs(self, section: Any, properties: Iterable[str]) -> Jobs:
         """Jobs of one evaluation in which everything is restarted as often as is allowed."""

@@ -17,18 +17,30 @@ class Stage:
     """Calculation jobs of its own that a property needs after the relaxation.
 
     :param inputs: ``module:function``, called with ``code``, ``structure`` (relaxed), ``settings`` (the section
-        ``evaluate`` as a dictionary) and ``allotment`` (:class:`~aiida_inversedesign.engines.common.limits.Allotment`:
-        most jobs of each chain and most seconds of each job); returns the process class and its inputs.
+        ``evaluate`` as a dictionary, with the electronic type that the relaxation has shown) and ``allotment``
+        (:class:`~aiida_inversedesign.engines.common.limits.Allotment`: most jobs of each chain and most seconds of each
+        job); returns the process class and its inputs.
     :param gather: ``module:calcfunction``, called with ``structure`` and the named outputs; returns a ``Dict`` of
-        values by property name.
+        values by property name, in which ``reason`` says why others of the stage's properties have none. It may return
+        it as ``result`` beside further nodes, of which those become outputs of the evaluation that it declares.
     :param outputs: outputs of the process that ``gather`` takes.
-    :param jobs: jobs of the stage without restarts; each may be restarted as the engine's own.
+    :param jobs: jobs of the stage without restarts; each may be restarted as the engine's own. Where their number
+        depends on the crystal, the most: so many are kept free in the budget.
+    :param least: the fewest jobs; 0: always ``jobs``.
+    :param name: what it is called, if several properties come from it: it is launched once for all of them. Default:
+        the name of the property.
+    :param crystals: ``module:calcfunction``, called with ``structure`` (relaxed), for a stage of several jobs: returns
+        the crystal of each by a label. ``inputs`` is then called for each with ``structure`` and with ``relaxed``, and
+        ``gather`` gets the outputs as ``<label>_<output>``. All have to succeed.
     """
 
     inputs: str
     gather: str
     outputs: tuple[str, ...] = ('output_parameters',)
     jobs: int = 1
+    least: int = 0
+    name: str = ''
+    crystals: str = ''
 
 
 @dataclass(frozen=True)

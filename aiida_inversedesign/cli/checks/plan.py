@@ -126,7 +126,7 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
     from aiida_inversedesign.campaign.budget import evaluations_at_most
     from aiida_inversedesign.campaign.contracts.engine import engine_named
     from aiida_inversedesign.campaign.contracts.registry import part
-    from aiida_inversedesign.campaign.demands import core_hours_needed, jobs_needed, references_wanted
+    from aiida_inversedesign.campaign.demands import core_hours_needed, fewest_jobs, jobs_needed, references_wanted
 
     budget, engine = spec.budget, engine_named(spec.evaluate.engine)
     elements = spec.space.elements_used if profile is None else profile.elements
@@ -152,6 +152,7 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
         'select': spec.select.model_dump(mode='json'),
         'engine': spec.evaluate.engine,
         'dft_calculations_per_evaluation': jobs_needed(spec),
+        'dft_calculations_per_evaluation_at_least': fewest_jobs(spec),
         'core_hours_per_evaluation_at_least': core_hours_needed(spec),
         'references': references,
         'settled': None if settled is None else {**settled.values, 'words': settled.words},
@@ -235,7 +236,11 @@ def show_plan(data: dict[str, Any]) -> None:
         row('screen', f'every candidate relaxed with {data["screen"]["potential"]} ({data["screen"]["code"]})')
     row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}')
     needed = data['dft_calculations_per_evaluation']
-    row('engine', f'{data["engine"]}, {f"at least {needed}" if needed else "no"} DFT calculations each')
+    least = data['dft_calculations_per_evaluation_at_least']
+    each = f'at least {needed}' if needed else 'no'
+    if least < needed:
+        each = f'at least {least} to {needed} (by the symmetry of the crystal; {needed} are reserved)'
+    row('engine', f'{data["engine"]}, {each} DFT calculations each')
     if data['references'] is not None:
         number, each = len(data['references']['elements']), data['references']['dft_calculations_each']
         what = f'{number} elements' if number else 'the elements of each crystal'

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from aiida_inversedesign.campaign.contracts.engine import Engine, JobKind, Jobs, Need, Repeatable
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.engines.ase.settings import WITHOUT_STRESS, Ase
-from aiida_inversedesign.engines.common.properties import MECHANICAL
+from aiida_inversedesign.engines.common.properties import ELASTICITY, MECHANICAL, names
 
 _FUNCTIONS = 'aiida_inversedesign.engines.common.calcfunctions'
 
@@ -24,6 +24,9 @@ class AseEngine(Engine):
     repeatable = (
         Repeatable('evaluation', _FUNCTIONS, 'fit_scan', finding='equation_of_state'),
         Repeatable('evaluation', _FUNCTIONS, 'job_properties', finding='property'),
+        Repeatable(
+            'evaluation', 'aiida_inversedesign.engines.common.elastic', 'elastic_constants_of_job', finding='property'
+        ),
     )
     prepare = 'aiida_inversedesign.engines.ase.calculators:prepare'
     tries = 'aiida_inversedesign.engines.ase.calculators:tries'
@@ -32,14 +35,14 @@ class AseEngine(Engine):
 
     def properties(self, section: Ase) -> frozenset[str]:
         """Everything but what depends on electrons."""
-        return MECHANICAL
+        return MECHANICAL | names(ELASTICITY)
 
     def needs(self, section: Ase) -> tuple[Need, ...]:
         """A Python with ASE."""
         return (Need('code', 'code', 'evaluate.code', section.code, 'inversedesign.ase'),)
 
     def jobs(self, section: Ase, properties: Iterable[str]) -> Jobs:
-        """One job, the scan over volumes included; whatever the calculator is, it is not charged as DFT."""
+        """One job, volumes and deformations included; whatever the calculator is, it is not charged as DFT."""
         return Jobs(1, 0)
 
     def unanswered(self, section: Ase, name: str) -> str:

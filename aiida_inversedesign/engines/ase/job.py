@@ -8,6 +8,7 @@ from aiida import orm
 from aiida.engine import ExitCode
 
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.elasticity import deformations
 from aiida_inversedesign.engines.common.eos import volume_factors
 from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser, define_crystal_and_settings
@@ -24,6 +25,12 @@ class AseCalculation(ScriptCalculation):
         define_crystal_and_settings(spec)
         spec.input('scan', valid_type=orm.Bool, help='Whether to compute the energy over volumes as well.')
         spec.input(
+            'elastic',
+            valid_type=orm.Bool,
+            required=False,
+            help='Whether to compute stresses under strain as well, as many as the symmetry of the crystal asks for.',
+        )
+        spec.input(
             'importable',
             valid_type=orm.Str,
             required=False,
@@ -34,6 +41,12 @@ class AseCalculation(ScriptCalculation):
             'results', valid_type=orm.Dict, help='Energy (eV/atom), pressure (GPa), force (eV/Å), versions, wall time.'
         )
         spec.output('scan', valid_type=orm.Dict, required=False, help='`volumes` (Å³/atom) and `energies` (eV/atom).')
+        spec.output(
+            'deformed',
+            valid_type=orm.Dict,
+            required=False,
+            help='`strains` and `stresses` (GPa, positive under tension), each 3 × 3; or why there are none: `reason`.',
+        )
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.ase'
         spec.exit_code(
             310, 'ERROR_CALCULATOR_MISSING', message='the ASE calculator {name!r} cannot be used here: {reason}'
@@ -44,16 +57,20 @@ class AseCalculation(ScriptCalculation):
         )
 
     def job_input(self) -> dict[str, Any]:
-        """The crystal, the calculator and the volumes."""
+        """The crystal, the calculator, the volumes and the strains."""
         settings = self.inputs.settings.get_dict()
         # only a scan needs volumes: the settings of a pre-relaxation name none
         factors = volume_factors(settings['eos_points'], settings['eos_strain']) if self.inputs.scan else []
+        crystal = crystal_of(self.inputs.structure)
+        # no symmetry that the crystal has now is lost in the relaxation
+        elastic = 'elastic' in self.inputs and self.inputs.elastic.value
         names = ('calculator', 'arguments', 'fmax', 'steps', 'relax_cell')
         return (
-            crystal_of(self.inputs.structure).to_dict()
+            crystal.to_dict()
             | {name: settings[name] for name in names}
             | {
                 'volume_factors': factors,
+                'strains': [strain.tolist() for strain in deformations(crystal)] if elastic else [],
                 'importable': self.inputs.importable.value if 'importable' in self.inputs else '',
             }
         )
@@ -78,4 +95,6 @@ class AseParser(ScriptParser):
             return self.exit_codes.ERROR_NOT_CONVERGED.format(steps=settings['steps'])
         if 'scan' in results:
             self.out('scan', orm.Dict(results['scan']))
+        if 'deformed' in results:
+            self.out('deformed', orm.Dict(results['deformed']))
         return None

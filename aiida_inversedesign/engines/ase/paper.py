@@ -6,8 +6,9 @@ from typing import Any
 
 from aiida_inversedesign.engines.common.paper import (
     calculator,
+    elastic_constants,
     equation_of_state,
-    has_bulk_moduli,
+    fit_citations,
     references,
     tolerated,
 )
@@ -24,9 +25,9 @@ def methods(facts: Any, cite: Any) -> str:
         f'Candidates were relaxed {"with their cells " if section.get("relax_cell", True) else ""}by the ASE '
         f'calculator {calculator(section, cite)} until no force exceeded {section.get("fmax")} eV/Å.'
     )
-    return text + equation_of_state(facts, cite) + references(facts) + tolerated(facts)
+    return text + equation_of_state(facts, cite) + elastic_constants(facts, cite) + references(facts) + tolerated(facts)
 
 
 def citations(facts: Any) -> list[str]:
     """Keys of the publications behind it."""
-    return ['ase2017', *(['birch1947'] if has_bulk_moduli(facts) else [])]
+    return ['ase2017', *fit_citations(facts)]

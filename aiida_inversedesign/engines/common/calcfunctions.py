@@ -140,11 +140,13 @@ def _complete(
 def add_properties(properties: Dict, **found: Dict) -> Dict:
     """The properties of an engine with further ones.
 
-    :param found: values by property name, by what they come from: ``stage_<name>`` or ``derive_<name>``.
+    :param found: values by property name, by what they come from: ``stage_<name>`` or ``derive_<name>``; ``reason``
+        is none of them.
     """
     record = properties.get_dict()
-    for source, values in found.items():
-        record |= properties_record(values.get_dict(), dict.fromkeys(values.get_dict(), source))
+    for source, node in found.items():
+        values = {name: value for name, value in node.get_dict().items() if name != 'reason'}
+        record |= properties_record(values, dict.fromkeys(values, source))
     return Dict(record)
 
 

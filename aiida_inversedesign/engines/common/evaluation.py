@@ -68,6 +68,12 @@ class EvaluateWorkChain(FurtherProperties):
             required=False,
             help='`value`, `unit` and `source` of every property that is known, also of those not asked for.',
         )
+        spec.output(
+            'elastic_tensor',
+            valid_type=orm.Dict,
+            required=False,
+            help='`tensor` (6 × 6, GPa, order xx yy zz yz xz xy, axes of the cell), strains, stresses and residual.',
+        )
         spec.exit_code(300, 'ERROR_UNKNOWN_PROPERTY', message='this engine does not compute {names}')
         spec.exit_code(301, 'ERROR_MISSING_REFERENCES', message='the formation energy needs references of {elements}')
         spec.exit_code(302, 'ERROR_INVALID_SETTINGS', message='the settings cannot be used: {reason}')
@@ -78,7 +84,7 @@ class EvaluateWorkChain(FurtherProperties):
         spec.exit_code(312, 'ERROR_NO_ENTRY', message='the data set has no answer: {reason}')
         spec.exit_code(313, 'ERROR_GIVEN_UP', message='the relaxation was given up: {reason}')
         spec.exit_code(410, 'ERROR_EQUATION_OF_STATE', message='relaxed, but there is no equation of state: {reason}')
-        spec.exit_code(411, 'ERROR_MISSING_PROPERTY', message='relaxed, but {names} could not be determined')
+        spec.exit_code(411, 'ERROR_MISSING_PROPERTY', message='relaxed, but {names} could not be determined{reason}')
 
     def check_inputs(self) -> ExitCode | None:
         """See that every property is one this engine computes and that its references are there."""

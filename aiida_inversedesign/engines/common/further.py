@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from aiida import orm
 from aiida.common.links import LinkType
 from aiida.engine import ExitCode, ToContext
 
+from aiida_inversedesign.campaign.contracts.property import Stage
 from aiida_inversedesign.campaign.contracts.registry import load
 from aiida_inversedesign.campaign.properties import PROPERTIES, own_stages
 from aiida_inversedesign.engines.common.calcfunctions import add_properties, wanted
 from aiida_inversedesign.engines.common.crystal_properties import missing_properties
-from aiida_inversedesign.engines.common.limits import LimitError
+from aiida_inversedesign.engines.common.limits import Allotment, LimitError
 from aiida_inversedesign.graph.diagnosis import explain
 from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 
@@ -25,41 +27,61 @@ class FurtherProperties(IdempotentWorkChain):
     """
 
     def has_stage(self) -> bool:
-        """Whether a property that was asked for has a stage that was not launched yet."""
+        """Whether a property that was asked for has a stage that did not end yet."""
         return self.ctx.get('stages', 0) < len(self._stages())
 
     def run_stage(self) -> Any:
-        """Submit the next stage under the label ``stage_<property>``."""
-        stages = list(self._stages().items())
-        name, stage = stages[self.ctx.get('stages', 0)]
-        later = sum(other.jobs for _, other in stages[self.ctx.get('stages', 0) + 1 :])
-        # of one that was launched before a restart, the limits count the jobs already
-        node = self.launched(f'stage_{name}')
-        if node is None:
-            try:
-                allotment = self._allot(stage.jobs, later)
-            except LimitError as error:
-                return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
-            process, inputs = load(stage.inputs)(
-                code=self.inputs.engine.code,
-                structure=self.relaxed(),
-                settings=self.inputs.settings.get_dict(),
-                allotment=allotment,
-            )
-            node = self.submit_once(f'stage_{name}', process, **inputs)
-        self.ctx.stages = self.ctx.get('stages', 0) + 1
-        self.report(f'launching {node.process_label}<{node.pk}> for {name}')
-        return ToContext(stage=node)
+        """Share out what the limits leave to the next stage, or submit its jobs: all, or so many as run at once.
+
+        They have the label ``stage_<name>``, with the label of their crystal behind it if there are several.
+        """
+        name, stage = self._stage()
+        if not self.ctx.get('chains'):
+            return self._begin(name, stage)
+        end = min(len(self.ctx.chains), self.ctx.submitted + (self.at_once() or len(self.ctx.chains)))
+        nodes = {}
+        for index in range(self.ctx.submitted, end):
+            label, structure = self.ctx.chains[index]
+            known = self.launched(label)
+            nodes[label] = known or self._submit(stage, label, structure, index)
+        self.report(f'launching {", ".join(f"{label}<{node.pk}>" for label, node in nodes.items())}')
+        self.ctx.submitted = end
+        return ToContext(**nodes)
 
     def inspect_stage(self) -> None:
-        """Take what the stage found; where it failed its property is missing."""
-        name, stage = list(self._stages().items())[self.ctx.stages - 1]
-        if not self.ctx.stage.is_finished_ok:
-            self.report(f'{name} is missing: {explain(self.ctx.stage)}')
+        """Take what the stage found, once all its jobs have ended; where one failed its properties are missing."""
+        if not self.ctx.get('submitted'):
+            return None
+        name, stage = self._stage()
+        nodes = {label: self.ctx[label] for label, _ in self.ctx.chains[: self.ctx.submitted]}
+        failed = {label: node for label, node in nodes.items() if not node.is_finished_ok}
+        if failed:
+            label, node = next(iter(failed.items()))
+            which = '' if label == f'stage_{name}' else f'{label.removeprefix(f"stage_{name}_")}: '
+            return self._end(f'{which}{explain(node)}')
+        if self.ctx.submitted < len(self.ctx.chains):
+            return None
+        outputs = {
+            f'{label.removeprefix(f"stage_{name}_")}_{output}' if stage.crystals else output: node.outputs[output]
+            for label, node in nodes.items()
+            for output in stage.outputs
+            if output in node.outputs
+        }
+        gathered = self.run_once(f'gather_{name}', load(stage.gather), structure=self.relaxed(), **outputs)
+        self.take(f'stage_{name}', gathered)
+        return self._end('')
+
+    def take(self, label: str, node: orm.CalcFunctionNode) -> None:
+        """Keep what a function found, to be added to the properties, and why it found no more."""
+        if not node.is_finished_ok:
+            self._miss(f'{label}: {node.exit_message}', node.exit_message)
             return
-        outputs = {label: self.ctx.stage.outputs[label] for label in stage.outputs if label in self.ctx.stage.outputs}
-        node = self.run_once(f'gather_{name}', load(stage.gather), structure=self.relaxed(), **outputs)
-        self._keep(f'stage_{name}', node)
+        found = node.outputs.result
+        self.ctx.found = {**self.ctx.get('found', {}), label: found}
+        if found.get_dict().get('reason'):
+            self._miss(f'{label}: {found["reason"]}', found['reason'])
+        for name in sorted(set(node.outputs) & set(self.spec().outputs) - {'relaxed', 'properties'}):
+            self.out(name, node.outputs[name])
 
     def finish(self, properties: orm.Dict, failure: ExitCode | None = None) -> ExitCode | None:
         """Attach the properties with derived ones and those of stages; see that everything asked for is among them.
@@ -73,12 +95,16 @@ class FurtherProperties(IdempotentWorkChain):
             if name in PROPERTIES and PROPERTIES[name].compute and name not in record.get_dict():
                 function = load(PROPERTIES[name].compute)
                 node = self.run_once(f'derive_{name}', function, structure=self.relaxed(), properties=record)
-                self._keep(f'derive_{name}', node)
+                self.take(f'derive_{name}', node)
         record = self._added('add_derived', record)
         self.out('properties', record)
         missing = missing_properties(names, record.get_dict())
         if failure is None and missing:
-            return self.exit_codes.ERROR_MISSING_PROPERTY.format(names=', '.join(missing))
+            if 'over_limit' in self.ctx:
+                return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=self.ctx.over_limit)
+            reasons = '; '.join(dict.fromkeys(self.ctx.get('reasons', ())))
+            reason = f': {reasons}' if reasons else ''
+            return self.exit_codes.ERROR_MISSING_PROPERTY.format(names=', '.join(missing), reason=reason)
         return failure
 
     def relaxed(self) -> orm.Data:
@@ -90,15 +116,70 @@ class FurtherProperties(IdempotentWorkChain):
         kinds = (LinkType.CALL_WORK, LinkType.CALL_CALC)
         return next((node for kind in kinds for node in self._children_under(kind, label)), None)
 
-    def _stages(self) -> dict[str, Any]:
+    def at_once(self) -> int | None:
+        """Jobs of a stage that may run at once; None: all."""
+        return None
+
+    def stage_settings(self) -> dict[str, Any]:
+        """The section ``evaluate`` as stages get it."""
+        settings: dict[str, Any] = self.inputs.settings.get_dict()
+        return settings
+
+    def _stages(self) -> Mapping[str, Stage]:
         return own_stages(wanted(self.inputs.properties))
 
-    def _keep(self, label: str, node: orm.CalcFunctionNode) -> None:
-        """Note what a function found, to be added to the properties."""
-        if node.is_finished_ok:
-            self.ctx.found = {**self.ctx.get('found', {}), label: node.outputs.result}
-        else:
-            self.report(f'{label} gave nothing: {node.exit_message}')
+    def _stage(self) -> tuple[str, Stage]:
+        """The stage that is next or under way, and its name."""
+        return list(self._stages().items())[self.ctx.get('stages', 0)]
+
+    def _begin(self, name: str, stage: Stage) -> None:
+        """Note what the jobs of a stage compute and what each may cost; none is submitted in the same step.
+
+        A step that a restarted daemon runs again would otherwise count its own jobs against the limits.
+        """
+        later = sum(other.jobs for other in list(self._stages().values())[self.ctx.get('stages', 0) + 1 :])
+        chains = [[f'stage_{name}', self.relaxed()]]
+        if stage.crystals:
+            node = self.run_once(f'prepare_{name}', load(stage.crystals), structure=self.relaxed())
+            if not node.is_finished_ok:
+                self._end(str(node.exit_message))
+                return
+            chains = [[f'stage_{name}_{label}', node.outputs[label]] for label in sorted(node.outputs)]
+        try:
+            allotment = self._allot(len(chains) if stage.crystals else stage.jobs, later)
+        except LimitError as error:
+            self.report(f'{name} and what would follow is missing: {error}')
+            self.ctx.over_limit, self.ctx.stages = str(error), len(self._stages())
+            return
+        # plain data, as checkpoints hold no other
+        self.ctx.chains, self.ctx.submitted = chains, 0
+        self.ctx.jobs_of_stage, self.ctx.seconds_of_stage = list(allotment.jobs), allotment.seconds
+
+    def _submit(self, stage: Stage, label: str, structure: orm.Data, index: int) -> orm.ProcessNode:
+        """Submit one process of the stage."""
+        jobs = tuple(self.ctx.jobs_of_stage)
+        process, inputs = load(stage.inputs)(
+            code=self.inputs.engine.code,
+            structure=structure,
+            settings=self.stage_settings(),
+            allotment=Allotment(jobs[index : index + 1] if stage.crystals else jobs, self.ctx.seconds_of_stage),
+            **({'relaxed': self.relaxed()} if stage.crystals else {}),
+        )
+        return self.submit_once(label, process, **inputs)
+
+    def _end(self, problem: str) -> None:
+        """Go on to the next stage.
+
+        :param problem: why the stage has no result; empty if it has one.
+        """
+        if problem:
+            self._miss(f'{self._stage()[0]} is missing: {problem}', problem)
+        self.ctx.stages, self.ctx.chains, self.ctx.submitted = self.ctx.get('stages', 0) + 1, [], 0
+
+    def _miss(self, report: str, reason: str | None) -> None:
+        """Report why something is missing, and keep the reason for the exit message."""
+        self.report(report)
+        self.ctx.reasons = [*self.ctx.get('reasons', []), str(reason)]
 
     def _added(self, label: str, properties: orm.Dict) -> orm.Dict:
         """The properties with what was found since."""

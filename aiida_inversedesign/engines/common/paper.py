@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiida_inversedesign.campaign.properties import PROPERTIES
+from aiida_inversedesign.chemistry.elasticity import STRAIN
 
 
 def listed(words: Sequence[str]) -> str:
@@ -29,6 +30,44 @@ def equation_of_state(facts: Any, cite: Any) -> str:
         f'{section.get("eos_points")} volumes within ±{section.get("eos_strain", 0) * 100:g} % of the relaxed one, at '
         'fixed cell shape and fractional coordinates.'
     )
+
+
+def elastic_constants(facts: Any, cite: Any) -> str:
+    """How elastic constants were found; empty where none were."""
+    if not has_elastic_constants(facts):
+        return ''
+    text = (
+        ' Elastic tensors come from the stresses of crystals under the fewest strains that determine them by symmetry, '
+        f'{STRAIN * 100:g} % of either sign, with relaxed ions. A crystal counts as mechanically stable if all '
+        f'eigenvalues of its tensor are positive{cite("mouhat2014")}.'
+    )
+    if has_moduli(facts):
+        text += (
+            f" Moduli are Hill's averages{cite('hill1952')}, the anisotropy is the universal index"
+            f'{cite("ranganathan2008")}, and hardnesses follow from the model of Chen et al.{cite("chen2011")}, 0 '
+            'where it is negative.'
+        )
+    return text
+
+
+def has_elastic_constants(facts: Any) -> bool:
+    """Whether an evaluation of the campaign found an elastic tensor."""
+    return any('elastic_stability' in item.properties for item in facts.record.evaluations)
+
+
+def has_moduli(facts: Any) -> bool:
+    """Whether a tensor was that of a stable crystal, from which moduli follow."""
+    return has_elastic_constants(facts) and any('shear_modulus' in item.properties for item in facts.record.evaluations)
+
+
+def fit_citations(facts: Any) -> list[str]:
+    """Keys of the publications behind equations of state and elastic constants, as far as there are any."""
+    keys = ['birch1947'] if has_bulk_moduli(facts) else []
+    if has_elastic_constants(facts):
+        keys.append('mouhat2014')
+    if has_moduli(facts):
+        keys += ['hill1952', 'ranganathan2008', 'chen2011']
+    return keys
 
 
 def references(facts: Any) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from aiida_inversedesign.campaign.contracts.property import Property
+from aiida_inversedesign.campaign.contracts.property import Property, Stage
+from aiida_inversedesign.chemistry.elasticity import LEAST_DEFORMATIONS, MOST_DEFORMATIONS
 
 STRUCTURE = (
     Property('volume', 'Å^3/atom', 'volume of the relaxed crystal', cell=True),
@@ -58,6 +59,34 @@ EQUATION_OF_STATE = (
         stage='eos',
         credible=(0, RESIDUAL),
     ),
+)
+_COMMON = 'aiida_inversedesign.engines.common.elastic'
+
+#: Stresses of deformed crystals with relaxed ions. The engine ``ase`` computes them in its own job.
+ELASTIC = Stage(
+    name='elastic',
+    crystals=f'{_COMMON}:deformed_structures',
+    inputs='aiida_inversedesign.engines.quantumespresso.deformed:relaxation_of_ions',
+    gather=f'{_COMMON}:elastic_constants',
+    outputs=('output_trajectory',),
+    jobs=MOST_DEFORMATIONS,
+    least=LEAST_DEFORMATIONS,
+)
+
+
+def _elastic(name: str, unit: str, description: str) -> Property:
+    engines = ('quantumespresso', 'ase')
+    return Property(name, unit, description, stage=ELASTIC, cell=True, stress=True, engines=engines)
+
+
+ELASTICITY = (
+    _elastic('elastic_bulk_modulus', 'GPa', 'bulk modulus of the elastic tensor (Hill average)'),
+    _elastic('shear_modulus', 'GPa', 'shear modulus of the elastic tensor (Hill average)'),
+    _elastic('young_modulus', 'GPa', "Young's modulus, from both Hill averages"),
+    _elastic('poisson_ratio', '', "Poisson's ratio, from both Hill averages"),
+    _elastic('elastic_anisotropy', '', 'universal anisotropy index of the elastic tensor; 0 if isotropic'),
+    _elastic('hardness', 'GPa', 'Vickers hardness by the model of Chen et al. (2011); 0 where the model is negative'),
+    _elastic('elastic_stability', 'GPa', 'smallest eigenvalue of the elastic tensor; positive if stable'),
 )
 
 STABILITY = (

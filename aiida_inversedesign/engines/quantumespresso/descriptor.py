@@ -10,7 +10,7 @@ from aiida_inversedesign.campaign.properties import PROPERTIES, own_stages, requ
 from aiida_inversedesign.campaign.section import ContradictionError
 from aiida_inversedesign.chemistry.magnetism import magnetic_elements
 from aiida_inversedesign.engines.common.paper import listed
-from aiida_inversedesign.engines.common.properties import ELECTRONS, MECHANICAL, names
+from aiida_inversedesign.engines.common.properties import ELASTICITY, ELECTRONS, MECHANICAL, names
 from aiida_inversedesign.engines.common.protocols import protocol_inputs
 from aiida_inversedesign.engines.quantumespresso import reasons
 from aiida_inversedesign.engines.quantumespresso.error_block import error_block
@@ -57,6 +57,7 @@ class QuantumEspressoEngine(Engine):
         JobKind(PW, 'relax', 'relaxation', r'relax(_slice_\d+)?/[^/]+', True, frozenset({STEPS_USED}), RESIDUAL),
         JobKind(PW, 'relax', 'relaxation', r'relax/.+', True, residual=RESIDUAL),
         JobKind(PW, 'equation_of_state', 'equation of state', r'eos_\d+/.+', True),
+        JobKind(PW, 'elastic', 'elastic constants', r'stage_elastic_.+', True),
         JobKind(PW, 'further', 'further property', r'stage_.+', True),
         JobKind(PW, 'other', 'other', is_dft=True),
     )
@@ -88,7 +89,7 @@ class QuantumEspressoEngine(Engine):
 
     def properties(self, section: QuantumEspresso) -> frozenset[str]:
         """Everything that the package knows of crystals."""
-        return MECHANICAL | names(ELECTRONS)
+        return MECHANICAL | names(ELASTICITY, ELECTRONS)
 
     def needs(self, section: QuantumEspresso) -> tuple[Need, ...]:
         """pw.x, and a Python with ASE where a pre-relaxation is asked for."""
@@ -103,8 +104,18 @@ class QuantumEspressoEngine(Engine):
         charged = RELAX_JOBS + self.jobs_after_relaxation(section, properties)
         return Jobs(charged + int(section.prerelax is not None), charged)
 
+    def least_jobs(self, section: QuantumEspresso, properties: Iterable[str]) -> Jobs:
+        """With the stages' fewest jobs."""
+        asked = list(properties)
+        most, fewer = (
+            self.jobs(section, asked),
+            (stage.jobs - stage.least for stage in own_stages(asked).values() if stage.least),
+        )
+        spared = sum(fewer)
+        return Jobs(most.total - spared, most.charged - spared)
+
     def jobs_after_relaxation(self, section: QuantumEspresso, properties: Iterable[str]) -> int:
-        """DFT jobs that follow the relaxation."""
+        """DFT jobs that follow the relaxation, at most."""
         asked = list(properties)
         points = section.eos_points if 'eos' in required_stages(asked) else 0
         return points + sum(stage.jobs for stage in own_stages(asked).values())
@@ -117,8 +128,10 @@ class QuantumEspressoEngine(Engine):
         return Jobs(charged + once.total - once.charged, charged)
 
     def slots(self, section: QuantumEspresso, properties: Iterable[str], queued: bool) -> tuple[int, int]:
-        """Three parents of a relaxation, or the evaluation and a ``PwBaseWorkChain`` for each single point."""
-        points = section.eos_points if 'eos' in required_stages(properties) else 0
+        """Three parents of a relaxation, or the evaluation and a ``PwBaseWorkChain`` for each job that follows."""
+        asked = list(properties)
+        stages = [stage.jobs for stage in own_stages(asked).values() if stage.crystals]
+        points = max([section.eos_points if 'eos' in required_stages(asked) else 0, *stages])
         points = points if queued else min(AT_ONCE_UNSCHEDULED, points)
         return max(RELAX_PARENTS, 1 + points), max(1, points)
 

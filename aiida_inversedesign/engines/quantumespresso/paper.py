@@ -6,8 +6,9 @@ from typing import Any
 
 from aiida_inversedesign.engines.common.paper import (
     calculator,
+    elastic_constants,
     equation_of_state,
-    has_bulk_moduli,
+    fit_citations,
     listed,
     references,
     tolerated,
@@ -48,7 +49,7 @@ def methods(facts: Any, cite: Any) -> str:
             f' k-point meshes were those of the protocol, from {_mesh(facts.meshes[0])} to {_mesh(facts.meshes[-1])}.'
         )
     text += ' Calculations were spin-polarised.' if section.get('spin') else ' Calculations were not spin-polarised.'
-    text += equation_of_state(facts, cite) + references(facts) + tolerated(facts)
+    text += equation_of_state(facts, cite) + elastic_constants(facts, cite) + references(facts) + tolerated(facts)
     return text
 
 
@@ -107,4 +108,4 @@ def citations(facts: Any) -> list[str]:
             keys.append('coldsmearing1999')
     if facts.section.get('prerelax'):
         keys.append('ase2017')
-    return keys + (['birch1947'] if has_bulk_moduli(facts) else [])
+    return keys + fit_citations(facts)

@@ -39,8 +39,8 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation):
     """Relaxes a crystal with pw.x and computes its equation of state if a property needs it.
 
     Children: ``prerelax`` (:class:`~aiida_inversedesign.engines.ase.job.AseCalculation`) if the settings name one,
-    ``relax`` (``PwRelaxWorkChain``; or, in slices, ``relax``, ``relax_slice_2`` …), and ``eos_00`` …
-    (``PwBaseWorkChain``, one for each volume).
+    ``relax`` (``PwRelaxWorkChain``; or, in slices, ``relax``, ``relax_slice_2`` …), ``eos_00`` …
+    (``PwBaseWorkChain``, one for each volume), and ``stage_elastic_strain_00`` … (the same, one for each deformation).
     """
 
     @classmethod
@@ -213,9 +213,7 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation):
     def run_single_points(self) -> Any:
         """Submit the next single points: all together, or two at a time where no scheduler would queue them."""
         code, settings = self.inputs.engine.code, self.inputs.settings.get_dict()
-        end = len(self.ctx.jobs)
-        if code.computer.scheduler_type == 'core.direct':
-            end = min(end, self.ctx.submitted + AT_ONCE_UNSCHEDULED)
+        end = min(len(self.ctx.jobs), self.ctx.submitted + (self.at_once() or len(self.ctx.jobs)))
         nodes = {}
         for index in range(self.ctx.submitted, end):
             label = f'eos_{index:02d}'
@@ -264,6 +262,15 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation):
         """DFT jobs that have to follow the relaxation."""
         section = cast(QuantumEspresso, self.engine()[1])
         return ENGINE.jobs_after_relaxation(section, wanted(self.inputs.properties))
+
+    def at_once(self) -> int | None:
+        """All where a scheduler queues them."""
+        return AT_ONCE_UNSCHEDULED if self.inputs.engine.code.computer.scheduler_type == 'core.direct' else None
+
+    def stage_settings(self) -> dict[str, Any]:
+        """With the occupations that single points have."""
+        settings = self.inputs.settings.get_dict()
+        return {**settings, 'electronic_type': 'insulator' if self._is_insulator(settings) else 'metal'}
 
     def _start(self) -> orm.StructureData:
         """The crystal that DFT starts from."""
