@@ -92,6 +92,21 @@ def test_the_symmetry_is_kept(tmp_path: Path) -> None:
     assert np.ptp(lengths) < 1e-9
 
 
+def test_the_symmetry_is_exact(tmp_path: Path) -> None:
+    """A hexagonal cell with the digits that a file leaves it; pw.x stops at what is almost a symmetry."""
+    a, c = 2.6, 4.2
+    lattice = np.round([[a, 0, 0], [-a / 2, a * np.sqrt(3) / 2, 0], [0, 0, c]], 4)
+    places = [[0.3333, 0.6667, 0.25], [0.6667, 0.3333, 0.75]]
+    cell = {'id': 'x', 'digest': '', 'species': ['Cu', 'Cu'], 'lattice': lattice.tolist(), 'frac_coords': places}
+    record = run(tmp_path, cell)['records'][0]
+    first, second, third = np.array(record['lattice'])
+    assert np.linalg.norm(first) == pytest.approx(np.linalg.norm(second), rel=1e-10)
+    assert first @ second == pytest.approx(-(first @ first) / 2, rel=1e-10)
+    assert third @ first == pytest.approx(0, abs=1e-10)
+    shift = np.array(record['frac_coords'][1]) - record['frac_coords'][0]
+    assert shift % 1 == pytest.approx([1 / 3, 2 / 3, 0.5], abs=1e-10)
+
+
 def test_frequencies_tell_what_is_not_at_rest(tmp_path: Path) -> None:
     """Against ASE's own vibrations; an ordering of Cu and Au on the lattice of CsCl is no minimum of the potential."""
     from ase import Atoms

@@ -105,6 +105,23 @@ def nearest(atoms):
     return float(found.min()) if len(found) else math.inf
 
 
+def make_exact(atoms, symprec):
+    """Take out of the lattice and the positions what rounding left of an exact symmetry.
+
+    Plane-wave codes find symmetry operations within 1e-5 or less, and stop where an operation of the lattice is almost
+    one of the crystal.
+    """
+    from ase.spacegroup.symmetrize import refine_symmetry
+
+    exact = atoms.copy()
+    try:
+        refine_symmetry(exact, symprec=symprec, verbose=False)
+    except Exception:  # spglib finds no symmetry: there is nothing to make exact
+        return
+    atoms.set_cell(exact.cell)
+    atoms.set_positions(exact.positions)
+
+
 def relax(atoms, job):
     """Relax with the symmetry kept; a reason if what comes of it is not a crystal any more, else an empty string."""
     from ase.constraints import FixSymmetry
@@ -130,6 +147,7 @@ def relax(atoms, job):
                 return f'it did not relax within {job["seconds"]} s', done + run.nsteps, False
         done += run.nsteps
     atoms.set_constraint()
+    make_exact(atoms, job['symprec'])
     if (least := nearest(atoms)) < NEAREST:
         return f'two of its atoms come as near as {least:.2f} Å', done, False
     return '', done, bool(converged)
