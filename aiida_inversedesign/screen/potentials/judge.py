@@ -134,7 +134,7 @@ def _merged(group: Sequence[Candidate], spec: CampaignSettings, rows: Sequence[E
     ]
     kept: list[Candidate] = []
     out: dict[str, Candidate] = {}
-    for item in sorted(group, key=_by_chance):
+    for item in sorted(group, key=by_chance):
         if not item.accepted:
             out[item.id] = item
             continue
@@ -203,5 +203,6 @@ def _chance(candidate: Candidate) -> float:
     return candidate.probability if candidate.probability is not None else 1 / (1 + (candidate.rank or 1))
 
 
-def _by_chance(candidate: Candidate) -> tuple[float, str]:
+def by_chance(candidate: Candidate) -> tuple[float, str]:
+    """Sorts the most probable candidates first."""
     return -_chance(candidate), candidate.id
