@@ -45,8 +45,8 @@ def _notes(arms: Sequence[Arm], oracle: Relaxer, screen: Relaxer | None) -> list
     if not screens or screen is None or screen.potential.name != oracle.potential.name:
         return []
     return [
-        f'{", ".join(screens)}: the screening potential is the oracle and knows the answers: its figures say nothing about '
-        'a search. Name another one with --screen'
+        f'{", ".join(screens)}: the screening potential is the oracle and knows the answers: its figures say nothing '
+        'about a search. Name another one with --screen'
     ]
 
 
