@@ -133,7 +133,9 @@ def test_a_model_that_may_know_the_answers_is_refused(library: Library) -> None:
 
 def test_the_arms_find_the_hidden_compounds(library: Library, kept: Path) -> None:
     systems = named(library, ['Cu-Au', 'Cu-Pd'], Ask(decoys=1))
-    found = searched(library, kept, systems, arms_named(['templates+screen', 'templates', 'random']), repeats=2)
+    found = searched(
+        library, kept, systems, arms_named(['templates+hull', 'templates+screen', 'templates', 'random']), repeats=2
+    )
     assert [len(item.searches['random']) for item in found] == [2, 2]
     for outcome in found:
         assert not outcome.reason
@@ -163,6 +165,8 @@ def test_no_arm_sees_a_hidden_formula(library: Library, kept: Path) -> None:
     (outcome,) = searched(library, kept, systems, [Arm('spy', spy, '')], budget=3)
     assert len(outcome.searches['spy'][0].new) == 3
     assert not {item.crystal.formula for item in seen[0].templates} & systems[0].hidden
+    # the elements are known phases, the compounds are not
+    assert {crystal.formula for crystal in seen[0].phases.values()} == {'Cu', 'Au'}
 
 
 def test_the_oracle_tells_stable_from_unstable_and_recognises_truths(library: Library, kept: Path) -> None:
@@ -256,7 +260,7 @@ def test_the_command(file: Path, kept: Path, tmp_path: Path) -> None:
     assert 'templates+screen' in result.output
     data = json.loads(output.read_text())
     assert data['n'] == 2
-    assert list(data['arms']) == ['templates+screen', 'templates', 'random']
+    assert list(data['arms']) == ['templates+hull', 'templates+screen', 'templates', 'random']
     assert data['oracle']['potential'] == 'emt'
     again = json.loads(call(*options, '--output', str(output), '--format', 'json').stdout)
     for name, arm in again['arms'].items():

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,6 +17,9 @@ from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.propose.next_candidates import ProposalError, propose_next, settings_of_a_proposal
 from aiida_inversedesign.screen.potentials.judge import by_chance, judged, to_screen
+
+#: ``screen.hull`` of the arm that uses it, eV/atom.
+HULL = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +46,7 @@ class Episode:
     :param method: the source of templates.
     :param top_k: templates of each formula.
     :param screen: the potential that looks at candidates before the oracle does.
+    :param phases: known competing phases by name: the compounds of the smaller systems and the elements.
     :param seed: of all random choices of this episode.
     :param told: what the oracle said so far, oldest first.
     """
@@ -54,6 +59,7 @@ class Episode:
     top_k: int = 5
     max_sites: int = 20
     screen: Relaxer | None = None
+    phases: Mapping[str, Crystal] = field(default_factory=dict)
     seed: int = 0
     told: list[Told] = field(default_factory=list)
 
@@ -64,7 +70,7 @@ class Episode:
         spec = settings_of_a_proposal(space, {'method': self.method, 'top_k': self.top_k}, self.seed)
         if self.screen is None:
             return spec
-        section = {'potential': self.screen.potential.name, 'code': 'python@localhost'}
+        section = {'potential': self.screen.potential.name, 'code': 'python@localhost', 'hull': HULL}
         return CampaignSettings.model_validate({**spec.model_dump(), 'screen': section})
 
     def proposed(self, method: str | None = None) -> list[Candidate]:
@@ -104,11 +110,31 @@ def _templates(episode: Episode) -> Iterator[Crystal]:
 
 
 def _screened(episode: Episode) -> Iterator[Crystal]:
+    screening = episode.spec.screen.model_copy(update={'hull': None})
+    spec = episode.spec.model_copy(update={'screen': screening})
+    yield from (item.content for item in _best_first(_looked_at(episode, spec, {})))
+
+
+def _near_hull(episode: Episode) -> Iterator[Crystal]:
+    """By log p - E/kT, with E above the hull of the screening potential, so that formulas compete too."""
+    spec, scale = episode.spec, episode.spec.screen.softness
+
+    def rank(item: Candidate) -> tuple[float, str]:
+        above = (item.screening or {}).get('e_above_hull')
+        # what the potential could not compute stands where one at the limit would
+        return (HULL if above is None else above) / scale - math.log(max(-by_chance(item)[0], 1e-12)), item.id
+
+    standing = [item for item in _looked_at(episode, spec, episode.phases) if item.accepted]
+    yield from (item.content for item in sorted(standing, key=rank))
+
+
+def _looked_at(episode: Episode, spec: CampaignSettings, phases: Mapping[str, Crystal]) -> list[Candidate]:
+    """The candidates as the stage ``screen`` hands them on."""
     assert episode.screen is not None  # noqa: S101
     candidates = episode.proposed()
-    wanted = to_screen(candidates, episode.spec.propose.min_distance)
-    records = [{**episode.screen.relaxed(item.content), 'id': item.id} for item in wanted]
-    yield from (item.content for item in _best_first(judged(episode.spec, candidates, records)))
+    wanted = {item.id: item.content for item in to_screen(candidates, spec.propose.min_distance)}
+    records = [{**episode.screen.relaxed(crystal), 'id': name} for name, crystal in {**wanted, **phases}.items()]
+    return judged(spec, candidates, records)
 
 
 def _random(episode: Episode) -> Iterator[Crystal]:
@@ -130,6 +156,12 @@ ARMS = {
             'templates+screen',
             _screened,
             'templates relaxed, merged and ordered by the screening potential',
+            screens=True,
+        ),
+        Arm(
+            'templates+hull',
+            _near_hull,
+            f'the same, at most {HULL} eV/atom above the hull of the screening potential and ordered by that',
             screens=True,
         ),
         Arm('templates', _templates, 'templates in the order of the proposal'),

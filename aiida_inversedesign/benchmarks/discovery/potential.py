@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -32,8 +33,12 @@ class Relaxer:
     def __init__(self, name: str, folder: Path) -> None:
         self.potential = potential(name)
         try:
-            # some potentials write files when they are made
-            with tempfile.TemporaryDirectory() as nowhere, contextlib.chdir(nowhere):
+            # some potentials write files when they are made, and print what would stand in the JSON
+            with (
+                tempfile.TemporaryDirectory() as nowhere,
+                contextlib.chdir(nowhere),
+                contextlib.redirect_stdout(sys.stderr),
+            ):
                 self._calculator, self.identity = relax_bundle.make_calculator(self.potential.to_job())
         except relax_bundle.MissingPotentialError as error:
             raise InverseDesignError(

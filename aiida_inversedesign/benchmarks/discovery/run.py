@@ -140,7 +140,16 @@ def run(
         def episode(seed: int, system: System = system) -> Episode:
             pool = templates if templates is not None else library
             return Episode(
-                system.formulas, system.hidden, pool, plan.method, model, plan.top_k, system.max_sites, screen, seed
+                system.formulas,
+                system.hidden,
+                pool,
+                plan.method,
+                model,
+                plan.top_k,
+                system.max_sites,
+                screen,
+                competing(library, [system.elements], exclude=system.compounds),
+                seed,
             )
 
         if number == 0:

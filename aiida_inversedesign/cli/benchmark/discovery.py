@@ -43,7 +43,12 @@ if TYPE_CHECKING:
 @click.option('--max-sites', type=click.IntRange(min=1), default=20, show_default=True, help='Of cells and truths.')
 @click.option('--oracle', default='sevennet', show_default=True, help='Potential that evaluates.')
 @click.option('--screen', default='chgnet', show_default=True, help='Potential that screens; not the oracle.')
-@click.option('--arms', default='templates+screen,templates,random', show_default=True, help='Names joined by commas.')
+@click.option(
+    '--arms',
+    default='templates+hull,templates+screen,templates,random',
+    show_default=True,
+    help='Names joined by commas.',
+)
 @click.option('--budget', type=click.IntRange(min=1), default=20, show_default=True, help='Evaluations of a search.')
 @click.option('--top-k', type=click.IntRange(min=1), default=5, show_default=True, help='Templates of a formula.')
 @click.option('--repeats', type=click.IntRange(min=1), default=1, show_default=True, help='Random searches a system.')

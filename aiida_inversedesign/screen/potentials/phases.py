@@ -53,6 +53,21 @@ def competing(
     return found
 
 
+def phases_named(names: Iterable[str], library: Library | None) -> dict[str, Crystal]:
+    """The crystals of those names that :func:`competing` gave; other names are left out."""
+    wanted = [name for name in names if is_phase(name)]
+    known = {f'{PHASE}{item.id}': item.crystal for item in library or ()} if wanted else {}
+    return {
+        name: reference_crystal(name.removeprefix(REFERENCE)) if name.startswith(REFERENCE) else known[name]
+        for name in wanted
+    }
+
+
+def needs_library(names: Iterable[str]) -> bool:
+    """Whether one of these crystals is an entry of a library."""
+    return any(name.startswith(PHASE) for name in names)
+
+
 def is_phase(name: str) -> bool:
     """Whether a result is that of a competing phase, and not of a candidate."""
     return name.startswith((PHASE, REFERENCE))
@@ -66,15 +81,15 @@ def stabilities(
     :param records: results of the potential for the phases; those that failed are left out.
     :param computed: atoms of each element and energy (eV/atom, the same potential) of each crystal.
     """
-    phases = [
-        Phase(record['id'], Counter(record['species']), record['energy'])
+    phases = {
+        record['id']: Phase(record['id'], Counter(record['species']), record['energy'])
         for record in records
         if 'failed' not in record and math.isfinite(record['energy'])
-    ]
+    }
     references: dict[str, float] = {}
-    for phase in phases:
+    for phase in phases.values():
         if len(phase.counts) == 1:
             (symbol,) = phase.counts
             references[symbol] = min(phase.energy, references.get(symbol, math.inf))
-    own = [Phase(name, counts, energy) for name, (counts, energy) in computed.items()]
-    return convex_hull([*phases, *own], references).stability
+    own = [Phase(name, counts, energy) for name, (counts, energy) in computed.items() if math.isfinite(energy)]
+    return convex_hull([*phases.values(), *own], references).stability
