@@ -140,7 +140,7 @@ def _run(
     if library_file.suffix == '.parquet':
         library = Library.from_bytes(library_file.read_bytes())
     else:
-        library = read_jsonl(library_file, progress=report, primitive=False)[0]
+        library = read_jsonl(library_file, primitive=False)[0]
     report('library', 1.0)
     systems = _systems(library, known, **asked)
     relaxer = Relaxer(oracle, folder)
