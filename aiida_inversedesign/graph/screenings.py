@@ -34,6 +34,7 @@ def jobs_of_potential(generations: Iterable[int]) -> list[ScreeningJob]:
         # one that was cut down did not come to write how long it took: its candidates did
         seconds = data.get('wall_time_seconds') or sum(record.get('seconds', 0.0) for record in data['records'])
         hours = seconds * data['identity'].get('threads', 1) / 3600
-        phases = sum(is_phase(record['id']) for record in data['records'])
-        found.append(ScreeningJob(len(data['records']) - phases, hours, data['identity'], phases))
+        phases = [record for record in data['records'] if is_phase(record['id'])]
+        failed = sum('failed' in record for record in phases)
+        found.append(ScreeningJob(len(data['records']) - len(phases), hours, data['identity'], len(phases), failed))
     return found

@@ -191,4 +191,5 @@ def test_the_hull_of_the_potential_is_computed_once_and_decides(aiida_profile_cl
     assert is_sound(report), report['findings']
     audited = node.tools.audit()['screening']
     assert audited['phases'] == len(phases)
+    assert audited['failed_phases'] == 0
     assert audited['candidates'] == len(relaxed) - len(phases)

@@ -79,6 +79,7 @@ def screening(
         'kept': sum(item.accepted for item in seen),
         'dropped': {**dropped, 'other': len(reasons) - sum(dropped.values())},
         'phases': sum(job.phases for job in jobs),
+        'failed_phases': sum(job.failed_phases for job in jobs),
         'jobs': len(jobs),
         'core_hours': sum(job.core_hours for job in jobs),
     }

@@ -97,6 +97,8 @@ def discovery(output_format: str, output: Path | None, state: Path | None, **opt
     with tempfile.TemporaryDirectory() as nowhere, shown_steps() as report, warnings.catch_warnings():
         # pymatgen tells of elements without electronegativity or radius, wherever it meets one
         warnings.simplefilter('ignore', UserWarning)
+        # ASE's filter of cells takes the logarithm of a matrix near one
+        warnings.filterwarnings('ignore', 'logm result may be inaccurate', RuntimeWarning)
         kept = folder or Path(nowhere)
         kept.mkdir(parents=True, exist_ok=True)
         figures = _run(report, kept, **options)
