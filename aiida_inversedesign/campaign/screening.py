@@ -21,7 +21,7 @@ from aiida_inversedesign.campaign.section import (
 )
 
 #: What only the stage with a potential needs: without one, none of it may be set.
-_OF_POTENTIAL = ('code', 'keep', 'properties', 'vibrations')
+_OF_POTENTIAL = ('code', 'keep', 'hull', 'properties', 'vibrations')
 
 #: What follows from an elastic tensor (:func:`aiida_inversedesign.chemistry.elasticity.moduli`).
 OF_TENSOR = (
@@ -64,6 +64,11 @@ class Screening(Model):
     seconds: Count = Field(300, description='longest relaxation of one candidate')
     window: Positive = Field(
         0.1, description='candidates this far above the lowest of their formula are dropped, eV/atom'
+    )
+    hull: Positive | None = Field(
+        None,
+        description="candidates this far above the potential's own hull of their elements are dropped, eV/atom; "
+        'competing phases come from the library',
     )
     # chosen on 177 held-out compounds with their first five templates each: 0.08 and 0.15 eV put the right crystal
     # first for 141 and 140, the order of the proposal for 136, 0.005 eV for 131

@@ -9,12 +9,14 @@ from aiida import orm
 from aiida.engine import ExitCode
 
 from aiida_inversedesign.campaign.contracts.potential import potential
+from aiida_inversedesign.nodes.library_data import LibraryData
 from aiida_inversedesign.nodes.pool_data import PoolData
 from aiida_inversedesign.nodes.settings import settings_of
 from aiida_inversedesign.processes.python_job import last_words
 from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser
 from aiida_inversedesign.screen.potentials import relax_bundle
 from aiida_inversedesign.screen.potentials.bundles import job_of
+from aiida_inversedesign.screen.potentials.phases import phases_named
 
 
 class PotentialCalculation(ScriptCalculation):
@@ -29,7 +31,10 @@ class PotentialCalculation(ScriptCalculation):
         super().define(spec)
         spec.input('settings', valid_type=orm.Dict, help='The campaign file without its budget.')
         spec.input('pool', valid_type=PoolData, help='The candidates.')
-        spec.input('candidates', valid_type=orm.List, help='Ids of those that this job is to relax.')
+        spec.input(
+            'candidates', valid_type=orm.List, help='Ids of those that this job is to relax, and names of phases.'
+        )
+        spec.input('library', valid_type=LibraryData, required=False, help='Where competing phases come from.')
         spec.output(
             'results',
             valid_type=orm.Dict,
@@ -51,7 +56,9 @@ class PotentialCalculation(ScriptCalculation):
         """The crystals, and how they are relaxed."""
         settings, names = settings_of(self.inputs.settings), self.inputs.candidates.get_list()
         known, candidates = potential(str(settings.screen.potential)), self.inputs.pool.get_candidates()
-        return job_of(candidates, names, settings.screen, known, settings.goal.properties)
+        library = self.inputs.library.get_library() if 'library' in self.inputs else None
+        phases = phases_named(names, library)
+        return job_of(candidates, names, settings.screen, known, settings.goal.properties, phases)
 
 
 class PotentialParser(ScriptParser):

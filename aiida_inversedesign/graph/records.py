@@ -41,8 +41,12 @@ class ScreeningJob:
     :param candidates: how many it came to an end with.
     :param core_hours: threads × wall time.
     :param identity: versions, threads, and SHA-256 of the weights.
+    :param phases: competing phases that it came to an end with besides.
+    :param failed_phases: those of them that have no energy, so that the hull lacks them.
     """
 
     candidates: int
     core_hours: float
     identity: dict[str, Any]
+    phases: int = 0
+    failed_phases: int = 0

@@ -10,6 +10,7 @@ from aiida.orm import CalcJobNode, Dict, List, QueryBuilder, WorkChainNode
 from aiida_inversedesign.graph.jobs import among
 from aiida_inversedesign.graph.records import ScreeningJob
 from aiida_inversedesign.graph.scalars import edge
+from aiida_inversedesign.screen.potentials.phases import is_phase
 
 #: Process type of the jobs.
 POTENTIAL_JOB = 'aiida.calculations:inversedesign.potential'
@@ -34,7 +35,9 @@ def jobs_of_potential(generations: Iterable[int]) -> list[ScreeningJob]:
         # one that was cut down did not come to write how long it took: its candidates did
         seconds = data.get('wall_time_seconds') or sum(record.get('seconds', 0.0) for record in data['records'])
         hours = seconds * data['identity'].get('threads', 1) / 3600
-        found.append(ScreeningJob(len(data['records']), hours, data['identity']))
+        phases = [record for record in data['records'] if is_phase(record['id'])]
+        failed = sum('failed' in record for record in phases)
+        found.append(ScreeningJob(len(data['records']) - len(phases), hours, data['identity'], len(phases), failed))
     return found
 
 

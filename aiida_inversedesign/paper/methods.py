@@ -166,11 +166,17 @@ def _screened(facts: Facts, cite: Any) -> str:
     relaxed = (
         f'relaxed to {settings.fmax:g} eV/Å with their symmetry kept' if settings.relax else 'computed as they were'
     )
+    hull = (
+        ''
+        if settings.hull is None
+        else f"those more than {settings.hull:g} eV/atom above the potential's own hull "
+        f'({sum(job.phases for job in jobs)} competing phases were relaxed with it) or '
+    )
     return (
         f' Before anything was evaluated {number} candidates were {relaxed} with the interatomic potential '
         f'{settings.potential}{package}{cited}{weights}, in {hours:.2g} core-hours. Candidates '
-        f'that became the same crystal were merged, those more than {settings.window:g} eV/atom above the lowest of '
-        f'their formula dropped, and the others ordered by log p - E/kT with kT = {settings.softness:g} eV.'
+        f'that became the same crystal were merged, {hull or "those "}more than {settings.window:g} eV/atom above the '
+        f'lowest of their formula dropped, and the others ordered by log p - E/kT with kT = {settings.softness:g} eV.'
     )
 
 

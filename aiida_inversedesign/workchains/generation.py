@@ -131,7 +131,8 @@ class GenerationWorkChain(IdempotentWorkChain):
         self.ctx.waiting = [choice['candidate'] for choice in self.ctx.batch['choices']]
         if not self.ctx.waiting:
             steps.return_state(self, 'pool')
-            return self.exit_codes.SPACE_EXHAUSTED.format(reason='every candidate of the pool has been evaluated')
+            reason = f'every candidate of the pool has been evaluated{screening.rejections(self)}'
+            return self.exit_codes.SPACE_EXHAUSTED.format(reason=reason)
         self.ctx.candidates = AttributeDict(node.outputs.candidates)
         self.report(f'chose {", ".join(self.ctx.waiting)} in Dict<{self.ctx.batch.pk}>')
         return None

@@ -6,6 +6,7 @@ provenance graph, so that a restarted daemon counts nothing twice.
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from aiida import orm
@@ -17,11 +18,13 @@ from aiida_inversedesign.engines.common.options import job_options, wall_seconds
 from aiida_inversedesign.graph.campaigns import chain_of, generation_ids
 from aiida_inversedesign.graph.choices import SCREENING
 from aiida_inversedesign.graph.screenings import results_of
+from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.processes.attempts import ATTEMPTS, attempt_label, was_cut_down
 from aiida_inversedesign.processes.earlier_attempts import folders_before
 from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 from aiida_inversedesign.screen.potentials.bundles import bundles
-from aiida_inversedesign.screen.potentials.judge import to_screen
+from aiida_inversedesign.screen.potentials.judge import POTENTIAL, to_screen
+from aiida_inversedesign.screen.potentials.phases import competing, needs_library
 from aiida_inversedesign.workchains import steps
 from aiida_inversedesign.workchains.decision_jobs import explain_job
 from aiida_inversedesign.workchains.stopping import request_for
@@ -35,20 +38,32 @@ def is_due(chain: IdempotentWorkChain) -> bool:
     settings, pool = steps.settings(chain), chain.ctx.pool
     if settings.screen.potential is None or pool is None:
         return False
-    wanted = to_screen(pool.get_candidates(), settings.propose.min_distance)
-    if not wanted:
+    candidates = to_screen(pool.get_candidates(), settings.propose.min_distance)
+    if not candidates:
         return False
-    known = _known(chain)
-    names = [item.id for item in wanted if known.get(item.id) != item.content.content_hash]
+    phases = _phases(chain, [item.content.counts for item in candidates])
+    chain.ctx.wanted = {item.id: item.content.content_hash for item in candidates} | phases
+    known = {record['id']: record['digest'] for node in _results(chain) for record in node['records']}
+    names = [name for name, digest in chain.ctx.wanted.items() if known.get(name) != digest]
     made = bundles(names, settings.screen.bundle, settings.screen.at_once)
     chain.ctx.bundles = [[f'{SCREEN}_{number:03d}', names, 1] for number, names in enumerate(made, 1)]
     chain.ctx.running_bundles = []
-    taken = len(wanted) - len(names)
+    taken = len(chain.ctx.wanted) - len(names)
     chain.report(
-        f'{settings.screen.potential} looks at {len(names)} candidates in {len(made)} jobs'
+        f'{settings.screen.potential} looks at {len(names)} crystals in {len(made)} jobs'
+        + (f'; {len(phases)} are competing phases' if phases else '')
         + (f'; {taken} were looked at before' if taken else '')
     )
     return True
+
+
+def _phases(chain: IdempotentWorkChain, candidates: Iterable[Collection[str]]) -> dict[str, str]:
+    """The digest of each competing phase of the candidates' elements by name; empty if no hull is asked for."""
+    if steps.settings(chain).screen.hull is None:
+        return {}
+    library = chain.inputs.library.get_library() if 'library' in chain.inputs else None
+    phases = competing(library if isinstance(library, Library) else None, candidates)
+    return {name: crystal.content_hash for name, crystal in phases.items()}
 
 
 def has_bundles(chain: IdempotentWorkChain) -> bool:
@@ -73,6 +88,7 @@ def run_bundles(chain: IdempotentWorkChain) -> Any:
             settings=chain.inputs.settings,
             pool=chain.ctx.pool,
             candidates=orm.List(names),
+            **({'library': chain.inputs.library} if needs_library(names) else {}),
             metadata={'options': options},
             **folders_before(before, attempt_label(label, attempt - 1)),
         )
@@ -88,9 +104,9 @@ def inspect_bundles(chain: IdempotentWorkChain) -> None:
         done = {record['id'] for record in records}
         left = [name for name in names if name not in done]
         if job.is_finished_ok or not left:
-            chain.report(f'{label}: {len(done)} candidates relaxed')
+            chain.report(f'{label}: {len(done)} crystals relaxed')
         elif done or (was_cut_down(job) and attempt < ATTEMPTS):
-            chain.report(f'{label}: {len(done)} of {len(names)} candidates relaxed, the others are submitted again')
+            chain.report(f'{label}: {len(done)} of {len(names)} crystals relaxed, the others are submitted again')
             chain.ctx.bundles = [*chain.ctx.bundles, [label, left, attempt + 1]]
         else:
             chain.ctx.screen_failed = attempt_label(label, attempt)
@@ -131,21 +147,21 @@ def judge(chain: IdempotentWorkChain) -> ExitCode | None:
     return None
 
 
+def rejections(chain: IdempotentWorkChain) -> str:
+    """In words how many candidates the potential rejected and why the first one; empty if none."""
+    rejected = [item for item in chain.ctx.pool.get_candidates() if item.rejected_by == POTENTIAL]
+    if not rejected:
+        return ''
+    first = rejected[0]
+    return f', or rejected by screen.potential ({len(rejected)}, e.g. {first.id}: {first.verdicts[POTENTIAL].reason})'
+
+
 def _results(chain: IdempotentWorkChain) -> list[orm.Dict]:
-    """What the jobs of this generation, and of interrupted ones before it, found of the candidates that wait."""
+    """What the jobs of this generation and of all before it found of the candidates that wait, and of their phases."""
     caller = chain.node.caller
     generations = generation_ids(chain_of(caller.pk)) if caller is not None else []
-    wanted = {
-        item.id: item.content.content_hash
-        for item in to_screen(chain.ctx.pool.get_candidates(), steps.settings(chain).propose.min_distance)
-    }
     return [
         node
         for node in results_of([*generations, chain.node.pk])
-        if any(wanted.get(record['id']) == record['digest'] for record in node['records'])
+        if any(chain.ctx.wanted.get(record['id']) == record['digest'] for record in node['records'])
     ]
-
-
-def _known(chain: IdempotentWorkChain) -> dict[str, str]:
-    """Digest of each candidate's crystal that has been looked at, by id."""
-    return {record['id']: record['digest'] for node in _results(chain) for record in node['records']}

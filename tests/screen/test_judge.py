@@ -135,6 +135,77 @@ def test_a_crystal_that_was_evaluated_is_not_evaluated_again() -> None:
     assert found.verdicts['potential'].reason == 'relaxes to an evaluated crystal'
 
 
+def phase(name: str, symbols: str, energy: float, **more: Any) -> dict[str, Any]:
+    """The result of a competing phase; of its crystal only the elements count."""
+    return {'id': name, 'digest': 'any', 'energy': energy, 'species': symbols.split(), **more}
+
+
+ELEMENTS = (phase('reference:Cu', 'Cu', -3.0), phase('reference:Al', 'Al', -3.0))
+
+
+def alloy(name: str, a: float, **more: Any) -> Candidate:
+    return candidate(name, Crystal(a * np.eye(3), ('Al', 'Cu'), [[0, 0, 0], [0.5, 0.5, 0.5]]), **more)
+
+
+def test_what_is_far_above_the_hull_of_the_potential_is_dropped() -> None:
+    one, other = alloy('a', 2.9), candidate('b', cell(BCC, 2.9))
+    records = [record(one, energy=-2.95), record(other, energy=-2.99)]
+    found = judged(spec(hull=0.1, window=9), [one, other], [*records, *ELEMENTS])
+    assert [item.accepted for item in found] == [True, True]
+    assert [item.screening['e_above_hull'] for item in found] == pytest.approx([0.05, 0.01])  # type: ignore[index]
+    # with a compound of the library the same crystal is too high
+    compound = phase('phase:mp-1', 'Al Cu Cu Al', -3.2)
+    found = judged(spec(hull=0.1, window=9), [one, other], [*records, *ELEMENTS, compound])
+    assert [item.accepted for item in found] == [False, True]
+    assert found[0].verdicts['potential'].reason == '0.250 eV/atom above the hull of emt, phase:mp-1 (screen.hull)'
+    assert found[0].verdicts['potential'].value == pytest.approx(0.25)
+    assert found[0].content.content_hash == one.content.content_hash
+    # and without the setting nothing is asked of phases
+    found = judged(spec(window=9), [one, other], [*records, *ELEMENTS, compound])
+    assert all(item.accepted and 'e_above_hull' not in (item.screening or {}) for item in found)
+
+
+def test_candidates_are_part_of_the_hull() -> None:
+    """Those of earlier generations too; what another screen objects to is not."""
+    low, high = alloy('a', 2.9), candidate('b', Crystal(np.diag([2.9, 2.9, 8.0]), ('Al', 'Cu', 'Cu'), np.eye(3) / 3))
+    earlier = judged(spec(hull=0.1), [low], [record(low, energy=-3.3), *ELEMENTS])
+    assert earlier[0].screening is not None
+    assert earlier[0].screening['e_above_hull'] == 0
+    found = judged(spec(hull=0.1), [*earlier, high], [record(high, energy=-3.0), *ELEMENTS])[1]
+    assert found.screening is not None
+    assert found.screening['e_above_hull'] == pytest.approx(0.3 * 2 / 3)
+    assert 'a + reference:Cu (screen.hull)' in found.verdicts['potential'].reason
+    short = alloy('c', 2.1, verdicts={'distance': Verdict(False, 0.8, 'near')})
+    found = judged(spec(hull=0.1), [short, high], [record(short, energy=-9.0), record(high, energy=-3.0), *ELEMENTS])[1]
+    assert found.accepted
+
+
+@pytest.mark.parametrize(
+    ('phases', 'reason'),
+    [
+        ([], 'no reference energy of Al, Cu'),
+        (ELEMENTS[:1], 'no reference energy of Al'),
+        ([ELEMENTS[0], {'id': 'reference:Al', 'digest': 'x', 'failed': 'it falls apart'}], 'no reference energy of Al'),
+        ([ELEMENTS[0], phase('reference:Al', 'Al', math.nan)], 'no reference energy of Al'),
+        ([phase('phase:mp-1', 'Al Cu', -3.0)], 'no reference energy of Al, Cu'),
+    ],
+)
+def test_without_competing_phases_nothing_is_rejected(phases: list[dict[str, Any]], reason: str) -> None:
+    item = alloy('a', 2.9)
+    (found,) = judged(spec(hull=0.1), [item], [record(item, energy=-1.0), *phases])
+    assert found.accepted
+    assert found.verdicts['potential'].reason == reason
+    assert found.screening is not None
+    assert found.screening['e_above_hull'] is None
+    assert found.screening['no_hull'] == reason
+
+
+def test_a_phase_that_was_computed_twice_counts_once() -> None:
+    item = alloy('a', 2.9)
+    (found,) = judged(spec(hull=0.1), [item], [record(item, energy=-2.95), *ELEMENTS, *ELEMENTS])
+    assert found.accepted
+
+
 def test_results_of_another_crystal_and_earlier_verdicts_change_nothing() -> None:
     item = candidate('a', cell(FCC, 3.6))
     assert judged(spec(), [item], [{**record(item), 'digest': 'other'}]) == [item]

@@ -194,3 +194,59 @@ def test_the_audit_keeps_the_costs_apart(python: Any) -> None:
     assert estimated['rank_correlation'] > 0.7
     chosen = [item['acquisition'] for item in called(node, 'select')[0].outputs.batch['choices']]
     assert chosen.count('estimate') == 2
+
+
+def test_the_hull_of_the_potential_is_computed_once_and_decides(aiida_profile_clean: Any, tmp_path: Path) -> None:
+    """Formulas come one by one: each generation relaxes only the phases that no earlier one has relaxed."""
+    import numpy as np
+    from rehearsal import make_library, make_python_code
+
+    from aiida_inversedesign.chemistry.crystal import Crystal
+    from aiida_inversedesign.libraries.library import Library, Template
+    from aiida_inversedesign.nodes.library_data import LibraryData
+    from aiida_inversedesign.verify.run import is_sound, verify
+    from aiida_inversedesign.workchains.build import build_campaign
+    from aiida_inversedesign.workchains.foreground import run_campaign
+
+    make_python_code(tmp_path, 'inversedesign.ase')
+    metals = [item for item in make_library() if item.id in ('Cu', 'Pd', 'Au')]
+    places = [[0, 0, 0], [0.5, 0.5, 0.5]]
+    alloys = [
+        Template('caesium chloride', Crystal(3.1 * np.eye(3), ('Ag', 'Al'), places), 'made up', 'CC0'),
+        Template('layers', Crystal(np.diag([2.8, 2.8, 3.9]), ('Ag', 'Pt'), places), 'made up', 'CC0'),
+    ]
+    LibraryData.from_library(Library([*metals, *alloys]), label='alloys').store()
+    spec = validate_campaign(
+        {
+            'name': 'hull',
+            'goal': {'objectives': [{'property': 'bulk_modulus', 'maximize': True, 'hit': 150}]},
+            'space': {
+                'elements': ['Cu', 'Pd', 'Au'], 'ratios': ['1:1'], 'charge_neutral': 'off', 'max_formulas': 1
+            },
+            'propose': {'library': 'alloys', 'method': 'random', 'top_k': 2},
+            'screen': {'potential': 'emt', 'code': 'python@localhost', 'hull': 0.05, 'window': 5.0},
+            'select': {'initial': 1, 'batch': 1},
+            'evaluate': {'engine': 'ase', 'code': 'python@localhost', 'calculator': 'emt', 'steps': 60},
+            'budget': {'evaluations': 2},
+        }
+    )  # fmt: skip
+    node = run_campaign(build_campaign(spec))
+    generations = [item for item in node.called if str(item.process_type).endswith('generation')]
+    assert len(generations) == 2
+    jobs = [job for generation in generations for job in generation.called if 'potential' in str(job.process_type)]
+    relaxed = [record['id'] for job in jobs for record in job.outputs.results['records']]
+    assert len(relaxed) == len(set(relaxed))
+    phases = {name for name in relaxed if name.startswith(('phase:', 'reference:'))}
+    assert {'phase:Cu', 'phase:Pd', 'phase:Au'} >= {name for name in phases if name.startswith('phase:')}
+    screenings = [call for generation in generations for call in generation.called if call.label == 'screen_candidates']
+    assert len(screenings) >= 2
+    for item in screenings[-1].outputs.pool.get_candidates():
+        if item.screening is not None and 'energy' in item.screening:
+            assert item.screening['e_above_hull'] >= 0
+            assert ('(screen.hull)' in reason(item)) == (item.screening['e_above_hull'] > 0.05)
+    report = verify(node)
+    assert is_sound(report), report['findings']
+    audited = node.tools.audit()['screening']
+    assert audited['phases'] == len(phases)
+    assert audited['failed_phases'] == 0
+    assert audited['candidates'] == len(relaxed) - len(phases)

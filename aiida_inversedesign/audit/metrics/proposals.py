@@ -17,6 +17,7 @@ _DROPPED = {
     'same_crystal': 'relaxes to the same',
     'evaluated_before': 'relaxes to an evaluated',
     'window': '(screen.window)',
+    'hull': '(screen.hull)',
     'keep': '(screen.keep)',
     'no_crystal': ': it ',
     'imaginary_frequency': '(screen.vibrations)',
@@ -78,6 +79,8 @@ def screening(
         'candidates': len(seen),
         'kept': sum(item.accepted for item in seen),
         'dropped': {**dropped, 'other': len(reasons) - sum(dropped.values())},
+        'phases': sum(job.phases for job in jobs),
+        'failed_phases': sum(job.failed_phases for job in jobs),
         'jobs': len(jobs),
         'core_hours': sum(job.core_hours for job in jobs),
     }

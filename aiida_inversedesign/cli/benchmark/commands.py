@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from aiida_inversedesign.cli.benchmark.audit import audit
+from aiida_inversedesign.cli.benchmark.discovery import discovery
 from aiida_inversedesign.cli.benchmark.engine import engine
 from aiida_inversedesign.cli.benchmark.potential import potential
 from aiida_inversedesign.cli.benchmark.search import search
@@ -39,6 +40,7 @@ benchmark.add_command(audit)
 benchmark.add_command(search)
 benchmark.add_command(engine)
 benchmark.add_command(potential)
+benchmark.add_command(discovery)
 
 
 @benchmark.command()

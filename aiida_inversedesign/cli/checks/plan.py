@@ -233,7 +233,9 @@ def show_plan(data: dict[str, Any]) -> None:
         row(name, text)
     row('source', data['propose']['method'] + (f' from {data["propose"]["library"]}' if data['needs_library'] else ''))
     if data['screen']['potential']:
-        row('screen', f'every candidate relaxed with {data["screen"]["potential"]} ({data["screen"]["code"]})')
+        hull = data['screen']['hull']
+        phases = '' if hull is None else f', with the phases of its own hull: at most {hull:g} eV/atom above it'
+        row('screen', f'every candidate relaxed with {data["screen"]["potential"]} ({data["screen"]["code"]}){phases}')
     row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}')
     needed = data['dft_calculations_per_evaluation']
     least = data['dft_calculations_per_evaluation_at_least']

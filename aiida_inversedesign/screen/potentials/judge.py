@@ -20,6 +20,7 @@ from aiida_inversedesign.campaign.screening import Screening
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elasticity import moduli
 from aiida_inversedesign.chemistry.validity import closest_contact
+from aiida_inversedesign.screen.potentials.phases import is_phase, stabilities
 
 if TYPE_CHECKING:
     from aiida_inversedesign.campaign.spec import CampaignSettings
@@ -65,10 +66,10 @@ def judged(
     """The candidates in their order, those with results relaxed and judged.
 
     :param results: records of the program, each with ``id`` and ``digest``: the content hash of the crystal it began
-        with. Those of another crystal are not used.
+        with. Those of another crystal are not used. Those of competing phases make the hull, if ``screen.hull`` asks.
     :param rows: evaluations so far; what relaxed to a crystal of one of them is rejected.
     """
-    screening, by_id = spec.screen, {item.id: item for item in candidates}
+    screening, by_id, results = spec.screen, {item.id: item for item in candidates}, list(results)
     asked = {item.id for item in to_screen(candidates, spec.propose.min_distance)}
     records = {
         record['id']: record
@@ -76,6 +77,9 @@ def judged(
         if record['id'] in asked and by_id[record['id']].content.content_hash == record['digest']
     }
     found = {name: _looked_at(by_id[name], record, screening, spec) for name, record in records.items()}
+    if screening.hull is not None:
+        phases = [record for record in results if is_phase(record['id'])]
+        found = _against_hull(found, candidates, phases, screening)
     by_key: dict[str, list[Candidate]] = defaultdict(list)
     for item in found.values():
         if item.screening is not None and 'energy' in item.screening:
@@ -115,6 +119,37 @@ def _looked_at(
     )
 
 
+def _against_hull(
+    found: Mapping[str, Candidate],
+    candidates: Sequence[Candidate],
+    phases: Sequence[Mapping[str, Any]],
+    screening: Screening,
+) -> dict[str, Candidate]:
+    """The candidates with their energies above the hull of phases and candidates, those above the limit rejected.
+
+    Where the hull is not known, the reason is kept and nothing is rejected.
+    """
+    computed = {
+        item.id: (item.content.counts, item.screening['energy'])
+        for item in (found.get(item.id, item) for item in candidates)
+        if item.screening is not None
+        and 'energy' in item.screening
+        and all(verdict.passed for name, verdict in item.verdicts.items() if name != POTENTIAL)
+    }
+    known, out = stabilities(phases, computed), dict(found)
+    for name, item in found.items():
+        if name not in known:
+            continue
+        above, reason = known[name].e_above_hull, known[name].reason
+        remark = {'no_hull': reason} if above is None else {}
+        out[name] = dataclasses.replace(item, screening={**(item.screening or {}), 'e_above_hull': above, **remark})
+        if above is not None and above > (screening.hull or 0.0):
+            parts = ' + '.join(known[name].decomposition)
+            words = f'{above:.3f} eV/atom above the hull of {screening.potential}, {parts} (screen.hull)'
+            out[name] = _rejected(out[name], words, above)
+    return out
+
+
 def estimates_of(record: Mapping[str, Any]) -> dict[str, float]:
     """What a potential says of properties, by their names, in their units.
 
@@ -149,7 +184,7 @@ def _merged(group: Sequence[Candidate], spec: CampaignSettings, rows: Sequence[E
     ]
     kept: list[Candidate] = []
     out: dict[str, Candidate] = {}
-    for item in sorted(group, key=_by_chance):
+    for item in sorted(group, key=by_chance):
         if not item.accepted:
             out[item.id] = item
             continue
@@ -194,7 +229,8 @@ def _ordered(group: Sequence[Candidate], screening: Screening) -> list[Candidate
             reason = f'{above[item.id]:.3f} eV/atom above the lowest candidate of {item.key} (screen.window)'
             item = _rejected(item, reason, above[item.id])
         elif item.id in place:
-            verdict = Verdict(True, above[item.id])
+            # where no hull is known, the verdict says why
+            verdict = Verdict(True, above[item.id], (item.screening or {}).get('no_hull', ''))
             chance = min(1.0, share * weights[item.id] / total) if total > 0 else _chance(item)
             item = dataclasses.replace(
                 item,
@@ -218,5 +254,6 @@ def _chance(candidate: Candidate) -> float:
     return candidate.probability if candidate.probability is not None else 1 / (1 + (candidate.rank or 1))
 
 
-def _by_chance(candidate: Candidate) -> tuple[float, str]:
+def by_chance(candidate: Candidate) -> tuple[float, str]:
+    """Sorts the most probable candidates first."""
     return -_chance(candidate), candidate.id

@@ -254,9 +254,10 @@ def look_at(structure, calculator, job):
             'lattice': atoms.cell[:].tolist(),
             'frac_coords': atoms.get_scaled_positions().tolist(),
         }
-        if 'bulk_modulus' in job['properties']:
+        properties = structure.get('properties', job['properties'])
+        if 'bulk_modulus' in properties:
             found['bulk_modulus'] = bulk_modulus(atoms, job)
-        if 'elastic_tensor' in job['properties']:
+        if 'elastic_tensor' in properties:
             found['elastic_tensor'] = elastic_tensor(atoms, job)
         if 'lowest_frequency' in job['properties']:
             found['lowest_frequency'] = lowest_frequency(atoms)
