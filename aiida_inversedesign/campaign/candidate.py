@@ -43,6 +43,7 @@ class Candidate:
     :param screening: what a potential said of it (:mod:`aiida_inversedesign.screen.potentials.judge`): ``energy``
         (eV/atom), ``steps``, ``converged``, ``volume_change``, ``estimates``, ``probability`` before it was asked, and
         ``merged``, the ids of candidates that relaxed to the same crystal; None if none was asked.
+    :param also_proposed_by: other sources of the proposal that found the same crystal, less probable there.
     :param generator: what found the formula (:mod:`aiida_inversedesign.propose.generators`).
     """
 
@@ -68,6 +69,7 @@ class Candidate:
     packing: float | None = None
     generator: str = 'enumeration'
     screening: dict[str, Any] | None = None
+    also_proposed_by: list[str] = field(default_factory=list)
 
     @property
     def estimates(self) -> dict[str, float]:

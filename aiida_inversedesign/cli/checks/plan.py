@@ -147,7 +147,10 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
         'space': spec.space.model_dump(mode='json'),
         'space_in_words': [list(pair) for pair in spec.space.plan()],
         'propose': spec.propose.model_dump(mode='json'),
-        'needs_library': 'library' in part('sources', spec.propose.method).needs,
+        'sources': {
+            name: {'share': share, 'places': spec.propose.places[name]} for name, share in spec.propose.shares.items()
+        },
+        'needs_library': any('library' in part('sources', name).needs for name in spec.propose.shares),
         'screen': spec.screen.model_dump(mode='json'),
         'select': spec.select.model_dump(mode='json'),
         'engine': spec.evaluate.engine,
@@ -230,7 +233,14 @@ def show_plan(data: dict[str, Any]) -> None:
         row('constraint', text)
     for name, text in data['space_in_words']:
         row(name, text)
-    row('source', data['propose']['method'] + (f' from {data["propose"]["library"]}' if data['needs_library'] else ''))
+    origin = f' from {data["propose"]["library"]}' if data['needs_library'] else ''
+    if len(data['sources']) == 1:
+        row('source', next(iter(data['sources'])) + origin)
+    else:
+        mixed = ', '.join(
+            f'{name} {plain(100 * item["share"])} % ({item["places"]})' for name, item in data['sources'].items()
+        )
+        row('sources', f'{mixed} of {data["propose"]["top_k"]} crystals a formula{origin}')
     if data['screen']['potential']:
         row('screen', f'every candidate relaxed with {data["screen"]["potential"]} ({data["screen"]["code"]})')
     row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}')
