@@ -20,24 +20,25 @@ from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.formulas import ratio_label
 from aiida_inversedesign.chemistry.prototypes import prototype_label
-from aiida_inversedesign.chemistry.validity import closest_contact
 from aiida_inversedesign.propose.formula_source import FormulaSource, crystals_of, rng_of, unbuilt
-from aiida_inversedesign.propose.proposal_model import AnyModel, ProposalModel, shipped_model
 from aiida_inversedesign.propose.rankers.ranking import Counts
-from aiida_inversedesign.propose.volumes.volume import volume_sum
+from aiida_inversedesign.propose.volumes.element_volumes import volume_sum
+from aiida_inversedesign.propose.volumes.of_composition import (
+    VOLUME_ERROR,
+    WIDENED,
+    volume_per_atom,
+    widened_by,
+    widening,
+)
 from aiida_inversedesign.propose.wyckoff.combinations import Combination, draw_combination
 from aiida_inversedesign.propose.wyckoff.positions import space_group
 from aiida_inversedesign.propose.wyckoff.statistics import SiteStatistics, learned
 
 #: Draws for each crystal that is wanted, and placements of atoms of which each draw keeps the best.
 DRAWS, PLACEMENTS = 12, 12
-#: A cell is widened for its closest contact by at most this factor of the volume.
-WIDENED = 1.3
 #: What a formula's arrangement is worth before its probability of being drawn: about the share of stable compounds
 #: that no template has; and by how much each free parameter, which must be right too, lowers it.
 SHARE, FREEDOM = 0.1, 0.7
-#: Expected relative error of a volume that follows from the composition alone.
-VOLUME_ERROR = 0.1
 
 
 class Symmetric(FormulaSource):
@@ -117,15 +118,6 @@ class Symmetric(FormulaSource):
         )
 
 
-def volume_per_atom(counts: Counts, model: AnyModel | None) -> float:
-    """What the volume model says of a composition whose structure is not known, Å³."""
-    trained = model or shipped_model()
-    if len(counts) > 1 and isinstance(trained, ProposalModel):
-        return float(np.exp(trained.volumes.network.predict([dict(counts)]).mean()))
-    # of a model without one, and of pure elements: a dense crystal
-    return volume_sum(counts) / sum(counts.values())
-
-
 def _placed(combination: Combination, volume: float, least: float, rng: np.random.Generator) -> Crystal | None:
     """The placement that needs the least widening until every contact keeps its limit; None if all need too much."""
     group = space_group(combination.group)
@@ -134,13 +126,9 @@ def _placed(combination: Combination, volume: float, least: float, rng: np.rando
         crystal = group.crystal(combination.orbits, volume, rng)
         if crystal is None:
             continue
-        contact = closest_contact(crystal, least)
-        needed = (contact.limit / contact.ratio) ** 3 if contact.ratio > 0 else np.inf
-        if needed < factor:
+        if (needed := widening(crystal, least)) < factor:
             best, factor = crystal, needed
-    if best is None or factor <= 1:
-        return best
-    return best.scaled_to(volume * factor * (1 + 1e-9))
+    return None if best is None else widened_by(best, factor)
 
 
 def _choice(chances: Mapping[int, float], rng: np.random.Generator) -> int:

@@ -112,7 +112,7 @@ def _learn(library: Library, excluded: frozenset[str]) -> SiteStatistics:
     groups, atoms, units, counts = [], [], [], []
     ratios: dict[str, list[int]] = defaultdict(list)
     letters: dict[int, Counter[str]] = defaultdict(Counter)
-    for template in _usable(library, excluded):
+    for template in usable(library, excluded):
         group, positions = positions_of(label_of(template))
         if not group:
             continue
@@ -133,7 +133,7 @@ def _learn(library: Library, excluded: frozenset[str]) -> SiteStatistics:
     )
 
 
-def _usable(library: Library, excluded: frozenset[str]) -> list[Template]:
+def usable(library: Library, excluded: frozenset[str]) -> list[Template]:
     """Entries with known elements; of those whose prototype would have to be determined, the most stable ones."""
     items = [
         item for item in library if item.crystal.formula not in excluded and not unknown_elements(item.crystal.counts)
