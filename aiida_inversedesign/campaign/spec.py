@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
 from aiida_inversedesign.campaign.assembly import installed, one_of_the_installed, sections_of_engines
 from aiida_inversedesign.campaign.consistency import contradictions_between
@@ -35,6 +35,14 @@ else:
     Evaluate = sections_of_engines()
 
 
+def _with_shares(value: object) -> object:
+    if value is None or isinstance(value, Mapping):
+        return value
+    raise ContradictionError(
+        'expected sources with their shares, e.g. {cspml: 0.6, symmetric: 0.4}; one: method: cspml'
+    )
+
+
 class Propose(Model):
     """How candidates are proposed."""
 
@@ -48,7 +56,9 @@ class Propose(Model):
         description='the only source; of crystals: how templates are ranked; "library" takes the entries of the '
         'library or data set themselves as the candidates',
     )
-    sources: dict[Annotated[str, installed('sources')], Positive] | None = Field(
+    sources: Annotated[
+        dict[Annotated[str, installed('sources', hint=True)], Positive] | None, BeforeValidator(_with_shares)
+    ] = Field(
         None,
         description='several sources instead of method, each with its share of the top_k places of a formula, e.g. '
         '{cspml: 0.6, symmetric: 0.3, substitution: 0.1}; what one does not find the others may propose',
