@@ -36,7 +36,6 @@ from aiida_inversedesign.propose.volumes.of_composition import (
     widened_by,
     widening,
 )
-from aiida_inversedesign.propose.volumes.volume import POWER
 
 #: Most empty sites of a formula unit, and by how much each lowers the chances of a parent.
 MOST_EMPTY, EMPTY = 2, 0.05
@@ -209,7 +208,10 @@ def _others(counts: Counts, templates: Templates) -> Iterator[tuple[int, dict[st
 
 
 def _similarity(pattern: Pattern, counts: Counts) -> float:
-    """By the dissimilarity of the elements to those they replace, weighted by their numbers."""
+    """By the dissimilarity of the elements to those they replace, weighted by their numbers.
+
+    Less steep than for templates: what is ordered on simple lattices depends little on which elements they are known of.
+    """
     table = element_table()
     total = sum(
         number * table.dissimilarity[table.index[old], table.index[new]]
@@ -217,7 +219,7 @@ def _similarity(pattern: Pattern, counts: Counts) -> float:
         for new, number in given.items()
         if new != VACANCY
     )
-    return float((1 + (total / sum(counts.values())) ** 2) ** -POWER)
+    return float(1 / (1 + (total / sum(counts.values())) ** 2))
 
 
 def _by_weight(found: Sequence[Parent], most_sites: int) -> Iterator[tuple[Parent, Crystal, float]]:

@@ -76,11 +76,14 @@ class Symmetric(FormulaSource):
         found: list[Candidate] = []
         drawn: Counter[tuple[object, ...]] = Counter()
         failed: Counter[str] = Counter()
+        repeated = False
         for _ in range(DRAWS * spec.propose.top_k):
             if len(found) == spec.propose.top_k:
                 break
             unit = _choice(units, rng)
-            number = _choice(groups[unit], rng)
+            # what the library suggests was drawn before: look elsewhere
+            number = int(rng.integers(1, 231)) if repeated else _choice(groups[unit], rng)
+            repeated = False
             cell = {symbol: unit * count for symbol, count in counts.items()}
             combination = draw_combination(space_group(number), cell, statistics, rng)
             if combination is None:
@@ -88,6 +91,7 @@ class Symmetric(FormulaSource):
                 continue
             name = (unit, *combination.name)
             if drawn[name] > combination.freedom:
+                repeated = True
                 continue
             drawn[name] += 1
             crystal = _placed(combination, volume * unit * atoms, spec.propose.min_distance, rng)

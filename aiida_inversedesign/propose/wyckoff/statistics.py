@@ -28,6 +28,8 @@ from aiida_inversedesign.propose.volumes.volume import POWER
 SMOOTHING = 4.0
 #: Entries of another number of atoms count by exp(-ln(n/m)²/2s²), with this s.
 SPREAD = 0.4
+#: Share of the draws in which every space group is as probable as any other.
+ANY = 0.05
 #: Most entries whose prototypes are determined where the library does not have them, 4 ms each.
 MOST_DETERMINED = 3000
 _LETTERS = re.compile(r'(\d*)([A-Za-z])')
@@ -84,8 +86,8 @@ class SiteStatistics:
         """Probability of each space group for so many atoms in the primitive cell."""
         near = np.exp(-(np.log(self.atoms / atoms) ** 2) / (2 * SPREAD**2))
         found = np.bincount(self.groups, weights * near, minlength=231)[1:]
-        total = found.sum()
-        return {group: float(value / total) for group, value in enumerate(found, 1) if value > 0}
+        found = (1 - ANY) * found / max(found.sum(), 1e-300) + ANY / len(found)
+        return {group: float(value) for group, value in enumerate(found / found.sum(), 1)}
 
     def rate(self, group: int, letter: str, prior: float) -> float:
         """Occurrences of a Wyckoff position for each entry of its space group.
