@@ -115,8 +115,8 @@ def named_together(candidates: Sequence[Candidate], space: SpaceSection) -> list
             continue
         for number in kept[item.key]:
             first = out[number]
-            named = item.proposer == first.proposer or item.proposer in first.also_proposed_by
-            if not named and space.same(first.content, item.content):
-                out[number] = dataclasses.replace(first, also_proposed_by=[*first.also_proposed_by, item.proposer])
+            names = first.named_with(item.proposer)
+            if names != first.also_proposed_by and space.same(first.content, item.content):
+                out[number] = dataclasses.replace(first, also_proposed_by=names)
                 break
     return out

@@ -82,12 +82,14 @@ class Symmetric(FormulaSource):
                 break
             unit = _choice(units, rng)
             # what the library suggests was drawn before: look elsewhere
-            number = int(rng.integers(1, 231)) if repeated else _choice(groups[unit], rng)
+            number = int(rng.choice(list(groups[unit]))) if repeated else _choice(groups[unit], rng)
             repeated = False
             cell = {symbol: unit * count for symbol, count in counts.items()}
             combination = draw_combination(space_group(number), cell, statistics, rng)
             if combination is None:
                 failed['no combination of Wyckoff positions'] += 1
+                # this space group is not drawn again; the one without any condition, 1, always remains
+                groups[unit].pop(number)
                 continue
             name = (unit, *combination.name)
             if drawn[name] > combination.freedom:
@@ -136,4 +138,5 @@ def _placed(combination: Combination, volume: float, least: float, rng: np.rando
 
 
 def _choice(chances: Mapping[int, float], rng: np.random.Generator) -> int:
-    return int(rng.choice(list(chances), p=list(chances.values())))
+    shares = np.array(list(chances.values()))
+    return int(rng.choice(list(chances), p=shares / shares.sum()))

@@ -161,7 +161,7 @@ def test_nothing_from_any_source_is_an_error_with_every_reason(simple):
 def test_equal_crystals_of_two_sources_are_one_that_names_both(simple):
     pool = proposed(['MgO'], simple, sources={'cspml': 1, 'dissimilarity': 1}, top_k=2)
     first, second = pool
-    assert (first.proposer, first.also_proposed_by) == ('cspml', ['dissimilarity'])
+    assert (first.proposer, first.also_proposed_by) == ('cspml', 'dissimilarity')
     assert second.rejected_by == 'duplicate'
 
 
