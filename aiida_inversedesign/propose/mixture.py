@@ -79,7 +79,7 @@ class Mixture(FormulaSource):
             given = self.sources[name].for_formulas(asked, formulas)
         except ProposalError as error:
             reasons[name] = str(error)
-            given = [unbuilt(counts, name, template=str(error)) for counts in formulas]
+            given = [unbuilt(dict(counts), name, template=str(error)) for counts in formulas]
         by_key: dict[str, list[Candidate]] = defaultdict(list)
         for item in given:
             by_key[item.key].append(item)

@@ -63,7 +63,7 @@ class Substitution(FormulaSource):
             group = templates.group(ratio_label(counts))
             if group is None:
                 reason = f'no template of ratio {ratio_label(counts)} with at most {most} sites'
-                out.append(unbuilt(counts, self.name, template=reason))
+                out.append(unbuilt(dict(counts), self.name, template=reason))
             else:
                 out += self._crystals(request, dict(counts), group, chances, volumes)
         request.progress('substitutions', 1.0)
@@ -87,7 +87,7 @@ class Substitution(FormulaSource):
             template = group.library[int(group.indices[place])]
             alike[label_of(template) or template.id].append((score, place, mapping))
         summed = {label: sum(math.exp(score) for score, *_ in items) / total for label, items in alike.items()}
-        found = []
+        found: list[Candidate] = []
         for label in sorted(alike, key=lambda label: -summed[label])[:top_k]:
             _, place, mapping = alike[label][0]
             index = int(group.indices[place])

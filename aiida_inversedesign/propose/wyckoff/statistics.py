@@ -111,7 +111,10 @@ def learned(library: Library, excluded: frozenset[str]) -> SiteStatistics:
 
 
 def _learn(library: Library, excluded: frozenset[str]) -> SiteStatistics:
-    groups, atoms, units, counts = [], [], [], []
+    groups: list[int] = []
+    atoms: list[int] = []
+    units: list[int] = []
+    counts: list[dict[str, int]] = []
     ratios: dict[str, list[int]] = defaultdict(list)
     letters: dict[int, Counter[str]] = defaultdict(Counter)
     for template in usable(library, excluded):
