@@ -94,7 +94,7 @@ class Propose(Model):
         """The sources and their shares, which add up to 1, largest first."""
         given = dict(self.sources or {str(self.method): 1.0})
         total = sum(given.values())
-        return {name: share / total for name, share in sorted(given.items(), key=lambda item: -item[1])}
+        return {name: round(share / total, 12) for name, share in sorted(given.items(), key=lambda item: -item[1])}
 
     @builtins.property  # read like a field
     def sources_in_words(self) -> str:

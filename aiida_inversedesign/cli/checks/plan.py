@@ -166,13 +166,19 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
 
 
 def _without_effect(spec: CampaignSpec) -> Iterator[str]:
-    """Budgets that limit nothing, because the engine spends nothing of the kind."""
+    """Budgets that limit nothing, because the engine spends nothing of the kind, and sources without a place."""
     from aiida_inversedesign.campaign.demands import core_hours_needed, jobs_needed
 
     if spec.budget.dft_calculations is not None and not jobs_needed(spec):
         yield (
             f'budget.dft_calculations has no effect: the engine {spec.evaluate.engine} makes no DFT calculations; '
             'limit evaluations' + (' or core_hours' if core_hours_needed(spec) else '')
+        )
+    idle = [name for name, number in spec.propose.places.items() if not number]
+    if idle:
+        yield (
+            f'propose.sources: {" and ".join(idle)} propose only what the others leave: top_k is {spec.propose.top_k}; '
+            f'set it to at least {len(spec.propose.shares)}'
         )
     if spec.budget.core_hours is not None and not core_hours_needed(spec):
         yield (
