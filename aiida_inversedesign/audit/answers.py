@@ -30,7 +30,7 @@ def answers_of(record: CampaignRecord, library_node: Callable[[str], Any]) -> di
     if node is None:
         raise NoAnswersError('the data set of the campaign is not here')
     same = (
-        record.settings.propose.method == 'library'
+        list(record.settings.propose.shares) == ['library']
         and record.library is not None
         and record.library.hash == node.content_hash
     )

@@ -147,7 +147,7 @@ def candidates(record: CampaignRecord) -> DataFrame:
     evaluated = {item.candidate: item.status for item in record.evaluations}
     columns = _names(
         'candidate key proposer generator template template_formula prototype proto_label probability rank source '
-        'accepted rejected_by reason evaluated'
+        'accepted rejected_by reason evaluated also_proposed_by'
     )
     rows = []
     for item in record.candidates:

@@ -162,6 +162,7 @@ class CandidateRecord:
     verdicts: dict[str, Verdict] = field(default_factory=dict)
     content_text: str | None = field(default=None, repr=False)
     space: str = 'crystals'
+    also_proposed_by: str = ''
 
     @cached_property
     def content(self) -> Any:

@@ -35,10 +35,10 @@ def sections_of_engines() -> Any:
     ]
 
 
-def _known(station: Station, also: tuple[str, ...], value: str) -> str:
+def _known(station: Station, also: tuple[str, ...], hint: bool, value: str) -> str:
     if value not in (*also, *registry.names(station)):
         raise ContradictionError(
-            registry.not_installed(station, value, hint=False),
+            registry.not_installed(station, value, hint=hint),
             words=tuple(dict.fromkeys((*also, *registry.names(station)))),
         )
     return value
@@ -47,20 +47,21 @@ def _known(station: Station, also: tuple[str, ...], value: str) -> str:
 class _Installed:
     """The name of an installed part; the JSON schema lists those that are installed."""
 
-    def __init__(self, station: Station, also: tuple[str, ...]) -> None:
-        self.station, self.also = station, also
+    def __init__(self, station: Station, also: tuple[str, ...], hint: bool) -> None:
+        self.station, self.also, self.hint = station, also, hint
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        check = AfterValidator(functools.partial(_known, self.station, self.also))
+        check = AfterValidator(functools.partial(_known, self.station, self.also, self.hint))
         return check.__get_pydantic_core_schema__(source, handler)
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return {'type': 'string', 'enum': [*self.also, *registry.names(self.station)]}
 
 
-def installed(station: Station, *also: str) -> _Installed:
+def installed(station: Station, *also: str, hint: bool = False) -> _Installed:
     """The annotation of a field that names a part.
 
     :param also: further words that are valid, such as ``auto``.
+    :param hint: whether an error names the nearest part itself; that of a value has it already, that of a key has not.
     """
-    return _Installed(station, also)
+    return _Installed(station, also, hint)

@@ -43,6 +43,8 @@ class Candidate:
     :param screening: what a potential said of it (:mod:`aiida_inversedesign.screen.potentials.judge`): ``energy``
         (eV/atom), ``steps``, ``converged``, ``volume_change``, ``estimates``, ``probability`` before it was asked, and
         ``merged``, the ids of candidates that relaxed to the same crystal; None if none was asked.
+    :param also_proposed_by: other sources of the proposal that found the same crystal, less probable there: their
+        names, separated by commas.
     :param generator: what found the formula (:mod:`aiida_inversedesign.propose.generators`).
     """
 
@@ -68,6 +70,12 @@ class Candidate:
     packing: float | None = None
     generator: str = 'enumeration'
     screening: dict[str, Any] | None = None
+    also_proposed_by: str = ''
+
+    def named_with(self, other: str) -> str:
+        """``also_proposed_by`` with one source more, if it is another one."""
+        names = [name for name in self.also_proposed_by.split(', ') if name]
+        return ', '.join(dict.fromkeys([*names, *([] if other == self.proposer else [other])]))
 
     @property
     def estimates(self) -> dict[str, float]:

@@ -97,15 +97,16 @@ def _engine_serves_the_space(space: SpaceSection, evaluate: EngineSection) -> It
 
 
 def _source_serves_the_space(space: SpaceSection, propose: Propose) -> Iterator[ContradictionError]:
-    served = registry.part('sources', propose.method).spaces
-    if space.kind not in served:
-        able = [name for name, source in registry.parts('sources').items() if space.kind in source.spaces]
-        yield ContradictionError(
-            f'proposes {" or ".join(served)}, and the space is of the kind {space.kind!r}: expected '
-            f'{", ".join(able) or "a source of an installed package"}',
-            ('propose', 'method'),
-            able,
-        )
+    able = [name for name, source in registry.parts('sources').items() if space.kind in source.spaces]
+    for name in propose.shares:
+        served = registry.part('sources', name).spaces
+        if space.kind not in served:
+            yield ContradictionError(
+                f'proposes {" or ".join(served)}, and the space is of the kind {space.kind!r}: expected '
+                f'{", ".join(able) or "a source of an installed package"}',
+                ('propose', 'method') if propose.sources is None else ('propose', 'sources', name),
+                able,
+            )
 
 
 def _screens_serve_the_space(space: SpaceSection, screen: Screening) -> Iterator[ContradictionError]:

@@ -19,7 +19,10 @@ from aiida_inversedesign.campaign.contracts.registry import packages
 #: Attribute of a work chain's node that holds it.
 ATTRIBUTE = 'environment'
 #: Libraries whose versions can change a number.
-LIBRARIES = ('ase', 'botorch', 'gpytorch', 'numba', 'numpy', 'pymatgen', 'scikit-learn', 'scipy', 'spglib', 'torch')
+LIBRARIES = (
+    *('ase', 'botorch', 'gpytorch', 'icet', 'numba', 'numpy', 'pymatgen', 'pyxtal', 'scikit-learn', 'scipy', 'spglib'),
+    'torch',
+)
 #: Folders and files that take no part in a decision: what reads campaigns afterwards, and what measures.
 OUTSIDE = frozenset({'__pycache__', 'audit', 'benchmarks', 'cli', 'paper', 'report', 'tools.py', 'verify'})
 

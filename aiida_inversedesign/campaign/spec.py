@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import Field, TypeAdapter, model_validator
+from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
 
 from aiida_inversedesign.campaign.assembly import installed, one_of_the_installed, sections_of_engines
 from aiida_inversedesign.campaign.consistency import contradictions_between
@@ -35,6 +35,14 @@ else:
     Evaluate = sections_of_engines()
 
 
+def _with_shares(value: object) -> object:
+    if value is None or isinstance(value, Mapping):
+        return value
+    raise ContradictionError(
+        'expected sources with their shares, e.g. {cspml: 0.6, symmetric: 0.4}; one: method: cspml'
+    )
+
+
 class Propose(Model):
     """How candidates are proposed."""
 
@@ -43,10 +51,17 @@ class Propose(Model):
         description='label of a template library (aiida-inversedesign library list), or a CSV file with points beside '
         'the campaign file',
     )
-    method: Annotated[str, installed('sources')] = Field(
+    method: Annotated[str, installed('sources')] | None = Field(
         'cspml',
-        description='the source; of crystals: how templates are ranked; "library" takes the entries of the library or '
-        'data set themselves as the candidates',
+        description='the only source; of crystals: how templates are ranked; "library" takes the entries of the '
+        'library or data set themselves as the candidates',
+    )
+    sources: Annotated[
+        dict[Annotated[str, installed('sources', hint=True)], Positive] | None, BeforeValidator(_with_shares)
+    ] = Field(
+        None,
+        description='several sources instead of method, each with its share of the top_k places of a formula, e.g. '
+        '{cspml: 0.6, symmetric: 0.3, substitution: 0.1}; what one does not find the others may propose',
     )
     model: str = Field('shipped', description='label of a proposal model, or its npz file')
     top_k: Count = Field(5, description='acceptable crystals proposed for each formula, as far as the library has them')
@@ -67,6 +82,39 @@ class Propose(Model):
     )
     options: Options = Options()
 
+    @model_validator(mode='before')
+    @classmethod
+    def _sources_instead(cls, data: Any) -> Any:
+        """Where sources are named there is no other one."""
+        named = isinstance(data, Mapping) and data.get('sources') is not None and 'method' not in data
+        return {**data, 'method': None} if named else data
+
+    @builtins.property  # read like a field
+    def shares(self) -> dict[str, float]:
+        """The sources and their shares, which add up to 1, largest first."""
+        given = dict(self.sources or {str(self.method): 1.0})
+        total = sum(given.values())
+        return {name: round(share / total, 12) for name, share in sorted(given.items(), key=lambda item: -item[1])}
+
+    @builtins.property  # read like a field
+    def sources_in_words(self) -> str:
+        """The name of the source, or the names of several with their shares."""
+        shares = self.shares
+        return (
+            ', '.join(shares) if len(shares) == 1 else ', '.join(f'{key} {100 * x:.3g} %' for key, x in shares.items())
+        )
+
+    @builtins.property  # read like a field
+    def places(self) -> dict[str, int]:
+        """How many of the ``top_k`` places of a formula each source has: at least one, if there are enough."""
+        shares = self.shares
+        given = {name: int(number < self.top_k) for number, name in enumerate(shares)}
+        for _ in range(self.top_k - sum(given.values())):
+            # the source that is furthest below its share
+            name = max(shares, key=lambda key: shares[key] * self.top_k - given[key])
+            given[name] += 1
+        return given
+
     @builtins.property  # read like a field
     def searches(self) -> bool:
         """Whether a generator searches, led by what was learned so far."""
@@ -79,12 +127,26 @@ class Propose(Model):
 
     def contradictions(self) -> Iterator[ContradictionError]:
         """What does not go together in this section."""
+        if self.sources is not None and self.method is not None:
+            yield ContradictionError(f'give either method or sources: {self.method} may be one of them', ('sources',))
+        elif self.sources is None and self.method is None:
+            yield ContradictionError('is empty: omit it, or write cspml', ('method',))
+        elif self.sources is not None and not self.sources:
+            yield ContradictionError('is empty: omit it, or write e.g. {cspml: 0.6, symmetric: 0.4}', ('sources',))
+            return
+        for name in self.shares if len(self.shares) > 1 else ():
+            if not registry.part('sources', name).mixes:
+                able = [key for key, source in registry.parts('sources').items() if source.mixes]
+                yield ContradictionError(
+                    f'cannot be mixed with others: write method: {name}, or take of {", ".join(able)}',
+                    ('sources', name),
+                )
         if not self.generators:
             yield ContradictionError('is empty: omit it, or write {enumeration: 1}', ('generators',))
         for name, given in (('generators', self.generators and self.searches), ('renew', self.renew is not None)):
-            if self.method == 'library' and given:
+            if list(self.shares) == ['library'] and given:
                 yield ContradictionError(
-                    'does not apply: method library proposes the structures of the library', (name,)
+                    'does not apply: the source library proposes the structures of the library', (name,)
                 )
 
 
@@ -170,7 +232,8 @@ class CampaignSettings(Model):
         if not isinstance(data, Mapping) or not isinstance(data.get('space', {}), Mapping):
             return data
         kind, propose = data.get('space', {}).get('kind'), data.get('propose', {})
-        if kind in registry.names('spaces') and isinstance(propose, Mapping) and 'method' not in propose:
+        named = isinstance(propose, Mapping) and ('method' in propose or propose.get('sources') is not None)
+        if kind in registry.names('spaces') and isinstance(propose, Mapping) and not named:
             source = registry.part('spaces', kind).source
             return {**data, 'propose': {**propose, 'method': source}} if source else data
         return data

@@ -167,3 +167,46 @@ def _options(symbol: str, count: int) -> tuple[tuple[int, float], ...]:
             weight = (part * states[low] + (count - part) * states[high]) / count + math.log(MIXED)
             best[charge] = max(weight, best.get(charge, -math.inf))
     return tuple(best.items())
+
+
+@functools.lru_cache(maxsize=65536)
+def usual_states(items: tuple[tuple[str, int], ...]) -> dict[str, int] | None:
+    """The most usual neutral assignment of one oxidation state to each element; None if there is none.
+
+    Metals alone, pure elements, and compounds in which an element takes two states (Fe3O4) have none.
+
+    :param items: elements with their counts, sorted by symbol.
+    """
+    elements = {symbol: _element(symbol) for symbol, _ in items}
+    if len(items) == 1 or all(element.metal for element in elements.values()):
+        return None
+    # best way to each charge of the elements so far: logarithm of its weight, and its states
+    best: dict[int, tuple[float, tuple[int, ...]]] = {0: (0.0, ())}
+    for symbol, count in items:
+        following: dict[int, tuple[float, tuple[int, ...]]] = {}
+        for charge, (weight, states) in best.items():
+            for state, own in elements[symbol].states.items():
+                found = (weight + own + _misplaced(items, elements, states, symbol, state), (*states, state))
+                reached = charge + count * state
+                if reached not in following or found > following[reached]:
+                    following[reached] = found
+        best = following
+    if 0 not in best:
+        return None
+    return {symbol: state for (symbol, _), state in zip(items, best[0][1], strict=True)}
+
+
+def _misplaced(
+    items: tuple[tuple[str, int], ...],
+    elements: Mapping[str, _Element],
+    states: tuple[int, ...],
+    symbol: str,
+    state: int,
+) -> float:
+    """The cost of cations more electronegative than anions, among an element and those before it."""
+    own, cost = elements[symbol].negativity, 0.0
+    for (other, _), given in zip(items, states, strict=False):
+        if given * state < 0:
+            cation, anion = (own, elements[other].negativity) if state > 0 else (elements[other].negativity, own)
+            cost -= max(0.0, cation - anion) / PAULING_WIDTH
+    return cost

@@ -42,14 +42,14 @@ def prototype_label(crystal: Crystal) -> str:
     ratio = _reduced(crystal.counts)
     blocks = min(
         sorted((ratio[symbol], _letters(letters, table)) for symbol, letters in orbits.items())
-        for table in _relabellings(found.number)
+        for table in relabellings(found.number)
     )
     formula = ''.join(f'{_name(place)}{count if count > 1 else ""}' for place, (count, _) in enumerate(blocks))
     return '_'.join([formula, pearson, str(found.number), *(letters for _, letters in blocks)])
 
 
 @functools.lru_cache(maxsize=256)
-def _relabellings(number: int) -> tuple[dict[str, str], ...]:
+def relabellings(number: int) -> tuple[dict[str, str], ...]:
     """Ways to rename the Wyckoff positions of a space group, from one equivalent setting to another."""
     tables = _relabelling_tables()[str(number)]
     return tuple({chr(int(code)): letter for code, letter in table.items()} for table in tables)

@@ -39,9 +39,12 @@ def space_group_number(crystal: Crystal, symprec: float = SYMPREC) -> int | None
     return None if found is None else int(found.number)
 
 
-def equivalent_sites(crystal: Crystal) -> NDArray[np.int64]:
-    """For each site the first site that is equivalent by symmetry, shape (n,); each itself if there is no symmetry."""
-    found = symmetry_dataset(crystal, SITE_SYMPREC)
+def equivalent_sites(crystal: Crystal, symprec: float = SITE_SYMPREC) -> NDArray[np.int64]:
+    """For each site the first site that is equivalent by symmetry, shape (n,); each itself if there is no symmetry.
+
+    :param symprec: tolerance in Å.
+    """
+    found = symmetry_dataset(crystal, symprec)
     return np.arange(crystal.nsites) if found is None else np.asarray(found.equivalent_atoms, dtype=np.int64)
 
 

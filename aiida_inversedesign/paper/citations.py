@@ -36,7 +36,7 @@ def cited(facts: Facts) -> list[str]:
     keys += of_sources(model_sources(record.model))
     for name in facts.generators:
         keys += GENERATORS.get(name, ())
-    for name in facts.proposers:
+    for name in dict.fromkeys((*facts.proposers, *record.settings.propose.shares)):
         keys += of_source(name, record.space)[1]
     for name in facts.acquisitions:
         keys += INITIAL if name == 'spread' else of_part('acquisitions', name)

@@ -52,7 +52,8 @@ def lineage(facts: Facts, item: EvaluationRecord) -> dict[str, str]:
         found[f'{name} predicted when it was chosen'] = (
             f'{mean:.{max(digits_to(mean, deviation), 6)}g} ± {deviation:.2g} {unit}'.strip()
         )
-    found['proposed by'] = item.proposer or 'not recorded'
+    others = candidate.also_proposed_by if candidate is not None else ''
+    found['proposed by'] = ' and '.join(filter(None, (item.proposer or 'not recorded', others)))
     if item.probability is not None:
         found['probability of the prototype'] = f'{item.probability:.4g}'
     found['formula found by'] = item.generator or 'not recorded'

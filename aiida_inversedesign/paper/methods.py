@@ -108,7 +108,7 @@ def _space(facts: Facts, cite: Any) -> str:
             f'licence: {listed(licences) or "not recorded"}; SHA-256 {library.hash[:12]}…)'
         )
     sources = cite(*citations.of_sources(library.sources if library else ()))
-    if propose.method == 'library':
+    if list(propose.shares) == ['library']:
         return f'The candidates were the crystals of {templates}{sources}. {_filters(facts, cite)}'
     formulas = []
     if space.get('elements'):
@@ -123,7 +123,7 @@ def _space(facts: Facts, cite: Any) -> str:
         text += f'Later generations searched for further formulas by {found}. '
     text += (
         f'For each formula up to {propose.top_k} structures were proposed by '
-        f'{_source(facts, cite) or propose.method} from {templates}{sources}'
+        f'{_source(facts, cite) or propose.sources_in_words} from {templates}{sources}'
     )
     if record.model:
         data = citations.model_sources(record.model)
@@ -147,8 +147,12 @@ def _candidates(facts: Facts, cite: Any) -> str:
 
 def _source(facts: Facts, cite: Any) -> str:
     """What proposed the candidates; empty for a source that takes what a data set has."""
-    words, keys = citations.of_source(facts.record.settings.propose.method, facts.record.space)
-    return words + cite(*keys)
+    shares, found = facts.record.settings.propose.shares, []
+    for name, share in shares.items():
+        words, keys = citations.of_source(name, facts.record.space)
+        of_places = f' ({100 * share:.3g} % of them)' if len(shares) > 1 else ''
+        found.append(f'{words}{of_places}{cite(*keys)}')
+    return listed(found)
 
 
 def _screened(facts: Facts, cite: Any) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from aiida_inversedesign.campaign.candidate import Candidate
-from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.source import Progress, ProposalError, SourceRequest
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.propose.mixture import mixture, named_together
 from aiida_inversedesign.screen.apply import screened
 
 __all__ = ['ProposalError', 'propose_next', 'settings_of_a_proposal']
@@ -42,10 +42,9 @@ def propose_next(
     :param progress: called with what is being done and the fraction done.
     :raises ProposalError: if there is nothing to propose.
     """
-    source = registry.part('sources', spec.propose.method)()
     reporting = {} if progress is None else {'progress': progress}
     request = SourceRequest(spec, generation, rows, earlier, library, model, surrogate, frozenset(exclude), **reporting)
-    found = screened(source.propose(request), spec, rows)
+    found = named_together(screened(mixture(spec).propose(request), spec, rows), spec.space)
     width = max(4, len(str(len(found))))
     return [
         *earlier,

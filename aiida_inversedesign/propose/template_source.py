@@ -2,79 +2,57 @@
 
 from __future__ import annotations
 
-import dataclasses
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import ClassVar
 
-from aiida_inversedesign.campaign.candidate import Candidate, Verdict
-from aiida_inversedesign.campaign.contracts.source import Progress, ProposalError, Source, SourceRequest
-from aiida_inversedesign.campaign.spec import CampaignSettings
-from aiida_inversedesign.chemistry.formulas import parse_ratio, ratio_label, reduced_formula
+from aiida_inversedesign.campaign.candidate import Candidate
+from aiida_inversedesign.campaign.contracts.source import Progress, ProposalError, SourceRequest
+from aiida_inversedesign.chemistry.formulas import parse_ratio, ratio_label
 from aiida_inversedesign.libraries.prototype_labels import label_of
 from aiida_inversedesign.propose.acceptable import BEYOND, RankedList, acceptable
 from aiida_inversedesign.propose.build import Built, build, widened
-from aiida_inversedesign.propose.generators.mix import Mix
-from aiida_inversedesign.propose.generators.request import Proposed
-from aiida_inversedesign.propose.generators.score import campaign_request
+from aiida_inversedesign.propose.formula_source import FormulaSource, crystals_of, unbuilt
 from aiida_inversedesign.propose.proposal_model import AnyModel, ProposalModel, shipped_model
 from aiida_inversedesign.propose.rankers.baselines import ElementDissimilarityRanker, RandomRanker
 from aiida_inversedesign.propose.rankers.published import PublishedRanker
 from aiida_inversedesign.propose.rankers.ranking import Group, Ranked, Ranker, Templates
 from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
-from aiida_inversedesign.screen.apply import screened
-from aiida_inversedesign.spaces.crystals.formula_space import Counts, draw_formulas
-from aiida_inversedesign.spaces.crystals.space import CrystalSpace
+from aiida_inversedesign.spaces.crystals.formula_space import Counts
 
 
-class TemplateSource(Source):
+class TemplateSource(FormulaSource):
     """Formulas of the space, each in the templates of its ratio that a ranking puts first."""
 
-    needs: ClassVar[tuple[str, ...]] = ('library',)
+    same_ratio: ClassVar[bool] = True
 
     @abstractmethod
     def tools(self, model: AnyModel | None, seed: int) -> tuple[Ranker, Volumes]:
         """What ranks the templates and what predicts their volumes."""
 
-    def propose(self, request: SourceRequest) -> list[Candidate]:
-        """The crystals of formulas that no earlier proposal considered.
+    def for_formulas(self, request: SourceRequest, formulas: Sequence[Counts]) -> list[Candidate]:
+        """The crystals of each formula in the templates that are ranked first.
 
-        :raises ProposalError: if the space holds no formula, or the library no template for it.
+        :raises ProposalError: if the library has no template for any of them.
         """
-        spec, space = request.spec, _crystals_of(request.spec)
-        drawn, not_neutral, generators = _formulas(request)
-        # what the formula alone tells is asked before anything is ranked
-        by_key = screened([_unbuilt(counts, self.name) for counts in drawn], spec, by_key=True)
-        outside = [item for item in by_key if item.rejected_by]
-        formulas = [counts for counts, item in zip(drawn, by_key, strict=True) if not item.rejected_by]
-        if not formulas:
-            raise ProposalError(_none_kept(outside))
+        spec, space = request.spec, crystals_of(request.spec)
         templates = Templates(request.library, space.max_sites, request.exclude)
         labels = {ratio_label(counts) for counts in formulas}
         if not labels & set(templates.labels):
             raise ProposalError(_no_template(sorted(labels), templates, space.max_sites))
         ranker, volumes = self.tools(request.model, spec.seed)
         ranked = _rank(formulas, templates, ranker, spec.propose.top_k + BEYOND, request.progress)
-        lists, without = [], []
+        lists: list[RankedList] = []
+        without: list[Candidate] = []
         for number, counts in enumerate(formulas):
             group = templates.group(ratio_label(counts))
             if group is None:
-                without.append(self._without_template(counts, space.max_sites))
+                reason = f'no template of ratio {ratio_label(counts)} with at most {space.max_sites} sites'
+                without.append(unbuilt(counts, self.name, template=reason))
             else:
                 lists.append(self._list(counts, ranked[number], group, volumes, spec.propose.min_distance))
-        candidates = [
-            *acceptable(lists, spec.propose.top_k, spec, request.rows, request.progress),
-            *without,
-            *(_unbuilt(counts, self.name) for counts in not_neutral),
-            *outside,
-        ]
-        return [dataclasses.replace(item, generator=generators.get(item.key, item.generator)) for item in candidates]
-
-    def _without_template(self, counts: Counts, max_sites: int) -> Candidate:
-        """The record of a formula that the library has no template for."""
-        reason = f'no template of ratio {ratio_label(counts)} with at most {max_sites} sites'
-        return dataclasses.replace(_unbuilt(counts, self.name), verdicts={'template': Verdict(False, None, reason)})
+        return [*acceptable(lists, spec.propose.top_k, spec, request.rows, request.progress), *without]
 
     def _list(self, counts: Counts, ranked: Ranked, group: Group, volumes: Volumes, least: float) -> RankedList:
         """A formula's templates, best first, and what builds its crystals.
@@ -176,57 +154,8 @@ class RandomTemplates(TemplateSource):
         return RandomRanker(seed), ElementVolumes()
 
 
-def _formulas(request: SourceRequest) -> tuple[list[Counts], list[Counts], dict[str, str]]:
-    """The formulas to propose crystals for, those that cannot be neutral, and what found each formula."""
-    spec, rows = request.spec, request.rows
-    if not rows or not spec.propose.renewed:
-        # a large space is sampled again for each generation
-        formulas, not_neutral = draw_formulas(_crystals_of(spec), request.seed, request.considered)
-        return formulas, not_neutral, {}
-    found = _searched(request)
-    if not found:
-        raise ProposalError('the generators find no further formula in the space: widen it')
-    return [item.counts for item in found], [], {reduced_formula(item.counts): item.generator for item in found}
-
-
-def _searched(request: SourceRequest) -> list[Proposed]:
-    """Formulas of the campaign's generators."""
-    spec = request.spec
-    wanted = campaign_request(
-        _crystals_of(spec),
-        spec.goal,
-        request.rows,
-        request.considered,
-        number=spec.propose.renewed,
-        seed=spec.seed + request.generation,
-        acquisition=spec.select.acquisition,
-    )
-    return Mix({str(name): share for name, share in spec.propose.generators.items()}).propose(wanted)
-
-
-def _crystals_of(spec: CampaignSettings) -> CrystalSpace:
-    """The space of a campaign; sources are asked only for spaces that they serve."""
-    assert isinstance(spec.space, CrystalSpace)  # noqa: S101
-    return spec.space
-
-
-def _unbuilt(counts: Counts, proposer: str) -> Candidate:
-    """The record of a formula before its crystals are built."""
-    return Candidate(id='', key=reduced_formula(counts), content=None, proposer=proposer)
-
-
-def _none_kept(outside: Sequence[Candidate]) -> str:
-    example = outside[0]
-    verdict = example.verdicts[example.rejected_by or '']
-    where = 'goal.composition' if example.rejected_by == 'composition' else f'the screen {example.rejected_by!r}'
-    return (
-        f'{where}: none of the {len(outside)} formulas tried passes it, e.g. {example.key}: {verdict.reason}: '
-        'loosen it, or widen the space'
-    )
-
-
 def _rank(
-    formulas: list[Counts], templates: Templates, ranker: Ranker, top_k: int, report: Progress
+    formulas: Sequence[Counts], templates: Templates, ranker: Ranker, top_k: int, report: Progress
 ) -> dict[int, Ranked]:
     """The best templates of each formula, by its position in ``formulas``."""
     groups: dict[str, list[int]] = defaultdict(list)

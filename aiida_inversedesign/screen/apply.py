@@ -41,7 +41,13 @@ def screened(
             and (candidate.content is not None or screen.by_key)
             and (not screen.only_passed or all(verdict.passed for verdict in verdicts[place].values()))
         ]
-        request = ScreenRequest(spec, rows, settings, passed)
+        # what a source has judged already is not asked about again, but it stands beside the others
+        known = [
+            candidate
+            for candidate, own in zip(candidates, verdicts, strict=True)
+            if screen.name in own and candidate.accepted
+        ]
+        request = ScreenRequest(spec, rows, settings, [*passed, *known])
         given = screen.judge([candidates[place] for place in asked], request)
         for place, verdict in zip(asked, given, strict=True):
             if verdict is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiida import orm
@@ -51,7 +53,9 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
             problems.append(f'propose.{key}: {error}')
             return None
 
-    needs = part('sources', spec.propose.method).needs
+    sources = {name: part('sources', name) for name in spec.propose.shares}
+    needs = {need for source in sources.values() for need in source.needs}
+    problems.extend(_lacking_packages(spec, sources))
     library = attempt(get_library, 'library') if 'library' in needs else None
     model = attempt(get_model, 'model') if 'model' in needs else None
     engine = _engine_inputs(spec, problems)
@@ -219,13 +223,28 @@ def _reference_problems(spec: CampaignSpec) -> list[str]:
     return problems
 
 
+def _lacking_packages(spec: CampaignSpec, sources: Mapping[str, Any]) -> list[str]:
+    """Packages that the sources import and that are not installed where the proposals run, if that is here."""
+    if spec.propose.code is not None:
+        return []
+    return [
+        f'propose.{"method" if spec.propose.sources is None else "sources"}: {name} needs the package {package}: '
+        f'pip install "aiida-inversedesign[{extra}]"'
+        for name, source in sources.items()
+        for package, extra in source.packages.items()
+        if importlib.util.find_spec(package) is None
+    ]
+
+
 def _space_problems(spec: CampaignSpec, library: Any) -> list[str]:
     """Ratios of the space for which the library has no template at all, or variables that the data do not have."""
     from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label
 
-    if spec.propose.method == 'library':
+    if list(spec.propose.shares) == ['library']:
         return [] if isinstance(library, Library) else _point_problems(spec, library)
     space: Any = spec.space  # templates are proposed for crystals only
+    if not all(part('sources', name).same_ratio for name in spec.propose.shares):
+        return []
     wanted = set(space.ratios) | {ratio_label(parse_formula(formula)) for formula in space.formulas}
     available = set(library.ratios)
     missing = sorted(wanted - available)

@@ -15,12 +15,18 @@ from aiida_inversedesign.paper.facts import Facts
 from aiida_inversedesign.paper.methods import methods
 
 
-def facts_of(evaluate: dict[str, Any] | None = None, select: dict[str, Any] | None = None, **changes: Any) -> Facts:
+def facts_of(
+    evaluate: dict[str, Any] | None = None,
+    select: dict[str, Any] | None = None,
+    propose: dict[str, Any] | None = None,
+    **changes: Any,
+) -> Facts:
     """The facts of a made-up campaign with these entries of its sections."""
     record = made_record(12, **changes)
     settings = record.settings.model_dump(mode='json')
     settings['select'] |= {'initial': 6, 'batch': 2, **(select or {})}
     settings['evaluate'] |= evaluate or {}
+    settings['propose'] |= propose or {}
     record = replace(
         record, settings=CampaignSettings.model_validate(settings), budget={'evaluations': 12, 'at_once': 5}
     )
@@ -92,3 +98,15 @@ def test_elastic_constants_are_told_and_cited_as_far_as_they_were_found(known: t
     assert ('1 % of either sign, with relaxed ions' in text) == bool(known)
     assert ('model of Chen et al. [@chen2011]' in text) == ('shear_modulus' in known)
     assert ('mouhat2014' in cited(facts)) == bool(known)
+
+
+def test_every_source_of_a_mixture_is_told_and_cited() -> None:
+    facts = facts_of(propose={'method': None, 'sources': {'cspml': 6, 'symmetric': 3, 'decoration': 1}})
+    text = methods(facts)
+    assert (
+        'up to 5 structures were proposed by template-based crystal structure prediction (CSPML) (60 % of them)' in text
+    )
+    assert 'drawn by their frequencies in the library (PyXtal) (30 % of them) [@pyxtal2021; @shotguncsp2024]' in text
+    assert 'simpler structures (icet) (10 % of them) [@icet2019; @orderings2008] from the library' in text
+    assert {'cspml2022', 'pyxtal2021', 'icet2019'} <= set(cited(facts))
+    assert 'pyxtal2021' not in cited(facts_of())

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
-from aiida_inversedesign.audit.metrics.rates import groups_of
+from aiida_inversedesign.audit.metrics.rates import groups_of, summary
 from aiida_inversedesign.audit.record import CandidateRecord, EvaluationRecord
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.graph.records import ScreeningJob
@@ -51,11 +51,17 @@ def validity(candidates: Sequence[CandidateRecord]) -> dict[str, Any]:
 def by_proposer(
     outcomes: Sequence[EvaluationRecord], candidates: Sequence[CandidateRecord], goal: Goal
 ) -> list[dict[str, Any]]:
-    """Evaluations, hit rate and validity of the structures of each proposer."""
+    """Evaluations, hit rate and validity of the structures of each proposer.
+
+    One of whose candidates none was evaluated is listed if a candidate was accepted.
+    """
     accepted: dict[str, list[bool]] = {}
     for candidate in candidates:
         accepted.setdefault(candidate.proposer, []).append(candidate.accepted)
     found = groups_of(outcomes, goal, 'proposer', lambda item: item.proposer)
+    evaluated = {group['proposer'] for group in found}
+    idle = {name for name, passed in accepted.items() if name and any(passed)} - evaluated
+    found = sorted([*found, *({'proposer': name, **summary([], goal)} for name in idle)], key=lambda x: x['proposer'])
     return [
         {**group, 'validity': share(sum(own := accepted.get(group['proposer'], [])), len(own), 'no pool is recorded')}
         for group in found

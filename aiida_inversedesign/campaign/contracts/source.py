@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiida_inversedesign.campaign.candidate import Candidate
@@ -69,6 +70,13 @@ class Source(ABC):
     spaces: ClassVar[tuple[str, ...]] = ('crystals',)
     #: What it needs besides the campaign: ``library``, ``model``.
     needs: ClassVar[tuple[str, ...]] = ()
+    #: Whether it can be one of several in ``propose.sources``: it proposes for formulas that it is given
+    #: (:class:`aiida_inversedesign.propose.formula_source.FormulaSource`).
+    mixes: ClassVar[bool] = False
+    #: Whether it finds nothing for a formula of whose ratio the library has no template.
+    same_ratio: ClassVar[bool] = False
+    #: Packages that it imports and this package does not bring, each with the extra that does: ``pyxtal: symmetry``.
+    packages: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: How it proposes, for the methods paragraph (empty: it takes what a data set has), and its publications (keys of
     #: ``paper/references.bib`` or BibTeX entries).
     words: ClassVar[str] = ''

@@ -147,7 +147,10 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
         'space': spec.space.model_dump(mode='json'),
         'space_in_words': [list(pair) for pair in spec.space.plan()],
         'propose': spec.propose.model_dump(mode='json'),
-        'needs_library': 'library' in part('sources', spec.propose.method).needs,
+        'sources': {
+            name: {'share': share, 'places': spec.propose.places[name]} for name, share in spec.propose.shares.items()
+        },
+        'needs_library': any('library' in part('sources', name).needs for name in spec.propose.shares),
         'screen': spec.screen.model_dump(mode='json'),
         'select': spec.select.model_dump(mode='json'),
         'engine': spec.evaluate.engine,
@@ -164,13 +167,19 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
 
 
 def _without_effect(spec: CampaignSpec) -> Iterator[str]:
-    """Budgets that limit nothing, because the engine spends nothing of the kind."""
+    """Budgets that limit nothing, because the engine spends nothing of the kind, and sources without a place."""
     from aiida_inversedesign.campaign.demands import core_hours_needed, jobs_needed
 
     if spec.budget.dft_calculations is not None and not jobs_needed(spec):
         yield (
             f'budget.dft_calculations has no effect: the engine {spec.evaluate.engine} makes no DFT calculations; '
             'limit evaluations' + (' or core_hours' if core_hours_needed(spec) else '')
+        )
+    idle = [name for name, number in spec.propose.places.items() if not number]
+    if idle:
+        yield (
+            f'propose.sources: {" and ".join(idle)} propose only what the others leave: top_k is {spec.propose.top_k}; '
+            f'set it to at least {len(spec.propose.shares)}'
         )
     if spec.budget.core_hours is not None and not core_hours_needed(spec):
         yield (
@@ -231,7 +240,14 @@ def show_plan(data: dict[str, Any]) -> None:
         row('constraint', text)
     for name, text in data['space_in_words']:
         row(name, text)
-    row('source', data['propose']['method'] + (f' from {data["propose"]["library"]}' if data['needs_library'] else ''))
+    origin = f' from {data["propose"]["library"]}' if data['needs_library'] else ''
+    if len(data['sources']) == 1:
+        row('source', next(iter(data['sources'])) + origin)
+    else:
+        mixed = ', '.join(
+            f'{name} {plain(100 * item["share"])} % ({item["places"]})' for name, item in data['sources'].items()
+        )
+        row('sources', f'{mixed} of {data["propose"]["top_k"]} crystals a formula{origin}')
     if data['screen']['potential']:
         hull = data['screen']['hull']
         phases = '' if hull is None else f', with the phases of its own hull: at most {hull:g} eV/atom above it'

@@ -85,7 +85,7 @@ def _table(campaigns: Sequence[Audited]) -> Markup:
         ('best', [_best(record, figures) for record, figures in campaigns]),
         ('acquisition', [record.settings.select.acquisition for record, _ in campaigns]),
         ('surrogate', [record.settings.learn.surrogate for record, _ in campaigns]),
-        ('proposal', [record.settings.propose.method for record, _ in campaigns]),
+        ('proposal', [record.settings.propose.sources_in_words for record, _ in campaigns]),
         ('ended', [record.stop_reason or record.exit_message or record.state for record, _ in campaigns]),
     ]
     heads = Markup().join(Markup('<th>{}</th>').format(_name(record)) for record, _ in campaigns)

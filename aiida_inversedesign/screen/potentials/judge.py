@@ -197,7 +197,12 @@ def _merged(group: Sequence[Candidate], spec: CampaignSettings, rows: Sequence[E
             continue
         first = kept[equal]
         known = {**(first.screening or {}), 'merged': [*(first.screening or {}).get('merged', []), item.id]}
-        kept[equal] = dataclasses.replace(first, screening=known, probability=min(1.0, _chance(first) + _chance(item)))
+        kept[equal] = dataclasses.replace(
+            first,
+            screening=known,
+            probability=min(1.0, _chance(first) + _chance(item)),
+            also_proposed_by=first.named_with(item.proposer),
+        )
         out[item.id] = _rejected(item, f'relaxes to the same {spec.space.noun} as {first.id}')
     out |= {item.id: item for item in kept}
     return [out[item.id] for item in group]

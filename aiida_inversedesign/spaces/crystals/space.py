@@ -73,7 +73,8 @@ class CrystalSpace(SpaceSection):
     def contradictions_with(self, sections: Mapping[str, Any]) -> Iterator[ContradictionError]:
         """Whether formulas are named, and the goal leaves elements of them."""
         propose, goal = sections.get('propose'), sections.get('goal')
-        if propose is not None and propose.method != 'library' and not (self.elements or self.formulas):
+        built = propose is not None and list(propose.shares) != ['library']
+        if built and not (self.elements or self.formulas):
             yield ContradictionError('names no formulas: give elements and ratios, or formulas', ('space',))
         forbidden = {symbol for rule in (goal.composition if goal else ()) for symbol in rule.forbidden or []}
         if self.elements and not self.formulas and not set(self.elements) - forbidden:

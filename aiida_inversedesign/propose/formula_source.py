@@ -1,0 +1,142 @@
+"""Sources of crystals that propose for formulas: the formulas of a proposal are drawn once, for all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from aiida_inversedesign.campaign.candidate import Candidate, Verdict
+from aiida_inversedesign.campaign.contracts.source import ProposalError, Source, SourceRequest
+from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.chemistry.formulas import reduced_formula
+from aiida_inversedesign.propose.generators.mix import Mix
+from aiida_inversedesign.propose.generators.request import Proposed
+from aiida_inversedesign.propose.generators.score import campaign_request
+from aiida_inversedesign.screen.apply import screened
+from aiida_inversedesign.spaces.crystals.formula_space import Counts, draw_formulas
+from aiida_inversedesign.spaces.crystals.space import CrystalSpace
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """The formulas of one proposal.
+
+    :param formulas: those to propose crystals for.
+    :param rejected: those that a screen rejects by their formula, before anything is built.
+    :param generators: what found each formula, where a search did.
+    """
+
+    formulas: list[Counts]
+    rejected: list[Candidate]
+    generators: dict[str, str]
+
+    def complete(self, crystals: Iterable[Candidate]) -> list[Candidate]:
+        """All candidates, those without a crystal last, each with what found its formula."""
+        found = [*crystals, *self.rejected]
+        return [dataclasses.replace(item, generator=self.generators.get(item.key, item.generator)) for item in found]
+
+
+class FormulaSource(Source):
+    """A source that gives formulas their crystals; it may be one of several in ``propose.sources``."""
+
+    mixes: ClassVar[bool] = True
+    needs: ClassVar[tuple[str, ...]] = ('library',)
+
+    def propose(self, request: SourceRequest) -> list[Candidate]:
+        """The crystals of formulas that no earlier proposal considered.
+
+        :raises ProposalError: if there is no formula, or nothing can be proposed for any.
+        """
+        drawn = draw(request, self.name)
+        return drawn.complete(self.for_formulas(request, drawn.formulas))
+
+    @abstractmethod
+    def for_formulas(self, request: SourceRequest, formulas: Sequence[Counts]) -> list[Candidate]:
+        """At most ``request.spec.propose.top_k`` crystals of each formula, best first, by formula in the given order.
+
+        With a larger ``top_k`` the list of a formula begins the same. A formula for which nothing is found has one
+        candidate without content, whose verdict says why (:func:`unbuilt`).
+
+        :raises ProposalError: if nothing can be proposed for any of them, with what to do.
+        """
+
+
+def draw(request: SourceRequest, proposer: str) -> Drawn:
+    """The formulas to propose crystals for.
+
+    :param proposer: the name that rejected formulas are recorded with.
+    :raises ProposalError: if there is none.
+    """
+    drawn, not_neutral, generators = _formulas(request)
+    # what the formula alone tells is asked before anything is built
+    by_key = screened([unbuilt(counts, proposer) for counts in drawn], request.spec, by_key=True)
+    outside = [item for item in by_key if item.rejected_by]
+    formulas = [counts for counts, item in zip(drawn, by_key, strict=True) if not item.rejected_by]
+    if not formulas:
+        raise ProposalError(_none_kept(outside))
+    return Drawn(formulas, [*(unbuilt(counts, proposer) for counts in not_neutral), *outside], generators)
+
+
+def unbuilt(counts: Counts, proposer: str, **reasons: str) -> Candidate:
+    """The record of a formula without a crystal.
+
+    :param reasons: why there is none, by the name of the verdict.
+    """
+    verdicts = {name: Verdict(False, None, reason) for name, reason in reasons.items()}
+    return Candidate(id='', key=reduced_formula(counts), content=None, proposer=proposer, verdicts=verdicts)
+
+
+def rng_of(request: SourceRequest, counts: Counts) -> np.random.Generator:
+    """Random numbers of one formula, the same whatever other formulas are asked for."""
+    digest = hashlib.sha256(reduced_formula(counts).encode()).digest()
+    return np.random.default_rng([request.spec.seed, int.from_bytes(digest[:8], 'big')])
+
+
+def crystals_of(spec: CampaignSettings) -> CrystalSpace:
+    """The space of a campaign; sources are asked only for spaces that they serve."""
+    assert isinstance(spec.space, CrystalSpace)  # noqa: S101
+    return spec.space
+
+
+def _formulas(request: SourceRequest) -> tuple[list[Counts], list[Counts], dict[str, str]]:
+    """The formulas to propose crystals for, those that cannot be neutral, and what found each formula."""
+    spec, rows = request.spec, request.rows
+    if not rows or not spec.propose.renewed:
+        # a large space is sampled again for each generation
+        formulas, not_neutral = draw_formulas(crystals_of(spec), request.seed, request.considered)
+        return formulas, not_neutral, {}
+    found = _searched(request)
+    if not found:
+        raise ProposalError('the generators find no further formula in the space: widen it')
+    return [item.counts for item in found], [], {reduced_formula(item.counts): item.generator for item in found}
+
+
+def _searched(request: SourceRequest) -> list[Proposed]:
+    """Formulas of the campaign's generators."""
+    spec = request.spec
+    wanted = campaign_request(
+        crystals_of(spec),
+        spec.goal,
+        request.rows,
+        request.considered,
+        number=spec.propose.renewed,
+        seed=spec.seed + request.generation,
+        acquisition=spec.select.acquisition,
+    )
+    return Mix({str(name): share for name, share in spec.propose.generators.items()}).propose(wanted)
+
+
+def _none_kept(outside: Sequence[Candidate]) -> str:
+    example = outside[0]
+    verdict = example.verdicts[example.rejected_by or '']
+    where = 'goal.composition' if example.rejected_by == 'composition' else f'the screen {example.rejected_by!r}'
+    return (
+        f'{where}: none of the {len(outside)} formulas tried passes it, e.g. {example.key}: {verdict.reason}: '
+        'loosen it, or widen the space'
+    )

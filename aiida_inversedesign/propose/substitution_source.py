@@ -1,0 +1,125 @@
+"""The source ``substitution``: formulas in the structures whose elements they replace most probably, several at once.
+
+The score of a template is the product over its elements of the probability that the formula's element takes the place
+(:mod:`aiida_inversedesign.propose.replaceability`); templates of one prototype are one proposal.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from aiida_inversedesign.campaign.candidate import Candidate
+from aiida_inversedesign.campaign.contracts.source import ProposalError, SourceRequest
+from aiida_inversedesign.chemistry.formulas import ratio_label
+from aiida_inversedesign.libraries.prototype_labels import label_of
+from aiida_inversedesign.propose.assign import dissimilarities
+from aiida_inversedesign.propose.build import LISTED, Built, build, widened
+from aiida_inversedesign.propose.formula_source import FormulaSource, crystals_of, unbuilt
+from aiida_inversedesign.propose.proposal_model import ProposalModel, shipped_model
+from aiida_inversedesign.propose.rankers.ranking import Counts, Group, Templates
+from aiida_inversedesign.propose.replaceability import Replaceability, best_mapping, learned
+from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
+
+#: Templates that are scored for a formula, those with the most similar elements; and those whose prototypes are told
+#: apart for each crystal that is wanted.
+SCORED, LABELLED = 500, 8
+#: Probability that any of the templates is right: the share of stable compounds that have one.
+COVERED = 0.7
+
+
+class Substitution(FormulaSource):
+    """Templates by the probability of replacing their elements, ions by Hautier's, others by the library's own."""
+
+    name = 'substitution'
+    needs = ('library', 'model')
+    same_ratio: ClassVar[bool] = True
+    words = 'the probability that their elements replace those of the structures, of ions as known or as in the library'
+    citations = ('substitution2011', 'replaceability2016', 'similarity2021')
+
+    def for_formulas(self, request: SourceRequest, formulas: Sequence[Counts]) -> list[Candidate]:
+        """See :meth:`FormulaSource.for_formulas`.
+
+        :raises ProposalError: if the library has no template for any of the formulas.
+        """
+        most = crystals_of(request.spec).max_sites
+        templates = Templates(request.library, most, request.exclude)
+        wanted = {ratio_label(counts) for counts in formulas}
+        if not wanted & set(templates.labels):
+            raise ProposalError(
+                f'the library has no template of the ratio {", ".join(sorted(wanted))} with at most {most} sites: '
+                'take another library, or other ratios'
+            )
+        chances = learned(request.library, request.exclude)
+        trained = request.model or shipped_model()
+        volumes = trained.volumes if isinstance(trained, ProposalModel) else ElementVolumes()
+        out = []
+        for number, counts in enumerate(formulas):
+            request.progress('substitutions', number / len(formulas))
+            group = templates.group(ratio_label(counts))
+            if group is None:
+                reason = f'no template of ratio {ratio_label(counts)} with at most {most} sites'
+                out.append(unbuilt(dict(counts), self.name, template=reason))
+            else:
+                out += self._crystals(request, dict(counts), group, chances, volumes)
+        request.progress('substitutions', 1.0)
+        return out
+
+    def _crystals(
+        self, request: SourceRequest, counts: dict[str, int], group: Group, chances: Replaceability, volumes: Volumes
+    ) -> list[Candidate]:
+        top_k = request.spec.propose.top_k
+        nearest = np.argsort(dissimilarities(counts, group.rows), kind='stable')[:SCORED]
+        scored = []
+        for place in nearest.tolist():
+            logs, _ = chances.table(group.counts[place], counts)
+            mapping, score = best_mapping(group.counts[place], counts, logs)
+            scored.append((score, int(group.order[place]), place, mapping))
+        scored.sort(key=lambda item: (-item[0], item[1]))
+        total = sum(math.exp(score) for score, *_ in scored)
+        # of one prototype the best template stands for all
+        alike: dict[str, list[tuple[float, int, dict[str, str]]]] = defaultdict(list)
+        for score, _, place, mapping in scored[: LABELLED * max(top_k, 10)]:
+            template = group.library[int(group.indices[place])]
+            alike[label_of(template) or template.id].append((score, place, mapping))
+        summed = {label: sum(math.exp(score) for score, *_ in items) / total for label, items in alike.items()}
+        found: list[Candidate] = []
+        for label in sorted(alike, key=lambda label: -summed[label])[:top_k]:
+            _, place, mapping = alike[label][0]
+            index = int(group.indices[place])
+            built = next(
+                (one for one in build(counts, [index], group, volumes, alternatives=LISTED) if one.mapping == mapping),
+                None,
+            )
+            # of too many elements to list only the most similar assignment is built
+            built = built or build(counts, [index], group, volumes)[0]
+            fitting = widened(built, request.spec.propose.min_distance)
+            found.append(self._candidate(fitting, group, COVERED * summed[label], len(found) + 1))
+        return found
+
+    def _candidate(self, built: Built, group: Group, chance: float, rank: int) -> Candidate:
+        template, crystal = group.library[built.index], built.crystal
+        return Candidate(
+            id='',
+            key=crystal.formula,
+            content=crystal,
+            proposer=self.name,
+            template=template.id,
+            template_formula=template.crystal.formula,
+            prototype=template.prototype,
+            probability=chance,
+            rank=rank,
+            assignment=built.mapping,
+            volume_scale=built.estimate.scale,
+            source=template.source,
+            template_e_above_hull=template.e_above_hull,
+            proto_label=label_of(template),
+            dissimilarity=built.dissimilarity,
+            volume=crystal.volume / crystal.nsites,
+            volume_error=built.estimate.error,
+            packing=built.estimate.packing,
+        )

@@ -1,0 +1,1 @@
+"""Random crystals of space groups and Wyckoff positions, drawn as often as a library has them. Imports no aiida."""

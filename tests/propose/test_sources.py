@@ -1,0 +1,236 @@
+"""Several sources of crystals: each by itself, and together."""
+
+import numpy as np
+import pytest
+
+from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.chemistry.formulas import parse_formula
+from aiida_inversedesign.chemistry.matching import same_crystal
+from aiida_inversedesign.chemistry.oxidation import usual_states
+from aiida_inversedesign.chemistry.symmetry import space_group_number
+from aiida_inversedesign.libraries.library import Library, Template, aflow_library
+from aiida_inversedesign.propose.decoration_source import parents
+from aiida_inversedesign.propose.next_candidates import ProposalError, propose_next, settings_of_a_proposal
+from aiida_inversedesign.propose.orderings import orderings
+from aiida_inversedesign.propose.rankers.ranking import Templates
+from aiida_inversedesign.propose.replaceability import best_mapping, learned
+from aiida_inversedesign.propose.wyckoff.statistics import positions_of
+
+FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+NEW = ['symmetric', 'substitution', 'decoration']
+
+
+def proposed(formulas, library=None, exclude=(), seed=1, max_sites=12, **propose):
+    for package in {'pyxtal': 'symmetric', 'icet': 'decoration'}:
+        pytest.importorskip(package)
+    space = {'formulas': formulas, 'charge_neutral': 'off', 'max_sites': max_sites}
+    spec = settings_of_a_proposal(space, propose, seed)
+    return propose_next(spec, library or aflow_library(), None, 1, exclude=exclude)
+
+
+def library_of(**crystals):
+    return Library(Template(name, crystal, 'textbook', 'none', name) for name, crystal in crystals.items())
+
+
+@pytest.fixture(scope='module')
+def simple():
+    """Elements and the simplest binary compounds."""
+    return library_of(
+        po=Crystal(3.35 * np.eye(3), ('Po',), [[0, 0, 0]]),
+        cu=Crystal(3.61 * FCC, ('Cu',), [[0, 0, 0]]),
+        fe=Crystal(2.87 * 0.5 * np.array([[-1, 1, 1], [1, -1, 1], [1, 1, -1]]), ('Fe',), [[0, 0, 0]]),
+        cao=Crystal(4.81 * FCC, ('Ca', 'O'), [[0, 0, 0], [0.5, 0.5, 0.5]]),
+        caf2=Crystal(5.46 * FCC, ('Ca', 'F', 'F'), [[0, 0, 0], [0.25, 0.25, 0.25], [0.75, 0.75, 0.75]]),
+    )
+
+
+ROCKSALT = Crystal(5.64 * FCC, ('Na', 'Cl'), [[0, 0, 0], [0.5, 0.5, 0.5]])
+CAESIUM = Crystal(2.99 * np.eye(3), ('Cu', 'Zn'), [[0, 0, 0], [0.5, 0.5, 0.5]])
+CU3AU = Crystal(3.75 * np.eye(3), ('Au', 'Cu', 'Cu', 'Cu'), [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+CUAU = Crystal(np.diag([2.8, 2.8, 3.67]), ('Cu', 'Au'), [[0, 0, 0], [0.5, 0.5, 0.5]])
+ZINCBLENDE = Crystal(5.41 * FCC, ('Zn', 'S'), [[0, 0, 0], [0.25, 0.25, 0.25]])
+HEUSLER = Crystal(
+    5.95 * FCC, ('Mn', 'Al', 'Cu', 'Cu'), [[0, 0, 0], [0.5, 0.5, 0.5], [0.25, 0.25, 0.25], [0.75, 0.75, 0.75]]
+)
+
+
+@pytest.mark.parametrize(
+    ('source', 'formula', 'truth'),
+    [
+        ('decoration', 'NaCl', ROCKSALT),
+        ('decoration', 'CuZn', CAESIUM),
+        ('decoration', 'Cu3Au', CU3AU),
+        ('decoration', 'CuAu', CUAU),
+        ('decoration', 'ZnS', ZINCBLENDE),
+        ('decoration', 'Cu2MnAl', HEUSLER),
+        ('symmetric', 'NaCl', ROCKSALT),
+        ('symmetric', 'CuZn', CAESIUM),
+    ],
+)
+def test_structures_that_the_library_lacks_are_found(simple, source, formula, truth):
+    library = simple.subset([place for place, item in enumerate(simple) if item.id != 'cao'])
+    pool = proposed([formula], library, method=source, top_k=40, max_sites=8)
+    assert any(same_crystal(item.content.scaled_to(truth.volume / truth.nsites * item.content.nsites), truth)
+               for item in pool if item.content is not None)  # fmt: skip
+
+
+@pytest.mark.parametrize('source', NEW)
+@pytest.mark.parametrize('formula', ['NaCl', 'SrTiO3', 'LiFeO2', 'Mg2Si'])
+def test_crystals_are_of_the_formula_and_replayable(source, formula):
+    pool = proposed([formula], exclude={formula}, method=source, top_k=4)
+    again = proposed([formula, 'KBr'], exclude={formula}, method=source, top_k=4)
+    key = pool[0].key
+    crystals = [item for item in pool if item.content is not None]
+    assert crystals
+    for item in crystals:
+        assert item.content.formula == key
+        assert item.content.nsites <= 12
+        assert 0 < item.probability < 1
+        assert item.proposer == source
+    # the same for a formula whatever else is asked, and more begin the same
+    hashes = [item.content.content_hash for item in crystals]
+    assert hashes == [item.content.content_hash for item in again if item.content and item.key == key]
+    fewer = proposed([formula], exclude={formula}, method=source, top_k=2)
+    assert [item.content.content_hash for item in fewer if item.content] == hashes[:2]
+
+
+def test_random_crystals_depend_on_the_seed():
+    one, other = (
+        [item.content.content_hash for item in proposed(['SrTiO3'], method='symmetric', top_k=4, seed=seed)]
+        for seed in (1, 2)
+    )
+    assert one != other
+
+
+def test_random_crystals_have_their_space_group():
+    pool = proposed(['NaCl', 'SrTiO3', 'Al2O3'], method='symmetric', top_k=6)
+    for item in pool:
+        if item.content is not None:
+            group = int(item.proto_label.split('_')[2])
+            assert group == space_group_number(item.content)
+
+
+@pytest.mark.parametrize(
+    ('formula', 'source', 'says'),
+    [
+        ('Na12Cl13', 'symmetric', 'more than space.max_sites'),
+        ('Na', 'decoration', 'only formulas of 2 to'),
+        ('LiNaKRbCsF5', 'decoration', 'only formulas of 2 to'),
+        ('Na5Cl8', 'decoration', '0 of 5 orderings'),
+        ('Na3Cl7', 'substitution', 'no template of ratio'),
+    ],
+)
+def test_what_cannot_be_is_a_reason_in_the_pool(simple, formula, source, says):
+    pool = proposed([formula, 'MgO'], simple, method=source)
+    reasons = [item for item in pool if item.content is None]
+    assert says in '; '.join(verdict.reason for item in reasons for verdict in item.verdicts.values())
+    assert all(item.rejected_by for item in reasons)
+    assert any(item.content is not None and item.key == 'MgO' for item in pool)
+
+
+def test_a_mixture_shares_the_places_of_every_formula():
+    pool = proposed(['NaCl', 'SrTiO3'], sources={'cspml': 0.5, 'symmetric': 0.25, 'random': 0.25}, top_k=8)
+    for key in ('NaCl', 'SrTiO3'):
+        own = [item for item in pool if item.key == key and item.content is not None]
+        names = [item.proposer for item in own]
+        assert (names.count('cspml'), names.count('symmetric'), names.count('random')) == (4, 2, 2)
+        assert [item.rank for item in own] == list(range(1, 9))
+        chances = [item.probability or 0.0 for item in own]
+        assert chances == sorted(chances, reverse=True)
+    again = proposed(['NaCl', 'SrTiO3'], sources={'cspml': 0.5, 'symmetric': 0.25, 'random': 0.25}, top_k=8)
+    assert [item.to_dict() for item in pool] == [item.to_dict() for item in again]
+
+
+def test_a_share_is_passed_on(simple):
+    # one template of the ratio: the rest of the first source's places goes to the other
+    pool = proposed(['MgO'], simple, sources={'dissimilarity': 4, 'symmetric': 1}, top_k=5)
+    names = [item.proposer for item in pool if item.content is not None]
+    assert (names.count('dissimilarity'), names.count('symmetric')) == (1, 4)
+    # no template at all: the reason stays, and the others go on
+    pool = proposed(['Mg3N2'], simple, sources={'dissimilarity': 3, 'symmetric': 1}, top_k=4)
+    assert sum(item.content is not None for item in pool) == 4
+    assert [item.rejected_by for item in pool if item.content is None] == ['template']
+
+
+def test_nothing_from_any_source_is_an_error_with_every_reason(simple):
+    with pytest.raises(ProposalError, match=r'dissimilarity: .*ratio 7:3.*; random: '):
+        proposed(['Na3Cl7'], simple, sources={'dissimilarity': 1, 'random': 1})
+
+
+def test_equal_crystals_of_two_sources_are_one_that_names_both(simple):
+    pool = proposed(['MgO'], simple, sources={'cspml': 1, 'dissimilarity': 1}, top_k=2)
+    first, second = pool
+    assert (first.proposer, first.also_proposed_by) == ('cspml', 'dissimilarity')
+    assert second.rejected_by == 'duplicate'
+
+
+def test_every_source_that_mixes_says_what_it_needs():
+    for name, source in registry.parts('sources').items():
+        if source.mixes:
+            assert 'library' in source.needs
+            assert source.words, name
+
+
+@pytest.mark.parametrize(
+    ('formula', 'states'),
+    [
+        ('NaCl', {'Na': 1, 'Cl': -1}),
+        ('LiFePO4', {'Li': 1, 'Fe': 2, 'P': 5, 'O': -2}),
+        ('BaTiO3', {'Ba': 2, 'Ti': 4, 'O': -2}),
+        ('SiC', {'Si': 4, 'C': -4}),
+        ('GaAs', {'Ga': 3, 'As': -3}),
+        ('Fe3O4', None),
+        ('NiAl', None),
+        ('Si', None),
+    ],
+)
+def test_usual_oxidation_states(formula, states):
+    assert usual_states(tuple(sorted(parse_formula(formula).items()))) == states
+
+
+def test_replaceability_prefers_like_elements_and_is_learned():
+    library = aflow_library()
+    logs = learned(library, frozenset()).table({'Ti': 1, 'Ni': 1}, {'Zr': 1, 'Pd': 1})[0]
+    assert best_mapping({'Ti': 1, 'Ni': 1}, {'Zr': 1, 'Pd': 1}, logs)[0] == {'Ti': 'Zr', 'Ni': 'Pd'}
+    twins = library_of(
+        **{f'{x}{y}'.lower(): Crystal(5.6 * FCC, (x, y), ROCKSALT.frac_coords)
+           for x in ('Ag', 'Tl') for y in ('F', 'Cl', 'Br')}
+    )  # fmt: skip
+    before = learned(library, frozenset()).table({'Ag': 1, 'Au': 1}, {'Tl': 1, 'Au': 1})[0]['Ag', 'Tl']
+    assert learned(twins, frozenset()).table({'Ag': 1, 'Au': 1}, {'Tl': 1, 'Au': 1})[0]['Ag', 'Tl'] > before
+
+
+@pytest.mark.parametrize(
+    ('label', 'group', 'letters'),
+    [
+        ('ABC3_cP5_221_a_b_c', 221, {'a': 1, 'b': 1, 'c': 1}),
+        ('AB2_oP12_62_c_2c', 62, {'c': 3}),
+        ('AB_mP8_6_2a2b_3ab', 6, {'a': 5, 'b': 3}),
+        ('', 0, {}),
+    ],
+)
+def test_letters_of_a_label(label, group, letters):
+    assert positions_of(label) == (group, letters)
+
+
+@pytest.mark.parametrize(
+    ('pattern', 'most_sites', 'sizes'),
+    [
+        ({'Cu': {'Cu': 3, 'Au': 1}}, 4, [4] * 7),
+        ({'Cu': {'Cu': 1, 'Au': 1}}, 2, [2] * 2),
+        ({'Cu': {'Cu': 1, 'Au': 1}}, 1, []),
+        ({'Cu': {'Cu': 1, 'X': 1}}, 2, [1] * 2),
+    ],
+)
+def test_orderings_of_the_fcc_lattice(simple, pattern, most_sites, sizes):
+    """As many as Hart and Forcade (2008) count: 2 of two atoms, and 7 of AB3 with four."""
+    pytest.importorskip('icet')
+    found = orderings(simple[1].crystal, pattern, most_sites)
+    assert [crystal.nsites for crystal, _ in found] == sizes
+
+
+def test_parents_have_weights(simple):
+    found = parents({'Li': 1, 'Fe': 1, 'O': 2}, Templates(simple, 16))
+    assert sum(item.weight for item in found) == pytest.approx(1)
+    assert any(item.template.id == 'cao' and item.assignment == {'Ca': 'Fe, Li', 'O': 'O'} for item in found)
