@@ -210,7 +210,8 @@ def _others(counts: Counts, templates: Templates) -> Iterator[tuple[int, dict[st
 def _similarity(pattern: Pattern, counts: Counts) -> float:
     """By the dissimilarity of the elements to those they replace, weighted by their numbers.
 
-    Less steep than for templates: what is ordered on simple lattices depends little on which elements they are known of.
+    Less steep than for templates: what is ordered on simple lattices depends little on which elements they are known
+    of.
     """
     table = element_table()
     total = sum(

@@ -76,7 +76,7 @@ def _all(
     unit, sites = sum(numbers.values()), parent.nsites
     # a supercell has whole formula units
     step = unit // gcd(unit, sites)
-    sizes = [size for size in range(step, most_sites // sites + 1, step)]
+    sizes = list(range(step, most_sites // sites + 1, step))
     if not sizes:
         return
     allowed = {old: [new for new, _ in given] for old, given in pattern}
