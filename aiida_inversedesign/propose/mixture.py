@@ -95,10 +95,19 @@ def _crystals(items: Sequence[Candidate]) -> int:
 
 def _in_order(by_source: Sequence[Sequence[Candidate]]) -> list[Candidate]:
     """Crystals of a formula by falling probability with new ranks, then the reasons why there are no more."""
-    items = [item for items in by_source for item in items]
+    # each source knows its own crystals only: whether one equals that of another is asked again
+    items = [_without_comparison(item) for items in by_source for item in items]
     crystals = sorted((item for item in items if item.content is not None), key=lambda item: -(item.probability or 0.0))
     ranked = [dataclasses.replace(item, rank=rank) for rank, item in enumerate(crystals, 1)]
     return [*ranked, *(item for item in items if item.content is None)]
+
+
+def _without_comparison(candidate: Candidate) -> Candidate:
+    """The candidate as if it had not been compared with others, if it passed that."""
+    if DUPLICATE not in candidate.verdicts or not candidate.accepted:
+        return candidate
+    verdicts = {name: verdict for name, verdict in candidate.verdicts.items() if name != DUPLICATE}
+    return dataclasses.replace(candidate, verdicts=verdicts)
 
 
 def named_together(candidates: Sequence[Candidate], space: SpaceSection) -> list[Candidate]:
