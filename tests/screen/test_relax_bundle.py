@@ -81,6 +81,8 @@ def test_relaxes_and_computes_what_is_asked(tmp_path: Path) -> None:
     assert copper['bulk_modulus'] == pytest.approx(134, abs=5)
     tensor = np.array(copper['elastic_tensor'])
     assert (tensor[0, 0] + 2 * tensor[0, 1]) / 3 == pytest.approx(copper['bulk_modulus'], rel=0.01)
+    # C11, C12 and C44 of the same potential, found with plain finite differences
+    assert [tensor[0, 0], tensor[0, 1], tensor[3, 3]] == pytest.approx([173, 116, 90], abs=2)
     assert copper['converged']
     assert aluminium['bulk_modulus'] == pytest.approx(40, abs=5)
     assert set(found['versions']) >= {'ase', 'python'}
