@@ -109,6 +109,24 @@ def test_the_symmetry_is_exact(tmp_path: Path) -> None:
     assert shift % 1 == pytest.approx([1 / 3, 2 / 3, 0.5], abs=1e-10)
 
 
+def test_symmetry_elements_pass_through_the_origin() -> None:
+    """Hexagonal carbon with the five digits of its template: all operations fit the grid of a plane-wave code."""
+    import spglib
+    from ase import Atoms
+
+    from aiida_inversedesign.libraries.library import aflow_library
+
+    crystal = next(item.crystal for item in aflow_library() if 'onsdaleite' in item.prototype)
+    atoms = Atoms(list(crystal.species), cell=crystal.lattice, scaled_positions=crystal.frac_coords, pbc=True)
+    distances = np.sort(atoms.get_all_distances(mic=True), axis=None)
+    relax_bundle.make_exact(atoms, 0.01)
+    assert np.sort(atoms.get_all_distances(mic=True), axis=None) == pytest.approx(distances, abs=1e-3)
+    cell = (atoms.cell[:], atoms.get_scaled_positions(), atoms.numbers)
+    translations = spglib.get_symmetry(cell, symprec=1e-6)['translations']
+    assert len(translations) == 24
+    assert translations * 24 == pytest.approx(np.round(translations * 24), abs=1e-6)
+
+
 def test_frequencies_tell_what_is_not_at_rest(tmp_path: Path) -> None:
     """Against ASE's own vibrations; an ordering of Cu and Au on the lattice of CsCl is no minimum of the potential."""
     from ase import Atoms
