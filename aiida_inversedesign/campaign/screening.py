@@ -85,7 +85,7 @@ class Screening(Model):
     bundle: Count = Field(50, description='most candidates of one job')
     at_once: Count = Field(2, description='jobs that run at a time')
     options: Options = Options()
-    further: Further = {}
+    further: Further = Field({})
 
     @model_validator(mode='before')
     @classmethod

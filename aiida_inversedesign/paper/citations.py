@@ -129,7 +129,7 @@ def field_of(key: str, name: str) -> str:
     return _plain(match.group(1)) if match else ''
 
 
-_ACCENTS = {'"': '\u0308', "'": '\u0301', '`': '\u0300', 'v': '\u030c', 'c': '\u0327'}
+_ACCENTS = {'"': '\u0308', "'": '\u0301', '`': '\u0300', '~': '\u0303', 'v': '\u030c', 'c': '\u0327'}
 
 
 def _plain(text: str) -> str:
@@ -137,8 +137,10 @@ def _plain(text: str) -> str:
     import unicodedata
 
     text = re.sub(r'\\url\{([^}]*)\}', r'\1', text)
-    text = re.sub(r'\{\\(["\'`vc])\{?(\w)\}?\}', lambda found: found.group(2) + _ACCENTS[found.group(1)], text)
-    text = text.replace(r'{\o}', 'ø').replace(r'{\l}', 'ł').replace('---', '—').replace('--', '–')
+    text = re.sub(r'\{\\(["\'`~vc])\{?(\w)\}?\}', lambda found: found.group(2) + _ACCENTS[found.group(1)], text)
+    text = (
+        text.replace(r'{\o}', 'ø').replace(r'{\AA}', 'Å').replace(r'{\l}', 'ł').replace('---', '—').replace('--', '–')
+    )
     return unicodedata.normalize('NFC', text.replace('{', '').replace('}', ''))
 
 

@@ -207,6 +207,7 @@ def test_the_real_pw_starts(computer: Any, tmp_path: Path) -> None:
         pytest.skip('no pw.x on the PATH')
     install_debian_pbe_family(tmp_path / 'pseudos')
     make_pw_code(executable, computer)
+    make_code(computer, sys.executable, 'inversedesign.potential', label='python')
     done = CliRunner().invoke(
         cli, ['doctor', str(Path(__file__).parents[2] / 'workflows' / 'superhard_light.yaml'), '--format', 'json']
     )

@@ -65,9 +65,9 @@ def test_figures_lines_and_estimates(structures: Path, tmp_path: Path) -> None:
     pool = with_estimates(read_pool(structures, ['K']), estimates)
     assert pool.names[-1] == 'estimated_K'
     assert pool.features[:, -1].tolist() == [float(row['K']) for row in rows]
+    strange = tmp_path / 'strange.csv'
+    strange.write_text('id,K\nXy,1\n')
     with pytest.raises(PoolError, match='no number for any candidate'):
-        strange = tmp_path / 'strange.csv'
-        strange.write_text('id,K\nXy,1\n')
         with_estimates(read_pool(structures, ['K']), strange)
 
 

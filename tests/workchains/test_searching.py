@@ -20,7 +20,7 @@ def test_later_generations_search_for_formulas(campaign: Any) -> None:
         },
         propose={
             'method': 'dissimilarity',
-            'top_k': 2,
+            'top_k': 1,
             'generators': {'enumeration': 1, 'evolution': 1},
             'renew': 4,
         },
