@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import islice
 
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts import registry
@@ -13,8 +14,11 @@ from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.formulas import reduced_formula
 from aiida_inversedesign.propose.formula_source import FormulaSource, unbuilt
+from aiida_inversedesign.screen.apply import screened
 from aiida_inversedesign.spaces.crystals.formula_space import Counts
 
+#: how often sources are asked for more; of 40 formulas of four sources each was full after four
+MOST_ROUNDS = 6
 #: The screen whose verdict says that a crystal equals another one.
 DUPLICATE = 'duplicate'
 
@@ -28,8 +32,8 @@ def mixture(spec: CampaignSettings) -> Source:
 class Mixture(FormulaSource):
     """Several sources, largest share first.
 
-    Every source proposes for the formulas of the same draw. Of what the sources leave of their places, those that
-    filled theirs are asked for more, in the same order.
+    Every source proposes for the formulas of the same draw. What the sources leave of their places, and what is lost
+    because crystals of two sources are equal, goes to those that filled theirs, in turn.
     """
 
     #: formulas that are rejected before anything is built have no proposer
@@ -39,53 +43,78 @@ class Mixture(FormulaSource):
         self.sources = dict(sources)
 
     def for_formulas(self, request: SourceRequest, formulas: Sequence[Counts]) -> list[Candidate]:
-        """The crystals of all sources, of each formula the most probable first.
+        """The judged crystals of all sources, of each formula the most probable first.
 
         :raises ProposalError: if no source finds anything, with what each says.
         """
-        keys, top_k = [reduced_formula(counts) for counts in formulas], request.spec.propose.top_k
-        places, reasons = request.spec.propose.places, dict[str, str]()
-        found: dict[str, dict[str, list[Candidate]]] = {key: {} for key in keys}
-        for name in self.sources:
-            if places[name]:
-                self._ask(name, request, formulas, places[name], found, reasons)
-        for name in self.sources:
-            # by how many more are wanted, so that each source is asked in bulk
-            more: dict[int, list[Counts]] = defaultdict(list)
-            for key, counts in zip(keys, formulas, strict=True):
-                missing = top_k - sum(_crystals(items) for items in found[key].values())
-                if missing > 0 and _crystals(found[key].get(name, [])) >= places[name]:
-                    more[missing].append(counts)
-            for missing, wanting in sorted(more.items()):
-                self._ask(name, request, wanting, places[name] + missing, found, reasons)
-        if not any(_crystals(items) for of_formula in found.values() for items in of_formula.values()) and reasons:
+        asked, places = [_Asked(counts) for counts in formulas], request.spec.propose.places
+        for name, number in places.items():
+            if number:
+                self._ask(name, request, {number: asked})
+        reasons = {name: reason for one in asked for name, reason in one.reasons.items()}
+        if not any(_crystals(items) for one in asked for items in one.found.values()) and reasons:
             raise ProposalError('; '.join(f'{name}: {reason}' for name, reason in reasons.items()))
-        return [item for key in keys for item in _in_order(list(found[key].values()))]
+        judged = _judged(asked, request)
+        for _ in range(MOST_ROUNDS):
+            # by source and how many are wanted, so that each source is asked in bulk
+            more: dict[str, dict[int, list[_Asked]]] = {name: defaultdict(list) for name in self.sources}
+            for one, items in zip(asked, judged, strict=True):
+                missing = request.spec.propose.top_k - _crystals(items)
+                full = [name for name in self.sources if one.filled(name)]
+                if missing > 0 and full:
+                    name = min(full, key=lambda name: one.numbers[name] - places[name])
+                    more[name][one.numbers[name] + missing].append(one)
+            if not any(more.values()):
+                break
+            for name, wanting in more.items():
+                self._ask(name, request, wanting)
+            judged = _judged(asked, request)
+        return [item for items in judged for item in items]
 
-    def _ask(
-        self,
-        name: str,
-        request: SourceRequest,
-        formulas: Sequence[Counts],
-        number: int,
-        found: dict[str, dict[str, list[Candidate]]],
-        reasons: dict[str, str],
-    ) -> None:
+    def _ask(self, name: str, request: SourceRequest, wanting: Mapping[int, Sequence[_Asked]]) -> None:
         """Take what a source finds; a source that finds nothing at all has a reason for every formula."""
-        spec = request.spec
-        propose = spec.propose.model_copy(update={'top_k': number})
-        asked = dataclasses.replace(request, spec=spec.model_copy(update={'propose': propose}))
-        try:
-            given = self.sources[name].for_formulas(asked, formulas)
-        except ProposalError as error:
-            reasons[name] = str(error)
-            given = [unbuilt(dict(counts), name, template=str(error)) for counts in formulas]
-        by_key: dict[str, list[Candidate]] = defaultdict(list)
-        for item in given:
-            by_key[item.key].append(item)
-        for counts in formulas:
-            key = reduced_formula(counts)
-            found[key][name] = by_key[key]
+        for number, asked in sorted(wanting.items()):
+            propose = request.spec.propose.model_copy(update={'top_k': number})
+            own = dataclasses.replace(request, spec=request.spec.model_copy(update={'propose': propose}))
+            by_key: dict[str, list[Candidate]] = defaultdict(list)
+            try:
+                for item in self.sources[name].for_formulas(own, [one.counts for one in asked]):
+                    by_key[item.key].append(item)
+            except ProposalError as error:
+                for one in asked:
+                    one.reasons[name] = str(error)
+                    by_key[one.key] = [unbuilt(dict(one.counts), name, template=str(error))]
+            for one in asked:
+                one.numbers[name], one.found[name] = number, by_key[one.key]
+
+
+@dataclasses.dataclass
+class _Asked:
+    """What the sources were asked for one formula, and what they found.
+
+    :param numbers: of crystals that each source was asked for.
+    :param reasons: of sources that found nothing for any formula.
+    """
+
+    counts: Counts
+    numbers: dict[str, int] = dataclasses.field(default_factory=dict)
+    found: dict[str, list[Candidate]] = dataclasses.field(default_factory=dict)
+    reasons: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        return reduced_formula(self.counts)
+
+    def filled(self, name: str) -> bool:
+        """Whether the source found all that it was asked for, and may have more."""
+        return name in self.numbers and _crystals(self.found[name]) >= self.numbers[name]
+
+
+def _judged(asked: Sequence[_Asked], request: SourceRequest) -> list[list[Candidate]]:
+    """The candidates of each formula, in order, with the verdicts of all screens."""
+    ordered = [_in_order(list(one.found.values())) for one in asked]
+    judged = iter(screened([item for items in ordered for item in items], request.spec, request.rows))
+    return [list(islice(judged, len(items))) for items in ordered]
 
 
 def _crystals(items: Sequence[Candidate]) -> int:

@@ -13,9 +13,9 @@ from click.testing import CliRunner, Result
 from aiida_inversedesign.benchmarks.discovery import report
 from aiida_inversedesign.benchmarks.discovery.arms import Arm, Episode, arms_named
 from aiida_inversedesign.benchmarks.discovery.models import prepared
-from aiida_inversedesign.benchmarks.discovery.potential import Relaxer
 from aiida_inversedesign.benchmarks.discovery.run import Oracle, Outcome, Plan, Search, run
 from aiida_inversedesign.benchmarks.discovery.systems import Ask, System, drawn, given, made, named
+from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
 from aiida_inversedesign.benchmarks.proposal.queries import BenchmarkError
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.cli import cli

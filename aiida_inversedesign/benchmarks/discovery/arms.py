@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from aiida_inversedesign.benchmarks.discovery.potential import Relaxer
+from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
 from aiida_inversedesign.benchmarks.proposal.queries import BenchmarkError
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.spec import CampaignSettings

@@ -10,8 +10,8 @@ from itertools import islice
 from typing import Any
 
 from aiida_inversedesign.benchmarks.discovery.arms import Arm, Episode, Told
-from aiida_inversedesign.benchmarks.discovery.potential import Relaxer
 from aiida_inversedesign.benchmarks.discovery.systems import System
+from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
 from aiida_inversedesign.benchmarks.proposal.queries import BenchmarkError
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.matching import same_crystal

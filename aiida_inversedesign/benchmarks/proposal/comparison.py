@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,13 +20,18 @@ from aiida_inversedesign.benchmarks.proposal.queries import (
 )
 from aiida_inversedesign.benchmarks.proposal.report import summarise
 from aiida_inversedesign.benchmarks.proposal.run import Progress, Settings, run
+from aiida_inversedesign.benchmarks.proposal.sources import SourcePlan, measure_sources
 from aiida_inversedesign.benchmarks.proposal.splits import TRAINED_ON, templates_for
 from aiida_inversedesign.benchmarks.proposal.structures import builder_of
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.fingerprints.structure import Cache, fingerprints
 from aiida_inversedesign.libraries.library import Library, Skipped
+from aiida_inversedesign.propose.proposal_model import load_model
 from aiida_inversedesign.propose.rankers.by_name import NAMES, TRAINED, make_rankers
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
 
 
 @dataclass(frozen=True)
@@ -37,6 +42,8 @@ class Options:
     :param models: file content and name of a trained ranking's model, by ranking; those not given are trained anew.
     :param max_e_above_hull: of the templates, eV/atom.
     :param epochs: of the training, fewer than the recipe's for a quick look.
+    :param sources: arms of sources that are measured beside the rankings.
+    :param screen: the potential that looks at their crystals.
     """
 
     rankings: tuple[str, ...] = NAMES
@@ -45,6 +52,8 @@ class Options:
     seed: int = 0
     epochs: int | None = None
     settings: Settings = field(default_factory=Settings)
+    sources: SourcePlan | None = None
+    screen: Relaxer | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +129,8 @@ def benchmark(
     templates = templates_for(library, asked, options.max_e_above_hull)
     labels = {query.label for query in queries}
     jobs = options.settings.jobs
-    templates = with_fingerprints(templates, known, progress, labels, jobs)
+    if options.rankings:
+        templates = with_fingerprints(templates, known, progress, labels, jobs)
     training = Training(library, asked, options.seed, known, options.epochs, jobs)
     trained = {name: _trained(name, training, options, progress) for name in _needed(options.rankings)}
     models = {name: item.ranker for name, item in trained.items()}
@@ -137,6 +147,9 @@ def benchmark(
         figures['published_predictions'] = measure_predictions(
             queries, predictions, dict(zip(names, values, strict=True)), options.settings.taus, progress
         )
+    if options.sources is not None:
+        model = load_model(trained['ours'].data) if 'ours' in trained else None
+        figures['sources'] = measure_sources(queries, templates, options.sources, model, options.screen, progress)
     return Result(figures, {name: item.data for name, item in trained.items()})
 
 

@@ -19,6 +19,8 @@ from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, emit, load_pro
 from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
+    from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
+    from aiida_inversedesign.benchmarks.proposal.sources import SourcePlan
     from aiida_inversedesign.libraries.library import Library
 
 #: the trained rankings and the plain ones, as ``propose.rankers.NAMES``; listed here so that the help needs no imports
@@ -82,6 +84,19 @@ benchmark.add_command(discovery)
 @click.option(
     '--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes that match structures.'
 )
+@click.option(
+    '--sources',
+    multiple=True,
+    metavar='NAME[:SHARE][+…]',
+    help='Measure sources too, alone or mixed: symmetric, cspml:0.6+symmetric:0.4; uniform is PyXtal alone.',
+)
+@click.option('--screen', metavar='POTENTIAL', help='Relax and order the crystals of --sources, e.g. sevennet.')
+@click.option(
+    '--crystals', type=click.IntRange(min=1), default=40, show_default=True, help='Of each formula and source.'
+)
+@click.option('--max-sites', type=click.IntRange(min=1), default=12, show_default=True, help='Of cells of --sources.')
+@click.option('--new-prototypes', is_flag=True, help='Ask --sources only for prototypes that no template has.')
+@click.option('--state', type=click.Path(path_type=Path, file_okay=False), help='Folder that keeps each relaxation.')
 @click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
 @FORMAT
 def proposal(output_format: str, output: Path | None, save_models: Path | None, **options: Any) -> None:
@@ -95,6 +110,8 @@ def proposal(output_format: str, output: Path | None, save_models: Path | None, 
       aiida-inversedesign benchmark proposal --library mp --n 1000 --seed 1 --max-e-above-hull 0 --jobs 2
       aiida-inversedesign benchmark proposal --library mp.parquet --queries cspml90 \\
           --queries-file cspml90_structures.jsonl.gz --format json --output cspml90.json
+      aiida-inversedesign benchmark proposal --library mp.parquet --n 500 --recipe none --baseline none \\
+          --sources symmetric --sources decoration --sources uniform --screen sevennet --new-prototypes
     """
     from aiida_inversedesign.cli.benchmark.table import show_proposal
 
@@ -133,6 +150,7 @@ def _run(
     fingerprints: Path | None,
     matcher_queries: int | None,
     jobs: int,
+    **of_sources: Any,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Read what the options name, and run the comparison."""
     from aiida_inversedesign.benchmarks.proposal import comparison as core
@@ -144,8 +162,9 @@ def _run(
     plain = tuple(name for name in BASELINES if name in (baselines or BASELINES))
     if 'published' not in chosen:
         plain = tuple(name for name in plain if name != 'fusion' or name in baselines)
-    if not chosen and not plain:
-        raise InverseDesignError('nothing to compare: name a --recipe or a --baseline')
+    plan, screen = _sources(seed, **of_sources)
+    if not chosen and not plain and plan is None:
+        raise InverseDesignError('nothing to compare: name a --recipe, a --baseline or --sources')
     options = core.Options(
         rankings=(*chosen, *plain),
         models=_models(models, chosen),
@@ -153,6 +172,8 @@ def _run(
         seed=seed,
         epochs=epochs,
         settings=Settings(_taus(taus), matcher_queries, jobs),
+        sources=plan,
+        screen=screen,
     )
     known = read_cache(fingerprints) if fingerprints is not None else {}
     library = _library(library_name)
@@ -181,6 +202,29 @@ def _run(
         'skipped': [{'source': item.source, 'reason': item.reason} for item in (*unread, *skipped)],
     }
     return figures, result.models
+
+
+def _sources(
+    seed: int,
+    sources: tuple[str, ...],
+    screen: str | None,
+    crystals: int,
+    max_sites: int,
+    new_prototypes: bool,
+    state: Path | None,
+) -> tuple[SourcePlan | None, Relaxer | None]:
+    """What is asked of sources, and the potential that screens."""
+    from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
+    from aiida_inversedesign.benchmarks.proposal.sources import SourcePlan, source_arms
+
+    if not sources:
+        if screen or new_prototypes:
+            raise InverseDesignError('--screen and --new-prototypes need --sources: name one, e.g. --sources symmetric')
+        return None, None
+    plan = SourcePlan(source_arms(sources), crystals, max_sites, new_prototypes, seed)
+    if state is not None:
+        state.mkdir(parents=True, exist_ok=True)
+    return plan, None if screen is None else Relaxer(screen, state)
 
 
 def _taus(text: str) -> tuple[float, ...]:

@@ -128,9 +128,9 @@ def _run(
     """Read what the options name, and run the searches."""
     from aiida_inversedesign.benchmarks.discovery.arms import arms_named
     from aiida_inversedesign.benchmarks.discovery.models import prepared
-    from aiida_inversedesign.benchmarks.discovery.potential import Relaxer
     from aiida_inversedesign.benchmarks.discovery.report import summarise
     from aiida_inversedesign.benchmarks.discovery.run import Plan, run
+    from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
     from aiida_inversedesign.campaign.contracts.potential import potential
     from aiida_inversedesign.libraries.importers import read_jsonl
     from aiida_inversedesign.libraries.library import Library

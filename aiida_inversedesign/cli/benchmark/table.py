@@ -26,6 +26,10 @@ def show_proposal(data: dict[str, Any]) -> None:
         f'{_percent(ceiling["matcher"])}, and the space group {_percent(ceiling["both"])} (of {data["n_matcher"]})',
         highlight=False,
     )
+    if 'sources' in data:
+        _show_sources(console, data['sources'])
+    if not data['rankings']:
+        return
     for key in taus:
         _show_shares(
             console, data['rankings'], ('recall', key), f'Recall of the findable, τ = {key}, % (95 % interval below)'
@@ -129,6 +133,32 @@ def _show_predictions(console: Console, found: dict[str, Any]) -> None:
     for kind, row in found.items():
         counts = [row['within'][key] for key in taus] + [row[key] for key in ('matcher', 'space_group', 'both')]
         table.add_row(kind, str(row['n']), *map(str, counts))
+    console.print(table)
+
+
+def _show_sources(console: Console, data: dict[str, Any]) -> None:
+    kind = 'whose prototype no template has, ' if data['only_new_prototypes'] else ''
+    table = _table(
+        f'Right crystal (matcher and space group) among the first K, % of {data["n"]} compounds {kind}at most '
+        f'{data["max_sites"]} atoms; {data["remark"]}',
+        'sources',
+        *(f'top {k}' for k in next(iter(data['arms'].values()))['found']),
+        'relaxed',
+        'CPU s',
+        'lost:won\np',
+    )
+    for name, arm in data['arms'].items():
+        test = list(data['paired'][name].values())[-1] if name in data['paired'] else None
+        table.add_row(
+            name,
+            *(
+                f'{_percent(arm["found"][k])}\n{"–".join(_percent(end, 0) for end in arm["intervals"]["found"][k])}'
+                for k in arm['found']
+            ),
+            f'{arm["relaxations"]:.1f} of\n{arm["crystals"]:.1f}',
+            f'{sum(arm["cpu_seconds"].values()):.1f}',
+            '' if test is None else f'{test["first_only"]}:{test["second_only"]}\n{test["p"]:.2g}',
+        )
     console.print(table)
 
 

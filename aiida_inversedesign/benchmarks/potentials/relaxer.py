@@ -26,11 +26,11 @@ class Relaxer:
     """One potential, with what it has found so far.
 
     :param name: of an installed potential.
-    :param folder: where results are kept, those of each version of a potential in their own file.
+    :param folder: where results are kept, those of each version of a potential in their own file; None for nowhere.
     :raises InverseDesignError: if the potential cannot be used here.
     """
 
-    def __init__(self, name: str, folder: Path) -> None:
+    def __init__(self, name: str, folder: Path | None) -> None:
         self.potential = potential(name)
         try:
             # some potentials write files when they are made, and print what would stand in the JSON
@@ -46,8 +46,9 @@ class Relaxer:
             ) from error
         versions = self.identity['versions'].get(self.potential.distribution)
         made_by = json.dumps([versions, self.identity['weights_sha256'], RELAXATION], sort_keys=True)
-        self._file = folder / f'{name}-{hashlib.sha256(made_by.encode()).hexdigest()[:12]}.jsonl'
-        self._found = dict(_read(self._file))
+        kept = f'{name}-{hashlib.sha256(made_by.encode()).hexdigest()[:12]}.jsonl'
+        self._file = None if folder is None else folder / kept
+        self._found = {} if self._file is None else dict(_read(self._file))
         #: CPU seconds that were spent now, and that all results that were asked for have cost, kept ones included.
         self.spent, self.charged = 0.0, 0.0
 
@@ -62,8 +63,9 @@ class Relaxer:
             seconds = time.process_time() - begun
             self.spent += seconds
             self._found[digest] = {**record, 'cpu_seconds': seconds}
-            with self._file.open('a') as handle:
-                handle.write(json.dumps(self._found[digest]) + '\n')
+            if self._file is not None:
+                with self._file.open('a') as handle:
+                    handle.write(json.dumps(self._found[digest]) + '\n')
         self.charged += self._found[digest]['cpu_seconds']
         return self._found[digest]
 

@@ -1,0 +1,273 @@
+"""Sources of crystals, alone and mixed, screened by a potential: which known structures they find, at what cost."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aiida_inversedesign.benchmarks.proposal.matching import Reference
+from aiida_inversedesign.benchmarks.proposal.queries import BenchmarkError, Query, formulas_of
+from aiida_inversedesign.benchmarks.proposal.scores import NEVER, first_hit, mcnemar, share, success
+from aiida_inversedesign.benchmarks.proposal.uniform import UNIFORM, uniform_crystals
+from aiida_inversedesign.campaign.candidate import Candidate
+from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.chemistry.prototypes import prototype_label
+from aiida_inversedesign.libraries.library import Library
+from aiida_inversedesign.propose.next_candidates import ProposalError, propose_next, settings_of_a_proposal
+from aiida_inversedesign.propose.rankers.ranking import Templates
+from aiida_inversedesign.screen.potentials.judge import by_chance, judged, to_screen
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
+    from aiida_inversedesign.benchmarks.proposal.run import Progress
+
+#: ranks at which the arms are compared
+KS = (1, 5, 10, 20)
+
+
+@dataclass(frozen=True)
+class SourceArm:
+    """A source or a mixture.
+
+    :param shares: of each source; ``uniform`` stands for PyXtal without anything learned.
+    """
+
+    name: str
+    shares: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class SourcePlan:
+    """How much the arms may do.
+
+    :param crystals: of each formula, the same number for each arm; so many are relaxed at most.
+    :param max_sites: of a cell; queries with more in the primitive cell are left out.
+    :param only_new: leave out queries whose prototype some template of their ratio has.
+    """
+
+    arms: Sequence[SourceArm]
+    crystals: int = 40
+    max_sites: int = 12
+    only_new: bool = False
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Found:
+    """What an arm found for one query.
+
+    :param position: of the first right crystal in the order after screening, from 0; ``proposed`` whether it was
+        proposed at all.
+    :param proposer: of that crystal.
+    :param reasons: why there were no more crystals.
+    """
+
+    position: int
+    proposed: bool
+    proposer: str
+    crystals: int
+    relaxations: int
+    propose_seconds: float
+    screen_seconds: float
+    reasons: Sequence[str]
+
+
+def source_arms(texts: Sequence[str]) -> list[SourceArm]:
+    """Arms as they are written: ``symmetric``, ``cspml:0.6+symmetric:0.4``.
+
+    :raises BenchmarkError: if there is no such source, or a share is no positive number.
+    """
+    able = [name for name, source in registry.parts('sources').items() if source.mixes]
+    found = []
+    for text in dict.fromkeys(texts):
+        shares = {}
+        for part in text.split('+'):
+            name, _, number = part.strip().partition(':')
+            try:
+                shares[name] = float(number or 1)
+            except ValueError:
+                shares[name] = 0.0
+            if not 0 < shares[name] < np.inf:
+                raise BenchmarkError(f'--sources {text}: {part!r} has no positive share; write e.g. cspml:0.6')
+            if name != UNIFORM and name not in able:
+                raise BenchmarkError(
+                    f'--sources {text}: there is no source {name!r}; there are {", ".join([*able, UNIFORM])}'
+                )
+        if UNIFORM in shares and len(shares) > 1:
+            raise BenchmarkError(f'--sources {text}: {UNIFORM} cannot be mixed')
+        found.append(SourceArm(text, shares))
+    return found
+
+
+def measure_sources(
+    queries: Sequence[Query],
+    templates: Library,
+    plan: SourcePlan,
+    model: Any = None,
+    screen: Relaxer | None = None,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Let every arm propose for the same queries, relax what it proposes, and compare with the truth.
+
+    A crystal is right if StructureMatcher matches it with the true one and it has the same space group.
+
+    :param templates: without the formulas of the queries.
+    :param model: of the proposal, trained without them; None for sources that rank no templates.
+    :param screen: the potential; None leaves the crystals as they are proposed.
+    :raises BenchmarkError: if no query is left, or an arm needs a model that was not trained.
+    """
+    report = progress or (lambda step, done: None)
+    for arm in plan.arms:
+        if model is None and 'cspml' in arm.shares:
+            raise BenchmarkError(f'--sources {arm.name}: cspml needs a model without the queries: add --recipe ours')
+    asked = formulas_of(queries)
+    chosen = _asked(queries, templates, plan)
+    found: dict[str, list[Found]] = {arm.name: [] for arm in plan.arms}
+    for number, query in enumerate(chosen):
+        for place, arm in enumerate(plan.arms):
+            report(f'sources: {arm.name}', (number + place / len(plan.arms)) / len(chosen))
+            found[arm.name].append(_answer(query, arm, plan, templates, asked, model, screen))
+    report('sources', 1.0)
+    return _figures(chosen, found, plan, screen)
+
+
+def _asked(queries: Sequence[Query], templates: Library, plan: SourcePlan) -> list[Query]:
+    chosen = [item for item in queries if item.crystal.nsites <= plan.max_sites]
+    if plan.only_new:
+        groups = Templates(templates)
+        chosen = [
+            item
+            for item in chosen
+            if (group := groups.group(item.label)) is None or prototype_label(item.crystal) not in group.prototypes
+        ]
+    if not chosen:
+        kind = f' of at most {plan.max_sites} atoms' + (' whose prototype no template has' if plan.only_new else '')
+        raise BenchmarkError(f'no query{kind} is left for --sources: ask for more (--n), or for larger cells')
+    return chosen
+
+
+def _answer(
+    query: Query,
+    arm: SourceArm,
+    plan: SourcePlan,
+    templates: Library,
+    asked: Collection[str],
+    model: Any,
+    screen: Relaxer | None,
+) -> Found:
+    """The crystals of one arm for one query, screened and compared."""
+    spec = _spec(query, arm, plan, screen)
+    begun = time.process_time()
+    if UNIFORM in arm.shares:
+        candidates = uniform_crystals(query.counts, plan.crystals, plan.max_sites, plan.seed)
+    else:
+        try:
+            candidates = propose_next(spec, templates, model, 1, exclude=asked)
+        except ProposalError as error:
+            return Found(NEVER, False, '', 0, 0, time.process_time() - begun, 0.0, [str(error)])
+    seconds = time.process_time() - begun
+    crystals = sum(item.accepted for item in candidates)
+    charged, relaxations = (screen.charged if screen else 0.0), 0
+    if screen is not None:
+        wanted = to_screen(candidates, spec.propose.min_distance)
+        relaxations = len(wanted)
+        candidates = judged(spec, candidates, [{**screen.relaxed(item.content), 'id': item.id} for item in wanted])
+    truth = Reference(query.crystal)
+
+    def is_right(item: Candidate) -> bool:
+        return bool(truth.matches(item.content) and truth.same_space_group(item.content))
+
+    ordered = sorted((item for item in candidates if item.accepted), key=by_chance)
+    position = first_hit(np.array([is_right(item) for item in ordered], dtype=bool))
+    dropped = (item for item in candidates if item.content is not None and not item.accepted)
+    return Found(
+        position,
+        position != NEVER or any(is_right(item) for item in dropped),
+        ordered[position].proposer if position != NEVER else '',
+        crystals,
+        relaxations,
+        seconds,
+        (screen.charged if screen else 0.0) - charged,
+        [reason for item in candidates if item.content is None for reason in _why(item)],
+    )
+
+
+def _why(item: Candidate) -> list[str]:
+    return [f'{item.proposer}: {name}' for name, verdict in item.verdicts.items() if not verdict.passed]
+
+
+def _spec(query: Query, arm: SourceArm, plan: SourcePlan, screen: Relaxer | None) -> CampaignSettings:
+    """The settings of a campaign that asks for this formula alone."""
+    space = {'formulas': [query.formula], 'charge_neutral': 'off', 'max_sites': plan.max_sites}
+    named = {'method': 'random'} if UNIFORM in arm.shares else {'sources': dict(arm.shares)}
+    spec = settings_of_a_proposal(space, {**named, 'top_k': plan.crystals}, plan.seed)
+    if screen is None:
+        return spec
+    # nothing is dropped for its energy: the order says it
+    section = {'potential': screen.potential.name, 'code': 'python@localhost', 'window': 1e3}
+    return CampaignSettings.model_validate({**spec.model_dump(), 'screen': section})
+
+
+def _figures(
+    queries: Sequence[Query], found: Mapping[str, Sequence[Found]], plan: SourcePlan, screen: Relaxer | None
+) -> dict[str, Any]:
+    positions = {name: np.array([item.position for item in items], dtype=np.int64) for name, items in found.items()}
+    first = next(iter(found))
+    return {
+        'n': len(queries),
+        'max_sites': plan.max_sites,
+        'only_new_prototypes': plan.only_new,
+        'crystals': plan.crystals,
+        'screen': None if screen is None else screen.identity,
+        'remark': (
+            'no potential' if screen is None else 'the potential may have been trained on the compounds asked for'
+        ),
+        'arms': {name: _arm(items, positions[name]) for name, items in found.items()},
+        'paired': {
+            name: {
+                str(k): {'first_only': test.first_only, 'second_only': test.second_only, 'p': test.p}
+                for k in KS
+                for test in [mcnemar(positions[first] < k, positions[name] < k)]
+            }
+            for name in found
+            if name != first
+        },
+        'queries': [
+            {
+                'id': query.id,
+                'formula': query.formula,
+                'found': {
+                    name: {'rank': item.position + 1 if item.position != NEVER else None, 'proposer': item.proposer}
+                    for name, items in found.items()
+                    for item in [items[number]]
+                },
+            }
+            for number, query in enumerate(queries)
+        ],
+    }
+
+
+def _arm(items: Sequence[Found], positions: np.ndarray) -> dict[str, Any]:
+    shares, proposed = success(positions, KS), share(sum(item.proposed for item in items), len(items))
+    return {
+        'found': {str(k): item.value for k, item in shares.items()},
+        'proposed': proposed.value,
+        'intervals': {
+            'found': {str(k): [item.low, item.high] for k, item in shares.items()},
+            'proposed': [proposed.low, proposed.high],
+        },
+        'by_source': dict(Counter(item.proposer for item in items if item.position < max(KS))),
+        'crystals': float(np.mean([item.crystals for item in items])),
+        'relaxations': float(np.mean([item.relaxations for item in items])),
+        'cpu_seconds': {
+            'propose': float(np.mean([item.propose_seconds for item in items])),
+            'screen': float(np.mean([item.screen_seconds for item in items])),
+        },
+        'reasons': dict(Counter(reason for item in items for reason in item.reasons)),
+    }

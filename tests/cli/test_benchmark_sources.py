@@ -1,0 +1,94 @@
+"""``benchmark proposal --sources``: which sources find a structure that no template has."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.cli import cli
+
+FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+LIBRARY = [
+    Crystal(3.35 * np.eye(3), ('Po',), [[0, 0, 0]]),
+    Crystal(4.05 * FCC, ('Al',), [[0, 0, 0]]),
+    Crystal(4.81 * FCC, ('Ca', 'O'), [[0, 0, 0], [0.5, 0.5, 0.5]]),
+]
+CU3AU = Crystal(3.75 * np.eye(3), ('Au', 'Cu', 'Cu', 'Cu'), [[0, 0, 0], [0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
+NACL = Crystal(5.64 * FCC, ('Na', 'Cl'), [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+def lines(path: Path, crystals: list[Crystal]) -> Path:
+    records = [{'id': f'{path.stem}{n}', **item.to_dict(), 'e_above_hull': 0.0} for n, item in enumerate(crystals)]
+    path.write_text(''.join(json.dumps(item) + '\n' for item in records))
+    return path
+
+
+@pytest.fixture
+def call(tmp_path: Path) -> Any:
+    library, queries = lines(tmp_path / 'library.jsonl', LIBRARY), lines(tmp_path / 'queries.jsonl', [CU3AU, NACL])
+
+    def run(*arguments: str) -> Result:
+        given = ('--library', str(library), '--queries', str(queries), '--recipe', 'none', '--baseline', 'none')
+        return CliRunner().invoke(cli, ['benchmark', 'proposal', *given, *arguments])
+
+    return run
+
+
+def test_a_missing_structure_is_found_and_ordered_by_the_potential(call: Any, tmp_path: Path) -> None:
+    for package in ('pyxtal', 'icet'):
+        pytest.importorskip(package)
+    arms = ('--sources', 'decoration', '--sources', 'decoration:2+symmetric:1', '--sources', 'uniform')
+    arguments = (*arms, '--crystals', '6', '--max-sites', '4', '--new-prototypes', '--format', 'json')
+    screened = ('--screen', 'emt', '--state', str(tmp_path / 'state'))
+    done = call(*arguments, *screened)
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)['sources']
+    # the library has rock salt: that query is not asked
+    assert (found['n'], [item['formula'] for item in found['queries']]) == (1, ['Cu3Au'])
+    assert found['screen']['versions']['ase']
+    for name in ('decoration', 'decoration:2+symmetric:1'):
+        arm = found['arms'][name]
+        assert (arm['found']['5'], arm['proposed'], arm['by_source']) == (1.0, 1.0, {'decoration': 1})
+        assert 0 < arm['relaxations'] <= 6
+    assert found['arms']['uniform']['crystals'] == 6
+    assert set(found['paired']) == {'decoration:2+symmetric:1', 'uniform'}
+    # the relaxations are kept, and charged again
+    kept = list((tmp_path / 'state').glob('emt-*.jsonl'))
+    before = kept[0].read_text()
+    again = json.loads(call(*arguments, *screened).stdout)['sources']
+    assert kept[0].read_text() == before
+    assert again['arms']['uniform']['cpu_seconds']['screen'] == found['arms']['uniform']['cpu_seconds']['screen'] > 0
+    # without a potential in the order of the sources
+    plain = json.loads(call(*arguments).stdout)['sources']
+    assert (plain['screen'], plain['arms']['decoration']['relaxations']) == (None, 0)
+    assert plain['arms']['decoration']['proposed'] == 1.0
+    assert 'Right crystal' in call(*arms, '--crystals', '2').output
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'says'),
+    [
+        (['--sources', 'magic'], "there is no source 'magic'; there are"),
+        (['--sources', 'symmetric:-1'], 'has no positive share'),
+        (['--sources', 'symmetric:x'], 'has no positive share'),
+        (['--sources', 'symmetric:nan'], 'has no positive share'),
+        (['--sources', 'uniform+symmetric'], 'uniform cannot be mixed'),
+        (['--sources', 'library'], "there is no source 'library'"),
+        (['--sources', 'cspml'], 'add --recipe ours'),
+        (['--sources', 'symmetric', '--max-sites', '1'], 'no query of at most 1 atoms is left'),
+        (['--sources', 'symmetric', '--screen', 'magic'], 'magic'),
+        (['--screen', 'emt'], 'need --sources'),
+        ([], 'nothing to compare'),
+    ],
+)
+def test_what_is_asked_wrongly_is_said(call: Any, arguments: list[str], says: str) -> None:
+    done = call(*arguments)
+    assert done.exit_code == 1
+    assert says in done.output
+    assert 'Traceback' not in done.output
