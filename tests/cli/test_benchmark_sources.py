@@ -48,7 +48,10 @@ def test_a_missing_structure_is_found_and_ordered_by_the_potential(call: Any, tm
     screened = ('--screen', 'emt', '--state', str(tmp_path / 'state'))
     done = call(*arguments, *screened)
     assert done.exit_code == 0, done.output
-    found = json.loads(done.stdout)['sources']
+    figures = json.loads(done.stdout)
+    assert figures['ceiling']['0.1'] is None
+    assert 'no fingerprints' in figures['ceiling']['reason']
+    found = figures['sources']
     # the library has rock salt: that query is not asked
     assert (found['n'], [item['formula'] for item in found['queries']]) == (1, ['Cu3Au'])
     assert found['screen']['versions']['ase']

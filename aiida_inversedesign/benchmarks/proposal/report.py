@@ -23,7 +23,9 @@ def summarise(outcome: Outcome, taus: tuple[float, ...]) -> dict[str, Any]:
     the one that the paired tests and ``volume_error`` are about. A figure that is not known is None with a ``reason``.
     """
     n, m = len(outcome.queries), len(outcome.matches)
-    ceiling = {_key(tau): share(int(outcome.findable[tau].sum()), n) for tau in taus}
+    # without a ranking no fingerprint of a template is computed
+    known = n if outcome.answers else 0
+    ceiling = {_key(tau): share(int(outcome.findable[tau].sum()), known) for tau in taus}
     ceiling['prototype'] = share(int(outcome.findable_prototypes.sum()), n)
     matched = {
         'matcher': share(sum(item.any_matcher for item in outcome.matches), m),
@@ -45,6 +47,8 @@ def summarise(outcome: Outcome, taus: tuple[float, ...]) -> dict[str, Any]:
     found['ceiling']['intervals'] = {key: _interval(item) for key, item in (ceiling | matched).items()}
     if m == 0:
         found['ceiling']['reason'] = 'no structures were compared'
+    elif not known:
+        found['ceiling']['reason'] = 'no ranking was asked, so that no fingerprints were compared'
     first = next(iter(outcome.answers), None)
     if first is not None:
         found['volume_error'] = {'ranking': first, **volume_errors(outcome.volumes[first])}
