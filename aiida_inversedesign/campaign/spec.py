@@ -35,11 +35,15 @@ else:
     Evaluate = sections_of_engines()
 
 
+#: ``propose.sources``: those that say so, with shares that are learned within the campaign.
+LEARNED = 'auto'
+
+
 def _with_shares(value: object) -> object:
-    if value is None or isinstance(value, Mapping):
+    if value is None or value == LEARNED or isinstance(value, Mapping):
         return value
     raise ContradictionError(
-        'expected sources with their shares, e.g. {cspml: 0.6, symmetric: 0.4}; one: method: cspml'
+        'expected sources with their shares, e.g. {cspml: 0.6, symmetric: 0.4}, or auto; one: method: cspml'
     )
 
 
@@ -57,11 +61,13 @@ class Propose(Model):
         'library or data set themselves as the candidates',
     )
     sources: Annotated[
-        dict[Annotated[str, installed('sources', hint=True)], Positive] | None, BeforeValidator(_with_shares)
+        dict[Annotated[str, installed('sources', hint=True)], Positive] | Literal['auto'] | None,
+        BeforeValidator(_with_shares),
     ] = Field(
         None,
         description='several sources instead of method, each with its share of the top_k places of a formula, e.g. '
-        '{cspml: 0.6, symmetric: 0.3, substitution: 0.1}; what one does not find the others may propose',
+        '{cspml: 0.6, symmetric: 0.3, substitution: 0.1}; what one does not find the others may propose; auto: all '
+        'that are installed, with equal shares at first and then by what their candidates were worth',
     )
     model: str = Field('shipped', description='label of a proposal model, or its npz file')
     top_k: Count = Field(5, description='acceptable crystals proposed for each formula, as far as the library has them')
@@ -92,7 +98,10 @@ class Propose(Model):
     @builtins.property  # read like a field
     def shares(self) -> dict[str, float]:
         """The sources and their shares, which add up to 1, largest first."""
-        given = dict(self.sources or {str(self.method): 1.0})
+        if self.sources == LEARNED:
+            given = {name: 1.0 for name, source in registry.parts('sources').items() if source.in_auto}
+        else:
+            given = {**self.sources} if isinstance(self.sources, dict) else {str(self.method): 1.0}
         total = sum(given.values())
         return {name: round(share / total, 12) for name, share in sorted(given.items(), key=lambda item: -item[1])}
 
@@ -106,8 +115,14 @@ class Propose(Model):
 
     @builtins.property  # read like a field
     def places(self) -> dict[str, int]:
-        """How many of the ``top_k`` places of a formula each source has: at least one, if there are enough."""
-        shares = self.shares
+        """How many of the ``top_k`` places of a formula each source has, at first if the shares are learned."""
+        return self.places_of(self.shares)
+
+    def places_of(self, shares: Mapping[str, float]) -> dict[str, int]:
+        """How many of the ``top_k`` places of a formula each source has: at least one, if there are enough.
+
+        :param shares: of the sources, which add up to 1, largest first.
+        """
         given = {name: int(number < self.top_k) for number, name in enumerate(shares)}
         for _ in range(self.top_k - sum(given.values())):
             # the source that is furthest below its share
@@ -127,6 +142,11 @@ class Propose(Model):
 
     def contradictions(self) -> Iterator[ContradictionError]:
         """What does not go together in this section."""
+        if self.sources == LEARNED and not self.renewed:
+            yield ContradictionError(
+                'learns from one generation for the next: set propose.renew, the formulas that each proposes anew',
+                ('sources',),
+            )
         if self.sources is not None and self.method is not None:
             yield ContradictionError(f'give either method or sources: {self.method} may be one of them', ('sources',))
         elif self.sources is None and self.method is None:

@@ -73,6 +73,7 @@ class Decoration(FormulaSource):
     """Orderings of the formula's elements on the sites of simpler structures."""
 
     name = 'decoration'
+    in_auto = True
     needs = ('library', 'model')
     packages: ClassVar[Mapping[str, str]] = MappingProxyType({'icet': 'orderings'})
     words = 'symmetry-distinct orderings of the elements on the sites of simpler structures (icet)'

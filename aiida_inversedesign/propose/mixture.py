@@ -11,9 +11,10 @@ from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.source import ProposalError, Source, SourceRequest
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
-from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.campaign.spec import LEARNED, CampaignSettings
 from aiida_inversedesign.chemistry.formulas import reduced_formula
 from aiida_inversedesign.propose.formula_source import FormulaSource, unbuilt
+from aiida_inversedesign.propose.source_shares import drawn_shares
 from aiida_inversedesign.screen.apply import screened
 from aiida_inversedesign.spaces.crystals.formula_space import Counts
 
@@ -47,7 +48,7 @@ class Mixture(FormulaSource):
 
         :raises ProposalError: if no source finds anything, with what each says.
         """
-        asked, places = [_Asked(counts) for counts in formulas], request.spec.propose.places
+        asked, places = [_Asked(counts) for counts in formulas], _places(request)
         for name, number in places.items():
             if number:
                 self._ask(name, request, {number: asked})
@@ -86,6 +87,15 @@ class Mixture(FormulaSource):
                     by_key[one.key] = [unbuilt(dict(one.counts), name, template=str(error))]
             for one in asked:
                 one.numbers[name], one.found[name] = number, by_key[one.key]
+
+
+def _places(request: SourceRequest) -> dict[str, int]:
+    """How many of the places of a formula each source has in this generation."""
+    propose = request.spec.propose
+    if propose.sources != LEARNED:
+        return propose.places
+    seed = (request.spec.seed, request.generation)
+    return propose.places_of(drawn_shares(list(propose.shares), request.earlier, request.rows, seed))
 
 
 @dataclasses.dataclass

@@ -36,6 +36,7 @@ class Substitution(FormulaSource):
     """Templates by the probability of replacing their elements, ions by Hautier's, others by the library's own."""
 
     name = 'substitution'
+    in_auto = True
     needs = ('library', 'model')
     same_ratio: ClassVar[bool] = True
     words = 'the probability that their elements replace those of the structures, of ions as known or as in the library'

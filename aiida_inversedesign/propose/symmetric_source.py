@@ -45,6 +45,7 @@ class Symmetric(FormulaSource):
     """Random crystals by space group and Wyckoff positions (PyXtal)."""
 
     name = 'symmetric'
+    in_auto = True
     needs = ('library', 'model')
     packages: ClassVar[Mapping[str, str]] = MappingProxyType({'pyxtal': 'symmetry'})
     words = (

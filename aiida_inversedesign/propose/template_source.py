@@ -116,6 +116,7 @@ class Cspml(TemplateSource):
     """Template-based crystal structure prediction: the calibrated posterior of our model, or the published network."""
 
     name = 'cspml'
+    in_auto = True
     needs = ('library', 'model')
     words = 'template-based crystal structure prediction (CSPML)'
     citations = ('cspml2022', 'shotguncsp2024', 'settransformer2019', 'fingerprints2020')

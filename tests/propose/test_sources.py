@@ -1,11 +1,15 @@
 """Several sources of crystals: each by itself, and together."""
 
+import dataclasses
 from itertools import combinations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
+from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.chemistry.matching import same_crystal
@@ -17,6 +21,7 @@ from aiida_inversedesign.propose.next_candidates import ProposalError, propose_n
 from aiida_inversedesign.propose.orderings import orderings
 from aiida_inversedesign.propose.rankers.ranking import Templates
 from aiida_inversedesign.propose.replaceability import best_mapping, learned
+from aiida_inversedesign.propose.source_shares import FLOOR, drawn_shares, worths
 from aiida_inversedesign.propose.wyckoff.statistics import positions_of
 
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
@@ -154,8 +159,10 @@ def test_a_mixture_shares_the_places_of_every_formula():
 def test_a_share_is_passed_on(simple):
     # one template of the ratio: the rest of the first source's places goes to the other
     pool = proposed(['MgO'], simple, sources={'dissimilarity': 4, 'symmetric': 1}, top_k=5)
-    names = [item.proposer for item in pool if item.accepted]
-    assert (names.count('dissimilarity'), names.count('symmetric')) == (1, 4)
+    assert [item.proposer for item in pool if item.content is not None].count('dissimilarity') == 1
+    accepted = [item for item in pool if item.accepted]
+    assert len(accepted) == 5
+    assert any('dissimilarity' in (item.proposer, item.also_proposed_by) for item in accepted)
     # no template at all: the reason stays, and the others go on
     pool = proposed(['Mg3N2'], simple, sources={'dissimilarity': 3, 'symmetric': 1}, top_k=4)
     assert sum(item.accepted for item in pool) == 4
@@ -243,3 +250,58 @@ def test_parents_have_weights(simple):
     found = parents({'Li': 1, 'Fe': 1, 'O': 2}, Templates(simple, 16))
     assert sum(item.weight for item in found) == pytest.approx(1)
     assert any(item.template.id == 'cao' and item.assignment == {'Ca': 'Fe, Li', 'O': 'O'} for item in found)
+
+
+def candidate_of(proposer, key, probability=None, number=0, others=''):
+    return Candidate(f'g001_c{number:04d}', key, NACL, proposer, probability=probability, also_proposed_by=others)
+
+
+NACL = Crystal(5.64 * FCC, ('Na', 'Cl'), [[0, 0, 0], [0.5, 0.5, 0.5]])
+
+
+def test_worth_of_a_source():
+    names = ['cspml', 'symmetric', 'decoration']
+    pool = [
+        candidate_of('cspml', 'NaCl', 0.3, 1),
+        candidate_of('symmetric', 'NaCl', 0.1, 2),
+        candidate_of('cspml', 'KBr', 0.2, 3, 'decoration'),
+        candidate_of('magic', 'LiF', 0.2, 4),
+        dataclasses.replace(
+            candidate_of('symmetric', 'KBr', 0.9, 5), verdicts={'distance': Verdict(False, None, 'too close')}
+        ),
+    ]
+    assert worths(names, pool, []) == pytest.approx({'cspml': 0.75 + 0.5, 'symmetric': 0.25, 'decoration': 0.5})
+    row = EvaluationRow('g001_c0002', 1, 'initial', 'NaCl', 'completed', NACL, hit=True)
+    rows = [row, dataclasses.replace(row, candidate='g001_c0001', copy_of='g001_c0002')]
+    assert worths(names, pool, rows)['symmetric'] == pytest.approx(1.25)
+    assert worths(names, pool, rows)['cspml'] == pytest.approx(1.25)
+
+
+def test_shares_follow_the_worth():
+    names = ['cspml', 'symmetric', 'decoration']
+    assert drawn_shares(names, [], [], (1, 1)) == dict.fromkeys(names, 1 / 3)
+    pool = [candidate_of('symmetric', f'X{n}', 0.1, n) for n in range(60)]
+    drawn = [drawn_shares(names, pool, [], (seed, 2)) for seed in range(200)]
+    assert drawn[0] == drawn_shares(names, pool, [], (0, 2)) != drawn[1]
+    for shares in drawn:
+        assert sum(shares.values()) == pytest.approx(1)
+        assert min(shares.values()) >= FLOOR
+        assert next(iter(shares)) == 'symmetric'
+    # the mean of the posterior: (1 + 60) of (3 + 60)
+    mean = np.mean([shares['symmetric'] for shares in drawn])
+    assert mean == pytest.approx(FLOOR + (1 - 3 * FLOOR) * 61 / 63, abs=0.01)
+
+
+@pytest.mark.parametrize('sources', ['best', 'Auto', 1, ['cspml']])
+def test_sources_are_shares_or_auto(sources):
+    with pytest.raises(ValidationError, match='or auto'):
+        settings_of_a_proposal({'formulas': ['NaCl']}, {'sources': sources})
+
+
+def test_auto_needs_proposals_to_learn_from():
+    with pytest.raises(ValidationError, match=r'propose\.renew'):
+        settings_of_a_proposal({'formulas': ['NaCl']}, {'sources': 'auto'})
+    spec = settings_of_a_proposal({'formulas': ['NaCl']}, {'sources': 'auto', 'renew': 5, 'top_k': 8})
+    assert spec.propose.shares == pytest.approx(
+        dict.fromkeys(['cspml', 'substitution', 'decoration', 'symmetric'], 0.25)
+    )

@@ -84,3 +84,30 @@ def test_few_places_leave_sources_out_and_check_says_so() -> None:
     }
     remarks = plan(validate_campaign(data), False)['remarks']
     assert any('decoration and substitution' in text and 'at least 4' in text for text in remarks)
+
+
+def test_learned_shares_are_replayed(campaign: Any) -> None:
+    for package in ('pyxtal', 'icet'):
+        pytest.importorskip(package)
+    from aiida_inversedesign.audit.audit import audit
+    from aiida_inversedesign.audit.load import load_record
+    from aiida_inversedesign.paper.facts import Facts
+    from aiida_inversedesign.paper.methods import methods
+    from aiida_inversedesign.verify.run import is_sound, verify
+
+    builder, _ = campaign(
+        space={'elements': ['Cu', 'Au', 'Al', 'Ni'], 'ratios': ['1', '1:1'], 'max_sites': 4, 'max_formulas': 2,
+               'charge_neutral': 'off'},
+        propose={'method': None, 'sources': 'auto', 'library': 'metals', 'top_k': 8, 'renew': 2},
+        select={'initial': 2, 'batch': 1},
+        budget={'evaluations': 4},
+    )  # fmt: skip
+    node = run_campaign(builder)
+    pool = node.outputs.pool.get_candidates()
+    assert {item.id[:4] for item in pool} >= {'g001', 'g002'}
+    assert {item.proposer for item in pool if item.content is not None} >= {'symmetric', 'decoration'}
+    report = verify(node)
+    assert is_sound(report), report
+    assert report['by_kind']['proposal']['identical'] >= 2
+    record = load_record(node)
+    assert 'Thompson sampling' in methods(Facts(record, audit(record)))

@@ -73,6 +73,8 @@ class Source(ABC):
     #: Whether it can be one of several in ``propose.sources``: it proposes for formulas that it is given
     #: (:class:`aiida_inversedesign.propose.formula_source.FormulaSource`).
     mixes: ClassVar[bool] = False
+    #: Whether ``propose.sources: auto`` uses it.
+    in_auto: ClassVar[bool] = False
     #: Whether it finds nothing for a formula of whose ratio the library has no template.
     same_ratio: ClassVar[bool] = False
     #: Packages that it imports and this package does not bring, each with the extra that does: ``pyxtal: symmetry``.
