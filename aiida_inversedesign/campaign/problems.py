@@ -16,7 +16,7 @@ from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import WITHOUT_PACKAGE, find, installed, missing
 from aiida_inversedesign.campaign.number_words import hint
 from aiida_inversedesign.campaign.section import ContradictionError, Place
-from aiida_inversedesign.campaign.spec import CampaignSpec
+from aiida_inversedesign.campaign.spec import LEARNED, CampaignSpec
 from aiida_inversedesign.errors import InverseDesignError
 
 #: most problems that are shown at once
@@ -98,6 +98,8 @@ def _finding(item: Any) -> Finding:
         place = (place[0], *place[2:])
     if place[:1] == ('space',) and place[1:2] and place[1] in registry.names('spaces'):
         place = (place[0], *place[2:])
+    if place[:2] == ('propose', 'sources') and place[2:3] in (('shares',), (LEARNED,)):
+        place = (*place[:2], *place[3:])
     if place[:2] == ('evaluate', 'arguments') and len(place) > 3:
         # a value of none of the types that it may have: pydantic tells it of each
         return Finding(place[:3], 'value_error', ContradictionError('expected a number, a single word, true or false'))

@@ -6,7 +6,7 @@ import builtins
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
 
 from aiida_inversedesign.campaign.assembly import installed, one_of_the_installed, sections_of_engines
 from aiida_inversedesign.campaign.consistency import contradictions_between
@@ -61,7 +61,12 @@ class Propose(Model):
         'library or data set themselves as the candidates',
     )
     sources: Annotated[
-        dict[Annotated[str, installed('sources', hint=True)], Positive] | Literal['auto'] | None,
+        Annotated[
+            Annotated[dict[Annotated[str, installed('sources', hint=True)], Positive], Tag('shares')]
+            | Annotated[Literal['auto'], Tag(LEARNED)],
+            Discriminator(lambda value: LEARNED if value == LEARNED else 'shares'),
+        ]
+        | None,
         BeforeValidator(_with_shares),
     ] = Field(
         None,
