@@ -14,6 +14,7 @@ from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.engine_settings import EngineSection, Options
+from aiida_inversedesign.campaign.generator import EXTERNAL, Generator
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.campaign.screening import Screening
@@ -74,6 +75,7 @@ class Propose(Model):
         '{cspml: 0.6, symmetric: 0.3, substitution: 0.1}; what one does not find the others may propose; auto: all '
         'that are installed, with equal shares at first and then by what their candidates were worth',
     )
+    external: Generator | None = Field(None, description='the program of the source external')
     model: str = Field('shipped', description='label of a proposal model, or its npz file')
     top_k: Count = Field(5, description='acceptable crystals proposed for each formula, as far as the library has them')
     min_distance: Fraction = Field(
@@ -159,6 +161,13 @@ class Propose(Model):
         elif self.sources is not None and not self.sources:
             yield ContradictionError('is empty: omit it, or write e.g. {cspml: 0.6, symmetric: 0.4}', ('sources',))
             return
+        if (EXTERNAL in self.shares) != (self.external is not None):
+            yield ContradictionError(
+                'is a section for the source external: add its share, e.g. sources: {external: 0.5, cspml: 0.5}'
+                if self.external is not None
+                else 'needs the section propose.external, with the code of the generator',
+                ('external',) if self.external is not None else ('sources' if self.sources else 'method',),
+            )
         for name in self.shares if len(self.shares) > 1 else ():
             if not registry.part('sources', name).mixes:
                 able = [key for key, source in registry.parts('sources').items() if source.mixes]

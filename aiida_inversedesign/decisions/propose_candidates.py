@@ -27,6 +27,7 @@ def propose_candidates(
     table: TableData | None = None,
     pool: PoolData | None = None,
     surrogate: SurrogateData | None = None,
+    generated: Dict | None = None,
 ):
     """Propose candidates of formulas that no earlier pool has considered.
 
@@ -37,6 +38,7 @@ def propose_candidates(
     :param table: evaluations so far; a crystal equal to an evaluated one is rejected.
     :param pool: the pool so far; what is proposed is added to it.
     :param surrogate: fitted to the evaluations so far, for sources that search.
+    :param generated: what the program of ``propose.external`` gave.
     """
     spec = CampaignSettings.model_validate(settings.get_dict())
     try:
@@ -48,6 +50,7 @@ def propose_candidates(
             table.get_rows() if table else [],
             pool.get_candidates() if pool else [],
             surrogate.get_surrogate() if surrogate else None,
+            generated=generated.get_dict() if generated else None,
         )
     except ProposalError as error:
         return ExitCode(NOTHING_TO_PROPOSE, f'nothing to propose: {error}')

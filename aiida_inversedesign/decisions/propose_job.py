@@ -34,6 +34,7 @@ class ProposeCalculation(PackageCalculation):
         spec.input('table', valid_type=TableData, required=False, help='Evaluations so far.')
         spec.input('surrogate', valid_type=SurrogateData, required=False, help='Fitted to them.')
         spec.input('pool', valid_type=PoolData, required=False, help='Candidates proposed so far.')
+        spec.input('generated', valid_type=orm.Dict, required=False, help='What a program generated.')
         spec.output('pool', valid_type=PoolData, required=False, help='These and the new candidates.')
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.propose_job'
         spec.exit_code(NOTHING_TO_PROPOSE, 'NOTHING_TO_PROPOSE', message='nothing to propose: {reason}')
@@ -46,6 +47,7 @@ class ProposeCalculation(PackageCalculation):
             'generation': inputs.generation.value,
             'rows': [row.to_dict() for row in inputs.table.get_rows()] if 'table' in inputs else [],
             'surrogate': inputs.surrogate.state if 'surrogate' in inputs else None,
+            'generated': inputs.generated.get_dict() if 'generated' in inputs else None,
             'earlier': [item.to_dict() for item in inputs.pool.get_candidates()] if 'pool' in inputs else [],
         }
 

@@ -30,6 +30,7 @@ def compute(data: dict[str, Any]) -> list[dict[str, Any]]:
         [EvaluationRow.from_dict(row, spec.space.read) for row in data['rows']],
         [Candidate.from_dict(record, spec.space.read) for record in data['earlier']],
         None if data['surrogate'] is None else Surrogate.from_state(data['surrogate']),
+        generated=data['generated'],
     )
     return [candidate.to_dict() for candidate in candidates]
 

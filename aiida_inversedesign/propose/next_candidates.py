@@ -25,6 +25,7 @@ def propose_next(
     earlier: Sequence[Candidate] = (),
     surrogate: Any = None,
     exclude: Collection[str] = (),
+    generated: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> list[Candidate]:
     """The earlier candidates and the new ones, of keys that were not considered before.
@@ -39,11 +40,14 @@ def propose_next(
     :param earlier: candidates of earlier proposals.
     :param surrogate: fitted to the evaluations so far, for sources that search.
     :param exclude: reduced formulas whose templates are not used; a fair test of a ranking removes what it asks for.
+    :param generated: what the program of ``propose.external`` gave.
     :param progress: called with what is being done and the fraction done.
     :raises ProposalError: if there is nothing to propose.
     """
     reporting = {} if progress is None else {'progress': progress}
-    request = SourceRequest(spec, generation, rows, earlier, library, model, surrogate, frozenset(exclude), **reporting)
+    request = SourceRequest(
+        spec, generation, rows, earlier, library, model, surrogate, generated, frozenset(exclude), **reporting
+    )
     found = named_together(screened(mixture(spec).propose(request), spec, rows), spec.space)
     width = max(4, len(str(len(found))))
     return [

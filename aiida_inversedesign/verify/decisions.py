@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aiida import orm
+
+from aiida_inversedesign.decisions.generate_job import GENERATE_JOB, generation_request, read_retrieved
 from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.graph.screenings import POTENTIAL_JOB
 from aiida_inversedesign.libraries.library import Library
@@ -15,12 +18,15 @@ from aiida_inversedesign.workchains.state import STATE
 
 #: Inputs that all generations of a campaign share, and the kind of finding where one has another.
 _SHARED = {'settings': 'settings', 'library': 'library', 'model': 'model'}
+#: Jobs that are no decisions, and decide with them.
+_JOBS = {POTENTIAL_JOB: 'potential job', GENERATE_JOB: 'generator'}
 #: The steps of a generation that are decisions.
 _STEPS = ('propose_candidates', 'screen_candidates', 'select_batch', 'harvest', 'fit_surrogate')
 #: What each of them takes from its generation, or from its earlier steps.
 _TAKEN = {
     'propose_candidates': ('generation', 'table', 'pool', 'surrogate'),
     'potential job': ('pool',),
+    'generator': ('generation', 'table', 'pool', 'surrogate'),
     'screen_candidates': ('table', 'pool'),
     'select_batch': ('generation', 'table', 'surrogate', 'pool'),
     'harvest': ('table', 'pool', 'batch'),
@@ -107,8 +113,7 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
     known['batch'] = {link.node for name, link in own.items() if name.startswith('interrupted__batch')}
     for call in graph.children.get(generation.id, []):
         function = repeatable()[call.process_type].name if call.process_type in repeatable() else ''
-        if call.process_type == POTENTIAL_JOB:
-            function = 'potential job'
+        function = _JOBS.get(call.process_type, function)
         if function not in _TAKEN:
             continue
         taken, who = graph.inputs[call.id], f'{function} of {generation.label}'
@@ -126,6 +131,8 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
                 yield Finding('state', call.uuid, f'{who} did not take the {name} of its generation')
         if function == 'screen_candidates':
             yield from _check_results(case, call, who)
+        if function == 'propose_candidates' and 'generated' in taken:
+            yield from _check_generated(case, generation, taken['generated'], who)
         for name, link in graph.created.get(call.id, {}).items():
             known.setdefault(name, set()).add(link.node)
     # a stream returns its whole state, also what it was given
@@ -155,6 +162,25 @@ def _check_results(case: Case, screening: Call, who: str) -> Iterator[Finding]:
     for label, link in graph.inputs[screening.id].items():
         if label.startswith('results_') and graph.creator.get(link.node) not in jobs:
             yield Finding('state', screening.uuid, f'{who} took {label} of no job of the campaign')
+
+
+def _check_generated(case: Case, generation: Call, given: Link, who: str) -> Iterator[Finding]:
+    """Whether a proposal took what the generator of its generation left, read again from its files."""
+    jobs = {call.id for call in case.graph.children.get(generation.id, []) if call.process_type == GENERATE_JOB}
+    creator = case.graph.creator.get(given.node)
+    if creator not in jobs:
+        yield Finding('state', given.uuid, f'{who} took crystals of no generator of its generation')
+        return
+    job = orm.load_node(creator)
+    if 'retrieved' not in job.outputs:
+        yield Finding('state', given.uuid, f'the files of the generator of {generation.label} are not there')
+        return
+    found = read_retrieved(job.outputs.retrieved, generation_request(job.inputs))
+    # a node rounds the last digits of numbers
+    again = compare(case.node(given).get_dict(), found, 1e-9)
+    if again.status == 'different':
+        message = f'{generation.label}: not what the files that the generator left contain ({again.message})'
+        yield Finding('state', given.uuid, message)
 
 
 def _check_size(case: Case, generation: Call, select: Call) -> Iterator[Finding]:

@@ -113,18 +113,19 @@ def _without_repeats(problems: list[str]) -> list[str]:
 def _decision_codes(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:
     """The codes of proposals and fits that run as jobs."""
     codes = {}
-    for name, plugin in (
-        ('propose', 'inversedesign.propose_job'),
-        ('screen', 'inversedesign.potential'),
-        ('learn', 'inversedesign.fit_job'),
+    generator = spec.propose.external
+    for name, plugin, label in (
+        ('propose', 'inversedesign.propose_job', spec.propose.code),
+        ('propose.external', 'inversedesign.generate', None if generator is None else generator.code),
+        ('screen', 'inversedesign.potential', spec.screen.code),
+        ('learn', 'inversedesign.fit_job', spec.learn.code),
     ):
-        label = getattr(spec, name).code
         if label is not None and name != 'screen' and spec.select.schedule != 'generations':
             problems.append(
                 f'{name}.code: only with select.schedule generations; the asynchronous schedule makes decisions inline'
             )
         elif label is not None:
-            codes[name] = _code(label, f'{name}.code', plugin, problems)
+            codes[name.rpartition('.')[2]] = _code(label, f'{name}.code', plugin, problems)
     return {name: node for name, node in codes.items() if node is not None}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from typing import Any
 
 from aiida import orm
@@ -15,8 +16,8 @@ from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 
 #: Step of a generation → the section of the campaign file that names its code and options, and where the context has
 #: its last run.
-_SECTIONS = {'propose': 'propose', 'fit': 'learn', 'screen': 'screen'}
-_RUNS = {'propose': 'proposal', 'fit': 'fitted'}
+_SECTIONS = {'generate': 'propose.external', 'propose': 'propose', 'fit': 'learn', 'screen': 'screen'}
+_RUNS = {'generate': 'generator', 'propose': 'proposal', 'fit': 'fitted'}
 
 
 def add_codes(spec: Any) -> None:
@@ -27,19 +28,24 @@ def add_codes(spec: Any) -> None:
         valid_type=orm.AbstractCode,
         required=False,
         populate_defaults=False,
-        help='Codes of `propose` and `learn`, where these run as jobs.',
+        help='Codes of `propose`, its generator, and `learn`, where these run as jobs.',
     )
 
 
 def has_code(chain: IdempotentWorkChain, section: str) -> bool:
     """Whether a section's decision runs as a job."""
-    return section in chain.inputs.get('codes', {})
+    return _port(section) in chain.inputs.get('codes', {})
+
+
+def _port(section: str) -> str:
+    """The name of a section's code among the inputs: ``external`` of ``propose.external``."""
+    return section.rpartition('.')[2]
 
 
 def decision_is_due(chain: IdempotentWorkChain, step: str) -> bool:
     """Whether a decision has not been made yet, or its job was cut down by its machine and may be submitted again.
 
-    :param step: ``propose`` or ``fit``.
+    :param step: ``generate``, ``propose`` or ``fit``.
     """
     return is_due(chain.ctx.get(_RUNS[step]), chain.ctx.get(f'{step}_attempts', 0))
 
@@ -50,10 +56,8 @@ def submit_decision(chain: IdempotentWorkChain, step: str, job: type[CalcJob], *
     One that was cut down is submitted again as ``propose_attempt_2``, ``fit_attempt_2``, and so on.
     """
     section, number = _SECTIONS[step], chain.ctx.get(f'{step}_attempts', 0) + 1
-    code, settings = (
-        chain.inputs.codes[section],
-        getattr(settings_of(chain.inputs.settings), section).model_dump(mode='json'),
-    )
+    code = chain.inputs.codes[_port(section)]
+    settings = operator.attrgetter(section)(settings_of(chain.inputs.settings)).model_dump(mode='json')
     options = job_options(settings, wall_seconds(settings), code.with_mpi)
     cut_down = chain.ctx.get(_RUNS[step])
     if cut_down is not None:

@@ -11,6 +11,7 @@ from aiida_inversedesign.campaign.demands import core_hours_needed, engine_prope
 from aiida_inversedesign.decisions.elemental_references import elemental_structures
 from aiida_inversedesign.decisions.fit_job import FitCalculation
 from aiida_inversedesign.decisions.fit_surrogate import fit_surrogate
+from aiida_inversedesign.decisions.generate_job import GenerateCalculation
 from aiida_inversedesign.decisions.propose_candidates import propose_candidates
 from aiida_inversedesign.decisions.propose_job import ProposeCalculation
 from aiida_inversedesign.decisions.select_batch import select_batch
@@ -38,7 +39,11 @@ class GenerationWorkChain(IdempotentWorkChain):
             if_(cls.is_interrupted)(
                 cls.take_up_batch,
             ).else_(
-                if_(cls.needs_candidates)(while_(cls.proposal_is_due)(cls.propose), cls.inspect_proposal),
+                if_(cls.needs_candidates)(
+                    while_(cls.generator_is_due)(cls.generate),
+                    while_(cls.proposal_is_due)(cls.propose),
+                    cls.inspect_proposal,
+                ),
                 if_(cls.needs_screening)(
                     while_(cls.has_bundles)(cls.run_bundles, cls.inspect_bundles),
                     cls.screen,
@@ -84,6 +89,15 @@ class GenerationWorkChain(IdempotentWorkChain):
         if self.ctx.pool is None or (self.ctx.table is not None and steps.settings(self).renewed):
             return True
         return self.ctx.pool.accepted - steps.counts(self)['total'] < self.inputs.allowance['evaluations']
+
+    def generator_is_due(self) -> bool:
+        """Whether a program that generates crystals is to run, for the first time or once more."""
+        return has_code(self, 'propose.external') and decision_is_due(self, 'generate')
+
+    def generate(self):
+        """Have a program generate crystals; what becomes of it, the proposal goes on."""
+        inputs = steps.generator_inputs(self, self.inputs.generation)
+        return ToContext(generator=submit_decision(self, 'generate', GenerateCalculation, **inputs))
 
     def proposal_is_due(self) -> bool:
         """Whether there is no proposal yet, or its job was cut down and may be submitted again."""

@@ -92,7 +92,22 @@ def decision_failed(chain: IdempotentWorkChain, step: str, node: orm.ProcessNode
 def proposal_inputs(chain: IdempotentWorkChain, generation: orm.Int) -> dict[str, Any]:
     """The inputs of a proposal."""
     given = {name: chain.inputs[name] for name in ('settings', 'library', 'model') if name in chain.inputs}
+    generator = chain.ctx.get('generator')
+    if generator is not None:
+        if not generator.is_finished_ok:
+            chain.report(f'generator: {generator.exit_message or "it was killed"}')
+        if 'generated' in generator.outputs:
+            given['generated'] = generator.outputs.generated
     return {**given, 'generation': generation, **known(chain, 'table', 'pool', 'surrogate')}
+
+
+def generator_inputs(chain: IdempotentWorkChain, generation: orm.Int) -> dict[str, Any]:
+    """The inputs of a program that generates crystals: what the formulas of the proposal follow from."""
+    return {
+        'settings': chain.inputs.settings,
+        'generation': generation,
+        **known(chain, 'table', 'pool', 'surrogate'),
+    }
 
 
 def take_pool(chain: IdempotentWorkChain, proposal: orm.ProcessNode) -> ExitCode | None:

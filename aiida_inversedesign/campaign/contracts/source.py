@@ -38,6 +38,7 @@ class SourceRequest:
     :param library: the templates or data set of ``propose.library``; None if the source needs none.
     :param model: the proposal model, or None.
     :param surrogate: fitted to the evaluations so far, or None.
+    :param generated: what the program of ``propose.external`` gave (``propose/generated.py``), or None.
     :param exclude: reduced formulas whose templates are not used: a fair test removes the formulas it asks for.
     """
 
@@ -48,6 +49,7 @@ class SourceRequest:
     library: Any = None
     model: Any = None
     surrogate: Any = None
+    generated: Mapping[str, Any] | None = None
     exclude: frozenset[str] = frozenset()
     progress: Progress = field(default=_silent)
 

@@ -80,6 +80,9 @@ def _cases(spec: CampaignSpec, builder: Any) -> Iterator[_Case]:
     for name, module in (('propose', 'run_propose'), ('learn', 'run_fit')):
         if (code := builder.codes.get(name)) is not None:
             yield _Case(f'{name}.code', code, data[name], _of_package(Trial, name, module))
+    if (code := builder.codes.get('external')) is not None:
+        # what a generator would print is not known: whether it is there
+        yield _Case('propose.external.code', code, data['propose']['external'], None)
     if (code := builder.codes.get('screen')) is not None:
         yield _Case('screen.potential', code, data['screen'], _of_potential(Trial, str(spec.screen.potential)))
 

@@ -5,6 +5,7 @@ gemmi: Wojdyr, J. Open Source Softw. 7, 4200 (2022).
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections import defaultdict
@@ -155,7 +156,7 @@ def _parts(text: str) -> list[str]:
         elif not inside and _HEADER.match(line):
             starts.append(position)
         position += len(line)
-    return [text[start:stop] for start, stop in zip(starts, [*starts[1:], None], strict=True)]
+    return [text[start:stop] for start, stop in itertools.pairwise([*starts, None])]
 
 
 def _block(block: Any) -> Block:
