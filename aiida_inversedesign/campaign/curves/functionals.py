@@ -160,7 +160,7 @@ class Functional:
             area = _integral(points, values)
             return area if self.name == 'integral' else area / (points[-1] - points[0])
         if self.name == 'peak':
-            return points[np.argmax(values, axis=1)]
+            return np.asarray(points[np.argmax(values, axis=1)])
         if self.name in _DENSITIES:
             return _moment(points, values, self.name)
         if self.name == 'band_edge':
@@ -169,7 +169,7 @@ class Functional:
         if self.name == 'distance':
             return _distance(points, values, other, self.metric)
         gap = values - other
-        return (gap if self.name == 'above' else -gap).min(axis=1)
+        return np.asarray((gap if self.name == 'above' else -gap).min(axis=1))
 
     def _shared(self, grid: Array, rows: Array, axis: Axis, name: str) -> tuple[Array, Array, Array]:
         """Points of the range, of curves and target together; values of the curves and of the target there."""
