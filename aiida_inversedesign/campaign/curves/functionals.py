@@ -7,15 +7,17 @@ it in closed form, by its weights (:meth:`Functional.weights`).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.curves.curve import Axis, Curve, CurveError, covers
+from aiida_inversedesign.campaign.files import FileRefusedError, read_bounded
 
 Array = NDArray[np.float64]
 
@@ -23,6 +25,8 @@ Name = Literal['value', 'mean', 'integral', 'peak', 'first_moment', 'width', 'ba
 Metric = Literal['L1', 'L2', 'earth_mover']
 
 NAMES: tuple[str, ...] = get_args(Name)
+#: Bytes of a file with a target curve.
+_LARGEST_FILE = 5_000_000
 LINEAR = frozenset(('value', 'mean', 'integral'))
 #: Those that count a curve as a distribution, which cannot be negative.
 _DENSITIES = frozenset(('first_moment', 'width'))
@@ -94,6 +98,24 @@ class Functional:
         if metric == 'earth_mover' and target is not None and (target.values < 0).any():
             raise CurveError(f'{target.name} is negative somewhere: earth_mover compares densities; use L1 or L2')
         return cls(name, at, range, threshold, target, metric)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Functional:
+        """A functional of plain data, as a campaign file writes it: the target is the ``curve``.
+
+        :raises CurveError: see :meth:`of`.
+        """
+        curve = data.get('curve')
+        target = None if curve is None else Curve.from_dict(curve, 'curve')
+        span = data.get('range')
+        return cls.of(
+            data['functional'],
+            data.get('at'),
+            None if span is None else (span[0], span[1]),
+            data.get('threshold'),
+            target,
+            data.get('metric') or 'L1',
+        )
 
     @property
     def is_linear(self) -> bool:
@@ -200,8 +222,8 @@ def read_target(path: Path, like: tuple[str, Axis, str] | None = None) -> Curve:
     :raises CurveError: if it cannot be read, or is in another unit.
     """
     try:
-        text = path.read_text(encoding='utf-8-sig')
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bounded(path, _LARGEST_FILE).decode('utf-8-sig')
+    except (FileRefusedError, UnicodeDecodeError) as error:
         raise CurveError(f'{path}: cannot be read: {error}') from error
     curve = _from_json(text, path) if path.suffix == '.json' else _from_csv(text, path)
     if like is not None:

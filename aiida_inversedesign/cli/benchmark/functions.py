@@ -92,14 +92,14 @@ def _show(data: dict[str, Any]) -> None:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column('arm', no_wrap=True)
     for name in ('MAE [95 %]', 'RMSE', 'R²', '50 %', '80 %', '95 %', 's/fold'):
-        table.add_column(name, justify='right', no_wrap=True)
+        table.add_column(name, justify='right', min_width=0 if 'MAE' in name else 5, no_wrap=True)
     base = data['mean_curve']
     table.add_row('mean curve', _number(base['mae']), _number(base['rmse']), _number(base['r2']), *[''] * 4)
     for name, arm in data['arms'].items():
         if arm['mae'] is None:
             continue
         cover = [f'{arm["coverage"][level]["value"]:.3f}' for level in ('50', '80', '95')]
-        figures = [f'{arm["mae"]["value"]:.3g} [{arm["mae"]["low"]:.3g}–{arm["mae"]["high"]:.3g}]']
+        figures = [f'{arm["mae"]["value"]:.3g} [{arm["mae"]["low"]:.2g}–{arm["mae"]["high"]:.2g}]']
         figures += [_number(arm['rmse']), _number(arm['r2']), *cover, f'{arm["seconds_per_fold"]:.1f}']
         table.add_row(name, *figures)
     console.print(table)
