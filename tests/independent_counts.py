@@ -62,7 +62,7 @@ def _same(one: Any, other: Any) -> bool:
 
 def _is_hit(goal: dict[str, Any], values: dict[str, float]) -> bool:
     for item in goal['objectives']:
-        value = values[item['property']]
+        value = values[_name(item, values)]
         if item.get('maximize'):
             passed = item.get('hit') is not None and value >= item['hit']
         elif item.get('minimize'):
@@ -74,9 +74,16 @@ def _is_hit(goal: dict[str, Any], values: dict[str, float]) -> bool:
         if not passed:
             return False
     for item in goal['constraints']:
-        value = values[item['property']]
+        value = values[_name(item, values)]
         if item.get('min') is not None and value < item['min']:
             return False
         if item.get('max') is not None and value > item['max']:
             return False
     return True
+
+
+def _name(item: dict[str, Any], values: dict[str, float]) -> str:
+    """What a number is called: the property, or of a curve the property with the functional and what it depends on."""
+    if not item.get('functional'):
+        return item['property']
+    return next(name for name in values if name.startswith(f'{item["property"]}_{item["functional"]}'))

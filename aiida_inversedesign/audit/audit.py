@@ -70,7 +70,7 @@ def audit(
             'space': {'kind': record.space_kind, 'key_name': record.space.key_name, 'nouns': record.space.nouns},
         },
         'versions': record.versions,
-        'goal': goal.model_dump(mode='json', exclude_none=True),
+        'goal': goal.described(),
         'remarks': _remarks(record),
         'evaluations': metrics.counts(outcomes),
         'dft_calculations': metrics.count_dft(record.jobs),

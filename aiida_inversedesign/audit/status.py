@@ -85,7 +85,7 @@ def describe(node: Any) -> dict[str, Any]:
         'stopped': sum(item['status'] == 'stopped' for item in evaluations),
         'best': best,
         'best_so_far': best_so_far(evaluations, goal),
-        'objective': goal.objectives[0].model_dump(mode='json', exclude_none=True),
+        'objective': goal.objectives[0].described(),
         'units': {name: settings.unit(name) for name in goal.properties},
         'running': [
             {

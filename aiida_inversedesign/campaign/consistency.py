@@ -58,11 +58,26 @@ def unknown_property(name: str, units: Mapping[str, str] | None) -> Contradictio
 
 
 def properties_of(goal: Goal) -> Iterator[tuple[Place, str]]:
-    """The place of each property that the goal names, and its name."""
+    """The place of each property that the goal names, and its name; numbers of curves are checked by themselves."""
     for index, objective in enumerate(goal.objectives):
-        yield ('goal', 'objectives', index, 'property'), objective.property
+        if objective.functional is None:
+            yield ('goal', 'objectives', index, 'property'), objective.property
     for index, constraint in enumerate(goal.constraints):
-        yield ('goal', 'constraints', index, 'property'), constraint.property
+        if constraint.functional is None:
+            yield ('goal', 'constraints', index, 'property'), constraint.property
+
+
+def _engine_has_curves(goal: Goal, evaluate: EngineSection) -> Iterator[ContradictionError]:
+    if hasattr(evaluate, 'functionals'):
+        return
+    for key, items in (('objectives', goal.objectives), ('constraints', goal.constraints)):
+        for index, item in enumerate(items):
+            if item.functional is not None:
+                able = [other.name for other in installed().values() if 'functionals' in other.section.model_fields]
+                yield ContradictionError(
+                    f'the engine {evaluate.engine} has no curves: {", ".join(able) or "no installed engine"} has',
+                    ('goal', key, index, 'functional'),
+                )
 
 
 def _properties_are_known(goal: Goal, evaluate: EngineSection) -> Iterator[ContradictionError]:
@@ -71,7 +86,9 @@ def _properties_are_known(goal: Goal, evaluate: EngineSection) -> Iterator[Contr
         if found is not None:
             yield ContradictionError(str(found), place, found.words)
         elif name in PROPERTIES and PROPERTIES[name].kind != 'scalar':
-            yield ContradictionError(f'is a function of {PROPERTIES[name].axis}: a goal needs a number', place)
+            yield ContradictionError(
+                f'is a function of {PROPERTIES[name].axis}: a goal needs a number, e.g. functional: value', place
+            )
 
 
 def _engine_yields_them(goal: Goal, evaluate: EngineSection) -> Iterator[ContradictionError]:
@@ -208,6 +225,7 @@ def _hits_are_defined(goal: Goal, budget: Budget) -> Iterator[ContradictionError
 
 #: In no order of importance: problems are told in the order of the file.
 CHECKS: tuple[Callable[..., Iterator[ContradictionError]], ...] = (
+    _engine_has_curves,
     _properties_are_known,
     _engine_yields_them,
     _engine_serves_the_space,

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import builtins
 import math
+import re
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
+from aiida_inversedesign.campaign.curves.curve import CurveError
+from aiida_inversedesign.campaign.curves.functionals import NAMES, Functional, Metric
+from aiida_inversedesign.campaign.curves.functionals import Name as FunctionalName
 from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.campaign.section import (
     ContradictionError,
@@ -20,10 +24,77 @@ from aiida_inversedesign.campaign.section import (
 )
 
 
-class Objective(Model):
+class Asked(Model):
+    """A property, or a number of one that is a function of an axis (``functional``)."""
+
+    model_config = ConfigDict(serialize_by_alias=True)
+
+    of: str = Field(alias='property', description='name of the property')
+    functional: FunctionalName | None = Field(
+        None, description='of a property that is a function of an axis: the number of its curve that is asked for'
+    )
+    at: Finite | None = Field(None, description='with functional value: the point of the axis')
+    range: tuple[Finite, Finite] | None = Field(
+        None, description='with a functional: lowest and highest point of the axis that count; default: all'
+    )
+    threshold: Finite | None = Field(None, description='with functional band_edge, above or below: the value')
+    curve: dict[str, Any] | None = Field(
+        None,
+        description='with functional distance, above or below: the curve to compare with, a file .csv or .json beside '
+        'the campaign file',
+    )
+    metric: Metric | None = Field(None, description='with functional distance; default L1')
+
+    @builtins.property  # like the key of the file: the number that is searched by
+    def property(self) -> str:
+        """The name of the number: the property itself, or property, functional and what it depends on."""
+        if self.functional is None:
+            return self.of
+        words = [self.of, self.functional, *([self.metric] if self.metric else [])]
+        words += [f'at_{self.at:g}'] if self.at is not None else []
+        words += [f'{self.threshold:g}'] if self.threshold is not None else []
+        words += [str(self.curve.get('name', 'curve'))] if self.curve is not None else []
+        words += [f'{self.range[0]:g}_to_{self.range[1]:g}'] if self.range is not None else []
+        return re.sub(r'[^\w.+-]+', '_', '_'.join(words))
+
+    @builtins.property
+    def functional_settings(self) -> dict[str, Any]:
+        """What the functional is, as plain data."""
+        keys = ('property', 'functional', 'at', 'range', 'threshold', 'curve', 'metric')
+        dumped = self.model_dump(mode='json')
+        return {key: dumped[key] for key in keys if dumped[key] is not None}
+
+    def described(self) -> dict[str, Any]:
+        """What is asked for as plain data, in which ``property`` is the name of the number."""
+        return {**self.model_dump(mode='json', exclude_none=True), 'property': self.property}
+
+    @field_validator('curve', mode='before')
+    @classmethod
+    def _read(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise ContradictionError(f'{value!r} is read from a campaign file only: give axis and values here')
+        return value
+
+    def contradictions(self) -> Iterator[ContradictionError]:
+        """What does not go together in the functional."""
+        if self.functional is None:
+            for key in ('at', 'range', 'threshold', 'curve', 'metric'):
+                if getattr(self, key) is not None:
+                    yield ContradictionError(
+                        f'belongs to a functional of a curve: write functional: {", ".join(NAMES)}', (key,)
+                    )
+            return
+        if self.metric is not None and self.functional != 'distance':
+            yield ContradictionError('belongs to functional distance', ('metric',))
+        try:
+            Functional.from_dict(self.functional_settings)
+        except CurveError as error:
+            yield ContradictionError(str(error), ('functional',))
+
+
+class Objective(Asked):
     """One objective: exactly one of ``maximize``, ``minimize``, ``target`` with ``tolerance``, or ``window``."""
 
-    property: str = Field(description='name of the property')
     maximize: Literal[True] | None = Field(None, description='the larger the better')
     minimize: Literal[True] | None = Field(None, description='the smaller the better')
     hit: Finite | None = Field(None, description='with maximize or minimize: the value from which it is a hit')
@@ -33,6 +104,7 @@ class Objective(Model):
 
     def contradictions(self) -> Iterator[ContradictionError]:
         """What does not go together in this objective."""
+        yield from super().contradictions()
         kinds = [key for key in ('maximize', 'minimize', 'target', 'window') if getattr(self, key) is not None]
         if len(kinds) != 1:
             yield ContradictionError(
@@ -69,15 +141,15 @@ class Objective(Model):
         return (self.hit, float('inf')) if self.maximize else (float('-inf'), self.hit)
 
 
-class Constraint(Model):
+class Constraint(Asked):
     """Bounds that a hit must also keep."""
 
-    property: str = Field(description='name of the property')
     min: Finite | None = Field(None, description='lowest allowed value')
     max: Finite | None = Field(None, description='highest allowed value')
 
     def contradictions(self) -> Iterator[ContradictionError]:
         """What does not go together in this constraint."""
+        yield from super().contradictions()
         if self.min is None and self.max is None:
             yield ContradictionError('a constraint needs min, max or both')
         if self.min is not None and self.max is not None and not self.min < self.max:
@@ -143,6 +215,19 @@ class Goal(Model):
     objectives: list[Objective] = Field(min_length=1)
     constraints: list[Constraint] = Field([], description='bounds that a hit must also keep')
     composition: list[CompositionConstraint] = Field([], description='what the formulas themselves must keep')
+
+    def described(self) -> dict[str, Any]:
+        """The goal as plain data, in which each ``property`` is the name of the number that is asked for."""
+        found = self.model_dump(mode='json', exclude_none=True)
+        found['objectives'] = [item.described() for item in self.objectives]
+        found['constraints'] = [item.described() for item in self.constraints]
+        return found
+
+    @property
+    def functionals(self) -> dict[str, dict[str, Any]]:
+        """The functionals of curves that are asked for, by the name of the number."""
+        asked: list[Asked] = [*self.objectives, *self.constraints]
+        return {item.property: item.functional_settings for item in asked if item.functional is not None}
 
     @property
     def properties(self) -> list[str]:

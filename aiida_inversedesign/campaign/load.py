@@ -9,11 +9,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from aiida_inversedesign.campaign.curves.functionals import read_target
 from aiida_inversedesign.campaign.files import FileRefusedError, inside, read_bounded
 from aiida_inversedesign.campaign.problems import CampaignFileError, Finding, Problem, findings, problems
 from aiida_inversedesign.campaign.section import Place
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.campaign.yaml_text import YamlTextError, decoded, read_yaml
+from aiida_inversedesign.errors import InverseDesignError
 
 LineOf = Callable[[Place], int]
 
@@ -70,16 +72,42 @@ def _checked(
     data: Mapping[str, Any], source: str, folder: Path | None, line_of: LineOf = lambda place: 0
 ) -> CampaignSpec:
     """The campaign of plain data; a file that it names lies in ``folder`` or below, if one is given."""
-    spec, found = None, []
+    spec: CampaignSpec | None = None
+    found: list[Finding] = []
+    data, unread = (data, []) if folder is None else _with_curves(data, folder)
     try:
         spec = CampaignSpec.model_validate(data)
     except ValidationError as error:
-        found = findings(error, data)
+        # one thing is wrong with a file, not two
+        found = [item for item in findings(error, data) if item.place not in {other.place for other in unread}]
+    found += unread
     if folder is not None:
         found += _misplaced_files(data, folder)
     if found or spec is None:
         raise CampaignFileError(source, problems(found, data, line_of))
     return spec
+
+
+def _with_curves(data: Mapping[str, Any], folder: Path) -> tuple[Mapping[str, Any], list[Finding]]:
+    """The data with the curves of the files that the goal names, and which of them cannot be read."""
+    goal = data.get('goal')
+    if not isinstance(goal, Mapping):
+        return data, []
+    found: list[Finding] = []
+    lists: dict[str, Any] = {}
+    for key in ('objectives', 'constraints'):
+        items = goal.get(key)
+        if not isinstance(items, list):
+            continue
+        lists[key] = list(items)
+        for index, item in enumerate(items):
+            name = item.get('curve') if isinstance(item, Mapping) else None
+            if isinstance(name, str):
+                try:
+                    lists[key][index] = {**item, 'curve': read_target(inside(folder, name)).to_dict()}
+                except InverseDesignError as error:
+                    found.append(Finding(('goal', key, index, 'curve'), 'value_error', error))
+    return {**data, 'goal': {**goal, **lists}}, found
 
 
 def _misplaced_files(data: Mapping[str, Any], folder: Path) -> list[Finding]:

@@ -116,7 +116,9 @@ def _unknown_properties(data: Mapping[str, Any]) -> Iterator[Finding]:
     for section in ('objectives', 'constraints'):
         items = goal.get(section) if isinstance(goal, dict) else None
         for index, item in enumerate(items if isinstance(items, list) else []):
-            name = item.get('property') if isinstance(item, dict) else None
+            # the axes of functions are checked with their engine
+            is_scalar = isinstance(item, dict) and item.get('functional') is None
+            name = item.get('property') if is_scalar else None
             error = unknown_property(name, units) if isinstance(name, str) else None
             if error is not None:
                 yield Finding(('goal', section, index, 'property'), 'value_error', error)

@@ -6,12 +6,12 @@ import builtins
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, model_validator
+from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
 
 from aiida_inversedesign.campaign.assembly import installed, one_of_the_installed, sections_of_engines
 from aiida_inversedesign.campaign.consistency import contradictions_between
 from aiida_inversedesign.campaign.contracts import registry
-from aiida_inversedesign.campaign.contracts.engine import engine_named
+from aiida_inversedesign.campaign.contracts.engine import engine_named, find
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.engine_settings import EngineSection, Options
 from aiida_inversedesign.campaign.generator import EXTERNAL, Generator
@@ -239,6 +239,24 @@ class Budget(Model):
     at_once: Count | None = Field(None, description='most evaluations in flight; default: the batch')
 
 
+def with_functionals(data: Any) -> Any:
+    """The data of a file, in which the section of the engine knows which numbers of curves the goal asks for."""
+    if not isinstance(data, Mapping):
+        return data
+    evaluate = data.get('evaluate')
+    if not isinstance(evaluate, Mapping):
+        return data
+    engine = find(evaluate.get('engine'))
+    if engine is None or 'functionals' not in engine.section.model_fields:
+        return data
+    try:
+        found = TypeAdapter(Goal).validate_python(data.get('goal')).functionals
+    except ValidationError:
+        # what is wrong with the goal is told where it is read
+        return data
+    return {**data, 'evaluate': {**evaluate, 'functionals': found}} if found else data
+
+
 class CampaignSettings(Model):
     """A campaign file without its budget: what a resumed campaign shares with the first.
 
@@ -260,9 +278,10 @@ class CampaignSettings(Model):
     def _named_source(cls, data: Any) -> Any:
         return cls.with_source(data)
 
-    @staticmethod
-    def with_source(data: Any) -> Any:
-        """The data of a file; where no source is named, with that of the kind of space."""
+    @classmethod
+    def with_source(cls, data: Any) -> Any:
+        """The data of a file; where no source is named, with that of the kind of space; with the goal's functionals."""
+        data = with_functionals(data)
         if not isinstance(data, Mapping) or not isinstance(data.get('space', {}), Mapping):
             return data
         kind, propose = data.get('space', {}).get('kind'), data.get('propose', {})

@@ -13,7 +13,7 @@ from aiida_inversedesign.libraries import entries
 from aiida_inversedesign.libraries.entries import Notes, Raw, RefusedError, number_of
 from aiida_inversedesign.libraries.library import Library, LibraryError, Skipped, Template
 from aiida_inversedesign.libraries.primitive import primitive_cell
-from aiida_inversedesign.libraries.values import Columns
+from aiida_inversedesign.libraries.values import Columns, curves_of
 
 #: called with the number of entries read and the fraction done, None where that is not known
 Progress = Callable[[int, float | None], None]
@@ -165,6 +165,7 @@ def _template(raw: Raw, wanted: Filter, source: str, license: str, date: str, co
         e_above_hull=next((numbers[name] for name in HULL_NAMES if name in numbers), None),
         formation_energy=next((numbers[name] for name in FORMATION_NAMES if name in numbers), None),
         properties=numbers,
+        curves=curves_of(raw.fields, STRUCTURE_KEYS),
         date=date,
         remarks=tuple(raw.notes.remarks),
     )

@@ -26,6 +26,8 @@ Fingerprints = NDArray[np.float32]
 
 #: layout of :meth:`Library.to_bytes`; a file of another one is refused
 SCHEMA = 'inversedesign.library/1'
+#: what the name of a column begins with that holds curves
+_CURVE = 'curve.'
 #: most numbers and texts in its file: so many, and so many more for each byte
 MOST_VALUES, MOST_PER_BYTE = 10**6, 10
 
@@ -65,6 +67,7 @@ class Template:
     :param e_above_hull: energy above the convex hull in eV/atom, if known.
     :param formation_energy: formation energy in eV/atom, if known.
     :param properties: further numbers by name, in the units of their source.
+    :param curves: properties that are functions of an axis, as lists of values; the campaign file names the axis.
     :param date: ISO date on which it was retrieved from that source; empty if unknown.
     :param remarks: what was noticed when it was read, each as ``kind: text``.
     """
@@ -81,6 +84,7 @@ class Template:
     date: str = ''
     remarks: tuple[str, ...] = ()
     proto_label: str = ''
+    curves: dict[str, tuple[float, ...]] = field(default_factory=dict)
 
 
 class Library:
@@ -137,6 +141,8 @@ class Library:
                     item.e_above_hull,
                     item.formation_energy,
                     sorted(item.properties.items()),
+                    # without curves the hash is that of earlier versions
+                    *([sorted(item.curves.items())] if item.curves else []),
                 )
             )
             for item in self._templates
@@ -212,6 +218,8 @@ class Library:
         names = sorted({name for item in self for name in item.properties})
         for name in names:
             columns[f'property.{name}'] = floats(item.properties.get(name) for item in self)
+        for name in sorted({name for item in self for name in item.curves}):
+            columns[f'{_CURVE}{name}'] = pa.array([item.curves.get(name) for item in self], pa.list_(pa.float64()))
         if self._fingerprints is not None:
             flat = pa.array(self._fingerprints.ravel(), pa.float32())
             columns['fingerprint'] = pa.FixedSizeListArray.from_arrays(flat, LENGTH)
@@ -257,6 +265,7 @@ class Library:
         dates = columns.get('date', [''] * table.num_rows)
         remarks = columns.get('remarks', [()] * table.num_rows)
         labels = columns.get('proto_label', [''] * table.num_rows)
+        curves = [name for name in columns if name.startswith(_CURVE)]
         templates = []
         for row in range(table.num_rows):
             crystal = Crystal(
@@ -273,6 +282,11 @@ class Library:
                     date=dates[row],
                     remarks=tuple(remarks[row] or ()),
                     proto_label=labels[row] or '',
+                    curves={
+                        name.removeprefix(_CURVE): tuple(columns[name][row])
+                        for name in curves
+                        if columns[name][row] is not None
+                    },
                     **{
                         name: columns[name][row]
                         for name in (

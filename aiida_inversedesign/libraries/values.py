@@ -23,6 +23,8 @@ LISTED = 10_000
 _EXACT = 2**53
 #: two columns whose correlation is nearer to 1 or −1 say the same
 _COPY = 1e-4
+#: points of a list that is taken for a curve: three numbers are rather a vector
+LEAST_POINTS, MOST_POINTS = 5, 100_000
 #: fewest rows of which that can be said
 _LEAST_ROWS = 8
 
@@ -59,6 +61,19 @@ def unreadable(value: object) -> str:
     """What is wrong with a value that is there and should be a number; empty where it only says that none is known."""
     missing = value.strip().lower() in MISSING if isinstance(value, str) else not isinstance(value, int)
     return '' if missing else why_unreadable(value)
+
+
+def curves_of(fields: Mapping[str, Any], leave_out: frozenset[str]) -> dict[str, tuple[float, ...]]:
+    """The fields of an entry that are lists of finite numbers, long enough to be functions of an axis."""
+    found = {}
+    for name, value in fields.items():
+        if not isinstance(value, list) or not LEAST_POINTS <= len(value) <= MOST_POINTS or name in leave_out:
+            continue
+        numbers = [entries.number_of(item) for item in value if not isinstance(item, str)]
+        known = tuple(number for number in numbers if number is not None and abs(number) <= LARGEST)
+        if len(known) == len(value):
+            found[name] = known
+    return found
 
 
 @dataclass

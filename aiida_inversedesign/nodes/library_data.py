@@ -37,6 +37,8 @@ class LibraryData(PayloadData):
         """
         names = sorted({name for template in library for name in template.properties})
         attributes = {'count': len(library), 'sources': library.sources, 'property_names': names}
+        if curves := sorted({name for template in library for name in template.curves}):
+            attributes['curve_names'] = curves
         node = cls(library.to_bytes(), attributes, label=label)
         if rows := [[item.source, item.kind, item.reason] for item in skipped]:
             content = io.BytesIO(json.dumps(rows, ensure_ascii=False).encode())
@@ -67,6 +69,11 @@ class LibraryData(PayloadData):
     def sources(self) -> dict[str, Any]:
         """Licence and number of templates of each source."""
         return dict(self.base.attributes.get('sources'))
+
+    @property
+    def curve_names(self) -> list[str]:
+        """Properties of entries that are functions of an axis."""
+        return list(self.base.attributes.get('curve_names', []))
 
     @property
     def property_names(self) -> list[str]:

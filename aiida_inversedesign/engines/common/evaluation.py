@@ -69,6 +69,12 @@ class EvaluateWorkChain(FurtherProperties):
             help='`value`, `unit` and `source` of every property that is known, also of those not asked for.',
         )
         spec.output(
+            'curves',
+            valid_type=orm.ArrayData,
+            required=False,
+            help='Properties that are functions: an array of values and one of points of the axis for each.',
+        )
+        spec.output(
             'elastic_tensor',
             valid_type=orm.Dict,
             required=False,

@@ -7,7 +7,13 @@ from typing import Any
 
 from aiida_inversedesign.campaign.contracts.engine import Trial
 from aiida_inversedesign.campaign.number_words import LARGEST
-from aiida_inversedesign.engines.table.lookup import LookupTable, NoEntryError, entry_values, fails_on_purpose
+from aiida_inversedesign.engines.table.lookup import (
+    LookupTable,
+    NoEntryError,
+    entry_values,
+    fails_on_purpose,
+    functional_values,
+)
 from aiida_inversedesign.engines.table.settings import Table
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.libraries.points import PointSet
@@ -16,7 +22,13 @@ from aiida_inversedesign.libraries.points import PointSet
 def prepare(spec: Any, inputs: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     """Add the properties of the goal that no entry has to the problems; there are no further inputs."""
     if 'data' in inputs:
-        present = inputs['data'].property_names
+        data, asked = inputs['data'], spec.evaluate.functionals
+        curves = getattr(data, 'curve_names', [])
+        problems.extend(
+            f'goal: no entry of {spec.evaluate.data!r} has a list {name!r}; it has {", ".join(curves) or "none"}'
+            for name in sorted({settings['property'] for settings in asked.values()} - set(curves))
+        )
+        present = [*data.property_names, *asked]
         problems.extend(
             f'goal: no entry of {spec.evaluate.data!r} has the property {name!r}; it has {", ".join(present) or "none"}'
             for name in spec.goal.properties
@@ -70,7 +82,9 @@ def answers(
                 template = entries.get(candidate.template) if table is None else None
                 if template is None and table is not None and candidate.content is not None:
                     template = table.find(candidate.content, settings.match)
-                values = entry_values(template) if template is not None else None
+                if template is not None:
+                    numbers, *_ = functional_values(template, settings.functions, settings.functionals)
+                    values = {**entry_values(template), **numbers}
             except NoEntryError:
                 values = None
         found[candidate.id] = values if values is not None and all(name in values for name in properties) else None

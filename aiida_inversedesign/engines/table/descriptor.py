@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.campaign.contracts.engine import Engine, JobKind, Jobs, Need, Repeatable
+from aiida_inversedesign.campaign.curves.curve import Axis, CurveError
+from aiida_inversedesign.campaign.curves.functionals import NAMES, Functional
 from aiida_inversedesign.campaign.section import ContradictionError
 from aiida_inversedesign.engines.table.settings import Table
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.campaign.goal import Goal
 
 _WORKCHAIN = 'aiida_inversedesign.engines.table.workchain'
 
@@ -45,8 +50,32 @@ class TableEngine(Engine):
         """A job where a code is given; none is a DFT calculation."""
         return Jobs(int(section.code is not None), 0)
 
+    def units(self, section: Table) -> Mapping[str, str]:
+        """Units that the section declares, and those of numbers of curves, which follow from their axes."""
+        found = dict(section.units)
+        for name, settings in section.functionals.items():
+            if (declared := section.functions.get(settings['property'])) is not None:
+                axis = Axis(declared.axis, declared.axis_unit)
+                found[name] = Functional.from_dict(settings).unit(declared.unit, axis)
+        return found
+
+    def remarks(
+        self, section: Table, properties: Iterable[str], elements: Collection[str]
+    ) -> Iterator[tuple[str, str]]:
+        """Which numbers of curves are linear in them."""
+        for name, settings in section.functionals.items():
+            linear = Functional.from_dict(settings).is_linear
+            follows = 'its distribution follows in closed form' if linear else 'its distribution is drawn'
+            yield (
+                f'{name} is {"" if linear else "not "}linear in the curve {settings["property"]}: from a model of the '
+                f'curve {follows}',
+                '',
+            )
+
     def contradictions(self, section: Table, others: Mapping[str, Any]) -> Iterator[ContradictionError]:
         """A surrogate must not start from the answers that are searched for."""
+        if 'goal' in others:
+            yield from _curves_are_declared(section, others['goal'])
         if not {'goal', 'propose', 'learn'} <= set(others) or others['propose'].library != section.data:
             return
         for index, name in enumerate(others['learn'].source):
@@ -56,6 +85,37 @@ class TableEngine(Engine):
                     'before anything is evaluated; name another property, or another library',
                     ('learn', 'source', index),
                 )
+
+
+def _curves_are_declared(section: Table, goal: Goal) -> Iterator[ContradictionError]:
+    """Each functional needs the axis of its property, which must cover it and be that of its curve."""
+    for key, items in (('objectives', goal.objectives), ('constraints', goal.constraints)):
+        for index, item in enumerate(items):
+            if item.functional is None:
+                if item.property in section.functions:
+                    yield ContradictionError(
+                        f'is a function of {section.functions[item.property].axis}: name the number that is wanted, '
+                        f'functional: {", ".join(NAMES)}',
+                        ('goal', key, index, 'property'),
+                    )
+                continue
+            declared = section.functions.get(item.of)
+            if declared is None:
+                yield ContradictionError(
+                    f'the axis of {item.of!r} is unknown; declare it: evaluate.functions: {{{item.of}: {{axis: '
+                    'energy, axis_unit: eV, first: 0, last: 10}}}',
+                    ('goal', key, index, 'property'),
+                    sorted(section.functions),
+                )
+                continue
+            flat = declared.curve(item.of, [1.0, 1.0], '')
+            try:
+                functional = Functional.from_dict(item.functional_settings)
+                if functional.target is not None:
+                    flat.matches(functional.target)
+                functional.of_rows(flat.grid, flat.values[None], flat.axis, item.of)
+            except CurveError as error:
+                yield ContradictionError(str(error), ('goal', key, index, 'functional'))
 
 
 ENGINE = TableEngine()

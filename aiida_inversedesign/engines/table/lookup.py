@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 
 from aiida_inversedesign.campaign.contracts.space import Content
+from aiida_inversedesign.campaign.curves.curve import Curve, CurveError
+from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.matching import structure_distance
+from aiida_inversedesign.engines.table.settings import Function
 from aiida_inversedesign.libraries.library import Library, Template
 from aiida_inversedesign.libraries.points import PointSet
 from aiida_inversedesign.spaces.parameters.point import Point
@@ -97,15 +101,56 @@ def entry_values(template: Template) -> dict[str, float]:
     return {name: value for name, value in {**own, **template.properties}.items() if value is not None}
 
 
+def curves_of_entry(template: Template, functions: Mapping[str, Any], names: Iterable[str]) -> dict[str, Curve]:
+    """The curves of an entry that are asked for.
+
+    :param functions: the axis of each, as the campaign file declares it.
+    :raises NoEntryError: if the entry lacks one, or it cannot be used.
+    """
+    found = {}
+    for name in sorted(set(names)):
+        if name not in template.curves:
+            raise NoEntryError(f'its entry {template.id} has no list {name}')
+        try:
+            declared = Function.model_validate(functions[name])
+            found[name] = declared.curve(name, template.curves[name], f'entry {template.id}')
+        except CurveError as error:
+            raise NoEntryError(str(error)) from error
+    return found
+
+
+def functional_values(
+    template: Template, functions: Mapping[str, Any], functionals: Mapping[str, Mapping[str, Any]]
+) -> tuple[dict[str, float], dict[str, str], dict[str, Curve]]:
+    """Numbers of an entry's curves, their units, and the curves.
+
+    :raises NoEntryError: if it has no such curve or number.
+    """
+    curves = curves_of_entry(template, functions, (item['property'] for item in functionals.values()))
+    values, units = {}, {}
+    for name, settings in functionals.items():
+        curve, functional = curves[settings['property']], Functional.from_dict(settings)
+        try:
+            values[name] = functional.of_curve(curve)
+        except CurveError as error:
+            raise NoEntryError(f'its entry {template.id}: {error}') from error
+        units[name] = functional.unit(curve.unit, curve.axis)
+    return values, units, curves
+
+
 def lookup_record(
-    template: Template, properties: Sequence[str], units: Mapping[str, str]
+    template: Template,
+    properties: Sequence[str],
+    units: Mapping[str, str],
+    numbers: Mapping[str, float] | None = None,
 ) -> dict[str, dict[str, float | str]]:
     """The output ``properties`` of the ``table`` engine for one entry.
 
     :param properties: those that were asked for. :param units: of the data set's own, as the campaign file declares.
+    :param numbers: of its curves.
     :raises NoEntryError: if the entry lacks a property that was asked for.
     """
-    values = entry_values(template)
+    values = {**entry_values(template), **(numbers or {})}
     missing = [name for name in properties if name not in values]
     if missing:
         raise NoEntryError(f'its entry {template.id} has no {", ".join(missing)}')

@@ -14,10 +14,12 @@ from aiida_inversedesign.engines.table.lookup import (
     LookupTable,
     NoEntryError,
     fails_on_purpose,
+    functional_values,
     lookup_record,
     point_record,
 )
 from aiida_inversedesign.graph.diagnosis import explain
+from aiida_inversedesign.nodes.curves import arrays_of
 from aiida_inversedesign.nodes.library_data import LibraryData
 from aiida_inversedesign.nodes.payload import ReadCache
 from aiida_inversedesign.nodes.points import PointsData, content_of
@@ -40,10 +42,13 @@ def look_up(
     try:
         table = _TABLES.get(data, lambda: LookupTable(data.get_library()))
         template = table.find(crystal, settings['match'])
-        record = lookup_record(template, properties.get_list(), settings['units'])
+        asked = settings.get('functionals', {})
+        numbers, units, curves = functional_values(template, settings.get('functions', {}), asked)
+        record = lookup_record(template, properties.get_list(), {**settings['units'], **units}, numbers)
     except NoEntryError as error:
         return ExitCode(NO_ENTRY, str(error))
-    return {'relaxed': structure_of(template.crystal), 'properties': orm.Dict(record)}
+    found = {'relaxed': structure_of(template.crystal), 'properties': orm.Dict(record)}
+    return {**found, 'curves': arrays_of(curves)} if curves else found
 
 
 @calcfunction
@@ -109,7 +114,7 @@ class TableEvaluateWorkChain(EvaluateWorkChain):
         else:
             node = self.run_once('look_up', look_up, structure=candidate, **inputs)
         if node.is_finished_ok:
-            for name in ('relaxed', 'properties'):
+            for name in ('relaxed', 'properties', 'curves'):
                 if name in node.outputs:
                     self.out(name, node.outputs[name])
             return None

@@ -1,0 +1,1 @@
+"""How well surrogates predict properties that are functions of an axis."""

@@ -1,0 +1,1 @@
+"""Surrogates of properties that are functions of an axis: whole curves from descriptors. Imports no aiida."""

@@ -1,0 +1,113 @@
+"""Campaigns that search by numbers of curves: looked up, stored as arrays, audited and verified."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from agreement import check_agreement
+
+from aiida_inversedesign.campaign.load import read_campaign
+from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.libraries.library import Library, Template
+
+CAMPAIGN = """
+name: hills
+seed: 3
+goal:
+  objectives: [{property: dos, functional: first_moment, range: [1, 9], minimize: true, hit: 4.5}]
+  constraints: [{property: dos, functional: value, at: 5.0, max: 0.9}]
+propose: {method: library, library: hills}
+select: {initial: 5, batch: 3}
+evaluate:
+  engine: table
+  data: hills
+  functions: {dos: {unit: 1/eV, axis: energy, axis_unit: eV, first: 0, last: 10}}
+  free_space_gb: 0
+budget: {evaluations: 11}
+"""
+FIRST = 'dos_first_moment_1_to_9'
+
+
+def library() -> Library:
+    """Rocksalt crystals whose hill moves with the lattice constant."""
+    sites = [[0, 0, 0], [0.5, 0.5, 0.5]]
+    half = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]]) / 2
+    templates = []
+    for cation in ('Li', 'Na', 'K', 'Rb', 'Cs'):
+        for anion in ('F', 'Cl', 'Br', 'I', 'H'):
+            length = 3.5 + len(templates) * 0.15
+            values = np.exp(-0.5 * (np.linspace(0, 10, 41) - length) ** 2)
+            crystal = Crystal(half * length, (cation, anion), np.array(sites, dtype=float))
+            templates.append(
+                Template(cation + anion, crystal, 'made up', 'CC0', curves={'dos': tuple(values.tolist())})
+            )
+    return Library(templates)
+
+
+def written(folder: Path, text: str = CAMPAIGN) -> Path:
+    path = folder / 'campaign.yaml'
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.usefixtures('aiida_profile_clean')
+def test_a_campaign_searches_by_a_number_of_a_curve(tmp_path: Path) -> None:
+    from aiida_inversedesign.audit.audit import audit
+    from aiida_inversedesign.audit.load import load_record
+    from aiida_inversedesign.nodes.curves import curves_of
+    from aiida_inversedesign.nodes.library_data import LibraryData
+    from aiida_inversedesign.verify.run import is_sound, verify
+    from aiida_inversedesign.workchains.build import SetupError, build_campaign
+    from aiida_inversedesign.workchains.foreground import run_campaign
+
+    LibraryData.from_library(library(), label='hills').store()
+    with pytest.raises(SetupError, match=r"has a list 'spectrum'; it has dos"):
+        build_campaign(read_campaign(written(tmp_path, CAMPAIGN.replace('dos', 'spectrum'))))
+    node = run_campaign(build_campaign(read_campaign(written(tmp_path))))
+    check_agreement(node)
+    assert node.is_finished_ok, node.exit_message
+    rows = node.outputs.table.get_rows()
+    assert len(rows) == 11
+    assert any(row.hit for row in rows)
+    for row in rows:
+        assert set(row.properties) >= {FIRST, 'dos_value_at_5'}
+    evaluations = [child for child in node.called_descendants if child.process_label == 'TableEvaluateWorkChain']
+    (curve,) = curves_of(evaluations[0].outputs.curves).values()
+    assert (curve.name, curve.unit, curve.axis.name, curve.axis.unit, len(curve.grid)) == (
+        'dos',
+        '1/eV',
+        'energy',
+        'eV',
+        41,
+    )
+    found = evaluations[0].outputs.properties.get_dict()
+    assert found[FIRST]['unit'] == 'eV'
+    assert found['dos_value_at_5']['value'] == pytest.approx(curve.at(5.0)[0])
+    record = load_record(node)
+    assert record.units == {FIRST: 'eV', 'dos_value_at_5': '1/eV'}
+    assert audit(record)['evaluations']['total'] == 11
+    report = verify(node)
+    assert is_sound(report), (report['findings'], report['different'])
+
+
+def test_a_library_keeps_lists_as_curves() -> None:
+    made = library()
+    again = Library.from_bytes(made.to_bytes())
+    assert again[3].curves == made[3].curves
+    assert again.content_hash == made.content_hash
+    plain = Library([Template(item.id, item.crystal, item.source, item.license) for item in made])
+    assert plain.content_hash != made.content_hash
+    assert all(not item.curves for item in Library.from_bytes(plain.to_bytes()))
+
+
+def test_lists_of_numbers_are_imported_and_others_are_not(tmp_path: Path) -> None:
+    from aiida_inversedesign.libraries.values import curves_of
+
+    fields = {
+        'dos': [0, 1, 2.5, 3, 4], 'vector': [1, 2, 3], 'words': ['a'] * 9, 'holes': [1, None, 2, 3, 4],
+        'species': [1] * 9, 'flags': [True] * 9, 'nan': [float('nan')] * 9, 'table': [[1, 2]] * 9,
+    }  # fmt: skip
+    assert curves_of(json.loads(json.dumps(fields)), frozenset({'species'})) == {'dos': (0, 1, 2.5, 3, 4)}
