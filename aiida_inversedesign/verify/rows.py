@@ -9,6 +9,7 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.demands import stability_wanted
 from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
@@ -33,6 +34,7 @@ class _Known:
     :param launched: evaluations by candidate, oldest first.
     :param outcomes: what harvests recorded, by candidate.
     :param choices: what a selection said of each candidate.
+    :param nodes: nodes of the chosen candidates, by candidate.
     :param checked: rows that were looked at, by candidate.
     """
 
@@ -40,6 +42,7 @@ class _Known:
     launched: dict[str, list[Call]] = field(default_factory=dict)
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
     choices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    nodes: dict[str, int] = field(default_factory=dict)
     checked: dict[str, dict[str, Any]] = field(default_factory=dict)
     returned_by: dict[str, Call] = field(default_factory=dict)
 
@@ -74,20 +77,28 @@ def _check_launches(case: Case, generation: Call, known: _Known) -> Iterator[Fin
     batches = [link for source in sources for label, link in source.items() if label.startswith('batch')]
     chosen = {choice['candidate']: choice for batch in batches for choice in case.attributes(batch)['choices']}
     candidates = {
-        label: link.node for source in sources for label, link in source.items() if label.startswith('candidates__')
+        label.removeprefix('candidates__'): link.node
+        for source in sources
+        for label, link in source.items()
+        if label.startswith('candidates__')
     }
     known.choices |= chosen
+    known.nodes |= candidates
+    # of what was told after an evaluation had ended, later generations take note
+    asks = bool(engine_named(case.settings.evaluate.engine).later)
     for call in case.evaluations_of(generation):
         taken = graph.inputs[call.id]
         if call.label.startswith(REFERENCE):
             continue
-        known.launched.setdefault(call.label, []).append(call)
-        if call.label not in chosen:
+        earlier = known.launched.setdefault(call.label, [])
+        is_again = asks and any(item.has_ended for item in earlier)
+        earlier.append(call)
+        if call.label not in chosen and not is_again:
             message = f'{call.label} was evaluated in {generation.label}, whose selection had not chosen it'
             yield Finding('unchosen_evaluation', call.uuid, message)
             continue
         used = taken.get('candidate')
-        if candidates.get(f'candidates__{call.label}') != (used and used.node):
+        if known.nodes.get(call.label) != (used and used.node):
             message = f'{call.label} was evaluated with another structure node than the one that was chosen'
             yield Finding('structure', call.uuid, message)
 
