@@ -109,7 +109,7 @@ def _check_outcomes(case: Case, generation: Call, harvest: Call, known: _Known) 
     outcomes: dict[str, dict[str, Any]] = case.attributes(taken['outcomes']) if 'outcomes' in taken else {}
     known.outcomes |= outcomes
     for name, outcome in outcomes.items():
-        call = _evaluation_of(case, name, taken, known)
+        call = _evaluation_of(case, name, harvest, taken, known)
         if call is None:
             continue
         known.returned_by[name] = call
@@ -130,9 +130,12 @@ def _check_left_out(case: Case, generation: Call, harvest: Call, known: _Known) 
             yield Finding('missing_row', harvest.uuid, message)
 
 
-def _evaluation_of(case: Case, name: str, taken: dict[str, Link], known: _Known) -> Call | None:
+def _evaluation_of(case: Case, name: str, harvest: Call, taken: dict[str, Link], known: _Known) -> Call | None:
     """The evaluation that a harvest speaks of: the one that returned its properties, else the last one that ended."""
-    calls = known.launched.get(name, [])
+    siblings = case.graph.children.get(harvest.parent or 0, [])
+    # a stream harvests again and again, and may have made the evaluation again since
+    after = {call.id for call in siblings[siblings.index(harvest) :]} if harvest in siblings else set()
+    calls = [call for call in known.launched.get(name, []) if call.id not in after]
     link = taken.get(f'properties__{name}')
     for call in reversed(calls):
         returned = case.graph.returned[call.id].get('properties')

@@ -72,7 +72,10 @@ def test_units_may_be_spelled_differently(name: str, unit: str) -> None:
 
 def test_words_of_a_command() -> None:
     answer = answer_of_words(['strength=45.2', '±', '0.4', 'MPa', 'index=3'], UNITS, instrument=' Instron ')
-    assert answer.values == {'strength': {'value': 45.2, 'unit': 'MPa', 'error': 0.4}, 'index': {'value': 3, 'unit': ''}}
+    assert answer.values == {
+        'strength': {'value': 45.2, 'unit': 'MPa', 'error': 0.4},
+        'index': {'value': 3, 'unit': ''},
+    }
     assert answer.about == {'instrument': 'Instron'}
 
 

@@ -39,7 +39,10 @@ def run(aiida_profile_clean: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[.
             'name': 'alloys',
             'seed': 3,
             'goal': {'objectives': [{'property': 'strength', 'maximize': True, 'hit': 1000}]},
-            'space': {'kind': 'parameters', 'variables': {'speed': {'min': 0, 'max': 10}, 'heat': {'min': 0, 'max': 1}}},
+            'space': {
+                'kind': 'parameters',
+                'variables': {'speed': {'min': 0, 'max': 10}, 'heat': {'min': 0, 'max': 1}},
+            },
             'select': {'initial': 3, 'batch': 2},
             'evaluate': {'engine': 'external', 'units': {'strength': 'MPa', 'hardness': 'HV'}},
             'budget': {'evaluations': 5},
