@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from aiida.engine import calcfunction
 from aiida.orm import Dict
@@ -89,7 +91,9 @@ def harvest(
     return {'table': TableData.from_rows(rows, goal, kind), 'stability': Dict(stability)}
 
 
-def _again(row: EvaluationRow, outcome: dict | None, properties: dict, goal: Goal) -> EvaluationRow:
+def _again(
+    row: EvaluationRow, outcome: dict[str, Any] | None, properties: Mapping[str, Dict], goal: Goal
+) -> EvaluationRow:
     """A row with what its evaluation, made again, has found; generation, arm and prediction stay."""
     if outcome is None:
         return row

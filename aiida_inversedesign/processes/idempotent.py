@@ -32,11 +32,13 @@ class IdempotentWorkChain(WorkChain):
         self.node.base.attributes.set(ATTRIBUTE, environment())
         return super()._setup_version_info()
 
-    def submit_once(self, label: str, process_class: type, again: str = '', **inputs: Any) -> ProcessNode:
+    def submit_once(self, label: str, process_class: type, **inputs: Any) -> ProcessNode:
         """Submit a child process under ``label``, or return the one already submitted under it.
 
-        :param again: tells children under the same label apart; it becomes the description of the node.
+        :param inputs: those of the process; ``again``, which tells children under the same label apart, becomes the
+            description of the node.
         """
+        again = inputs.pop('again', '')
         link_type = LinkType.CALL_CALC if issubclass(process_class, CalcJob) else LinkType.CALL_WORK
         existing = self._children_under(link_type, label)
         if again:

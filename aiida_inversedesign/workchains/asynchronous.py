@@ -183,6 +183,10 @@ class AsynchronousWorkChain(AnyChildWorkChain):
 
     def choose(self):
         """Choose candidates for the free slots, those that run counted as pending."""
+        if again := steps.launch_again(self, steps.later_answers(self)):
+            # they end at once: the choice is made with what they say
+            self.ctx.running |= again
+            return None
         size = self._size()
         if size < 1:
             return None
@@ -288,7 +292,6 @@ class AsynchronousWorkChain(AnyChildWorkChain):
             if not self._launch(name, candidate, asked):
                 break
             self.ctx.waiting.remove(name)
-        self.ctx.running |= steps.launch_again(self, steps.later_answers(self))
         if self.ctx.running:
             self.wait_for_any(self.ctx.running.values())
             return None

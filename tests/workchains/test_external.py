@@ -128,7 +128,7 @@ def test_parts_failures_replicates_and_late_corrections(run: Callable[..., Any],
             assert record(questions, told, attached([raw]), {'instrument': 'Instron'}) == 'recorded'
             assert tell(questions, names[0], 'strength=7') == 'known'
             for kind in ('answer', 'replicate'):
-                with pytest.raises(AnswerError, match='not a property|told before'):
+                with pytest.raises(AnswerError, match=r'not a property|told before'):
                     tell(questions, names[0], 'strength=8' if kind == 'answer' else 'strenght=8', kind=kind)
             tell(questions, names[1], failed='the sample broke')
         elif steps[0] not in names and len(corrected) < 2 and steps[2] in names:

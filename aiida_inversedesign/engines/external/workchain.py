@@ -37,7 +37,7 @@ class ExternalEvaluateWorkChain(TimedWaitWorkChain, EvaluateWorkChain):
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
-        spec.outline(while_(cls.is_open)(cls.wait_until_over), cls.take)
+        spec.outline(while_(cls.is_open)(cls.wait_until_over), cls.return_answers)
         spec.exit_code(FAILED, 'ERROR_MEASUREMENT_FAILED', message='the measurement failed: {reason}')
         spec.exit_code(321, 'ERROR_NO_ANSWER', message='no answer within {days} days (evaluate.deadline_days){told}')
 
@@ -57,7 +57,7 @@ class ExternalEvaluateWorkChain(TimedWaitWorkChain, EvaluateWorkChain):
         """The property or properties that nobody has told."""
         return f'waits for {", ".join(self._missing())}: `aiida-inversedesign ask` and `tell`'
 
-    def take(self) -> ExitCode | None:
+    def return_answers(self) -> ExitCode | None:
         """Return what was told."""
         answers = answers_to(self.inputs.candidate)
         missing = combine(map(answer_of, answers)).missing(wanted(self.inputs.properties))
