@@ -12,6 +12,7 @@ from typing import Any
 
 from aiida_inversedesign.audit.launches import Launches, newest_rows, read_launches
 from aiida_inversedesign.campaign.contracts.engine import engine_named
+from aiida_inversedesign.campaign.contracts.registry import load
 from aiida_inversedesign.campaign.demands import stability_wanted
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import is_feasible, loss
@@ -66,6 +67,8 @@ def describe(node: Any) -> dict[str, Any]:
         'generations': len(generations),
     }
     best = _best(ended, goal)
+    hook = engine_named(settings.evaluate.engine).waits_for
+    waits = load(hook)(launched, settings) if hook else {}
     return {
         'schema': 'inversedesign/2',
         'pk': node.pk,
@@ -91,7 +94,7 @@ def describe(node: Any) -> dict[str, Any]:
             {
                 'candidate': item.label,
                 'pk': item.id,
-                'what': item.description or item.label,
+                'what': ', '.join(filter(None, (item.description or item.label, waits.get(item.id, '')))),
                 'state': item.state,
                 'seconds': (now - item.started).total_seconds(),
             }

@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'launch': ('launch', 'Launch a campaign, here or through the daemon.'),
     'resume': ('launch', 'Go on with a campaign from its last table.'),
     'stop': ('control.stop', 'End a campaign cleanly: finish or kill what runs.'),
+    'ask': ('lab.ask', 'List what a campaign waits for: candidates to be measured.'),
+    'tell': ('lab.tell', 'Record what was measured.'),
     'status': ('control.status', 'Show where a campaign stands.'),
     'tend': ('control.tend', 'Watch the daemon of long campaigns and repair it.'),
     'calculators': ('calculators', 'Set up ASE calculators such as MACE with a code.'),

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
 from aiida.engine import calcfunction
 from aiida.orm import Dict
 
+from aiida_inversedesign.campaign.contracts.engine import engine_named
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit, with_copies
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.campaign.stability import with_stability
@@ -42,11 +48,13 @@ def harvest(
     rows = table.get_rows() if table else []
     known = {row.candidate for row in rows}
     candidates = {candidate.id: candidate for candidate in pool.get_candidates()}
+    results = {'properties': {}, 'batches': {}, **results}
     batches = [batch] if batch else [node for _, node in sorted(results['batches'].items())]
     for generation, choice in ((item['generation'], choice) for item in batches for choice in item['choices']):
         name = choice['candidate']
         if name not in outcomes or name in known:
             continue
+        known.add(name)
         outcome, candidate = outcomes[name], candidates[name]
         completed = outcome['exit_status'] == 0
         found = results['properties'][name].get_dict() if completed else {}
@@ -74,8 +82,31 @@ def harvest(
                 estimates=candidate.estimates,
             )
         )
+    if engine_named(spec.evaluate.engine).later:
+        rows = [_again(row, outcomes.get(row.candidate), results['properties'], goal) for row in rows]
     rows = with_copies(rows, spec.space.same_result)
     if references is None:
         return {'table': TableData.from_rows(rows, goal, kind)}
     rows, stability = with_stability(rows, references.get_dict(), goal)
     return {'table': TableData.from_rows(rows, goal, kind), 'stability': Dict(stability)}
+
+
+def _again(
+    row: EvaluationRow, outcome: dict[str, Any] | None, properties: Mapping[str, Dict], goal: Goal
+) -> EvaluationRow:
+    """A row with what its evaluation, made again, has found; generation, arm and prediction stay."""
+    if outcome is None:
+        return row
+    completed = outcome['exit_status'] == 0
+    found = properties[row.candidate].get_dict() if completed else {}
+    values = {key: entry['value'] for key, entry in found.items()}
+    return replace(
+        row,
+        status='completed' if completed else 'failed',
+        properties=values,
+        errors={key: entry['error'] for key, entry in found.items() if entry.get('error') is not None},
+        hit=is_hit(goal, values),
+        reason=outcome['reason'],
+        exit_status=outcome['exit_status'],
+        copy_of=row.copy_of if completed else None,
+    )

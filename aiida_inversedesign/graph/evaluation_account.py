@@ -21,6 +21,8 @@ ENDED = ('completed', 'failed')
 REUSED = 'ReusedEvaluateWorkChain'
 #: Beginning of the label of an evaluation that computes an elemental reference.
 REFERENCE = 'reference_'
+#: Beginning of the description of an evaluation that is made again because more is known of its candidate.
+AGAIN = 'made again with '
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,9 +33,17 @@ class IdempotentWorkChain(WorkChain):
         return super()._setup_version_info()
 
     def submit_once(self, label: str, process_class: type, **inputs: Any) -> ProcessNode:
-        """Submit a child process under ``label``, or return the one already submitted under it."""
+        """Submit a child process under ``label``, or return the one already submitted under it.
+
+        :param inputs: those of the process; ``again``, which tells children under the same label apart, becomes the
+            description of the node.
+        """
+        again = inputs.pop('again', '')
         link_type = LinkType.CALL_CALC if issubclass(process_class, CalcJob) else LinkType.CALL_WORK
         existing = self._children_under(link_type, label)
+        if again:
+            existing = [node for node in existing if node.description == again]
+            inputs['metadata'] = {**inputs.get('metadata', {}), 'description': again}
         if existing:
             return existing[0]
         metadata = {**inputs.pop('metadata', {}), 'call_link_label': label}

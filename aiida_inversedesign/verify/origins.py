@@ -22,6 +22,8 @@ _PLAIN = (
     'data.core.list.',
     'data.core.code.',
 )
+#: Type of what somebody told of a candidate.
+ANSWER = 'data.inversedesign.answer.AnswerData.'
 
 
 def check_origins(case: Case) -> Iterator[Finding]:
@@ -70,10 +72,22 @@ def _taken(case: Case, call: Call) -> Iterator[tuple[Link, str]]:
         return
     given = {link.node for link in case.graph.inputs[call.parent].values()}
     for label, link in case.graph.inputs[call.id].items():
+        if link.node_type == ANSWER:
+            if message := _of_another(case, call, link):
+                yield link, f'the {label} that {_name(case, call)} was computed from {message}'
+            continue
         fresh = label in _MADE_BY_WORK_CHAINS or link.node_type.startswith(_PLAIN)
         # an empty one stands for nothing known yet
         if not fresh and link.node not in given and link.node not in case.graph.creator and case.attributes(link):
             yield link, f'the {label} that {_name(case, call)} was computed from: no calculation in the graph made it'
+
+
+def _of_another(case: Case, call: Call, link: Link) -> str:
+    """What is wrong with an answer, which a person or an instrument made, or nothing: of what it was told."""
+    told, asked = case.attributes(link), case.graph.inputs[call.id].get('candidate')
+    if told.get('campaign') != case.graph.inputs[case.campaign]['settings'].uuid:
+        return 'was told to another campaign'
+    return '' if asked is not None and told.get('candidate') == asked.uuid else 'was told of another candidate'
 
 
 def _is_below(case: Case, call: int, ancestor: int) -> bool:

@@ -9,6 +9,7 @@ from typing import Any
 
 from aiida import orm
 
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.demands import stability_wanted
 from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
@@ -33,6 +34,7 @@ class _Known:
     :param launched: evaluations by candidate, oldest first.
     :param outcomes: what harvests recorded, by candidate.
     :param choices: what a selection said of each candidate.
+    :param nodes: nodes of the chosen candidates, by candidate.
     :param checked: rows that were looked at, by candidate.
     """
 
@@ -40,6 +42,7 @@ class _Known:
     launched: dict[str, list[Call]] = field(default_factory=dict)
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
     choices: dict[str, dict[str, Any]] = field(default_factory=dict)
+    nodes: dict[str, int] = field(default_factory=dict)
     checked: dict[str, dict[str, Any]] = field(default_factory=dict)
     returned_by: dict[str, Call] = field(default_factory=dict)
 
@@ -74,20 +77,28 @@ def _check_launches(case: Case, generation: Call, known: _Known) -> Iterator[Fin
     batches = [link for source in sources for label, link in source.items() if label.startswith('batch')]
     chosen = {choice['candidate']: choice for batch in batches for choice in case.attributes(batch)['choices']}
     candidates = {
-        label: link.node for source in sources for label, link in source.items() if label.startswith('candidates__')
+        label.removeprefix('candidates__'): link.node
+        for source in sources
+        for label, link in source.items()
+        if label.startswith('candidates__')
     }
     known.choices |= chosen
+    known.nodes |= candidates
+    # of what was told after an evaluation had ended, later generations take note
+    asks = bool(engine_named(case.settings.evaluate.engine).later)
     for call in case.evaluations_of(generation):
         taken = graph.inputs[call.id]
         if call.label.startswith(REFERENCE):
             continue
-        known.launched.setdefault(call.label, []).append(call)
-        if call.label not in chosen:
+        earlier = known.launched.setdefault(call.label, [])
+        is_again = asks and any(item.has_ended for item in earlier)
+        earlier.append(call)
+        if call.label not in chosen and not is_again:
             message = f'{call.label} was evaluated in {generation.label}, whose selection had not chosen it'
             yield Finding('unchosen_evaluation', call.uuid, message)
             continue
         used = taken.get('candidate')
-        if candidates.get(f'candidates__{call.label}') != (used and used.node):
+        if known.nodes.get(call.label) != (used and used.node):
             message = f'{call.label} was evaluated with another structure node than the one that was chosen'
             yield Finding('structure', call.uuid, message)
 
@@ -98,7 +109,7 @@ def _check_outcomes(case: Case, generation: Call, harvest: Call, known: _Known) 
     outcomes: dict[str, dict[str, Any]] = case.attributes(taken['outcomes']) if 'outcomes' in taken else {}
     known.outcomes |= outcomes
     for name, outcome in outcomes.items():
-        call = _evaluation_of(case, name, taken, known)
+        call = _evaluation_of(case, name, harvest, taken, known)
         if call is None:
             continue
         known.returned_by[name] = call
@@ -119,9 +130,12 @@ def _check_left_out(case: Case, generation: Call, harvest: Call, known: _Known) 
             yield Finding('missing_row', harvest.uuid, message)
 
 
-def _evaluation_of(case: Case, name: str, taken: dict[str, Link], known: _Known) -> Call | None:
+def _evaluation_of(case: Case, name: str, harvest: Call, taken: dict[str, Link], known: _Known) -> Call | None:
     """The evaluation that a harvest speaks of: the one that returned its properties, else the last one that ended."""
-    calls = known.launched.get(name, [])
+    siblings = case.graph.children.get(harvest.parent or 0, [])
+    # a stream harvests again and again, and may have made the evaluation again since
+    after = {call.id for call in siblings[siblings.index(harvest) :]} if harvest in siblings else set()
+    calls = [call for call in known.launched.get(name, []) if call.id not in after]
     link = taken.get(f'properties__{name}')
     for call in reversed(calls):
         returned = case.graph.returned[call.id].get('properties')

@@ -97,10 +97,10 @@ class AsynchronousWorkChain(AnyChildWorkChain):
             for choice in batch['choices']
             if choice['candidate'] in interrupted.get('candidates', {})
         }
-        self.ctx.taken_up = [name for name in chosen if name in finished]
+        self.ctx.taken_up = list(finished)
         waiting = [name for name in chosen if name not in finished]
-        self.ctx.waiting = steps.still_allowed(self, waiting, len(self.ctx.taken_up))
-        self.ctx.chosen_by = {name: chosen[name] for name in [*self.ctx.taken_up, *self.ctx.waiting]}
+        self.ctx.waiting = steps.still_allowed(self, waiting, len(chosen) - len(waiting))
+        self.ctx.chosen_by = {name: chosen[name] for name in chosen if name in finished or name in self.ctx.waiting}
         self.report(f'continuing {len(self.ctx.waiting)} of {len(chosen)} evaluations')
 
     def goes_on(self) -> bool:
@@ -154,13 +154,15 @@ class AsynchronousWorkChain(AnyChildWorkChain):
         self._forget([name for name in ended if name not in results.outcomes], costs)
         if not results.outcomes:
             return None
-        keys = sorted({self.ctx.chosen_by[name][0] for name in results.outcomes})
+        # what is made again may have been chosen long ago: its row is there
+        keys = sorted({self.ctx.chosen_by[name][0] for name in results.outcomes if name in self.ctx.chosen_by})
         failed = steps.take_results(self, results, batches={key: self._batch(key) for key in keys})
         if failed is not None:
             return failed
         # of a harvest made before a restart: others may have ended since, which are left for the next
         harvested = list(self.ctx.table.creator.inputs.outcomes.get_dict())
-        self.ctx.taken_up, self.ctx.done = [], self.ctx.done + len(harvested)
+        self.ctx.taken_up = []
+        self.ctx.done += sum(name in self.ctx.chosen_by for name in harvested)
         self._forget(harvested, costs)
         return None
 
@@ -181,6 +183,10 @@ class AsynchronousWorkChain(AnyChildWorkChain):
 
     def choose(self):
         """Choose candidates for the free slots, those that run counted as pending."""
+        if again := steps.launch_again(self, steps.later_answers(self)):
+            # they end at once: the choice is made with what they say
+            self.ctx.running |= again
+            return None
         size = self._size()
         if size < 1:
             return None

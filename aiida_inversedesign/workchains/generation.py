@@ -59,6 +59,9 @@ class GenerationWorkChain(IdempotentWorkChain):
             while_(cls.has_waiting)(
                 cls.run_evaluations,
             ),
+            while_(cls.has_later_answers)(
+                cls.run_again,
+            ),
             cls.inspect_evaluations,
             while_(cls.fit_is_due)(cls.fit),
             cls.inspect_fit,
@@ -81,7 +84,7 @@ class GenerationWorkChain(IdempotentWorkChain):
         self.ctx.candidates = AttributeDict(self.inputs.interrupted.get('candidates', {}))
         finished = self.inputs.interrupted.outcomes.get_dict()
         waiting = [name for name in self.ctx.candidates if name not in finished]
-        self.ctx.waiting = steps.still_allowed(self, waiting, len(finished))
+        self.ctx.waiting = steps.still_allowed(self, waiting, len(self.ctx.candidates) - len(waiting))
         self.report(f'continuing {len(self.ctx.waiting)} of {len(self.ctx.candidates)} evaluations of a batch')
 
     def needs_candidates(self) -> bool:
@@ -216,6 +219,17 @@ class GenerationWorkChain(IdempotentWorkChain):
         limits, candidates = Limits(**self.ctx.limits), self.ctx.candidates
         children = {name: steps.launch(self, name, candidates[name], asked, limits) for name in wave}
         self.ctx.waiting, self.ctx.launched = rest, [*self.ctx.launched, *wave]
+        return ToContext(**children)
+
+    def has_later_answers(self) -> bool:
+        """Whether more is known of candidates than their evaluations returned."""
+        self.ctx.later = steps.later_answers(self)
+        return bool(self.ctx.later)
+
+    def run_again(self):
+        """Evaluate them again."""
+        children = steps.launch_again(self, self.ctx.later)
+        self.ctx.launched = [*self.ctx.launched, *(name for name in children if name not in self.ctx.launched)]
         return ToContext(**children)
 
     # -- what came of it ---------------------------------------------------------------------------------------

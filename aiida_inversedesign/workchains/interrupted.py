@@ -7,6 +7,7 @@ from typing import Any
 from aiida import orm
 from aiida.common.links import LinkType
 
+from aiida_inversedesign.graph.evaluation_account import AGAIN
 from aiida_inversedesign.graph.outcomes import Results
 from aiida_inversedesign.processes.attempts import step_of
 
@@ -89,6 +90,12 @@ def _results(
     generation: orm.WorkChainNode, calls: list[tuple[str, orm.ProcessNode]], names: dict[str, Any], earlier: Any
 ) -> dict[str, Any]:
     """Outcomes, properties and relaxed crystals of the candidates of these names that have finished."""
-    results = Results.of_interrupted(earlier, names)
-    results.add(generation, {label: child for label, child in calls if label in names and child.is_finished})
+    again = {label for label, child in calls if child.description.startswith(AGAIN)}
+    wanted = {*names, *again}
+    results = Results.of_interrupted(earlier, wanted if _has_harvested(calls) else None)
+    results.add(generation, {label: child for label, child in calls if label in wanted and child.is_finished})
     return {**vars(results), 'outcomes': orm.Dict(results.outcomes)}
+
+
+def _has_harvested(calls: list[tuple[str, orm.ProcessNode]]) -> bool:
+    return any(label == 'harvest' and child.is_finished_ok for label, child in calls)

@@ -15,7 +15,14 @@ from aiida.plugins import WorkflowFactory
 
 from aiida_inversedesign.campaign.budget import Limits
 from aiida_inversedesign.campaign.contracts.engine import engine_named
-from aiida_inversedesign.campaign.demands import energy_limit, engine_section, references_wanted, stability_wanted
+from aiida_inversedesign.campaign.contracts.registry import load
+from aiida_inversedesign.campaign.demands import (
+    energy_limit,
+    engine_properties,
+    engine_section,
+    references_wanted,
+    stability_wanted,
+)
 from aiida_inversedesign.campaign.properties import required_stages
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.decisions.elemental_references import collect_references
@@ -25,7 +32,7 @@ from aiida_inversedesign.decisions.propose_job import ProposeCalculation
 from aiida_inversedesign.engines.common.reuse import ReusedEvaluateWorkChain, find_earlier
 from aiida_inversedesign.graph.campaigns import chain_of, generation_ids
 from aiida_inversedesign.graph.earlier_evaluations import known_equations_of_state
-from aiida_inversedesign.graph.evaluation_account import REFERENCE
+from aiida_inversedesign.graph.evaluation_account import AGAIN, REFERENCE
 from aiida_inversedesign.graph.job_record import Cost
 from aiida_inversedesign.graph.outcomes import Results, ending_of, refuse_as_cache
 from aiida_inversedesign.nodes.settings import settings_of
@@ -182,6 +189,31 @@ def launch(chain: IdempotentWorkChain, label: str, candidate: orm.Data, properti
     )
     chain.report(f'evaluating {label} ({candidate.label}) in {child.process_label}<{child.pk}>')
     return child
+
+
+def later_answers(chain: IdempotentWorkChain) -> dict[str, tuple[orm.Data, int]]:
+    """Candidates whose evaluation has ended and of which more is known since, if the engine asks somebody."""
+    hook = engine_named(settings(chain).evaluate.engine).later
+    return load(hook)(chain.node) if hook else {}
+
+
+def launch_again(chain: IdempotentWorkChain, found: Mapping[str, tuple[orm.Data, int]]) -> dict[str, Any]:
+    """Evaluate candidates again of which more is known, each under its name; the harvest replaces their rows."""
+    spec = settings(chain)
+    children = {}
+    for name, (candidate, number) in found.items():
+        child = children[name] = chain.submit_once(
+            name,
+            WorkflowFactory(engine_named(spec.evaluate.engine).workchain),
+            again=f'{AGAIN}{number} answers',
+            candidate=candidate,
+            properties=orm.List(engine_properties(spec)),
+            settings=orm.Dict(engine_section(spec)),
+            engine=chain.inputs.get('engine', {}),
+            metadata={'label': f'{name} {candidate.label}'},
+        )
+        chain.report(f'{name} was told again: taking {number} answers in {child.process_label}<{child.pk}>')
+    return children
 
 
 def evaluated_before(chain: IdempotentWorkChain, formula: str) -> dict[str, Any]:

@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aiida import orm
-from aiida.manage import get_manager
 
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.graph.control import STOP, stop_request
+from aiida_inversedesign.processes.timed_wait import end_read_transaction
 
 
 class StopError(InverseDesignError):
@@ -64,7 +64,7 @@ def find_request(campaign: int | None) -> StopRequest | None:
     """The request to stop the campaign with this PK, or None."""
     if campaign is None:
         return None
-    _end_read_transaction()
+    end_read_transaction()
     request: dict[str, Any] | None = stop_request(campaign)
     return None if request is None else StopRequest(**request)
 
@@ -78,10 +78,3 @@ def request_for(generation: orm.WorkChainNode) -> StopRequest | None:
 def kills(request: StopRequest | None) -> bool:
     """Whether a request has what runs killed: that is not a failure, and may be evaluated again."""
     return request is not None and request.kill
-
-
-def _end_read_transaction() -> None:
-    """SQLite shows a reader what the database was when its transaction began."""
-    storage = get_manager().get_profile_storage()
-    if hasattr(storage, 'get_session'):
-        storage.get_session().commit()

@@ -84,7 +84,7 @@ def test_an_engine_of_another_package_is_checked_with_its_own_keys(tmp_path: Pat
     [
         ('vasp', "no engine 'vasp' is installed, and no package is known that brings one"),
         ('quantumespreso', "did you mean 'quantumespresso'?"),
-        ('zzz', "there is no engine 'zzz': Installed are ase, quantumespresso, table"),
+        ('zzz', "there is no engine 'zzz': Installed are ase, external, quantumespresso, table"),
     ],
 )
 def test_an_engine_that_is_not_installed(name: str, words: str) -> None:
@@ -123,12 +123,17 @@ def test_every_kind_of_job_is_known_once_by_its_path() -> None:
     ase = 'aiida.calculations:inversedesign.ase'
     assert [getattr(job_kind(ase, path), 'name', None) for path in (['prerelax'], ['relax'])] == ['prerelax', 'ase']
     assert job_kind('aiida.calculations:other.code', ['relax']) is None
-    assert all(engine.workchain and engine.job_kinds for engine in installed().values())
+    # what is measured elsewhere has no jobs
+    without = {name for name, engine in installed().items() if not engine.job_kinds}
+    assert without == {'external'}
+    assert all(engine.workchain for engine in installed().values())
 
 
 def test_an_engine_of_crystals_is_refused_for_other_spaces() -> None:
     data = campaign({'engine': 'ase', 'code': 'python@localhost'}).model_dump(mode='json')
     points = {'kind': 'parameters', 'variables': {'x': {'min': 0, 'max': 1}}}
     del data['propose']
-    with pytest.raises(CampaignFileError, match='evaluates crystals, and the space has parameters: write table'):
+    with pytest.raises(
+        CampaignFileError, match='evaluates crystals, and the space has parameters: write external or table'
+    ):
         validate_campaign(data | {'space': points})

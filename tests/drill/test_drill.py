@@ -129,3 +129,13 @@ def test_nothing_is_lost_in_a_small_drill() -> None:
     if 'mount' in done.stderr:
         pytest.skip('needs the right to mount a small disk')
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+
+
+@pytest.mark.daemon
+@pytest.mark.slow
+@pytest.mark.parametrize('schedule', ['generations', 'asynchronous'])
+def test_nothing_that_a_laboratory_tells_is_lost(schedule: str) -> None:
+    command = [sys.executable, str(DRILL.with_name('laboratory.py')), '--candidates', '12', '--batch', '4']
+    command += ['--kills', '2', '--schedule', schedule, '--patience', '900']
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=DRILL.parent)
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

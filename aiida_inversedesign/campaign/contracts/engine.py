@@ -166,6 +166,9 @@ class Engine:
     - ``equal(node, candidate, settings)``: whether an earlier evaluation used what this one would use.
     - ``answers(section, library, candidates, properties, same)``: what every candidate would give, if that is known.
     - ``methods(facts, cite)`` and ``citations(facts)``: sentences for the methods section, keys of publications.
+    - ``later(generation)``: candidates of which more is known than their evaluation returned, by name, each with a
+      number that grows: they are evaluated again and their rows replaced.
+    - ``waits_for(evaluations, settings)``: what those that run wait for, in words, by PK; for ``status``.
     - ``bibtex()``: a list of BibTeX entries, of those that the package does not have.
     """
 
@@ -175,7 +178,8 @@ class Engine:
     section: type[EngineSection] = EngineSection
     #: Entry point of its work chain in the group ``aiida.workflows``.
     workchain: str = ''
-    #: Whether answers are looked up in a data set, which then says what properties there are.
+    #: Whether answers are given and not computed: looked up in a data set or measured, which says what properties
+    #: there are.
     looks_up: bool = False
     #: Whether it follows ``Property.compute`` and launches the stages of properties.
     runs_derived: bool = True
@@ -194,6 +198,8 @@ class Engine:
     tries: str = ''
     equal: str = ''
     answers: str = ''
+    later: str = ''
+    waits_for: str = ''
     methods: str = ''
     citations: str = ''
     bibtex: str = ''

@@ -1,0 +1,1 @@
+"""The commands of a campaign whose candidates are measured elsewhere."""

@@ -1,0 +1,309 @@
+"""Answers as people and instruments write them: words of a command, rows of a CSV file. Imports no aiida."""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import math
+import re
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiida_inversedesign.campaign.number_words import LARGEST, hint
+from aiida_inversedesign.engines.external.combine import KINDS, Answer, Kind
+from aiida_inversedesign.errors import InverseDesignError
+
+_NUMBER = r'[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?'
+_MEASURED = re.compile(rf'({_NUMBER})\s*(?:(?:±|\+/-|\+-)\s*(\S*?)(?:\s+(.*))?|(.*))', re.DOTALL)
+_HEADING = re.compile(r'(.*?)\s*(?:\((.*)\)|\[(.*)\])')
+#: Headings that say something else than a value.
+_OTHERS = ('candidate', 'kind', 'failed', 'instrument', 'by', 'note', 'files')
+_ABOUT = ('instrument', 'by', 'note')
+_ERROR = '_error'
+#: A longer reason or note belongs into an attached file.
+LONGEST_TEXT = 2000
+
+
+class AnswerError(InverseDesignError):
+    """An answer that cannot be recorded, with what to do."""
+
+
+@dataclass(frozen=True)
+class Told:
+    """An answer to a candidate.
+
+    :param files: names of attached files. :param line: of the file in which it stands, 0 if it is not of a file.
+    """
+
+    candidate: str
+    answer: Answer
+    files: tuple[str, ...] = ()
+    line: int = 0
+
+
+@dataclass
+class Sheet:
+    """What a file holds: answers, and what is wrong with the rows that are not read."""
+
+    told: list[Told] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def answer_of_words(
+    words: Sequence[str], units: Mapping[str, str], kind: Kind = 'answer', failed: str = '', **about: str
+) -> Answer:
+    """The answer of the words ``property=value [± error] [unit] …`` of a command.
+
+    :param units: the unit of each property that may be told.
+    :raises AnswerError: with the word and what to write.
+    """
+    parts: list[str] = []
+    for word in words:
+        if '=' in word:
+            parts.append(word)
+        elif parts:
+            parts[-1] += f' {word}'
+        else:
+            raise AnswerError(f'{word!r} is not an answer: write property=value, e.g. {_example(units)}')
+    values: dict[str, Mapping[str, Any]] = {}
+    for part in parts:
+        name, _, text = (item.strip() for item in part.partition('='))
+        _refuse_unknown(name, units)
+        if name in values:
+            raise AnswerError(f'{name} is told twice: tell the second value with --replicate in a command of its own')
+        values[name] = measurement(text, name, units[name])
+    return _answer(values, failed, kind, about)
+
+
+def _answer(values: dict[str, Mapping[str, Any]], failed: str, kind: Kind, about: Mapping[str, str]) -> Answer:
+    if failed and values:
+        raise AnswerError(
+            f'it is said to have failed ({failed}), and {", ".join(values)} are given: write one or other'
+        )
+    kept = {name: text.strip() for name, text in about.items() if text.strip()}
+    for text in (failed, *kept.values()):
+        if len(text) > LONGEST_TEXT:
+            raise AnswerError(f'a text of {len(text)} characters is too long (at most {LONGEST_TEXT}): attach a file')
+    return Answer(values, failed, kind, kept)
+
+
+def measurement(text: str, name: str, unit: str, error: str = '') -> dict[str, Any]:
+    """Value, unit and error of a text such as ``45.2``, ``45.2 ± 0.4`` or ``45.2 ± 0.4 MPa``.
+
+    :param unit: the one it has to have. :param error: its standard error, where that stands by itself.
+    :raises AnswerError: if it is something else.
+    """
+    plain = text.strip().replace('\u2212', '-')
+    found = _MEASURED.fullmatch(plain)
+    own_unit = '' if found is None else (found[3] or found[4] or '').strip()
+    if found is None or re.match(r'[\d,.:/±(]', own_unit):
+        words = 'write the uncertainty as value ± error' if own_unit.startswith('(') else hint(plain)
+        words = '' if '±' in plain or '+-' in plain or '+/-' in plain else words
+        raise AnswerError(f'{name} = {text.strip()!r} is not a number' + (f': {words}' if words else ''))
+    refuse_unit(name, own_unit, unit)
+    if error and found[2]:
+        raise AnswerError(f'{name} = {text.strip()!r} has an error, and {name}{_ERROR} has another: write one of them')
+    value = _number(found[1], name)
+    item: dict[str, Any] = {'value': value, 'unit': unit}
+    deviation = error.strip() or (found[2] or '')
+    if not deviation and found[2] is None:
+        return item
+    if not re.fullmatch(_NUMBER, deviation):
+        words = hint(deviation)
+        raise AnswerError(f'the error {deviation!r} of {name} is not a number' + (f': {words}' if words else ''))
+    item['error'] = _number(deviation, f'the error of {name}')
+    if item['error'] < 0:
+        raise AnswerError(f'the error {deviation} of {name} is negative: a standard error is 0 or more')
+    return item
+
+
+def _number(text: str, name: str) -> float:
+    value = float(text)
+    if not math.isfinite(value) or abs(value) > LARGEST:
+        raise AnswerError(f'{name} = {text} is larger than {LARGEST:g}: models cannot compute with it')
+    return value
+
+
+def refuse_unit(name: str, given: str, unit: str) -> None:
+    """Refuse a unit that is not the one of a property.
+
+    :raises AnswerError: with the right one.
+    """
+    if given and _plain(given) != _plain(unit):
+        right = unit or 'no unit'
+        raise AnswerError(f'{name} is told in {given!r}; the campaign has it in {right}: convert the value')
+
+
+def _plain(unit: str) -> str:
+    """A unit without what is only spelled differently."""
+    text = unicodedata.normalize('NFKC', unit.strip()).replace('\u212b', 'Å').replace('\u03bc', 'µ')
+    text = unicodedata.normalize('NFKC', text).replace('degC', '°C').replace('oC', '°C').replace('Angstrom', 'Å')
+    text = re.sub(r'[\s^*·⋅]', '', text)
+    return '' if text in ('1', '-', '–') else text
+
+
+def _refuse_unknown(name: str, units: Mapping[str, str]) -> None:
+    if name in units:
+        return
+    near = difflib.get_close_matches(name, units, n=1)
+    does = f'did you mean {near[0]!r}? ' if near else ''
+    raise AnswerError(
+        f'{name!r} is not a property of this campaign: {does}it has {", ".join(units)} (others are declared in '
+        'evaluate.units of the campaign file)'
+    )
+
+
+def _example(units: Mapping[str, str]) -> str:
+    name = next(iter(units), 'property')
+    return f"'{name}=1.23 ± 0.04 {units.get(name, '')}".rstrip() + "'"
+
+
+# -- files -------------------------------------------------------------------------------------------------------------
+
+
+def read_sheet(
+    content: bytes, name: str, units: Mapping[str, str], ignored: Collection[str] = (), kind: Kind = 'answer'
+) -> Sheet:
+    """The answers of a CSV file (commas, semicolons or tabs); what is wrong with a row says a message of its own.
+
+    :param name: of the file, for messages and as the origin of its rows.
+    :param ignored: headings of columns that ``ask`` writes and nobody has to fill.
+    :param kind: of rows that do not say theirs.
+    :raises AnswerError: if no row can be understood.
+    """
+    lines = _text(content, name).splitlines()
+    if not lines or not lines[0].strip():
+        raise AnswerError(f'{name} line 1: no headings; write `candidate,{",".join(units)}` into the first line')
+    delimiter = max(',;\t', key=lines[0].count)
+    try:
+        table = list(_rows(lines, delimiter))
+    except csv.Error as error:
+        raise AnswerError(f'{name} is not a CSV file: {error}') from error
+    sheet = Sheet()
+    try:
+        columns = _columns(table[0][1], units, ignored, sheet, name)
+    except AnswerError as error:
+        raise AnswerError(f'{name} line 1: {error}') from error
+    for line, cells in table[1:]:
+        if not any(cell.strip() for cell in cells):
+            continue
+        try:
+            told = _told(cells, columns, units, kind, line, name)
+        except AnswerError as error:
+            sheet.problems.append(f'{name} line {line}: {error}')
+            continue
+        if told is not None:
+            sheet.told.append(told)
+    return sheet
+
+
+def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(lines, delimiter=delimiter, strict=False)
+    for cells in reader:
+        yield reader.line_num, cells
+
+
+def _text(content: bytes, name: str) -> str:
+    """The text of a file: UTF-8 or, with a byte order mark, UTF-16, as spreadsheets write it."""
+    encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
+    try:
+        return content.decode(encoding)
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b'\n') + 1
+        raise AnswerError(f'{name} line {line}: not UTF-8 text; save the table as "CSV UTF-8"') from error
+
+
+@dataclass(frozen=True)
+class _Column:
+    """What a column holds: a property or its error (with the unit of the heading), or one of ``_OTHERS``."""
+
+    name: str
+    places: tuple[int, ...]
+
+
+def _columns(
+    headings: Sequence[str], units: Mapping[str, str], ignored: Collection[str], sheet: Sheet, file: str
+) -> dict[str, _Column]:
+    """The columns by what they hold; a heading that is there twice has several places."""
+    places: dict[str, list[int]] = {}
+    for place, heading in enumerate(headings):
+        name, unit = _split(heading.strip(), units)
+        if not name or name in ignored:
+            continue
+        subject = name.removesuffix(_ERROR)
+        if name not in _OTHERS:
+            _refuse_unknown(name if name in units or not name.endswith(_ERROR) else subject, units)
+            refuse_unit(name, unit, units[name if name in units else subject])
+        places.setdefault(name, []).append(place)
+    if 'candidate' not in places:
+        raise AnswerError(f'no column `candidate`; there are {", ".join(headings[:20])}')
+    for name, found in places.items():
+        if len(found) > 1:
+            sheet.problems.append(
+                f'{file} line 1: the column {name!r} is there {len(found)} times: only rows in which they agree are '
+                'read; remove one'
+            )
+    columns = {name: _Column(name, tuple(found)) for name, found in places.items()}
+    columns['*'] = _Column('*', tuple(range(len(headings))))
+    return columns
+
+
+def _split(heading: str, units: Mapping[str, str]) -> tuple[str, str]:
+    """Name and unit of a heading such as ``strength (MPa)``."""
+    found = _HEADING.fullmatch(heading)
+    if heading in units or found is None:
+        return heading, ''
+    return found[1].strip(), (found[2] or found[3] or '').strip()
+
+
+def _told(
+    cells: Sequence[str], columns: Mapping[str, _Column], units: Mapping[str, str], kind: Kind, line: int, file: str
+) -> Told | None:
+    """The answer of a row, None where it has none yet."""
+    width = len(columns['*'].places)
+    if len(cells) != width:
+        more = '; a decimal comma? write a point' if len(cells) > width else ''
+        raise AnswerError(f'{len(cells)} cells for {width} headings{more}')
+
+    def cell(name: str) -> str:
+        found = {cells[place].strip() for place in columns[name].places} if name in columns else set()
+        found.discard('')
+        if len(found) > 1:
+            raise AnswerError(f'the columns {name!r} differ: {" and ".join(sorted(found))}')
+        return found.pop() if found else ''
+
+    values: dict[str, Mapping[str, Any]] = {}
+    for name in units:
+        text, error = cell(name), cell(name + _ERROR)
+        if text:
+            values[name] = measurement(text, name, units[name], error)
+        elif error:
+            raise AnswerError(f'{name} has an error, {error}, and no value')
+    failed, own_kind = cell('failed'), cell('kind').lower() or kind
+    if not values and not failed:
+        return None
+    if own_kind not in KINDS:
+        raise AnswerError(f'kind {own_kind!r} is not known: write {", ".join(KINDS)}, or nothing')
+    candidate = cell('candidate')
+    if not candidate:
+        raise AnswerError('no candidate is named')
+    about = {name: cell(name) for name in _ABOUT} | {'file': f'{file} line {line}'}
+    files = tuple(filter(None, (item.strip() for item in cell('files').split(';'))))
+    return Told(candidate, _answer(values, failed, own_kind, about), files, line)
+
+
+def sheet_of(
+    questions: Iterable[Mapping[str, Any]], columns: Sequence[str], units: Mapping[str, str]
+) -> list[list[str]]:
+    """The rows of a CSV file to be filled in: heading first.
+
+    :param questions: with ``candidate`` and ``settings``. :param columns: names of the settings.
+    """
+    rows = [['candidate', *columns, *(f'{name} ({unit})' if unit else name for name, unit in units.items())]]
+    rows[0] += [f'{name}{_ERROR}' for name in units] + ['failed', 'instrument', 'note']
+    for item in questions:
+        own = [str(item['settings'].get(name, '')) for name in columns]
+        rows.append([item['candidate'], *own, *[''] * (len(rows[0]) - 1 - len(own))])
+    return rows
