@@ -68,7 +68,7 @@ def describe(node: Any) -> dict[str, Any]:
     }
     best = _best(ended, goal)
     hook = engine_named(settings.evaluate.engine).waits_for
-    waits = load(hook)(launched, settings) if hook else {}
+    waits = load(hook)(launched, node.inputs.settings) if hook else {}
     return {
         'schema': 'inversedesign/2',
         'pk': node.pk,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from aiida import orm
 
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.decisions.generate_job import GENERATE_JOB, generation_request, read_retrieved
 from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.graph.screenings import POTENTIAL_JOB
@@ -127,6 +128,9 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
             nodes: set[int | None] = {
                 link.node for label, link in taken.items() if label == name or label.startswith(f'{name}es__')
             }
+            # of evaluations that were made again alone: they were chosen long ago
+            if name == 'batch' and not nodes and engine_named(case.settings.evaluate.engine).later:
+                continue
             if not (nodes or {None}) <= known.get(name, {None}):
                 yield Finding('state', call.uuid, f'{who} did not take the {name} of its generation')
         if function == 'screen_candidates':

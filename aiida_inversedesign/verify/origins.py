@@ -84,10 +84,11 @@ def _taken(case: Case, call: Call) -> Iterator[tuple[Link, str]]:
 
 def _of_another(case: Case, call: Call, link: Link) -> str:
     """What is wrong with an answer, which a person or an instrument made, or nothing: of what it was told."""
-    told, asked = case.attributes(link), case.graph.inputs[call.id].get('candidate')
+    told = case.attributes(link)
     if told.get('campaign') != case.graph.inputs[case.campaign]['settings'].uuid:
         return 'was told to another campaign'
-    return '' if asked is not None and told.get('candidate') == asked.uuid else 'was told of another candidate'
+    evaluation = case.graph.calls.get(call.parent or 0)
+    return '' if evaluation is not None and told.get('name') == evaluation.label else 'was told of another candidate'
 
 
 def _is_below(case: Case, call: int, ancestor: int) -> bool:

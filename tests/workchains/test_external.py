@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from aiida.orm import load_node
 from click.testing import CliRunner
 
 from aiida_inversedesign.audit.audit import audit
@@ -16,13 +18,16 @@ from aiida_inversedesign.audit.load import load_record
 from aiida_inversedesign.audit.status import describe
 from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.cli import cli
+from aiida_inversedesign.cli.lab.folder import take_files
 from aiida_inversedesign.engines.external.questions import Questions
 from aiida_inversedesign.engines.external.reading import AnswerError, Told, answer_of_words
 from aiida_inversedesign.engines.external.recording import attached, record, record_file, refuse_if_ended
+from aiida_inversedesign.graph.control import stop_request
 from aiida_inversedesign.processes import timed_wait
 from aiida_inversedesign.verify.run import is_sound, verify
 from aiida_inversedesign.workchains.build import build_campaign
 from aiida_inversedesign.workchains.foreground import run_campaign
+from aiida_inversedesign.workchains.resume import resume_campaign
 from aiida_inversedesign.workchains.stopping import request_stop
 
 #: Adds an answer: campaign, what is open.
@@ -243,3 +248,57 @@ def test_the_commands(run: Callable[..., Any], tmp_path: Path, caplog: Any) -> N
     assert 'has ended' in call('tell', str(node.pk), 'a', 'strength=3', code=1)
     assert 'waits for nothing' in call('ask', str(node.pk))
     assert 'strength' in call('status', str(node.pk))
+
+
+def test_what_was_told_before_a_kill_counts_after_resume(run: Callable[..., Any]) -> None:
+    before: list[str] = []
+    missing: list[list[str]] = []
+
+    def lab(questions: Any, found: list[dict[str, Any]]) -> None:
+        if not before:
+            before.extend(item['candidate'] for item in found)
+            tell(questions, before[0], 'hardness=3')
+            request_stop(questions.campaign, kill=True)
+        elif stop_request(questions.campaign.pk) is None:
+            item = found[0]
+            if item['candidate'] == before[0]:
+                missing.append(item['missing'])
+            tell(questions, item['candidate'], *(f'{name}=5' for name in item['missing']))
+
+    goal = {'constraints': [{'property': 'hardness', 'min': 1}]}
+    first = run(lab, budget={'evaluations': 3}, goal=goal)
+    assert 'stopped by' in first.outputs.stop_reason.value
+    builder, _ = resume_campaign(first, {})
+    node = run_campaign(builder)
+    rows = {row.candidate: row for row in node.outputs.table.get_rows()}
+    assert missing[0] == ['strength']
+    assert rows[before[0]].properties == {'hardness': 3.0, 'strength': 5.0}
+    assert len(rows) == 3
+    assert_clean(node)
+    with pytest.raises(AnswerError, match=f'was resumed as {node.pk}'):
+        refuse_if_ended(first, node)
+
+
+def test_a_folder_that_a_robot_fills(run: Callable[..., Any], tmp_path: Path) -> None:
+    def lab(questions: Any, found: list[dict[str, Any]]) -> None:
+        names = [item['candidate'] for item in found]
+        (tmp_path / 'raw.dat').write_text('1 2')
+        good, bad = tmp_path / 'a.csv', tmp_path / 'b.CSV'
+        good.write_text(f'candidate,strength,files\n{names[0]},4,raw.dat\n')
+        bad.write_text('strength\n4\n')
+        (tmp_path / 'c.csv.part').write_text('candidate,stre')
+        assert take_files(questions.campaign, tmp_path, 'answer', {}) == []
+        for path in (good, bad):
+            os.utime(path, (0, 0))
+        outcomes = take_files(questions.campaign, tmp_path, 'answer', {'instrument': 'robot'})
+        assert [len(item['recorded']) for item in outcomes] == [1, 0]
+        for name in names[1:]:
+            tell(questions, name, failed='broke')
+
+    node = run(lab, budget={'evaluations': 3})
+    assert (tmp_path / 'done' / 'a.csv').exists()
+    assert 'no column `candidate`' in (tmp_path / 'refused' / 'b.CSV.txt').read_text()
+    assert (tmp_path / 'c.csv.part').exists()
+    told = Questions(node).told()[0]
+    assert told['about'].items() >= {'instrument': 'robot', 'file': 'a.csv line 2'}.items()
+    assert load_node(told['pk']).base.repository.get_object_content('raw.dat') == '1 2'

@@ -168,7 +168,8 @@ class Engine:
     - ``methods(facts, cite)`` and ``citations(facts)``: sentences for the methods section, keys of publications.
     - ``later(generation)``: candidates of which more is known than their evaluation returned, by name, each with a
       number that grows: they are evaluated again and their rows replaced.
-    - ``waits_for(evaluations, settings)``: what those that run wait for, in words, by PK; for ``status``.
+    - ``waits_for(evaluations, settings)``: what those that run wait for, in words, by PK, for ``status``;
+      ``settings`` is the node.
     - ``bibtex()``: a list of BibTeX entries, of those that the package does not have.
     """
 

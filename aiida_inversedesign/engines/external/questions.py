@@ -28,18 +28,23 @@ def answer_of(node: AnswerData) -> Answer:
     return Answer(given['values'], given['failed'], given['kind'], given['about'])
 
 
-def answers_to(candidate: Data) -> list[AnswerData]:
-    """The answers to a candidate, in the order in which they were told."""
-    query = QueryBuilder().append(AnswerData, filters={'attributes.candidate': candidate.uuid})
+def answers_to(settings: Data, name: str) -> list[AnswerData]:
+    """The answers to a candidate of a campaign, in the order in which they were told.
+
+    A candidate whose evaluation was killed has another node once it is chosen again, but the same name.
+
+    :param settings: the node that the campaign shares with those that resume it.
+    """
+    query = QueryBuilder().append(AnswerData, filters={'attributes.campaign': settings.uuid, 'attributes.name': name})
     return sorted(query.all(flat=True), key=_when)
 
 
 def answers_in(settings: Data) -> dict[str, list[AnswerData]]:
-    """The answers of a campaign by the UUID of the candidate's node, in the order in which they were told."""
+    """The answers of a campaign by the candidate's name, in the order in which they were told."""
     found: dict[str, list[AnswerData]] = defaultdict(list)
     query = QueryBuilder().append(AnswerData, filters={'attributes.campaign': settings.uuid})
     for node in sorted(query.all(flat=True), key=_when):
-        found[node.base.attributes.get('candidate')].append(node)
+        found[node.base.attributes.get('name')].append(node)
     return found
 
 
@@ -70,7 +75,7 @@ def later(generation: WorkChainNode) -> dict[str, tuple[Data, int]]:
     settings = generation.inputs.settings
     told = answers_in(settings)
     taken = _taken(settings)
-    candidates = {uuid for uuid, answers in told.items() if any(node.uuid not in taken for node in answers)}
+    candidates = {name for name, answers in told.items() if any(node.uuid not in taken for node in answers)}
     if not candidates or generation.caller is None:
         return {}
     evaluations = find_evaluations(generation_ids(chain_of(generation.caller.pk)))
@@ -79,22 +84,22 @@ def later(generation: WorkChainNode) -> dict[str, tuple[Data, int]]:
     wanted = engine_properties(settings_of(settings))
     found = {}
     for name, item in last.items():
-        node = nodes[item.id]
-        if node.uuid not in candidates or item.state != 'finished':
+        if name not in candidates or item.state != 'finished':
             continue
-        answers = told[node.uuid]
+        answers = told[name]
         if not combine(map(answer_of, answers)).missing(wanted):
-            found[name] = (node, len(answers))
+            found[name] = (nodes[item.id], len(answers))
     return found
 
 
-def waits_for(evaluations: Iterable[Evaluation], settings: CampaignSettings) -> dict[int, str]:
+def waits_for(evaluations: Iterable[Evaluation], settings_node: Dict) -> dict[int, str]:
     """What each evaluation that runs waits for, in words, by its PK."""
+    settings, answers = settings_of(settings_node), answers_in(settings_node)
     running = [item for item in evaluations if item.is_running]
     nodes = evaluated_candidates([item.id for item in running])
     words = {}
     for item in running:
-        question = _question(item, nodes[item.id], answers_to(nodes[item.id]), settings)
+        question = _question(item, nodes[item.id], answers[item.label], settings)
         until = f', until {question["until"][:16]}' if question['until'] else ''
         told = f' (told: {", ".join(question["told"])})' if question['told'] else ''
         missing = ', '.join(question['missing'])
@@ -153,9 +158,7 @@ class Questions:
         """What is to be measured, oldest first; what has been told and not been taken up yet is not among it."""
         told = answers_in(self.settings_node)
         running = [item for item in self.asked.values() if item.is_running]
-        found = [
-            _question(item, self._nodes[item.id], told[self._nodes[item.id].uuid], self.settings) for item in running
-        ]
+        found = [_question(item, self._nodes[item.id], told[item.label], self.settings) for item in running]
         return [item for item in found if item['missing']]
 
     def told(self) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def record(
     with _one_at_a_time():
         # another program may have told something since this one looked
         end_read_transaction()
-        earlier = [answer_of(item) for item in answers_to(node)]
+        earlier = [answer_of(item) for item in answers_to(questions.settings_node, told.candidate)]
         if _is_known(answer, earlier):
             return 'known'
         _refuse_second(answer, earlier, told.candidate)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from aiida import orm
+from aiida.common.links import LinkType
 from aiida.engine import ExitCode, calcfunction, while_
 
 from aiida_inversedesign.engines.common.calcfunctions import wanted
@@ -59,7 +60,7 @@ class ExternalEvaluateWorkChain(TimedWaitWorkChain, EvaluateWorkChain):
 
     def return_answers(self) -> ExitCode | None:
         """Return what was told."""
-        answers = answers_to(self.inputs.candidate)
+        answers = self._answers()
         missing = combine(map(answer_of, answers)).missing(wanted(self.inputs.properties))
         if missing:
             days = f'{self.inputs.settings.get_dict()["deadline_days"]:g}'
@@ -78,4 +79,9 @@ class ExternalEvaluateWorkChain(TimedWaitWorkChain, EvaluateWorkChain):
         return None
 
     def _missing(self) -> list[str]:
-        return combine(map(answer_of, answers_to(self.inputs.candidate))).missing(wanted(self.inputs.properties))
+        return combine(map(answer_of, self._answers())).missing(wanted(self.inputs.properties))
+
+    def _answers(self) -> list[AnswerData]:
+        """What was told of the candidate, whose name is that of the link from its generation."""
+        [link] = self.node.base.links.get_incoming(link_type=LinkType.CALL_WORK).all()
+        return answers_to(link.node.inputs.settings, link.link_label)
