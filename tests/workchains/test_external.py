@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiida.orm import load_node
 from click.testing import CliRunner
+from rehearsal import make_library
 
 from aiida_inversedesign.audit.audit import audit
 from aiida_inversedesign.audit.load import load_record
@@ -23,6 +24,7 @@ from aiida_inversedesign.engines.external.questions import Questions
 from aiida_inversedesign.engines.external.reading import AnswerError, Told, answer_of_words
 from aiida_inversedesign.engines.external.recording import attached, record, record_file, refuse_if_ended
 from aiida_inversedesign.graph.control import stop_request
+from aiida_inversedesign.nodes.library_data import LibraryData
 from aiida_inversedesign.processes import timed_wait
 from aiida_inversedesign.verify.run import is_sound, verify
 from aiida_inversedesign.workchains.build import build_campaign
@@ -53,7 +55,8 @@ def run(aiida_profile_clean: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[.
             'budget': {'evaluations': 5},
         }
         for name, section in sections.items():
-            data[name] = {**data[name], **section}
+            data[name] = section and {**data.get(name, {}), **section}
+        data = {name: section for name, section in data.items() if section is not None}
         look, wrong = timed_wait.TimedWaitWorkChain._look, []
 
         def told_before(process: Any) -> None:
@@ -302,3 +305,31 @@ def test_a_folder_that_a_robot_fills(run: Callable[..., Any], tmp_path: Path) ->
     told = Questions(node).told()[0]
     assert told['about'].items() >= {'instrument': 'robot', 'file': 'a.csv line 2'}.items()
     assert load_node(told['pk']).base.repository.get_object_content('raw.dat') == '1 2'
+
+
+def test_crystals_are_asked_for_with_their_cifs(run: Callable[..., Any], tmp_path: Path) -> None:
+    LibraryData.from_library(make_library(), label='metals').store()
+    seen: list[dict[str, Any]] = []
+
+    def lab(questions: Any, found: list[dict[str, Any]]) -> None:
+        if not seen:
+            arguments = ['ask', str(questions.campaign.pk), '--cif', str(tmp_path), '--format', 'json']
+            result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
+            seen.extend(json.loads(result.output)['open'])
+        tell(questions, found[0]['candidate'], 'band_gap=0 eV')
+
+    node = run(
+        lab,
+        goal={'objectives': [{'property': 'band_gap', 'maximize': True}]},
+        space=None,
+        propose={'library': 'metals', 'method': 'library'},
+        budget={'evaluations': 3},
+        evaluate={'units': {}},
+    )
+    assert node.is_finished_ok
+    assert [row.status for row in node.outputs.table.get_rows()] == ['completed'] * 3
+    for item in seen:
+        assert (tmp_path / f'{item["candidate"]}.cif').read_text() == item['cif']
+        assert item['settings'].keys() == {'formula'}
+    assert_clean(node)
+    audit(load_record(node))

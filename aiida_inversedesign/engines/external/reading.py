@@ -16,7 +16,7 @@ from aiida_inversedesign.engines.external.combine import KINDS, Answer, Kind
 from aiida_inversedesign.errors import InverseDesignError
 
 _NUMBER = r'[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?'
-_MEASURED = re.compile(rf'({_NUMBER})\s*(?:(?:±|\+/-|\+-)\s*(\S*?)(?:\s+(.*))?|(.*))', re.DOTALL)
+_MEASURED = re.compile(rf'({_NUMBER})\s*(?:(?:±|\+/-|\+-)\s*((?>{_NUMBER})(?![\d,.:])|\S*)\s*(.*)|(.*))', re.DOTALL)
 _HEADING = re.compile(r'(.*?)\s*(?:\((.*)\)|\[(.*)\])')
 #: Headings that say something else than a value.
 _OTHERS = ('candidate', 'kind', 'failed', 'instrument', 'by', 'note', 'files')
