@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hostile_outputs import hostile_outputs
 from pydantic import ValidationError
 
 from aiida_inversedesign.campaign.generator import Generator
@@ -227,6 +228,25 @@ def test_hostile_output_is_read_in_bounded_time(tmp_path: Path, seed: int) -> No
         assert crystal.formula == 'NaCl'
         assert np.isfinite(crystal.lattice).all()
     json.dumps(found, allow_nan=False)
+
+
+def test_malicious_output_of_every_kind(tmp_path: Path) -> None:
+    """200 outputs: bombs, crowds, lying archives, odd numbers, deep nesting."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    for name, files in hostile_outputs(200, seed=4):
+        folder = tmp_path / name
+        folder.mkdir()
+        for file, content in files.items():
+            (folder / file).write_bytes(content)
+        begun = time.process_time()
+        found = read_generated(folder, REQUEST)
+        assert time.process_time() - begun < 30, name
+        json.dumps(found, allow_nan=False)
+        assert len(json.dumps(found)) < 2**20, name
+        for record in found['records']:
+            assert Crystal.from_dict(record).formula == 'NaCl'
+    # kilobytes
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**20
 
 
 def proposed(given: dict[str, Any] | None, **propose: Any) -> list[Any]:
