@@ -26,6 +26,24 @@ from aiida_inversedesign.propose.generated import FOLDER, REQUEST, STATUS, SUFFI
 #: Process type of the job.
 GENERATE_JOB = 'aiida.calculations:inversedesign.generate'
 
+#: Of the wall time of the job, what the program has: the rest is for reading what it wrote.
+PART_OF_WALL_TIME = 0.9
+#: Stops the program in time, also where no scheduler does: what it wrote until then is used. All children of the job's
+#: shell but the guard itself are stopped, first politely.
+_GUARD = """
+( sleep {seconds}
+  echo 'stopped after {seconds} s (propose.external.options.max_wallclock_seconds)' >> generator.late
+  for signal in TERM KILL; do
+    for child in $(ps -o pid= --ppid $$); do [ "$child" = "$BASHPID" ] || kill -$signal "$child"; done
+    sleep 10
+  done ) > /dev/null 2>&1 &
+guard=$!
+"""
+_DONE = """
+pkill -P $guard > /dev/null 2>&1; kill $guard > /dev/null 2>&1; true
+"""
+LATE = 'generator.late'
+
 
 class GenerateCalculation(CalcJob):
     """Runs ``CODE request.json``; the program writes crystals to the folder that the request names."""
@@ -62,11 +80,16 @@ class GenerateCalculation(CalcJob):
         code.stderr_name = 'generator.err'
         info = CalcInfo()
         info.codes_info = [code]
+        limit = self.inputs.metadata.options.get('max_wallclock_seconds')
+        if limit:
+            info.prepend_text = _GUARD.format(seconds=max(1, int(PART_OF_WALL_TIME * limit)))
+            info.append_text = _DONE
         names = [STATUS, *(f'*{suffix}' for suffix in SUFFIXES), *(f'*/*{suffix}' for suffix in SUFFIXES)]
         # with their folders, so that files of one name stay two
         info.retrieve_list = [
             'generator.out',
             'generator.err',
+            LATE,
             *((f'{FOLDER}/{name}', '.', name.count('/') + 2) for name in names),
         ]
         return info
@@ -103,7 +126,10 @@ class GenerateParser(Parser):
         self.out('generated', orm.Dict(found))
         number, asked = len(found['records']), request['crystals_per_formula'] * len(request['formulas'])
         reasons = ', '.join(f'{kind} ({count})' for kind, count in found['refused'].items())
+        late = self.retrieved.base.repository
         words = found['status'].get('message') or last_words(self, 'generator.err')
+        if LATE in late.list_object_names():
+            words = late.get_object_content(LATE).strip()
         if wrong := _wrong_weights(found, request):
             return self.exit_codes.ERROR_OTHER_WEIGHTS.format(reason=wrong)
         if not found['found']:

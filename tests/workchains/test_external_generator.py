@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -121,6 +122,21 @@ def test_whatever_the_program_does_the_others_go_on(
     assert node.is_finished_ok, node.exit_message
     pool = node.outputs.pool.get_candidates()
     assert {item.key for item in pool if item.accepted} == {'Cu', 'Al', 'Ni'}
+
+
+def test_a_program_that_hangs_is_stopped_and_what_it_wrote_is_used(
+    campaign: Any, generator: Callable[[str], str]
+) -> None:
+    crystal = {'lattice': [[0, 1.8, 1.8], [1.8, 0, 1.8], [1.8, 1.8, 0]], 'species': ['Cu'], 'frac_coords': [[0, 0, 0]]}
+    line = json.dumps({'id': 'one', **crystal})
+    fate = f"print('{line}', file=open('generated/a.jsonl', 'w'), flush=True); import time; time.sleep(500)"
+    begun = time.monotonic()
+    node, job = run(campaign, **settings(generator(fate), options={'max_wallclock_seconds': 10}))
+    assert time.monotonic() - begun < 300
+    assert job.exit_status == 410
+    assert 'stopped after 9 s' in job.exit_message
+    assert len(job.outputs.generated['records']) == 1
+    assert node.is_finished_ok, node.exit_message
 
 
 def test_other_weights_are_not_used(campaign: Any, generator: Callable[[str], str]) -> None:
