@@ -34,7 +34,8 @@ CASES: dict[str, tuple[list[Any], str, dict[str, Any]]] = {
 
 def test_every_engine_of_this_package_has_a_case() -> None:
     ours = {name for name, item in installed().items() if type(item).__module__.startswith('aiida_inversedesign.')}
-    assert ours == set(CASES)
+    # one that waits for a laboratory charges nothing
+    assert ours - {'external'} == set(CASES)
 
 
 @pytest.mark.parametrize(
