@@ -233,7 +233,9 @@ def _problem(error: yaml.YAMLError, text: str) -> Problem:
         return Problem(f'line {before.count(chr(10)) + 1}' if before else '', '', f'not valid YAML: {words}')
     if "'\\t'" in words:
         words = 'a tab where YAML allows only blanks: replace it with blanks'
-    key = re.match(r'[\s-]*([\w.]+)\s*:', (text.splitlines() or [''])[min(mark.line, text.count('\n'))])
+    # PyYAML counts other ends of lines than Python
+    lines = text.splitlines() or ['']
+    key = re.match(r'[\s-]*([\w.]+)\s*:', lines[min(mark.line, len(lines) - 1)])
     return Problem(
         f'line {mark.line + 1}, column {mark.column + 1}' + (f' ({key[1]})' if key else ''),
         '',
