@@ -151,7 +151,7 @@ class Propose(Model):
         """What does not go together in this section."""
         if self.sources == LEARNED and not self.renewed:
             yield ContradictionError(
-                'learns from one generation for the next: set propose.renew, the formulas that each proposes anew',
+                'learns from earlier generations: set propose.renew, the new formulas that each later one proposes',
                 ('sources',),
             )
         if self.sources is not None and self.method is not None:
@@ -252,7 +252,7 @@ def with_functionals(data: Any) -> Any:
     try:
         found = TypeAdapter(Goal).validate_python(data.get('goal')).functionals
     except ValidationError:
-        # what is wrong with the goal is told where it is read
+        # errors of the goal are reported where it is read
         return data
     return {**data, 'evaluate': {**evaluate, 'functionals': found}} if found else data
 

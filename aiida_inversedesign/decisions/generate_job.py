@@ -31,7 +31,7 @@ PART_OF_WALL_TIME = 0.9
 #: Stops the program in time, also where no scheduler does: what it wrote until then is used. All children of the job's
 #: shell but the guard itself are stopped, first politely.
 _GUARD = """
-( sleep {seconds}
+( sleep {seconds} || exit
   echo 'stopped after {seconds} s (propose.external.options.max_wallclock_seconds)' >> generator.late
   for signal in TERM KILL; do
     for child in $(ps -o pid= --ppid $$); do [ "$child" = "$BASHPID" ] || kill -$signal "$child"; done
@@ -39,6 +39,7 @@ _GUARD = """
   done ) > /dev/null 2>&1 &
 guard=$!
 """
+#: The guard ends when its sleep is ended.
 _DONE = """
 pkill -P $guard > /dev/null 2>&1; kill $guard > /dev/null 2>&1; true
 """
@@ -121,7 +122,7 @@ class GenerateParser(Parser):
 
     def parse(self, **_: Any) -> ExitCode | None:
         """The usable crystals, or why there are none."""
-        request = generation_request(self.node.inputs)
+        request = json.loads(self.node.base.repository.get_object_content(REQUEST))
         found = read_retrieved(self.retrieved, request)
         self.out('generated', orm.Dict(found))
         number, asked = len(found['records']), request['crystals_per_formula'] * len(request['formulas'])

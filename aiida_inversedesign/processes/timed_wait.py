@@ -8,6 +8,7 @@ listens to what is awaited is overridden, as in :mod:`aiida_inversedesign.proces
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from datetime import UTC, datetime
 from typing import Any
 
@@ -25,13 +26,13 @@ SHARE = 0.02
 class TimedWaitWorkChain(IdempotentWorkChain):
     """A WorkChain whose steps may wait until :meth:`is_over` says that there is something to do."""
 
+    @abstractmethod
     def is_over(self) -> bool:
         """Whether it has waited long enough; asked again and again while it waits."""
-        raise NotImplementedError
 
+    @abstractmethod
     def what_is_awaited(self) -> str:
         """What it waits for, shown as its status."""
-        raise NotImplementedError
 
     def wait_until_over(self) -> None:
         """Wait at the end of this step until :meth:`is_over`."""

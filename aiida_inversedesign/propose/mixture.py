@@ -18,7 +18,7 @@ from aiida_inversedesign.propose.source_shares import drawn_shares
 from aiida_inversedesign.screen.apply import screened
 from aiida_inversedesign.spaces.crystals.formula_space import Counts
 
-#: how often sources are asked for more; of 40 formulas of four sources each was full after four
+#: how often sources are asked for more, so that two that propose the same crystals do not ask for ever
 MOST_ROUNDS = 6
 #: The screen whose verdict says that a crystal equals another one.
 DUPLICATE = 'duplicate'
@@ -63,8 +63,8 @@ class Mixture(FormulaSource):
                 missing = request.spec.propose.top_k - _crystals(items)
                 full = [name for name in self.sources if one.filled(name)]
                 if missing > 0 and full:
-                    name = min(full, key=lambda name: one.numbers[name] - places[name])
-                    more[name][one.numbers[name] + missing].append(one)
+                    name = min(full, key=lambda name: one.numbers.get(name, 0) - places[name])
+                    more[name][one.numbers.get(name, 0) + missing].append(one)
             if not any(more.values()):
                 break
             for name, wanting in more.items():
@@ -116,8 +116,8 @@ class _Asked:
         return reduced_formula(self.counts)
 
     def filled(self, name: str) -> bool:
-        """Whether the source found all that it was asked for, and may have more."""
-        return name in self.numbers and _crystals(self.found[name]) >= self.numbers[name]
+        """Whether the source found all that it was asked for, if anything, and may have more."""
+        return _crystals(self.found.get(name, ())) >= self.numbers.get(name, 0)
 
 
 def _judged(asked: Sequence[_Asked], request: SourceRequest) -> list[list[Candidate]]:

@@ -212,7 +212,7 @@ def launch_again(chain: IdempotentWorkChain, found: Mapping[str, tuple[orm.Data,
             engine=chain.inputs.get('engine', {}),
             metadata={'label': f'{name} {candidate.label}'},
         )
-        chain.report(f'{name} was told again: taking {number} answers in {child.process_label}<{child.pk}>')
+        chain.report(f'{name} has a later answer: taking {number} answers in {child.process_label}<{child.pk}>')
     return children
 
 

@@ -43,9 +43,9 @@ def test_measurements_are_read(text: str, value: float, error: float | None) -> 
         ('45.2 ± 0,4', 'write 0.4'),
         ('45.2 ± ', 'the error'),
         ('45.2 ± -0.1', 'negative'),
-        ('45.2 GPa', "told in 'GPa'; the campaign has it in MPa"),
-        ('45.2 mpa', "told in 'mpa'"),
-        ('45.2 ± 0.4 psi', "told in 'psi'"),
+        ('45.2 GPa', "given in 'GPa'; the campaign has it in MPa"),
+        ('45.2 mpa', "given in 'mpa'"),
+        ('45.2 ± 0.4 psi', "given in 'psi'"),
         ('high', 'not a number'),
         ('nan', 'not a number'),
         ('inf', 'not a number'),
@@ -118,7 +118,7 @@ def test_files_of_spreadsheets_are_read(mark: str, delimiter: str, newline: str)
     [
         ('b,45,2,', '5 cells'),
         ('b,"45,2",', 'write 45.2'),
-        ('b,45 GPa,', "told in 'GPa'"),
+        ('b,45 GPa,', "given in 'GPa'"),
         ('b,45,broke', 'one or other'),
         (',45,', 'no candidate'),
         ('b', '1 cells for 3 headings'),
@@ -155,8 +155,8 @@ def test_of_duplicated_headings_the_rows_are_read_in_which_they_agree() -> None:
         (b'\n', 'no headings'),
         (b'strength\n3\n', 'no column `candidate`'),
         (b'candidate,strengt\na,3\n', "did you mean 'strength'"),
-        (b'candidate,strength (GPa)\na,3\n', "told in 'GPa'"),
-        (b'candidate,strength_error [GPa]\na,3\n', "told in 'GPa'"),
+        (b'candidate,strength (GPa)\na,3\n', "given in 'GPa'"),
+        (b'candidate,strength_error [GPa]\na,3\n', "given in 'GPa'"),
         (b'candidate,note\na,3\nb,\xb5\n', 'line 3: not UTF-8'),
     ],
 )
@@ -187,7 +187,7 @@ def failed(kind: Any = 'answer') -> Answer:
 
 def test_answers_are_combined() -> None:
     one = combine([told(3, error=0.2), told(7, name='index')])
-    assert one.record()['strength'] == {'value': 3, 'unit': 'MPa', 'source': 'told', 'error': 0.2}
+    assert one.record()['strength'] == {'value': 3, 'unit': 'MPa', 'source': 'answer', 'error': 0.2}
     assert one.missing(['strength', 'index', 'volume']) == ['volume']
     three = combine([told(3), told(5, 'replicate'), told(4, 'replicate'), failed('replicate')]).record()['strength']
     assert (three['value'], three['error'], three['source']) == (4, pytest.approx(1 / math.sqrt(3)), '3 replicates')

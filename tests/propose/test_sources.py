@@ -305,3 +305,11 @@ def test_auto_needs_proposals_to_learn_from():
     assert spec.propose.shares == pytest.approx(
         dict.fromkeys(['cspml', 'substitution', 'decoration', 'symmetric'], 0.25)
     )
+
+
+def test_a_source_without_a_place_proposes_what_the_others_leave(simple):
+    # two places, three sources: the last one has none, and the first two find one template together
+    sources = {'dissimilarity': 3, 'random': 2, 'symmetric': 1}
+    pool = proposed(['MgO'], simple, sources=sources, top_k=2)
+    assert sum(item.accepted for item in pool) == 2
+    assert 'symmetric' in {item.proposer for item in pool if item.accepted}

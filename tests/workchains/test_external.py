@@ -130,13 +130,13 @@ def test_parts_failures_replicates_and_late_corrections(run: Callable[..., Any],
             steps.extend(names)
             tell(questions, names[0], 'hardness=3')
             shown = describe(questions.campaign)
-            assert any('waits for strength (told: hardness)' in item['what'] for item in shown['running'])
-            assert Questions(questions.campaign).open()[0]['told'] == ['hardness']
+            assert any('waits for strength (answered: hardness)' in item['what'] for item in shown['running'])
+            assert Questions(questions.campaign).open()[0]['answered'] == ['hardness']
             told = Told(names[0], answer_of_words(['strength=7'], questions.units))
             assert record(questions, told, attached([raw]), {'instrument': 'Instron'}) == 'recorded'
             assert tell(questions, names[0], 'strength=7') == 'known'
             for kind in ('answer', 'replicate'):
-                with pytest.raises(AnswerError, match=r'not a property|told before'):
+                with pytest.raises(AnswerError, match=r'not a property|answered before'):
                     tell(questions, names[0], 'strength=8' if kind == 'answer' else 'strenght=8', kind=kind)
             tell(questions, names[1], failed='the sample broke')
         elif steps[0] not in names and len(corrected) < 2 and steps[2] in names:
@@ -163,11 +163,13 @@ def test_parts_failures_replicates_and_late_corrections(run: Callable[..., Any],
     assert_clean(node)
     figures = audit(load_record(node))
     assert (figures['evaluations']['completed'], figures['evaluations']['failed']) == (5, 0)
-    told = Questions(node).told()
+    told = Questions(node).answers()
     assert [item['counts'] for item in told if item['candidate'] == steps[0]] == [True, False, True]
     assert [item['counts'] for item in told if item['candidate'] == steps[1]] == [False, True, True]
     assert told[1]['about']['files'].startswith('curve.csv ')
-    output = CliRunner().invoke(cli, ['ask', str(node.pk), '--told', '--format', 'csv'], catch_exceptions=False).output
+    output = (
+        CliRunner().invoke(cli, ['ask', str(node.pk), '--answers', '--format', 'csv'], catch_exceptions=False).output
+    )
     assert 'no, corrected' in output
     assert 'Instron' in output
 
@@ -236,7 +238,7 @@ def test_the_commands(run: Callable[..., Any], tmp_path: Path, caplog: Any) -> N
             assert data['open'][0]['settings'].keys() == {'speed', 'heat'}
             sheet = call('ask', pk, '--format', 'csv')
             assert sheet.startswith('candidate,speed,heat,strength (MPa),hardness (HV),strength_error,')
-            assert 'told in' in call('tell', pk, name, 'strength=3 GPa', code=1)
+            assert 'given in' in call('tell', pk, name, 'strength=3 GPa', code=1)
             assert 'name a candidate' in call('tell', pk, code=1)
             assert 'give one of them' in call('tell', pk, name, 'strength=1', '--replicate', '--correct', code=1)
             assert f'recorded: {name}' in call('tell', pk, name, 'strength=3', '±', '0.1', 'MPa', '--instrument', 'x')
@@ -302,7 +304,7 @@ def test_a_folder_that_a_robot_fills(run: Callable[..., Any], tmp_path: Path) ->
     assert (tmp_path / 'done' / 'a.csv').exists()
     assert 'no column `candidate`' in (tmp_path / 'refused' / 'b.CSV.txt').read_text()
     assert (tmp_path / 'c.csv.part').exists()
-    told = Questions(node).told()[0]
+    told = Questions(node).answers()[0]
     assert told['about'].items() >= {'instrument': 'robot', 'file': 'a.csv line 2'}.items()
     assert load_node(told['pk']).base.repository.get_object_content('raw.dat') == '1 2'
 

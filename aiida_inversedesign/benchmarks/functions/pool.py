@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.benchmarks.search.pool import PoolError, _described, _feature_names, _primitive, _record
+from aiida_inversedesign.benchmarks.search.pool import PoolError, described, feature_names, primitive_crystal, record_of
 from aiida_inversedesign.campaign.curves.curve import Axis, Curve, CurveError, check_learnable, matrix
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.bounded import read_lines
@@ -86,7 +86,7 @@ def read_curve_pool(
     lost: Counter[str] = Counter()
     lists: Counter[str] = Counter()
     for number, line in enumerate(read_lines(path, lambda done: note('reading', done)), 1):
-        fields = _record(line)
+        fields = record_of(line)
         if isinstance(fields, str):
             lost[fields] += 1
             continue
@@ -158,14 +158,14 @@ def _inputs(
         keep, crystals = [], []
         for index, fields in enumerate(rows):
             try:
-                crystals.append(_primitive(fields))
+                crystals.append(primitive_crystal(fields))
             except InverseDesignError as error:
                 lost[getattr(error, 'kind', 'unreadable')] += 1
                 continue
             keep.append(index)
         if len(keep) < 2:
             raise PoolError(f'{len(keep)} row(s) have a readable structure, at least 2 are needed')
-        return keep, _described(crystals, jobs, note), _feature_names()
+        return keep, described(crystals, jobs, note), feature_names()
     names = tuple(
         key
         for key in rows[0]

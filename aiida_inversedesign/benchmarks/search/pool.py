@@ -163,7 +163,7 @@ def _read_jsonl(
     examples: dict[str, str] = {}
     known: Counter[str] = Counter()
     for number, line in enumerate(read_lines(path, lambda done: report('reading', done)), 1):
-        fields = _record(line)
+        fields = record_of(line)
         if isinstance(fields, str):
             lost[fields] += 1
             continue
@@ -180,7 +180,7 @@ def _read_jsonl(
             lost[f'with a value above {LARGEST:g}'] += 1
             continue
         try:
-            crystal = _primitive(fields)
+            crystal = primitive_crystal(fields)
         except InverseDesignError as error:
             lost[getattr(error, 'kind', 'unreadable')] += 1
             continue
@@ -197,8 +197,8 @@ def _read_jsonl(
     pool = Pool(
         path.name,
         tuple(ids),
-        _described(found, jobs, report),
-        _feature_names(),
+        described(found, jobs, report),
+        feature_names(),
         _columns(properties, answers),
         {f'{why} ({examples[why]})' if why in examples else why: number for why, number in lost.items()},
         {},
@@ -214,7 +214,7 @@ def _from_cache(file: Path, name: str, properties: Sequence[str]) -> Pool:
         about = json.loads(str(data['about']))
         answers = data['answers']
         values = {prop: answers[:, index].copy() for index, prop in enumerate(properties)}
-        return Pool(name, tuple(about['ids']), data['features'], _feature_names(), values, about['left_out'])
+        return Pool(name, tuple(about['ids']), data['features'], feature_names(), values, about['left_out'])
 
 
 def _to_cache(file: Path, pool: Pool) -> None:
@@ -227,7 +227,7 @@ def _to_cache(file: Path, pool: Pool) -> None:
     partial.replace(file)
 
 
-def _record(line: bytes | None) -> dict[str, Any] | str:
+def record_of(line: bytes | None) -> dict[str, Any] | str:
     """The fields of a line, or why there are none."""
     if line is None:
         return 'too large'
@@ -238,7 +238,7 @@ def _record(line: bytes | None) -> dict[str, Any] | str:
     return fields if isinstance(fields, dict) else 'unreadable'
 
 
-def _primitive(fields: dict[str, Any]) -> Crystal:
+def primitive_crystal(fields: dict[str, Any]) -> Crystal:
     """The primitive cell, as a library of the same file would hold it."""
     from aiida_inversedesign.libraries.primitive import primitive_cell
 
@@ -267,13 +267,13 @@ def _describer() -> str:
     return hashlib.sha256(Path(features.__file__).read_bytes()).hexdigest()
 
 
-def _feature_names() -> tuple[str, ...]:
+def feature_names() -> tuple[str, ...]:
     from aiida_inversedesign.spaces.crystals.features import feature_names
 
     return tuple(feature_names())
 
 
-def _described(crystals: list[Crystal], jobs: int, report: Report) -> Array:
+def described(crystals: list[Crystal], jobs: int, report: Report) -> Array:
     """Descriptors of crystals, as campaigns compute them."""
     blocks = []
     for number, block in enumerate(_blocks(crystals, jobs)):

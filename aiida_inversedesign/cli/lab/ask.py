@@ -23,22 +23,22 @@ from aiida_inversedesign.cli.common import emit, load_campaign, load_profile
     help='How to print it; csv can be filled in and given to `tell --file`.',
 )
 @click.option('--cif', 'folder', type=click.Path(path_type=Path, file_okay=False), help='Write crystals there as CIFs.')
-@click.option('--told', is_flag=True, help='List what was told instead: every answer, replicates and corrections too.')
-def ask(campaign: str, output_format: str, folder: Path | None, told: bool) -> None:
+@click.option('--answers', is_flag=True, help='List every answer instead, replicates and corrections too.')
+def ask(campaign: str, output_format: str, folder: Path | None, answers: bool) -> None:
     """List what a campaign (PK or UUID) waits for: candidates to be measured, and since when.
 
     \b
     Examples:
       aiida-inversedesign ask 1234
       aiida-inversedesign ask 1234 --format csv > results.csv
-      aiida-inversedesign ask 1234 --told
+      aiida-inversedesign ask 1234 --answers
     """
     load_profile()
     from aiida_inversedesign.engines.external.questions import Questions
 
     questions = Questions(load_campaign(campaign))
-    if told:
-        emit_table({'schema': 'inversedesign/1', 'told': questions.told()}, 'told', output_format, _told_row)
+    if answers:
+        emit_table({'schema': 'inversedesign/1', 'answers': questions.answers()}, 'answers', output_format, _row)
         return
     found = [{**item, **_content(questions, item['candidate'], folder)} for item in questions.open()]
     if output_format == 'csv':
@@ -79,7 +79,7 @@ def _show(data: dict[str, Any]) -> None:
         return
     columns = list(dict.fromkeys(name for item in data['open'] for name in item['settings']))
     until = ['until'] if any(item['until'] for item in data['open']) else []
-    table = Table('candidate', *columns, 'to be told', 'open for', *until)
+    table = Table('candidate', *columns, 'wanted', 'open for', *until)
     for item in data['open']:
         units = data['units']
         missing = ', '.join(f'{name} ({units[name]})' if units[name] else name for name in item['missing'])
@@ -104,10 +104,10 @@ def emit_table(data: dict[str, Any], key: str, output_format: str, row: Any) -> 
         writer.writeheader()
         writer.writerows(rows)
         return
-    emit(data, output_format, lambda found: _show_told([row(item) for item in found[key]]))
+    emit(data, output_format, lambda found: _show_answers([row(item) for item in found[key]]))
 
 
-def _told_row(item: dict[str, Any]) -> dict[str, str]:
+def _row(item: dict[str, Any]) -> dict[str, str]:
     values = ', '.join(
         f'{name} {entry["value"]:g}' + (f' ± {entry["error"]:g}' if 'error' in entry else '') + f' {entry["unit"]}'
         for name, entry in item['values'].items()
@@ -115,7 +115,7 @@ def _told_row(item: dict[str, Any]) -> dict[str, str]:
     return {
         'candidate': item['candidate'],
         'kind': item['kind'],
-        'told': f'failed: {item["failed"]}' if item['failed'] else values,
+        'answer': f'failed: {item["failed"]}' if item['failed'] else values,
         'counts': 'yes' if item['counts'] else 'no, corrected',
         'at': item['at'][:16].replace('T', ' '),
         'by': item['about'].get('by', ''),
@@ -124,13 +124,13 @@ def _told_row(item: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _show_told(rows: list[dict[str, str]]) -> None:
+def _show_answers(rows: list[dict[str, str]]) -> None:
     from rich.table import Table
 
     from aiida_inversedesign.cli.control.status_view import console
 
     if not rows:
-        click.echo('Nothing has been told yet.')
+        click.echo('There are no answers yet.')
         return
     table = Table(*rows[0])
     for row in rows:

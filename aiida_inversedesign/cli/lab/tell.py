@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     '--file', 'sheet', type=click.Path(path_type=Path, dir_okay=False), help='Read the answers of a CSV file.'
 )
 @click.option('--attach', multiple=True, type=click.Path(path_type=Path), help='Raw data; may be given several times.')
-@click.option('--replicate', is_flag=True, help='A further measurement of what was told before: they are averaged.')
-@click.option('--correct', is_flag=True, help='In place of what was told before, which stays visible.')
+@click.option('--replicate', is_flag=True, help='A further measurement: replicates are averaged.')
+@click.option('--correct', is_flag=True, help='Replaces the earlier answer, which stays visible.')
 @click.option('--instrument', default='', help='What it was measured with.')
 @click.option('--by', default='', help="Who measured it; default: the profile's user.")
 @click.option('--note', default='', help='Anything else that a reader should know.')
@@ -54,7 +54,7 @@ def tell(
 ) -> None:
     """Record what was measured of a candidate of a campaign (PK or UUID).
 
-    The campaign takes it up within a minute. Part of an answer may be told first and the rest later. A file that has
+    The campaign takes it up within a minute. An answer may be given in parts. A file that has
     been read may be read again: rows that are known are left alone.
 
     \b

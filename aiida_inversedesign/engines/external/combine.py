@@ -14,7 +14,7 @@ KINDS: tuple[Kind, ...] = ('answer', 'replicate', 'correction')
 
 @dataclass(frozen=True)
 class Answer:
-    """What was told of a candidate at once.
+    """What was said of a candidate at once.
 
     :param values: of each property ``value``, ``unit`` and, if it is known, ``error`` (standard error).
     :param failed: why it could not be measured; empty if it could.
@@ -39,7 +39,7 @@ class Combined:
     failed: str
 
     def missing(self, wanted: Iterable[str]) -> list[str]:
-        """The wanted properties that nobody has told; none of a candidate that failed."""
+        """The wanted properties that have no answer; none of a candidate that failed."""
         return [] if self.failed else [name for name in wanted if name not in self.values]
 
     def record(self) -> dict[str, dict[str, Any]]:
@@ -48,9 +48,9 @@ class Combined:
 
 
 def combine(answers: Iterable[Answer]) -> Combined:
-    """What answers to a candidate say, in the order in which they were told.
+    """What answers to a candidate say, oldest first.
 
-    A correction replaces what was told before of the properties that it names; one that says that the measurement
+    A correction replaces earlier answers of the properties that it names; one that says that the measurement
     failed replaces everything. A failed replicate changes nothing.
     """
     values: dict[str, list[Mapping[str, Any]]] = {}
@@ -88,6 +88,6 @@ def _mean(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     if len(known) > 1:
         squares = math.fsum((value - mean) ** 2 for value in known)
         errors.append(math.sqrt(squares / (len(known) - 1) / len(known)))
-    source = 'told' if len(known) == 1 else f'{len(known)} replicates'
+    source = 'answer' if len(known) == 1 else f'{len(known)} replicates'
     record = {'value': mean, 'unit': items[-1]['unit'], 'source': source}
     return {**record, 'error': max(errors)} if errors else record

@@ -47,7 +47,7 @@ def methods(facts: Any, _: Any) -> str:
 
 
 def allowed(goal: Iterable[str], section: External, fixed: Mapping[str, str]) -> dict[str, str]:
-    """The unit of each property that may be told, those of the goal first.
+    """The unit of each property that an answer may have, those of the goal first.
 
     :param fixed: units of the properties of the installed packages.
     """

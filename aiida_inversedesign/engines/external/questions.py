@@ -29,7 +29,7 @@ def answer_of(node: AnswerData) -> Answer:
 
 
 def answers_to(settings: Data, name: str) -> list[AnswerData]:
-    """The answers to a candidate of a campaign, in the order in which they were told.
+    """The answers to a candidate of a campaign, oldest first.
 
     A candidate whose evaluation was killed has another node once it is chosen again, but the same name.
 
@@ -40,7 +40,7 @@ def answers_to(settings: Data, name: str) -> list[AnswerData]:
 
 
 def answers_in(settings: Data) -> dict[str, list[AnswerData]]:
-    """The answers of a campaign by the candidate's name, in the order in which they were told."""
+    """The answers of a campaign by the candidate's name, oldest first."""
     found: dict[str, list[AnswerData]] = defaultdict(list)
     query = QueryBuilder().append(AnswerData, filters={'attributes.campaign': settings.uuid})
     for node in sorted(query.all(flat=True), key=_when):
@@ -55,9 +55,9 @@ def _when(node: AnswerData) -> tuple[str, str]:
 def _taken(settings: Data) -> set[str]:
     """UUIDs of the answers of a campaign that an evaluation has returned."""
     query = QueryBuilder().append(
-        AnswerData, filters={'attributes.campaign': settings.uuid}, project='uuid', tag='told'
+        AnswerData, filters={'attributes.campaign': settings.uuid}, project='uuid', tag='answer'
     )
-    query.append(CalcFunctionNode, with_incoming='told', tag='take')
+    query.append(CalcFunctionNode, with_incoming='answer', tag='take')
     query.append(
         WorkChainNode,
         with_outgoing='take',
@@ -68,14 +68,14 @@ def _taken(settings: Data) -> set[str]:
 
 
 def later(generation: WorkChainNode) -> dict[str, tuple[Data, int]]:
-    """Candidates of a campaign of which something was told after their evaluation had ended, and how many answers.
+    """Candidates of a campaign with an answer after the end of their evaluation, and how many answers.
 
     :param generation: the one that asks.
     """
     settings = generation.inputs.settings
-    told = answers_in(settings)
+    given = answers_in(settings)
     taken = _taken(settings)
-    candidates = {name for name, answers in told.items() if any(node.uuid not in taken for node in answers)}
+    candidates = {name for name, answers in given.items() if any(node.uuid not in taken for node in answers)}
     if not candidates or generation.caller is None:
         return {}
     evaluations = find_evaluations(generation_ids(chain_of(generation.caller.pk)))
@@ -86,7 +86,7 @@ def later(generation: WorkChainNode) -> dict[str, tuple[Data, int]]:
     for name, item in last.items():
         if name not in candidates or item.state != 'finished':
             continue
-        answers = told[name]
+        answers = given[name]
         if not combine(map(answer_of, answers)).missing(wanted):
             found[name] = (nodes[item.id], len(answers))
     return found
@@ -101,9 +101,9 @@ def waits_for(evaluations: Iterable[Evaluation], settings_node: Dict) -> dict[in
     for item in running:
         question = _question(item, nodes[item.id], answers[item.label], settings)
         until = f', until {question["until"][:16]}' if question['until'] else ''
-        told = f' (told: {", ".join(question["told"])})' if question['told'] else ''
+        known = f' (answered: {", ".join(question["answered"])})' if question['answered'] else ''
         missing = ', '.join(question['missing'])
-        words[item.id] = f'waits for {missing}{told}{until}' if missing else 'was answered, and is taken up'
+        words[item.id] = f'waits for {missing}{known}{until}' if missing else 'was answered, and is taken up'
     return words
 
 
@@ -120,7 +120,7 @@ def _question(
         'until': None if days is None else (item.started + timedelta(days=days)).isoformat(timespec='seconds'),
         'days': (datetime.now(UTC) - item.started).total_seconds() / 86400,
         'missing': known.missing(engine_properties(settings)),
-        'told': sorted(known.values),
+        'answered': sorted(known.values),
     }
 
 
@@ -146,7 +146,7 @@ class Questions:
 
     @property
     def units(self) -> dict[str, str]:
-        """The unit of each property that may be told."""
+        """The unit of each property that an answer may have."""
         fixed = {name: item.unit for name, item in PROPERTIES.items()}
         return allowed(self.settings.goal.properties, self.settings.evaluate, fixed)  # type: ignore[arg-type]
 
@@ -155,14 +155,14 @@ class Questions:
         return self._nodes[self.asked[name].id]
 
     def open(self) -> list[dict[str, Any]]:
-        """What is to be measured, oldest first; what has been told and not been taken up yet is not among it."""
-        told = answers_in(self.settings_node)
+        """What is to be measured, oldest first; without what is answered and not taken up yet."""
+        answers = answers_in(self.settings_node)
         running = [item for item in self.asked.values() if item.is_running]
-        found = [_question(item, self._nodes[item.id], told[item.label], self.settings) for item in running]
+        found = [_question(item, self._nodes[item.id], answers[item.label], self.settings) for item in running]
         return [item for item in found if item['missing']]
 
-    def told(self) -> list[dict[str, Any]]:
-        """Every answer, oldest first, and whether it counts: a correction replaces what was told before."""
+    def answers(self) -> list[dict[str, Any]]:
+        """Every answer, oldest first, and whether it counts: a correction replaces earlier answers."""
         found = []
         for answers in answers_in(self.settings_node).values():
             given = [answer_of(node) for node in answers]

@@ -56,7 +56,7 @@ def answer_of_words(
 ) -> Answer:
     """The answer of the words ``property=value [± error] [unit] …`` of a command.
 
-    :param units: the unit of each property that may be told.
+    :param units: the unit of each property that an answer may have.
     :raises AnswerError: with the word and what to write.
     """
     parts: list[str] = []
@@ -72,7 +72,7 @@ def answer_of_words(
         name, _, text = (item.strip() for item in part.partition('='))
         _refuse_unknown(name, units)
         if name in values:
-            raise AnswerError(f'{name} is told twice: tell the second value with --replicate in a command of its own')
+            raise AnswerError(f'{name} is given twice: give the second value with --replicate in a command of its own')
         values[name] = measurement(text, name, units[name])
     return _answer(values, failed, kind, about)
 
@@ -133,7 +133,7 @@ def refuse_unit(name: str, given: str, unit: str) -> None:
     """
     if given and _plain(given) != _plain(unit):
         right = unit or 'no unit'
-        raise AnswerError(f'{name} is told in {given!r}; the campaign has it in {right}: convert the value')
+        raise AnswerError(f'{name} is given in {given!r}; the campaign has it in {right}: convert the value')
 
 
 def _plain(unit: str) -> str:

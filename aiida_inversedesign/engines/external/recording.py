@@ -126,7 +126,7 @@ def _complete(answer: Answer, files: Mapping[str, bytes], about: Mapping[str, st
     if files:
         known['files'] = digests(files)
     if not answer.values and not answer.failed:
-        raise AnswerError('no value is told: write property=value, or --failed and why')
+        raise AnswerError('no value is given: write property=value, or --failed and why')
     return Answer(answer.values, answer.failed, answer.kind, {key: text for key, text in known.items() if text})
 
 
@@ -156,10 +156,10 @@ def _is_known(answer: Answer, earlier: Sequence[Answer]) -> bool:
 
 
 def _refuse_second(answer: Answer, earlier: Sequence[Answer], name: str) -> None:
-    """Refuse what was told before and does not say whether it is a replicate or a correction."""
+    """Refuse a second answer that does not say whether it is a replicate or a correction."""
     known = combine(earlier)
     if answer.kind == 'correction' and not earlier:
-        raise AnswerError(f'nothing was told of {name} yet: there is nothing to correct; tell it as an answer')
+        raise AnswerError(f'{name} has no answer yet, so that there is nothing to correct: leave --correct out')
     if answer.kind == 'replicate' and known.failed:
         raise AnswerError(f'{name} was said to have failed ({known.failed}): a correction replaces that')
     if answer.kind != 'answer' or not earlier:
@@ -170,8 +170,8 @@ def _refuse_second(answer: Answer, earlier: Sequence[Answer], name: str) -> None
     before = earlier[-1]
     said = known.failed or ', '.join(f'{item} = {known.record()[item]["value"]:g}' for item in again or known.values)
     raise AnswerError(
-        f'{name} was told before, by {before.about.get("by", "somebody")}: {said}. Say whether this is a further '
-        'measurement (--replicate; in a file: kind replicate) or replaces what was told (--correct; kind correction)'
+        f'{name} was answered before, by {before.about.get("by", "somebody")}: {said}. Say whether this is a further '
+        'measurement (--replicate; in a file: kind replicate) or replaces the earlier one (--correct; kind correction)'
     )
 
 

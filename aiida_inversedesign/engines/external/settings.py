@@ -14,7 +14,7 @@ class External(EngineSection):
     """Asks for each candidate and waits until somebody answers (`ask` lists what is open, `tell` records)."""
 
     engine: Literal['external']
-    units: dict[str, str] = Field({}, description='unit of each property that is told and is not one of ours')
+    units: dict[str, str] = Field({}, description='unit of each property of the answers that is not built in')
     deadline_days: Annotated[Finite, Field(gt=0, le=3650)] | None = Field(
         None, description='days after which a candidate without an answer counts as failed; default: it waits for ever'
     )

@@ -22,7 +22,7 @@ FAILED = 320
 
 @calcfunction
 def take_answers(candidate: orm.Data, properties: orm.List, **answers: AnswerData) -> orm.Dict | ExitCode:
-    """What was told of a candidate: means of replicates, corrections in place of what they correct.
+    """What the answers to a candidate say: means of replicates, corrections in place of what they correct.
 
     :param candidate: what was measured. :param answers: in the order of their names.
     """
@@ -33,21 +33,21 @@ def take_answers(candidate: orm.Data, properties: orm.List, **answers: AnswerDat
 
 
 class ExternalEvaluateWorkChain(TimedWaitWorkChain, EvaluateWorkChain):
-    """Waits until every property that is wanted has been told, or that the measurement failed."""
+    """Waits until every property that is wanted has an answer, or that the measurement failed."""
 
     @classmethod
     def define(cls, spec: Any) -> None:
         super().define(spec)
         spec.outline(while_(cls.is_open)(cls.wait_until_over), cls.return_answers)
         spec.exit_code(FAILED, 'ERROR_MEASUREMENT_FAILED', message='the measurement failed: {reason}')
-        spec.exit_code(321, 'ERROR_NO_ANSWER', message='no answer within {days} days (evaluate.deadline_days){told}')
+        spec.exit_code(321, 'ERROR_NO_ANSWER', message='no answer within {days} days (evaluate.deadline_days){missing}')
 
     def is_open(self) -> bool:
         """Whether an answer is missing, and there is time for it."""
         return not self.is_over()
 
     def is_over(self) -> bool:
-        """Whether everything was told, or the deadline has passed."""
+        """Whether everything is answered, or the deadline has passed."""
         end_read_transaction()
         if not self._missing():
             return True
@@ -55,17 +55,17 @@ class ExternalEvaluateWorkChain(TimedWaitWorkChain, EvaluateWorkChain):
         return days is not None and seconds_since(self.node.ctime) > timedelta(days=days).total_seconds()
 
     def what_is_awaited(self) -> str:
-        """The property or properties that nobody has told."""
+        """The property or properties without an answer."""
         return f'waits for {", ".join(self._missing())}: `aiida-inversedesign ask` and `tell`'
 
     def return_answers(self) -> ExitCode | None:
-        """Return what was told."""
+        """Return what the answers say."""
         answers = self._answers()
         missing = combine(map(answer_of, answers)).missing(wanted(self.inputs.properties))
         if missing:
             days = f'{self.inputs.settings.get_dict()["deadline_days"]:g}'
-            told = f': {", ".join(missing)} missing' if answers else ''
-            return self.exit_codes.ERROR_NO_ANSWER.format(days=days, told=told)
+            words = f': {", ".join(missing)} missing' if answers else ''
+            return self.exit_codes.ERROR_NO_ANSWER.format(days=days, missing=words)
         node = self.run_once(
             'take_answers',
             take_answers,
@@ -82,6 +82,6 @@ class ExternalEvaluateWorkChain(TimedWaitWorkChain, EvaluateWorkChain):
         return combine(map(answer_of, self._answers())).missing(wanted(self.inputs.properties))
 
     def _answers(self) -> list[AnswerData]:
-        """What was told of the candidate, whose name is that of the link from its generation."""
+        """The answers to the candidate, whose name is that of the link from its generation."""
         [link] = self.node.base.links.get_incoming(link_type=LinkType.CALL_WORK).all()
         return answers_to(link.node.inputs.settings, link.link_label)
