@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiida_inversedesign.campaign.contracts.engine import is_dft, job_kind
+from aiida_inversedesign.campaign.contracts.job_kinds import is_dft, job_kind
 from aiida_inversedesign.graph.failure_reasons import failure_reason
 
 

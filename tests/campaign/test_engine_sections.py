@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import pytest
 
-from aiida_inversedesign.campaign.contracts.engine import Engine, engine_named, installed, job_kind, wrong_with
+from aiida_inversedesign.campaign.contracts.engine import Engine, engine_named, installed, wrong_with
+from aiida_inversedesign.campaign.contracts.job_kinds import job_kind
 from aiida_inversedesign.campaign.contracts.registry import PartError
 from aiida_inversedesign.campaign.engine_settings import EngineSection
 from aiida_inversedesign.campaign.load import CampaignFileError, validate_campaign

@@ -12,7 +12,7 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 from ase.build import bulk
 
-from aiida_inversedesign.campaign.contracts.engine import job_kind
+from aiida_inversedesign.campaign.contracts.job_kinds import job_kind
 from aiida_inversedesign.cli import setup_local
 from aiida_inversedesign.engines.common.limits import LimitError
 from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso

@@ -9,7 +9,6 @@ it is called.
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
@@ -377,44 +376,3 @@ def missing(name: str) -> str:
             f'{", ".join(known)} (a package brings one by an entry point in the group aiida_inversedesign.engines)'
         )
     return registry.not_installed('engines', name)
-
-
-@functools.lru_cache(maxsize=4)
-def _kinds(_: tuple[str, ...]) -> dict[str, list[tuple[re.Pattern[str], JobKind]]]:
-    found: dict[str, list[tuple[re.Pattern[str], JobKind]]] = {}
-    for engine in installed().values():
-        for kind in engine.job_kinds:
-            found.setdefault(kind.process_type, []).append((re.compile(kind.path), kind))
-    for rules in found.values():
-        # a pattern that says something comes before one that takes every path
-        rules.sort(key=lambda rule: rule[1].path == JobKind.path)
-    return found
-
-
-def job_kind(process_type: str, path: Iterable[str] = ()) -> JobKind | None:
-    """What a calculation job was for, as the installed engines say it, or None if none of them knows.
-
-    :param path: call link labels from the evaluation down to the job.
-    """
-    return _kind(registry.names('engines'), process_type, '/'.join(path))
-
-
-@functools.lru_cache(maxsize=4096)
-def _kind(names: tuple[str, ...], process_type: str, labels: str) -> JobKind | None:
-    rules = _kinds(names).get(process_type, ())
-    return next((kind for pattern, kind in rules if pattern.fullmatch(labels)), None)
-
-
-@functools.lru_cache(maxsize=4)
-def _dft_types(_: tuple[str, ...]) -> frozenset[str]:
-    return frozenset(kind.process_type for item in installed().values() for kind in item.job_kinds if kind.is_dft)
-
-
-def is_dft(process_type: str | None) -> bool:
-    """Whether jobs of this type are charged to ``budget.dft_calculations``."""
-    return process_type in _dft_types(registry.names('engines'))
-
-
-def job_words() -> dict[str, str]:
-    """What each kind of job is called for readers, by its name."""
-    return {kind.name: kind.words for engine in installed().values() for kind in engine.job_kinds}

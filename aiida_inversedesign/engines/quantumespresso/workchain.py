@@ -10,7 +10,7 @@ from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance i
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
-from aiida_inversedesign.campaign.contracts.engine import is_dft
+from aiida_inversedesign.campaign.contracts.job_kinds import is_dft
 from aiida_inversedesign.chemistry.matching import same_crystal
 from aiida_inversedesign.engines.ase.job import AseCalculation
 from aiida_inversedesign.engines.common.calcfunctions import (

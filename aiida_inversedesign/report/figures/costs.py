@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from aiida_inversedesign.audit.record import CampaignRecord
-from aiida_inversedesign.campaign.contracts.engine import job_words
+from aiida_inversedesign.campaign.contracts.job_kinds import job_words
 from aiida_inversedesign.graph.job_record import JobRecord
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
