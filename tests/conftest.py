@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,24 @@ def shared() -> Path:
     return folder
 
 
+@contextmanager
+def kept_tasks():
+    """AiiDA's own runner keeps the tasks of its processes, as that of our foreground does."""
+    from aiida.engine.runners import Runner
+
+    from aiida_inversedesign.workchains.foreground import keep_tasks
+
+    begin = Runner.__init__
+
+    def keeping(self, *arguments, **options):
+        begin(self, *arguments, **options)
+        keep_tasks(self.loop)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Runner, '__init__', keeping)
+        yield
+
+
 @pytest.fixture(scope='session', autouse=True)
 def aiida_profile(request):
     """The temporary profile of all tests: SQLite, with AiiDA's own broker so that a daemon can run."""
@@ -51,5 +70,5 @@ def aiida_profile(request):
     aiida_profile_factory = request.getfixturevalue('aiida_profile_factory')
     # on a busy machine the daemon answers late
     aiida_config.set_option('daemon.timeout', 60)
-    with aiida_profile_factory(aiida_config, broker_backend='core.zeromq') as profile:
+    with aiida_profile_factory(aiida_config, broker_backend='core.zeromq') as profile, kept_tasks():
         yield profile

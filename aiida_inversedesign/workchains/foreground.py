@@ -60,6 +60,24 @@ AGAIN = 0.5
 CLOCK = 5.0
 
 
+def keep_tasks(loop: asyncio.AbstractEventLoop) -> None:
+    """Keep every task of a loop until it is done.
+
+    asyncio refers to tasks weakly and asks its users to keep them; AiiDA's runner does not keep those of the processes
+    that it submits (aiida-core 2.9, ``Runner.submit``). One that waits in a cycle of references may be collected as
+    garbage: its process then stays *running* or *waiting* for ever, without a message.
+    """
+    kept: set[asyncio.Task[Any]] = set()
+
+    def factory(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+        task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, **options)
+        kept.add(task)
+        task.add_done_callback(kept.discard)
+        return task
+
+    loop.set_task_factory(factory)
+
+
 class ForegroundRunner(Runner):
     """A runner that knows its live processes.
 
@@ -69,6 +87,7 @@ class ForegroundRunner(Runner):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        keep_tasks(self.loop)
         self._live: weakref.WeakSet[Process] = weakref.WeakSet()
         self._kept: tuple[type, ...] = ()
         self._submitted = SubmittedJobs()
