@@ -242,6 +242,17 @@ def test_without_a_daemon_a_launch_to_it_is_refused_and_doctor_only_warns(campai
     assert findings(spec, required=False)['daemon'].state == 'warning'
 
 
+def test_a_package_that_renames_the_daemon_is_named(
+    campaign: Any, daemon: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    _, spec = campaign()
+    daemon(5)
+    assert 'setproctitle' not in findings(spec)
+    (tmp_path / 'setproctitle.py').touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert findings(spec)['setproctitle'].remedy.startswith('`pip uninstall setproctitle`')
+
+
 def test_too_little_disk_space_refuses_a_launch_and_ends_a_campaign(campaign: Any) -> None:
     from aiida_inversedesign.cli.launch import start
     from aiida_inversedesign.errors import InverseDesignError

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import util
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.cli.checks.findings import Finding, State
@@ -46,6 +47,10 @@ def examine_daemon(spec: CampaignSpec | None, required: bool) -> Iterator[Findin
         text = 'this profile has no broker, so no daemon can run a campaign: in the foreground it can'
         yield Finding('daemon', missing, text, 'make another profile: `verdi presto --use-zeromq`')
         return
+    if util.find_spec('setproctitle') is not None:
+        # circus gives its process another name with it, and AiiDA knows the process of its PID file by the name
+        text = 'the package setproctitle is installed: `verdi` takes a running daemon for a dead one'
+        yield Finding('setproctitle', 'warning', text, '`pip uninstall setproctitle`, then `verdi daemon restart`')
     client = get_daemon_client()
     if not client.is_daemon_running:
         text = 'not running: only campaigns in the foreground will move'
