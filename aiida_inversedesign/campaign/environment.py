@@ -20,7 +20,20 @@ from aiida_inversedesign.campaign.contracts.registry import packages
 ATTRIBUTE = 'environment'
 #: Libraries whose versions can change a number.
 LIBRARIES = (
-    *('ase', 'botorch', 'gpytorch', 'icet', 'numba', 'numpy', 'pymatgen', 'pyxtal', 'scikit-learn', 'scipy', 'spglib'),
+    *(
+        'ase',
+        'ase-ga',
+        'botorch',
+        'gpytorch',
+        'icet',
+        'numba',
+        'numpy',
+        'pymatgen',
+        'pyxtal',
+        'scikit-learn',
+        'scipy',
+        'spglib',
+    ),
     'torch',
 )
 #: Folders and files that take no part in a decision: what reads campaigns afterwards, and what measures.

@@ -175,6 +175,21 @@ class Propose(Model):
                     f'cannot be mixed with others: write method: {name}, or take of {", ".join(able)}',
                     ('sources', name),
                 )
+        # the default is not imported here: this module would be imported again
+        for name in self.shares if self.model_fields_set & {'method', 'sources'} else ():
+            if not registry.part('sources', name).builds_on_earlier:
+                continue
+            place = ('sources', name) if self.sources else ('method',)
+            if len(self.shares) == 1:
+                yield ContradictionError(
+                    f'goes on from what others proposed: name others beside it, e.g. {{cspml: 0.7, {name}: 0.3}}', place
+                )
+            elif not self.renewed:
+                yield ContradictionError(
+                    'goes on from earlier generations: set propose.renew, the most formulas that each later one adds '
+                    'and the most earlier ones that it goes on with',
+                    place,
+                )
         if not self.generators:
             yield ContradictionError('is empty: omit it, or write {enumeration: 1}', ('generators',))
         for name, given in (('generators', self.generators and self.searches), ('renew', self.renew is not None)):

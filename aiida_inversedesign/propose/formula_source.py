@@ -66,6 +66,13 @@ class FormulaSource(Source):
         :raises ProposalError: if nothing can be proposed for any of them, with what to do.
         """
 
+    def again(self, request: SourceRequest) -> list[Counts]:
+        """Formulas of earlier proposals that it proposes further crystals for, at most ``propose.renew``.
+
+        None by default.
+        """
+        return []
+
 
 def draw(request: SourceRequest, proposer: str) -> Drawn:
     """The formulas to propose crystals for.
@@ -92,10 +99,13 @@ def unbuilt(counts: Counts, proposer: str, **reasons: str) -> Candidate:
     return Candidate(id='', key=reduced_formula(counts), content=None, proposer=proposer, verdicts=verdicts)
 
 
-def rng_of(request: SourceRequest, counts: Counts) -> np.random.Generator:
-    """Random numbers of one formula, the same whatever other formulas are asked for."""
+def rng_of(request: SourceRequest, counts: Counts, *more: int) -> np.random.Generator:
+    """Random numbers of one formula, the same whatever other formulas are asked for.
+
+    :param more: numbers that they also depend on, such as the generation where a formula is proposed for several times.
+    """
     digest = hashlib.sha256(reduced_formula(counts).encode()).digest()
-    return np.random.default_rng([request.spec.seed, int.from_bytes(digest[:8], 'big')])
+    return np.random.default_rng([request.spec.seed, int.from_bytes(digest[:8], 'big'), *more])
 
 
 def crystals_of(spec: CampaignSettings) -> CrystalSpace:

@@ -43,6 +43,27 @@ class Mixture(FormulaSource):
     def __init__(self, sources: Mapping[str, FormulaSource]) -> None:
         self.sources = dict(sources)
 
+    def propose(self, request: SourceRequest) -> list[Candidate]:
+        """The crystals of new formulas, then further ones of formulas that earlier proposals considered.
+
+        :raises ProposalError: if there is neither.
+        """
+        again = self._again(request)
+        try:
+            return [*super().propose(request), *again]
+        except ProposalError:
+            if not any(item.content is not None for item in again):
+                raise
+            return again
+
+    def _again(self, request: SourceRequest) -> list[Candidate]:
+        """What sources find for formulas of earlier proposals, each as much as is its share of a formula."""
+        found, generators = list[Candidate](), {item.key: item.generator for item in request.earlier}
+        for name, number in _places(request).items():
+            if number and (formulas := self.sources[name].again(request)):
+                found += self.sources[name].for_formulas(_with_number(request, number), formulas)
+        return [dataclasses.replace(item, generator=generators[item.key]) for item in found]
+
     def for_formulas(self, request: SourceRequest, formulas: Sequence[Counts]) -> list[Candidate]:
         """The judged crystals of all sources, of each formula the most probable first.
 
@@ -75,8 +96,7 @@ class Mixture(FormulaSource):
     def _ask(self, name: str, request: SourceRequest, wanting: Mapping[int, Sequence[_Asked]]) -> None:
         """Take what a source finds; a source that finds nothing at all has a reason for every formula."""
         for number, asked in sorted(wanting.items()):
-            propose = request.spec.propose.model_copy(update={'top_k': number})
-            own = dataclasses.replace(request, spec=request.spec.model_copy(update={'propose': propose}))
+            own = _with_number(request, number)
             by_key: dict[str, list[Candidate]] = defaultdict(list)
             try:
                 for item in self.sources[name].for_formulas(own, [one.counts for one in asked]):
@@ -87,6 +107,12 @@ class Mixture(FormulaSource):
                     by_key[one.key] = [unbuilt(dict(one.counts), name, template=str(error))]
             for one in asked:
                 one.numbers[name], one.found[name] = number, by_key[one.key]
+
+
+def _with_number(request: SourceRequest, number: int) -> SourceRequest:
+    """The request for so many crystals of a formula."""
+    propose = request.spec.propose.model_copy(update={'top_k': number})
+    return dataclasses.replace(request, spec=request.spec.model_copy(update={'propose': propose}))
 
 
 def _places(request: SourceRequest) -> dict[str, int]:

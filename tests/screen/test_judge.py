@@ -257,3 +257,42 @@ def test_what_is_not_at_rest_is_dropped() -> None:
         found = judged(spec(vibrations=True), [item], [record(item, lowest_frequency=frequency)])[0]
         assert found.accepted is accepted
     assert 'an imaginary frequency of 2.0i THz' in found.verdicts['potential'].reason
+
+
+def later_generation(rows: Any = (), **screen: Any) -> dict[str, Candidate]:
+    """Two candidates of a first generation, and of a second one a copy, a lower crystal and one far up."""
+    first = [candidate('a', cell(FCC, 3.7), 0.3), candidate('b', cell(BCC, 2.9), 0.1)]
+    pool = judged(spec(**screen), first, [record(first[0], energy=-1.0), record(first[1], energy=-0.95)])
+    second = [candidate(name, cell(np.eye(3), 2.4 + i / 10), 0.2) for i, name in enumerate('cde')]
+    records = [
+        record(second[0], cell(FCC, 3.7), -1.001),
+        record(second[1], cell(np.diag([1, 1, 1.4]), 2.4), -1.08),
+        record(second[2], cell(np.diag([1, 1, 1.8]), 2.4), -0.9),
+    ]
+    return {item.id: item for item in judged(spec(**screen), [*pool, *second], records, rows)}
+
+
+def test_a_later_generation_is_compared_with_the_earlier_pool() -> None:
+    found = later_generation()
+    assert found['c'].verdicts['potential'].reason == 'relaxes to the same crystal as a'
+    assert found['a'].screening is not None
+    assert found['a'].screening['merged'] == ['c']
+    # the new lowest crystal: what is too far above it is dropped, be it new or not
+    assert 'above the lowest candidate' in found['e'].verdicts['potential'].reason
+    assert found['b'].verdicts['potential'].value == pytest.approx(0.13)
+    assert [name for name, item in found.items() if item.accepted] == ['a', 'd']
+    # all of a formula are ordered by one rule from the chances before any energy was known: 0.3 + 0.2 and 0.2
+    weights = {'a': 0.5 * math.exp(-0.08 / 0.1), 'd': 0.2}
+    for name, weight in weights.items():
+        standing = 0.3 + 0.1 + 0.2 + 0.2 + 0.2
+        total = sum(weights.values()) + 0.1 * math.exp(-0.13 / 0.1) + 0.2 * math.exp(-0.18 / 0.1)
+        assert found[name].probability == pytest.approx(standing * weight / total)
+    assert (found['a'].rank, found['d'].rank) == (1, 2)
+
+
+def test_what_was_evaluated_stays_whatever_later_generations_find() -> None:
+    crystal = cell(BCC, 2.9)
+    rows = [EvaluationRow('b', 1, 'initial', 'Cu', 'completed', crystal)]
+    found = later_generation(rows)
+    assert [name for name, item in found.items() if item.accepted] == ['a', 'b', 'd']
+    assert found['b'].rank == 3

@@ -79,6 +79,9 @@ class Source(ABC):
     in_auto: ClassVar[bool] = False
     #: Whether it finds nothing for a formula of whose ratio the library has no template.
     same_ratio: ClassVar[bool] = False
+    #: Whether it goes on from what other sources proposed in earlier generations: it is one of several, and needs
+    #: ``propose.renew``.
+    builds_on_earlier: ClassVar[bool] = False
     #: Packages that it imports and this package does not bring, each with the extra that does: ``pyxtal: symmetry``.
     packages: ClassVar[Mapping[str, str]] = MappingProxyType({})
     #: How it proposes, for the methods paragraph (empty: it takes what a data set has), and its publications (keys of

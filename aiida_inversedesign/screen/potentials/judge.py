@@ -84,9 +84,23 @@ def judged(
     for item in found.values():
         if item.screening is not None and 'energy' in item.screening:
             by_key[item.key].append(item)
-    for group in by_key.values():
-        found |= {item.id: item for item in _ordered(_merged(group, spec, rows), screening)}
+    for key, group in by_key.items():
+        before = [
+            _as_before(item, by_id)
+            for item in candidates
+            if item.key == key and item.id not in found and item.accepted and 'energy' in (item.screening or {})
+        ]
+        found |= {item.id: item for item in _ordered(_merged(group, before, spec, rows), screening, rows)}
     return [found.get(item.id, item) for item in candidates]
+
+
+def _as_before(candidate: Candidate, by_id: Mapping[str, Candidate]) -> Candidate:
+    """A candidate of an earlier proposal with the chances that it had before its energy was known."""
+    known = candidate.screening or {}
+    merged = [(by_id[name].screening or {}) for name in known.get('merged', ())]
+    chances = [item.get('probability') for item in (known, *merged)]
+    given = [chance for chance in chances if chance is not None]
+    return dataclasses.replace(candidate, probability=min(1.0, math.fsum(given)) if given else None)
 
 
 def _looked_at(
@@ -177,13 +191,17 @@ def _is_credible(name: str, value: float) -> bool:
     return math.isfinite(value) and low <= value <= high
 
 
-def _merged(group: Sequence[Candidate], spec: CampaignSettings, rows: Sequence[EvaluationRow]) -> list[Candidate]:
-    """The candidates of a formula, each crystal once: the most probable of equal ones has the chances of all."""
+def _merged(
+    group: Sequence[Candidate], before: Sequence[Candidate], spec: CampaignSettings, rows: Sequence[EvaluationRow]
+) -> list[Candidate]:
+    """The candidates of a formula, each crystal once: the most probable of equal ones has the chances of all.
+
+    :param before: those of earlier proposals that stand; they differ from each other, and stay.
+    """
     evaluated = [
         content for row in rows if row.key == group[0].key for content in (row.relaxed, row.proposed) if content
     ]
-    kept: list[Candidate] = []
-    out: dict[str, Candidate] = {}
+    kept, out = list(before), dict[str, Candidate]()
     for item in sorted(group, key=by_chance):
         if not item.accepted:
             out[item.id] = item
@@ -205,7 +223,7 @@ def _merged(group: Sequence[Candidate], spec: CampaignSettings, rows: Sequence[E
         )
         out[item.id] = _rejected(item, f'relaxes to the same {spec.space.noun} as {first.id}')
     out |= {item.id: item for item in kept}
-    return [out[item.id] for item in group]
+    return [out[item.id] for item in (*before, *group)]
 
 
 def _equal(first: Candidate, second: Candidate, spec: CampaignSettings) -> bool:
@@ -214,15 +232,16 @@ def _equal(first: Candidate, second: Candidate, spec: CampaignSettings) -> bool:
     return gap <= SAME_ENERGY and spec.space.same_result(first.content, second.content)
 
 
-def _ordered(group: Sequence[Candidate], screening: Screening) -> list[Candidate]:
+def _ordered(group: Sequence[Candidate], screening: Screening, rows: Sequence[EvaluationRow]) -> list[Candidate]:
     """The candidates of a formula by log p - E/kT, those that are far up or beyond the wanted number rejected.
 
-    The probabilities of a formula keep their sum.
+    The probabilities of a formula keep their sum. What has been evaluated is ordered, and not rejected any more.
     """
+    evaluated = {row.candidate for row in rows}
     lowest = min(item.screening['energy'] for item in group if item.screening is not None)
     above = {item.id: (item.screening or {})['energy'] - lowest for item in group}
     standing = [item for item in group if item.accepted]
-    far = {item.id for item in standing if above[item.id] > screening.window}
+    far = {item.id for item in standing if above[item.id] > screening.window and item.id not in evaluated}
     weights = {item.id: _chance(item) * math.exp(-above[item.id] / screening.softness) for item in standing}
     # what is dropped leaves its chances to those that stay
     total, share = sum(weights.values()), sum(_chance(item) for item in standing)
@@ -243,7 +262,7 @@ def _ordered(group: Sequence[Candidate], screening: Screening) -> list[Candidate
                 rank=place[item.id],
                 verdicts={**item.verdicts, POTENTIAL: verdict},
             )
-            if screening.keep is not None and place[item.id] > screening.keep:
+            if screening.keep is not None and place[item.id] > screening.keep and item.id not in evaluated:
                 item = _rejected(item, f'number {place[item.id]} of {item.key} (screen.keep)', above[item.id])
         out.append(item)
     return out
