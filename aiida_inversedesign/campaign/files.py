@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import os
 import stat
+import zlib
 from pathlib import Path
 
 from aiida_inversedesign.errors import InverseDesignError
@@ -48,3 +51,19 @@ def inside(folder: Path, name: str) -> Path:
     if Path(name).is_absolute() or not path.is_relative_to(root):
         raise FileRefusedError(f'{name!r} leads out of the folder of the file that names it: put the file beside it')
     return path
+
+
+def decompressed(content: bytes, most: int) -> bytes:
+    """The bytes of a gzip file.
+
+    :param most: most bytes after decompression.
+    :raises FileRefusedError: if it is not such a file, or becomes larger.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
+            found = stream.read(most + 1)
+    except (OSError, EOFError, zlib.error) as error:
+        raise FileRefusedError(f'cannot be decompressed ({error})') from error
+    if len(found) > most:
+        raise FileRefusedError(f'larger than {most} bytes when decompressed')
+    return found

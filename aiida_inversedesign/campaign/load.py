@@ -23,7 +23,8 @@ LineOf = Callable[[Place], int]
 MAX_BYTES = 250_000
 
 #: Keys that may name a file beside the campaign file, and how such a name ends.
-_FILES = (('propose', 'model', '.npz'), ('propose', 'library', '.csv'), ('evaluate', 'data', '.csv'))
+_TABLES = ('.csv', '.csv.gz')
+_FILES = (('propose', 'model', ('.npz',)), ('propose', 'library', _TABLES), ('evaluate', 'data', _TABLES))
 
 
 def read_campaign(path: str | Path) -> CampaignSpec:

@@ -73,8 +73,14 @@ class Surrogate:
         :raises SurrogateError: if the surrogate was fitted on other descriptors than those of the space.
         """
         features, names = space.describe(contents, probabilities)
-        estimated = self.names[len(names) :]
-        if self.names[: len(names)] != tuple(names) or not all(map(_is_estimate, estimated)):
+        estimated = tuple(name for name in self.names if _is_estimate(name))
+        own = self.names[: len(self.names) - len(estimated)]
+        if own != tuple(names):
+            # it may have been fitted on some of the columns, never on others
+            places = {name: place for place, name in enumerate(names)}
+            chosen = [places[name] for name in own if name in places]
+            features, names = features[:, chosen], [names[place] for place in chosen]
+        if own != tuple(names) or self.names[len(own) :] != estimated or (len(own) < 1):
             raise SurrogateError('the surrogate was fitted with other descriptors: fit it again from its table')
         if estimated:
             columns = estimate_values(estimates or [{}] * len(contents), estimated)
@@ -328,7 +334,11 @@ def fit_surrogate(
             '(0 evaluations in all): evaluate more candidates first'
         )
     features, names = space.describe([row.proposed for row in rows], [row.probability for row in rows])
-    features, names, composition = _with_estimates(features, names, space.composition_columns(), rows)
+    composition = space.composition_columns()
+    if (chosen := space.columns(names, len(rows))) is not None:
+        features, names = features[:, chosen], [names[place] for place in chosen]
+        composition = None if composition is None else composition[list(chosen)]
+    features, names, composition = _with_estimates(features, names, composition, rows)
     targets = {name: values_of(rows, name) for name in properties}
     errors = {name: errors_of(rows, name) for name in properties}
     failed = np.array([row.status == 'failed' for row in rows], dtype=bool)

@@ -1,4 +1,4 @@
-"""Measured points from a CSV file: settings of variables, one or several measured values, replicates included."""
+"""A data set from a CSV file: what each row names (a point, a molecule), measured values, replicates included."""
 
 from __future__ import annotations
 
@@ -8,16 +8,15 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.digits import plain
+from aiida_inversedesign.campaign.contracts.space import RowError, RowReader, SpaceSection, Value
 from aiida_inversedesign.campaign.number_words import LARGEST
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.values import copies, is_index, why_unreadable
-from aiida_inversedesign.spaces.parameters.point import Point, Value
-from aiida_inversedesign.spaces.parameters.space import ParameterSpace
 
 #: A file of more rows or columns is not one of experiments.
 MOST_ROWS, MOST_COLUMNS = 1_000_000, 1000
@@ -32,17 +31,29 @@ class PointsError(InverseDesignError):
 
 @dataclass(frozen=True)
 class Measured:
-    """What a data set knows of a point.
+    """What a data set knows of a content, e.g. a point.
 
     :param values: mean of each property over the replicates.
     :param errors: standard error of each mean, where there are at least two replicates.
     :param replicates: number of rows.
     """
 
-    point: Point
+    content: Any
     values: dict[str, float]
     errors: dict[str, float]
     replicates: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What the rows of a data set name.
+
+    :param measured: by the hash of each content, in the order of the file.
+    :param left_out: line, kind and reason of each row that names none.
+    """
+
+    measured: dict[str, Measured]
+    left_out: tuple[tuple[int, str, str], ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,11 +62,15 @@ class PointSet:
 
     :param columns: names, in the order of the file.
     :param rows: a number or word for each column; None where the file has none.
+    :param lines: of the file, one for each row; empty: they follow each other from line 2.
+    :param unread: what is wrong with lines that could not be read.
     """
 
     columns: tuple[str, ...]
     rows: tuple[Row, ...]
-    _asked: tuple[dict[str, bool], dict[str, Measured]] | None = field(default=None, init=False, repr=False)
+    lines: tuple[int, ...] = ()
+    unread: tuple[str, ...] = ()
+    _asked: tuple[RowReader, Listing] | None = field(default=None, init=False, repr=False)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -97,103 +112,118 @@ class PointSet:
         cells = [row[place] for row in self.rows]
         return np.array([math.nan if cell is None or isinstance(cell, str) else cell for cell in cells])
 
-    def measured(self, words: Mapping[str, bool]) -> dict[str, Measured]:
-        """Every point of some variables with its values, by its key; rows of equal settings are replicates.
+    def listed(self, reader: RowReader) -> Listing:
+        """Every content that the rows name, with its values; rows of the same content are replicates.
 
-        :param words: names of the variables, and whether the values of each are words.
-        :raises PointsError: if a variable is not a column, or a row has no value of one.
+        :raises PointsError: if a column is missing, or a row names no content and the reader does not tolerate that.
         """
+        if self._asked is None or self._asked[0] != reader:
+            # a campaign asks with the same reader again and again
+            object.__setattr__(self, '_asked', (reader, self._listed(reader)))
+        return self._asked[1] if self._asked else Listing({}, ())
+
+    def _listed(self, reader: RowReader) -> Listing:
         places = {name: place for place, name in enumerate(self.columns)}
-        missing = [name for name in words if name not in places]
-        if missing:
-            raise PointsError(
-                f'the data have no column {missing[0]!r} for the variable of that name; they have '
-                f'{", ".join(self.columns[:20])}'
-            )
-        properties = [name for name in self.numeric if name not in words]
-        groups: dict[str, tuple[Point, list[Row]]] = {}
-        for line, row in enumerate(self.rows, 2):
-            point = Point({name: _setting(row[places[name]], name, is_word, line) for name, is_word in words.items()})
-            groups.setdefault(point.key, (point, []))[1].append(row)
-        return {key: _mean(point, rows, properties, places) for key, (point, rows) in groups.items()}
+        try:
+            columns = reader.columns(self.columns)
+        except RowError as error:
+            raise PointsError(str(error)) from error
+        properties = [name for name in self.numeric if name not in columns]
+        groups: dict[str, tuple[Any, list[Row]]] = {}
+        left_out = []
+        for number, row in enumerate(self.rows, 2):
+            line = self.lines[number - 2] if self.lines else number
+            try:
+                content = reader.read({name: row[places[name]] for name in columns})
+            except RowError as error:
+                if not reader.tolerant:
+                    raise PointsError(f'line {line}: {error}') from error
+                left_out.append((line, error.kind, str(error)))
+                continue
+            groups.setdefault(content.content_hash, (content, []))[1].append(row)
+        measured = {key: _mean(content, rows, properties, places) for key, (content, rows) in groups.items()}
+        return Listing(measured, tuple(left_out))
 
-    def points(self, space: ParameterSpace) -> list[Point]:
-        """The different points, in the order of the file."""
-        return [item.point for item in self.measured(_words(space)).values()]
+    def contents(self, space: SpaceSection) -> list[Any]:
+        """The different contents, in the order of the file.
 
-    def outside(self, space: ParameterSpace) -> tuple[int, str]:
-        """How many of the points do not lie in a space, and what is wrong with the first in words."""
-        broken = [words for point in self.points(space) if (words := space.violation(point))]
+        :raises PointsError: as :meth:`listed`; if the rows of a data set name no candidates of the space.
+        """
+        if space.reader is None:
+            raise PointsError(f'the rows of a CSV file name no {space.nouns}: name a library')
+        return [item.content for item in self.listed(space.reader).measured.values()]
+
+    def outside(self, space: SpaceSection) -> tuple[int, str]:
+        """How many of the contents do not lie in a space, and what is wrong with the first in words."""
+        broken = [words for content in self.contents(space) if (words := space.violation(content))]
         return len(broken), broken[0] if broken else ''
 
-    def measured_at(self, point: Point) -> Measured | None:
-        """What is known of a point, or None."""
-        words = {name: isinstance(value, str) for name, value in point.values.items()}
-        if self._asked is None or self._asked[0] != words:
-            # a campaign asks for the same variables again and again
-            object.__setattr__(self, '_asked', (words, self.measured(words)))
-        known: dict[str, Measured] = self._asked[1] if self._asked else {}
-        return known.get(point.key)
+    def measured_at(self, content: Any) -> Measured | None:
+        """What is known of a content, or None."""
+        return self.listed(content.reader).measured.get(content.content_hash)
 
     def to_bytes(self) -> bytes:
         """The rows as CSV in a fixed form; :meth:`from_bytes` reads it."""
         sink = io.StringIO()
         writer = csv.writer(sink, lineterminator='\n')
         writer.writerow(self.columns)
-        for row in self.rows:
+        written = 1
+        for place, row in enumerate(self.rows):
+            # an empty line for each that was left out, so that lines keep their numbers
+            line = self.lines[place] if self.lines else place + 2
+            sink.write('\n' * (line - written - 1))
+            written = line
             writer.writerow(
                 ['' if value is None else repr(value) if isinstance(value, float) else value for value in row]
             )
         return sink.getvalue().encode()
 
     @classmethod
-    def from_bytes(cls, content: bytes) -> PointSet:
+    def from_bytes(cls, content: bytes, tolerant: bool = False) -> PointSet:
         """The rows of a CSV file (UTF-8, with or without a byte order mark; commas, semicolons or tabs).
 
+        :param tolerant: whether a line that cannot be read is left out and counted (:attr:`unread`); each line is then
+            read by itself, so that an open quotation mark costs one line.
         :raises PointsError: with the line, if it is not such a table.
         """
         try:
-            text = content.decode('utf-8-sig')
+            text = content.decode('utf-8-sig', errors='replace' if tolerant else 'strict')
         except UnicodeDecodeError as error:
             raise PointsError(f'not UTF-8 text ({error}): save the table as CSV with UTF-8') from error
-        lines = text.splitlines()
-        if not lines:
+        texts = text.splitlines()
+        if not texts:
             raise PointsError('the file is empty: the first line must name the columns')
-        delimiter = max(',;\t', key=lines[0].count)
-        table = list(csv.reader(lines, delimiter=delimiter))
-        columns = tuple(name.strip() for name in table[0])
+        delimiter = max(',;\t', key=texts[0].count)
+        columns = tuple(name.strip() for name in next(csv.reader(texts[:1], delimiter=delimiter)))
         repeated = sorted({name for name in columns if columns.count(name) > 1})
         if repeated:
             raise PointsError(f'line 1: the column {repeated[0]!r} is there twice: rename one')
-        if len(columns) > MOST_COLUMNS or len(table) > MOST_ROWS:
+        if len(columns) > MOST_COLUMNS or len(texts) > MOST_ROWS:
             raise PointsError(
-                f'{len(table)} rows and {len(columns)} columns are more than {MOST_ROWS} and {MOST_COLUMNS}'
+                f'{len(texts)} rows and {len(columns)} columns are more than {MOST_ROWS} and {MOST_COLUMNS}'
             )
-        rows = []
-        for line, cells in enumerate(table[1:], 2):
+        rows, lines, unread = [], [], []
+        table: Iterable[list[str]]
+        if tolerant:
+            table = (next(csv.reader([line], delimiter=delimiter), []) for line in texts[1:])
+        else:
+            table = csv.reader(texts[1:], delimiter=delimiter)
+        for line, cells in enumerate(table, 2):
             if not any(cell.strip() for cell in cells):
                 continue
-            if len(cells) != len(columns):
-                raise PointsError(f'line {line}: {len(cells)} cells for {len(columns)} columns')
-            rows.append(tuple(_value(cell.strip(), name, line) for cell, name in zip(cells, columns, strict=True)))
+            try:
+                if len(cells) != len(columns):
+                    raise PointsError(f'line {line}: {len(cells)} cells for {len(columns)} columns')
+                rows.append(tuple(_value(cell.strip(), name, line) for cell, name in zip(cells, columns, strict=True)))
+                lines.append(line)
+            except PointsError as error:
+                if not tolerant:
+                    raise
+                unread.append(str(error))
         if not rows:
             raise PointsError('the file names columns and has no rows')
-        return cls(columns, tuple(rows))
-
-
-def _words(space: ParameterSpace) -> dict[str, bool]:
-    return {name: bool(variable.choices) for name, variable in space.variables.items()}
-
-
-def _setting(value: Value | None, name: str, is_word: bool, line: int) -> Value:
-    """The value of a variable in a row."""
-    if value is None:
-        raise PointsError(f'line {line}: no value of the variable {name}')
-    if is_word:
-        return value if isinstance(value, str) else plain(value)
-    if isinstance(value, str):
-        raise PointsError(f'line {line}: {name} = {value!r} {why_unreadable(value)}')
-    return value
+        gaps = tolerant or lines != list(range(2, len(lines) + 2))
+        return cls(columns, tuple(rows), tuple(lines) if gaps else (), tuple(unread))
 
 
 def _value(cell: str, name: str, line: int) -> Value | None:
@@ -210,7 +240,7 @@ def _value(cell: str, name: str, line: int) -> Value | None:
     return number
 
 
-def _mean(point: Point, rows: Sequence[Row], properties: Sequence[str], places: Mapping[str, int]) -> Measured:
+def _mean(content: Any, rows: Sequence[Row], properties: Sequence[str], places: Mapping[str, int]) -> Measured:
     values, errors = {}, {}
     for name in properties:
         cells = [row[places[name]] for row in rows]
@@ -221,4 +251,4 @@ def _mean(point: Point, rows: Sequence[Row], properties: Sequence[str], places: 
         if len(known) > 1:
             deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (len(known) - 1))
             errors[name] = deviation / math.sqrt(len(known))
-    return Measured(point, values, errors, len(rows))
+    return Measured(content, values, errors, len(rows))

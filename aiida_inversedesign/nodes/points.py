@@ -1,31 +1,36 @@
-"""Points and their nodes, and the node of a data set of points."""
+"""Contents that are plain data (points, molecules) and their nodes, and the node of a CSV data set."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from aiida.orm import Dict
 from aiida.orm.pydantic import OrmMetadataField
 
+from aiida_inversedesign.campaign.contracts.registry import part
 from aiida_inversedesign.libraries.points import PointSet
 from aiida_inversedesign.nodes.payload import PayloadData, ReadCache
-from aiida_inversedesign.spaces.parameters.point import Point
 
 _READ: ReadCache[PointSet] = ReadCache(2)
 
 
-def content_of(node: Dict) -> Point:
-    """The point of a node."""
-    return Point.from_dict(node.get_dict())
+#: AiiDA's longest label.
+_LONGEST_LABEL = 255
 
 
-def node_of(point: Point) -> Dict:
-    """An unstored node of a point, labelled with its values (the label is not part of the content)."""
-    return Dict(point.to_dict(), label=point.key)
+def content_of(node: Dict) -> Any:
+    """The content of a node, of the kind of space that its data name; those of points name none."""
+    data = node.get_dict()
+    return part('spaces', data.get('kind', 'parameters')).read(data)
+
+
+def node_of(content: Any) -> Dict:
+    """An unstored node of a content, labelled with its key (the label is not part of the content)."""
+    return Dict(content.to_dict(), label=content.key[:_LONGEST_LABEL])
 
 
 class PointsData(PayloadData):
-    """Measured points, found by their label or content hash: the rows of a CSV file."""
+    """A data set, found by its label or content hash: the rows of a CSV file."""
 
     FILENAME: ClassVar[str] = 'points.csv'
 
@@ -36,7 +41,9 @@ class PointsData(PayloadData):
     @classmethod
     def from_points(cls, points: PointSet, label: str = '') -> PointsData:
         """An unstored node of a data set."""
-        attributes = {'count': len(points), 'property_names': list(points.numeric)}
+        attributes: dict[str, Any] = {'count': len(points), 'property_names': list(points.numeric)}
+        if points.unread:
+            attributes['unread'] = {'lines': len(points.unread), 'examples': list(points.unread[:5])}
         return cls(points.to_bytes(), attributes, label=label)
 
     def get_library(self) -> PointSet:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from aiida.orm import QueryBuilder
 
-from aiida_inversedesign.campaign.files import FileRefusedError, read_bounded
+from aiida_inversedesign.campaign.files import FileRefusedError, decompressed, read_bounded
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.points import PointsError, PointSet
 from aiida_inversedesign.nodes.cspml_data import CspmlData
@@ -33,17 +33,20 @@ def list_labels(node_class: type[PayloadData]) -> list[str]:
     return sorted({label for label in query.all(flat=True) if label})
 
 
-def get_library(label: str) -> LibraryData | PointsData:
-    """The template library or data set of points with a label, or of a CSV file, which is stored under its name.
+def get_library(label: str, tolerant: bool = False) -> LibraryData | PointsData:
+    """The template library or data set with a label, or of a CSV file (``.csv.gz`` too), stored under its name.
 
+    :param tolerant: whether lines of a CSV file that cannot be read are left out and counted.
     :raises InverseDesignError: if there is none, or the file cannot be read.
     """
-    if label.endswith('.csv'):
+    if label.endswith(('.csv', '.csv.gz')):
         try:
-            points = PointSet.from_bytes(read_bounded(Path(label), MOST_CSV_BYTES))
+            content = read_bounded(Path(label), MOST_CSV_BYTES)
+            content = decompressed(content, MOST_CSV_BYTES) if label.endswith('.gz') else content
+            points = PointSet.from_bytes(content, tolerant)
         except (FileRefusedError, PointsError) as error:
             raise InverseDesignError(f'the file {label}: {error}') from error
-        return _stored(PointsData.from_points(points, label=Path(label).stem))
+        return _stored(PointsData.from_points(points, label=Path(label).name.partition('.csv')[0]))
     if label == AFLOW:
         from aiida_inversedesign.libraries.library import aflow_library
 

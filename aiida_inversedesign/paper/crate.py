@@ -27,6 +27,7 @@ _FORMATS = {
     '.md': 'text/markdown',
     '.pdf': 'application/pdf',
     '.png': 'image/png',
+    '.svg': 'image/svg+xml',
     '.tex': 'application/x-tex',
     '.yaml': 'application/yaml',
 }

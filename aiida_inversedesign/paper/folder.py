@@ -100,6 +100,7 @@ def write_contents(node: Any, folder: Path, options: Options) -> Facts:
     from aiida_inversedesign.paper.archive import write_archive
     from aiida_inversedesign.paper.crystals import write_crystals
     from aiida_inversedesign.paper.methods import methods
+    from aiida_inversedesign.paper.pictures import write_pictures
     from aiida_inversedesign.paper.tables import write_tables
 
     facts = collect_facts(node, options.structures)
@@ -112,6 +113,7 @@ def write_contents(node: Any, folder: Path, options: Options) -> Facts:
     write_tables(facts, folder / 'tables')
     if of_crystals:
         write_crystals(facts, folder / 'crystals')
+    write_pictures(facts, folder / 'pictures')
     _write(folder / 'audit.json', _json(facts.report))
     _write(folder / 'campaign.yaml', _campaign_file(facts))
     _write(folder / 'methods.md', methods(facts))

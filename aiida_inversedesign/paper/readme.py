@@ -112,7 +112,7 @@ def readme(facts: Facts, folder: Path, captions: Mapping[str, str], options: Opt
 
 def contents(folder: Path, options: Options) -> list[tuple[str, str]]:
     """Each file or folder and what it is."""
-    crystals = folder / 'crystals'
+    crystals, pictures = folder / 'crystals', folder / 'pictures'
     return [
         *([('campaign.aiida', 'the AiiDA archive of exactly this campaign')] if options.archive else []),
         ('audit.json', 'every figure of the audit, with intervals, n, and why one is not known'),
@@ -123,6 +123,11 @@ def contents(folder: Path, options: Options) -> list[tuple[str, str]]:
         ('tables/', 'each table as CSV (units in the headings) and LaTeX (booktabs); `tables.tex` shows all'),
         ('figures/', 'each figure as PDF and PNG, 86 mm wide; `overview` 178 mm'),
         *([('crystals/', _CRYSTALS.format(len(list(crystals.glob('*.cif')))))] if crystals.is_dir() else []),
+        *(
+            [('pictures/', 'pictures of the hits and the best others as SVG; names begin with the rank')]
+            if pictures.is_dir()
+            else []
+        ),
         ('ro-crate-metadata.json', 'RO-Crate metadata of this folder'),
     ]
 

@@ -9,14 +9,13 @@ from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.contracts.source import ProposalError, Source, SourceRequest
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.libraries.points import PointSet
-from aiida_inversedesign.spaces.parameters.space import ParameterSpace
 
 
 class LibrarySource(Source):
     """Takes entries as they are; those evaluated before are rejected."""
 
     name = 'library'
-    spaces = ('crystals', 'parameters')
+    spaces = ('crystals', 'parameters', 'molecules')
     needs = ('library',)
 
     def propose(self, request: SourceRequest) -> list[Candidate]:
@@ -25,7 +24,7 @@ class LibrarySource(Source):
         :raises ProposalError: if there is none.
         """
         library = request.library
-        found = list(_crystals(request, library) if isinstance(library, Library) else _points(request, library))
+        found = list(_crystals(request, library) if isinstance(library, Library) else _listed(request, library))
         if not found and request.earlier:
             raise ProposalError('every entry of the library in this space has been proposed')
         if not found:
@@ -65,9 +64,8 @@ def _crystals(request: SourceRequest, library: Library) -> Iterator[Candidate]:
             )
 
 
-def _points(request: SourceRequest, data: PointSet) -> Iterator[Candidate]:
-    considered, space = request.considered, request.spec.space
-    assert isinstance(space, ParameterSpace)  # noqa: S101  (sources are asked only for spaces that they serve)
-    for point in data.points(space):
-        if point.key not in considered:
-            yield Candidate(id='', key=point.key, content=point, proposer='library')
+def _listed(request: SourceRequest, data: PointSet) -> Iterator[Candidate]:
+    considered = request.considered
+    for content in data.contents(request.spec.space):
+        if content.key not in considered:
+            yield Candidate(id='', key=content.key, content=content, proposer='library')

@@ -237,6 +237,8 @@ def _card(record: CampaignRecord, item: EvaluationRecord, entry: dict[str, Any],
             symmetry, prototype = space_group(crystal), item.result_prototype or item.prototype
         except InverseDesignError as error:
             drawn = Markup('<p class="none">no picture: {}</p>').format(str(error))
+    elif crystal is not None:
+        drawn = Markup(space.picture(crystal))  # noqa: S704 (made by the part, of numbers and colours)
     asked = [name for name in record.goal.properties if name in item.properties]
     values = _values(record, item, [name for name in item.properties if name not in asked])
     variables: list[tuple[str, str]] = []

@@ -22,18 +22,18 @@ class Duplicate(Screen):
         for row in request.rows:
             for content in (row.proposed, row.relaxed):
                 if content is not None:
-                    seen[content.key].append((f'an evaluated {space.noun}', content))
+                    seen[space.identity(content)].append((f'an evaluated {space.noun}', content))
         for candidate in request.passed:
-            seen[candidate.content.key].append((_name(candidate), candidate.content))
+            seen[space.identity(candidate.content)].append((_name(candidate), candidate.content))
         return [self._verdict(candidate, request, seen) for candidate in candidates]
 
     @staticmethod
     def _verdict(candidate: Candidate, request: ScreenRequest, seen: dict[str, list[tuple[str, Any]]]) -> Verdict:
         space, content = request.spec.space, candidate.content
-        for name, other in seen[content.key]:
+        for name, other in seen[space.identity(content)]:
             if space.same(other, content):
                 return Verdict(False, None, f'the same {space.noun} as {name}')
-        seen[content.key].append((_name(candidate), content))
+        seen[space.identity(content)].append((_name(candidate), content))
         return Verdict(True)
 
 

@@ -1,4 +1,4 @@
-"""The screen ``constraints``: bounds, grids, mixtures and linear constraints of a space of parameters."""
+"""The screen ``constraints``: the limits of a space, e.g. bounds and mixtures of parameters, elements of molecules."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from aiida_inversedesign.campaign.contracts.screen import Screen, ScreenRequest
 
 
 class Constraints(Screen):
-    """Rejects points that lie outside the space, whatever proposed them."""
+    """Rejects candidates that lie outside the space, whatever proposed them."""
 
     name = 'constraints'
-    spaces = ('parameters',)
+    spaces = ('parameters', 'molecules')
 
     def judge(self, candidates: Sequence[Candidate], request: ScreenRequest) -> list[Verdict | None]:
-        """What a point breaks, in words."""
+        """What a candidate breaks, in words."""
         space: Any = request.spec.space
         broken = [space.violation(candidate.content) for candidate in candidates]
         return [Verdict(not words, None, words) for words in broken]

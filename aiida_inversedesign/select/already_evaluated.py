@@ -11,7 +11,7 @@ from aiida_inversedesign.campaign.row import EvaluationRow
 
 
 class AlreadyEvaluated:
-    """Compares candidates with what was evaluated, as the space does it, among those of the same key.
+    """Compares candidates with what was evaluated, as the space does it, among those of the same identity.
 
     Answers are kept, because a selection asks again about the same candidates for each place of the batch.
     """
@@ -23,7 +23,7 @@ class AlreadyEvaluated:
         contents = [content for row in rows for content in (row.relaxed, row.proposed)]
         for content in (*contents, *(candidate.content for candidate in running)):
             if content is not None:
-                self._known.setdefault(content.key, []).append(content)
+                self._known.setdefault(space.identity(content), []).append(content)
         self._new: dict[str, bool] = {}
 
     def is_new(self, candidate: Candidate) -> bool:
@@ -32,7 +32,7 @@ class AlreadyEvaluated:
         if content is None:
             return False
         if candidate.id not in self._new:
-            known = self._known.get(content.key, [])
+            known = self._known.get(self._space.identity(content), [])
             self._new[candidate.id] = not any(self._space.same(content, other) for other in known)
         return self._new[candidate.id]
 
@@ -40,6 +40,8 @@ class AlreadyEvaluated:
         """Whether none of ``others`` equals the candidate."""
         content = candidate.content
         return content is not None and not any(
-            other.content is not None and other.content.key == content.key and self._space.same(content, other.content)
+            other.content is not None
+            and self._space.identity(other.content) == self._space.identity(content)
+            and self._space.same(content, other.content)
             for other in others
         )

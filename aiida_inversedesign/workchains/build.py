@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from aiida import orm
@@ -56,7 +57,8 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
     sources = {name: part('sources', name) for name in spec.propose.shares}
     needs = {need for source in sources.values() for need in source.needs}
     problems.extend(_lacking_packages(spec, sources))
-    library = attempt(get_library, 'library') if 'library' in needs else None
+    tolerant = spec.space.reader is not None and spec.space.reader.tolerant
+    library = attempt(partial(get_library, tolerant=tolerant), 'library') if 'library' in needs else None
     model = attempt(get_model, 'model') if 'model' in needs else None
     engine = _engine_inputs(spec, problems)
     codes = _decision_codes(spec, problems)
@@ -137,7 +139,7 @@ def _engine_inputs(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:
             inputs[need.port] = _code(need.label, need.path, need.plugin, problems)
             continue
         try:
-            inputs[need.port] = get_library(need.label)
+            inputs[need.port] = get_library(need.label, spec.space.reader is not None and spec.space.reader.tolerant)
         except InverseDesignError as error:
             problems.append(f'{need.path}: {error}')
     inputs = {name: node for name, node in inputs.items() if node is not None}
@@ -261,9 +263,13 @@ def _point_problems(spec: CampaignSpec, data: Any) -> list[str]:
     """What keeps the rows of a data set from being points of the space."""
     try:
         outside, example = data.outside(spec.space)
-        number = len(data.points(spec.space))
+        number = len(data.contents(spec.space))
     except InverseDesignError as error:
         return [f'propose.library: {error}']
+    if not number:
+        return [f'propose.library: {spec.propose.library!r} has no {spec.space.noun}']
     if outside == number:
-        return [f'space: none of the {number} points of {spec.propose.library!r} lies in it, e.g. {example}']
+        return [
+            f'space: none of the {number} {spec.space.nouns} of {spec.propose.library!r} lies in it, e.g. {example}'
+        ]
     return []

@@ -69,7 +69,7 @@ def test_the_example_is_that_of_the_page_and_is_accepted_without_a_profile() -> 
 def test_values_and_errors_are_those_of_the_replicates(finished: SimpleNamespace) -> None:
     space = finished.record.settings.space
     data = PointSet.from_bytes((HERE / 'workflows' / 'experiments.csv').read_bytes())
-    assert len(data.points(space)) == 40
+    assert len(data.contents(space)) == 40
     for item in finished.record.evaluations:
         found = data.measured_at(item.proposed)
         assert found is not None

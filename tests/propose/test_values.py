@@ -14,6 +14,7 @@ from aiida_inversedesign.libraries.collect import count_kinds
 from aiida_inversedesign.libraries.importers import read_csv, read_jsonl
 from aiida_inversedesign.libraries.points import PointsError, PointSet
 from aiida_inversedesign.libraries.values import copies, counts_up, why_unreadable
+from aiida_inversedesign.spaces.parameters.point import PointReader
 
 CELL = {'lattice': [[4.0, 0, 0], [0, 4.0, 0], [0, 0, 4.0]], 'species': ['Na'], 'frac_coords': [[0, 0, 0]]}
 
@@ -178,11 +179,11 @@ def test_points() -> None:
     (text,) = data.unreadable(['y'])
     assert text.startswith("2 of 12 values of y are not read: '51,2' in row 11 (is not a number: a comma")
     assert data.copied(['x', 'twice'], ['y']) == [('twice', 'y')]
-    assert sum('y' in item.values for item in data.measured({'x': False}).values()) == 9
+    assert sum('y' in item.values for item in data.listed(PointReader({'x': False})).measured.values()) == 9
     with pytest.raises(PointsError, match=r'line 3: y = 1e251 is larger'):
         PointSet.from_bytes(b'x,y\n1,2\n2,1e251\n')
 
 
 def test_words_that_are_long_numbers_stay_apart() -> None:
     data = PointSet.from_bytes(b'batch,y\n1234567,1\n1234568,2\n')
-    assert len(data.measured({'batch': True})) == 2
+    assert len(data.listed(PointReader({'batch': True})).measured) == 2

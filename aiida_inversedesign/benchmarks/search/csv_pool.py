@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 
 from aiida_inversedesign.benchmarks.search.pool import Array, Pool, PoolError
+from aiida_inversedesign.campaign.contracts.space import Value
 from aiida_inversedesign.campaign.number_words import LARGEST
 from aiida_inversedesign.libraries.bounded import read_lines
 from aiida_inversedesign.libraries.entries import number_of
 from aiida_inversedesign.libraries.points import PointSet
 from aiida_inversedesign.libraries.values import copies, counts_up, is_index, unreadable
-from aiida_inversedesign.spaces.parameters.point import Value
+from aiida_inversedesign.spaces.parameters.point import PointReader
 from aiida_inversedesign.spaces.parameters.space import ParameterSpace, Variable
 
 #: Most columns of a file.
@@ -108,14 +109,16 @@ def read_csv(
                 _check_size(path, row, name, value)
     points = PointSet(tuple(used), tuple(tuple(cells[place] for cells in used.values()) for place in chosen))
     found = list(
-        points.measured({**{name: words[name] for name in names}, **({_LABEL: True} if labels else {})}).values()
+        points.listed(
+            PointReader({**{name: words[name] for name in names}, **({_LABEL: True} if labels else {})})
+        ).measured.values()
     )
-    space = _space({name: [item.point.values[name] for item in found] for name in names}, words)
-    features, described = space.describe([item.point for item in found], [None] * len(found))
+    space = _space({name: [item.content.values[name] for item in found] for name in names}, words)
+    features, described = space.describe([item.content for item in found], [None] * len(found))
     errors = {name: _column([item.errors.get(name, math.nan) for item in found]) for name in properties}
     return Pool(
         path.name,
-        tuple(str(item.point.values[_LABEL]) if labels else item.point.key for item in found),
+        tuple(str(item.content.values[_LABEL]) if labels else item.content.key for item in found),
         features,
         tuple(described),
         {name: _column([item.values[name] for item in found]) for name in properties},

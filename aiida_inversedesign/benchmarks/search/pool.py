@@ -88,11 +88,11 @@ def read_pool(
     """Read a pool; rows without one of the properties are left out and counted.
 
     :param path: ``.jsonl`` or ``.jsonl.gz`` of structures with properties, or ``.csv`` (``.csv.gz``) of numbers and
-        words.
+        words, or with a column of SMILES.
     :param properties: those that the goal needs.
     :param ignore: columns of a CSV file that are not descriptors: other answers, for example.
     :param variables: columns of a CSV file that are descriptors; by default all that the goal does not name.
-    :param cache: folder in which the descriptors of structures are kept, so that they are computed once.
+    :param cache: folder in which the descriptors of structures and molecules are kept, so that they are computed once.
     :param jobs: processes that compute descriptors.
     :param crystals: whether the structures are needed too.
     :raises PoolError: if nothing usable is in the file.
@@ -106,8 +106,12 @@ def read_pool(
         pool = _read_jsonl(path, properties, cache, jobs, crystals, note)
     else:
         from aiida_inversedesign.benchmarks.search.csv_pool import read_csv
+        from aiida_inversedesign.benchmarks.search.molecule_pool import has_smiles, read_molecules
 
-        pool = read_csv(path, properties, ignore, variables, note)
+        if not variables and not ignore and has_smiles(path):
+            pool = read_molecules(path, properties, cache, jobs, note)
+        else:
+            pool = read_csv(path, properties, ignore, variables, note)
     if len(pool) < 2:
         lost = '; '.join(f'{number} {reason}' for reason, number in pool.left_out.items())
         raise PoolError(
@@ -273,25 +277,28 @@ def feature_names() -> tuple[str, ...]:
     return tuple(feature_names())
 
 
-def described(crystals: list[Crystal], jobs: int, report: Report) -> Array:
-    """Descriptors of crystals, as campaigns compute them."""
+def described(
+    contents: list[Any], jobs: int, report: Report, describe: Callable[[list[Any]], Array] | None = None
+) -> Array:
+    """Descriptors as campaigns compute them: of crystals, or of what ``describe`` (a module's function) is for."""
+    describe = describe or _describe
     blocks = []
-    for number, block in enumerate(_blocks(crystals, jobs)):
+    for number, block in enumerate(_blocks(contents, jobs, describe)):
         blocks.append(block)
-        report('describing', min((number + 1) * _CHUNK / max(len(crystals), 1), 1.0))
-    return np.concatenate(blocks) if blocks else _describe([])
+        report('describing', min((number + 1) * _CHUNK / max(len(contents), 1), 1.0))
+    return np.concatenate(blocks) if blocks else describe([])
 
 
-def _blocks(crystals: list[Crystal], jobs: int) -> Iterator[Array]:
-    chunks = [crystals[start : start + _CHUNK] for start in range(0, len(crystals), _CHUNK)]
+def _blocks(contents: list[Any], jobs: int, describe: Callable[[list[Any]], Array]) -> Iterator[Array]:
+    chunks = [contents[start : start + _CHUNK] for start in range(0, len(contents), _CHUNK)]
     if jobs == 1 or len(chunks) < 2 * jobs:
-        yield from map(_describe, chunks)
+        yield from map(describe, chunks)
         return
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context('spawn')) as processes:
-        yield from processes.map(_describe, chunks)
+        yield from processes.map(describe, chunks)
 
 
 def _describe(crystals: list[Crystal]) -> Array:

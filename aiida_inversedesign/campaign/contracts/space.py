@@ -15,17 +15,54 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.section import ContradictionError, Model
+from aiida_inversedesign.errors import InverseDesignError
 
 Array = NDArray[np.float64]
+#: What a cell of a data set holds.
+Value = float | str
+
+
+class RowError(InverseDesignError):
+    """A row of a data set that names no content.
+
+    :param kind: in a word or two, to count such rows by.
+    """
+
+    def __init__(self, kind: str, reason: str) -> None:
+        super().__init__(reason)
+        self.kind = kind
+
+
+class RowReader(Protocol):
+    """How the rows of a CSV data set name contents of a space; readers that read the same are equal."""
+
+    @property
+    def tolerant(self) -> bool:
+        """Whether a row that cannot be read is left out and counted; else it is an error of the whole data set."""
+
+    def columns(self, names: Sequence[str]) -> tuple[str, ...]:
+        """The columns that name a content; numbers in others are properties.
+
+        :raises RowError: if one is missing.
+        """
+
+    def read(self, cells: Mapping[str, Value | None]) -> Content:
+        """The content of a row's cells in these columns.
+
+        :raises RowError: if they name none.
+        """
 
 
 @runtime_checkable
 class Content(Protocol):
-    """What is evaluated: a crystal, a point …; it never changes."""
+    """What is evaluated: a crystal, a point …; it never changes.
+
+    A content that a data set may list has a ``reader`` too (:class:`RowReader`).
+    """
 
     @property
     def key(self) -> str:
-        """What people are shown, e.g. a reduced formula; contents that are equal have equal keys."""
+        """What people are shown, e.g. a reduced formula."""
 
     @property
     def content_hash(self) -> str:
@@ -78,14 +115,33 @@ class SpaceSection(Model):
         """The content of :meth:`Content.to_dict`."""
 
     @classmethod
+    def identity(cls, content: Any) -> str:
+        """What contents have in common that are equal: only those with the same are compared. Default: the key."""
+        return str(content.key)
+
+    @classmethod
     def same(cls, first: Any, second: Any) -> bool:
-        """Whether two contents of the same key are one and the same thing."""
+        """Whether two contents of the same identity are one and the same thing."""
         return bool(first.content_hash == second.content_hash)
 
     @classmethod
     def same_result(cls, first: Any, second: Any) -> bool:
         """Whether two contents of the same key, as evaluations left them, are the same thing: one counts as one hit."""
         return cls.same(first, second)
+
+    @property
+    def reader(self) -> RowReader | None:
+        """How the rows of a CSV data set name candidates; None: they cannot."""
+        return None
+
+    def violation(self, content: Any) -> str:
+        """Which limit of the space a content breaks, in words; empty if it keeps all."""
+        return ''
+
+    @classmethod
+    def picture(cls, content: Any) -> str:
+        """An SVG of a content for report and paper, with nothing in it that is not drawn; empty: none."""
+        return ''
 
     @abstractmethod
     def describe(self, contents: Sequence[Any], probabilities: Sequence[float | None]) -> tuple[Array, list[str]]:
@@ -95,6 +151,10 @@ class SpaceSection(Model):
         :param probabilities: how sure the source was of each, length n; None where it does not say.
         :returns: finite descriptors, shape (n, d), and the names of the columns, length d.
         """
+
+    def columns(self, names: Sequence[str], rows: int) -> Sequence[int] | None:
+        """Which descriptors (of these names) a surrogate is fitted on that has so many evaluations; None: all."""
+        return None
 
     def coordinates(self, contents: Sequence[Any]) -> list[Coordinate]:
         """The variables that report and paper show of contents; none by default: their keys say enough."""

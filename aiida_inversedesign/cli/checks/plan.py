@@ -66,7 +66,7 @@ def check(file: Path, offline: bool, connect: bool, output_format: str) -> None:
     found = Profile(
         elements_of(spec, library),
         settled(spec, library),
-        [*_points_left_out(spec, builder), *_values_not_read(spec, builder), *untried],
+        [*_rows_left_out(spec, builder), *_values_not_read(spec, builder), *untried],
     )
     emit(plan(spec, checked_profile=True, profile=found), output_format, show_plan)
 
@@ -84,21 +84,28 @@ class Profile:
     remarks: Sequence[str] = ()
 
 
-def _points_left_out(spec: CampaignSpec, builder: Any) -> list[str]:
-    """How many measured points do not lie in the space, and an example."""
+def _rows_left_out(spec: CampaignSpec, builder: Any) -> list[str]:
+    """How many rows of a data set are not candidates of the space, by reason, with an example of each."""
     from aiida_inversedesign.libraries.points import PointSet
 
     node = builder.get('library')
     data = None if node is None else node.get_library()
-    if not isinstance(data, PointSet):
+    if not isinstance(data, PointSet) or spec.space.reader is None:
         return []
-    space: Any = spec.space
-    outside, example = data.outside(space)
-    if not outside:
-        return []
-    number = len(data.points(space))
-    where = f'{outside} of {number} points of {spec.propose.library!r}'
-    return [f'{where} lie outside of the space and are left out: {example}']
+    name, said = repr(spec.propose.library), []
+    if unread := node.base.attributes.get('unread', None):
+        said.append(
+            f'lines of {name} that cannot be read and are left out: {unread["lines"]}, e.g. {unread["examples"][0]}'
+        )
+    examples: dict[str, list[str]] = {}
+    for line, kind, reason in data.listed(spec.space.reader).left_out:
+        examples.setdefault(kind, []).append(f'line {line}: {reason}')
+    said += [f'rows of {name} left out ({kind}): {len(found)}, e.g. {found[0]}' for kind, found in examples.items()]
+    outside, example = data.outside(spec.space)
+    if outside:
+        where = f'{outside} of {len(data.contents(spec.space))} {spec.space.nouns} of {name}'
+        said.append(f'{where} lie outside of the space and are left out: {example}')
+    return said
 
 
 def _values_not_read(spec: CampaignSpec, builder: Any) -> list[str]:

@@ -20,7 +20,6 @@ from aiida_inversedesign.chemistry.matching import structure_distance
 from aiida_inversedesign.engines.table.settings import Function
 from aiida_inversedesign.libraries.library import Library, Template
 from aiida_inversedesign.libraries.points import PointSet
-from aiida_inversedesign.spaces.parameters.point import Point
 
 #: lattice vectors (Å) and coordinates of identical structures differ by less: the noise of a conversion
 SAME = 1e-3
@@ -164,19 +163,19 @@ def lookup_record(
 
 
 def point_record(
-    data: PointSet, point: Point, properties: Sequence[str], units: Mapping[str, str]
+    data: PointSet, content: Content, properties: Sequence[str], units: Mapping[str, str]
 ) -> dict[str, dict[str, float | str]]:
-    """The output ``properties`` of the ``table`` engine for one point: means, and standard errors of replicates.
+    """The output ``properties`` of the ``table`` engine for one content of a data set, with standard errors.
 
     :param properties: those that were asked for. :param units: as the campaign file declares them.
-    :raises NoEntryError: if the data set has no such point, or lacks a property that was asked for.
+    :raises NoEntryError: if the data set has no such row, or lacks a property that was asked for.
     """
-    found = data.measured_at(point)
+    found = data.measured_at(content)
     if found is None:
-        raise NoEntryError(f'it has no row with {point.key}')
+        raise NoEntryError(f'it has no row with {content.key}')
     missing = [name for name in properties if name not in found.values]
     if missing:
-        raise NoEntryError(f'its rows with {point.key} have no {", ".join(missing)}')
+        raise NoEntryError(f'its rows with {content.key} have no {", ".join(missing)}')
     source = f'{found.replicates} row{"s" if found.replicates > 1 else ""}'
     record: dict[str, dict[str, float | str]] = {}
     for name, value in sorted(found.values.items()):

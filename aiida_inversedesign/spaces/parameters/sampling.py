@@ -8,9 +8,9 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.contracts.space import Array
+from aiida_inversedesign.campaign.contracts.space import Array, Value
 from aiida_inversedesign.errors import InverseDesignError
-from aiida_inversedesign.spaces.parameters.point import Point, Value
+from aiida_inversedesign.spaces.parameters.point import Point
 from aiida_inversedesign.spaces.parameters.space import Mixture, ParameterSpace, Variable
 
 #: Points drawn for each one wanted before the constraints count as too narrow to be met by drawing.

@@ -9,10 +9,10 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from aiida_inversedesign.campaign.contracts.space import Array, Coordinate, SpaceSection
+from aiida_inversedesign.campaign.contracts.space import Array, Coordinate, SpaceSection, Value
 from aiida_inversedesign.campaign.digits import plain
 from aiida_inversedesign.campaign.section import ContradictionError, Count, Finite, Model, Positive
-from aiida_inversedesign.spaces.parameters.point import Point, Value
+from aiida_inversedesign.spaces.parameters.point import Point, PointReader
 
 #: Sums of mixtures and linear constraints hold within this share of the size of their terms: rounding of decimals.
 TOLERANCE = 1e-6
@@ -161,6 +161,11 @@ class ParameterSpace(SpaceSection):
     def read(cls, data: Mapping[str, Any]) -> Point:
         """The point of plain data."""
         return Point.from_dict(data)
+
+    @property
+    def reader(self) -> PointReader:
+        """Columns of the variables' names."""
+        return PointReader({name: bool(variable.choices) for name, variable in self.variables.items()})
 
     @property
     def is_continuous(self) -> bool:
