@@ -15,6 +15,7 @@ from aiida.parsers import Parser
 
 from aiida_inversedesign.campaign.contracts.source import ProposalError, SourceRequest
 from aiida_inversedesign.campaign.generator import EXTERNAL
+from aiida_inversedesign.graph.job_record import PARTLY
 from aiida_inversedesign.nodes.pool_data import PoolData
 from aiida_inversedesign.nodes.settings import settings_of
 from aiida_inversedesign.nodes.surrogate_data import SurrogateData
@@ -22,9 +23,6 @@ from aiida_inversedesign.nodes.table_data import TableData
 from aiida_inversedesign.processes.python_job import define_python_job, last_words
 from aiida_inversedesign.propose.formula_source import crystals_of, draw
 from aiida_inversedesign.propose.generated import FOLDER, REQUEST, STATUS, SUFFIXES, read_generated, request_of
-
-#: Process type of the job.
-GENERATE_JOB = 'aiida.calculations:inversedesign.generate'
 
 #: Of the wall time of the job, what the program has: the rest is for reading what it wrote.
 PART_OF_WALL_TIME = 0.9
@@ -44,6 +42,9 @@ _DONE = """
 pkill -P $guard > /dev/null 2>&1; kill $guard > /dev/null 2>&1; true
 """
 LATE = 'generator.late'
+#: Seconds since the epoch when the program began and when it ended; the second line lacks where the job was cut down.
+TIMES = 'generator.times'
+_CLOCK = f'date +%s >> {TIMES}\n'
 
 
 class GenerateCalculation(CalcJob):
@@ -68,7 +69,7 @@ class GenerateCalculation(CalcJob):
         spec.exit_code(310, 'ERROR_NOTHING_GENERATED', message='the generator gave no crystal: {reason}')
         spec.exit_code(311, 'ERROR_NOTHING_USABLE', message='no crystal of the generator can be used: {reason}')
         spec.exit_code(312, 'ERROR_OTHER_WEIGHTS', message='the weights of the generator are {reason}')
-        spec.exit_code(410, 'ERROR_PARTLY', message='{found} of {number} crystals were generated: {reason}')
+        spec.exit_code(PARTLY, 'ERROR_PARTLY', message='{found} of {number} crystals were generated: {reason}')
 
     def prepare_for_submission(self, folder: Folder) -> CalcInfo:
         """Write the request."""
@@ -82,15 +83,17 @@ class GenerateCalculation(CalcJob):
         info = CalcInfo()
         info.codes_info = [code]
         limit = self.inputs.metadata.options.get('max_wallclock_seconds')
+        info.prepend_text, info.append_text = _CLOCK, _CLOCK
         if limit:
-            info.prepend_text = _GUARD.format(seconds=max(1, int(PART_OF_WALL_TIME * limit)))
-            info.append_text = _DONE
+            info.prepend_text += _GUARD.format(seconds=max(1, int(PART_OF_WALL_TIME * limit)))
+            info.append_text += _DONE
         names = [STATUS, *(f'*{suffix}' for suffix in SUFFIXES), *(f'*/*{suffix}' for suffix in SUFFIXES)]
         # with their folders, so that files of one name stay two
         info.retrieve_list = [
             'generator.out',
             'generator.err',
             LATE,
+            TIMES,
             *((f'{FOLDER}/{name}', '.', name.count('/') + 2) for name in names),
         ]
         return info
@@ -151,7 +154,22 @@ def read_retrieved(retrieved: orm.FolderData, request: dict[str, Any]) -> dict[s
     if wrong := _wrong_weights(found, request):
         found |= {'records': [], 'refused': {**found['refused'], 'weights': len(found['records'])}}
         found['status']['message'] = f'the weights are {wrong}'
+    if (seconds := _wall_time(retrieved)) is not None:
+        found['wall_time_seconds'] = seconds
     return found
+
+
+def _wall_time(retrieved: orm.FolderData) -> float | None:
+    """How long the program ran, None where its job was cut down and did not come to write it."""
+    if TIMES not in retrieved.base.repository.list_object_names():
+        return None
+    with retrieved.base.repository.open(TIMES) as handle:
+        # the folder is the program's too: what else stands there is not read
+        words = handle.read(100).split()
+    if len(words) != 2 or not all(word.isascii() and word.isdigit() for word in words):
+        return None
+    begun, ended = map(int, words)
+    return float(ended - begun) if ended >= begun else None
 
 
 def _wrong_weights(found: dict[str, Any], request: dict[str, Any]) -> str:

@@ -9,16 +9,20 @@ from datetime import datetime
 from aiida_inversedesign.campaign.contracts.job_kinds import is_dft, job_kind
 from aiida_inversedesign.graph.failure_reasons import failure_reason
 
+#: Process type of the job of a program that generates crystals, and its exit status if it gave fewer than asked.
+GENERATE_JOB, PARTLY = 'aiida.calculations:inversedesign.generate', 410
+
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """One calculation job below a generation.
+    """One calculation job below a generation: of an evaluation, or its generator.
 
     :param id: its PK where it was read.
     :param changed: when it last changed; once it has ended, when that was.
     :param generation: PK of the generation.
-    :param evaluation_id: PK of the evaluation.
-    :param evaluation: call link label of the evaluation: a candidate's id, or ``reference_<element>``.
+    :param evaluation_id: PK of the evaluation; of a generator that of the generation.
+    :param evaluation: call link label of the evaluation: a candidate's id, or ``reference_<element>``; of a generator
+        its own.
     :param path: call link labels from the evaluation down to the job.
     :param wall_seconds: as recorded by the code, or None.
     :param allowed_seconds: an upper bound where nothing is recorded: the wall time it was allowed, or its lifetime.
@@ -59,8 +63,15 @@ class JobRecord:
         return self.evaluation.startswith('reference_')
 
     @property
+    def is_generator(self) -> bool:
+        """Whether it generated crystals before a proposal, and belongs to no evaluation."""
+        return self.process_type == GENERATE_JOB
+
+    @property
     def kind(self) -> str:
-        """What it was for: ``reference`` for DFT jobs of one, else a kind that its engine names, or ``other``."""
+        """What it was for: ``reference`` for DFT jobs of one, ``generator``, a kind of its engine, or ``other``."""
+        if self.is_generator:
+            return 'generator'
         found = job_kind(self.process_type, self.path)
         if found is None:
             return 'other'
@@ -82,6 +93,8 @@ class JobRecord:
         """Whether it ended without exit code 0, or another that its engine accepts for a job of its kind."""
         if self.state != 'finished' or self.exit_status == 0:
             return self.state in ('excepted', 'killed')
+        if self.is_generator:
+            return self.exit_status != PARTLY
         kind = job_kind(self.process_type, self.path)
         return kind is None or self.exit_status not in kind.accepted | kind.residual
 

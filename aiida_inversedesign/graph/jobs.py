@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from aiida.orm import CalcJobNode, Dict, QueryBuilder, WorkChainNode
 
-from aiida_inversedesign.graph.job_record import JobRecord
+from aiida_inversedesign.graph.job_record import GENERATE_JOB, JobRecord
 from aiida_inversedesign.graph.scalars import edge, scalars
 
 if TYPE_CHECKING:
     from aiida.orm.implementation import StorageBackend
 
 #: Outputs of jobs that may have ``wall_time_seconds``: those of codes, and of our own scripts.
-WITH_WALL_TIME = ('results', 'output_parameters')
+WITH_WALL_TIME = ('results', 'output_parameters', 'generated')
 
 #: How many work chains lie between an evaluation and its calculation jobs.
 DEPTHS = (0, 1, 2)
@@ -28,7 +28,9 @@ def among(identifiers: Iterable[int]) -> dict[str, Any]:
 
 
 def find_jobs(campaigns: Iterable[int], codes: Mapping[int, Mapping[str, Any]] | None = None) -> list[JobRecord]:
-    """Every calculation job below the generations of the campaigns with these PKs, in the order they were made.
+    """Every calculation job of evaluations and generators of the campaigns with these PKs, in the order they were made.
+
+    Those of proposals, fits and screenings by a potential are none of them.
 
     :param codes: ``label`` and ``computer`` of the engine's code by generation, for those jobs that shall name them.
     """
@@ -40,7 +42,7 @@ def jobs_of_generation(generation: int, evaluations: Iterable[int] | None = None
 
     :param evaluations: PKs of those evaluations, references included, that alone are looked at; by default all.
     """
-    only = among(evaluations) if evaluations is not None else {}
+    only = among(evaluations) if evaluations is not None else None
     return records_of(_read([generation], _generation, only, None), {})
 
 
@@ -49,7 +51,7 @@ def read_jobs(campaigns: list[int], backend: StorageBackend | None = None) -> li
 
     :param backend: the storage; by default that of the loaded profile.
     """
-    return _read(campaigns, _generations_of, {}, backend)
+    return _read(campaigns, _generations_of, None, backend)
 
 
 def records_of(rows: Iterable[tuple[Any, ...]], codes: Mapping[int, Mapping[str, Any]]) -> list[JobRecord]:
@@ -80,17 +82,24 @@ _PK = 2
 def _read(
     starts: list[int],
     generations: Callable[[int, StorageBackend | None], QueryBuilder],
-    evaluations: dict[str, Any],
+    evaluations: dict[str, Any] | None,
     backend: StorageBackend | None,
 ) -> list[tuple[Any, ...]]:
-    """The jobs below each of some nodes, and what their outputs record."""
+    """The jobs below each of some nodes, and what their outputs record.
+
+    :param evaluations: filter of those that alone are looked at; None for all, and generators.
+    """
     # from one node each: of joins that start at a list of PKs PostgreSQL makes a comparison of each with each
     rows = [
         row
         for start in starts
         for depth in DEPTHS
-        for row in scalars(_below(generations(start, backend), depth, evaluations))
+        for row in scalars(_below(generations(start, backend), depth, evaluations or {}))
     ]
+    if evaluations is None:
+        found = [row for start in starts for row in scalars(_generators(generations(start, backend)))]
+        # of no evaluation: its place is taken by the generation, and its label by the job's own
+        rows += [(generation, generation, *columns, label, label) for generation, *columns, label in found]
     recorded = _recorded((row[_PK] for row in rows), backend)
     return [(*recorded.get(row[_PK], (None, None)), *row) for row in rows]
 
@@ -139,6 +148,19 @@ def _below(query: QueryBuilder, depth: int, evaluations: dict[str, Any]) -> Quer
     )
 
 
+def _generators(query: QueryBuilder) -> QueryBuilder:
+    """The join from ``generation`` to its generators: PK of the generation, ``_COLUMNS`` of the job, and its label."""
+    return query.append(
+        CalcJobNode,
+        with_incoming='generation',
+        edge_filters=edge(kind='call_calc'),
+        edge_project='label',
+        filters={'process_type': GENERATE_JOB},
+        tag='job',
+        project=_COLUMNS,
+    )
+
+
 def _recorded(jobs: Iterable[int], backend: StorageBackend | None) -> dict[int, tuple[float | None, str | None]]:
     """Wall time in seconds and version of the code, as the outputs of the jobs with these PKs record them.
 
@@ -162,7 +184,7 @@ def _job(row: tuple[Any, ...], codes: Mapping[int, Mapping[str, Any]]) -> JobRec
     """The record of a row of :func:`read_jobs`."""
     seconds, version, generation, evaluation_id, pk, uuid, process_type, exit_status, exit_message, state = row[:10]
     resources, allowed, created, changed, cached_from, label, *path = row[10:]
-    code = codes.get(generation) or {}
+    code = {} if process_type == GENERATE_JOB else codes.get(generation) or {}
     lifetime = (changed - created).total_seconds()
     ended = state in ('finished', 'excepted', 'killed')
     return JobRecord(

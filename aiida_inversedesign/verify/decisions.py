@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from aiida import orm
 
 from aiida_inversedesign.campaign.contracts.engine import engine_named
-from aiida_inversedesign.decisions.generate_job import GENERATE_JOB, generation_request, read_retrieved
+from aiida_inversedesign.decisions.generate_job import generation_request, read_retrieved
+from aiida_inversedesign.graph.job_record import GENERATE_JOB
 from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.graph.screenings import POTENTIAL_JOB
 from aiida_inversedesign.libraries.library import Library

@@ -14,10 +14,12 @@ from aiida_inversedesign.processes.attempts import attempt_label, ended_with, is
 from aiida_inversedesign.processes.earlier_attempts import folders_before
 from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 
+#: The step of a generator; the call link labels of its jobs begin with it.
+GENERATE = 'generate'
 #: Step of a generation → the section of the campaign file that names its code and options, and where the context has
 #: its last run.
-_SECTIONS = {'generate': 'propose.external', 'propose': 'propose', 'fit': 'learn', 'screen': 'screen'}
-_RUNS = {'generate': 'generator', 'propose': 'proposal', 'fit': 'fitted'}
+_SECTIONS = {GENERATE: 'propose.external', 'propose': 'propose', 'fit': 'learn', 'screen': 'screen'}
+_RUNS = {GENERATE: 'generator', 'propose': 'proposal', 'fit': 'fitted'}
 
 
 def add_codes(spec: Any) -> None:
@@ -50,15 +52,20 @@ def decision_is_due(chain: IdempotentWorkChain, step: str) -> bool:
     return is_due(chain.ctx.get(_RUNS[step]), chain.ctx.get(f'{step}_attempts', 0))
 
 
-def submit_decision(chain: IdempotentWorkChain, step: str, job: type[CalcJob], **inputs: Any) -> orm.CalcJobNode:
+def submit_decision(
+    chain: IdempotentWorkChain, step: str, job: type[CalcJob], seconds: int | None = None, **inputs: Any
+) -> orm.CalcJobNode:
     """Submit the job of a decision, with the options that its section names.
 
     One that was cut down is submitted again as ``propose_attempt_2``, ``fit_attempt_2``, and so on.
+
+    :param seconds: most wall time, where the budget allows less than the section.
     """
     section, number = _SECTIONS[step], chain.ctx.get(f'{step}_attempts', 0) + 1
     code = chain.inputs.codes[_port(section)]
     settings = operator.attrgetter(section)(settings_of(chain.inputs.settings)).model_dump(mode='json')
-    options = job_options(settings, wall_seconds(settings), code.with_mpi)
+    longest = wall_seconds(settings)
+    options = job_options(settings, longest if seconds is None else min(seconds, longest), code.with_mpi)
     cut_down = chain.ctx.get(_RUNS[step])
     if cut_down is not None:
         chain.report(f'{_place(cut_down)} was cut down: {cut_down.exit_message}')

@@ -15,14 +15,18 @@ from aiida_inversedesign.decisions.generate_job import GenerateCalculation
 from aiida_inversedesign.decisions.propose_candidates import propose_candidates
 from aiida_inversedesign.decisions.propose_job import ProposeCalculation
 from aiida_inversedesign.decisions.select_batch import select_batch
+from aiida_inversedesign.engines.common.options import processes
 from aiida_inversedesign.graph.campaigns import evaluation_costs
 from aiida_inversedesign.graph.evaluation_account import REFERENCE
 from aiida_inversedesign.graph.outcomes import Results
 from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 from aiida_inversedesign.workchains import screening, steps
-from aiida_inversedesign.workchains.decision_jobs import decision_is_due, has_code, submit_decision
+from aiida_inversedesign.workchains.decision_jobs import GENERATE, decision_is_due, has_code, submit_decision
 from aiida_inversedesign.workchains.state import add_generation_ports
 from aiida_inversedesign.workchains.stopping import request_for
+
+#: A generator that may run for less than this is not worth launching: programs load their weights for as long.
+LEAST_SECONDS = 60
 
 
 class GenerationWorkChain(IdempotentWorkChain):
@@ -95,12 +99,28 @@ class GenerationWorkChain(IdempotentWorkChain):
 
     def generator_is_due(self) -> bool:
         """Whether a program that generates crystals is to run, for the first time or once more."""
-        return has_code(self, 'propose.external') and decision_is_due(self, 'generate')
+        if not has_code(self, 'propose.external') or not decision_is_due(self, GENERATE):
+            return False
+        if (seconds := self._seconds_of_generator()) is None or seconds >= LEAST_SECONDS:
+            return True
+        self.report('no generator: the remaining core-hours are kept for an evaluation')
+        return False
+
+    def _seconds_of_generator(self) -> int | None:
+        """How long it may run, so that the core-hours of an evaluation remain; None: the budget has no limit."""
+        left = self._left().core_hours
+        if left is None:
+            return None
+        settings = steps.settings(self)
+        assert settings.propose.external is not None  # noqa: S101
+        hours = left - core_hours_needed(settings)
+        return int(3600 * hours / processes(settings.propose.external.model_dump(mode='json')))
 
     def generate(self):
         """Have a program generate crystals; what becomes of it, the proposal goes on."""
         inputs = steps.generator_inputs(self, self.inputs.generation)
-        return ToContext(generator=submit_decision(self, 'generate', GenerateCalculation, **inputs))
+        job = submit_decision(self, GENERATE, GenerateCalculation, self._seconds_of_generator(), **inputs)
+        return ToContext(generator=job)
 
     def proposal_is_due(self) -> bool:
         """Whether there is no proposal yet, or its job was cut down and may be submitted again."""
@@ -189,9 +209,10 @@ class GenerationWorkChain(IdempotentWorkChain):
     # -- evaluations -------------------------------------------------------------------------------------------
 
     def _left(self) -> Limits:
-        """What remains of this generation's allowance after its references."""
+        """What remains of this generation's allowance after its generator and references."""
         costs = evaluation_costs(self.node)
-        return steps.allowed_limits(self).less(costs[name].charged for name in costs if name.startswith(REFERENCE))
+        before = (REFERENCE, GENERATE)
+        return steps.allowed_limits(self).less(costs[name].charged for name in costs if name.startswith(before))
 
     def _wave(self, waiting: list[str]) -> tuple[list[str], list[str]]:
         """Those that may run at once, and those that wait."""

@@ -141,11 +141,13 @@ def test_every_calculation_has_one_fate() -> None:
         job('ended', state='killed', exit_status=None),
         job('reference_B', 'relax/iteration_02'),
         job('again'),
+        job('generate', 'generate', process_type='aiida.calculations:inversedesign.generate', exit_status=410),
     ]
     one = {'dft_calculations': 1, 'core_hours': 1.0, 'not_recorded': 0}
     assert metrics.spent_on(jobs, ['bad'], ['going'], ['ended'], ['again']) == {
         'by_outcome': {
             'references': one,
+            'generators': {'dft_calculations': 0, 'core_hours': 1.0, 'not_recorded': 0},
             'completed_evaluations': {'dft_calculations': 3, 'core_hours': 3.0, 'not_recorded': 0},
             'failed_evaluations': one,
             'running_evaluations': {

@@ -84,9 +84,11 @@ def run(campaign: Any, **given: Any) -> tuple[Any, Any]:
 def test_a_generator_is_recorded_counted_and_verified(campaign: Any, generator: Callable[[str], str]) -> None:
     from aiida_inversedesign.audit.audit import audit
     from aiida_inversedesign.audit.load import load_record
+    from aiida_inversedesign.graph.campaigns import campaign_cost
     from aiida_inversedesign.verify.run import is_sound, verify
 
-    node, job = run(campaign, **settings(generator(''), conditions={'band_gap': {'value': 0}}))
+    asked = settings(generator('import time; time.sleep(3)'), conditions={'band_gap': {'value': 0}})
+    node, job = run(campaign, **{**asked, 'budget': {'evaluations': 3, 'core_hours': 0.03}})
     assert job.is_finished_ok, job.exit_message
     request = json.loads(job.base.repository.get_object_content('request.json'))
     assert set(request['formulas']) == {'Cu', 'Al', 'Ni'}
@@ -99,7 +101,18 @@ def test_a_generator_is_recorded_counted_and_verified(campaign: Any, generator: 
     ours = {item.key for item in pool if 'external' in (item.proposer, item.also_proposed_by)}
     assert ours == {'Cu', 'Al', 'Ni'}
     assert node.is_finished_ok, node.exit_message
-    assert 'external' in {entry['proposer'] for entry in audit(load_record(node))['by_proposer']}
+    # its time is charged, and limited by what the budget has
+    assert job.get_option('max_wallclock_seconds') == 108
+    assert found['wall_time_seconds'] >= 2
+    hours = found['wall_time_seconds'] / 3600
+    record = load_record(node)
+    figures = audit(record)
+    assert (
+        figures['core_hours'] == figures['spent_on']['by_outcome']['generators']['core_hours'] == pytest.approx(hours)
+    )
+    assert campaign_cost(node).charged_core_hours == pytest.approx(hours)
+    assert [(item.kind, item.has_failed) for item in record.jobs] == [('generator', False)]
+    assert 'external' in {entry['proposer'] for entry in figures['by_proposer']}
     report = verify(node)
     assert is_sound(report), report
     assert report['by_kind']['proposal']['identical'] == 1
@@ -137,6 +150,21 @@ def test_a_program_that_hangs_is_stopped_and_what_it_wrote_is_used(
     assert 'stopped after 9 s' in job.exit_message
     assert len(job.outputs.generated['records']) == 1
     assert node.is_finished_ok, node.exit_message
+
+
+def test_without_core_hours_no_generator_runs(campaign: Any, generator: Callable[[str], str]) -> None:
+    from aiida.orm import CalcJobNode
+
+    from aiida_inversedesign.cli.checks.plan import plan
+    from aiida_inversedesign.workchains.foreground import run_campaign
+
+    given = {**settings(generator('')), 'budget': {'evaluations': 3, 'core_hours': 0.01}}
+    builder, spec = campaign(**given)
+    assert plan(spec, False)['generator'] == {'code': spec.propose.external.code, 'core_hours_at_most': 1.0}
+    node = run_campaign(builder)
+    assert node.is_finished_ok, node.exit_message
+    assert not [child for child in node.called_descendants if isinstance(child, CalcJobNode)]
+    assert {item.key for item in node.outputs.pool.get_candidates() if item.accepted} == {'Cu', 'Al', 'Ni'}
 
 
 def test_other_weights_are_not_used(campaign: Any, generator: Callable[[str], str]) -> None:

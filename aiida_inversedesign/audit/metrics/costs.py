@@ -120,10 +120,12 @@ def spent_on(
     again = set(copies)
     outcomes: dict[str, list[JobRecord]] = {
         'references': [],
+        'generators': [],
         **{f'{name}_evaluations': [] for name in STATUSES},
     }
     for job in jobs:
-        name = 'references' if job.is_reference else fates.get(job.evaluation, 'completed_evaluations')
+        name = fates.get(job.evaluation, 'completed_evaluations')
+        name = 'references' if job.is_reference else 'generators' if job.is_generator else name
         outcomes[name].append(job)
     return {
         'by_outcome': {name: _cost(found) for name, found in outcomes.items()},

@@ -159,6 +159,7 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
         },
         'needs_library': any('library' in part('sources', name).needs for name in spec.propose.shares),
         'screen': spec.screen.model_dump(mode='json'),
+        'generator': _generator(spec),
         'select': spec.select.model_dump(mode='json'),
         'engine': spec.evaluate.engine,
         'dft_calculations_per_evaluation': jobs_needed(spec),
@@ -171,6 +172,16 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
         'remarks': remarks,
         'profile_checked': checked_profile,
     }
+
+
+def _generator(spec: CampaignSpec) -> dict[str, Any] | None:
+    """The program that generates crystals, and what each of its runs costs at most; None without one."""
+    if spec.propose.external is None:
+        return None
+    from aiida_inversedesign.engines.common.options import processes, wall_seconds
+
+    section = spec.propose.external.model_dump(mode='json')
+    return {'code': section['code'], 'core_hours_at_most': processes(section) * wall_seconds(section) / 3600}
 
 
 def _without_effect(spec: CampaignSpec) -> Iterator[str]:
@@ -188,7 +199,7 @@ def _without_effect(spec: CampaignSpec) -> Iterator[str]:
             f'propose.sources: {" and ".join(idle)} propose only what the others leave: top_k is {spec.propose.top_k}; '
             f'set it to at least {len(spec.propose.shares)}'
         )
-    if spec.budget.core_hours is not None and not core_hours_needed(spec):
+    if spec.budget.core_hours is not None and not core_hours_needed(spec) and spec.propose.external is None:
         yield (
             f'budget.core_hours has no effect: the engine {spec.evaluate.engine} runs no jobs with these settings; '
             'limit evaluations'
@@ -255,6 +266,9 @@ def show_plan(data: dict[str, Any]) -> None:
             f'{name} {plain(100 * item["share"])} % ({item["places"]})' for name, item in data['sources'].items()
         )
         row('sources', f'{mixed} of {data["propose"]["top_k"]} crystals a formula{origin}')
+    if data['generator']:
+        hours = data['generator']['core_hours_at_most']
+        row('generator', f'{data["generator"]["code"]}, at most {hours:.2g} core-hours a run, which the budget counts')
     if data['screen']['potential']:
         hull = data['screen']['hull']
         phases = '' if hull is None else f', with the phases of its own hull: at most {hull:g} eV/atom above it'

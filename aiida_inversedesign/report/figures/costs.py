@@ -26,7 +26,7 @@ FATES = (
 
 def kinds() -> dict[str, str]:
     """What each kind of job is called, in the order in which they are drawn."""
-    return {**job_words(), 'reference': 'elemental reference', 'other': 'other'}
+    return {**job_words(), 'reference': 'elemental reference', 'generator': 'generator', 'other': 'other'}
 
 
 def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
