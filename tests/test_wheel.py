@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -91,3 +92,82 @@ def test_the_demo_starts_pw_from_an_empty_folder(installed: FreshEnvironment) ->
     assert '&CONTROL' in started.read_text()
     assert [path.name for path in folder.iterdir()] == ['demo-campaign']
     assert list((folder / 'demo-campaign').glob('campaign-*-report.html'))
+
+
+#: Installs what `aiida-pseudo install` would download, from a folder and its table of cutoffs (Ry).
+FAMILY = """
+import json, sys
+from pathlib import Path
+from aiida_pseudo.data.pseudo import UpfData
+from aiida_pseudo.groups.family import CutoffsPseudoPotentialFamily
+folder, table = Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text())
+for path in folder.iterdir():
+    if path.name not in {f'{element}.upf' for element in ('C', 'Si')}:
+        path.unlink()
+label = 'PseudoDojo/0.4/PBE/SR/standard/upf'
+family = CutoffsPseudoPotentialFamily.create_from_folder(folder, label, pseudo_type=UpfData)
+cutoffs = {element: {'cutoff_wfc': table[element]['cutoff_wfc'], 'cutoff_rho': table[element]['cutoff_rho']}
+           for element in ('C', 'Si')}
+family.set_cutoffs(cutoffs, 'normal', unit='Ry')
+"""
+
+
+def blocks(page: str) -> list[tuple[str, str]]:
+    """The console blocks of a page of the documentation with the output printed below each, in their order."""
+    text = (ROOT / 'docs' / page).read_text(encoding='utf-8')
+    found = re.findall(r'^```console\n(.*?)^```(?:\n\n(?:(?!```|#)[^\n]+\n+)*```text\n(.*?)^```)?', text, re.S | re.M)
+    return [(commands, expected) for commands, expected in found if not commands.startswith('pip install')]
+
+
+def run_page(page: str, environment: FreshEnvironment, folder: Path, instead: dict[str, str]) -> None:
+    """Paste the console blocks of a page into a shell, in an empty folder, and look for the output that it promises.
+
+    Numbers may differ from machine to machine: of each line of the output what stands before its first digit is found.
+    As the page asks, 1234 becomes the PK that `launch` printed last.
+
+    :param instead: what is run in place of a line that begins so.
+    """
+    folder.mkdir()
+    pk, commands = '1234', blocks(page)
+    assert commands
+    for block, expected in commands:
+        lines = [
+            next((new for old, new in instead.items() if line.startswith(old)), line) for line in block.splitlines()
+        ]
+        ran = subprocess.run(
+            ['bash', '-e', '-o', 'pipefail', '-c', '\n'.join(lines).replace('1234', pk)],
+            env=environment.settings, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert ran.returncode == 0, f'{block}\n{ran.stdout[-3000:]}\n{ran.stderr[-3000:]}'
+        for line in expected.splitlines():
+            assert re.split(r'\d|…', line)[0].strip() in ran.stdout, f'{line}\nis not in\n{ran.stdout}'
+        if started := re.findall(r'campaign (\d+)(?: ended|: follow)', ran.stdout):
+            pk = started[-1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_tutorial_runs_as_printed(installed: FreshEnvironment) -> None:
+    folder = installed.folder / 'tutorial'
+    run_page('tutorial.md', installed, folder, {})
+    assert 'plotly' in (folder / 'report.html').read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.pw
+@pytest.mark.timeout(1800)
+def test_the_page_of_the_laptop_runs_as_printed(installed: FreshEnvironment, shared: Path, tmp_path: Path) -> None:
+    """With the pseudopotentials of the shared data in place of the same ones from the internet."""
+    if shutil.which('pw.x') is None:
+        pytest.skip('no pw.x on the PATH')
+    archive = next((shared / 'data' / 'pseudos').glob('dojo.*.tar.xz'))
+    shutil.unpack_archive(archive, tmp_path, filter='data')
+    script = tmp_path / 'family.py'
+    script.write_text(FAMILY)
+    family = (
+        f'verdi -p laptop run {script} {next(tmp_path.glob("dojo.*"))} {archive.with_suffix("").with_suffix("")}.json'
+    )
+    try:
+        run_page('howto_laptop.md', installed, installed.folder / 'laptop', {'aiida-pseudo': family})
+    finally:
+        installed.run('verdi', '-p', 'laptop', 'daemon', 'stop')

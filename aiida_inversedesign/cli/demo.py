@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 import os
 import sys
-from importlib import resources
 from pathlib import Path
 
 import click
 
+from aiida_inversedesign.cli.examples import workflow_file
 from aiida_inversedesign.cli.setup_local import make_profile
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -68,18 +68,6 @@ def demo(folder: Path, file: Path | None) -> None:
     click.echo(f'best so far against DFT calculations: {plot}')
     click.echo(f'all figures of the audit:             {figures}')
     click.echo(f'the provenance:  AIIDA_PATH={home} verdi -p {PROFILE} process show {node.pk}')
-
-
-def workflow_file(name: str) -> Path:
-    """A campaign file that comes with the package.
-
-    :raises InverseDesignError: if there is none of that name.
-    """
-    for folder in (resources.files('aiida_inversedesign') / 'workflows', Path(__file__).parents[2] / 'workflows'):
-        path = Path(str(folder)) / name
-        if path.is_file():
-            return path
-    raise InverseDesignError(f'the campaign file {name} did not come with this installation: install the package again')
 
 
 def _restart_in(folder: Path, home: Path, file: Path | None) -> None:

@@ -13,6 +13,7 @@ from aiida_inversedesign.errors import InverseDesignError
 #: Where each command is, and what it does, so that the help needs no imports.
 COMMANDS: dict[str, tuple[str, str]] = {
     'demo': ('demo', 'Run a real campaign on this machine, in a profile of its own.'),
+    'examples': ('examples', 'List or copy the campaign files that come with the package.'),
     'doctor': ('checks.doctor', 'Check profile, daemon, codes, pseudopotentials, library and disk.'),
     'schema': ('checks.plan', 'Print the JSON schema of the campaign file.'),
     'check': ('checks.plan', 'Check a campaign file and print its plan; launch nothing.'),

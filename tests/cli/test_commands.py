@@ -206,3 +206,15 @@ class TestWithProfile:
         result = call('cspml', 'predict', formula)
         assert result.exit_code == 1
         assert says in result.output
+
+
+def test_examples_are_listed_and_copied_without_overwriting(tmp_path: Path) -> None:
+    listed = json.loads(call('examples', '--format', 'json').output)
+    names = {path.name for path in WORKFLOWS.glob('*.yaml')}
+    assert {item['file'] for item in listed['files']} == names
+    assert all(item['question'].endswith('?') and len(item['question']) < 80 for item in listed['files'])
+    assert call('examples', '--copy', 'workflows').exit_code == 0
+    assert {path.name for path in (tmp_path / 'workflows').iterdir()} == names | {'experiments.csv'}
+    again = call('examples', '--copy', 'workflows')
+    assert again.exit_code == 1
+    assert 'workflows already has experiments.csv' in again.output

@@ -56,7 +56,10 @@ def show_findings(findings: list[dict[str, str]]) -> None:
     from rich.text import Text
 
     colours = {'ok': 'green', 'warning': 'yellow', 'error': 'red'}
-    table = Table('', 'what', 'finding', 'how to fix it', box=None, padding=(0, 2, 0, 0))
+    table = Table('', 'what', box=None, padding=(0, 2, 0, 0))
+    for name in ('finding', 'how to fix it'):
+        # a command that is cut at the edge of the terminal cannot be copied
+        table.add_column(name, overflow='fold')
     for item in findings:
         state = Text(item['state'], style=colours[item['state']])
         table.add_row(state, item['subject'], escape(item['text']), escape(item['remedy']))
