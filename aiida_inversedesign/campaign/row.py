@@ -132,7 +132,10 @@ def is_feasible(goal: Goal, properties: dict[str, float]) -> bool:
 
 
 def loss(goal: Goal, properties: dict[str, float]) -> float:
-    """How far the first objective is from its optimum: smaller is better (−value if maximised, |y − target| …)."""
+    """How far the first objective is from its optimum; smaller is better.
+
+    The value with the sign turned where it is maximised, the distance from a target otherwise; in the property's unit.
+    """
     objective = goal.objectives[0]
     value = properties[objective.property]
     if objective.kind == 'maximize':

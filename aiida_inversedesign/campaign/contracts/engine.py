@@ -66,7 +66,7 @@ class Need:
 class Trial:
     """How ``check`` and ``doctor`` see within seconds that a code can do its work, in a new folder on its computer.
 
-    What the program writes in lines that begin with ``warning: `` is shown as a warning.
+    What the program writes in lines that begin with ``warning:`` is shown as a warning.
 
     :param port: of the :class:`Need` whose code is tried.
     :param arguments: of its executable.

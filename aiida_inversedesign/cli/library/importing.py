@@ -123,7 +123,7 @@ def import_csv(source: Path, **options: Any) -> None:
 @import_library.command('cif')
 @_FILE
 def import_cif(source: Path, **options: Any) -> None:
-    """Import a CIF file, or every *.cif and *.mcif of a folder, .gz as well; every structure of each.
+    """Import a CIF file, or every .cif and .mcif of a folder, .gz as well; every structure of each.
 
     What a file states (formula, formula units, space group, volume, density, multiplicities) is compared with its
     sites; an entry that contradicts itself is skipped with the kind of the contradiction, unless --accept names it.
