@@ -9,6 +9,11 @@ DEFINITIONS: dict[str, tuple[int, str]] = {
         'one candidate whose evaluation was launched, whatever became of it; stopped: killed with its campaign; '
         'reused: handed on from an earlier evaluation, at no cost',
     ),
+    'known': (
+        1,
+        'starting data: points that were known before the campaign began; they are learned from, not proposed again, '
+        'and in no other figure; an evaluation that ends in one of them is a copy',
+    ),
     'dft_calculations': (
         2,
         'one calculation job of a DFT code below the campaign and those it resumed: restarts, failures and elemental '

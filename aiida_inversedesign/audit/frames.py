@@ -77,6 +77,11 @@ def evaluations(record: CampaignRecord) -> DataFrame:
     return _evaluation_frame(record, record.evaluations)
 
 
+def known(record: CampaignRecord) -> DataFrame:
+    """One row for each point of the starting data; columns as those of :func:`evaluations`."""
+    return _evaluation_frame(record, record.known)
+
+
 def hits(record: CampaignRecord) -> DataFrame:
     """The evaluations that are hits, in the order of the launches; columns as those of :func:`evaluations`."""
     return _evaluation_frame(record, [item for item in record.evaluations if item.hit])

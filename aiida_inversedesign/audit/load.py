@@ -20,7 +20,7 @@ from aiida_inversedesign.audit.record import (
     EvaluationRecord,
     GenerationRecord,
 )
-from aiida_inversedesign.audit.rows import read_pool
+from aiida_inversedesign.audit.rows import read_pool, read_table
 from aiida_inversedesign.campaign.recorded import read_settings
 from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph import choices as decisions
@@ -33,6 +33,7 @@ from aiida_inversedesign.nodes.contents import content_of
 
 if TYPE_CHECKING:
     from aiida_inversedesign.libraries.library import Library
+    from aiida_inversedesign.nodes.table_data import TableData
 
 
 @many_objects()
@@ -87,6 +88,7 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
         candidates=tuple(candidates.values()),
         references=decisions.last_references(identifiers),
         screenings=tuple(jobs_of_potential(identifiers)),
+        known=_known(query.known_table(identifiers), settings.space.kind),
         source=_source(node.pk),
     )
     record = replace(record, evaluations=tuple(_evaluations(record, candidates, launches)))
@@ -135,6 +137,27 @@ def _source(pk: int) -> str:
     if profile.storage_backend == 'core.sqlite_zip':
         return f'campaign {pk} in archive {profile.options.get(ARCHIVE, profile.storage_config["filepath"])}'
     return f'campaign {pk} in profile {profile.name} ({profile.storage_backend})'
+
+
+def _known(table: TableData | None, space: str) -> tuple[EvaluationRecord, ...]:
+    """The starting data."""
+    rows = read_table(table.parts(), f'TableData<{table.pk}>') if table is not None else []
+    return tuple(
+        EvaluationRecord(
+            candidate=row['candidate'],
+            key=row['key'],
+            generation=0,
+            status=row['status'],
+            arm=row['arm'],
+            computed=False,
+            properties=row['properties'],
+            errors=row.get('errors') or {},
+            reason=row['reason'],
+            proposed_text=row['proposed'],
+            space=space,
+        )
+        for row in rows
+    )
 
 
 def _candidates(generations: Sequence[int]) -> dict[str, CandidateRecord]:

@@ -37,6 +37,9 @@ def plot_best_so_far(report: dict[str, Any], path: Path | str) -> Path:
         linewidth=2,
         label='best so far',
     )
+    if report.get('known'):
+        values = report['known']['values']
+        axes.plot([0.0] * len(values), values, 'd', color=_GREY, fillstyle='none', markersize=5, label='starting data')
     known = [step for step in steps if step['value'] is not None]
     others = [step for step in known if not step['hit']]
     axes.plot(*_points(others, axis), 'o', color=_GREY, markersize=5, label='evaluation')

@@ -45,7 +45,8 @@ class EvaluationRecord:
     :param generation: number of the generation that launched it last.
     :param status: one of ``STATUSES``; what was ``stopped`` with its campaign counts neither as failed nor in rates.
     :param reused: whether it returned what an earlier evaluation had found, at no cost.
-    :param arm: ``initial``, ``acquisition`` or ``control``; empty while it is not recorded.
+    :param arm: ``initial``, ``acquisition``, ``replicate`` or ``control``; empty while it is not recorded; ``known`` of
+        starting data.
     :param generator: what found its formula; empty where the pool does not say.
     :param proposer: what proposed its structure.
     :param prototype: anonymous prototype of the proposal; empty if it was not determined.
@@ -220,6 +221,7 @@ class CampaignRecord:
     :param answers: of a campaign with the ``table`` engine, what the data set answers for each candidate that passed
         every filter: its properties, or None where its evaluation fails; None as a whole where it is not known.
     :param answers_reason: why it is not known.
+    :param known: the starting data: what was there before the campaign, not launched by it and not counted.
     :param source: where it was read: profile and storage, or archive file.
     """
 
@@ -247,6 +249,7 @@ class CampaignRecord:
     screenings: tuple[ScreeningJob, ...] = ()
     answers: Mapping[str, Mapping[str, float] | None] | None = None
     answers_reason: str = ''
+    known: tuple[EvaluationRecord, ...] = ()
     source: str = ''
 
     @property

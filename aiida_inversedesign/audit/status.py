@@ -15,7 +15,7 @@ from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.contracts.registry import load
 from aiida_inversedesign.campaign.demands import stability_wanted
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.campaign.row import is_feasible, loss
+from aiida_inversedesign.campaign.row import KNOWN, is_feasible, loss
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph.evaluation_account import ENDED, Evaluation, last_launches
@@ -51,6 +51,7 @@ def describe(node: Any) -> dict[str, Any]:
     launched = launches.evaluations
     jobs = find_jobs(chain)
     evaluations = _evaluations(launches, settings, [item['pk'] for item in generations])
+    known = query.known_table([item['pk'] for item in generations])
     if len(chain) == 1 and 'table' in node.inputs:
         evaluations = _earlier(node.inputs.table, {item['candidate'] for item in evaluations}) + evaluations
     cost = cost_of(jobs)
@@ -86,6 +87,9 @@ def describe(node: Any) -> dict[str, Any]:
         'completed': len(ended) - len(failed),
         'failed': len(failed),
         'stopped': sum(item['status'] == 'stopped' for item in evaluations),
+        'known': None
+        if known is None
+        else {'file': settings.known, 'points': known.counts['known'], 'best': known.best},
         'best': best,
         'best_so_far': best_so_far(evaluations, goal),
         'objective': goal.objectives[0].described(),
@@ -167,7 +171,7 @@ def _earlier(table: Any, known: set[str]) -> list[dict[str, Any]]:
             'copy_of': row.copy_of or '',
         }
         for row in table.get_rows()
-        if row.candidate not in known
+        if row.candidate not in known and row.arm != KNOWN
     ]
 
 

@@ -49,6 +49,8 @@ def read_campaign(path: str | Path) -> CampaignSpec:
             # seen from the current folder
             found = os.path.relpath(inside(path.parent, name))
             spec = spec.model_copy(update={section: getattr(spec, section).model_copy(update={key: found})})
+    if spec.known is not None:
+        spec = spec.model_copy(update={'known': os.path.relpath(inside(path.parent, spec.known))})
     return spec
 
 
@@ -113,6 +115,11 @@ def _with_curves(data: Mapping[str, Any], folder: Path) -> tuple[Mapping[str, An
 
 def _misplaced_files(data: Mapping[str, Any], folder: Path) -> list[Finding]:
     found = []
+    if isinstance(known := data.get('known'), str):
+        try:
+            inside(folder, known)
+        except FileRefusedError as error:
+            found.append(Finding(('known',), 'value_error', error))
     for section, key, ending in _FILES:
         given = data.get(section)
         name = given.get(key) if isinstance(given, dict) else None

@@ -9,18 +9,25 @@ from typing import Any, Literal
 
 from aiida_inversedesign.campaign.goal import Goal
 
+Arm = Literal['initial', 'acquisition', 'replicate', 'control', 'known']
+#: The arm of the starting data.
+KNOWN: Arm = 'known'
+
 
 @dataclass(frozen=True)
 class EvaluationRow:
-    """One evaluation: a candidate whose evaluation was launched, whatever became of it.
+    """One evaluation: a candidate whose evaluation was launched, whatever became of it; or one of the starting data.
 
     :param candidate: id of the candidate.
-    :param arm: why it was chosen: ``initial``, ``acquisition`` or ``control``.
+    :param arm: why it was chosen: ``initial``, ``acquisition``, ``replicate`` or ``control``; ``known`` was not chosen:
+        it was there when the campaign began, has cost nothing and is not counted.
     :param key: what people are shown, e.g. a reduced formula.
     :param proposed: the content as proposed, e.g. a crystal.
     :param relaxed: the content as the evaluation left it, or None if it failed or changes nothing.
     :param properties: value of each property; the units are those of ``campaign.properties``.
     :param errors: standard error of properties that were measured with one, in the property's unit.
+    :param replicates: of properties that were measured several times the number of measurements and the standard
+        deviation of one.
     :param predicted: mean and standard deviation per property when it was chosen, if there was a surrogate.
     :param reason: why it failed, in words; empty if it completed.
     :param dft_calculations: calculation jobs it cost.
@@ -32,7 +39,7 @@ class EvaluationRow:
 
     candidate: str
     generation: int
-    arm: Literal['initial', 'acquisition', 'control']
+    arm: Arm
     key: str
     status: Literal['completed', 'failed']
     proposed: Any
@@ -49,6 +56,7 @@ class EvaluationRow:
     probability: float | None = None
     estimates: dict[str, float] = field(default_factory=dict)
     copy_of: str | None = None
+    replicates: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     @property
     def result(self) -> Any:
@@ -57,15 +65,16 @@ class EvaluationRow:
 
     @property
     def is_distinct_hit(self) -> bool:
-        """Whether it is a hit, and no earlier evaluation ended in the same thing."""
-        return self.hit is True and not self.copy_of
+        """Whether the campaign found it, it is a hit, and no earlier evaluation ended in the same thing."""
+        return self.hit is True and not self.copy_of and self.arm != KNOWN
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}
         data['proposed'] = self.proposed.to_dict()
         data['relaxed'] = self.relaxed.to_dict() if self.relaxed else None
-        data['predicted'] = {name: list(pair) for name, pair in self.predicted.items()}
+        for name in ('predicted', 'replicates'):
+            data[name] = {key: list(pair) for key, pair in data[name].items()}
         return data
 
     @classmethod
@@ -77,7 +86,8 @@ class EvaluationRow:
         data = dict(data)
         data['proposed'] = read(data['proposed'])
         data['relaxed'] = read(data['relaxed']) if data['relaxed'] else None
-        data['predicted'] = {name: (pair[0], pair[1]) for name, pair in data['predicted'].items()}
+        for name in ('predicted', 'replicates'):
+            data[name] = {key: (pair[0], pair[1]) for key, pair in (data.get(name) or {}).items()}
         # tables of earlier versions have none
         data['estimates'] = data.get('estimates') or {}
         return cls(**data)
@@ -149,13 +159,26 @@ def loss(goal: Goal, properties: dict[str, float]) -> float:
 
 
 def best_row(goal: Goal, rows: Iterable[EvaluationRow]) -> EvaluationRow | None:
-    """The completed row with the least loss among those that keep the constraints, or None."""
-    able = [row for row in rows if row.status == 'completed' and is_feasible(goal, row.properties)]
+    """The completed row with the least loss among those that keep the constraints, or None.
+
+    Of starting data only where there is nothing else.
+    """
+    rows = list(rows)
+    own = [row for row in rows if row.arm != KNOWN] or rows
+    able = [row for row in own if _is_able(goal, row)]
     return min(able, key=lambda row: loss(goal, row.properties), default=None)
 
 
+def _is_able(goal: Goal, row: EvaluationRow) -> bool:
+    """Whether it completed with the first objective's property and keeps the constraints."""
+    measured = row.status == 'completed' and goal.objectives[0].property in row.properties
+    return measured and is_feasible(goal, row.properties)
+
+
 def count_statuses(rows: Sequence[EvaluationRow]) -> dict[str, int]:
-    """Number of rows: total, completed, failed, hits, distinct hits."""
+    """Number of evaluations: total, completed, failed, hits, distinct hits; apart from them that of starting data."""
+    known = sum(row.arm == KNOWN for row in rows)
+    rows = [row for row in rows if row.arm != KNOWN]
     statuses = Counter(row.status for row in rows)
     return {
         'total': len(rows),
@@ -163,4 +186,5 @@ def count_statuses(rows: Sequence[EvaluationRow]) -> dict[str, int]:
         'failed': statuses['failed'],
         'hits': sum(row.hit is True for row in rows),
         'distinct_hits': sum(row.is_distinct_hit for row in rows),
+        **({'known': known} if known else {}),
     }

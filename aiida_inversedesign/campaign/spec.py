@@ -282,6 +282,12 @@ class CampaignSettings(Model):
     seed: Annotated[Integer, Field(ge=0, lt=2**31)] = 0
     goal: Goal
     space: Space = Field(default_factory=lambda: registry.part('spaces', 'crystals')())
+    known: str | None = Field(
+        None,
+        max_length=1000,
+        description='a CSV file beside the campaign file with points that were measured or computed before: they cost '
+        'nothing, are learned from, and are not proposed again',
+    )
     propose: Propose = Propose()
     screen: Screening = Screening()
     select: Select = Select()

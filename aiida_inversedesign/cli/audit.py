@@ -214,6 +214,15 @@ def _spent(report: dict[str, Any]) -> str:
     return ', '.join(shown) or 'nothing'
 
 
+def _known(report: dict[str, Any]) -> str:
+    found = report['known']
+    if found is None:
+        return '–'
+    name = report['goal']['objectives'][0]['property']
+    best = f'; best {name} {found["best"]["properties"][name]:.4g}' if found['best'] else ''
+    return f'{found["points"]} points of {found["file"]}, not counted{best}'
+
+
 def _first_hit(report: dict[str, Any]) -> str:
     first = report['first_hit']
     if not first or first.get('evaluation') is None:
@@ -247,6 +256,7 @@ def _screening(report: dict[str, Any]) -> str:
 
 _ROWS = (
     ('evaluations', _evaluations),
+    ('starting data', _known),
     ('DFT calculations', _calculations),
     ('core-hours', lambda report: _scalar(report, 'core_hours')),
     ('hit rate', lambda report: _share(report['hit_rate'])),

@@ -20,8 +20,15 @@ DAEMON = click.option('--daemon', is_flag=True, help='Submit the campaign to the
 
 @click.command()
 @click.argument('file', type=click.Path(path_type=Path))
+@click.option(
+    '--known',
+    type=click.Path(path_type=Path),
+    metavar='CSV',
+    help='Points that were measured or computed before, in place of those that the file names: learned from, charged '
+    'nothing, not proposed again.',
+)
 @DAEMON
-def launch(file: Path, daemon: bool) -> None:
+def launch(file: Path, known: Path | None, daemon: bool) -> None:
     """Launch the campaign of FILE: here with progress, or through the daemon.
 
     Ctrl-C ends a campaign that runs here; what finished is kept, and `resume` goes on from it.
@@ -30,14 +37,23 @@ def launch(file: Path, daemon: bool) -> None:
     Examples:
       aiida-inversedesign launch workflows/superhard_light.yaml
       aiida-inversedesign launch workflows/superhard_light.yaml --daemon
+      aiida-inversedesign launch workflows/lab_composition.yaml --known earlier.csv --daemon
     """
     from aiida_inversedesign.campaign.load import read_campaign
 
     spec = read_campaign(file)
+    if known is not None:
+        spec = spec.model_copy(update={'known': str(known)})
     load_profile()
     from aiida_inversedesign.workchains.build import build_campaign
 
-    start(build_campaign(spec), spec, daemon)
+    builder = build_campaign(spec)
+    if spec.known is not None:
+        from aiida_inversedesign.libraries.known import known_file
+
+        found = known_file(spec.known, spec)
+        click.echo('\n'.join([f'starting data: {found.words}', *found.remarks]))
+    start(builder, spec, daemon)
 
 
 @click.command()

@@ -80,6 +80,7 @@ def harvest(
                 template=candidate.template,
                 probability=candidate.probability,
                 estimates=candidate.estimates,
+                replicates=_replicates(found),
             )
         )
     if engine_named(spec.evaluate.engine).later:
@@ -89,6 +90,11 @@ def harvest(
         return {'table': TableData.from_rows(rows, goal, kind)}
     rows, stability = with_stability(rows, references.get_dict(), goal)
     return {'table': TableData.from_rows(rows, goal, kind), 'stability': Dict(stability)}
+
+
+def _replicates(found: Mapping[str, Any]) -> dict[str, tuple[int, float]]:
+    """Number of measurements and standard deviation of one, of properties that were measured several times."""
+    return {key: tuple(entry['replicates']) for key, entry in found.items() if 'replicates' in entry}
 
 
 def _again(
@@ -105,6 +111,7 @@ def _again(
         status='completed' if completed else 'failed',
         properties=values,
         errors={key: entry['error'] for key, entry in found.items() if entry.get('error') is not None},
+        replicates=_replicates(found),
         hit=is_hit(goal, values),
         reason=outcome['reason'],
         exit_status=outcome['exit_status'],

@@ -169,10 +169,19 @@ def list_campaigns() -> list[dict[str, Any]]:
 
 def newest_table(generations: Iterable[int]) -> TableData | None:
     """The newest table that a harvest of these generations made, or None."""
+    return _newest_of(generations, 'harvest')
+
+
+def known_table(generations: Iterable[int]) -> TableData | None:
+    """The table of the starting data that these generations began with, or None."""
+    return _newest_of(generations, 'known')
+
+
+def _newest_of(generations: Iterable[int], step: str) -> TableData | None:
     query = QueryBuilder()
     query.append(WorkChainNode, filters=among(generations), tag='generation')
-    query.append(ProcessNode, with_incoming='generation', edge_filters=edge('harvest', 'call_calc'), tag='harvest')
-    query.append(TableData, with_incoming='harvest', edge_filters=edge(kind='create'), tag='table')
+    query.append(ProcessNode, with_incoming='generation', edge_filters=edge(step, 'call_calc'), tag='step')
+    query.append(TableData, with_incoming='step', edge_filters=edge(kind='create'), tag='table')
     return query.order_by({'table': {'ctime': 'desc'}}).first(flat=True)
 
 

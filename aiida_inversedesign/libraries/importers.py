@@ -5,10 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.libraries import entries
@@ -20,6 +20,8 @@ from aiida_inversedesign.libraries.entries import Notes, Raw, name_of, plain_cry
 from aiida_inversedesign.libraries.library import Library, LibraryError, Skipped
 
 CIF_NAMES = ('cif', 'structure_cif', 'cif_string')
+#: columns of the plain data of structures, as JSON
+PLAIN_NAMES = ('lattice', 'species', 'frac_coords')
 #: names of files that are CIFs, in any case
 CIF_SUFFIX = re.compile(r'\.m?cif(\.gz)?$', re.IGNORECASE)
 #: names that look like those of CIFs, but may be backups or compressed in another way: listed as skipped
@@ -66,15 +68,6 @@ def read_csv(
     """
     file, wanted = Path(path), Filter(**options)
 
-    def crystal(fields: Mapping[str, Any], cif: str | None, notes: Notes) -> Crystal:
-        if cif is not None:
-            return crystal_of_cif(fields[cif], wanted.largest_cell, notes)
-        names = ('lattice', 'species', 'frac_coords')
-        try:
-            return plain_crystal({key: json.loads(fields[key] or 'null') for key in names}, wanted.largest_cell)
-        except RecursionError as error:
-            raise entries.RefusedError(entries.UNREADABLE, f'not JSON: {error}') from error
-
     def text() -> Iterator[str]:
         for number, line in enumerate(lines_of(file, progress), 1):
             if line is None:
@@ -85,21 +78,56 @@ def read_csv(
         csv.field_size_limit(LARGEST_CIF * 4)
         reader = csv.DictReader(text())
         columns = reader.fieldnames or []
-        cif = next((name for name in CIF_NAMES if name in columns), None)
-        if cif is None and not {'lattice', 'species', 'frac_coords'} <= set(columns):
-            raise LibraryError(
-                f'{file}: no column of structures: add a column "cif" with the text of a CIF, or the columns '
-                f'"lattice", "species" and "frac_coords" as JSON; found {", ".join(columns)[:200] or "none"}'
-            )
+        try:
+            named = structure_columns(columns)
+        except LibraryError as error:
+            raise LibraryError(f'{file}: {error}') from error
         for number, fields in enumerate(reader, 2):
             name = name_of(fields, f'{file.name}:{number}')
             notes = wanted.notes()
-            yield Raw(f'{file.name}, row {number}', name, partial(crystal, fields, cif, notes), fields, notes=notes)
+            yield Raw(
+                f'{file.name}, row {number}',
+                name,
+                partial(crystal_of_cells, fields, named, wanted.largest_cell, notes),
+                fields,
+                notes=notes,
+            )
 
     try:
         return collect(records(), wanted, source or file.name, license, date)
     except (UnicodeDecodeError, csv.Error) as error:
         raise LibraryError(f'{file}: cannot be read ({error})') from error
+
+
+def structure_columns(columns: Iterable[str]) -> tuple[str, ...]:
+    """The columns of a table that hold structures: one of :data:`CIF_NAMES`, or those of plain data.
+
+    :raises LibraryError: if there are none.
+    """
+    names = list(columns)
+    cif = next((name for name in CIF_NAMES if name in names), None)
+    if cif is not None:
+        return (cif,)
+    if not set(PLAIN_NAMES) <= set(names):
+        raise LibraryError(
+            'no column of structures: add a column "cif" with the text of a CIF, or the columns "lattice", "species" '
+            f'and "frac_coords" as JSON; found {", ".join(names)[:200] or "none"}'
+        )
+    return PLAIN_NAMES
+
+
+def crystal_of_cells(cells: Mapping[str, str], columns: Sequence[str], largest: int | None, notes: Notes) -> Crystal:
+    """The crystal of a row of a table.
+
+    :param columns: as :func:`structure_columns` gives them. :param largest: most sites; None: any number.
+    :raises CrystalError: if it is not a crystal.
+    """
+    if len(columns) == 1:
+        return crystal_of_cif(cells[columns[0]], largest, notes)
+    try:
+        return plain_crystal({key: json.loads(cells[key] or 'null') for key in columns}, largest)
+    except RecursionError as error:
+        raise entries.RefusedError(entries.UNREADABLE, f'not JSON: {error}') from error
 
 
 def read_cif(

@@ -21,7 +21,7 @@ from aiida_inversedesign.nodes.parquet import joined_parquet, records_from_parqu
 from aiida_inversedesign.nodes.payload import PayloadData
 
 _COLUMNS = tuple(EvaluationRow.__dataclass_fields__)
-_NESTED = ('proposed', 'relaxed', 'properties', 'errors', 'predicted', 'estimates')
+_NESTED = ('proposed', 'relaxed', 'properties', 'errors', 'predicted', 'estimates', 'replicates')
 
 #: Rows in one file.
 PART = 50

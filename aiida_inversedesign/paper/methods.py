@@ -290,7 +290,13 @@ def _against_random(enrichment: dict[str, Any]) -> str:
 def _outcome(facts: Facts, cite: Any) -> str:
     report = facts.report
     counts, dft, rate = report['evaluations'], report['dft_calculations'], report['hit_rate']
-    text = (
+    text = ''
+    if given := report['known']:
+        text = (
+            f'The campaign began with {given["points"]} {facts.record.space.nouns} that were known before; they are in '
+            'no figure below. '
+        )
+    text += (
         f'In all {counts["total"]} candidates were evaluated, of which {counts["completed"]} completed and '
         f'{counts["failed"]} failed; '
     )

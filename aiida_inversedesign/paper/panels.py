@@ -38,6 +38,9 @@ def draw_best_so_far(facts: Facts, axes: Axes) -> None:
     axes.step(
         [step[key] for step in best], [step['best'] for step in best], where='post', color=BLUE, label='best so far'
     )
+    if facts.report['known']:
+        values = facts.report['known']['values']
+        axes.plot([0.0] * len(values), values, 'd', color=SKY, fillstyle='none', markersize=3.0, label='starting data')
     known = [step for step in steps if step['value'] is not None]
     for hit, marker, color, size, label in ((False, 'o', GREY, 3.0, 'evaluation'), (True, '*', GREEN, 7.0, 'hit')):
         points = [step for step in known if bool(step['hit']) is hit]

@@ -28,6 +28,7 @@ def write_tables(facts: Facts, folder: Path) -> None:
         ('jobs', frames.jobs(record)),
         ('candidates', frames.candidates(record)),
         ('generations', frames.generations(record)),
+        *((('known', frames.known(record)),) if record.known else ()),
     ):
         write_csv(frame, folder / f'{name}.csv')
     figures = figure_rows(facts.report)
@@ -37,6 +38,7 @@ def write_tables(facts: Facts, folder: Path) -> None:
         'best': _best_table(facts),
         'generations': _generations_table(facts),
         'evaluations': _evaluations_table(facts),
+        **({'known': _known_table(facts)} if record.known else {}),
     }
     for name, text in texts.items():
         (folder / f'{name}.tex').write_text(text, encoding='utf-8')
@@ -203,6 +205,11 @@ def _best_table(facts: Facts) -> str:
 def _evaluations_table(facts: Facts) -> str:
     caption = f'All evaluations of the campaign {_quoted(facts)} in the order of their launches.'
     return _candidates_table(facts, facts.record.evaluations, caption, 'evaluations')
+
+
+def _known_table(facts: Facts) -> str:
+    caption = f'Starting data of the campaign {_quoted(facts)}: known before it began, and in no figure.'
+    return _candidates_table(facts, facts.record.known, caption, 'known')
 
 
 def _candidates_table(

@@ -7,6 +7,7 @@ from typing import Any
 from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.campaign.digits import MOST, digits_to
+from aiida_inversedesign.campaign.row import KNOWN
 from aiida_inversedesign.report.cif import cif_text
 from aiida_inversedesign.report.figures.elements import elements_of
 from aiida_inversedesign.report.theme import lean
@@ -17,10 +18,14 @@ MOST_PRINTED = 4
 
 
 def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any]:
-    """Columns (key, title, kind), one row of plain values for each evaluation, and crystals as CIF."""
-    space, variables = record.space, record.coordinates(record.evaluations)
+    """Columns (key, title, kind), one row of plain values for each evaluation, and crystals as CIF.
+
+    Starting data follow the evaluations, without a number.
+    """
+    items = [*record.evaluations, *record.known]
+    space, variables = record.space, record.coordinates(items)
     names = list(record.goal.properties)
-    for item in record.evaluations:
+    for item in items:
         names += [name for name in item.properties if name not in names]
     predicted = [name for name in names if any(name in item.predicted for item in record.evaluations)]
     titles = {name: property_text(name, property_unit(record, name)) for name in names}
@@ -53,10 +58,10 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
     # paper has room for the goal's properties, or four
     beside = names[max(len(record.goal.properties), MOST_PRINTED) :]
     wide = [f'p:{name}' for name in beside] + [key for key, _, _ in columns if key[:2] in ('v:', 'm:', 's:')]
-    own = [{f'v:{item.name}': item.values[place] for item in variables} for place in range(len(record.evaluations))]
+    own = [{f'v:{item.name}': item.values[place] for item in variables} for place in range(len(items))]
     rows = [
         _row(place, item, [key for key, _, _ in columns], own[place - 1], record.prototype(item))
-        for place, item in enumerate(record.evaluations, start=1)
+        for place, item in enumerate(items, start=1)
     ]
     # what no evaluation has needs no column
     used = [place for place in range(len(columns)) if place < 4 or any(row[place] not in (None, '') for row in rows)]
@@ -66,8 +71,8 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
         'rows': [[row[place] for place in used] for row in rows],
         'digits': {f'p:{name}': record.digits(name).most for name in names},
         'wide': [*wide, 'acquisition', 'generator', 'prototype', 'template', 'hours', 'uuid'],
-        'elements': [sorted(elements_of(item.key)) if space.of_crystals else [] for item in record.evaluations],
-        'cifs': [_cif(record, item) for item in record.evaluations] if space.of_crystals else None,
+        'elements': [sorted(elements_of(item.key)) if space.of_crystals else [] for item in items],
+        'cifs': [_cif(record, item) for item in items] if space.of_crystals else None,
     }
 
 
@@ -79,7 +84,7 @@ def _measured(name: str, title: str) -> list[tuple[str, str, str]]:
 def _row(place: int, item: EvaluationRecord, keys: list[str], variables: dict[str, Any], prototype: str) -> list[Any]:
     own: dict[str, Any] = {
         **variables,
-        'number': place,
+        'number': None if item.arm == KNOWN else place,
         'key': item.key,
         'status': item.status,
         'hit': '' if item.hit is None else 'yes' if item.hit else 'no',

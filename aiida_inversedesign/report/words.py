@@ -17,7 +17,9 @@ _SUBSCRIPTS = str.maketrans('0123456789', '₀₁₂₃₄₅₆₇₈₉')
 ARMS = {
     'initial': 'initial design',
     'acquisition': 'chosen by the acquisition',
+    'replicate': 'repeated',
     'control': 'random control',
+    'known': 'starting data',
     '': 'not recorded',
 }
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.campaign.row import KNOWN, EvaluationRow
 from aiida_inversedesign.campaign.spec import Select
 from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.select.already_evaluated import AlreadyEvaluated
@@ -110,7 +110,7 @@ def control_places(
     :param draw: uniform random number in [0, 1).
     :param pending_arms: arms of evaluations that are running.
     """
-    later = [arm for arm in (*(row.arm for row in rows), *pending_arms) if arm != 'initial']
+    later = [arm for arm in (*(row.arm for row in rows), *pending_arms) if arm not in ('initial', KNOWN)]
     missing = fraction * (len(later) + size) - later.count('control')
     return int(np.clip(np.floor(missing + draw), 0, size))
 

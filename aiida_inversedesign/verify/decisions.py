@@ -19,13 +19,14 @@ from aiida_inversedesign.verify.replay import repeatable
 from aiida_inversedesign.workchains.state import STATE
 
 #: Inputs that all generations of a campaign share, and the kind of finding where one has another.
-_SHARED = {'settings': 'settings', 'library': 'library', 'model': 'model'}
+_SHARED = {'settings': 'settings', 'library': 'library', 'model': 'model', 'known': 'known'}
 #: Jobs that are no decisions, and decide with them.
 _JOBS = {POTENTIAL_JOB: 'potential job', GENERATE_JOB: 'generator'}
 #: The steps of a generation that are decisions.
-_STEPS = ('propose_candidates', 'screen_candidates', 'select_batch', 'harvest', 'fit_surrogate')
+_STEPS = ('take_known', 'propose_candidates', 'screen_candidates', 'select_batch', 'harvest', 'fit_surrogate')
 #: What each of them takes from its generation, or from its earlier steps.
-_TAKEN = {
+_TAKEN: dict[str, tuple[str, ...]] = {
+    'take_known': (),
     'propose_candidates': ('generation', 'table', 'pool', 'surrogate'),
     'potential job': ('pool',),
     'generator': ('generation', 'table', 'pool', 'surrogate'),
@@ -119,8 +120,10 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
         if function not in _TAKEN:
             continue
         taken, who = graph.inputs[call.id], f'{function} of {generation.label}'
-        shared = ['settings', *(name for name in ('library', 'model') if name in taken or function == _STEPS[0])]
-        for name in shared:
+        always = ('library', 'model') if function == 'propose_candidates' else ()
+        for name in _SHARED:
+            if name not in ('settings', *always) and name not in taken:
+                continue
             yield from _check_same(case, _SHARED[name], who, name, own, taken)
         for name in _TAKEN[function]:
             # a stream numbers its further proposals by itself, and harvests several choices at once

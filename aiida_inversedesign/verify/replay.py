@@ -31,6 +31,7 @@ FITTED = 1e-5
 
 _DECIDING = 'aiida_inversedesign.decisions'
 _PARTS = (
+    Repeatable('known', f'{_DECIDING}.take_known', 'take_known'),
     Repeatable('proposal', f'{_DECIDING}.propose_candidates', 'propose_candidates'),
     Repeatable('screening', f'{_DECIDING}.screen_candidates', 'screen_candidates'),
     Repeatable('selection', f'{_DECIDING}.select_batch', 'select_batch', FITTED),
@@ -102,7 +103,7 @@ _DECIDED = {
 _ONLY_JOBS = frozenset({'code', 'earlier', 'record', 'retrieved', 'remote_folder'})
 
 #: The kinds that are decisions of the campaign, in the order they are taken.
-DECISIONS = ('proposal', 'screening', 'selection', 'references', 'harvest', 'fit', 'conclusion')
+DECISIONS = ('known', 'proposal', 'screening', 'selection', 'references', 'harvest', 'fit', 'conclusion')
 
 
 def has_decided(call: Call) -> bool:

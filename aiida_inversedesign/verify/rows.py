@@ -32,6 +32,7 @@ class _Known:
     """What is known of the evaluations so far.
 
     :param launched: evaluations by candidate, oldest first.
+    :param given: rows of the starting data, by candidate.
     :param outcomes: what harvests recorded, by candidate.
     :param choices: what a selection said of each candidate.
     :param nodes: nodes of the chosen candidates, by candidate.
@@ -40,6 +41,7 @@ class _Known:
 
     jobs: dict[int, list[JobRecord]]
     launched: dict[str, list[Call]] = field(default_factory=dict)
+    given: dict[str, dict[str, Any]] = field(default_factory=dict)
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
     choices: dict[str, dict[str, Any]] = field(default_factory=dict)
     nodes: dict[str, int] = field(default_factory=dict)
@@ -59,6 +61,8 @@ def check_rows(case: Case, harvests: Collection[int] | None = None) -> Iterator[
     steps = {generation.id: case.graph.steps(generation.id, 'harvest') for generation in case.generations}
     last = [harvest.id for found in steps.values() for harvest in found][-1:]
     for generation in case.generations:
+        if not known.given:
+            known.given = _given(case, generation)
         yield from _check_launches(case, generation, known)
         for harvest in steps[generation.id]:
             yield from _check_outcomes(case, generation, harvest, known)
@@ -67,6 +71,12 @@ def check_rows(case: Case, harvests: Collection[int] | None = None) -> Iterator[
         # one that runs has more to harvest; what one left that was killed, the campaign that resumes it harvests
         if steps[generation.id] and generation.state == 'finished':
             yield from _check_left_out(case, generation, steps[generation.id][-1], known)
+
+
+def _given(case: Case, generation: Call) -> dict[str, dict[str, Any]]:
+    """The rows of the starting data that a generation began with."""
+    tables = case.graph.outputs(case.graph.steps(generation.id, 'take_known'), 'table')
+    return {row.candidate: row.to_dict() for table in tables for row in case.node(table).get_rows()}
 
 
 def _check_launches(case: Case, generation: Call, known: _Known) -> Iterator[Finding]:
@@ -182,10 +192,17 @@ def _check_table(case: Case, generation: Call, harvest: Call, known: _Known) -> 
     for name in known.outcomes:
         if name not in present and name in known.launched:
             yield Finding('missing_row', link.uuid, f'{table} has no row of {name}, which was evaluated')
+    for name in known.given.keys() - present.keys():
+        yield Finding('missing_row', link.uuid, f'{table} has no row of {name} of the starting data')
+    for row in rows:
+        if row.candidate in known.given:
+            comparison = compare(known.given[row.candidate], row.to_dict(), _COPIED)
+            if comparison.status == 'different':
+                yield Finding('known', link.uuid, f'{table}, {row.candidate}: {comparison.message}')
     for name, number in present.items():
         if number > 1:
             yield Finding('row_without_evaluation', link.uuid, f'{table} has {number} rows of {name}')
-        if name not in known.launched:
+        if name not in known.launched and name not in known.given:
             message = f'{table} has a row of {name}, of which there is no evaluation'
             yield Finding('row_without_evaluation', link.uuid, message)
     by_name = {row.candidate: row for row in rows}

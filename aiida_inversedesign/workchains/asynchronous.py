@@ -71,9 +71,10 @@ class AsynchronousWorkChain(AnyChildWorkChain):
 
     # -- the stream --------------------------------------------------------------------------------------------
 
-    def setup(self) -> None:
-        """Begin with the state that is there, nothing running."""
-        steps.begin(self)
+    def setup(self):
+        """Begin with the state that is there or the starting data, nothing running."""
+        if (failed := steps.begin(self)) is not None:
+            return failed
         self.ctx.numbers = {}
         self.ctx.running, self.ctx.reserved, self.ctx.waiting, self.ctx.chosen_by = {}, {}, [], {}
         self.ctx.done = 0
@@ -82,6 +83,7 @@ class AsynchronousWorkChain(AnyChildWorkChain):
         self.ctx.jobs_spent, self.ctx.hours_spent = 0, 0.0
         self.ctx.without_reference, self.ctx.taken_up = [], []
         self.ctx.exhausted = self.ctx.space_considered = self.ctx.ended = False
+        return None
 
     def is_interrupted(self) -> bool:
         """Whether the choices of an interrupted campaign are continued."""
@@ -113,8 +115,8 @@ class AsynchronousWorkChain(AnyChildWorkChain):
 
     @property
     def _rows(self) -> int:
-        """Evaluations that have ended, those before this stream included."""
-        return steps.counts(self)['total']
+        """Evaluations that have ended, those before this stream and the starting data included."""
+        return steps.counts(self)['total'] + steps.known_points(self)
 
     @property
     def _at_once(self) -> int:
@@ -222,7 +224,7 @@ class AsynchronousWorkChain(AnyChildWorkChain):
             chosen=self.ctx.done + sum(name in self.ctx.chosen_by for name in running),
             allowed=self.inputs.allowance['evaluations'],
             at_once=self._at_once,
-            is_first=self.ctx.table is None and 'select' not in self.ctx.numbers,
+            is_first=not steps.counts(self)['total'] and 'select' not in self.ctx.numbers,
         )
         reserved = [(item.dft_calculations or 0, item.core_hours or 0.0) for item in self._reserved()]
         return self._left().less(reserved).covered(size, jobs_needed(settings), core_hours_needed(settings))
@@ -245,7 +247,7 @@ class AsynchronousWorkChain(AnyChildWorkChain):
         settings = steps.settings(self)
         if settings.renewed and self._rows - self.ctx.rows_at_proposal >= settings.select.batch:
             return True
-        return self.ctx.pool.accepted - self._rows - len(self.ctx.chosen_by) < size
+        return self.ctx.pool.accepted - steps.counts(self)['total'] - len(self.ctx.chosen_by) < size
 
     def _propose(self):
         """Propose candidates of formulas that were not considered before."""

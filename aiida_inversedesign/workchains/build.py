@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida import orm
@@ -16,6 +17,7 @@ from aiida_inversedesign.campaign.demands import references_wanted
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.engines.common.advice import code_command, computer_command
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.libraries.known import known_file
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.nodes.store import get_library, get_model
 
@@ -61,6 +63,7 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
     library = attempt(partial(get_library, tolerant=tolerant), 'library') if 'library' in needs else None
     model = attempt(get_model, 'model') if 'model' in needs else None
     engine = _engine_inputs(spec, problems)
+    known = _known(spec, problems)
     codes = _decision_codes(spec, problems)
     if library is not None:
         problems.extend(_space_problems(spec, library.get_library()))
@@ -71,6 +74,8 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
         builder.library = library
     if model is not None:
         builder.model = model
+    if known is not None:
+        builder.known = known
     for name, node in engine.items():
         builder.engine[name] = node
     for name, node in codes.items():
@@ -81,7 +86,22 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
 def _settled_settings(spec: CampaignSpec, library: Any) -> dict[str, Any]:
     """Everything but the budget, with what the profile decides for the engine."""
     settings, found = spec.settings(), settled(spec, library)
+    if spec.known is not None:
+        # where it was is of no meaning to others: the file itself is an input
+        settings['known'] = Path(spec.known).name
     return settings if found is None else {**settings, 'evaluate': {**settings['evaluate'], **found.values}}
+
+
+def _known(spec: CampaignSpec, problems: list[str]) -> orm.SinglefileData | None:
+    """The file of the starting data, if all of it can be taken."""
+    if spec.known is None:
+        return None
+    try:
+        known_file(spec.known, spec)
+    except InverseDesignError as error:
+        problems.append(f'known: {error}')
+        return None
+    return orm.SinglefileData(Path(spec.known).resolve(), filename=Path(spec.known).name)
 
 
 def settled(spec: CampaignSpec, library: Any) -> Settled | None:

@@ -18,8 +18,14 @@ from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 GENERATE = 'generate'
 #: Step of a generation → the section of the campaign file that names its code and options, and where the context has
 #: its last run.
-_SECTIONS = {GENERATE: 'propose.external', 'propose': 'propose', 'fit': 'learn', 'screen': 'screen'}
-_RUNS = {GENERATE: 'generator', 'propose': 'proposal', 'fit': 'fitted'}
+_SECTIONS = {
+    GENERATE: 'propose.external',
+    'propose': 'propose',
+    'fit': 'learn',
+    'fit_known': 'learn',
+    'screen': 'screen',
+}
+_RUNS = {GENERATE: 'generator', 'propose': 'proposal', 'fit': 'fitted', 'fit_known': 'fitted_known'}
 
 
 def add_codes(spec: Any) -> None:
@@ -47,7 +53,7 @@ def _port(section: str) -> str:
 def decision_is_due(chain: IdempotentWorkChain, step: str) -> bool:
     """Whether a decision has not been made yet, or its job was cut down by its machine and may be submitted again.
 
-    :param step: ``generate``, ``propose`` or ``fit``.
+    :param step: ``generate``, ``propose``, ``fit`` or ``fit_known``.
     """
     return is_due(chain.ctx.get(_RUNS[step]), chain.ctx.get(f'{step}_attempts', 0))
 

@@ -40,6 +40,10 @@ class GenerationWorkChain(IdempotentWorkChain):
         spec.output('batch', valid_type=orm.Dict, required=False, help='What was chosen and why.')
         spec.outline(
             cls.setup,
+            if_(cls.begins_with_known)(
+                while_(cls.fit_of_known_is_due)(cls.fit_known),
+                cls.inspect_fit_of_known,
+            ),
             if_(cls.is_interrupted)(
                 cls.take_up_batch,
             ).else_(
@@ -73,10 +77,26 @@ class GenerationWorkChain(IdempotentWorkChain):
 
     # -- which candidates ---------------------------------------------------------------------------------------
 
-    def setup(self) -> None:
-        """Begin with the state that is there."""
-        steps.begin(self)
+    def setup(self):
+        """Begin with the state that is there, or with the starting data."""
         self.ctx.launched = []
+        return steps.begin(self)
+
+    def begins_with_known(self) -> bool:
+        """Whether there are starting data that nothing was learned from yet."""
+        return steps.begins_with_known(self) and not self.is_interrupted()
+
+    def fit_of_known_is_due(self) -> bool:
+        """Whether nothing was fitted to the starting data yet, or the job was cut down."""
+        return decision_is_due(self, 'fit_known')
+
+    def fit_known(self):
+        """Fit the surrogate to the starting data."""
+        return self._fit('fit_known', 'fitted_known')
+
+    def inspect_fit_of_known(self):
+        """Continue with what was learned of the starting data, or without it where they are too few."""
+        return steps.take_surrogate(self, self.ctx.fitted_known)
 
     def is_interrupted(self) -> bool:
         """Whether a batch of an interrupted campaign is continued."""
@@ -271,10 +291,13 @@ class GenerationWorkChain(IdempotentWorkChain):
 
     def fit(self):
         """Fit the surrogate to what is known now."""
+        return self._fit('fit', 'fitted')
+
+    def _fit(self, step: str, name: str):
         inputs = steps.fit_inputs(self)
         if has_code(self, 'learn'):
-            return ToContext(fitted=submit_decision(self, 'fit', FitCalculation, **inputs))
-        self.ctx.fitted = self.decide('fit', fit_surrogate, **inputs)
+            return ToContext(**{name: submit_decision(self, step, FitCalculation, **inputs)})
+        self.ctx[name] = self.decide(step, fit_surrogate, **inputs)
         return None
 
     def inspect_fit(self):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aiida.orm import Data, Dict, Int
+from aiida.orm import Data, Dict, Int, SinglefileData
 
 from aiida_inversedesign.nodes.cspml_data import CspmlData
 from aiida_inversedesign.nodes.library_data import LibraryData
@@ -42,6 +42,7 @@ def add_generation_ports(spec: Any) -> None:
     spec.input('allowance', valid_type=Dict, help='Most evaluations, DFT calculations and core-hours.')
     spec.input('library', valid_type=(LibraryData, PointsData), required=False, help='The templates or points.')
     spec.input('model', valid_type=CspmlData, required=False, help='The proposal model.')
+    spec.input('known', valid_type=SinglefileData, required=False, help='The starting data, a CSV file.')
     add_state_inputs(spec)
     spec.input_namespace('engine', dynamic=True, valid_type=Data, help='Codes and data of the engine.')
     add_codes(spec)

@@ -29,6 +29,7 @@ from aiida_inversedesign.decisions.elemental_references import collect_reference
 from aiida_inversedesign.decisions.fit_job import FitCalculation
 from aiida_inversedesign.decisions.harvest import harvest
 from aiida_inversedesign.decisions.propose_job import ProposeCalculation
+from aiida_inversedesign.decisions.take_known import take_known
 from aiida_inversedesign.engines.common.reuse import ReusedEvaluateWorkChain, find_earlier
 from aiida_inversedesign.graph.campaigns import chain_of, generation_ids
 from aiida_inversedesign.graph.earlier_evaluations import known_equations_of_state
@@ -44,10 +45,28 @@ from aiida_inversedesign.workchains.stopping import kills, request_for
 # -- the state ---------------------------------------------------------------------------------------------------------
 
 
-def begin(chain: IdempotentWorkChain) -> None:
-    """Take the state over that was there before."""
+def begin(chain: IdempotentWorkChain) -> ExitCode | None:
+    """Take the state over that was there before; where nothing was, the starting data are the first table."""
     for name in STATE:
         chain.ctx[name] = chain.inputs.get(name)
+    if chain.ctx.table is not None or 'known' not in chain.inputs or 'generation' not in chain.inputs:
+        return None
+    node = chain.run_once('known', take_known, settings=chain.inputs.settings, known=chain.inputs.known)
+    if not node.is_finished_ok:
+        return decision_failed(chain, 'starting data', node)
+    chain.ctx.table = node.outputs.table
+    chain.report(f'took {chain.ctx.table.counts["known"]} points of starting data from {chain.inputs.known.filename}')
+    return None
+
+
+def begins_with_known(chain: IdempotentWorkChain) -> bool:
+    """Whether there are starting data that nothing was learned from yet."""
+    return chain.ctx.table is not None and chain.ctx.surrogate is None and known_points(chain) > 0
+
+
+def known_points(chain: IdempotentWorkChain) -> int:
+    """Number of points of the starting data."""
+    return int(counts(chain).get('known', 0))
 
 
 def return_state(chain: IdempotentWorkChain, *names: str) -> None:

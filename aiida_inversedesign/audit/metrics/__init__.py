@@ -1,6 +1,6 @@
 """The figures of an audit as pure functions of plain records. A figure that is not known is None with a reason."""
 
-from aiida_inversedesign.audit.metrics.best import best, best_of_each, described, lowest_polymorphs
+from aiida_inversedesign.audit.metrics.best import best, best_of_each, described, known, lowest_polymorphs
 from aiida_inversedesign.audit.metrics.costs import core_hours, count_dft, hit_figures, spent_on
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
 from aiida_inversedesign.audit.metrics.predictions import by_acquisition, by_surrogate, calibration, estimates
@@ -39,6 +39,7 @@ __all__ = [
     'hit_costs',
     'hit_figures',
     'hit_rate',
+    'known',
     'lowest_polymorphs',
     'novelty',
     'number_of_keys',

@@ -50,6 +50,23 @@ def best(
     return [described(item, group, lowest, e_above_hull or {}) for item, group in found]
 
 
+def known(points: Sequence[EvaluationRecord], goal: Goal, file: str) -> dict[str, Any] | None:
+    """The starting data: where they are from, how many there are, the best of them, and the first objective's values.
+
+    None of it is in any other figure.
+    """
+    if not points:
+        return None
+    ranked, name = best_of_each(points, goal), goal.objectives[0].property
+    return {
+        'file': file,
+        'points': len(points),
+        'failed': sum(item.status == 'failed' for item in points),
+        'best': {key: getattr(ranked[0][0], key) for key in ('candidate', 'key', 'properties')} if ranked else None,
+        'values': [item.properties[name] for item in points if name in item.properties],
+    }
+
+
 def described(
     item: EvaluationRecord,
     group: Sequence[EvaluationRecord],

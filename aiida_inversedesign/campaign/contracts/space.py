@@ -134,6 +134,11 @@ class SpaceSection(Model):
         """How the rows of a CSV data set name candidates; None: they cannot."""
         return None
 
+    @property
+    def headings(self) -> Mapping[str, str]:
+        """The columns that :attr:`reader` reads with their units, where the space names them."""
+        return {}
+
     def violation(self, content: Any) -> str:
         """Which limit of the space a content breaks, in words; empty if it keeps all."""
         return ''

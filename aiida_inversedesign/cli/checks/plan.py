@@ -134,10 +134,12 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
     from aiida_inversedesign.campaign.contracts.engine import engine_named
     from aiida_inversedesign.campaign.contracts.registry import part
     from aiida_inversedesign.campaign.demands import core_hours_needed, fewest_jobs, jobs_needed, references_wanted
+    from aiida_inversedesign.libraries.known import known_file
 
     budget, engine = spec.budget, engine_named(spec.evaluate.engine)
     elements = spec.space.elements_used if profile is None else profile.elements
-    remarks = [*(profile.remarks if profile else ()), *_without_effect(spec)]
+    known = None if spec.known is None else known_file(spec.known, spec)
+    remarks = [*(profile.remarks if profile else ()), *(known.remarks if known else ()), *_without_effect(spec)]
     said = engine.remarks(spec.evaluate, spec.goal.properties, elements)
     remarks += ['; '.join(filter(None, pair)) for pair in said]
     references = None
@@ -158,6 +160,7 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
             name: {'share': share, 'places': spec.propose.places[name]} for name, share in spec.propose.shares.items()
         },
         'needs_library': any('library' in part('sources', name).needs for name in spec.propose.shares),
+        'known': None if known is None else f'{known.words} from {spec.known}',
         'screen': spec.screen.model_dump(mode='json'),
         'generator': _generator(spec),
         'select': spec.select.model_dump(mode='json'),
@@ -269,6 +272,8 @@ def show_plan(data: dict[str, Any]) -> None:
     if data['generator']:
         hours = data['generator']['core_hours_at_most']
         row('generator', f'{data["generator"]["code"]}, at most {hours:.2g} core-hours a run, which the budget counts')
+    if data['known']:
+        row('starting data', data['known'])
     if data['screen']['potential']:
         hull = data['screen']['hull']
         phases = '' if hull is None else f', with the phases of its own hull: at most {hull:g} eV/atom above it'

@@ -59,6 +59,10 @@ def view(data: dict[str, Any], lines: int | None = None, later: float = 0.0) -> 
     from rich.text import Text
 
     parts: list[Any] = [_title(data), _budgets(data)]
+    if known := data.get('known'):
+        best = known['best']
+        of_it = f'; the best is {best["key"]} ({best["candidate"]}), {_values(best, data)}' if best else ''
+        parts.append(Text(f'starting data: {known["points"]} points of {known["file"]}, not counted{of_it}'))
     if data['best']:
         best = data['best']
         parts.append(Text(f'best so far: {best["key"]} ({best["candidate"]}), {_values(best, data)}'))
@@ -111,7 +115,7 @@ def _budgets(data: dict[str, Any]) -> Any:
 
 
 def _values(item: dict[str, Any], data: dict[str, Any]) -> str:
-    beside, units = [*data['hits'], *([data['best']] if data['best'] else [])], data['units']
+    beside, units = [*data['hits'], *([data['best']] if data['best'] else [])] or [item], data['units']
     return ', '.join(
         f'{name} {Digits(other["properties"].get(name) for other in beside).text(value)} {units[name]}'.strip()
         for name, value in item['properties'].items()

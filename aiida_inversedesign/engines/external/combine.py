@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
+
+from aiida_inversedesign.campaign.replicates import mean_of
 
 Kind = Literal['answer', 'replicate', 'correction']
 #: An answer to what was open, a further measurement of what was answered, or one in place of what was answered.
@@ -44,7 +45,7 @@ class Combined:
 
     def record(self) -> dict[str, dict[str, Any]]:
         """The output ``properties``: means of the measurements with standard errors."""
-        return {name: _mean(items) for name, items in sorted(self.values.items())}
+        return {name: mean_of(items) for name, items in sorted(self.values.items())}
 
 
 def combine(answers: Iterable[Answer]) -> Combined:
@@ -77,17 +78,3 @@ def counts(answers: Sequence[Answer], number: int) -> bool:
         last = max(index for index, item in enumerate(answers) if item.failed)
         return answer.kind == 'replicate' or (known.failed == answer.failed and number == last)
     return any(item is other for name, item in answer.values.items() for other in known.values.get(name, ()))
-
-
-def _mean(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The mean of measurements; its error from their scatter, and no smaller than their own errors allow."""
-    known = [float(item['value']) for item in items]
-    mean = math.fsum(known) / len(known)
-    own = [float(item['error']) for item in items if item.get('error') is not None]
-    errors = [math.hypot(*own) / len(known)] if len(own) == len(known) else []
-    if len(known) > 1:
-        squares = math.fsum((value - mean) ** 2 for value in known)
-        errors.append(math.sqrt(squares / (len(known) - 1) / len(known)))
-    source = 'answer' if len(known) == 1 else f'{len(known)} replicates'
-    record = {'value': mean, 'unit': items[-1]['unit'], 'source': source}
-    return {**record, 'error': max(errors)} if errors else record

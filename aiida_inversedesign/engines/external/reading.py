@@ -4,30 +4,28 @@ from __future__ import annotations
 
 import csv
 import difflib
-import math
-import re
-import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiida_inversedesign.campaign.number_words import LARGEST, hint
 from aiida_inversedesign.engines.external.combine import KINDS, Answer, Kind
-from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.libraries.measured_text import (
+    ERROR,
+    CellError,
+    csv_rows,
+    decoded,
+    heading_of,
+    measurement,
+    refuse_unit,
+)
 
-_NUMBER = r'[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?'
-_MEASURED = re.compile(rf'({_NUMBER})\s*(?:(?:±|\+/-|\+-)\s*((?>{_NUMBER})(?![\d,.:])|\S*)\s*(.*)|(.*))', re.DOTALL)
-_HEADING = re.compile(r'(.*?)\s*(?:\((.*)\)|\[(.*)\])')
+#: An answer that cannot be recorded, with what to do.
+AnswerError = CellError
 #: Headings that say something else than a value.
 _OTHERS = ('candidate', 'kind', 'failed', 'instrument', 'by', 'note', 'files')
 _ABOUT = ('instrument', 'by', 'note')
-_ERROR = '_error'
 #: A longer reason or note belongs into an attached file.
 LONGEST_TEXT = 2000
-
-
-class AnswerError(InverseDesignError):
-    """An answer that cannot be recorded, with what to do."""
 
 
 @dataclass(frozen=True)
@@ -89,61 +87,6 @@ def _answer(values: dict[str, Mapping[str, Any]], failed: str, kind: Kind, about
     return Answer(values, failed, kind, kept)
 
 
-def measurement(text: str, name: str, unit: str, error: str = '') -> dict[str, Any]:
-    """Value, unit and error of a text such as ``45.2``, ``45.2 ± 0.4`` or ``45.2 ± 0.4 MPa``.
-
-    :param unit: the one it has to have. :param error: its standard error, where that stands by itself.
-    :raises AnswerError: if it is something else.
-    """
-    plain = text.strip().replace('\u2212', '-')
-    found = _MEASURED.fullmatch(plain)
-    own_unit = '' if found is None else (found[3] or found[4] or '').strip()
-    if found is None or re.match(r'[\d,.:/±(]', own_unit):
-        words = 'write the uncertainty as value ± error' if own_unit.startswith('(') else hint(plain)
-        words = '' if '±' in plain or '+-' in plain or '+/-' in plain else words
-        raise AnswerError(f'{name} = {text.strip()!r} is not a number' + (f': {words}' if words else ''))
-    refuse_unit(name, own_unit, unit)
-    if error and found[2]:
-        raise AnswerError(f'{name} = {text.strip()!r} has an error, and {name}{_ERROR} has another: write one of them')
-    value = _number(found[1], name)
-    item: dict[str, Any] = {'value': value, 'unit': unit}
-    deviation = error.strip() or (found[2] or '')
-    if not deviation and found[2] is None:
-        return item
-    if not re.fullmatch(_NUMBER, deviation):
-        words = hint(deviation)
-        raise AnswerError(f'the error {deviation!r} of {name} is not a number' + (f': {words}' if words else ''))
-    item['error'] = _number(deviation, f'the error of {name}')
-    if item['error'] < 0:
-        raise AnswerError(f'the error {deviation} of {name} is negative: a standard error is 0 or more')
-    return item
-
-
-def _number(text: str, name: str) -> float:
-    value = float(text)
-    if not math.isfinite(value) or abs(value) > LARGEST:
-        raise AnswerError(f'{name} = {text} is larger than {LARGEST:g}: models cannot compute with it')
-    return value
-
-
-def refuse_unit(name: str, given: str, unit: str) -> None:
-    """Refuse a unit that is not the one of a property.
-
-    :raises AnswerError: with the right one.
-    """
-    if given and _plain(given) != _plain(unit):
-        right = unit or 'no unit'
-        raise AnswerError(f'{name} is given in {given!r}; the campaign has it in {right}: convert the value')
-
-
-def _plain(unit: str) -> str:
-    """A unit without what is only spelled differently."""
-    text = unicodedata.normalize('NFKC', unit.strip()).replace('\u212b', 'Å').replace('\u03bc', 'µ')
-    text = unicodedata.normalize('NFKC', text).replace('degC', '°C').replace('oC', '°C').replace('Angstrom', 'Å')
-    text = re.sub(r'[\s^*·⋅]', '', text)
-    return '' if text in ('1', '-', '–') else text
-
-
 def _refuse_unknown(name: str, units: Mapping[str, str]) -> None:
     if name in units:
         return
@@ -173,12 +116,11 @@ def read_sheet(
     :param kind: of rows that do not say theirs.
     :raises AnswerError: if no row can be understood.
     """
-    lines = _text(content, name).splitlines()
-    if not lines or not lines[0].strip():
+    text = decoded(content, name)
+    if not text.partition('\n')[0].strip():
         raise AnswerError(f'{name} line 1: no headings; write `candidate,{",".join(units)}` into the first line')
-    delimiter = max(',;\t', key=lines[0].count)
     try:
-        table = list(_rows(lines, delimiter))
+        table = list(csv_rows(text))
     except csv.Error as error:
         raise AnswerError(f'{name} is not a CSV file: {error}') from error
     sheet = Sheet()
@@ -199,22 +141,6 @@ def read_sheet(
     return sheet
 
 
-def _rows(lines: Sequence[str], delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(lines, delimiter=delimiter, strict=False)
-    for cells in reader:
-        yield reader.line_num, cells
-
-
-def _text(content: bytes, name: str) -> str:
-    """The text of a file: UTF-8 or, with a byte order mark, UTF-16, as spreadsheets write it."""
-    encoding = 'utf-16' if content[:2] in (b'\xff\xfe', b'\xfe\xff') else 'utf-8-sig'
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b'\n') + 1
-        raise AnswerError(f'{name} line {line}: not UTF-8 text; save the table as "CSV UTF-8"') from error
-
-
 @dataclass(frozen=True)
 class _Column:
     """What a column holds: a property or its error (with the unit of the heading), or one of ``_OTHERS``."""
@@ -229,12 +155,12 @@ def _columns(
     """The columns by what they hold; a heading that is there twice has several places."""
     places: dict[str, list[int]] = {}
     for place, heading in enumerate(headings):
-        name, unit = _split(heading.strip(), units)
+        name, unit = heading_of(heading.strip(), units)
         if not name or name in ignored:
             continue
-        subject = name.removesuffix(_ERROR)
+        subject = name.removesuffix(ERROR)
         if name not in _OTHERS:
-            _refuse_unknown(name if name in units or not name.endswith(_ERROR) else subject, units)
+            _refuse_unknown(name if name in units or not name.endswith(ERROR) else subject, units)
             refuse_unit(name, unit, units[name if name in units else subject])
         places.setdefault(name, []).append(place)
     if 'candidate' not in places:
@@ -248,14 +174,6 @@ def _columns(
     columns = {name: _Column(name, tuple(found)) for name, found in places.items()}
     columns['*'] = _Column('*', tuple(range(len(headings))))
     return columns
-
-
-def _split(heading: str, units: Mapping[str, str]) -> tuple[str, str]:
-    """Name and unit of a heading such as ``strength (MPa)``."""
-    found = _HEADING.fullmatch(heading)
-    if heading in units or found is None:
-        return heading, ''
-    return found[1].strip(), (found[2] or found[3] or '').strip()
 
 
 def _told(
@@ -276,7 +194,7 @@ def _told(
 
     values: dict[str, Mapping[str, Any]] = {}
     for name in units:
-        text, error = cell(name), cell(name + _ERROR)
+        text, error = cell(name), cell(name + ERROR)
         if text:
             values[name] = measurement(text, name, units[name], error)
         elif error:
@@ -302,7 +220,7 @@ def sheet_of(
     :param questions: with ``candidate`` and ``settings``. :param columns: names of the settings.
     """
     rows = [['candidate', *columns, *(f'{name} ({unit})' if unit else name for name, unit in units.items())]]
-    rows[0] += [f'{name}{_ERROR}' for name in units] + ['failed', 'instrument', 'note']
+    rows[0] += [f'{name}{ERROR}' for name in units] + ['failed', 'instrument', 'note']
     for item in questions:
         own = [str(item['settings'].get(name, '')) for name in columns]
         rows.append([item['candidate'], *own, *[''] * (len(rows[0]) - 1 - len(own))])

@@ -33,6 +33,11 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
             notes.append(f'Base rate of a random choice: {percent(hits.rate)}; {hits.how}.')
     else:
         notes.append('Hits are not drawn: no hit threshold is set.')
+    if record.known:
+        notes.append(
+            f'The campaign began with {len(record.known)} points of {record.settings.known}: they are drawn at the '
+            'left, cost nothing, and are in no curve, rate or number of hits.'
+        )
     if axis.name == 'evaluation':
         notes.append('The horizontal axis counts evaluations: this campaign made no DFT calculation.')
     lead = (
@@ -84,6 +89,20 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
     known = known[:: 1 + len(known) // MOST_POINTS]
     hits = [step for step in steps if step['value'] is not None and step['hit']]
     unit_word = plot_text(unit or '')
+    if record.known:
+        given = [item for item in record.known if objective.property in item.properties]
+        drawn.add_trace(
+            go.Scatter(
+                x=[0] * len(given),
+                y=theme.lean(item.properties[objective.property] for item in given),
+                customdata=[[plot_text(key_plain(record, item.key)), plot_text(item.candidate)] for item in given],
+                mode='markers',
+                marker={'color': theme.GREY, 'size': 8, 'symbol': 'diamond-open'},
+                name='starting data',
+                hovertemplate='%{customdata[0]} (%{customdata[1]})<br>'
+                f'%{{y:.{digits}g}} {unit_word}<extra></extra>',
+            )
+        )
     for chosen, name, marker in (
         (known, 'evaluation', {'color': theme.GREY, 'size': 7, 'symbol': 'circle', 'opacity': 0.75}),
         (hits, 'hit', {'color': theme.GREEN, 'size': 13, 'symbol': 'star', 'line': {'width': 1, 'color': theme.TEXT}}),

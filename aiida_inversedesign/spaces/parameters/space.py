@@ -168,6 +168,11 @@ class ParameterSpace(SpaceSection):
         return PointReader({name: bool(variable.choices) for name, variable in self.variables.items()})
 
     @property
+    def headings(self) -> Mapping[str, str]:
+        """The variables with their units."""
+        return {name: variable.unit for name, variable in self.variables.items()}
+
+    @property
     def is_continuous(self) -> bool:
         """Whether a variable may take any number between bounds."""
         return any(variable.allowed is None for variable in self.variables.values())
