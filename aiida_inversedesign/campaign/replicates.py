@@ -11,6 +11,12 @@ from typing import Any
 #: within a factor of 0.64 to 2.2 (95 %, chi-squared), with two only within 0.5 to 6.
 LEAST_DEGREES = 6
 
+#: Degrees of freedom that the pooled variance has beside that of a point's own few measurements. Of 2, 4 and infinitely
+#: many, 4 was chosen: on 24 made-up tables of 30 points measured twice or three times it lowers the error of the
+#: surrogate's mean by 16 and 9 % where the noise is the same everywhere, and changes nothing significantly where it
+#: is proportional to the value, or 0.05 and 1.0 in equal shares.
+PRIOR_DEGREES = 4
+
 
 def mean_of(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The mean of measurements; its error from their scatter, and no smaller than their own errors allow.
@@ -64,3 +70,40 @@ def pooled_noise(points: Iterable[Iterable[tuple[float, int, float]]]) -> Noise:
         squares += [(count - 1) * deviation**2 + count * (value - mean) ** 2 for value, count, deviation in rows]
         degrees += max(number - 1, 0)
     return Noise(math.fsum(squares) / degrees if degrees else 0.0, degrees)
+
+
+def noise_of(rows: Iterable[Any], name: str) -> Noise:
+    """What the repeated points of a table say of the noise of a property.
+
+    :param rows: of a table (:class:`~aiida_inversedesign.campaign.row.EvaluationRow`); those of one content speak of
+        one point.
+    """
+    points: dict[str, list[tuple[float, int, float]]] = {}
+    for row in rows:
+        if row.status == 'completed' and name in row.properties:
+            number, deviation = row.replicates.get(name, (1, 0.0))
+            points.setdefault(row.proposed.content_hash, []).append((row.properties[name], number, deviation))
+    return pooled_noise(points.values())
+
+
+def with_noise(errors: Iterable[float], repeats: Iterable[tuple[int, float]], noise: Noise) -> list[float]:
+    """Standard errors of means where repeated points tell the noise; as they are where these are too few.
+
+    Without an error it is that of one measurement. The scatter of a few is moderated, (d₀ s² + (n − 1) sᵢ²) /
+    (d₀ + n − 1) with the pooled s², as Smyth does it (Stat. Appl. Genet. Mol. Biol. 3, 3 (2004), eq. 4), but with
+    a fixed d₀: two measurements that agree by chance are not without error. Errors that were given and are larger stay.
+
+    :param errors: NaN where there is none. :param repeats: number of measurements and standard deviation of one.
+    """
+    if not noise.is_known:
+        return list(errors)
+    found = []
+    for error, (number, deviation) in zip(errors, repeats, strict=True):
+        variance = (PRIOR_DEGREES * noise.variance + (number - 1) * deviation**2) / (PRIOR_DEGREES + number - 1)
+        own = math.sqrt(variance / number)
+        scatter = deviation / math.sqrt(number)
+        if math.isnan(error) or (number > 1 and error <= scatter * (1 + 1e-9)):
+            found.append(math.sqrt(noise.variance) if number == 1 else own)
+        else:
+            found.append(max(error, own) if number > 1 else error)
+    return found

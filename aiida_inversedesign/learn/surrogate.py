@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.contracts.surrogate import Other, Regressor, Setting
 from aiida_inversedesign.campaign.number_words import LARGEST
+from aiida_inversedesign.campaign.replicates import noise_of, with_noise
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.choice import fit_chosen
@@ -380,5 +381,11 @@ def values_of(rows: Sequence[EvaluationRow], name: str) -> Array:
 
 
 def errors_of(rows: Sequence[EvaluationRow], name: str) -> Array:
-    """The standard error of a property in each row, shape (n,); NaN where it was not measured with one."""
-    return np.array([row.errors.get(name, np.nan) for row in rows], dtype=np.float64)
+    """The standard error of a property in each row, shape (n,); NaN where it is not known.
+
+    Where repeated points tell the noise (:func:`~aiida_inversedesign.campaign.replicates.noise_of`), it stands for
+    errors that were not given.
+    """
+    errors = [row.errors.get(name, np.nan) for row in rows]
+    repeats = [row.replicates.get(name, (1, 0.0)) for row in rows]
+    return np.array(with_noise(errors, repeats, noise_of(rows, name)), dtype=np.float64)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.contracts.space import RowError, RowReader, SpaceSection, Value
 from aiida_inversedesign.campaign.number_words import LARGEST
+from aiida_inversedesign.campaign.replicates import mean_of
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.values import copies, is_index, why_unreadable
 
@@ -35,6 +36,7 @@ class Measured:
 
     :param values: mean of each property over the replicates.
     :param errors: standard error of each mean, where there are at least two replicates.
+    :param repeats: there also the number of measurements and the standard deviation of one.
     :param replicates: number of rows.
     """
 
@@ -42,6 +44,7 @@ class Measured:
     values: dict[str, float]
     errors: dict[str, float]
     replicates: int
+    repeats: dict[str, tuple[int, float]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -241,14 +244,16 @@ def _value(cell: str, name: str, line: int) -> Value | None:
 
 
 def _mean(content: Any, rows: Sequence[Row], properties: Sequence[str], places: Mapping[str, int]) -> Measured:
-    values, errors = {}, {}
+    found = {}
     for name in properties:
         cells = [row[places[name]] for row in rows]
         known = [float(cell) for cell in cells if cell is not None and not isinstance(cell, str)]
-        if not known:
-            continue
-        mean = values[name] = math.fsum(known) / len(known)
-        if len(known) > 1:
-            deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in known) / (len(known) - 1))
-            errors[name] = deviation / math.sqrt(len(known))
-    return Measured(content, values, errors, len(rows))
+        if known:
+            found[name] = mean_of([{'value': value, 'unit': ''} for value in known])
+    return Measured(
+        content,
+        {name: item['value'] for name, item in found.items()},
+        {name: item['error'] for name, item in found.items() if 'error' in item},
+        len(rows),
+        {name: tuple(item['replicates']) for name, item in found.items() if 'replicates' in item},
+    )

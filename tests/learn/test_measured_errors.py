@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from aiida_inversedesign.campaign.contracts.surrogate import Setting
+from aiida_inversedesign.campaign.replicates import mean_of, noise_of
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.learn.calibrate import Z80
 from aiida_inversedesign.learn.choice import fit_chosen, later_predictions, unseen_predictions
@@ -15,7 +17,7 @@ from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
 from aiida_inversedesign.learn.models.kernel import start
 from aiida_inversedesign.learn.models.posterior import _loss, _Prior
 from aiida_inversedesign.learn.regressor import regressor_from_state
-from aiida_inversedesign.learn.surrogate import SurrogateError, fit_on_features, fit_surrogate
+from aiida_inversedesign.learn.surrogate import SurrogateError, errors_of, fit_on_features, fit_surrogate
 from aiida_inversedesign.learn.update import with_rows
 from aiida_inversedesign.spaces.parameters.point import Point
 from aiida_inversedesign.spaces.parameters.space import ParameterSpace
@@ -158,3 +160,67 @@ def test_an_error_that_is_not_one_is_refused(bad: float) -> None:
         fit_on_features(X, {'y': y}, errors={'y': np.where(np.arange(20) == 3, bad, errors)})
     with pytest.raises(SurrogateError, match='shape'):
         fit_on_features(X, {'y': y}, errors={'y': errors[:5]})
+
+
+def repeated(
+    seed: int, deviation: float = 0.4, pairs: int = 8, singles: int = 30
+) -> tuple[list[EvaluationRow], ParameterSpace]:
+    """Points of a smooth function: the first measured twice, the others once, none with an error of its own."""
+    rng = np.random.default_rng(seed)
+    variable = {'min': -2, 'max': 2}
+    space = ParameterSpace.model_validate({'kind': 'parameters', 'variables': {'a': variable, 'b': variable}})
+    rows = []
+    for place, (a, b) in enumerate(rng.uniform(-1.7, 1.7, (pairs + singles, 2)).tolist()):
+        values = np.sin(2 * a) + 0.5 * b + deviation * rng.standard_normal(2 if place < pairs else 1)
+        record = mean_of([{'value': float(value), 'unit': ''} for value in values])
+        rows.append(
+            EvaluationRow(
+                f'c{place}',
+                1,
+                'initial',
+                f'{place}',
+                'completed',
+                Point({'a': a, 'b': b}),
+                properties={'y': record['value']},
+                errors={'y': record['error']} if 'error' in record else {},
+                replicates={'y': tuple(record['replicates'])} if 'replicates' in record else {},
+            )
+        )
+    return rows, space
+
+
+def test_repeated_points_tell_the_noise_of_the_others() -> None:
+    rows, space = repeated(1)
+    squares = [row.replicates['y'][1] ** 2 for row in rows[:8]]
+    found = errors_of(rows, 'y')
+    pooled = np.mean(squares)
+    # of two measurements: four degrees of freedom of all, one of their own
+    assert found[:8] == pytest.approx([np.sqrt((4 * pooled + own) / 5 / 2) for own in squares])
+    assert found[8:] == pytest.approx(np.sqrt(pooled))
+    # a larger error that was given stays, a smaller one of a single measurement too
+    given = replace(rows[0], errors={'y': 5.0}), *rows[1:8], replace(rows[8], errors={'y': 0.01})
+    assert errors_of(given, 'y')[[0, 8]].tolist() == [5.0, 0.01]
+    surrogate = fit_surrogate(rows, ['y'], space, 'gp', 1)
+    assert surrogate.models['y'].errors == pytest.approx(found)
+    assert with_rows(surrogate, rows, space).models['y'].errors == pytest.approx(found)
+    # five pairs have five degrees of freedom: too few to rely on
+    assert np.isnan(errors_of(rows[3:], 'y')[5:]).all()
+    assert np.isnan(errors_of(rows[8:], 'y')).all()
+
+
+def test_rows_of_one_point_are_repeats_and_failures_are_none() -> None:
+    rows, _ = repeated(2, pairs=0, singles=4)
+    again = [
+        replace(row, candidate=f'{row.candidate}_r{number}', properties={'y': row.properties['y'] + number})
+        for row in rows
+        for number in (1, 2)
+    ]
+    noise = noise_of([*rows, *again, replace(rows[0], status='failed')], 'y')
+    assert (noise.variance, noise.degrees) == (pytest.approx(1.0), 8)
+    assert noise_of(rows, 'z').degrees == 0
+
+
+def test_the_noise_of_repeats_is_the_truth_on_average() -> None:
+    found = [noise_of(repeated(seed)[0], 'y').variance for seed in range(300)]
+    error = np.std(found, ddof=1) / np.sqrt(len(found))
+    assert abs(np.mean(found) - 0.16) < 3 * error

@@ -126,6 +126,7 @@ def read_csv(
         ignored,
         variables={name: variable.words for name, variable in space.variables.items()},
         errors={name: column for name, column in errors.items() if np.isfinite(column).any()},
+        repeats={name: [item.repeats.get(name, (1, 0.0)) for item in found] for name in properties},
         rows=len(chosen),
     )
 

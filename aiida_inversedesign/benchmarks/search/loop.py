@@ -32,6 +32,7 @@ class Question:
     :param seed: of all random choices of the arm.
     :param errors: standard errors of the answers, where some were measured several times; an arm may look at those of
         what it has observed.
+    :param repeats: number of measurements and deviation of one, of the same properties.
     """
 
     features: Array
@@ -39,6 +40,7 @@ class Question:
     goal: Goal
     seed: int
     errors: dict[str, Array] = field(default_factory=dict)
+    repeats: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
     reset_peak()
     points = starting_points(pool, task, min(plan.initial, plan.budget), seed, plan.start)
     run = Run(arm.name, seed, len(points), points, code=code_digest())
-    searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed, pool.errors))
+    searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed, pool.errors, pool.repeats))
     generation = 1
     while len(run.order) < min(plan.budget, len(pool)) and not _complete(run.order, task):
         generation += 1

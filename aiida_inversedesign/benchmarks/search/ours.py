@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Step
 from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.replicates import pooled_noise, with_noise
 
 if TYPE_CHECKING:
     from aiida_inversedesign.learn.surrogate import Surrogate
@@ -86,7 +87,11 @@ class OurSearcher:
     def _fit(self, observed: Indices, values: dict[str, Array]) -> Surrogate:
         from aiida_inversedesign.learn.surrogate import fit_on_features
 
-        question = self.question
+        question, errors = self.question, {}
+        for name, column in question.errors.items():
+            repeats = [question.repeats[name][place] for place in observed.tolist()]
+            noise = pooled_noise([(value, *pair)] for value, pair in zip(values[name].tolist(), repeats, strict=True))
+            errors[name] = np.array(with_noise(column[observed].tolist(), repeats, noise))
         return fit_on_features(
             question.features[observed],
             {name: values[name] for name in question.goal.properties},
@@ -95,7 +100,7 @@ class OurSearcher:
             question.seed,
             question.names,
             composition=_composition(question.names),
-            errors={name: column[observed] for name, column in question.errors.items()},
+            errors=errors,
         )
 
     def _acceptable(self, observed: Indices, left: Indices) -> Acceptable:

@@ -47,6 +47,7 @@ class Pool:
     :param variables: columns of a CSV file that are, with their values in words.
     :param errors: standard errors of the answers of properties that were measured several times, each of shape (n,),
         NaN where there was one measurement.
+    :param repeats: of the same properties the number of measurements and the deviation of one, length n.
     :param rows: rows of a CSV file that the candidates were made of.
     :param crystals: the structures; None of a CSV file, or where they were not asked for.
     """
@@ -61,6 +62,7 @@ class Pool:
     crystals: tuple[Crystal, ...] | None = None
     variables: dict[str, str] = field(default_factory=dict)
     errors: dict[str, Array] = field(default_factory=dict)
+    repeats: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     rows: int | None = None
 
     def __len__(self) -> int:

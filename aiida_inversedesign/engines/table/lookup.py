@@ -164,7 +164,7 @@ def lookup_record(
 
 def point_record(
     data: PointSet, content: Content, properties: Sequence[str], units: Mapping[str, str]
-) -> dict[str, dict[str, float | str]]:
+) -> dict[str, dict[str, Any]]:
     """The output ``properties`` of the ``table`` engine for one content of a data set, with standard errors.
 
     :param properties: those that were asked for. :param units: as the campaign file declares them.
@@ -177,9 +177,11 @@ def point_record(
     if missing:
         raise NoEntryError(f'its rows with {content.key} have no {", ".join(missing)}')
     source = f'{found.replicates} row{"s" if found.replicates > 1 else ""}'
-    record: dict[str, dict[str, float | str]] = {}
+    record: dict[str, dict[str, Any]] = {}
     for name, value in sorted(found.values.items()):
         record[name] = {'value': value, 'unit': units.get(name, ''), 'source': source}
         if name in found.errors:
             record[name]['error'] = found.errors[name]
+        if name in found.repeats:
+            record[name]['replicates'] = list(found.repeats[name])
     return record
