@@ -20,21 +20,8 @@ from aiida_inversedesign.campaign.contracts.registry import packages
 ATTRIBUTE = 'environment'
 #: Libraries whose versions can change a number.
 LIBRARIES = (
-    *(
-        'ase',
-        'ase-ga',
-        'botorch',
-        'gpytorch',
-        'icet',
-        'numba',
-        'numpy',
-        'pymatgen',
-        'pyxtal',
-        'scikit-learn',
-        'scipy',
-        'spglib',
-    ),
-    'torch',
+    *('ase', 'ase-ga', 'botorch', 'gpytorch', 'icet', 'numba', 'numpy', 'pymatgen', 'pyxtal', 'rdkit'),
+    *('scikit-learn', 'scipy', 'selfies', 'spglib', 'torch'),
 )
 #: Folders and files that take no part in a decision: what reads campaigns afterwards, and what measures.
 OUTSIDE = frozenset({'__pycache__', 'audit', 'benchmarks', 'cli', 'paper', 'report', 'tools.py', 'verify'})

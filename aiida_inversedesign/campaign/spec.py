@@ -87,8 +87,8 @@ class Propose(Model):
     )
     renew: Count | None = Field(
         None,
-        description='formulas that each later generation proposes in addition; default: 50 with a search among the '
-        'generators, without one none until the pool runs out',
+        description='formulas (or molecules) that each later generation proposes in addition; default: 50 with a search '
+        'among the generators, 200 molecules, otherwise none until the pool runs out',
     )
     code: str | None = Field(
         None, description='label of a Python code with this package: each proposal then runs as a job where that is'
@@ -315,7 +315,8 @@ class CampaignSettings(Model):
     @property
     def renewed(self) -> int:
         """Candidates (formulas of crystals) that each later generation proposes in addition."""
-        return self.propose.renewed or self.space.renewed
+        own = max(registry.part('sources', name).renews for name in self.propose.shares)
+        return self.propose.renewed or own or self.space.renewed
 
     def unit(self, name: str) -> str:
         """The unit of one of the campaign's properties."""

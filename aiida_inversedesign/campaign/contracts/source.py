@@ -75,6 +75,9 @@ class Source(ABC):
     #: Whether it can be one of several in ``propose.sources``: it proposes for formulas that it is given
     #: (:class:`aiida_inversedesign.propose.formula_source.FormulaSource`).
     mixes: ClassVar[bool] = False
+    #: Candidates that each later generation proposes anew where ``propose.renew`` does not say, and that the first one
+    #: proposes of a source that could go on for ever; 0: new ones only when the pool runs out.
+    renews: ClassVar[int] = 0
     #: Whether ``propose.sources: auto`` uses it.
     in_auto: ClassVar[bool] = False
     #: Whether it finds nothing for a formula of whose ratio the library has no template.

@@ -38,7 +38,6 @@ class MoleculeSpace(SpaceSection):
     ring_sizes: list[Count] = Field([3, 4, 5, 6, 7, 8], description='sizes that rings may have')
     charged: bool = Field(False, description='whether a molecule may have a net charge; zwitterions always may')
     radicals: bool = Field(False, description='whether there may be unpaired electrons')
-    renew: Count = Field(500, description='molecules that each generation proposes anew, by a source that generates')
 
     _unique = field_validator('elements', 'ring_sizes')(without_repeats)
 
