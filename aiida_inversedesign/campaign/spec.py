@@ -87,8 +87,8 @@ class Propose(Model):
     )
     renew: Count | None = Field(
         None,
-        description='formulas (or molecules) that each later generation proposes in addition; default: 50 with a search '
-        'among the generators, 200 molecules, otherwise none until the pool runs out',
+        description='formulas (or molecules) that each later generation proposes in addition; default: 50 with a '
+        'search among the generators, 200 molecules, otherwise none until the pool runs out',
     )
     code: str | None = Field(
         None, description='label of a Python code with this package: each proposal then runs as a job where that is'

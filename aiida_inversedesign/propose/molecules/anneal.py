@@ -1,11 +1,11 @@
 """Sequential Monte Carlo over strings with annealing: inverse QSPR (Ikebata et al. 2017).
 
-The target is p(S | Y in U) ∝ p(Y in U | S)^β p(S): p(S) is the language model within the limits of the space, and β = 1/T
-rises to 1 as the temperature falls by 5 % a step. Particles are reweighted by the change of β and resampled when fewer than
-half of them count. Then each is cut at a random token and written again by the language model. Such a proposal has the
-density of the prior, so that a Metropolis–Hastings step accepts it with probability min(1, (L'/L)^β n/n'), where n and n' are
-the numbers of places for the cut. One move in five first writes the molecule from another atom, as in the paper; that is not
-corrected for.
+The target is p(S | Y in U) ∝ p(Y in U | S)^β p(S): p(S) is the language model within the limits of the space, and β =
+1/T rises to 1 as the temperature falls by 5 % a step. Particles are reweighted by the change of β and resampled when
+fewer than half of them count. Then each is cut at a random token and written again by the language model. Such a
+proposal has the density of the prior, so that a Metropolis–Hastings step accepts it with probability min(1, (L'/L)^β
+n/n'), where n and n' are the numbers of places for the cut. One move in five first writes the molecule from another
+atom, as in the paper; that is not corrected for.
 """
 
 from __future__ import annotations
