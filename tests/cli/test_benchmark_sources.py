@@ -84,6 +84,8 @@ def test_a_missing_structure_is_found_and_ordered_by_the_potential(call: Any, tm
         (['--sources', 'uniform+symmetric'], 'uniform cannot be mixed'),
         (['--sources', 'library'], "there is no source 'library'"),
         (['--sources', 'cspml'], 'add --recipe ours'),
+        (['--sources', 'evolution', '--screen', 'emt'], 'write evolution+symmetric'),
+        (['--sources', 'symmetric+evolution'], 'add --screen'),
         (['--sources', 'symmetric', '--max-sites', '1'], 'no query of at most 1 atoms is left'),
         (['--sources', 'symmetric', '--screen', 'magic'], 'magic'),
         (['--screen', 'emt'], 'need --sources'),
@@ -95,3 +97,13 @@ def test_what_is_asked_wrongly_is_said(call: Any, arguments: list[str], says: st
     assert done.exit_code == 1
     assert says in done.output
     assert 'Traceback' not in done.output
+
+
+def test_evolution_has_its_share_of_the_relaxations(call: Any) -> None:
+    for package in ('pyxtal', 'ase_ga'):
+        pytest.importorskip(package)
+    arm = ('--sources', 'symmetric+evolution', '--screen', 'emt', '--new-prototypes')
+    done = call(*arm, '--crystals', '6', '--max-sites', '4', '--format', 'json')
+    assert done.exit_code == 0, done.output
+    (mixed,) = json.loads(done.stdout)['sources']['arms'].values()
+    assert 3 < mixed['relaxations'] <= 6

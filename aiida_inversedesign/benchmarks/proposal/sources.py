@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 #: ranks at which the arms are compared
 KS = (1, 5, 10, 20)
+#: Generations over which the share of a source is spread that goes on from screened crystals: a campaign has few.
+ROUNDS = 4
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,11 @@ class SourceArm:
 
     name: str
     shares: Mapping[str, float]
+
+    @property
+    def first(self) -> dict[str, float]:
+        """The sources that need nothing of earlier generations."""
+        return {name: share for name, share in self.shares.items() if not _builds_on_earlier(name)}
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,10 @@ class Found:
     reasons: Sequence[str]
 
 
+def _builds_on_earlier(name: str) -> bool:
+    return name != UNIFORM and bool(registry.part('sources', name).builds_on_earlier)
+
+
 def source_arms(texts: Sequence[str]) -> list[SourceArm]:
     """Arms as they are written: ``symmetric``, ``cspml:0.6+symmetric:0.4``.
 
@@ -101,6 +112,8 @@ def source_arms(texts: Sequence[str]) -> list[SourceArm]:
                 )
         if UNIFORM in shares and len(shares) > 1:
             raise BenchmarkError(f'--sources {text}: {UNIFORM} cannot be mixed')
+        if not SourceArm(text, shares).first:
+            raise BenchmarkError(f'--sources {text}: it goes on from what others propose: write {text}+symmetric')
         found.append(SourceArm(text, shares))
     return found
 
@@ -126,6 +139,8 @@ def measure_sources(
     for arm in plan.arms:
         if model is None and 'cspml' in arm.shares:
             raise BenchmarkError(f'--sources {arm.name}: cspml needs a model without the queries: add --recipe ours')
+        if screen is None and arm.first.keys() != arm.shares.keys():
+            raise BenchmarkError(f'--sources {arm.name}: it goes on from energies of crystals: add --screen POTENTIAL')
     asked = formulas_of(queries)
     chosen = _asked(queries, templates, plan)
     found: dict[str, list[Found]] = {arm.name: [] for arm in plan.arms}
@@ -161,23 +176,43 @@ def _answer(
     model: Any,
     screen: Relaxer | None,
 ) -> Found:
-    """The crystals of one arm for one query, screened and compared."""
-    spec = _spec(query, arm, plan, screen)
-    begun = time.process_time()
-    if UNIFORM in arm.shares:
-        candidates = uniform_crystals(query.counts, plan.crystals, plan.max_sites, plan.seed)
-    else:
-        try:
-            candidates = propose_next(spec, templates, model, 1, exclude=asked)
-        except ProposalError as error:
-            return Found(NEVER, False, '', 0, 0, time.process_time() - begun, 0.0, [str(error)])
-    seconds = time.process_time() - begun
-    crystals = sum(item.accepted for item in candidates)
-    charged, relaxations = (screen.charged if screen else 0.0), 0
-    if screen is not None:
-        wanted = to_screen(candidates, spec.propose.min_distance)
-        relaxations = len(wanted)
-        candidates = judged(spec, candidates, [{**screen.relaxed(item.content), 'id': item.id} for item in wanted])
+    """The crystals of one arm for one query, screened and compared.
+
+    A source that goes on from energies has its share in later generations, each screened with what was there before.
+    """
+    candidates: list[Candidate] = []
+    crystals = relaxations = 0
+    seconds, charged = 0.0, screen.charged if screen else 0.0
+    whole, first = sum(arm.shares.values()), arm.first
+    number = max(1, round(plan.crystals * sum(first.values()) / whole))
+    for generation in range(1, 2 if first == arm.shares else ROUNDS + 2):
+        shares = first
+        if generation > 1:
+            number = -(-(plan.crystals - relaxations) // (ROUNDS + 2 - generation))
+            if number < 1:
+                break
+            # beside it another one has the one further crystal of a formula, which it proposes only for new formulas
+            shares = {name: share for name, share in arm.shares.items() if name not in first}
+            shares, number = {**shares, next(iter(first)): 1e-6}, number + 1
+        spec = _spec(query, shares, number, plan, screen)
+        begun = time.process_time()
+        if UNIFORM in shares:
+            found = uniform_crystals(query.counts, number, plan.max_sites, plan.seed)
+        else:
+            try:
+                found = propose_next(spec, templates, model, generation, (), candidates, exclude=asked)
+            except ProposalError as error:
+                seconds += time.process_time() - begun
+                if generation > 1:
+                    break
+                return Found(NEVER, False, '', 0, 0, seconds, 0.0, [str(error)])
+        seconds += time.process_time() - begun
+        crystals += sum(item.accepted for item in found[len(candidates) :])
+        candidates = found
+        if screen is not None:
+            wanted = to_screen(candidates, spec.propose.min_distance)
+            relaxations += len(wanted)
+            candidates = judged(spec, candidates, [{**screen.relaxed(item.content), 'id': item.id} for item in wanted])
     truth = Reference(query.crystal)
 
     def is_right(item: Candidate) -> bool:
@@ -202,11 +237,13 @@ def _why(item: Candidate) -> list[str]:
     return [f'{item.proposer}: {name}' for name, verdict in item.verdicts.items() if not verdict.passed]
 
 
-def _spec(query: Query, arm: SourceArm, plan: SourcePlan, screen: Relaxer | None) -> CampaignSettings:
-    """The settings of a campaign that asks for this formula alone."""
+def _spec(
+    query: Query, shares: Mapping[str, float], number: int, plan: SourcePlan, screen: Relaxer | None
+) -> CampaignSettings:
+    """The settings of a campaign that asks for so many crystals of this formula alone."""
     space = {'formulas': [query.formula], 'charge_neutral': 'off', 'max_sites': plan.max_sites}
-    named = {'method': 'random'} if UNIFORM in arm.shares else {'sources': dict(arm.shares)}
-    spec = settings_of_a_proposal(space, {**named, 'top_k': plan.crystals}, plan.seed)
+    named = {'method': 'random'} if UNIFORM in shares else {'sources': dict(shares), 'renew': 1}
+    spec = settings_of_a_proposal(space, {**named, 'top_k': number}, plan.seed)
     if screen is None:
         return spec
     # nothing is dropped for its energy: the order says it
