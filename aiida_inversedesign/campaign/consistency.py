@@ -13,17 +13,19 @@ from typing import TYPE_CHECKING, Any
 from aiida_inversedesign.campaign import least_cost
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.acquisition import acquisition, resolve
-from aiida_inversedesign.campaign.contracts.engine import engine_named, installed
+from aiida_inversedesign.campaign.contracts.engine import Engine, engine_named, installed
 from aiida_inversedesign.campaign.contracts.potential import potential
 from aiida_inversedesign.campaign.contracts.registry import PartError
 from aiida_inversedesign.campaign.contracts.surrogate import LACKS, Need, surrogate_kind
+from aiida_inversedesign.campaign.curves.curve import CurveError
+from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.campaign.section import ContradictionError, Place
 
 if TYPE_CHECKING:
     from aiida_inversedesign.campaign.contracts.space import SpaceSection
     from aiida_inversedesign.campaign.engine_settings import EngineSection
-    from aiida_inversedesign.campaign.goal import Goal
+    from aiida_inversedesign.campaign.goal import Asked, Goal
     from aiida_inversedesign.campaign.screening import Screening
     from aiida_inversedesign.campaign.spec import Budget, Learn, Propose, Select
 
@@ -68,11 +70,14 @@ def properties_of(goal: Goal) -> Iterator[tuple[Place, str]]:
 
 
 def _engine_has_curves(goal: Goal, evaluate: EngineSection) -> Iterator[ContradictionError]:
-    if hasattr(evaluate, 'functionals'):
-        return
+    engine = engine_named(evaluate.engine)
     for key, items in (('objectives', goal.objectives), ('constraints', goal.constraints)):
         for index, item in enumerate(items):
-            if item.functional is not None:
+            if item.functional is None or engine.looks_up:
+                continue
+            if hasattr(evaluate, 'functionals'):
+                yield from _curve_is_computed(item, engine, evaluate, ('goal', key, index))
+            else:
                 able = [other.name for other in installed().values() if 'functionals' in other.section.model_fields]
                 yield ContradictionError(
                     f'the engine {evaluate.engine} has no curves: {", ".join(able) or "no installed engine"} has',
@@ -80,9 +85,28 @@ def _engine_has_curves(goal: Goal, evaluate: EngineSection) -> Iterator[Contradi
                 )
 
 
+def _curve_is_computed(
+    item: Asked, engine: Engine, evaluate: EngineSection, place: Place
+) -> Iterator[ContradictionError]:
+    """A number of a curve needs a property that is one, settings that give it, and an axis that covers it."""
+    known = sorted(name for name, known in PROPERTIES.items() if known.kind == 'function')
+    known = [name for name in known if engine.yields(evaluate, name)]
+    if item.of not in known:
+        text = f'is not a function that the engine {engine.name} computes: {", ".join(known) or "there is none"}'
+        yield ContradictionError(text, (*place, 'property'), known)
+    elif reason := engine.unanswered(evaluate, item.of):
+        yield ContradictionError(reason, (*place, 'property'))
+    else:
+        try:
+            Functional.from_dict(item.functional_settings).check(PROPERTIES[item.of].on_axis())
+        except CurveError as error:
+            yield ContradictionError(str(error), (*place, 'functional'))
+
+
 def _properties_are_known(goal: Goal, evaluate: EngineSection) -> Iterator[ContradictionError]:
     for place, name in properties_of(goal):
-        found = unknown_property(name, engine_named(evaluate.engine).units(evaluate))
+        engine = engine_named(evaluate.engine)
+        found = unknown_property(name, engine.units(evaluate) if engine.looks_up else None)
         if found is not None:
             yield ContradictionError(str(found), place, found.words)
         elif name in PROPERTIES and PROPERTIES[name].kind != 'scalar':

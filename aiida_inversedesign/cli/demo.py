@@ -103,6 +103,7 @@ def _set_up(folder: Path) -> None:
         pw = setup_local.install_qepy(folder / 'qepy')
     computer = setup_local.make_localhost_computer(folder / 'scratch')
     code = setup_local.make_pw_code(pw, computer)
+    setup_local.make_density_codes(computer)
     python = setup_local.make_python_code(computer)
     family = setup_local.install_debian_pbe_family(folder / 'pseudopotentials')
     click.echo(f'pw.x: {pw} as {code.full_label}; potential: {python.full_label}')

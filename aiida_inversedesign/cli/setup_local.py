@@ -164,6 +164,19 @@ def make_pw_code(executable: Path, computer: Computer, label: str = 'pw') -> Ins
     return _code(label, executable, computer, 'quantumespresso.pw', PREPEND)
 
 
+def make_density_codes(computer: Computer) -> list[InstalledCode]:
+    """The codes ``dos`` and ``projwfc`` on the computer, of those that are on the PATH.
+
+    :raises LocalSetupError: if a label belongs to another executable.
+    """
+    found = {name: shutil.which(f'{name}.x') for name in ('dos', 'projwfc')}
+    return [
+        _code(name, Path(path).resolve(), computer, f'quantumespresso.{name}', PREPEND)
+        for name, path in found.items()
+        if path
+    ]
+
+
 def _code(label: str, executable: Path, computer: Computer, plugin: str, prepend: str) -> InstalledCode:
     """A code without MPI, made or found."""
     from aiida import orm

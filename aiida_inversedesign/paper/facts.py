@@ -86,7 +86,7 @@ def collect_facts(node: Any, structures: Any = 'auto') -> Facts:
     from aiida_inversedesign.graph import job_inputs as inputs
 
     record = load_record(node)
-    jobs = [job.id for job in record.jobs if job.is_dft]
+    jobs = [job.id for job in record.jobs if job.is_dft and job.kind != 'density_of_states']
     return Facts(
         record=record,
         report=audit(record, structures),

@@ -42,6 +42,9 @@ _PARTS = (
     Repeatable('references', f'{_DECIDING}.elemental_references', 'collect_references', finding='reference'),
     Repeatable('evaluation', 'aiida_inversedesign.engines.common.reuse', 'against_references', finding='property'),
     Repeatable('evaluation', 'aiida_inversedesign.engines.common.calcfunctions', 'add_properties', finding='property'),
+    Repeatable(
+        'evaluation', 'aiida_inversedesign.engines.common.calcfunctions', 'numbers_of_curves', finding='property'
+    ),
 )
 #: Names of entry points that decisions were run under.
 _ENTRY_POINTS = {

@@ -192,7 +192,7 @@ def launch(chain: IdempotentWorkChain, label: str, candidate: orm.Data, properti
         if earlier is not None:
             process_class = ReusedEvaluateWorkChain
             inputs['earlier'] = {
-                name: earlier.outputs[name] for name in ('relaxed', 'properties') if name in earlier.outputs
+                name: earlier.outputs[name] for name in ('relaxed', 'properties', 'curves') if name in earlier.outputs
             }
             metadata['description'] = f'taken over from the evaluation {earlier.uuid}'
     child = chain.submit_once(

@@ -100,6 +100,18 @@ def test_elastic_constants_are_told_and_cited_as_far_as_they_were_found(known: t
     assert ('mouhat2014' in cited(facts)) == bool(known)
 
 
+def test_densities_of_states_are_told_and_cited_if_they_were_found() -> None:
+    facts = facts_of()
+    first, *others = facts.record.evaluations
+    found = replace(first, properties={**first.properties, 'dos_at_fermi': 0.4})
+    found = replace(facts, record=replace(facts.record, evaluations=[found, *others]))
+    assert 'with the optimised tetrahedron method [@kawamura2014]' in methods(found)
+    assert [('kawamura2014' in cited(item), 'dos.x' in methods(item)) for item in (facts, found)] == [
+        (False, False),
+        (True, True),
+    ]
+
+
 def test_every_source_of_a_mixture_is_told_and_cited() -> None:
     facts = facts_of(propose={'method': None, 'sources': {'cspml': 6, 'symmetric': 3, 'decoration': 1}})
     text = methods(facts)

@@ -191,7 +191,7 @@ def test_every_property_says_what_its_settings_must_give() -> None:
         for name, item in PROPERTIES.items()
     }
     assert {name: flags for name, flags in needs.items() if flags} == {
-        'magnetization': ['spin'],
+        **{name: ['spin'] for name in ('magnetization', 'density_of_states_up', 'density_of_states_down')},
         'band_gap': ['bands'],
         **{name: ['cell'] for name in ('volume', 'density')},
         **{f'lattice_constant{which}': ['cell'] for which in ('', '_b', '_c')},

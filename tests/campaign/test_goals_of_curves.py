@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from aiida_inversedesign.campaign.contracts.engine import Jobs, engine_named
 from aiida_inversedesign.campaign.load import parse_campaign, read_campaign
 from aiida_inversedesign.campaign.problems import CampaignFileError
 from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.cli.checks.plan import plan
 
 FUNCTIONS = {'dos': {'unit': '1/eV', 'axis': 'energy', 'axis_unit': 'eV', 'first': -5, 'last': 5}}
 WANTED = 'energy [eV],wanted [1/eV]\n-5,0\n0,1\n5,0\n'
@@ -94,13 +96,78 @@ def test_what_a_curve_cannot_answer_is_refused(tmp_path: Path, settings: dict[st
 def test_an_engine_without_curves_says_which_has_them() -> None:
     lines = text({'property': 'dos', 'functional': 'mean', 'maximize': True})
     data = {**yaml.safe_load(lines), 'evaluate': {'engine': 'ase', 'code': 'python@localhost'}}
-    with pytest.raises(CampaignFileError, match='the engine ase has no curves: table has'):
+    with pytest.raises(CampaignFileError, match='the engine ase has no curves: quantumespresso, table has'):
         parse_campaign(yaml.safe_dump(data))
 
 
 def test_check_says_which_are_linear() -> None:
-    from aiida_inversedesign.cli.checks.plan import plan
-
     for name, more, words in (('mean', {}, 'is linear'), ('peak', {}, 'is not linear')):
         spec = parse_campaign(text({'property': 'dos', 'functional': name, 'maximize': True, **more}))
         assert any(words in remark for remark in plan(spec, False)['remarks'])
+
+
+PW = {'engine': 'quantumespresso', 'pw': 'pw@localhost', 'dos': 'dos@localhost', 'pseudos': 'debian-pbe'}
+
+
+def computed(objective: dict[str, Any], **evaluate: Any) -> Any:
+    return parse_campaign(
+        yaml.safe_dump(
+            {
+                'name': 'metals',
+                'goal': {'objectives': [{'property': 'density_of_states', 'maximize': True, **objective}]},
+                'space': {'elements': ['Cu', 'Si'], 'ratios': ['1:1']},
+                'evaluate': {**PW, **evaluate},
+                'budget': {'evaluations': 3},
+            }
+        )
+    )
+
+
+def test_an_engine_that_computes_curves_knows_their_axis() -> None:
+    spec = computed({'functional': 'value', 'at': 0})
+    (name,) = spec.goal.properties
+    assert (name, spec.unit(name)) == ('density_of_states_value_at_0', 'states/eV/atom')
+    engine = engine_named('quantumespresso')
+    assert engine.computed(spec.evaluate, ['volume', name]) == ['volume', 'density_of_states']
+    assert engine.jobs(spec.evaluate, [name]) == Jobs(6, 4)
+    assert {need.port: need.label for need in engine.needs(spec.evaluate)} == {
+        'code': 'pw@localhost',
+        'dos_code': 'dos@localhost',
+    }
+    d_band = {'property': 'density_of_states_d', 'functional': 'first_moment', 'range': [-10, 0]}
+    moment = computed(d_band, projwfc='projwfc@localhost')
+    assert moment.unit('density_of_states_d_first_moment_-10_to_0') == 'eV'
+    assert computed({'property': 'dos_at_fermi'}).unit('dos_at_fermi') == 'states/eV/atom'
+
+
+@pytest.mark.parametrize(
+    ('objective', 'evaluate', 'words'),
+    [
+        ({}, {}, 'is a function of energy: a goal needs a number'),
+        ({'functional': 'value', 'at': 6}, {}, 'from -20 to 5 eV, asked for 6: nothing is extrapolated'),
+        ({'functional': 'mean'}, {'dos': None}, 'needs dos.x: name the code, e.g. evaluate.dos: dos@localhost'),
+        ({'property': 'dos_at_fermi'}, {'dos': None}, 'needs dos.x'),
+        ({'property': 'density_of_states_d', 'functional': 'peak'}, {}, 'evaluate.projwfc: projwfc@localhost'),
+        ({'property': 'density_of_states_up', 'functional': 'peak'}, {}, 'write evaluate.spin: true'),
+        ({'property': 'volume', 'functional': 'mean'}, {}, 'is not a function that the engine quantumespresso comp'),
+        ({'property': 'density_of_stats', 'functional': 'mean'}, {}, "did you mean 'density_of_states'?"),
+    ],
+)
+def test_what_a_computed_curve_does_not_give_is_refused(
+    objective: dict[str, Any], evaluate: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(CampaignFileError) as caught:
+        computed(objective, **evaluate)
+    assert words in str(caught.value)
+
+
+def test_an_engine_that_computes_no_electrons_says_which_does() -> None:
+    ase = {'engine': 'ase', 'code': 'python@localhost'}
+    lines = text({'property': 'dos_at_fermi', 'maximize': True})
+    with pytest.raises(CampaignFileError, match='the engine ase does not compute it: quantumespresso does'):
+        parse_campaign(yaml.safe_dump({**yaml.safe_load(lines), 'evaluate': ase}))
+
+
+def test_the_workflow_of_metals_is_a_campaign() -> None:
+    spec = read_campaign(Path(__file__).resolve().parents[2] / 'workflows' / 'metallic_light.yaml')
+    assert plan(spec, checked_profile=False)['dft_calculations_per_evaluation'] == 4

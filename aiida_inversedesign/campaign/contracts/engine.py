@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, get_args
 
 from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.campaign.engine_settings import EngineSection
 from aiida_inversedesign.campaign.properties import PROPERTIES, own_stages
 from aiida_inversedesign.campaign.section import ContradictionError
@@ -219,8 +220,20 @@ class Engine:
         return None if self.looks_up else frozenset()
 
     def units(self, section: Any) -> Mapping[str, str] | None:
-        """Units that the section declares for properties of its data; None for an engine that computes."""
-        return getattr(section, 'units', {}) if self.looks_up else None
+        """Units that the section declares for properties of its data, or that numbers of curves have."""
+        if self.looks_up:
+            return getattr(section, 'units', {})
+        return {
+            name: Functional.from_dict(asked).unit(
+                PROPERTIES[asked['property']].unit, PROPERTIES[asked['property']].curve_axis
+            )
+            for name, asked in getattr(section, 'functionals', {}).items()
+        }
+
+    def computed(self, section: Any, properties: Iterable[str]) -> list[str]:
+        """The properties that have to be computed for these: for a number of a curve, the curve."""
+        functionals = getattr(section, 'functionals', {})
+        return list(dict.fromkeys(functionals.get(name, {}).get('property', name) for name in properties))
 
     def needs(self, section: Any) -> tuple[Need, ...]:
         """What has to be in the profile for its inputs."""
@@ -296,6 +309,7 @@ class Engine:
 
     def yields(self, section: Any, name: str) -> bool:
         """Whether a property can be had with it, be it as a derived one or by a stage of its own."""
+        (name,) = self.computed(section, [name])
         own = self.properties(section)
         if own is None or name in own:
             return True

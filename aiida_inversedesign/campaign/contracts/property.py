@@ -11,6 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from aiida_inversedesign.campaign.curves.curve import Axis, Curve
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -22,10 +24,13 @@ class Stage:
         job); returns the process class and its inputs.
     :param gather: ``module:calcfunction``, called with ``structure`` and the named outputs; returns a ``Dict`` of
         values by property name, in which ``reason`` says why others of the stage's properties have none. It may return
-        it as ``result`` beside further nodes, of which those become outputs of the evaluation that it declares.
+        it as ``result`` beside further nodes, of which those become outputs of the evaluation that it declares:
+        ``curves`` (:func:`aiida_inversedesign.nodes.curves.arrays_of`) for properties that are functions.
     :param outputs: outputs of the process that ``gather`` takes.
     :param jobs: jobs of the stage without restarts; each may be restarted as the engine's own. Where their number
         depends on the crystal, the most: so many are kept free in the budget.
+    :param uncharged: jobs beside them that are not DFT calculations.
+    :param codes: inputs ``engine.<port>`` that ``inputs`` is also called with, as far as the evaluation has them.
     :param least: the fewest jobs; 0: always ``jobs``.
     :param name: what it is called, if several properties come from it: it is launched once for all of them. Default:
         the name of the property.
@@ -38,6 +43,8 @@ class Stage:
     gather: str
     outputs: tuple[str, ...] = ('output_parameters',)
     jobs: int = 1
+    uncharged: int = 0
+    codes: tuple[str, ...] = ()
     least: int = 0
     name: str = ''
     crystals: str = ''
@@ -47,12 +54,15 @@ class Stage:
 class Property:
     """A property with a fixed meaning and unit.
 
-    :param kind: ``scalar``, or ``function`` of ``axis``, of which no goal can be made.
+    :param kind: ``scalar``, or ``function`` of ``axis``: a goal then asks for a number of the curve.
+    :param axis: name of the axis. :param axis_unit: its unit.
+    :param span: lowest and highest point of the axis that curves can have.
     :param stage: what an engine has to compute: ``relax`` (comes with the relaxation), ``eos`` (an equation of state),
         ``references`` (energies of the elements), or jobs of its own.
     :param electronic: whether it depends on electrons, which calculators of energies and forces need not know.
     :param spin: whether it is 0 by construction unless the engine computes with spin.
     :param bands: whether it is read from the bands on a k-mesh, which must be fine enough to tell their extrema.
+    :param codes: keys of the engine's section that have to name a code for it.
     :param cell: whether it is only found if the engine relaxes the cell.
     :param stress: whether it needs the stress.
     :param collective: whether it is found from all evaluations together, not from one.
@@ -68,13 +78,25 @@ class Property:
     description: str
     kind: Literal['scalar', 'function'] = 'scalar'
     axis: str = ''
+    axis_unit: str = ''
+    span: tuple[float, float] = (0.0, 1.0)
     stage: Literal['relax', 'eos', 'references'] | Stage = 'relax'
     electronic: bool = False
     spin: bool = False
     bands: bool = False
+    codes: tuple[str, ...] = ()
     cell: bool = False
     stress: bool = False
     collective: bool = False
     engines: tuple[str, ...] = ()
     compute: str = ''
     credible: tuple[float, float] | None = None
+
+    @property
+    def curve_axis(self) -> Axis:
+        """The axis of a property that is a function."""
+        return Axis(self.axis, self.axis_unit)
+
+    def on_axis(self) -> Curve:
+        """A constant curve of it, to see what can be asked of curves."""
+        return Curve.of(self.name, self.span, (1.0, 1.0), self.curve_axis, self.unit)

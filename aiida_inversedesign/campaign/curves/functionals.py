@@ -157,6 +157,16 @@ class Functional:
             raise CurveError(f'{curve.name} has no {self.label}: {self._why_none()}')
         return number
 
+    def check(self, like: Curve) -> None:
+        """Raise unless curves of this unit on this axis can have the number.
+
+        :param like: any curve from the first to the last point of the axis.
+        :raises CurveError: if the range is not covered, or the target is of another quantity.
+        """
+        if self.target is not None:
+            like.matches(self.target)
+        self.of_rows(like.grid, like.values[None], like.axis, like.name)
+
     def weights(self, grid: Array, axis: Axis, name: str = 'the curve') -> Array:
         """Weights of the values on a grid, shape (T,), whose sum of products is the functional.
 

@@ -7,7 +7,7 @@ import shutil
 import sys
 
 #: Executable of a code by the calculation it is for; of others the user knows it.
-_EXECUTABLES = {'quantumespresso.pw': 'pw.x', 'quantumespresso.dos': 'dos.x'}
+_EXECUTABLES = {f'quantumespresso.{name}': f'{name}.x' for name in ('pw', 'dos', 'projwfc')}
 
 
 def code_command(plugin: str, label: str = '', is_here: bool = True) -> str:

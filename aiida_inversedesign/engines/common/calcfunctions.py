@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 from aiida.engine import ExitCode, calcfunction
-from aiida.orm import BandsData, Dict, Float, Int, List, StructureData, TrajectoryData
+from aiida.orm import ArrayData, BandsData, Dict, Float, Int, List, StructureData, TrajectoryData
 
+from aiida_inversedesign.campaign.curves.curve import CurveError
+from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.engines.common.crystal_properties import (
     TooFewBandsError,
@@ -18,6 +20,7 @@ from aiida_inversedesign.engines.common.crystal_properties import (
     structural_properties,
 )
 from aiida_inversedesign.engines.common.eos import EosError, fit_birch_murnaghan, volume_factors
+from aiida_inversedesign.nodes.curves import curves_of
 from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 
 #: Exit status of a fit that cannot be trusted.
@@ -141,13 +144,35 @@ def add_properties(properties: Dict, **found: Dict) -> Dict:
     """The properties of an engine with further ones.
 
     :param found: values by property name, by what they come from: ``stage_<name>`` or ``derive_<name>``; ``reason``
-        is none of them.
+        is none of them, nor is ``units``, which names units of numbers of curves.
     """
     record = properties.get_dict()
     for source, node in found.items():
-        values = {name: value for name, value in node.get_dict().items() if name != 'reason'}
-        record |= properties_record(values, dict.fromkeys(values, source))
+        values = node.get_dict()
+        values.pop('reason', None)
+        units = values.pop('units', {})
+        record |= properties_record(values, dict.fromkeys(values, source), units)
     return Dict(record)
+
+
+@calcfunction
+def numbers_of_curves(curves: ArrayData, settings: Dict) -> Dict:
+    """The numbers of curves that a goal asks for, by name, with their ``units``; ``reason`` says why one is missing.
+
+    :param settings: the section ``evaluate``, in which ``functionals`` says what they are.
+    """
+    known, reasons = curves_of(curves), []
+    found: dict[str, Any] = {'units': {}}
+    for name, asked in settings['functionals'].items():
+        try:
+            curve, functional = known[asked['property']], Functional.from_dict(asked)
+            found[name] = functional.of_curve(curve)
+            found['units'][name] = functional.unit(curve.unit, curve.axis)
+        except KeyError:
+            reasons.append(f'{asked["property"]} is not among its curves ({", ".join(known)})')
+        except CurveError as error:
+            reasons.append(str(error))
+    return Dict(found | ({'reason': '; '.join(reasons)} if reasons else {}))
 
 
 def wanted(properties: List) -> list[str]:

@@ -83,13 +83,21 @@ def missing_references(elements: Iterable[str], references: Mapping[str, float] 
     return sorted(set(elements) - set(references or {}))
 
 
-def properties_record(values: Mapping[str, float], sources: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+def properties_record(
+    values: Mapping[str, float], sources: Mapping[str, str], units: Mapping[str, str] | None = None
+) -> dict[str, dict[str, Any]]:
     """The output ``properties`` of an engine: value, unit and source of each property, sorted by name.
 
     :param sources: name → ``equation_of_state`` …; what is not named comes from the relaxation (``relax``).
+    :param units: of numbers of curves.
     """
+    own = units or {}
     return {
-        name: {'value': float(value), 'unit': PROPERTIES[name].unit, 'source': sources.get(name, 'relax')}
+        name: {
+            'value': float(value),
+            'unit': own[name] if name in own else PROPERTIES[name].unit,
+            'source': sources.get(name, 'relax'),
+        }
         for name, value in sorted(values.items())
     }
 

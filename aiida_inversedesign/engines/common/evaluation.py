@@ -7,8 +7,6 @@ from typing import Any
 from aiida import orm
 from aiida.engine import CalcJob, ExitCode, ToContext
 
-from aiida_inversedesign.campaign.contracts.engine import Engine, engine_of
-from aiida_inversedesign.campaign.engine_settings import EngineSection
 from aiida_inversedesign.campaign.properties import required_stages
 from aiida_inversedesign.engines.common.calcfunctions import wanted
 from aiida_inversedesign.engines.common.cleaning import is_to_be_cleaned, remote_folders, remove_folders
@@ -103,10 +101,6 @@ class EvaluateWorkChain(FurtherProperties):
             if missing := missing_references(elements, references):
                 return self.exit_codes.ERROR_MISSING_REFERENCES.format(elements=', '.join(missing))
         return None
-
-    def engine(self) -> tuple[Engine, EngineSection]:
-        """The engine's descriptor, and its section of the campaign file."""
-        return engine_of(self.inputs.settings.get_dict())
 
     def on_terminated(self) -> None:
         """Remove the folders of the jobs if the campaign asks for it; what fails there is no failure of this."""

@@ -9,13 +9,16 @@ from aiida import orm
 from aiida.common.links import LinkType
 from aiida.engine import ExitCode, ToContext
 
+from aiida_inversedesign.campaign.contracts.engine import Engine, engine_of
 from aiida_inversedesign.campaign.contracts.property import Stage
 from aiida_inversedesign.campaign.contracts.registry import load
+from aiida_inversedesign.campaign.engine_settings import EngineSection
 from aiida_inversedesign.campaign.properties import PROPERTIES, own_stages
-from aiida_inversedesign.engines.common.calcfunctions import add_properties, wanted
+from aiida_inversedesign.engines.common.calcfunctions import add_properties, numbers_of_curves, wanted
 from aiida_inversedesign.engines.common.crystal_properties import missing_properties
 from aiida_inversedesign.engines.common.limits import Allotment, LimitError
 from aiida_inversedesign.graph.diagnosis import explain
+from aiida_inversedesign.nodes.curves import curves_of
 from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 
 
@@ -96,9 +99,14 @@ class FurtherProperties(IdempotentWorkChain):
                 function = load(PROPERTIES[name].compute)
                 node = self.run_once(f'derive_{name}', function, structure=self.relaxed(), properties=record)
                 self.take(f'derive_{name}', node)
+        curves = self.outputs.get('curves')
+        if curves is not None and set(names) & set(self.inputs.settings.get_dict().get('functionals', {})):
+            node = self.run_once('numbers_of_curves', numbers_of_curves, curves=curves, settings=self.inputs.settings)
+            self.take('numbers_of_curves', node)
         record = self._added('add_derived', record)
         self.out('properties', record)
-        missing = missing_properties(names, record.get_dict())
+        known = record.get_dict() if curves is None else {**record.get_dict(), **curves_of(curves)}
+        missing = missing_properties(names, known)
         if failure is None and missing:
             if 'over_limit' in self.ctx:
                 return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=self.ctx.over_limit)
@@ -110,6 +118,10 @@ class FurtherProperties(IdempotentWorkChain):
     def relaxed(self) -> orm.Data:
         """The candidate as the evaluation left it, which is the output ``relaxed``."""
         return self.outputs['relaxed']
+
+    def engine(self) -> tuple[Engine, EngineSection]:
+        """The engine's descriptor, and its section of the campaign file."""
+        return engine_of(self.inputs.settings.get_dict())
 
     def launched(self, label: str) -> orm.ProcessNode | None:
         """The child of this call link label, if it is already there: the step that launches it runs again."""
@@ -126,7 +138,8 @@ class FurtherProperties(IdempotentWorkChain):
         return settings
 
     def _stages(self) -> Mapping[str, Stage]:
-        return own_stages(wanted(self.inputs.properties))
+        engine, section = self.engine()
+        return own_stages(engine.computed(section, wanted(self.inputs.properties)))
 
     def _stage(self) -> tuple[str, Stage]:
         """The stage that is next or under way, and its name."""
@@ -164,6 +177,7 @@ class FurtherProperties(IdempotentWorkChain):
             settings=self.stage_settings(),
             allotment=Allotment(jobs[index : index + 1] if stage.crystals else jobs, self.ctx.seconds_of_stage),
             **({'relaxed': self.relaxed()} if stage.crystals else {}),
+            **{port: self.inputs.engine[port] for port in stage.codes if port in self.inputs.engine},
         )
         return self.submit_once(label, process, **inputs)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aiida_inversedesign.campaign.contracts.property import Property, Stage
+from aiida_inversedesign.chemistry.density_of_states import HIGHEST, LOWEST
 from aiida_inversedesign.chemistry.elasticity import LEAST_DEFORMATIONS, MOST_DEFORMATIONS
 
 STRUCTURE = (
@@ -87,6 +88,52 @@ ELASTICITY = (
     _elastic('elastic_anisotropy', '', 'universal anisotropy index of the elastic tensor; 0 if isotropic'),
     _elastic('hardness', 'GPa', 'Vickers hardness by the model of Chen et al. (2011); 0 where the model is negative'),
     _elastic('elastic_stability', 'GPa', 'smallest eigenvalue of the elastic tensor; positive if stable'),
+)
+
+_DENSITY = 'aiida_inversedesign.engines.quantumespresso.density_of_states'
+
+#: pw.x twice, which is charged; dos.x and projwfc.x, which take little and are not.
+DENSITY_OF_STATES = Stage(
+    name='density_of_states',
+    inputs=f'{_DENSITY}:density_of_states_inputs',
+    gather=f'{_DENSITY}:density_of_states',
+    outputs=('parameters', 'bands', 'dos', 'projections', 'projections_up', 'projections_down'),
+    codes=('dos_code', 'projwfc_code'),
+    jobs=2,
+    uncharged=2,
+)
+
+
+def _density(name: str, description: str, *codes: str, spin: bool = False, scalar: bool = False) -> Property:
+    return Property(
+        name,
+        'states/eV/atom',
+        description,
+        kind='scalar' if scalar else 'function',
+        axis='' if scalar else 'energy',
+        axis_unit='' if scalar else 'eV',
+        span=(LOWEST, HIGHEST),
+        stage=DENSITY_OF_STATES,
+        electronic=True,
+        spin=spin,
+        codes=('dos', *codes),
+        engines=('quantumespresso',),
+    )
+
+
+_FROM = 'energies from the Fermi level of a metal or the valence band maximum'
+
+DENSITIES_OF_STATES = (
+    _density('density_of_states', f'density of states of both spins; {_FROM}'),
+    _density('density_of_states_up', 'the same of the majority spin', spin=True),
+    _density('density_of_states_down', 'the same of the minority spin', spin=True),
+    *(
+        _density(
+            f'density_of_states_{letter}', f'density of states projected onto {letter} orbitals; {_FROM}', 'projwfc'
+        )
+        for letter in 'spdf'
+    ),
+    _density('dos_at_fermi', 'density of states at the Fermi level, of both spins; 0 with a gap', scalar=True),
 )
 
 STABILITY = (

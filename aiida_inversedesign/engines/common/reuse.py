@@ -96,6 +96,7 @@ class ReusedEvaluateWorkChain(EvaluateWorkChain):
         super().define(spec)
         spec.input('earlier.relaxed', valid_type=orm.Data, required=False, help='The candidate as it was left.')
         spec.input('earlier.properties', valid_type=orm.Dict, help='Its properties.')
+        spec.input('earlier.curves', valid_type=orm.ArrayData, required=False, help='Its curves.')
         spec.outline(cls.take_over)
 
     def take_over(self) -> None:
@@ -113,5 +114,7 @@ class ReusedEvaluateWorkChain(EvaluateWorkChain):
                 ).outputs.result
         if 'relaxed' in self.inputs.earlier:
             self.out('relaxed', self.inputs.earlier.relaxed)
+        if 'curves' in self.inputs.earlier:
+            self.out('curves', self.inputs.earlier.curves)
         self.out('properties', properties)
         self.report(self.node.description)

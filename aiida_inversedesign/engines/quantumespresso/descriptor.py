@@ -10,11 +10,11 @@ from aiida_inversedesign.campaign.properties import PROPERTIES, own_stages, requ
 from aiida_inversedesign.campaign.section import ContradictionError
 from aiida_inversedesign.chemistry.magnetism import magnetic_elements
 from aiida_inversedesign.engines.common.paper import listed
-from aiida_inversedesign.engines.common.properties import ELASTICITY, ELECTRONS, MECHANICAL, names
+from aiida_inversedesign.engines.common.properties import DENSITIES_OF_STATES, ELASTICITY, ELECTRONS, MECHANICAL, names
 from aiida_inversedesign.engines.common.protocols import protocol_inputs
 from aiida_inversedesign.engines.quantumespresso import reasons
 from aiida_inversedesign.engines.quantumespresso.error_block import error_block
-from aiida_inversedesign.engines.quantumespresso.reasons import PW
+from aiida_inversedesign.engines.quantumespresso.reasons import DOS, PROJWFC, PW
 from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 
 #: The relaxation is two jobs: a loose one, then one in the basis and k-mesh of its result.
@@ -58,11 +58,16 @@ class QuantumEspressoEngine(Engine):
         JobKind(PW, 'relax', 'relaxation', r'relax/.+', True, residual=RESIDUAL),
         JobKind(PW, 'equation_of_state', 'equation of state', r'eos_\d+/.+', True),
         JobKind(PW, 'elastic', 'elastic constants', r'stage_elastic_.+', True),
+        JobKind(PW, 'density_of_states', 'density of states', r'stage_density_of_states/.+', True),
+        JobKind(DOS, 'dos', 'sum over states', r'stage_density_of_states/.+'),
+        JobKind(PROJWFC, 'projwfc', 'projection onto orbitals', r'stage_density_of_states/.+'),
         JobKind(PW, 'further', 'further property', r'stage_.+', True),
         JobKind(PW, 'other', 'other', is_dft=True),
     )
     # what cutoffs were computed with is compared by `equal`, whoever chose them
-    not_physical = frozenset(('max_restarts', 'npool', 'pw', 'cutoff_wfc', 'cutoff_rho', 'shared_cutoffs'))
+    not_physical = frozenset(
+        ('max_restarts', 'npool', 'pw', 'dos', 'projwfc', 'cutoff_wfc', 'cutoff_rho', 'shared_cutoffs')
+    )
     repeatable = (
         Repeatable('evaluation', f'{_PACKAGE}.common.calcfunctions', 'scaled_structures', finding='structure'),
         Repeatable(
@@ -89,24 +94,30 @@ class QuantumEspressoEngine(Engine):
 
     def properties(self, section: QuantumEspresso) -> frozenset[str]:
         """Everything that the package knows of crystals."""
-        return MECHANICAL | names(ELASTICITY, ELECTRONS)
+        return MECHANICAL | names(ELASTICITY, ELECTRONS, DENSITIES_OF_STATES)
 
     def needs(self, section: QuantumEspresso) -> tuple[Need, ...]:
-        """pw.x, and a Python with ASE where a pre-relaxation is asked for."""
+        """pw.x, dos.x and projwfc.x where they are named, and a Python with ASE where a pre-relaxation is asked for."""
         pw = Need('code', 'code', 'evaluate.pw', section.pw, 'quantumespresso.pw')
-        first = section.prerelax
-        if first is None:
-            return (pw,)
-        return pw, Need('prerelax_code', 'code', 'evaluate.prerelax.code', first.code, 'inversedesign.ase')
+        found = [pw]
+        for key, label in (('dos', section.dos), ('projwfc', section.projwfc)):
+            if label is not None:
+                found.append(Need(f'{key}_code', 'code', f'evaluate.{key}', label, f'quantumespresso.{key}'))
+        if section.prerelax is not None:
+            path = 'evaluate.prerelax.code'
+            found.append(Need('prerelax_code', 'code', path, section.prerelax.code, 'inversedesign.ase'))
+        return tuple(found)
 
     def jobs(self, section: QuantumEspresso, properties: Iterable[str]) -> Jobs:
         """Two relaxations, the single points of an equation of state, stages of properties; the pre-relaxation too."""
-        charged = RELAX_JOBS + self.jobs_after_relaxation(section, properties)
-        return Jobs(charged + int(section.prerelax is not None), charged)
+        asked = self.computed(section, properties)
+        charged = RELAX_JOBS + self.jobs_after_relaxation(section, asked)
+        uncharged = sum(stage.uncharged for stage in own_stages(asked).values())
+        return Jobs(charged + uncharged + int(section.prerelax is not None), charged)
 
     def least_jobs(self, section: QuantumEspresso, properties: Iterable[str]) -> Jobs:
         """With the stages' fewest jobs."""
-        asked = list(properties)
+        asked = self.computed(section, properties)
         most, fewer = (
             self.jobs(section, asked),
             (stage.jobs - stage.least for stage in own_stages(asked).values() if stage.least),
@@ -116,7 +127,7 @@ class QuantumEspressoEngine(Engine):
 
     def jobs_after_relaxation(self, section: QuantumEspresso, properties: Iterable[str]) -> int:
         """DFT jobs that follow the relaxation, at most."""
-        asked = list(properties)
+        asked = self.computed(section, properties)
         points = section.eos_points if 'eos' in required_stages(asked) else 0
         return points + sum(stage.jobs for stage in own_stages(asked).values())
 
@@ -129,7 +140,7 @@ class QuantumEspressoEngine(Engine):
 
     def slots(self, section: QuantumEspresso, properties: Iterable[str], queued: bool) -> tuple[int, int]:
         """Three parents of a relaxation, or the evaluation and a ``PwBaseWorkChain`` for each job that follows."""
-        asked = list(properties)
+        asked = self.computed(section, properties)
         stages = [stage.jobs for stage in own_stages(asked).values() if stage.crystals]
         points = max([section.eos_points if 'eos' in required_stages(asked) else 0, *stages])
         points = points if queued else min(AT_ONCE_UNSCHEDULED, points)
@@ -161,6 +172,9 @@ class QuantumEspressoEngine(Engine):
     def unanswered(self, section: QuantumEspresso, name: str) -> str:
         """A moment without spin, a gap on a coarse mesh."""
         item, distance = PROPERTIES[name], kpoints_distance(section)
+        if missing := [key for key in item.codes if getattr(section, key) is None]:
+            codes = ', '.join(f'evaluate.{key}: {key}@localhost' for key in missing)
+            return f'needs {" and ".join(f"{key}.x" for key in missing)}: name the code, e.g. {codes}'
         if item.spin and not section.spin:
             return (
                 'is 0 by construction in a calculation without spin, whatever the crystal: write evaluate.spin: true '
@@ -203,6 +217,13 @@ def kpoints_distance(section: QuantumEspresso) -> float:
     """The distance between k-points, Å⁻¹: the section's own, else that of its protocol."""
     own = section.kpoints_distance
     return float(protocol_inputs('quantumespresso', section.protocol)['kpoints_distance'] if own is None else own)
+
+
+def dense_distance(settings: Mapping[str, Any]) -> float:
+    """The distance between k-points of densities of states, Å⁻¹: the settings' own, or no coarser than of energies."""
+    own, usual = settings.get('dos_kpoints_distance'), settings.get('kpoints_distance')
+    protocol = protocol_inputs('quantumespresso', settings['protocol'])
+    return float(min(protocol['dos_kpoints_distance'], usual or protocol['kpoints_distance']) if own is None else own)
 
 
 ENGINE = QuantumEspressoEngine()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from aiida_inversedesign.chemistry.density_of_states import STEP
 from aiida_inversedesign.engines.common.paper import (
     calculator,
     elastic_constants,
@@ -13,6 +14,7 @@ from aiida_inversedesign.engines.common.paper import (
     references,
     tolerated,
 )
+from aiida_inversedesign.engines.quantumespresso.descriptor import dense_distance
 
 _FAMILIES = {
     'pseudodojo': ('pseudodojo2018', 'oncv2013', 'aiidapseudo'),
@@ -49,8 +51,23 @@ def methods(facts: Any, cite: Any) -> str:
             f' k-point meshes were those of the protocol, from {_mesh(facts.meshes[0])} to {_mesh(facts.meshes[-1])}.'
         )
     text += ' Calculations were spin-polarised.' if section.get('spin') else ' Calculations were not spin-polarised.'
-    text += equation_of_state(facts, cite) + elastic_constants(facts, cite) + references(facts) + tolerated(facts)
-    return text
+    text += equation_of_state(facts, cite) + elastic_constants(facts, cite) + _densities(facts, cite)
+    return text + references(facts) + tolerated(facts)
+
+
+def _has_densities(facts: Any) -> bool:
+    return any('dos_at_fermi' in item.properties for item in facts.record.evaluations)
+
+
+def _densities(facts: Any, cite: Any) -> str:
+    """How densities of states were found; empty where none were."""
+    if not _has_densities(facts):
+        return ''
+    return (
+        f' Densities of states were summed up by dos.x at steps of {STEP:g} eV from bands on k-points at most '
+        f'{dense_distance(facts.section):g} Å⁻¹ apart, with the optimised tetrahedron method{cite("kawamura2014")}; '
+        'energies count from the Fermi level of these bands, or from the valence band maximum where there is a gap.'
+    )
 
 
 def _stages(facts: Any, cite: Any) -> str:
@@ -108,4 +125,5 @@ def citations(facts: Any) -> list[str]:
             keys.append('coldsmearing1999')
     if facts.section.get('prerelax'):
         keys.append('ase2017')
+    keys += ['kawamura2014'] if _has_densities(facts) else []
     return keys + fit_citations(facts)

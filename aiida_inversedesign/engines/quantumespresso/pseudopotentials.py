@@ -41,6 +41,9 @@ def examine(codes: Iterable[orm.AbstractCode]) -> Iterator[tuple[str, list[str],
 def tries(spec: CampaignSpec, inputs: Mapping[str, orm.Data]) -> Iterator[Trial]:
     """Without an input pw.x says its name and stops; a pre-relaxation needs its calculator."""
     yield Trial('code', expects='Program PWSCF')
+    for port, expects in (('dos_code', 'Program DOS'), ('projwfc_code', 'Program PROJWFC')):
+        if port in inputs:
+            yield Trial(port, expects=expects)
     section: Any = spec.evaluate
     if section.prerelax is not None and 'prerelax_code' in inputs:
         yield calculators.trial('prerelax_code', section.prerelax, inputs, 'prerelax_calculator', spec)

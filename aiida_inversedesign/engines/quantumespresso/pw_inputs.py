@@ -56,13 +56,16 @@ def relax_builder(
 def single_point_builder(
     code: orm.AbstractCode,
     structure: orm.StructureData,
-    kpoints: orm.KpointsData,
+    kpoints: orm.KpointsData | float,
     settings: Mapping[str, Any],
     jobs: int,
     seconds: int,
     insulator: bool,
 ) -> Any:
-    """A builder of ``PwBaseWorkChain`` for one self-consistent calculation on the given k-points."""
+    """A builder of ``PwBaseWorkChain`` for one self-consistent calculation.
+
+    :param kpoints: the mesh, or the largest distance between its points, Å⁻¹.
+    """
     builder = PwBaseWorkChain.get_builder_from_protocol(
         code,
         structure,
@@ -71,8 +74,11 @@ def single_point_builder(
         options=job_options(settings, seconds, code.with_mpi),
         **_electrons(settings, insulator),
     )
-    builder.pop('kpoints_distance')
-    builder.kpoints = kpoints
+    if isinstance(kpoints, float):
+        builder.kpoints_distance = orm.Float(kpoints)
+    else:
+        builder.pop('kpoints_distance')
+        builder.kpoints = kpoints
     _limit_restarts(builder, jobs)
     return builder
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 #: Process type of the jobs of pw.x.
 PW = 'aiida.calculations:quantumespresso.pw'
 
+#: Those of dos.x and projwfc.x.
+DOS, PROJWFC = 'aiida.calculations:quantumespresso.dos', 'aiida.calculations:quantumespresso.projwfc'
+
 #: exit status of a Quantum ESPRESSO job (aiida-quantumespresso 5.1, ``PwCalculation``) or of AiiDA's ``CalcJob``
 JOB_REASONS: dict[int, str] = {
     100: 'the job left no output to look at: its working directory vanished or could not be read',
@@ -51,6 +54,9 @@ JOB_REASONS |= dict.fromkeys(
     (301, 304, 311, 321, 322), 'the output of pw.x is damaged or of a version that aiida-quantumespresso does not read'
 )
 
+#: of dos.x and projwfc.x, whatever file it is that did not come
+AFTER_REASONS = '{program}.x did not write what it should (perhaps it did not start, crashed or was killed)'
+
 #: exit status of ``PwBaseWorkChain`` where no job explains it
 BASE_REASONS: dict[int, str] = {
     201: 'a pseudopotential is missing: the family must hold every element of the crystal',
@@ -64,6 +70,8 @@ def explain(process_type: str, exit_status: int | None) -> str:
     """What an exit status of a process of aiida-quantumespresso means; empty if nothing better is known."""
     if process_type == PW:
         return JOB_REASONS.get(exit_status or 0, '')
+    if process_type in (DOS, PROJWFC) and exit_status in (302, 310, 312, 330, 332):
+        return AFTER_REASONS.format(program=process_type.rpartition('.')[2])
     if process_type.startswith('aiida.workflows:quantumespresso.pw.') or process_type.endswith('.PwSliceWorkChain'):
         return BASE_REASONS.get(exit_status or 0, '')
     return ''

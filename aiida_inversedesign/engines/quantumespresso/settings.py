@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -51,6 +51,12 @@ class QuantumEspresso(EngineSection):
     eos_points: Annotated[Integer, Field(ge=5, le=21)] = Field(7, description='volumes of the equation of state')
     eos_strain: Annotated[Finite, Field(gt=0.005, le=0.3)] = Field(0.06, description='largest relative volume change')
     max_restarts: Annotated[Integer, Field(ge=0, le=10)] = Field(2, description='restarts of one calculation')
+    dos: str | None = Field(None, description='label of the dos.x code: densities of states need it')
+    projwfc: str | None = Field(None, description='label of the projwfc.x code: with it they are projected')
+    dos_kpoints_distance: Positive | None = Field(
+        None, description='Å^-1, between the k-points of densities of states; default: that of the protocol'
+    )
+    functionals: dict[str, dict[str, Any]] = Field({}, description='filled in from the goal')
     npool: Count | None = Field(None, description='k-point pools among which pw.x shares its processes')
     prerelax: Prerelax | None = Field(None, description='relax with an ASE calculator first; default: do not')
     slices: Slices | None = Field(None, description='relax in slices; default: each relaxation in one piece')

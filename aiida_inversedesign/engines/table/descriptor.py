@@ -110,10 +110,7 @@ def _curves_are_declared(section: Table, goal: Goal) -> Iterator[ContradictionEr
                 continue
             flat = declared.curve(item.of, [1.0, 1.0], '')
             try:
-                functional = Functional.from_dict(item.functional_settings)
-                if functional.target is not None:
-                    flat.matches(functional.target)
-                functional.of_rows(flat.grid, flat.values[None], flat.axis, item.of)
+                Functional.from_dict(item.functional_settings).check(flat)
             except CurveError as error:
                 yield ContradictionError(str(error), ('goal', key, index, 'functional'))
 
