@@ -165,7 +165,7 @@ def campaign(method: str) -> Any:
 DATA = PointSet.from_bytes('\n'.join(['smiles', *SMILES, 'C1CC']).encode(), tolerant=True)
 
 
-@pytest.mark.parametrize('method', ['iqspr'])
+@pytest.mark.parametrize('method', ['iqspr', 'mutation', 'mcts'])
 def test_sources_propose_new_molecules_of_the_space_again_the_same(method: str) -> None:
     spec = campaign(method)
     first = propose_next(spec, DATA, None, 1)
@@ -177,7 +177,7 @@ def test_sources_propose_new_molecules_of_the_space_again_the_same(method: str) 
     assert max(item.content.mol.GetNumHeavyAtoms() for item in [*first, *later]) <= 12
 
 
-@pytest.mark.parametrize('method', ['iqspr'])
+@pytest.mark.parametrize('method', ['iqspr', 'mutation', 'mcts'])
 def test_sources_search_where_the_surrogate_holds_the_region_for_probable(method: str) -> None:
     from aiida_inversedesign.campaign.row import EvaluationRow
     from aiida_inversedesign.learn.surrogate import fit_surrogate

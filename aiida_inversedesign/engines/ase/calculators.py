@@ -79,6 +79,7 @@ def trial(name: str, section: Any, inputs: Mapping[str, orm.Data], calculator: s
         'arguments': section.arguments,
         'importable': path.value if isinstance(path, orm.Str) else '',
         'elements': sorted(spec.space.elements_used)[:MOST_TRIED],
+        'periodic': spec.space.of_crystals,
     }
     package = resources.files('aiida_inversedesign')
     script, guard = package / 'engines' / 'ase' / SCRIPT, package / 'processes' / 'guard.py'

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 from aiida_inversedesign.campaign.contracts.engine import Engine, JobKind, Jobs, Need, Repeatable
 from aiida_inversedesign.campaign.properties import PROPERTIES
+from aiida_inversedesign.campaign.section import ContradictionError
 from aiida_inversedesign.engines.ase.settings import WITHOUT_STRESS, Ase
-from aiida_inversedesign.engines.common.properties import ELASTICITY, MECHANICAL, names
+from aiida_inversedesign.engines.common.properties import ELASTICITY, MECHANICAL, MOLECULES, names
 
 _FUNCTIONS = 'aiida_inversedesign.engines.common.calcfunctions'
+_MOLECULES = 'aiida_inversedesign.engines.ase.molecules'
 
 
 class AseEngine(Engine):
-    """Any ASE calculator, as a job on any computer."""
+    """Any ASE calculator, as a job on any computer; molecules by their lowest conformer."""
 
     name = 'ase'
+    spaces = ('crystals', 'molecules')
     section = Ase
     workchain = 'inversedesign.evaluate.ase'
     first_child = 'relax'
@@ -27,6 +31,8 @@ class AseEngine(Engine):
         Repeatable(
             'evaluation', 'aiida_inversedesign.engines.common.elastic', 'elastic_constants_of_job', finding='property'
         ),
+        Repeatable('evaluation', _MOLECULES, 'embed', tolerance=1e-5, finding='property'),
+        Repeatable('evaluation', _MOLECULES, 'molecule_properties', finding='property'),
     )
     prepare = 'aiida_inversedesign.engines.ase.calculators:prepare'
     tries = 'aiida_inversedesign.engines.ase.calculators:tries'
@@ -34,8 +40,8 @@ class AseEngine(Engine):
     citations = 'aiida_inversedesign.engines.ase.paper:citations'
 
     def properties(self, section: Ase) -> frozenset[str]:
-        """Everything but what depends on electrons."""
-        return MECHANICAL | names(ELASTICITY)
+        """Of crystals all but what depends on electrons; of molecules :data:`MOLECULES` and the energy per atom."""
+        return MECHANICAL | names(ELASTICITY) | names(MOLECULES)
 
     def needs(self, section: Ase) -> tuple[Need, ...]:
         """A Python with ASE."""
@@ -44,6 +50,24 @@ class AseEngine(Engine):
     def jobs(self, section: Ase, properties: Iterable[str]) -> Jobs:
         """One job, volumes and deformations included; whatever the calculator is, it is not charged as DFT."""
         return Jobs(1, 0)
+
+    def contradictions(self, section: Ase, others: Mapping[str, Any]) -> Iterator[ContradictionError]:
+        """Crystals have no frontier orbitals, molecules no volume."""
+        if not {'goal', 'space'} <= set(others):
+            return
+        of_molecules = {*names(MOLECULES), 'energy', 'max_force'}
+        of_crystals = self.properties(section) - names(MOLECULES)
+        crystals = others['space'].of_crystals
+        for key, items in (('objectives', others['goal'].objectives), ('constraints', others['goal'].constraints)):
+            for index, item in enumerate(items):
+                able = of_crystals if crystals else of_molecules
+                if item.property in of_molecules | of_crystals and item.property not in able:
+                    yield ContradictionError(
+                        f'is not a property of {others["space"].nouns}; the engine ase has for them '
+                        f'{", ".join(sorted(able))}',
+                        ('goal', key, index, 'property'),
+                        sorted(able),
+                    )
 
     def unanswered(self, section: Ase, name: str) -> str:
         """What a fixed cell has from the proposal, and a pressure without stress."""

@@ -9,6 +9,7 @@ from aiida.engine import ExitCode
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elasticity import deformations
+from aiida_inversedesign.engines.ase.molecules import in_vacuum
 from aiida_inversedesign.engines.common.eos import volume_factors
 from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser, define_crystal_and_settings
@@ -36,6 +37,12 @@ class AseCalculation(ScriptCalculation):
             required=False,
             help='Import path of the calculator, if it is none of ASE: `package.module:Class`.',
         )
+        spec.input(
+            'conformer',
+            valid_type=orm.Dict,
+            required=False,
+            help='`charge` and `unpaired` electrons: the structure is a molecule in vacuum.',
+        )
         spec.output('structure', valid_type=orm.StructureData, help='The relaxed crystal.')
         spec.output(
             'results', valid_type=orm.Dict, help='Energy (eV/atom), pressure (GPa), force (eV/Å), versions, wall time.'
@@ -61,6 +68,8 @@ class AseCalculation(ScriptCalculation):
         settings = self.inputs.settings.get_dict()
         # only a scan needs volumes: the settings of a pre-relaxation name none
         factors = volume_factors(settings['eos_points'], settings['eos_strain']) if self.inputs.scan else []
+        if 'conformer' in self.inputs:
+            return self._molecule(settings)
         crystal = crystal_of(self.inputs.structure)
         # no symmetry that the crystal has now is lost in the relaxation
         elastic = 'elastic' in self.inputs and self.inputs.elastic.value
@@ -75,6 +84,21 @@ class AseCalculation(ScriptCalculation):
             }
         )
 
+    def _molecule(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """The same for a molecule, which has no cell to relax, to scale or to strain."""
+        atoms, conformer = self.inputs.structure.get_ase(), self.inputs.conformer
+        return {
+            'lattice': atoms.cell.tolist(),
+            'species': atoms.get_chemical_symbols(),
+            'frac_coords': atoms.get_scaled_positions(wrap=False).tolist(),
+            **{name: settings[name] for name in ('calculator', 'arguments', 'fmax', 'steps')},
+            'relax_cell': False,
+            'molecule': {'charge': conformer['charge'], 'unpaired': conformer['unpaired']},
+            'volume_factors': [],
+            'strains': [],
+            'importable': self.inputs.importable.value if 'importable' in self.inputs else '',
+        }
+
 
 class AseParser(ScriptParser):
     """Turns ``results.json`` of :class:`AseCalculation` into nodes."""
@@ -82,7 +106,10 @@ class AseParser(ScriptParser):
     def parse_results(self, results: dict[str, Any]) -> ExitCode | None:
         """Attach the relaxed crystal and its numbers, or say what went wrong."""
         settings = self.node.inputs.settings.get_dict()
-        numbers = ('energy', 'pressure', 'max_force', 'steps', 'converged', 'versions', 'wall_time_seconds')
+        numbers = (
+            *('energy', 'pressure', 'max_force', 'homo', 'lumo', 'homo_lumo_gap', 'dipole', 'separated'),
+            *('steps', 'converged', 'versions', 'wall_time_seconds'),
+        )
         self.out('results', orm.Dict({name: results[name] for name in numbers if name in results}))
         if 'missing_calculator' in results:
             return self.exit_codes.ERROR_CALCULATOR_MISSING.format(
@@ -90,7 +117,10 @@ class AseParser(ScriptParser):
             )
         if 'crash' in results:
             return self.exit_codes.ERROR_CRASH.format(reason=results['crash'])
-        self.out('structure', structure_of(Crystal.from_dict(results)))
+        if 'conformer' in self.node.inputs:
+            self.out('structure', in_vacuum(results['species'], results['positions']))
+        else:
+            self.out('structure', structure_of(Crystal.from_dict(results)))
         if not results['converged']:
             return self.exit_codes.ERROR_NOT_CONVERGED.format(steps=settings['steps'])
         if 'scan' in results:

@@ -24,6 +24,10 @@ STARTED = time.monotonic()
 LARGEST_FORCE_UNDER_STRAIN = 0.001
 
 
+#: Calculators that ASE does not list and that may be named without being set up, and arguments that they need here.
+LISTED = {'tblite': ('tblite.ase:TBLite', {'verbosity': 0})}
+
+
 class MissingCalculatorError(Exception):
     """The calculator cannot be made on this computer."""
 
@@ -36,9 +40,12 @@ def make_calculator(job):
     from ase.calculators.calculator import get_calculator_class
 
     try:
-        if job['importable']:
-            module, _, name = job['importable'].replace(':', '.').rpartition('.')
-            return getattr(importlib.import_module(module), name)(**job['arguments'])
+        path, arguments = LISTED.get(job['calculator'], ('', {}))
+        if path or job['importable']:
+            module, _, name = (job['importable'] or path).replace(':', '.').rpartition('.')
+            return getattr(importlib.import_module(module), name)(
+                **({} if job['importable'] else arguments), **job['arguments']
+            )
         return get_calculator_class(job['calculator'])(**job['arguments'])
     except Exception as error:  # whatever a calculator needs and does not find, it says in its own way
         raise MissingCalculatorError(f'{type(error).__name__}: {error}') from error
@@ -52,7 +59,12 @@ def main(job):
     from ase.filters import FrechetCellFilter
     from ase.optimize import BFGS
 
-    atoms = Atoms(job['species'], cell=job['lattice'], scaled_positions=job['frac_coords'], pbc=True)
+    molecule = job.get('molecule')
+    atoms = Atoms(job['species'], cell=job['lattice'], scaled_positions=job['frac_coords'], pbc=molecule is None)
+    if molecule is not None:
+        # calculators of ASE take the charge and the spin of a molecule from those of its atoms
+        atoms.set_initial_charges([molecule['charge'] / len(atoms)] * len(atoms))
+        atoms.set_initial_magnetic_moments([molecule['unpaired'] / len(atoms)] * len(atoms))
     atoms.calc = make_calculator(job)
     target = FrechetCellFilter(atoms) if job['relax_cell'] else atoms
     optimizer = BFGS(target, logfile='relax.log')
@@ -67,6 +79,8 @@ def main(job):
         'max_force': float(np.linalg.norm(atoms.get_forces(), axis=1).max()),
         'versions': {'ase': ase.__version__, 'python': sys.version.split()[0]},
     }
+    if molecule is not None:
+        return results | of_molecule(job, atoms)
     if job['relax_cell'] or 'stress' in atoms.calc.implemented_properties:
         results['pressure'] = float(-np.trace(atoms.get_stress(voigt=False)) / 3 / units.GPa)
     if job['volume_factors'] and converged:
@@ -81,6 +95,69 @@ def main(job):
     if job.get('strains') and converged:
         results['deformed'] = strained(job, atoms)
     return results
+
+
+def of_molecule(job, atoms):
+    """Positions (Å), frontier orbitals (eV), dipole (e Å) and energy of the separate atoms (eV), as far as it has them.
+
+    :param atoms: the relaxed molecule.
+    """
+    from ase import Atoms
+    from ase.data import atomic_numbers, ground_state_magnetic_moments
+
+    found = {'positions': atoms.positions.tolist()}
+    levels = frontier(atoms)
+    if levels is not None:
+        found['homo'], found['lumo'] = levels
+        found['homo_lumo_gap'] = levels[1] - levels[0]
+    if 'dipole' in atoms.calc.implemented_properties:
+        found['dipole'] = atoms.get_dipole_moment().tolist()
+    separated = 0.0
+    for symbol in sorted(set(job['species'])):
+        atom = Atoms([symbol], magmoms=[ground_state_magnetic_moments[atomic_numbers[symbol]]])
+        atom.calc = make_calculator(job)
+        try:
+            separated += atom.get_potential_energy() * job['species'].count(symbol)
+        except Exception as error:  # a calculator may know an element in molecules only
+            print(f'no energy of a single {symbol}: {type(error).__name__}: {error}')
+            return found
+    found['separated'] = float(separated)
+    return found
+
+
+def frontier(atoms):
+    """Energies of the highest occupied and the lowest empty orbital in eV, or None if the calculator has none."""
+    import numpy as np
+    from ase.units import Hartree
+
+    calculator = atoms.calc
+    if type(calculator).__module__.startswith('tblite.'):
+        # its interface to ASE has no orbitals
+        from ase.units import Bohr
+        from tblite.interface import Calculator
+
+        made = Calculator(
+            calculator.parameters['method'],
+            atoms.numbers,
+            atoms.positions / Bohr,
+            charge=float(atoms.get_initial_charges().sum()),
+            uhf=round(abs(float(atoms.get_initial_magnetic_moments().sum()))),
+        )
+        made.set('verbosity', 0)
+        result = made.singlepoint()
+        energies, filled = (
+            np.ravel(result.get('orbital-energies')) * Hartree,
+            np.ravel(result.get('orbital-occupations')),
+        )
+    else:
+        try:
+            energies, filled = np.ravel(calculator.get_eigenvalues()), np.ravel(calculator.get_occupation_numbers())
+        except (AttributeError, NotImplementedError):
+            return None
+    occupied = filled > filled.max() / 2
+    if occupied.all() or not occupied.any():
+        return None
+    return float(energies[occupied].max()), float(energies[~occupied].min())
 
 
 def strained(job, atoms):
@@ -114,7 +191,11 @@ def unknown_arguments(job):
 
     if job['importable']:
         return [], []
-    made = get_calculator_class(job['calculator'])
+    if job['calculator'] in LISTED:
+        module, _, name = LISTED[job['calculator']][0].partition(':')
+        made = getattr(importlib.import_module(module), name)
+    else:
+        made = get_calculator_class(job['calculator'])
     known = dict(getattr(made, 'default_parameters', {}))
     if not known or not isinstance(made, type) or issubclass(made, FileIOCalculator):
         return [], []
@@ -137,7 +218,7 @@ def make_trial(job):
     failed = {}
     for symbol in job['elements']:
         side = 2.2 * covalent_radii[atomic_numbers[symbol]]
-        atoms = Atoms([symbol], cell=[side] * 3, pbc=True, calculator=make_calculator(job))
+        atoms = Atoms([symbol], cell=[side] * 3, pbc=job['periodic'], calculator=make_calculator(job))
         try:
             atoms.get_potential_energy()
         except Exception as error:  # whatever a calculator cannot do, it says in its own way

@@ -89,3 +89,6 @@ class Ase(Calculator, EngineSection):
     engine: Literal['ase']
     eos_points: Annotated[Integer, Field(ge=5, le=21)] = 7
     eos_strain: Annotated[Finite, Field(gt=0.005, le=0.3)] = 0.06
+    conformers: Annotated[Integer, Field(ge=1, le=500)] = Field(
+        20, description='conformers of a molecule that are embedded; the lowest by a force field is relaxed'
+    )

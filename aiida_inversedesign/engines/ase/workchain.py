@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from aiida import orm
-from aiida.engine import ExitCode, while_
+from aiida.engine import ExitCode, if_, while_
 
 from aiida_inversedesign.campaign.properties import own_stages
 from aiida_inversedesign.engines.ase.job import AseCalculation
+from aiida_inversedesign.engines.ase.molecules import embed, molecule_properties
 from aiida_inversedesign.engines.common.calcfunctions import fit_scan, job_properties, wanted
 from aiida_inversedesign.engines.common.elastic import elastic_constants_of_job
 from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
@@ -18,7 +19,7 @@ from aiida_inversedesign.graph.diagnosis import explain
 
 
 class AseEvaluateWorkChain(EvaluateWorkChain):
-    """Relaxes a crystal, scans its energy over volumes and strains it in one job.
+    """Relaxes a crystal, scans its energy over volumes and strains it in one job; relaxes a conformer of a molecule.
 
     Child: ``relax`` (:class:`AseCalculation`). A job that was lost to its machine is repeated: ``relax_attempt_2``,
     ``relax_attempt_3``.
@@ -31,8 +32,29 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
         spec.input(
             'engine.calculator', valid_type=orm.Str, required=False, help='Import path of a calculator of the code.'
         )
-        spec.outline(cls.check_inputs, while_(cls.job_is_due)(cls.run_job), cls.inspect_job, cls.gather_properties)
+        spec.outline(
+            cls.check_inputs,
+            if_(cls.is_molecule)(cls.embed_molecule),
+            while_(cls.job_is_due)(cls.run_job),
+            cls.inspect_job,
+            if_(cls.is_molecule)(cls.gather_molecule).else_(cls.gather_properties),
+        )
+        spec.output(
+            'geometry', valid_type=orm.StructureData, required=False, help='The relaxed coordinates of a molecule.'
+        )
         spec.output('equation_of_state', valid_type=orm.Dict, required=False, help='The fit and its points.')
+
+    def is_molecule(self) -> bool:
+        """Whether the candidate is a molecule, of which only the bonds are known."""
+        return not isinstance(self.inputs.candidate, orm.StructureData)
+
+    def embed_molecule(self) -> ExitCode | None:
+        """Find the lowest conformer."""
+        node = self.run_once('embed', embed, molecule=self.inputs.candidate, settings=self.inputs.settings)
+        if not node.is_finished_ok:
+            return self.exit_codes.ERROR_NO_CONFORMER.format(reason=node.exit_message)
+        self.ctx.geometry, self.ctx.conformer = node.outputs.structure, node.outputs.conformer
+        return None
 
     def run_job(self) -> Any:
         """Submit the one job."""
@@ -43,6 +65,8 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
         inputs = {'importable': self.inputs.engine.calculator} if 'calculator' in self.inputs.engine else {}
         if self.needs_elastic():
             inputs['elastic'] = orm.Bool(True)
+        if self.is_molecule():
+            inputs |= {'structure': self.ctx.geometry, 'conformer': self.ctx.conformer}
         return self.submit_job(AseCalculation, seconds, scan=orm.Bool(self.needs('eos')), **inputs)
 
     def needs_elastic(self) -> bool:
@@ -53,8 +77,23 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
         """Take the relaxed crystal, if there is one."""
         if not self.ctx.job.is_finished_ok:
             return self.exit_codes.ERROR_JOB_FAILED.format(reason=explain(self.node))
-        self.out('relaxed', self.ctx.job.outputs.structure)
+        # what was relaxed are the coordinates of a molecule, not the molecule
+        self.out('geometry' if self.is_molecule() else 'relaxed', self.ctx.job.outputs.structure)
         return None
+
+    def gather_molecule(self) -> ExitCode | None:
+        """Attach the properties of a molecule, if it is still the one that was proposed."""
+        outputs = self.ctx.job.outputs
+        node = self.run_once(
+            'gather_properties',
+            molecule_properties,
+            molecule=self.inputs.candidate,
+            structure=outputs.structure,
+            results=outputs.results,
+        )
+        if not node.is_finished_ok:
+            return self.exit_codes.ERROR_JOB_FAILED.format(reason=node.exit_message)
+        return self.finish(node.outputs.result)
 
     def gather_properties(self) -> ExitCode | None:
         """Fit equation of state and elastic tensor as far as they were computed, and attach the properties."""

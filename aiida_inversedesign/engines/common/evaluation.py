@@ -83,6 +83,7 @@ class EvaluateWorkChain(FurtherProperties):
         spec.exit_code(302, 'ERROR_INVALID_SETTINGS', message='the settings cannot be used: {reason}')
         spec.exit_code(303, 'ERROR_LIMIT_REACHED', message='stopped to keep the budget: {reason}')
         spec.exit_code(304, 'ERROR_PRERELAXATION_FAILED', message='the pre-relaxation failed: {reason}')
+        spec.exit_code(305, 'ERROR_NO_CONFORMER', message='the molecule has no usable coordinates: {reason}')
         spec.exit_code(310, 'ERROR_RELAXATION_FAILED', message='the relaxation failed: {reason}')
         spec.exit_code(311, 'ERROR_JOB_FAILED', message='the evaluation failed: {reason}')
         spec.exit_code(312, 'ERROR_NO_ENTRY', message='the data set has no answer: {reason}')
@@ -163,7 +164,7 @@ class EvaluateWorkChain(FurtherProperties):
         One that was lost to its machine is submitted again as ``relax_attempt_2``, and so on.
 
         :param seconds: the wall time granted to it.
-        :param inputs: what it takes beside code, structure and settings.
+        :param inputs: what it takes beside code and settings; ``structure`` instead of the candidate, if it is another.
         """
         number = self.ctx.get('attempts', 0) + 1
         earlier = folders_before(self.ctx.get('job'), attempt_label('relax', number - 1))
@@ -171,7 +172,7 @@ class EvaluateWorkChain(FurtherProperties):
             attempt_label('relax', number),
             job,
             code=self.inputs.engine.code,
-            structure=self.inputs.candidate,
+            structure=inputs.pop('structure', self.inputs.candidate),
             settings=self.inputs.settings,
             metadata={
                 'options': job_options(self.inputs.settings.get_dict(), seconds, self.inputs.engine.code.with_mpi)

@@ -136,6 +136,21 @@ DENSITIES_OF_STATES = (
     _density('dos_at_fermi', 'density of states at the Fermi level, of both spins; 0 with a gap', scalar=True),
 )
 
+#: Of molecules in vacuum; those of orbitals need a calculator that has them.
+MOLECULES = (
+    Property('total_energy', 'eV', 'total energy of the relaxed molecule', engines=('ase',)),
+    Property(
+        'atomization_energy',
+        'eV/atom',
+        'energy of the separate atoms, in their ground states, minus that of the molecule, by the same calculator',
+        engines=('ase',),
+    ),
+    Property('homo_lumo_gap', 'eV', 'gap between frontier orbitals of the relaxed molecule', engines=('ase',)),
+    Property('homo', 'eV', 'energy of the highest occupied orbital', engines=('ase',)),
+    Property('lumo', 'eV', 'energy of the lowest empty orbital', engines=('ase',)),
+    Property('dipole_moment', 'D', 'dipole moment of the relaxed molecule', engines=('ase',)),
+)
+
 STABILITY = (
     Property('formation_energy', 'eV/atom', 'energy against the elements at the same settings', stage='references'),
     Property(

@@ -18,42 +18,20 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.propose.generators.request import Array, Counts, Proposed, Request
 from aiida_inversedesign.propose.generators.scored import EFFORT, ScoredFormulas
+from aiida_inversedesign.propose.tree import Node, close_above
 
-#: weight of exploration in the confidence bound, of UCB1
-EXPLORATION = math.sqrt(2)
-#: a node visited n times looks at this many times √n of its choices
-WIDENING = 2.0
 #: runs whose scores are asked for at once
 BATCH = 32
 #: runs for each formula of the budget, where many lead to formulas that may not be proposed
 RUNS = 10
-#: runs that the first estimate of a child counts for
-PRIOR = 1.0
 #: elements from which the one with the best mean is taken when a formula is completed
 OPTIONS = 3
-
-
-@dataclass
-class _Node:
-    """A partial formula; arrays are over its possible next choices."""
-
-    open: NDArray[np.bool_]
-    visits: Array
-    total: Array
-    best: Array
-    children: dict[int, _Node] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, possible: NDArray[np.bool_]) -> _Node:
-        size = len(possible)
-        return cls(possible, np.zeros(size), np.zeros(size), np.zeros(size))
 
 
 class TreeSearch:
@@ -81,7 +59,7 @@ class _Tree:
         self.elements = scored.domain.elements
         self.column = {symbol: column for column, symbol in enumerate(self.elements)}
         self.ratios = [ratio for ratio in scored.domain.ratios.values() if len(ratio) <= len(self.elements)]
-        self.root = _Node.of(np.ones(len(self.ratios), dtype=bool))
+        self.root = Node.of(np.ones(len(self.ratios), dtype=bool))
         # sum and number of the rewards of each element with each count, and over all counts
         counts = sorted({count for ratio in self.ratios for count in ratio})
         self.count_row = {count: row for row, count in enumerate(counts)}
@@ -151,43 +129,28 @@ class _Tree:
                 self.action_total[place] += reward
                 self.action_visits[place] += 1
 
-    def _run(self) -> tuple[list[tuple[_Node, int]], Counts]:
+    def _run(self) -> tuple[list[tuple[Node, int]], Counts]:
         """One way down: the nodes and choices, which count as visited from now on, and the formula at its end."""
         overall = self.ratio_total.sum() / max(self.ratio_visits.sum(), 1.0)
-        choice = self._choose(self.root, (self.ratio_total + overall) / (self.ratio_visits + 1))
+        choice = self.root.choose((self.ratio_total + overall) / (self.ratio_visits + 1), self.deviation, self.rng)
         ratio = self.ratios[choice]
         path, node, chosen = [(self.root, choice)], self.root, list[int]()
         expanded = False
         while len(chosen) < len(ratio) and not expanded:
             expanded = choice not in node.children
             if expanded:
-                node.children[choice] = _Node.of(self._possible(ratio, chosen))
+                node.children[choice] = Node.of(self._possible(ratio, chosen))
             node = node.children[choice]
-            choice = self._choose(node, self._means(ratio[len(chosen)]))
+            choice = node.choose(self._means(ratio[len(chosen)]), self.deviation, self.rng)
             path.append((node, choice))
             chosen.append(choice)
         if len(chosen) == len(ratio):
             # nothing is left below a complete formula
             node.open[choice] = False
-            for (parent, above), (below, _) in zip(path[-2::-1], path[:0:-1], strict=True):
-                if not below.open.any():
-                    parent.open[above] = False
+            close_above(path)
         for visited, at in path:
             visited.visits[at] += 1
         return path, self._complete(ratio, chosen)
-
-    def _choose(self, node: _Node, means: Array) -> int:
-        visits = node.visits + PRIOR
-        value = 0.5 * (node.total + PRIOR * means) / visits + 0.5 * np.where(node.visits > 0, node.best, means)
-        bound = value + EXPLORATION * self.deviation * np.sqrt(np.log(visits.sum() + 1) / visits)
-        looked_at = node.open & (node.visits > 0)
-        width = math.ceil(WIDENING * math.sqrt(node.visits.sum() + 1))
-        if looked_at.sum() < width:
-            waiting = np.flatnonzero(node.open & ~looked_at)
-            looked_at[waiting[np.argsort(-means[waiting], kind='stable')[: width - int(looked_at.sum())]]] = True
-        bound[~looked_at] = -np.inf
-        best = np.flatnonzero(bound >= bound.max() - 1e-12)
-        return int(best[self.rng.randrange(len(best))])
 
     def _means(self, count: int) -> Array:
         """Mean reward of each element with this count, towards its mean with any count where that is seldom."""

@@ -50,18 +50,20 @@ class Writer:
     :param admits: whether an RDKit molecule keeps the limits of the space.
     """
 
-    model: LanguageModel
+    model: LanguageModel | None
     admits: Callable[[Any], bool]
     rng: random.Random
     tally: Tally = field(default_factory=Tally)
 
     def molecule(self, tokens: Sequence[str] | None) -> Molecule | None:
         """The molecule of a string; None if it is none, or not within the limits."""
+        return self.read('' if tokens is None else text_of(tokens))
+
+    def read(self, text: str) -> Molecule | None:
+        """The molecule of a SMILES; None if it is none, or not within the limits."""
         self.tally.written += 1
-        if tokens is None:
-            return None
         try:
-            mol = parse(text_of(tokens))
+            mol = parse(text)
             self.tally.valid += 1
             if not self.admits(mol):
                 return None
@@ -72,6 +74,7 @@ class Writer:
 
     def regrown(self, tokens: Sequence[str], cut: int) -> list[str] | None:
         """A string whose first ``cut`` tokens are kept."""
+        assert self.model is not None  # noqa: S101  (only a search on other strings has none)
         return self.model.finish(self.model.begun(tokens[:cut]), self.rng)
 
     def draws(self, number: int, most: int) -> list[Molecule]:

@@ -1,0 +1,63 @@
+"""What the engine ``ase`` does with molecules in AiiDA: coordinates before its job, properties after it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from aiida import orm
+from aiida.engine import ExitCode, calcfunction
+
+from aiida_inversedesign.engines.ase.conformer import ConformerError, changed_bonds, conformer_of
+from aiida_inversedesign.engines.common.crystal_properties import properties_record
+from aiida_inversedesign.nodes.points import content_of
+
+#: Å of vacuum around a molecule in the box of its node; the calculation itself has no box.
+VACUUM = 10.0
+#: Exit statuses of a molecule without coordinates, and of one that became another.
+NO_CONFORMER, CHANGED = 310, 311
+#: Debye per e Å.
+DEBYE = 4.803204712570263
+
+
+@calcfunction
+def embed(molecule: orm.Dict, settings: orm.Dict) -> dict[str, orm.Data] | ExitCode:
+    """The lowest conformer of a molecule, and its charge and unpaired electrons."""
+    try:
+        found = conformer_of(content_of(molecule), settings['conformers'])
+    except ConformerError as error:
+        return ExitCode(NO_CONFORMER, str(error))
+    keys = ('charge', 'unpaired', 'forcefield', 'embedded')
+    return {
+        'structure': in_vacuum(found.symbols, found.positions),
+        'conformer': orm.Dict({name: getattr(found, name) for name in keys}),
+    }
+
+
+def in_vacuum(symbols: Any, positions: Any) -> orm.StructureData:
+    """An unstored node of a molecule without periodic boundaries, in the middle of a box."""
+    from ase import Atoms
+
+    atoms = Atoms(symbols, positions=positions, pbc=False)
+    atoms.center(vacuum=VACUUM / 2)
+    return orm.StructureData(ase=atoms)
+
+
+@calcfunction
+def molecule_properties(molecule: orm.Dict, structure: orm.StructureData, results: orm.Dict) -> orm.Dict | ExitCode:
+    """Every property that a job yields for a molecule.
+
+    :param structure: as it was relaxed; if its bonds are not those of the molecule there are no properties.
+    """
+    found = results.get_dict()
+    changed = changed_bonds(content_of(molecule), np.array([site.position for site in structure.sites]))
+    if changed:
+        return ExitCode(CHANGED, f'relaxed to another molecule: {changed}')
+    atoms = len(structure.sites)
+    values = {'total_energy': found['energy'] * atoms}
+    values |= {name: found[name] for name in ('energy', 'max_force', 'homo_lumo_gap', 'homo', 'lumo') if name in found}
+    if 'dipole' in found:
+        values['dipole_moment'] = float(np.linalg.norm(found['dipole'])) * DEBYE
+    if 'separated' in found:
+        values['atomization_energy'] = (found['separated'] - values['total_energy']) / atoms
+    return orm.Dict(properties_record(values, {}))
