@@ -45,6 +45,24 @@ def read_molecules(
 
     :raises PoolError: if the file cannot be read, or has no such properties.
     """
+    found, lost, rows = listed_molecules(path, properties)
+    features, names = _features([item.content for item in found], cache, jobs, report)
+    return Pool(
+        path.name,
+        tuple(item.content.smiles for item in found),
+        features,
+        names,
+        {name: np.array([item.values[name] for item in found]) for name in properties},
+        lost,
+        rows=rows,
+    )
+
+
+def listed_molecules(path: Path, properties: Sequence[str]) -> tuple[list[Any], dict[str, int], int]:
+    """The molecules that have all properties, how many rows are left out for which reason, and the number of rows.
+
+    :raises PoolError: if the file cannot be read, or has no such properties.
+    """
     try:
         content = read_bounded(path, MOST_BYTES)
         data = PointSet.from_bytes(
@@ -63,16 +81,7 @@ def read_molecules(
     found = [item for item in whole if all(name in item.values for name in properties)]
     if len(found) < len(whole):
         lost[f'without {" or ".join(properties)}'] = len(whole) - len(found)
-    features, names = _features([item.content for item in found], cache, jobs, report)
-    return Pool(
-        path.name,
-        tuple(item.content.smiles for item in found),
-        features,
-        names,
-        {name: np.array([item.values[name] for item in found]) for name in properties},
-        dict(lost),
-        rows=len(data),
-    )
+    return found, dict(lost), len(data)
 
 
 def _features(

@@ -14,6 +14,7 @@ from aiida_inversedesign.cli.benchmark.audit import audit
 from aiida_inversedesign.cli.benchmark.discovery import discovery
 from aiida_inversedesign.cli.benchmark.engine import engine
 from aiida_inversedesign.cli.benchmark.functions import functions
+from aiida_inversedesign.cli.benchmark.molecules import molecules
 from aiida_inversedesign.cli.benchmark.potential import potential
 from aiida_inversedesign.cli.benchmark.search import search
 from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, emit, load_profile
@@ -45,6 +46,7 @@ benchmark.add_command(engine)
 benchmark.add_command(potential)
 benchmark.add_command(discovery)
 benchmark.add_command(functions)
+benchmark.add_command(molecules)
 
 
 @benchmark.command()

@@ -21,6 +21,14 @@ def methods(facts: Any, cite: Any) -> str:
     :param cite: gives the citation of keys, as far as they are cited.
     """
     section = facts.section
+    if not facts.record.space.of_crystals:
+        return (
+            f'Of each molecule {section.get("conformers")} conformers were embedded by ETKDGv3{cite("wang2020etkdg")} '
+            '(RDKit) and relaxed by MMFF94, or by UFF where that has no parameters; the lowest was relaxed without '
+            f'periodic boundaries by the ASE calculator {calculator(section, cite)}'
+            f'{" (GFN2-xTB" + cite("bannwarth2019") + ")" if section.get("calculator") == "tblite" else ""} until no '
+            f'force exceeded {section.get("fmax")} eV/Å. A molecule whose bonds changed counted as failed.'
+        )
     text = (
         f'Candidates were relaxed {"with their cells " if section.get("relax_cell", True) else ""}by the ASE '
         f'calculator {calculator(section, cite)} until no force exceeded {section.get("fmax")} eV/Å.'
@@ -30,4 +38,7 @@ def methods(facts: Any, cite: Any) -> str:
 
 def citations(facts: Any) -> list[str]:
     """Keys of the publications behind it."""
+    if not facts.record.space.of_crystals:
+        xtb = ['bannwarth2019'] if facts.section.get('calculator') == 'tblite' else []
+        return ['ase2017', 'wang2020etkdg', *xtb]
     return ['ase2017', *fit_citations(facts)]

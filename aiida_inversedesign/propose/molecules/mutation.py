@@ -61,7 +61,7 @@ class Breeding:
         from selfies import get_alphabet_from_selfies
 
         self.rng: random.Random = task.rng
-        self.writer = Writer(None, task.admits, task.rng)
+        self.writer = Writer(None, task.admits, task.rng, task.tally)
         self._tokens: dict[str, list[str]] = {}
         strings = [''.join(tokens) for parent in parents if (tokens := self._of(parent))]
         if not strings:

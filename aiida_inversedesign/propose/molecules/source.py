@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, ClassVar
 
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.source import ProposalError, Source, SourceRequest
 from aiida_inversedesign.libraries.points import PointsError, PointSet
-from aiida_inversedesign.propose.molecules.anneal import Score, Writer, anneal
+from aiida_inversedesign.propose.molecules.anneal import Score, Tally, Writer, anneal
 from aiida_inversedesign.propose.molecules.language import LanguageError, LanguageModel, learned
 from aiida_inversedesign.propose.molecules.region import region_of, scorer
 from aiida_inversedesign.spaces.molecules.molecule import Molecule
@@ -29,6 +29,7 @@ class Task:
     :param best: those evaluated, the most probable to lie in the region first.
     :param score: log-likelihoods of the region; None while there is no surrogate.
     :param number: molecules wanted.
+    :param tally: of all strings that the search wrote.
     """
 
     space: Any
@@ -37,6 +38,7 @@ class Task:
     score: Score | None
     number: int
     rng: random.Random
+    tally: Tally = field(default_factory=Tally)
 
     @property
     def model(self) -> LanguageModel:
@@ -55,7 +57,7 @@ class Task:
 
     def writer(self) -> Writer:
         """A writer with the language model."""
-        return Writer(self.model, self.admits, self.rng)
+        return Writer(self.model, self.admits, self.rng, self.tally)
 
 
 class MoleculeSource(Source):

@@ -1,0 +1,1 @@
+"""Compares generators of molecules with each other, and regressions of their properties."""

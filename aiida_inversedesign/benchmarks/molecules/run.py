@@ -1,0 +1,213 @@
+"""How many of the molecules that a generator proposes lie in a region of properties, and how well these are predicted.
+
+Regressions (random forests of this package on the descriptors of the space ``molecules``) learn from four fifths of a
+data set; the other fifth tells how well. They lead every generator. Whether a molecule lies in the region is also
+judged by forests of scikit-learn on other descriptors (2 048 bits of Morgan fingerprints beside RDKit's numbers),
+which lead none.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aiida_inversedesign.benchmarks.search.molecule_pool import listed_molecules
+from aiida_inversedesign.benchmarks.search.statistics import mean_over_seeds
+from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.contracts.space import Array
+from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.learn.surrogate import fit_on_features
+from aiida_inversedesign.propose.molecules.anneal import Score, anneal
+from aiida_inversedesign.propose.molecules.region import scorer
+from aiida_inversedesign.propose.molecules.source import MOST_DRAWS, MoleculeSource, Task
+from aiida_inversedesign.spaces.molecules.features import count_properties, featurize
+from aiida_inversedesign.spaces.molecules.molecule import Molecule
+from aiida_inversedesign.spaces.molecules.space import MoleculeSpace
+
+Report = Callable[[str, float], None]
+Bounds = Mapping[str, tuple[float, float]]
+
+ARMS = ('language', 'iqspr', 'mutation', 'mcts')
+#: Trees of the forests that are compared with; share of the columns that a split may use, as in ours.
+TREES, COLUMNS = 100, 1 / 3
+#: Bits of their fingerprints.
+BITS = 2048
+
+
+@dataclass(frozen=True)
+class Data:
+    """Molecules with all properties.
+
+    :param values: by property, shape (n,).
+    """
+
+    molecules: Sequence[Molecule]
+    values: Mapping[str, Array]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is compared.
+
+    :param bounds: lowest and highest value of each property in the region.
+    :param start: molecule from which searches begin.
+    :param number: of molecules that each search returns. :param rows: most molecules that regressions learn from.
+    """
+
+    bounds: Bounds
+    start: Molecule
+    arms: Sequence[str]
+    seeds: int
+    number: int
+    rows: int
+
+
+def split(data: Data, rows: int) -> tuple[list[int], list[int]]:
+    """Places of the molecules that are learned from, and of a fifth that is predicted; at most ``rows`` each."""
+    order = np.random.default_rng(0).permutation(len(data.molecules)).tolist()
+    fifth = len(order) // 5
+    return order[fifth:][:rows], order[:fifth][:rows]
+
+
+def run_molecules(data: Data, plan: Plan, report: Report) -> dict[str, Any]:
+    """All figures, plain data.
+
+    :raises InverseDesignError: if there are fewer than ten molecules with all properties.
+    """
+    if len(data.molecules) < 10:
+        raise InverseDesignError(f'{len(data.molecules)} molecules have all properties, at least 10 are needed')
+    space = MoleculeSpace(kind='molecules')
+    train, test = split(data, plan.rows)
+    ours, judge = Ours(data, train, space, report), Judge(data, train, report)
+    figures: dict[str, Any] = {
+        'schema': 'inversedesign/1',
+        'molecules': len(data.molecules),
+        'learned_from': len(train),
+        'region': {name: list(bounds) for name, bounds in plan.bounds.items()},
+        'in_region': int(_inside(data.values, plan.bounds).sum()),
+        'start': plan.start.smiles,
+        'regressions': {name: _r2(data, test, ours, judge, name) for name in data.values},
+        'arms': {},
+    }
+    known = {molecule.inchikey for molecule in data.molecules}
+    runs: dict[str, list[dict[str, float]]] = {name: [] for name in plan.arms}
+    for seed in range(plan.seeds):
+        for place, arm in enumerate(plan.arms):
+            report(f'{arm}, seed {seed}', (seed + place / len(plan.arms)) / plan.seeds)
+            rng = random.Random(f'{arm} {seed}')  # noqa: S311
+            task = Task(space, data.molecules, [plan.start], ours.score(plan.bounds), plan.number, rng)
+            found = _proposed(arm, task)
+            distinct = list({molecule.inchikey: molecule for molecule in found}.values())
+            number = max(len(found), 1)
+            runs[arm].append(
+                {
+                    'valid': task.tally.valid / max(task.tally.written, 1),
+                    'distinct': len(distinct) / number,
+                    'novel': sum(item.inchikey not in known for item in distinct) / number,
+                    'in_region': _share(ours, distinct, plan.bounds) * len(distinct) / number,
+                    'in_region_judged': _share(judge, distinct, plan.bounds) * len(distinct) / number,
+                }
+            )
+    for arm, items in runs.items():
+        figures['arms'][arm] = {
+            key: {**vars(mean_over_seeds([item[key] for item in items])), 'n': len(items)} for key in items[0]
+        }
+    return figures
+
+
+def _proposed(arm: str, task: Task) -> list[Molecule]:
+    """As many molecules as are wanted, repeats among them; those of ``iqspr`` are the particles of the last step."""
+    writer = task.writer()
+    if arm == 'iqspr' and task.score is not None:
+        return anneal(writer, task.best, task.score, task.number)[-1]
+    if arm == 'language':
+        drawn = (writer.molecule(writer.regrown((), 0)) for _ in range(MOST_DRAWS * task.number))
+        return list(islice((molecule for molecule in drawn if molecule is not None), task.number))
+    source = registry.make('sources', arm, MoleculeSource)  # type: ignore[type-abstract]
+    return [molecule for molecule, _ in islice(source.search(task), task.number)]
+
+
+class Ours:
+    """The regressions that lead the generators."""
+
+    def __init__(self, data: Data, train: Sequence[int], space: MoleculeSpace, report: Report) -> None:
+        report('learning from molecules', 0.0)
+        molecules = [data.molecules[place] for place in train]
+        features, names = space.describe(molecules, [None] * len(molecules))
+        targets = {name: values[list(train)] for name, values in data.values.items()}
+        self.space, self.surrogate = space, fit_on_features(features, targets, kind='forest', names=names)
+
+    def predict(self, molecules: Sequence[Molecule]) -> Mapping[str, tuple[Array, Array]]:
+        """Mean and deviation of each property."""
+        return self.surrogate.predict(self.space, molecules, [None] * len(molecules))
+
+    def mean(self, name: str, molecules: Sequence[Molecule]) -> Array:
+        """Mean of a property, shape (n,)."""
+        return self.predict(molecules)[name][0]
+
+    def score(self, bounds: Bounds) -> Score:
+        """Log-likelihoods of a region."""
+        return scorer(self.surrogate, self.space, dict(bounds))
+
+
+class Judge:
+    """Random forests on Morgan fingerprints and RDKit's numbers."""
+
+    def __init__(self, data: Data, train: Sequence[int], report: Report) -> None:
+        from sklearn.ensemble import RandomForestRegressor
+
+        report('learning from molecules', 0.5)
+        inputs = self._inputs([data.molecules[place] for place in train])
+        self._forests = {
+            name: RandomForestRegressor(TREES, max_features=COLUMNS, random_state=0).fit(inputs, values[list(train)])
+            for name, values in data.values.items()
+        }
+
+    def mean(self, name: str, molecules: Sequence[Molecule]) -> Array:
+        """Mean of a property, shape (n,)."""
+        return np.asarray(self._forests[name].predict(self._inputs(molecules)), dtype=np.float64)
+
+    @staticmethod
+    def _inputs(molecules: Sequence[Molecule]) -> Array:
+        from rdkit.Chem import rdFingerprintGenerator
+
+        generator = rdFingerprintGenerator.GetMorganGenerator(radius=2, fpSize=BITS)
+        bits = np.array([generator.GetFingerprintAsNumPy(molecule.mol) for molecule in molecules], dtype=np.float64)
+        return np.column_stack([featurize(molecules)[0][:, : count_properties()], bits])
+
+
+def _inside(values: Mapping[str, Array], bounds: Bounds) -> Array:
+    return np.all([(values[name] >= low) & (values[name] <= high) for name, (low, high) in bounds.items()], axis=0)
+
+
+def _share(model: Any, molecules: Sequence[Molecule], bounds: Bounds) -> float:
+    if not molecules:
+        return 0.0
+    return float(_inside({name: model.mean(name, molecules) for name in bounds}, bounds).mean())
+
+
+def _r2(data: Data, test: Sequence[int], ours: Any, judge: Any, name: str) -> dict[str, float]:
+    molecules, values = [data.molecules[place] for place in test], data.values[name][test]
+    spread = float(((values - values.mean()) ** 2).sum()) or 1.0
+
+    def of(model: Any) -> float:
+        return 1 - float(((model.mean(name, molecules) - values) ** 2).sum()) / spread
+
+    return {'ours': of(ours), 'random_forest': of(judge), 'n': len(test)}
+
+
+def read_data(path: Path, properties: Sequence[str]) -> Data:
+    """The molecules of a file within the limits of the space that have all properties.
+
+    :raises PoolError: if the file cannot be read, or has no such properties.
+    """
+    space = MoleculeSpace(kind='molecules')
+    found = [item for item in listed_molecules(path, properties)[0] if not space.violation(item.content)]
+    values = {name: np.array([item.values[name] for item in found]) for name in properties}
+    return Data([item.content for item in found], values)
