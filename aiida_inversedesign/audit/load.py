@@ -44,7 +44,7 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
     :raises AuditError: if there is no such node, it is not a campaign, or what it stored cannot be understood.
     :raises SettingsError: if this version does not understand its settings.
     """
-    node = _campaign_node(campaign)
+    node = campaign_node(campaign)
     assert node.pk is not None  # noqa: S101  # stored nodes have one
     facts = query.campaign_facts(node.pk)
     versions = facts.pop('version') or {}
@@ -112,7 +112,7 @@ def load_library(record: CampaignRecord) -> Library | None:
         return None
 
 
-def _campaign_node(campaign: orm.WorkChainNode | int | str) -> orm.WorkChainNode:
+def campaign_node(campaign: orm.WorkChainNode | int | str) -> orm.WorkChainNode:
     try:
         node = campaign if isinstance(campaign, orm.Node) else orm.load_node(campaign)
     except (NotExistent, MultipleObjectsError, ValueError) as error:

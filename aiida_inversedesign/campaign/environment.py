@@ -24,7 +24,7 @@ LIBRARIES = (
     *('scikit-learn', 'scipy', 'selfies', 'spglib', 'torch'),
 )
 #: Folders and files that take no part in a decision: what reads campaigns afterwards, and what measures.
-OUTSIDE = frozenset({'__pycache__', 'audit', 'benchmarks', 'cli', 'paper', 'report', 'tools.py', 'verify'})
+OUTSIDE = frozenset({'__pycache__', 'audit', 'benchmarks', 'cli', 'explain', 'paper', 'report', 'tools.py', 'verify'})
 
 
 def source_digest(package: Path, outside: frozenset[str] = OUTSIDE) -> str:

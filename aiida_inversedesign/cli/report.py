@@ -42,15 +42,17 @@ def report(
       aiida-inversedesign report 1234 --compare 1250
       aiida-inversedesign report --archive campaign.aiida -o report.html
     """
+    from aiida_inversedesign.audit.explanation import explanation_or_reason
     from aiida_inversedesign.report.html import write_report
 
     with opened_campaign(campaign, archive) as node:
         found = audited(node, structures)
+        explained = explanation_or_reason(node)
     others = []
     for name in compare:
         with opened_campaign(name, archive) as node:
             others.append(audited(node, structures))
-    path = write_report(output or Path(f'campaign-{found[0].uuid[:8]}-report.html'), *found, others)
+    path = write_report(output or Path(f'campaign-{found[0].uuid[:8]}-report.html'), *found, others, explained)
     data = {
         'schema': 'inversedesign/1',
         'report': str(path.resolve()),
@@ -66,9 +68,10 @@ def report(
 
 def write_page(campaign: Any, path: Path) -> Path:
     """Write the page of one campaign (node, PK or UUID)."""
+    from aiida_inversedesign.audit.explanation import explanation_or_reason
     from aiida_inversedesign.report.html import write_report
 
-    return write_report(path, *audited(campaign))
+    return write_report(path, *audited(campaign), (), explanation_or_reason(campaign))
 
 
 def audited(campaign: Any, structures: Any = 'auto') -> tuple[Any, dict[str, Any]]:

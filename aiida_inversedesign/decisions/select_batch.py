@@ -17,6 +17,11 @@ from aiida_inversedesign.select.choose import choose_batch
 _TURNS = 100_000
 
 
+def seed_of(spec: CampaignSettings, generation: Int, pending: Dict | None) -> int:
+    """The seed of a choice."""
+    return int(spec.seed + generation.value + (_TURNS * pending['turn'] if pending else 0))
+
+
 @calcfunction
 def select_batch(
     settings: Dict,
@@ -56,7 +61,7 @@ def select_batch(
         rows,
         model,
         size=size.value,
-        seed=spec.seed + generation.value + (_TURNS * pending['turn'] if pending else 0),
+        seed=seed_of(spec, generation, pending),
         pending=list(running),
         pending_arms=list(running.values()),
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-from aiida.orm import AbstractCode, CalculationNode, Computer, Data, Dict, QueryBuilder, WorkChainNode
+from aiida.orm import AbstractCode, CalculationNode, Computer, Data, Dict, QueryBuilder, WorkChainNode, load_node
 
 from aiida_inversedesign.graph.jobs import among
 from aiida_inversedesign.graph.records import LibraryRecord, SurrogateRecord
@@ -80,6 +80,24 @@ def find_surrogates(generations: Iterable[int]) -> dict[int, SurrogateRecord]:
         identifier: SurrogateRecord(uuid, kind, models or dict.fromkeys(rows or {}, kind), rows or {})
         for identifier, uuid, kind, models, rows in scalars(query)
     }
+
+
+def newest_surrogate(generations: Iterable[int]) -> SurrogateData | None:
+    """The newest surrogate that was fitted in these generations, or None."""
+    query = _called(generations, 'fit%').append(
+        SurrogateData, with_incoming='step', edge_filters=edge(kind='create'), tag='surrogate', project=['*', 'id']
+    )
+    found = query.order_by({'surrogate': {'id': 'desc'}}).first()
+    return found[1] if found else None
+
+
+def informed_selections(generations: Iterable[int]) -> Iterator[CalculationNode]:
+    """The selections of these generations that were made with a surrogate, the newest first."""
+    query = _called(generations, 'select', project='id', filters={'attributes.exit_status': 0}).append(
+        SurrogateData, with_outgoing='step', edge_filters=edge('surrogate'), project='id'
+    )
+    for step in sorted({row[1] for row in scalars(query)}, reverse=True):
+        yield load_node(step)
 
 
 def largest_pools(generations: Iterable[int]) -> list[PoolData]:

@@ -73,6 +73,16 @@ class Surrogate:
             mean of the training rows stands for it.
         :raises SurrogateError: if the surrogate was fitted on other descriptors than those of the space.
         """
+        return self.standardise(self.features(space, contents, probabilities, estimates))
+
+    def features(
+        self,
+        space: SpaceSection,
+        contents: Sequence[Any],
+        probabilities: Sequence[float | None],
+        estimates: Sequence[Mapping[str, float]] | None = None,
+    ) -> Array:
+        """The same descriptors as they are, shape (n, d), with the names :attr:`names`."""
         features, names = space.describe(contents, probabilities)
         estimated = tuple(name for name in self.names if _is_estimate(name))
         own = self.names[: len(self.names) - len(estimated)]
@@ -86,7 +96,7 @@ class Surrogate:
         if estimated:
             columns = estimate_values(estimates or [{}] * len(contents), estimated)
             features = np.column_stack([features, np.where(np.isfinite(columns), columns, self.center[len(names) :])])
-        return self.standardise(features)
+        return features
 
     def standardise(self, features: Array) -> Array:
         """Descriptors on the scale of the training rows, cut at five standard deviations, shape (n, d)."""

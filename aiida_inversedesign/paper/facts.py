@@ -20,6 +20,7 @@ class Facts:
     :param parameters: different parameter sets of its pw.x jobs (cutoffs and degauss in Ry).
     :param meshes: different k-point meshes of them.
     :param pseudopotentials: element, file and MD5 of each.
+    :param explained: what the model has learned, or the ``reason`` why that is not known.
     """
 
     record: CampaignRecord
@@ -27,6 +28,7 @@ class Facts:
     parameters: list[dict[str, Any]] = field(default_factory=list)
     meshes: list[tuple[int, int, int]] = field(default_factory=list)
     pseudopotentials: list[dict[str, Any]] = field(default_factory=list)
+    explained: dict[str, Any] = field(default_factory=dict)
 
     @property
     def section(self) -> dict[str, Any]:
@@ -82,6 +84,7 @@ def collect_facts(node: Any, structures: Any = 'auto') -> Facts:
     :param structures: whose crystals are compared, as :func:`aiida_inversedesign.audit.audit.audit` takes it.
     """
     from aiida_inversedesign.audit.audit import audit
+    from aiida_inversedesign.audit.explanation import explanation_or_reason
     from aiida_inversedesign.audit.load import load_record
     from aiida_inversedesign.graph import job_inputs as inputs
 
@@ -92,5 +95,6 @@ def collect_facts(node: Any, structures: Any = 'auto') -> Facts:
         report=audit(record, structures),
         parameters=inputs.pw_parameters(jobs) if jobs else [],
         meshes=inputs.kpoint_meshes(jobs) if jobs else [],
+        explained=explanation_or_reason(node),
         pseudopotentials=inputs.pseudopotentials(jobs) if jobs else [],
     )

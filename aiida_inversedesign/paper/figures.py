@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiida_inversedesign.audit import explanation_plot
 from aiida_inversedesign.paper import panels
 from aiida_inversedesign.paper.facts import Facts
 
@@ -60,6 +61,10 @@ def write_figures(facts: Facts, folder: Path) -> dict[str, str]:
     if len(able) > 1:
         parts = [f'({letter}) {caption}' for letter, caption in zip('abcdefgh', captions.values(), strict=False)]
         captions['overview'] = ' '.join(parts)
+    if 'models' in facts.explained:
+        for name, figure in explanation_plot.figures(facts.explained).items():
+            _save(figure, folder / name)
+        captions |= explanation_plot.captions(facts.explained)
     return captions
 
 

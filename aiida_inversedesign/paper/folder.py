@@ -115,6 +115,9 @@ def write_contents(node: Any, folder: Path, options: Options) -> Facts:
         write_crystals(facts, folder / 'crystals')
     write_pictures(facts, folder / 'pictures')
     _write(folder / 'audit.json', _json(facts.report))
+    _write(
+        folder / 'explanation.json', json.dumps(facts.explained, indent=1, ensure_ascii=False, allow_nan=False) + '\n'
+    )
     _write(folder / 'campaign.yaml', _campaign_file(facts))
     _write(folder / 'methods.md', methods(facts))
     _write(folder / 'references.bib', citations.bibliography(citations.cited(facts)))

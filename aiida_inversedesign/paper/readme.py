@@ -117,6 +117,7 @@ def contents(folder: Path, options: Options) -> list[tuple[str, str]]:
         *([('campaign.aiida', 'the AiiDA archive of exactly this campaign')] if options.archive else []),
         ('audit.json', 'every figure of the audit, with intervals, n, and why one is not known'),
         ('campaign.yaml', 'the campaign file with all defaults: `aiida-inversedesign launch campaign.yaml` runs it'),
+        ('explanation.json', 'what the model has learned, why candidates were chosen, rules that hits obey'),
         ('methods.md', 'the methods paragraph; citations refer to `references.bib`'),
         ('references.bib', 'BibTeX of the methods, codes and data that were used'),
         ('CITATION.md', 'the same in words'),

@@ -19,6 +19,7 @@ from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.report import (
     evaluations,
+    explanation,
     failures,
     provenance,
     theme,
@@ -61,11 +62,17 @@ class ReportError(InverseDesignError):
     """A report that cannot be written."""
 
 
-def render(record: CampaignRecord, figures: dict[str, Any], others: Sequence[Audited] = ()) -> str:
+def render(
+    record: CampaignRecord,
+    figures: dict[str, Any],
+    others: Sequence[Audited] = (),
+    explained: dict[str, Any] | None = None,
+) -> str:
     """The page of a campaign.
 
     :param figures: what :func:`aiida_inversedesign.audit.audit.audit` computes from the record.
     :param others: campaigns that it is compared with.
+    :param explained: what :func:`aiida_inversedesign.audit.explanation.explanation_or_reason` says of it.
     """
     import jinja2
     from plotly.offline import get_plotlyjs
@@ -73,6 +80,9 @@ def render(record: CampaignRecord, figures: dict[str, Any], others: Sequence[Aud
     from aiida_inversedesign import __version__
 
     sections = [made for build in BUILDERS if (made := build(record, figures)) is not None]
+    if explained is not None:
+        place = next(place for place, section in enumerate(sections) if section.id == 'surrogate')
+        sections.insert(place + 1, explanation.section(explained))
     if others:
         sections.insert(0, compare.section([(record, figures), *others]))
     data = {
@@ -100,8 +110,14 @@ def render(record: CampaignRecord, figures: dict[str, Any], others: Sequence[Aud
     )
 
 
-def write_report(path: Path, record: CampaignRecord, figures: dict[str, Any], others: Sequence[Audited] = ()) -> Path:
-    """Write the page of a campaign.
+def write_report(
+    path: Path,
+    record: CampaignRecord,
+    figures: dict[str, Any],
+    others: Sequence[Audited] = (),
+    explained: dict[str, Any] | None = None,
+) -> Path:
+    """Write the page of a campaign; see :func:`render`.
 
     :raises ReportError: if the file cannot be written.
     """
@@ -109,7 +125,7 @@ def write_report(path: Path, record: CampaignRecord, figures: dict[str, Any], ot
         raise ReportError(f'{path} is a folder: name a file in it, e.g. {path / "report.html"}')
     if not path.parent.is_dir():
         raise ReportError(f'the folder {path.parent} does not exist: make it first, or name another file')
-    page = render(record, figures, others)
+    page = render(record, figures, others, explained)
     try:
         path.write_text(page, encoding='utf-8')
     except OSError as error:

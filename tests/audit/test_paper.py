@@ -15,7 +15,8 @@ from click.testing import CliRunner, Result
 from aiida_inversedesign.cli import cli
 
 FILES = {
-    'README.md', 'CITATION.md', 'audit.json', 'campaign.aiida', 'campaign.yaml', 'methods.md', 'references.bib',
+    'README.md', 'CITATION.md', 'audit.json', 'campaign.aiida', 'campaign.yaml', 'explanation.json', 'methods.md',
+    'references.bib',
     'ro-crate-metadata.json',
 }  # fmt: skip
 

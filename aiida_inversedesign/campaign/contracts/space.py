@@ -161,6 +161,10 @@ class SpaceSection(Model):
         """Which descriptors (of these names) a surrogate is fitted on that has so many evaluations; None: all."""
         return None
 
+    def in_own_unit(self, name: str, values: Array) -> tuple[Array, str]:
+        """Values of a descriptor of :meth:`describe` as people read them, and their unit; by default as they are."""
+        return values, ''
+
     def coordinates(self, contents: Sequence[Any]) -> list[Coordinate]:
         """The variables that report and paper show of contents; none by default: their keys say enough."""
         return []

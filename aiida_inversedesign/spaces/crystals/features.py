@@ -68,6 +68,19 @@ STRUCTURE_NAMES: tuple[str, ...] = (
 #: How usual the oxidation states of the formula are, see :mod:`aiida_inversedesign.chemistry.oxidation`.
 CHARGE_NAMES: tuple[str, ...] = ('charge_score', 'oxidation_score')
 
+#: Units of the descriptors that have one; those of element properties without ``mean_`` and ``spread_``.
+_UNITS = {
+    'covalent_radius_cordero': 'Å',
+    'atomic_weight': 'ln u',
+    'melting_point': 'K',
+    'heat_of_formation': 'kJ/mol',
+    'molar_volume': 'cm³/mol',
+    'ionization_energy_1': 'eV',
+    'electron_affinity': 'eV',
+    'volume_per_atom': 'Å³',
+    'cohesive_energy_density': 'eV/Å³',
+    'log_density': 'ln(g/cm³)',
+}
 #: Place of the one descriptor that is no property of the crystal.
 _PROBABILITY = len(ELEMENT_NAMES) + len(SPREAD) + STRUCTURE_NAMES.index('template_probability')
 #: Descriptors of crystals that are still in use: a search asks for those of its whole pool at each choice.
@@ -85,6 +98,11 @@ def feature_names() -> list[str]:
     """Names of the columns of :func:`featurize`, in order."""
     means = [f'mean_{name}' for name in ELEMENT_NAMES]
     return [*means, *(f'spread_{name}' for name in SPREAD), *STRUCTURE_NAMES, *CHARGE_NAMES]
+
+
+def unit_of_feature(name: str) -> str:
+    """The unit of a descriptor; empty where it has none."""
+    return _UNITS.get(name.removeprefix('mean_').removeprefix('spread_'), '')
 
 
 @functools.cache

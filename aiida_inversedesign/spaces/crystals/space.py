@@ -109,6 +109,12 @@ class CrystalSpace(SpaceSection):
 
         return featurize(contents, probabilities)
 
+    def in_own_unit(self, name: str, values: Array) -> tuple[Array, str]:
+        """The values as they are, with the unit of the descriptor."""
+        from aiida_inversedesign.spaces.crystals.features import unit_of_feature
+
+        return values, unit_of_feature(name)
+
     def composition_columns(self) -> NDArray[np.bool_]:
         """Which of the descriptors describe the composition."""
         from aiida_inversedesign.spaces.crystals.features import STRUCTURE_NAMES, feature_names

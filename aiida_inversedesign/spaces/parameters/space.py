@@ -245,6 +245,16 @@ class ParameterSpace(SpaceSection):
         # the variables of a data set may be constant
         return np.asarray((values - low) / ((high - low) or 1.0))
 
+    def in_own_unit(self, name: str, values: Array) -> tuple[Array, str]:
+        """The numbers of a variable, of which :meth:`unit_scale` makes descriptors; choices stay 0 or 1."""
+        variable = self.variables.get(name)
+        if variable is None or variable.choices:
+            return values, ''
+        low, high = variable.bounds
+        if variable.scale == 'log':
+            return np.asarray(low * np.exp(values * math.log(high / low))), variable.unit
+        return np.asarray(low + values * (high - low)), variable.unit
+
     def coordinates(self, contents: Sequence[Any]) -> list[Coordinate]:
         """Every variable with its unit and bounds."""
         return [

@@ -1,0 +1,164 @@
+"""``explain``: what a campaign has learned, why it chose what it chose, and rules that its hits obey."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_inversedesign.cli.common import FORMAT, campaign_argument, emit, opened_campaign
+from aiida_inversedesign.errors import InverseDesignError
+
+
+@click.command()
+@campaign_argument
+@click.option('--last', type=click.IntRange(min=0), default=10, show_default=True, help='Choices that are explained.')
+@click.option('--seed', type=click.IntRange(min=0), default=0, show_default=True, help='Of refits and permutations.')
+@click.option('--plots', type=click.Path(path_type=Path, file_okay=False), help='Folder for the pictures (PNG).')
+@FORMAT
+def explain(
+    campaign: str | None, archive: Path | None, last: int, seed: int, plots: Path | None, output_format: str
+) -> None:
+    """Say what the model of a campaign (PK or UUID) has learned, why candidates were chosen, and what hits share.
+
+    Reads the provenance only. Intervals are over refits without a fifth of the evaluations (docs/explain.md).
+
+    \b
+    Examples:
+      aiida-inversedesign explain 1234
+      aiida-inversedesign explain 1234 --last 50 --plots pictures
+      aiida-inversedesign explain --archive campaign.aiida --format json
+    """
+    from aiida_inversedesign.audit.explanation import explanation
+
+    with opened_campaign(campaign, archive) as node:
+        found = explanation(node, last, seed)
+    emit(found, output_format, show)
+    if plots is not None:
+        from aiida_inversedesign.audit.explanation_plot import write_figures
+
+        try:
+            written = write_figures(found, plots)
+        except OSError as error:
+            raise InverseDesignError(
+                f'the pictures cannot be written to {plots} ({error}): name another folder'
+            ) from error
+        if output_format == 'table':
+            click.echo(f'{len(written)} pictures in {plots}')
+
+
+def show(found: dict[str, Any]) -> None:
+    """Print an explanation."""
+    from rich.console import Console
+
+    console = Console()
+    for name, model in found['models'].items():
+        _show_model(console, name, found['campaign']['units'].get(name, ''), model)
+    for name, reason in found['not_explained'].items():
+        console.print(f'{name}: {reason}', highlight=False)
+    if found['choices']:
+        _show_choices(console, found)
+    show_rules(console, found['rules'])
+
+
+def _show_model(console: Any, name: str, unit: str, model: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    table = Table(
+        'descriptors that go together',
+        'loss of R² without them',
+        '95 %',
+        title=f'What predicts {name} ({model["kind"]}, {model["rows"]} rows, R² left out {_interval(model["r2"])})',
+    )
+    for item in model['importances'][:8]:
+        others = len(item['descriptors']) - 3
+        names = ', '.join(item['descriptors'][:3]) + (f' and {others} more' if others > 0 else '')
+        table.add_row(names, f'{item["value"]:.3f}', f'{item["low"]:.3f} to {item["high"]:.3f}')
+    console.print(table)
+    curves = model['dependences']
+    for curve in curves:
+        first, last = curve['mean'][0], curve['mean'][-1]
+        ends = f'{curve["grid"][0]:.3g} to {curve["grid"][-1]:.3g} {curve["unit"]}'.rstrip()
+        console.print(
+            f'  along {curve["group"]} from {ends}: {name} {first:.4g} to {last:.4g} {unit}'.rstrip(), highlight=False
+        )
+    limits = model['domain']
+    console.print(
+        f'Where not to believe it: {limits["beyond"]:.0%} of the candidates lie farther from the evaluations '
+        f'(more than {limits["limit"]:.2f} standard deviations per descriptor) than 95 % of these from each other.',
+        highlight=False,
+    )
+    for part in limits['by_distance']:
+        console.print(
+            f'  {part["from"]:.2f} to {part["to"]:.2f} away: mean absolute error {part["mae"]:.3g} {unit}, '
+            f'{part["coverage"]:.0%} inside the 95 % interval (n = {part["n"]})',
+            highlight=False,
+        )
+    for item in limits['best_beyond']:
+        console.print(
+            f'  beyond: {item["candidate"]} {item["key"]}, predicted {item["predicted"]:.4g} ± {item["deviation"]:.2g} '
+            f'{unit}, {item["distance"]:.2f} away',
+            highlight=False,
+        )
+
+
+def _show_choices(console: Any, found: dict[str, Any]) -> None:
+    console.print(f'Why the last {len(found["choices"])} candidates were chosen', style='bold')
+    for item in found['choices']:
+        predicted = ', '.join(f'{name} {mean:.4g} ± {dev:.2g}' for name, (mean, dev) in item['predicted'].items())
+        lines = [f'{item["candidate"]} {item["key"]}: predicted {predicted}']
+        if 'contributions' not in item:
+            lines.append('drawn at random (control arm)' if item['arm'] == 'control' else f'chosen by {item["arm"]}')
+        elif parts := item['contributions']:
+            lines.append(
+                f'{item["acquisition"]} {parts["score"]:.3g} = {parts["of_the_median"]:.3g} of the median candidate '
+                f'{parts["mean"]:+.2g} by its mean {parts["uncertainty"]:+.2g} by its uncertainty'
+            )
+        else:
+            lines.append(item['contributions_reason'])
+        near = '; '.join(
+            f'{one["key"]} {", ".join(f"{value:.4g}" for value in one["values"].values())} ({one["distance"]:.2f} away)'
+            for one in item.get('neighbours', [])
+        )
+        lines += [f'nearest evaluated: {near}'] if near else []
+        lines += [words] if (words := _change(item.get('change'))) else []
+        console.print('\n    '.join(lines), highlight=False, soft_wrap=True)
+
+
+def _change(change: dict[str, Any] | None) -> str:
+    """What would have changed a choice, in words."""
+    if not change:
+        return ''
+    limits = ' or '.join(f'{side} {change[side]:.4g}' for side in ('below', 'above') if side in change)
+    if not limits:
+        return f'no other prediction of {change["property"]} alone would have changed the choice'
+    return (
+        f'with {change["property"]} predicted {limits}, {change["next_key"]} ({change["next"]}) would have been chosen'
+    )
+
+
+def show_rules(console: Any, rules: dict[str, Any]) -> None:
+    """Print rules with their evidence."""
+    if not rules['rules']:
+        console.print(f'No rules: {rules["reason"]}.', highlight=False)
+        return
+    console.print(
+        f'Rules that hits obey ({rules["hits"]} of {rules["n"]} evaluations are hits, {rules["pool"]} candidates)'
+    )
+    for number, rule in enumerate(rules['rules'], 1):
+        console.print(f'{number}. {rule["sentence"]}', highlight=False)
+        held = rule['held_out']
+        words = f'   p = {rule["p_value"]:.3g} against chance, corrected for the search'
+        if held and held['n']:
+            words += (
+                f'; found from half of the evaluations, precision on the other half {_interval(held["precision"])}, '
+                f'{held["ratio"]["value"]:.1f} × that of all (n = {held["n"]} halves)'
+            )
+        elif not held:
+            words += f'; not tested on held-out rows: {rules["held_out_reason"]}'
+        console.print(words, highlight=False)
+
+
+def _interval(item: dict[str, Any]) -> str:
+    return f'{item["value"]:.2f} [{item["low"]:.2f}, {item["high"]:.2f}]'

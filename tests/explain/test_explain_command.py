@@ -1,0 +1,118 @@
+"""``explain`` of real campaigns over points and crystals: what it says, and that it changes nothing."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from aiida_inversedesign.campaign.load import read_campaign
+from aiida_inversedesign.cli import cli
+from aiida_inversedesign.workchains.build import build_campaign
+from aiida_inversedesign.workchains.foreground import run_campaign
+
+CAMPAIGN = """
+name: barrels
+seed: 3
+goal:
+  objectives: [{{property: toughness, maximize: true, hit: {hit}}}]
+space:
+  kind: parameters
+  variables:
+    n: {{min: 6, max: 12, step: 2}}
+    theta: {{values: [0, 50, 100, 150, 200], unit: "°"}}
+    shape: {{choices: [round, square]}}
+propose: {{method: library, library: barrels.csv}}
+select: {{initial: 8, batch: 4, control_fraction: 0.2}}
+learn: {{surrogate: gp}}
+evaluate: {{engine: table, data: barrels.csv, units: {{toughness: J}}, free_space_gb: 0}}
+budget: {{evaluations: {evaluations}}}
+"""
+
+
+def campaign(folder: Path, evaluations: int, hit: float = 40, constant: bool = False) -> Any:
+    """A finished campaign over 40 designs, whose toughness is best at n = 10, 100° and round."""
+    generator = random.Random(1)
+    lines = ['n,theta,shape,toughness']
+    for n, theta, shape in itertools.product((6, 8, 10, 12), (0, 50, 100, 150, 200), ('round', 'square')):
+        value = 50 - (n - 10) ** 2 - (theta - 100) ** 2 / 500 - 8 * (shape == 'square') + generator.gauss(0, 0.5)
+        lines.append(f'{n},{theta},{shape},{7.0 if constant else round(value, 3)}')
+    (folder / 'barrels.csv').write_text('\n'.join(lines))
+    (folder / 'campaign.yaml').write_text(CAMPAIGN.format(evaluations=evaluations, hit=hit))
+    return run_campaign(build_campaign(read_campaign(folder / 'campaign.yaml')))
+
+
+def call(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, list(arguments))
+
+
+@pytest.mark.usefixtures('aiida_profile_clean')
+def test_a_campaign_over_points(tmp_path: Path) -> None:
+    from aiida import orm
+
+    node = campaign(tmp_path, 28)
+    before = orm.QueryBuilder().append(orm.Node).count()
+    result = call('explain', str(node.pk), '--format', 'json', '--last', '6', '--plots', str(tmp_path / 'plots'))
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.output)
+    model = found['models']['toughness']
+    # the temperature of the truth: theta matters most, and its curve is in degrees and highest in the middle
+    assert {item['group'] for item in model['importances'][:3]} >= {'theta'}
+    curve = next(curve for curve in model['dependences'] if curve['group'] == 'theta')
+    assert curve['unit'] == '°'
+    assert curve['grid'][0] >= 0 < curve['grid'][-1] <= 200
+    assert max(curve['mean']) > curve['mean'][0]
+    assert max(curve['mean']) > curve['mean'][-1]
+    chosen = [item for item in found['choices'] if item.get('contributions')]
+    assert chosen
+    for item in chosen:
+        parts = item['contributions']
+        assert parts['of_the_median'] + parts['mean'] + parts['uncertainty'] == pytest.approx(parts['score'])
+        # what is explained is what was recorded
+        assert parts['score'] == pytest.approx(item['value'], rel=1e-6, abs=1e-9)
+        assert len(item['neighbours']) == 3
+        if change := item['change']:
+            assert change['margin'] >= 0
+            assert 'below' not in change or change['below'] <= change['predicted']
+    assert {item['arm'] for item in found['choices']} <= {'acquisition', 'control'}
+    for rule in found['rules']['rules']:
+        assert {item['descriptor'] for item in rule['conditions']} <= {'n', 'theta', 'shape=round', 'shape=square'}
+    pictures = {path.name for path in (tmp_path / 'plots').iterdir()}
+    assert pictures == {'learned_toughness.png', *(f'rule_{k + 1}.png' for k in range(len(found['rules']['rules'])))}
+    # read only, and the same again
+    assert orm.QueryBuilder().append(orm.Node).count() == before
+    assert json.loads(call('explain', str(node.pk), '--format', 'json', '--last', '6').output) == found
+    text = call('explain', str(node.pk)).output
+    assert 'What predicts toughness' in text
+    assert 'Where not to believe it' in text
+    page = tmp_path / 'report.html'
+    assert call('report', str(node.pk), '-o', str(page)).exit_code == 0
+    assert 'What it has learned' in page.read_text()
+    assert call('paper', str(node.pk), '-o', str(tmp_path / 'paper')).exit_code == 0
+    assert (tmp_path / 'paper' / 'figures' / 'learned_toughness.pdf').is_file()
+    told = json.loads((tmp_path / 'paper' / 'explanation.json').read_text())
+    assert told['models'] == found['models']
+    archived = call(
+        'explain', '--archive', str(tmp_path / 'paper' / 'campaign.aiida'), '--format', 'json', '--last', '6'
+    )
+    assert json.loads(archived.output)['models'] == found['models']
+
+
+@pytest.mark.usefixtures('aiida_profile_clean')
+@pytest.mark.parametrize(
+    ('evaluations', 'constant', 'words'),
+    [(9, False, 'at least 10 are needed'), (14, True, 'its model is constant')],
+)
+def test_what_cannot_be_explained(tmp_path: Path, evaluations: int, constant: bool, words: str) -> None:
+    node = campaign(tmp_path, evaluations, constant=constant)
+    result = call('explain', str(node.pk))
+    assert result.exit_code == 1
+    assert words in ' '.join(result.output.split())
+    page = tmp_path / 'report.html'
+    assert call('report', str(node.pk), '-o', str(page)).exit_code == 0
+    assert 'What it has learned' in page.read_text()
