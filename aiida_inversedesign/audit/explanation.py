@@ -14,7 +14,7 @@ from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.decisions.select_batch import seed_of
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.explain.campaign import Campaign, Selection, explain
-from aiida_inversedesign.explain.learned import ExplainError
+from aiida_inversedesign.explain.learned import MOST_CANDIDATES, ExplainError
 from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph import choices as decisions
 from aiida_inversedesign.learn.surrogate import Surrogate
@@ -34,16 +34,26 @@ def explanation(campaign: orm.WorkChainNode | int | str, last: int = LAST, seed:
     :raises ExplainError: if there is no model, or it cannot be explained.
     """
     node = campaign_node(campaign)
-    name, found = load(node, last, seed)
+    try:
+        name, found = load(node, last, seed)
+    except (KeyError, TypeError, ValueError) as error:
+        reason = f'{type(error).__name__}: {error}'
+        raise AuditError(
+            f'what campaign {node.pk} stored cannot be read ({reason}): `verify` says what was altered'
+        ) from error
     state = node.process_state.value if node.process_state else 'created'
     about = {'uuid': node.uuid, 'name': name, 'state': state, 'units': dict(found.units)}
     return {'campaign': about, **explain(found)}
 
 
 def explanation_or_reason(campaign: Any, last: int = LAST) -> dict[str, Any]:
-    """The explanation of a campaign; where there is none, the ``reason`` alone."""
+    """The explanation of a campaign for a page; where there is none, the ``reason`` alone.
+
+    Choices from pools so large that describing them again takes minutes are left to the command ``explain``.
+    """
     try:
-        return explanation(campaign, last)
+        pools = decisions.largest_pools(query.generation_ids(query.chain_of(campaign_node(campaign).pk or 0)))
+        return explanation(campaign, last if sum(pool.accepted for pool in pools) <= MOST_CANDIDATES else 0)
     except InverseDesignError as error:
         return {'reason': str(error)}
 

@@ -33,8 +33,8 @@ _REFITS, _LEFT_OUT = 10, 0.2
 _EXCHANGES = 5
 #: Groups whose dependence is shown, points of a curve, individual curves.
 LEADING, _GRID, _CURVES = 4, 21, 30
-#: Candidates of a pool that are looked at; more are drawn from.
-MOST_CANDIDATES = 20_000
+#: Candidates of a pool that are looked at; more are drawn from: to describe a crystal takes 5 to 10 ms.
+MOST_CANDIDATES = 5_000
 
 
 class ExplainError(InverseDesignError):

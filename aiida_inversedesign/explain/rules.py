@@ -31,8 +31,6 @@ _BEAM = 20
 _COVERED = 0.5
 #: Fewest candidates of a rule, and the share of the pool.
 _LEAST, _SHARE = 5, 0.005
-#: Candidates among which rules are sought; more are drawn from.
-MOST_CANDIDATES = 20_000
 #: Permutations of the results, so that the smallest p-value is 0.005.
 PERMUTATIONS = 199
 

@@ -13,6 +13,7 @@ import click
 from aiida_inversedesign.cli.benchmark.audit import audit
 from aiida_inversedesign.cli.benchmark.discovery import discovery
 from aiida_inversedesign.cli.benchmark.engine import engine
+from aiida_inversedesign.cli.benchmark.explain import explain
 from aiida_inversedesign.cli.benchmark.functions import functions
 from aiida_inversedesign.cli.benchmark.molecules import molecules
 from aiida_inversedesign.cli.benchmark.potential import potential
@@ -47,6 +48,7 @@ benchmark.add_command(potential)
 benchmark.add_command(discovery)
 benchmark.add_command(functions)
 benchmark.add_command(molecules)
+benchmark.add_command(explain)
 
 
 @benchmark.command()
