@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,41 @@ def plot_best_so_far(report: dict[str, Any], path: Path | str) -> Path:
     if axes.get_legend_handles_labels()[1]:
         axes.legend(frameon=False, fontsize=8)
     axes.spines[['top', 'right']].set_visible(False)
+    figure.savefig(path)
+    return Path(path)
+
+
+def plot_compared(reports: Sequence[dict[str, Any]], path: Path | str) -> Path:
+    """Draw distinct hits and best values of campaigns against what they spent, and write the picture.
+
+    Against DFT calculations if each made some, else against evaluations.
+
+    :param reports: what :func:`aiida_inversedesign.audit.audit.audit` returns for each.
+    :param path: file to write; its suffix says which format.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    spent = all(report['dft_calculations']['total'] for report in reports)
+    axis, title = ('dft_calculations', 'DFT calculations') if spent else ('evaluation', 'evaluations')
+    figure = Figure(figsize=(9.6, 4.0), dpi=150, layout='constrained')
+    FigureCanvasAgg(figure)
+    hits, best = figure.subplots(1, 2)
+    styles = ('-', '--', ':', '-.')
+    for place, report in enumerate(reports):
+        steps, style = report['progress'], styles[place // 10 % len(styles)]
+        label = f'{report["campaign"]["name"]} ({report["campaign"]["uuid"][:8]})'
+        found = accumulate(int(step['hit'] is True and not step['copy_of']) for step in steps)
+        hits.step([0, *(step[axis] for step in steps)], [0, *found], style, where='post', label=label)
+        known = [step for step in steps if step['best'] is not None]
+        best.step([step[axis] for step in known], [step['best'] for step in known], style, where='post')
+    objectives = {report['goal']['objectives'][0]['property'] for report in reports}
+    hits.set(xlabel=title, ylabel='distinct hits')
+    best.set(xlabel=title, ylabel=f'best {" or ".join(sorted(objectives))}')
+    if len(reports) <= 10:
+        hits.legend(frameon=False, fontsize=7)
+    for axes in (hits, best):
+        axes.spines[['top', 'right']].set_visible(False)
     figure.savefig(path)
     return Path(path)
 

@@ -9,12 +9,14 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import ARCHIVE, FORMAT, STRUCTURES, emit, opened_campaign
+from aiida_inversedesign.cli.common import ARCHIVE, FORMAT, STRUCTURES, emit, load_profile, opened_campaign
+from aiida_inversedesign.cli.compare import GROUP, members, show_compared
 from aiida_inversedesign.errors import InverseDesignError
 
 
 @click.command()
 @click.argument('campaigns', nargs=-1, metavar='[PK|UUID]...')
+@GROUP
 @ARCHIVE
 @STRUCTURES
 @click.option('--verify', is_flag=True, help='Take every decision again, for the share that is reproduced; slow.')
@@ -22,6 +24,7 @@ from aiida_inversedesign.errors import InverseDesignError
 @FORMAT
 def audit(
     campaigns: tuple[str, ...],
+    group: str | None,
     archive: Path | None,
     structures: Any,
     verify: bool,
@@ -34,16 +37,33 @@ def audit(
     Examples:
       aiida-inversedesign audit 1234 --plot best.png
       aiida-inversedesign audit 1234 1250 1302
+      aiida-inversedesign audit --group "seeds 0-4 of rehearsal"
       aiida-inversedesign audit 1234 --structures all --verify
       aiida-inversedesign audit --archive campaign.aiida --format json
     """
+    if group is not None:
+        if archive is not None:
+            raise InverseDesignError('--group is for campaigns of the profile: leave out --archive or --group')
+        load_profile()
+        campaigns = tuple(dict.fromkeys([*campaigns, *members(group)]))
     if archive is None and not campaigns:
         raise InverseDesignError('name a campaign (`aiida-inversedesign status` lists them), or --archive FILE')
     reports = []
     for name in campaigns or (None,):
         with opened_campaign(name, archive) as node:
             reports.append(report_of(node, structures, verify))
-    emit(reports[0] if len(reports) == 1 else reports, output_format, show_reports)
+    if group is None:
+        emit(reports[0] if len(reports) == 1 else reports, output_format, show_reports)
+    else:
+        from aiida_inversedesign.audit.pooled import compared
+
+        data = {
+            'schema': 'inversedesign/1',
+            'group': group,
+            'pooled': compared(reports)['pooled'],
+            'campaigns': reports,
+        }
+        emit(data, output_format, lambda _: show_compared(compared(reports)))
     if plot is not None:
         write_plot(reports[0], plot)
 

@@ -27,15 +27,20 @@ DAEMON = click.option('--daemon', is_flag=True, help='Submit the campaign to the
     help='Points that were measured or computed before, in place of those that the file names: learned from, charged '
     'nothing, not proposed again.',
 )
+@click.option(
+    '--seeds', type=click.IntRange(min=1), help='Launch it so many times, with the seed of FILE and those that follow.'
+)
 @DAEMON
-def launch(file: Path, known: Path | None, daemon: bool) -> None:
+def launch(file: Path, known: Path | None, seeds: int | None, daemon: bool) -> None:
     """Launch the campaign of FILE: here with progress, or through the daemon.
 
-    Ctrl-C ends a campaign that runs here; what finished is kept, and `resume` goes on from it.
+    Ctrl-C ends a campaign that runs here; what finished is kept, and `resume` goes on from it. With --seeds the
+    campaigns form a group: `audit --group` and `compare --group` pool them.
 
     \b
     Examples:
       aiida-inversedesign launch workflows/superhard_light.yaml
+      aiida-inversedesign launch workflows/rehearsal.yaml --seeds 5
       aiida-inversedesign launch workflows/superhard_light.yaml --daemon
       aiida-inversedesign launch workflows/lab_composition.yaml --known earlier.csv --daemon
     """
@@ -47,13 +52,28 @@ def launch(file: Path, known: Path | None, daemon: bool) -> None:
     load_profile()
     from aiida_inversedesign.workchains.build import build_campaign
 
-    builder = build_campaign(spec)
     if spec.known is not None:
         from aiida_inversedesign.libraries.known import known_file
 
         found = known_file(spec.known, spec)
         click.echo('\n'.join([f'starting data: {found.words}', *found.remarks]))
-    start(builder, spec, daemon)
+    if seeds is None:
+        start(build_campaign(spec), spec, daemon)
+        return
+    group = _new_group(f'seeds {spec.seed}-{spec.seed + seeds - 1} of {spec.name}')
+    for seed in range(spec.seed, spec.seed + seeds):
+        own = spec.model_copy(update={'seed': seed})
+        start(build_campaign(own), own, daemon, group)
+    click.echo(f'{seeds} campaigns in the group: aiida-inversedesign audit --group "{group.label}"')
+
+
+def _new_group(label: str) -> Any:
+    """A stored group of this label, with a number behind it where there is one already."""
+    from aiida import orm
+
+    names = [label, *(f'{label} ({number})' for number in range(2, 10_000))]
+    free = next(name for name in names if not orm.QueryBuilder().append(orm.Group, filters={'label': name}).count())
+    return orm.Group(label=free, description='The same campaign with several seeds').store()
 
 
 @click.command()
@@ -118,9 +138,10 @@ def _changes(items: tuple[str, ...]) -> dict[str, Any]:
     return changes
 
 
-def start(builder: Any, spec: CampaignSpec, daemon: bool) -> WorkChainNode:
+def start(builder: Any, spec: CampaignSpec, daemon: bool, group: Any = None) -> WorkChainNode:
     """Submit a campaign, or run it here and say how it ended.
 
+    :param group: that it joins.
     :raises NotReadyError: if the daemon, its slots or the disks do not allow it.
     """
     from aiida_inversedesign.cli.checks.daemon_check import examine_daemon
@@ -130,7 +151,7 @@ def start(builder: Any, spec: CampaignSpec, daemon: bool) -> WorkChainNode:
     findings = [*(examine_daemon(spec, required=True) if daemon else ()), *examine_disk(spec)]
     refuse_errors(findings)
     if daemon:
-        return _submit(builder)
+        return _submit(builder, group)
     from aiida_inversedesign.cli.progress import CampaignProgress
     from aiida_inversedesign.workchains.foreground import run_campaign
 
@@ -138,6 +159,8 @@ def start(builder: Any, spec: CampaignSpec, daemon: bool) -> WorkChainNode:
     table = builder.get('table')
     with CampaignProgress(spec, done=0 if table is None else table.counts['total']):
         node = run_campaign(builder)
+    if group is not None:
+        group.add_nodes(node)
     if node.is_finished_ok:
         click.echo(f'campaign {node.pk} ended: {node.outputs.stop_reason.value}')
         click.echo(f'See `aiida-inversedesign audit {node.pk}`')
@@ -151,9 +174,11 @@ def start(builder: Any, spec: CampaignSpec, daemon: bool) -> WorkChainNode:
     raise InverseDesignError(f'campaign {node.pk} stopped with an internal error; see `verdi process report {node.pk}`')
 
 
-def _submit(builder: Any) -> WorkChainNode:
+def _submit(builder: Any, group: Any = None) -> WorkChainNode:
     from aiida.engine import submit
 
     node = submit(builder)
+    if group is not None:
+        group.add_nodes(node)
     click.echo(f'submitted campaign {node.pk}: follow it with `aiida-inversedesign status {node.pk}`')
     return node

@@ -27,6 +27,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'calculators': ('calculators', 'Set up ASE calculators such as MACE with a code.'),
     'clean': ('control.clean', 'Remove the folders of ended evaluations on their computers.'),
     'audit': ('audit', 'Compute the figures of a campaign from its provenance.'),
+    'compare': ('compare', 'Compare campaigns: hits, costs, acceleration, each and pooled.'),
     'paper': ('paper', 'Write tables, figures, crystals, methods and archive of a campaign into a folder.'),
     'verify': ('verify', 'Run every decision of a campaign again and compare.'),
     'explain': ('explain', 'Say what a campaign has learned: importances, reasons of choices, rules.'),

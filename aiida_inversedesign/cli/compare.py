@@ -1,0 +1,86 @@
+"""``compare``: campaigns side by side, with intervals, and one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from aiida_inversedesign.cli.common import FORMAT, emit, load_campaign, load_profile
+from aiida_inversedesign.errors import InverseDesignError
+
+GROUP = click.option('--group', metavar='LABEL', help='The campaigns of a group, e.g. one that launch --seeds made.')
+
+
+@click.command()
+@click.argument('campaigns', nargs=-1, metavar='[PK|UUID]...')
+@GROUP
+@click.option('--plot', type=click.Path(path_type=Path, dir_okay=False), help='Write hits and best values as PNG.')
+@FORMAT
+def compare(campaigns: tuple[str, ...], group: str | None, plot: Path | None, output_format: str) -> None:
+    """Compare campaigns (PKs or UUIDs): hits, costs, distinct results and acceleration, each and pooled.
+
+    \b
+    Examples:
+      aiida-inversedesign compare 1234 1250 1302 --plot compare.png
+      aiida-inversedesign compare --group "seeds 0-4 of rehearsal"
+    """
+    from aiida_inversedesign.audit.audit import audit
+    from aiida_inversedesign.audit.pooled import compared
+
+    load_profile()
+    names = list(dict.fromkeys([*campaigns, *(members(group) if group else ())]))
+    if len(names) < 2:
+        raise InverseDesignError('name at least two campaigns (`aiida-inversedesign status` lists them), or --group')
+    reports = [audit(load_campaign(name), 'none') for name in names]
+    emit(compared(reports), output_format, show_compared)
+    if plot is not None:
+        from aiida_inversedesign.audit.plot import plot_compared
+
+        try:
+            plot_compared(reports, plot)
+        except (OSError, ValueError) as error:
+            raise InverseDesignError(f'the picture {plot} cannot be written: {error}') from error
+
+
+def members(label: str) -> list[str]:
+    """UUIDs of the campaigns of a group, oldest first.
+
+    :raises InverseDesignError: if there is no such group, or it has no campaigns.
+    """
+    from aiida import orm
+    from aiida.common.exceptions import NotExistent
+
+    from aiida_inversedesign.graph.campaigns import CAMPAIGN
+
+    try:
+        group = orm.Group.collection.get(label=label)
+    except NotExistent as error:
+        raise InverseDesignError(f'there is no group {label!r}: `verdi group list` lists them') from error
+    nodes: Iterable[Any] = group.nodes
+    found = sorted((node.pk, node.uuid) for node in nodes if node.process_type == CAMPAIGN)
+    if not found:
+        raise InverseDesignError(f'the group {label!r} has no campaigns')
+    return [uuid for _, uuid in found]
+
+
+def show_compared(found: dict[str, Any]) -> None:
+    """Print campaigns side by side."""
+    from rich.console import Console
+    from rich.table import Table
+
+    heads = [f'{column["name"]} ({column["uuid"][:8]})' for column in found['campaigns']]
+    table = Table('figure', *heads, 'mean of the campaigns')
+    for name, mean in found['pooled'].items():
+        cells = [_words(column[name]) for column in found['campaigns']]
+        table.add_row(name.replace('_', ' '), *cells, _words(mean))
+    Console().print(table)
+
+
+def _words(item: dict[str, Any]) -> str:
+    if item['value'] is None:
+        return '–'
+    interval = '' if item['low'] is None else f' [{item["low"]:.3g}, {item["high"]:.3g}]'
+    return f'{item["value"]:.4g}{interval}'
