@@ -12,10 +12,10 @@ from aiida_inversedesign.cli import cli
 
 
 def pool(folder: Path, rows: int = 160) -> Path:
-    """y is large where a is large and b small."""
+    """y is large where a is large and b small, with as much noise; c matters little."""
     rng = np.random.default_rng(0)
     table = rng.random((rows, 3))
-    y = table[:, 0] - table[:, 1] + 0.3 * table[:, 2]
+    y = table[:, 0] - table[:, 1] + 0.1 * table[:, 2] + 0.4 * rng.normal(size=rows)
     lines = ['a,b,c,y', *(','.join(f'{value:.6f}' for value in (*row, one)) for row, one in zip(table, y, strict=True))]
     path = folder / 'pool.csv'
     path.write_text('\n'.join(lines))
@@ -31,13 +31,13 @@ def test_rules_hold_and_importances_rank(tmp_path: Path) -> None:
     found = json.loads(call(*arguments, '--format', 'json').stdout)
     assert found['base_rate'] == 0.15
     assert found['ranks'][0]['n'] == 2
-    assert found['ranks'][0]['ratio']['value'] > 3
-    assert any('a ≥' in word for word in found['ranks'][0]['rules'][0]['words'])
+    assert found['ranks'][0]['ratio']['value'] > 1.5
+    assert {rule['words'][0][:3] for rule in found['ranks'][0]['rules']} <= {'a ≥', 'b ≤'}
     ranks = found['importances']
-    # without noise the descriptors say more than the planted one
-    assert ranks['shuffled']['rank'] == ranks['shuffled']['of'] == 4
-    assert ranks['shuffled']['last']['n'] == 2
-    assert ranks['planted']['rank'] < 4
+    assert ranks['planted']['rank'] == 1
+    assert ranks['planted']['first']['n'] == 2
+    assert ranks['shuffled']['rank'] >= 3
+    assert ranks['shuffled']['importance']['value'] < 0.1 * ranks['planted']['importance']['value']
 
 
 def test_too_few_hits_are_refused(tmp_path: Path) -> None:
