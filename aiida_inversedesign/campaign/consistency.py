@@ -247,6 +247,24 @@ def _hits_are_defined(goal: Goal, budget: Budget) -> Iterator[ContradictionError
         )
 
 
+def _repeats_tell_something(goal: Goal, select: Select, evaluate: EngineSection) -> Iterator[ContradictionError]:
+    if select.replicate is None:
+        return
+    place = ('select', 'replicate')
+    if not engine_named(evaluate.engine).noisy:
+        able = [other.name for other in installed().values() if other.noisy]
+        yield ContradictionError(
+            f'repeats an evaluation, and the engine {evaluate.engine} gives the same value again: remove it (engines '
+            f'that measure: {", ".join(able) or "none is installed"})',
+            place,
+        )
+    elif select.replicate == 'auto' and (len(goal.objectives) > 1 or goal.objectives[0].kind in ('target', 'window')):
+        yield ContradictionError(
+            'auto needs one objective that is maximised or minimised: write how often the best is measured, e.g. 3',
+            place,
+        )
+
+
 #: In no order of importance: problems are told in the order of the file.
 CHECKS: tuple[Callable[..., Iterator[ContradictionError]], ...] = (
     _engine_has_curves,
@@ -261,6 +279,7 @@ CHECKS: tuple[Callable[..., Iterator[ContradictionError]], ...] = (
     _surrogate_has_its_source,
     _surrogate_has_several_properties,
     _schedule_has_no_generations,
+    _repeats_tell_something,
     _budget_covers_an_evaluation,
     _hits_are_defined,
 )

@@ -199,6 +199,12 @@ class Propose(Model):
                 )
 
 
+def _replicates(value: object) -> object:
+    if value is None or value == 'auto' or (type(value) is int and 2 <= value <= 1000):
+        return value
+    raise ContradictionError('expected auto, or how often the best point is measured: 2 or more')
+
+
 class Select(Model):
     """How the next batch is chosen."""
 
@@ -212,6 +218,11 @@ class Select(Model):
         'of a search, and evaluations at once where budget.at_once does not say',
     )
     control_fraction: Fraction = Field(0.0, description='share of each batch drawn at random')
+    replicate: Annotated[Literal['auto'] | int, BeforeValidator(_replicates)] | None = Field(
+        None,
+        description='measure points again, at most one of each batch: a number: the best so far until it was measured '
+        'so often; auto: whatever promises more than the new candidate that the acquisition would take last',
+    )
     schedule: Literal['generations', 'asynchronous'] = Field(
         'generations',
         description='generations: a batch is chosen when the last one has ended; asynchronous: as soon as one '

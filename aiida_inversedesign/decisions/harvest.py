@@ -55,7 +55,10 @@ def harvest(
         if name not in outcomes or name in known:
             continue
         known.add(name)
-        outcome, candidate = outcomes[name], candidates[name]
+        outcome = outcomes[name]
+        # what is evaluated again need not be of the pool
+        origin = next((row for row in rows if row.candidate == choice.get('repeats')), None)
+        candidate, content = (origin, origin.proposed) if origin else (candidates[name], candidates[name].content)
         completed = outcome['exit_status'] == 0
         found = results['properties'][name].get_dict() if completed else {}
         properties = {key: entry['value'] for key, entry in found.items()}
@@ -67,7 +70,7 @@ def harvest(
                 arm=choice['arm'],
                 key=candidate.key,
                 status='completed' if completed else 'failed',
-                proposed=candidate.content,
+                proposed=content,
                 relaxed=None if relaxed is None else content_of(kind, relaxed),
                 properties=properties,
                 errors={key: entry['error'] for key, entry in found.items() if entry.get('error') is not None},

@@ -66,6 +66,8 @@ def select_batch(
         pending_arms=list(running.values()),
     )
     contents = {candidate.id: candidate.content for candidate in candidates}
+    origins = {row.candidate: row.proposed for row in rows}
+    contents |= {choice.candidate: origins[choice.repeats] for choice in choices if choice.repeats}
     batch = Dict({'generation': generation.value, 'choices': [choice.to_dict() for choice in choices]})
     chosen = {choice.candidate: node_of(spec.space.kind, contents[choice.candidate]) for choice in choices}
     return {'batch': batch, 'candidates': chosen} if chosen else {'batch': batch}

@@ -21,31 +21,39 @@ from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.initial import initial_design
 from aiida_inversedesign.select.observed import Observed
 from aiida_inversedesign.select.promise import promise
+from aiida_inversedesign.select.replication import Rule, measured_points, repeat_of_best, repeat_worth_more
 
 Array = NDArray[np.float64]
+
+#: Between the id of a candidate and the number of its evaluation, where it is evaluated again: ``g001_c0042_r2``.
+_REPEAT = '_r'
 
 
 @dataclass(frozen=True)
 class Choice:
     """One chosen candidate and why it was chosen.
 
-    :param arm: ``initial`` (no surrogate yet), ``acquisition``, or ``control`` (drawn at random).
+    :param arm: ``initial`` (no surrogate yet), ``acquisition``, ``replicate``, or ``control`` (drawn at random).
     :param acquisition: ``spread``, ``estimate`` (:mod:`aiida_inversedesign.select.promise`), ``random``, or a name of
         :mod:`aiida_inversedesign.select.acquisition`.
     :param value: the acquisition's value when it was chosen, or the promise; None for ``spread`` and ``random``.
     :param predicted: mean and standard deviation per property when it was chosen.
+    :param repeats: the evaluated candidate that is measured again; empty for a new one.
     """
 
     candidate: str
-    arm: Literal['initial', 'acquisition', 'control']
+    arm: Literal['initial', 'acquisition', 'replicate', 'control']
     acquisition: str
     value: float | None = None
     predicted: dict[str, tuple[float, float]] = field(default_factory=dict)
+    repeats: str = ''
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
         data = {name: getattr(self, name) for name in self.__dataclass_fields__}
         data['predicted'] = {name: list(pair) for name, pair in self.predicted.items()}
+        if not self.repeats:
+            del data['repeats']
         return data
 
     @classmethod
@@ -85,6 +93,9 @@ def choose_batch(
     by_id = {candidate.id: candidate for candidate in candidates}
     if len(by_id) != len(candidates):
         raise SelectError('two candidates have the same id: ids must be unique within a campaign')
+    arms = dict(zip(pending, pending_arms, strict=False))
+    repeated = [name for name in pending if arms.get(name) == 'replicate']
+    pending = [name for name in pending if name not in repeated]
     unknown = [name for name in pending if name not in by_id]
     if unknown:
         raise SelectError(f'pending candidate(s) {", ".join(unknown)} are not in the pool: hand over their pool too')
@@ -96,7 +107,64 @@ def choose_batch(
     duplicates = AlreadyEvaluated(space, rows, running)
     if surrogate is None:
         return _initial(goal, space, pool, running, rows, duplicates, size, seed)
-    return _informed(goal, settings, space, pool, running, rows, surrogate, duplicates, size, seed, pending_arms)
+    choices = _informed(goal, settings, space, pool, running, rows, surrogate, duplicates, size, seed, pending_arms)
+    if settings.replicate is not None and choices and choices[-1].arm == 'acquisition':
+        waiting = [*running, *(by_id[choice.candidate] for choice in choices[:-1])]
+        last = by_id[choices[-1].candidate]
+        again = _repeated(goal, settings.replicate, space, rows, surrogate, waiting, last, repeated)
+        choices = [*choices[:-1], again or choices[-1]]
+    return choices
+
+
+def _repeated(
+    goal: Goal,
+    rule: Rule,
+    space: SpaceSection,
+    rows: Sequence[EvaluationRow],
+    surrogate: Surrogate,
+    waiting: list[Candidate],
+    last: Candidate,
+    repeated: Sequence[str],
+) -> Choice | None:
+    """What is measured again in place of the last candidate of a batch, or None.
+
+    :param waiting: what is evaluated besides. :param repeated: ids of what is being measured again.
+    """
+    points, origins = measured_points(rows), {row.candidate: row for row in rows}
+    running = {origins[_origin(name)].proposed.content_hash for name in repeated if _origin(name) in origins}
+    if rule == 'auto':
+        name = goal.objectives[0].property
+        model = surrogate.models[name].condition(surrogate.inputs(space, *_contents(waiting)))
+        firsts = [point.rows[0] for point in points]
+        inputs = surrogate.inputs(
+            space,
+            [row.proposed for row in firsts],
+            [row.probability for row in firsts],
+            [row.estimates for row in firsts],
+        )
+        found = repeat_worth_more(goal, points, model, inputs, surrogate.inputs(space, *_contents([last])), running)
+    else:
+        found = repeat_of_best(goal, points, rule, running)
+    if found is None:
+        return None
+    first = found.point.rows[0]
+    taken = [*repeated, *(row.candidate for row in rows)]
+    number = 1 + sum(_origin(name) == first.candidate for name in taken)
+    predicted = surrogate.predict(space, [first.proposed], [first.probability], [first.estimates])
+    return Choice(
+        f'{first.candidate}{_REPEAT}{number}',
+        'replicate',
+        'replicate',
+        found.value,
+        {name: (float(mean[0]), float(deviation[0])) for name, (mean, deviation) in predicted.items()},
+        first.candidate,
+    )
+
+
+def _origin(name: str) -> str:
+    """The candidate that an id of a repeated evaluation repeats, or the id itself."""
+    head, mark, number = name.rpartition(_REPEAT)
+    return head if mark and number.isdigit() else name
 
 
 def control_places(

@@ -70,7 +70,8 @@ def run(aiida_profile_clean: Any, monkeypatch: pytest.MonkeyPatch) -> Callable[.
             look(process)
 
         monkeypatch.setattr(timed_wait.TimedWaitWorkChain, '_look', told_before)
-        node = run_campaign(build_campaign(validate_campaign(data)))
+        files = data.pop('files', {})
+        node = run_campaign(build_campaign(validate_campaign(data).model_copy(update=files)))
         if wrong:
             raise wrong[0]
         return node
@@ -335,3 +336,42 @@ def test_crystals_are_asked_for_with_their_cifs(run: Callable[..., Any], tmp_pat
         assert item['settings'].keys() == {'formula'}
     assert_clean(node)
     audit(load_record(node))
+
+
+@pytest.mark.parametrize('schedule', ['generations', 'asynchronous'])
+def test_the_best_is_measured_again_as_a_row_of_its_own(run: Callable[..., Any], schedule: str, tmp_path: Path) -> None:
+    """Of starting data too; a repeat is charged, is asked for like all others, and is not another hit."""
+    known = tmp_path / 'earlier.csv'
+    known.write_text('speed,heat,strength\n1,0.5,3.5\n2,0.5,4.5 ± 0.1\n9.9,1,15\n')
+    calls: list[str] = []
+
+    def lab(questions: Any, found: list[dict[str, Any]]) -> None:
+        name = found[0]['candidate']
+        calls.append(name)
+        tell(questions, name, f'strength={value_of(questions, name) + 0.01 * len(calls):.4f}')
+
+    node = run(
+        lab,
+        goal={'objectives': [{'property': 'strength', 'maximize': True, 'hit': 9}]},
+        select={'initial': 3, 'batch': 2, 'schedule': schedule, 'replicate': 3},
+        budget={'evaluations': 7},
+        files={'known': str(known)},
+    )
+    assert node.is_finished_ok, node.exit_message
+    rows = node.outputs.table.get_rows()
+    again = [row for row in rows if row.arm == 'replicate']
+    assert again
+    assert {row.candidate for row in again} <= set(calls)
+    for row in again:
+        origin = row.candidate.rpartition('_r')[0]
+        first = next(item for item in rows if item.candidate == origin)
+        assert (row.key, row.copy_of) == (first.key, origin)
+        assert 'strength' in row.predicted
+        assert not row.is_distinct_hit
+    assert node.outputs.table.counts['total'] == len(calls) == 7
+    assert_clean(node)
+    figures = audit(load_record(node))
+    assert figures['evaluations']['total'] == 7
+    assert figures['evaluations']['distinct_hits'] == sum(row.is_distinct_hit for row in rows)
+    assert any(item['arm'] == 'replicate' for item in figures['by_arm'])
+    describe(node)

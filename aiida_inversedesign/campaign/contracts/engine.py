@@ -182,6 +182,8 @@ class Engine:
     #: Whether answers are given and not computed: looked up in a data set or measured, which says what properties
     #: there are.
     looks_up: bool = False
+    #: Whether evaluating a candidate again may give another value, as measurements do.
+    noisy: bool = False
     #: Whether it follows ``Property.compute`` and launches the stages of properties.
     runs_derived: bool = True
     runs_stages: bool = False

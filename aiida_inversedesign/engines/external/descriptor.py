@@ -20,6 +20,7 @@ class ExternalEngine(Engine):
     #: What can be measured need not be a crystal.
     spaces = ()
     looks_up = True
+    noisy = True
     runs_derived = False
     not_physical = frozenset(('deadline_days',))
     repeatable = (Repeatable('evaluation', f'{_PACKAGE}.workchain', 'take_answers', finding='property'),)
