@@ -61,5 +61,6 @@ def _mean(values: Sequence[float | None]) -> dict[str, Any]:
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     if not len(known):
         return unknown('it is not known of any of the campaigns', low=None, high=None, n=0)
-    low, high = mean_interval(known) or (None, None)
+    # none of the figures can be negative
+    low, high = mean_interval(known, 0.0) or (None, None)
     return {'value': float(known.mean()), 'low': low, 'high': high, 'n': len(known)}

@@ -50,10 +50,8 @@ def test_pooled_figures() -> None:
     assert found['campaigns'][2]['acceleration']['reason'] == 'no hit so far'
     pooled = found['pooled']
     assert set(pooled) == set(FIGURES)
-    # Student: 2 ± 4.303 · 2 / √3
-    assert pooled['distinct_hits'] == pytest.approx(
-        {'value': 2, 'low': 2 - 4.9683, 'high': 2 + 4.9683, 'n': 3}, abs=1e-3
-    )
+    # Student: 2 ± 4.303 · 2 / √3, cut at 0
+    assert pooled['distinct_hits'] == pytest.approx({'value': 2, 'low': 0, 'high': 2 + 4.9683, 'n': 3}, abs=1e-3)
     assert pooled['acceleration']['value'] == 4
     assert pooled['acceleration']['n'] == pooled['first_hit']['n'] == 2
 
