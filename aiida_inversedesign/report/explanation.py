@@ -21,8 +21,8 @@ def section(explained: dict[str, Any]) -> Section:
     titles, body = captions(explained), Markup()
     for name, figure in figures(explained).items():
         body += Markup(
-            '<figure><img alt="{0}" src="data:image/png;base64,{1}"><figcaption>{0}</figcaption></figure>'
-        ).format(titles[name], base64.b64encode(png(figure)).decode())
+            '<figure class="{2}"><img alt="{0}" src="data:image/png;base64,{1}"><figcaption>{0}</figcaption></figure>'
+        ).format(titles[name], base64.b64encode(png(figure)).decode(), name.partition('_')[0])
     notes = [f'{name}: {reason}.' for name, reason in explained['not_explained'].items()]
     if not explained['rules']['rules']:
         notes.append(f'No rules: {explained["rules"]["reason"]}.')
