@@ -73,10 +73,12 @@ def _engine_has_curves(goal: Goal, evaluate: EngineSection) -> Iterator[Contradi
     engine = engine_named(evaluate.engine)
     for key, items in (('objectives', goal.objectives), ('constraints', goal.constraints)):
         for index, item in enumerate(items):
-            if item.functional is None or engine.looks_up:
+            if item.functional is None:
                 continue
             if hasattr(evaluate, 'functionals'):
-                yield from _curve_is_computed(item, engine, evaluate, ('goal', key, index))
+                # what a data set has is checked with its engine
+                if not engine.looks_up:
+                    yield from _curve_is_computed(item, engine, evaluate, ('goal', key, index))
             else:
                 able = [other.name for other in installed().values() if 'functionals' in other.section.model_fields]
                 yield ContradictionError(

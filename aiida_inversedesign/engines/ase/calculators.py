@@ -14,7 +14,9 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_inversedesign.campaign.contracts.engine import Trial
+from aiida_inversedesign.campaign.contracts.engine import Trial, engine_named
+from aiida_inversedesign.campaign.properties import own_stages
+from aiida_inversedesign.engines.common.properties import PHONONS
 from aiida_inversedesign.errors import InverseDesignError
 
 #: Extra of a code: import path of each calculator by its short name.
@@ -78,6 +80,8 @@ def trial(name: str, section: Any, inputs: Mapping[str, orm.Data], calculator: s
         'calculator': section.calculator,
         'arguments': section.arguments,
         'importable': path.value if isinstance(path, orm.Str) else '',
+        'phonons': PHONONS.name
+        in own_stages(engine_named(spec.evaluate.engine).computed(spec.evaluate, spec.goal.properties)),
         'elements': sorted(spec.space.elements_used)[:MOST_TRIED],
         'periodic': spec.space.of_crystals,
     }

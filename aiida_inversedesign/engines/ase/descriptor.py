@@ -9,7 +9,13 @@ from aiida_inversedesign.campaign.contracts.engine import Engine, JobKind, Jobs,
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.campaign.section import ContradictionError
 from aiida_inversedesign.engines.ase.settings import WITHOUT_STRESS, Ase
-from aiida_inversedesign.engines.common.properties import ELASTICITY, MECHANICAL, MOLECULES, names
+from aiida_inversedesign.engines.common.properties import (
+    ELASTICITY,
+    MECHANICAL,
+    MOLECULES,
+    PHONON_PROPERTIES,
+    names,
+)
 
 _FUNCTIONS = 'aiida_inversedesign.engines.common.calcfunctions'
 _MOLECULES = 'aiida_inversedesign.engines.ase.molecules'
@@ -41,14 +47,14 @@ class AseEngine(Engine):
 
     def properties(self, section: Ase) -> frozenset[str]:
         """Of crystals all but what depends on electrons; of molecules :data:`MOLECULES` and the energy per atom."""
-        return MECHANICAL | names(ELASTICITY) | names(MOLECULES)
+        return MECHANICAL | names(ELASTICITY, PHONON_PROPERTIES, MOLECULES)
 
     def needs(self, section: Ase) -> tuple[Need, ...]:
         """A Python with ASE."""
         return (Need('code', 'code', 'evaluate.code', section.code, 'inversedesign.ase'),)
 
     def jobs(self, section: Ase, properties: Iterable[str]) -> Jobs:
-        """One job, volumes and deformations included; whatever the calculator is, it is not charged as DFT."""
+        """One job, volumes, deformations and phonons included; whatever the calculator is, it is not charged as DFT."""
         return Jobs(1, 0)
 
     def contradictions(self, section: Ase, others: Mapping[str, Any]) -> Iterator[ContradictionError]:
@@ -61,7 +67,7 @@ class AseEngine(Engine):
         for key, items in (('objectives', others['goal'].objectives), ('constraints', others['goal'].constraints)):
             for index, item in enumerate(items):
                 able = of_crystals if crystals else of_molecules
-                if item.property in of_molecules | of_crystals and item.property not in able:
+                if item.of in of_molecules | of_crystals and item.of not in able:
                     yield ContradictionError(
                         f'is not a property of {others["space"].nouns}; the engine ase has for them '
                         f'{", ".join(sorted(able))}',

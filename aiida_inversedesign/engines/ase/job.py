@@ -11,6 +11,7 @@ from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elasticity import deformations
 from aiida_inversedesign.engines.ase.molecules import in_vacuum
 from aiida_inversedesign.engines.common.eos import volume_factors
+from aiida_inversedesign.engines.common.phonons import frequencies
 from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser, define_crystal_and_settings
 
@@ -31,6 +32,7 @@ class AseCalculation(ScriptCalculation):
             required=False,
             help='Whether to compute stresses under strain as well, as many as the symmetry of the crystal asks for.',
         )
+        spec.input('phonons', valid_type=orm.Bool, required=False, help='Whether to compute phonons as well.')
         spec.input(
             'importable',
             valid_type=orm.Str,
@@ -53,6 +55,12 @@ class AseCalculation(ScriptCalculation):
             valid_type=orm.Dict,
             required=False,
             help='`strains` and `stresses` (GPa, positive under tension), each 3 × 3; or why there are none: `reason`.',
+        )
+        spec.output(
+            'phonons',
+            valid_type=orm.Dict,
+            required=False,
+            help='`lowest` frequency (THz), `density` of states per THz and cell; or why there are none: `reason`.',
         )
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.ase'
         spec.exit_code(
@@ -80,6 +88,7 @@ class AseCalculation(ScriptCalculation):
             | {
                 'volume_factors': factors,
                 'strains': [strain.tolist() for strain in deformations(crystal)] if elastic else [],
+                'phonons': self._phonons(settings),
                 'importable': self.inputs.importable.value if 'importable' in self.inputs else '',
             }
         )
@@ -98,6 +107,14 @@ class AseCalculation(ScriptCalculation):
             'strains': [],
             'importable': self.inputs.importable.value if 'importable' in self.inputs else '',
         }
+
+    def _phonons(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Supercell and axis of phonons, if they are asked for."""
+        if 'phonons' not in self.inputs or not self.inputs.phonons.value:
+            return {}
+        axis = frequencies()
+        span = {'first': float(axis[0]), 'last': float(axis[-1]), 'points': len(axis)}
+        return {'supercell': settings['phonon_supercell'], **span}
 
 
 class AseParser(ScriptParser):
@@ -125,6 +142,7 @@ class AseParser(ScriptParser):
             return self.exit_codes.ERROR_NOT_CONVERGED.format(steps=settings['steps'])
         if 'scan' in results:
             self.out('scan', orm.Dict(results['scan']))
-        if 'deformed' in results:
-            self.out('deformed', orm.Dict(results['deformed']))
+        for name in ('deformed', 'phonons'):
+            if name in results:
+                self.out(name, orm.Dict(results[name]))
         return None

@@ -1,4 +1,4 @@
-"""Relax a crystal with an ASE calculator, scan its energy over volumes and strain it.
+"""Relax a crystal with an ASE calculator, scan its energy over volumes, strain it and compute its phonons.
 
 ``input.json`` → ``results.json``.
 
@@ -7,17 +7,23 @@ Runs on any computer with ASE; imports neither aiida nor this package.
 
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import inspect
 import json
 import sys
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 from guard import sole_attempt
 
 STARTED = time.monotonic()
+
+#: Å, by which atoms are moved for phonons, and the tolerance of symmetries: phonopy's defaults, and that of strains.
+DISPLACEMENT, SYMPREC = 0.01, 0.01
+#: Å, phonopy's length of the mesh of wave vectors: some 30 per axis of a small cell.
+MESH_LENGTH = 100.0
 
 #: eV/Å, or what the settings ask if it is smaller: a strain of 1 % moves ions with forces of some 50 meV/Å, of which a
 #: remainder would be missing in the stress.
@@ -94,6 +100,8 @@ def main(job):
         results['scan'] = {'volumes': volumes, 'energies': energies}
     if job.get('strains') and converged:
         results['deformed'] = strained(job, atoms)
+    if job.get('phonons') and converged:
+        results['phonons'] = phonons(job, atoms)
     return results
 
 
@@ -185,6 +193,58 @@ def strained(job, atoms):
     return {'strains': job['strains'], 'stresses': stresses}
 
 
+def phonons(job, atoms):
+    """Phonons of a relaxed crystal by finite displacements; or why there are none: the rest is kept.
+
+    :param job: its ``phonons`` have ``supercell`` (Å, least length of each axis), ``first``, ``last`` and ``points``
+        (THz) of the axis.
+    :param atoms: the relaxed crystal.
+    :returns: ``lowest`` frequency (THz, negative if imaginary) on the mesh, and ``density`` (states/THz and cell).
+    """
+    import numpy as np
+    from ase import Atoms
+    from ase.optimize import BFGS
+
+    try:
+        from phonopy import Phonopy
+        from phonopy.structure.atoms import PhonopyAtoms
+    except ImportError:
+        return {'reason': 'the Python of the code has no phonopy: pip install phonopy'}
+    asked, atoms = job['phonons'], atoms.copy()
+    atoms.calc = make_calculator(job)
+    try:
+        if not BFGS(atoms, logfile='phonons.log').run(
+            fmax=min(job['fmax'], LARGEST_FORCE_UNDER_STRAIN), steps=job['steps']
+        ):
+            return {'reason': f'the ions did not relax within {job["steps"]} steps'}
+        cell = PhonopyAtoms(
+            atoms.get_chemical_symbols(), cell=atoms.cell[:], scaled_positions=atoms.get_scaled_positions()
+        )
+        repeats = np.ceil(asked['supercell'] / atoms.cell.lengths() - 1e-6).astype(int)
+        found: Any = Phonopy(cell, np.diag(repeats), primitive_matrix=np.eye(3), symprec=SYMPREC)
+        found.generate_displacements(distance=DISPLACEMENT)
+        forces = []
+        for moved in found.supercells_with_displacements:
+            supercell = Atoms(moved.symbols, cell=moved.cell, scaled_positions=moved.scaled_positions, pbc=True)
+            supercell.calc = make_calculator(job)
+            forces.append(supercell.get_forces())
+    except Exception as error:  # the calculator's own, whatever it is
+        return {'reason': f'the calculator stopped with {type(error).__name__}: {error}'}
+    found.forces = forces
+    found.produce_force_constants()
+    # translations cost nothing, and forces are symmetric
+    found.symmetrize_force_constants()
+    found.run_mesh(MESH_LENGTH, is_gamma_center=True)
+    step = (asked['last'] - asked['first']) / (asked['points'] - 1)
+    found.run_total_dos(freq_min=asked['first'], freq_max=asked['last'] + step / 2, freq_pitch=step)
+    return {
+        'lowest': float(found.mesh.frequencies.min()),
+        'highest': float(found.mesh.frequencies.max()),
+        'density': found.total_dos.dos[: asked['points']].tolist(),
+        'supercells': len(forces),
+    }
+
+
 def unknown_arguments(job):
     """Arguments that a calculator of ASE would take without a word and ignore, and those that it has."""
     from ase.calculators.calculator import FileIOCalculator, get_calculator_class
@@ -232,7 +292,10 @@ def make_trial(job):
 
 def main_of_trial():
     """Say ``ready``, or what is wrong."""
-    problem = make_trial(json.loads(Path('input.json').read_text()))
+    job = json.loads(Path('input.json').read_text())
+    problem = make_trial(job)
+    if not problem and job.get('phonons') and importlib.util.find_spec('phonopy') is None:
+        problem = 'phonons need phonopy in the Python of the code: pip install phonopy'
     if problem:
         print(problem, file=sys.stderr)
         sys.exit(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
@@ -92,3 +92,7 @@ class Ase(Calculator, EngineSection):
     conformers: Annotated[Integer, Field(ge=1, le=500)] = Field(
         20, description='conformers of a molecule that are embedded; the lowest by a force field is relaxed'
     )
+    phonon_supercell: Annotated[Finite, Field(gt=0, le=100)] = Field(
+        10.0, description='Å, least length of each axis of the supercells of phonons'
+    )
+    functionals: dict[str, dict[str, Any]] = Field({}, description='filled in from the goal')

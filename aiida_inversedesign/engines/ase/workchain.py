@@ -7,19 +7,21 @@ from typing import Any
 from aiida import orm
 from aiida.engine import ExitCode, if_, while_
 
-from aiida_inversedesign.campaign.properties import own_stages
 from aiida_inversedesign.engines.ase.job import AseCalculation
 from aiida_inversedesign.engines.ase.molecules import embed, molecule_properties
-from aiida_inversedesign.engines.common.calcfunctions import fit_scan, job_properties, wanted
+from aiida_inversedesign.engines.common.calcfunctions import fit_scan, job_properties
 from aiida_inversedesign.engines.common.elastic import elastic_constants_of_job
 from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
 from aiida_inversedesign.engines.common.limits import LimitError
-from aiida_inversedesign.engines.common.properties import ELASTIC
+from aiida_inversedesign.engines.common.phonons import phonons_of_job
+from aiida_inversedesign.engines.common.properties import ELASTIC, PHONONS
 from aiida_inversedesign.graph.diagnosis import explain
 
 
 class AseEvaluateWorkChain(EvaluateWorkChain):
-    """Relaxes a crystal, scans its energy over volumes and strains it in one job; relaxes a conformer of a molecule.
+    """Relaxes a crystal, scans its energy over volumes, strains it and computes its phonons in one job.
+
+    Of a molecule it relaxes a conformer.
 
     Child: ``relax`` (:class:`AseCalculation`). A job that was lost to its machine is repeated: ``relax_attempt_2``,
     ``relax_attempt_3``.
@@ -63,15 +65,10 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
         except LimitError as error:
             return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
         inputs = {'importable': self.inputs.engine.calculator} if 'calculator' in self.inputs.engine else {}
-        if self.needs_elastic():
-            inputs['elastic'] = orm.Bool(True)
+        inputs |= {name: orm.Bool(True) for name in (ELASTIC.name, PHONONS.name) if name in self._stages()}
         if self.is_molecule():
             inputs |= {'structure': self.ctx.geometry, 'conformer': self.ctx.conformer}
         return self.submit_job(AseCalculation, seconds, scan=orm.Bool(self.needs('eos')), **inputs)
-
-    def needs_elastic(self) -> bool:
-        """Whether a property that was asked for needs the elastic tensor."""
-        return ELASTIC.name in own_stages(wanted(self.inputs.properties))
 
     def inspect_job(self) -> ExitCode | None:
         """Take the relaxed crystal, if there is one."""
@@ -96,7 +93,7 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
         return self.finish(node.outputs.result)
 
     def gather_properties(self) -> ExitCode | None:
-        """Fit equation of state and elastic tensor as far as they were computed, and attach the properties."""
+        """Gather equation of state, elastic tensor and phonons as far as there are any, and attach the properties."""
         outputs, known, failure = self.ctx.job.outputs, self.known_references(), None
         if 'scan' in outputs:
             node = self.run_once('fit_equation_of_state', fit_scan, scan=outputs.scan)
@@ -113,6 +110,9 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
                 deformed_crystals=outputs.deformed,
             )
             self.take('stage_elastic', node)
+        if 'phonons' in outputs:
+            node = self.run_once('gather_phonons', phonons_of_job, structure=outputs.structure, phonons=outputs.phonons)
+            self.take('stage_phonons', node)
         properties = self.run_once(
             'gather_properties', job_properties, structure=outputs.structure, results=outputs.results, **known
         ).outputs.result

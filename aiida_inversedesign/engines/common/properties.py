@@ -151,6 +151,35 @@ MOLECULES = (
     Property('dipole_moment', 'D', 'dipole moment of the relaxed molecule', engines=('ase',)),
 )
 
+#: Forces of displaced supercells. The engine ``ase`` computes them in its own job.
+PHONONS = Stage(
+    name='phonons', inputs='', gather='aiida_inversedesign.engines.common.phonons:phonons_of_job', jobs=0, outputs=()
+)
+
+#: THz; imaginary frequencies count as negative. Above vibrate hydrogen and little else.
+FREQUENCIES = (-10.0, 60.0)
+
+PHONON_PROPERTIES = (
+    Property(
+        'phonon_density_of_states',
+        'states/THz/atom',
+        'density of phonon states in the harmonic approximation; imaginary frequencies are negative',
+        kind='function',
+        axis='frequency',
+        axis_unit='THz',
+        span=FREQUENCIES,
+        stage=PHONONS,
+        engines=('ase',),
+    ),
+    Property(
+        'lowest_frequency',
+        'THz',
+        'lowest phonon frequency on a mesh of wave vectors; negative if imaginary, 0 if dynamically stable',
+        stage=PHONONS,
+        engines=('ase',),
+    ),
+)
+
 STABILITY = (
     Property('formation_energy', 'eV/atom', 'energy against the elements at the same settings', stage='references'),
     Property(
