@@ -180,12 +180,13 @@ def _potential_knows_the_elements(space: SpaceSection, screen: Screening) -> Ite
         yield ContradictionError(f'does not know {", ".join(missing)}: take another potential', place)
 
 
-def _potential_has_generations(screen: Screening, select: Select) -> Iterator[ContradictionError]:
-    if screen.potential is not None and select.schedule != 'generations':
-        yield ContradictionError(
-            'only with select.schedule generations: the asynchronous schedule makes its decisions at once',
-            ('screen', 'potential'),
-        )
+def _jobs_have_generations(propose: Propose, screen: Screening, select: Select) -> Iterator[ContradictionError]:
+    asked = {('screen', 'potential'): screen.potential, ('propose', 'external'): propose.external}
+    for place, section in asked.items():
+        if section is not None and select.schedule != 'generations':
+            yield ContradictionError(
+                'only with select.schedule generations: the asynchronous schedule makes its decisions at once', place
+            )
 
 
 def _acquisition_fits(goal: Goal, select: Select) -> Iterator[ContradictionError]:
@@ -276,7 +277,7 @@ CHECKS: tuple[Callable[..., Iterator[ContradictionError]], ...] = (
     _source_serves_the_space,
     _screens_serve_the_space,
     _potential_knows_the_elements,
-    _potential_has_generations,
+    _jobs_have_generations,
     _acquisition_fits,
     _surrogate_has_its_source,
     _surrogate_has_several_properties,

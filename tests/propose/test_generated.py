@@ -16,7 +16,10 @@ import pytest
 from hostile_outputs import hostile_outputs
 from pydantic import ValidationError
 
+from aiida_inversedesign.campaign.consistency import contradictions_between
 from aiida_inversedesign.campaign.generator import Generator
+from aiida_inversedesign.campaign.screening import Screening
+from aiida_inversedesign.campaign.spec import Propose, Select
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.propose import generated
 from aiida_inversedesign.propose.generated import read_generated, request_of
@@ -296,3 +299,17 @@ def test_without_results_the_other_sources_go_on() -> None:
 def test_section_and_source_belong_together(propose: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         settings_of_a_proposal({'formulas': ['NaCl']}, propose)
+
+
+@pytest.mark.parametrize(
+    ('section', 'place'),
+    [
+        ({'propose': {'method': 'external', 'external': {'code': 'g@c'}}}, ('propose', 'external')),
+        ({'screen': {'potential': 'emt', 'code': 'g@c'}}, ('screen', 'potential')),
+    ],
+)
+def test_jobs_of_generations_are_refused_with_a_stream(section: dict[str, Any], place: tuple[str, ...]) -> None:
+    sections = {'propose': Propose, 'screen': Screening, 'select': Select}
+    given = {**section, 'select': {'schedule': 'asynchronous'}}
+    found = contradictions_between({name: kind.model_validate(given.get(name, {})) for name, kind in sections.items()})
+    assert [item.place for item in found if 'only with select.schedule generations' in str(item)] == [place]
