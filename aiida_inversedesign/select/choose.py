@@ -150,6 +150,9 @@ def _repeated(
     first = found.point.rows[0]
     taken = [*repeated, *(row.candidate for row in rows)]
     number = 1 + sum(_origin(name) == first.candidate for name in taken)
+    if rule != 'auto' and number > rule:
+        # repeats that fail are not made for ever
+        return None
     predicted = surrogate.predict(space, [first.proposed], [first.probability], [first.estimates])
     return Choice(
         f'{first.candidate}{_REPEAT}{number}',
