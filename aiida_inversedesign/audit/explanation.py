@@ -43,7 +43,9 @@ def explanation(campaign: orm.WorkChainNode | int | str, last: int = LAST, seed:
         ) from error
     state = node.process_state.value if node.process_state else 'created'
     about = {'uuid': node.uuid, 'name': name, 'state': state, 'units': dict(found.units)}
-    return {'campaign': about, **explain(found)}
+    explained = explain(found)
+    # selections are read whole
+    return {'campaign': about, **explained, 'choices': explained['choices'][-last:] if last else []}
 
 
 def explanation_or_reason(campaign: Any, last: int = LAST) -> dict[str, Any]:

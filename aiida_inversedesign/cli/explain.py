@@ -78,10 +78,14 @@ def _show_model(console: Any, name: str, unit: str, model: dict[str, Any]) -> No
     console.print(table)
     curves = model['dependences']
     for curve in curves:
-        first, last = curve['mean'][0], curve['mean'][-1]
+        first, *between, last = curve['mean']
+        top, bottom = max(between, default=first), min(between, default=first)
+        turn = f', up to {top:.4g} between' if top > max(first, last) else ''
+        turn += f', down to {bottom:.4g} between' if bottom < min(first, last) else ''
         ends = f'{curve["grid"][0]:.3g} to {curve["grid"][-1]:.3g} {curve["unit"]}'.rstrip()
         console.print(
-            f'  along {curve["group"]} from {ends}: {name} {first:.4g} to {last:.4g} {unit}'.rstrip(), highlight=False
+            f'  along {curve["group"]} from {ends}: {name} {first:.4g} to {last:.4g} {unit}'.rstrip() + turn,
+            highlight=False,
         )
     limits = model['domain']
     console.print(

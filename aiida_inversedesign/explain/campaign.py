@@ -152,7 +152,9 @@ def _model(
         grid = np.zeros((len(curve['grid']), len(surrogate.names)))
         grid[:, column] = np.array(curve['grid']) * surrogate.width[column] + surrogate.center[column]
         own, units = campaign.own_units(grid)
-        curve['grid'], curve['unit'] = own[:, column].tolist(), units[column]
+        # without what is left of zero by scaling there and back
+        size = float(np.ptp(own[:, column])) or 1.0
+        curve['grid'], curve['unit'] = (np.round(own[:, column] / size, 9) * size).tolist(), units[column]
     limits = domain(task)
     limits['best_beyond'] = _best_beyond(campaign, task, rest, pool[len(of_rows) :], limits['limit'])
     return {
