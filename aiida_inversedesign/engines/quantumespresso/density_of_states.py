@@ -126,7 +126,9 @@ class DensityOfStatesWorkChain(IdempotentWorkChain):
         """Submit what reads the bands, for the energies of the axis."""
         outputs = self.ctx.nscf.outputs
         reference, _ = _reference(outputs.output_band, outputs.output_parameters)
-        energies = {'emin': round(reference + LOWEST, 3), 'emax': round(reference + HIGHEST, 3), 'deltae': STEP}
+        # one step more at either end, as the programs round
+        low, high = reference + LOWEST - STEP, reference + HIGHEST + STEP
+        energies = {'emin': round(low, 3), 'emax': round(high, 3), 'deltae': STEP}
         inputs = self.exposed_inputs(process, name)
         inputs['parent_folder'] = outputs.remote_folder
         return self.submit_once(name, process, parameters=orm.Dict({namelist: energies}), **inputs)
