@@ -39,6 +39,7 @@ WHAT_TO_DO = {
     'ERROR_INVALID_SETTINGS': 'Correct what is named in `evaluate`.',
     'ERROR_LIMIT_REACHED': f'{_ROW} If it happens often, raise `budget` or `evaluate.options.max_wallclock_seconds`.',
     'ERROR_PRERELAXATION_FAILED': f'{_ROW} If all fail, check `evaluate.prerelax.calculator`.',
+    'ERROR_NO_CONFORMER': f'{_ROW} If most fail, narrow the space: elements, ring sizes, `screen.accessibility`.',
     'ERROR_RELAXATION_FAILED': f'{_ROW} If most fail, look at one output file: `verdi calcjob outputcat`.',
     'ERROR_JOB_FAILED': _ROW,
     'ERROR_NO_ENTRY': f'{_ROW} The data set lacks this candidate or this property.',

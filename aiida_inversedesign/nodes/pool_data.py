@@ -76,8 +76,9 @@ class PoolData(PayloadData):
     @property
     def summary(self) -> str:
         """How many candidates passed, of how many different keys, e.g. ``12 candidates of 5 formulas``."""
-        name = part('spaces', self.space).key_name
-        return f'{self.accepted} candidates of {self.base.attributes.get("keys")} {name.removesuffix("s")}s'
+        space = part('spaces', self.space)
+        nouns = 'formulas' if space.of_crystals else space.nouns
+        return f'{self.accepted} candidates of {self.base.attributes.get("keys")} {nouns}'
 
     @property
     def space(self) -> str:

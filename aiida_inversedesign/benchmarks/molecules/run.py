@@ -1,9 +1,8 @@
 """How many of the molecules that a generator proposes lie in a region of properties, and how well these are predicted.
 
-Regressions (random forests of this package on the descriptors of the space ``molecules``) learn from four fifths of a
-data set; the other fifth tells how well. They lead every generator. Whether a molecule lies in the region is also
-judged by forests of scikit-learn on other descriptors (2 048 bits of Morgan fingerprints beside RDKit's numbers),
-which lead none.
+Regressions (a surrogate of this package on the descriptors of the space) learn from four fifths of a data set; the
+other fifth tells how well. They lead every generator. Whether a molecule lies in the region is also judged by forests
+of scikit-learn on other descriptors (2 048 bits of Morgan fingerprints beside RDKit's numbers), which lead none.
 """
 
 from __future__ import annotations
@@ -57,7 +56,8 @@ class Plan:
 
     :param bounds: lowest and highest value of each property in the region.
     :param start: molecule from which searches begin.
-    :param number: of molecules that each search returns. :param rows: most molecules that regressions learn from.
+    :param number: of molecules that each search returns. :param rows: most molecules that are learned from.
+    :param kind: of surrogate that leads them.
     """
 
     bounds: Bounds
@@ -66,6 +66,7 @@ class Plan:
     seeds: int
     number: int
     rows: int
+    kind: str = 'gp'
 
 
 def split(data: Data, rows: int) -> tuple[list[int], list[int]]:
@@ -84,10 +85,11 @@ def run_molecules(data: Data, plan: Plan, report: Report) -> dict[str, Any]:
         raise InverseDesignError(f'{len(data.molecules)} molecules have all properties, at least 10 are needed')
     space = MoleculeSpace(kind='molecules')
     train, test = split(data, plan.rows)
-    ours, judge = Ours(data, train, space, report), Judge(data, train, report)
+    ours, judge = Ours(data, train, space, plan.kind, report), Judge(data, train, report)
     figures: dict[str, Any] = {
         'schema': 'inversedesign/1',
         'molecules': len(data.molecules),
+        'surrogate': plan.kind,
         'learned_from': len(train),
         'region': {name: list(bounds) for name, bounds in plan.bounds.items()},
         'in_region': int(_inside(data.values, plan.bounds).sum()),
@@ -136,12 +138,14 @@ def _proposed(arm: str, task: Task) -> list[Molecule]:
 class Ours:
     """The regressions that lead the generators."""
 
-    def __init__(self, data: Data, train: Sequence[int], space: MoleculeSpace, report: Report) -> None:
+    def __init__(self, data: Data, train: Sequence[int], space: MoleculeSpace, kind: str, report: Report) -> None:
         report('learning from molecules', 0.0)
         molecules = [data.molecules[place] for place in train]
         features, names = space.describe(molecules, [None] * len(molecules))
+        if (chosen := space.columns(names, len(train))) is not None:
+            features, names = features[:, chosen], [names[place] for place in chosen]
         targets = {name: values[list(train)] for name, values in data.values.items()}
-        self.space, self.surrogate = space, fit_on_features(features, targets, kind='forest', names=names)
+        self.space, self.surrogate = space, fit_on_features(features, targets, kind=kind, names=names)
 
     def predict(self, molecules: Sequence[Molecule]) -> Mapping[str, tuple[Array, Array]]:
         """Mean and deviation of each property."""

@@ -21,8 +21,9 @@ from aiida_inversedesign.cli.common import FORMAT, emit
 @click.option('--seeds', type=click.IntRange(min=1), default=10, show_default=True, help='Searches of each arm.')
 @click.option('--number', type=click.IntRange(min=2), default=100, show_default=True, help='Molecules of each search.')
 @click.option(
-    '--rows', type=click.IntRange(min=8), default=3000, show_default=True, help='Most molecules learned from.'
+    '--rows', type=click.IntRange(min=8), default=1500, show_default=True, help='Most molecules learned from.'
 )
+@click.option('--surrogate', default='gp', show_default=True, help='Regressions that lead the searches.')
 @click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
 @FORMAT
 def molecules(
@@ -33,6 +34,7 @@ def molecules(
     seeds: int,
     number: int,
     rows: int,
+    surrogate: str,
     output: Path | None,
     output_format: str,
 ) -> None:
@@ -51,7 +53,7 @@ def molecules(
 
     bounds = dict(_window(text) for text in windows)
     chosen = [part.strip() for part in arms.split(',') if part.strip()]
-    plan = Plan(bounds, Molecule.of(start), chosen, seeds, number, rows)
+    plan = Plan(bounds, Molecule.of(start), chosen, seeds, number, rows, surrogate)
     with shown_steps() as report:
         figures = run_molecules(read_data(file, list(bounds)), plan, report)
     if output is not None:
@@ -78,7 +80,8 @@ def _show(data: dict[str, Any]) -> None:
     console.print(f'{data["molecules"]} molecules, {data["in_region"]} in the region ({words})', highlight=False)
     for name, item in data['regressions'].items():
         console.print(
-            f'R² of {name}: {item["ours"]:.3f}; random forest on other descriptors {item["random_forest"]:.3f} '
+            f'R² of {name} ({data["surrogate"]}): {item["ours"]:.3f}; random forest on other descriptors '
+            f'{item["random_forest"]:.3f} '
             f'(learned from {data["learned_from"]}, n = {item["n"]})',
             highlight=False,
         )
