@@ -47,7 +47,6 @@ WHAT_TO_DO = {
     'ERROR_EQUATION_OF_STATE': f'{_ROW} What the relaxation found is kept.',
     'ERROR_MISSING_PROPERTY': f'{_ROW} What the relaxation found is kept.',
     'ERROR_ON_PURPOSE': 'Asked for by `evaluate.fail_fraction`, for rehearsals.',
-    'ERROR_NO_CONFORMER': f'{_ROW} The force field could not place its atoms; the reason says why.',
     'ERROR_MEASUREMENT_FAILED': f'{_ROW} The laboratory said so (`tell --failed`).',
     'ERROR_NO_ANSWER': f'{_ROW} A late answer still counts; raise `evaluate.deadline_days` for more time.',
     'ERROR_NO_RESULTS': _RETRIED,

@@ -68,7 +68,8 @@ def test_a_metal_with_projections(codes: dict[str, orm.InstalledCode]) -> None:
     total = curves['density_of_states']
     assert (str(total.axis), total.unit, total.grid[0]) == ('energy (eV)', 'states/eV/atom', -20)
     assert electrons(total) == pytest.approx(4, rel=0.02)
-    assert total.grid[-1] == 5 and total.values[-1] > 0
+    assert total.grid[-1] == 5
+    assert total.values[-1] > 0
     parts = [curves[f'density_of_states_{letter}'] for letter in 'sp']
     assert np.array_equal(parts[0].values, curves['density_of_states_Si_s'].values)
     assert 0.9 * 4 < sum(map(electrons, parts)) < 4.1
