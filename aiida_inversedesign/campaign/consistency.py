@@ -210,6 +210,16 @@ def _surrogate_has_several_properties(goal: Goal, learn: Learn) -> Iterator[Cont
     yield from _lacking(learn, 'properties', len(goal.properties) == 1)
 
 
+def _curves_are_learned(goal: Goal, learn: Learn) -> Iterator[ContradictionError]:
+    asked = goal.functionals
+    yield from _lacking(learn, 'curves', any(name not in asked for name in goal.properties))
+    if learn.curves != 'auto' and (not asked or learn.surrogate not in ('auto', 'mixture', 'curves')):
+        yield ContradictionError(
+            'has no effect: ' + ('write surrogate: auto or curves' if asked else 'the goal asks for no functional'),
+            ('learn', 'curves'),
+        )
+
+
 def _lacking(learn: Learn, need: Need, lacks: bool) -> Iterator[ContradictionError]:
     """That the surrogate needs what the file lacks, or that it cannot be asked."""
     name, place = learn.surrogate, ('learn', 'surrogate')
@@ -281,6 +291,7 @@ CHECKS: tuple[Callable[..., Iterator[ContradictionError]], ...] = (
     _acquisition_fits,
     _surrogate_has_its_source,
     _surrogate_has_several_properties,
+    _curves_are_learned,
     _schedule_has_no_generations,
     _repeats_tell_something,
     _budget_covers_an_evaluation,

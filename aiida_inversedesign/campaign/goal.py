@@ -5,12 +5,12 @@ from __future__ import annotations
 import builtins
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
 
-from aiida_inversedesign.campaign.curves.curve import CurveError
+from aiida_inversedesign.campaign.curves.curve import Curve, CurveError
 from aiida_inversedesign.campaign.curves.functionals import NAMES, Functional, Metric
 from aiida_inversedesign.campaign.curves.functionals import Name as FunctionalName
 from aiida_inversedesign.campaign.properties import STABILITY
@@ -228,6 +228,11 @@ class Goal(Model):
         """The functionals of curves that are asked for, by the name of the number."""
         asked: list[Asked] = [*self.objectives, *self.constraints]
         return {item.property: item.functional_settings for item in asked if item.functional is not None}
+
+    def asked_curves(self, curves: Mapping[str, Curve]) -> dict[str, Curve]:
+        """Those curves of an evaluation of which a functional is asked for."""
+        names = {settings['property'] for settings in self.functionals.values()}
+        return {name: curve for name, curve in curves.items() if name in names}
 
     @property
     def properties(self) -> list[str]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from aiida_inversedesign.campaign.curves.curve import Curve
 from aiida_inversedesign.campaign.goal import Goal
 
 Arm = Literal['initial', 'acquisition', 'replicate', 'control', 'known']
@@ -35,6 +36,7 @@ class EvaluationRow:
     :param estimates: what a potential said of properties before the evaluation, in the properties' units.
     :param copy_of: the earlier evaluation that ended in the same thing; empty if none did, None if not determined: it
         failed, or the table is older than this column.
+    :param curves: properties that are functions, by name.
     """
 
     candidate: str
@@ -57,6 +59,7 @@ class EvaluationRow:
     estimates: dict[str, float] = field(default_factory=dict)
     copy_of: str | None = None
     replicates: dict[str, tuple[int, float]] = field(default_factory=dict)
+    curves: dict[str, Curve] = field(default_factory=dict)
 
     @property
     def result(self) -> Any:
@@ -75,6 +78,7 @@ class EvaluationRow:
         data['relaxed'] = self.relaxed.to_dict() if self.relaxed else None
         for name in ('predicted', 'replicates'):
             data[name] = {key: list(pair) for key, pair in data[name].items()}
+        data['curves'] = {name: curve.to_dict() for name, curve in self.curves.items()}
         return data
 
     @classmethod
@@ -90,6 +94,7 @@ class EvaluationRow:
             data[name] = {key: (pair[0], pair[1]) for key, pair in (data.get(name) or {}).items()}
         # tables of earlier versions have none
         data['estimates'] = data.get('estimates') or {}
+        data['curves'] = {name: Curve.from_dict(item) for name, item in (data.get('curves') or {}).items()}
         return cls(**data)
 
 

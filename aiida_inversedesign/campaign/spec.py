@@ -243,6 +243,11 @@ class Learn(Model):
         description="properties of the library's own entries that transfer starts from: formation_energy, "
         'e_above_hull, volume, or one that the library brings; with auto, transfer competes',
     )
+    curves: Literal['auto', 'krfd', 'pointwise', 'fpca', 'linear'] = Field(
+        'auto',
+        description='regression of whole curves, where the goal asks for functionals and surrogate is auto or curves; '
+        'auto: the one of krfd and pointwise that predicts numbers of left-out curves better',
+    )
     code: str | None = Field(
         None, description='label of a Python code with this package: each fit then runs as a job where that is'
     )

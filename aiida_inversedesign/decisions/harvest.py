@@ -15,6 +15,7 @@ from aiida_inversedesign.campaign.row import EvaluationRow, is_hit, with_copies
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.campaign.stability import with_stability
 from aiida_inversedesign.nodes.contents import content_of
+from aiida_inversedesign.nodes.curves import curves_of
 from aiida_inversedesign.nodes.pool_data import PoolData
 from aiida_inversedesign.nodes.table_data import TableData
 
@@ -39,8 +40,8 @@ def harvest(
     :param table: the rows so far.
     :param references: energies of the elements, given where the goal names the energy above the hull: it is found
         anew for all rows, since a crystal found later can lie below an earlier one.
-    :param results: ``properties`` and ``relaxed`` of the completed evaluations, by candidate; with the asynchronous
-        schedule ``batches``, several choices in place of one.
+    :param results: ``properties``, ``relaxed`` and ``curves`` of the completed evaluations, by candidate; with the
+        asynchronous schedule ``batches``, several choices in place of one.
     :return: ``table``; with ``references`` also ``stability``, what each energy above the hull was measured against.
     """
     spec = CampaignSettings.model_validate(settings.get_dict())
@@ -62,7 +63,7 @@ def harvest(
         completed = outcome['exit_status'] == 0
         found = results['properties'][name].get_dict() if completed else {}
         properties = {key: entry['value'] for key, entry in found.items()}
-        relaxed = results.get('relaxed', {}).get(name)
+        relaxed, curves = (results.get(port, {}).get(name) for port in ('relaxed', 'curves'))
         rows.append(
             EvaluationRow(
                 candidate=name,
@@ -84,6 +85,7 @@ def harvest(
                 probability=candidate.probability,
                 estimates=candidate.estimates,
                 replicates=_replicates(found),
+                curves={} if curves is None else goal.asked_curves(curves_of(curves)),
             )
         )
     if engine_named(spec.evaluate.engine).later:

@@ -6,8 +6,10 @@ from aiida.engine import calcfunction
 from aiida.orm import Dict, Int
 
 from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.learn.curves.rows import curves_of_rows, predicted_bands
 from aiida_inversedesign.learn.update import knows, with_rows
 from aiida_inversedesign.nodes.contents import node_of
+from aiida_inversedesign.nodes.curves import node_of_bands
 from aiida_inversedesign.nodes.pool_data import PoolData
 from aiida_inversedesign.nodes.surrogate_data import SurrogateData
 from aiida_inversedesign.nodes.table_data import TableData
@@ -43,14 +45,14 @@ def select_batch(
     :param pending: with the asynchronous schedule: ``turn``, the number of the choice within the generation (another
         one, other random choices), and ``running``, the arm of each candidate that is being evaluated.
     :return: ``batch`` (Dict: for each chosen candidate why, the acquisition and the prediction) and
-        ``candidates``, their nodes.
+        ``candidates``, their nodes; ``curves``, what is predicted of theirs, if curves are learned.
     """
     spec = CampaignSettings.model_validate(settings.get_dict())
     candidates = [candidate for candidate in pool.get_candidates() if candidate.accepted]
     rows = table.get_rows() if table else []
     model = surrogate.get_surrogate() if surrogate else None
     if model is not None and not knows(model, rows):
-        model = with_rows(model, rows, spec.space)
+        model = with_rows(model, rows, spec.space, curves_of_rows(rows, spec.goal.functionals, spec.learn.curves))
     # sorted: not every database keeps the order of keys
     running = dict(sorted(pending['running'].items())) if pending else {}
     choices = choose_batch(
@@ -70,4 +72,17 @@ def select_batch(
     contents |= {choice.candidate: origins[choice.repeats] for choice in choices if choice.repeats}
     batch = Dict({'generation': generation.value, 'choices': [choice.to_dict() for choice in choices]})
     chosen = {choice.candidate: node_of(spec.space.kind, contents[choice.candidate]) for choice in choices}
-    return {'batch': batch, 'candidates': chosen} if chosen else {'batch': batch}
+    if not chosen:
+        return {'batch': batch}
+    found = {'batch': batch, 'candidates': chosen}
+    if model is not None and model.curves:
+        known = {candidate.id: candidate for candidate in candidates}
+        own = [known[choice.candidate] for choice in choices]
+        inputs = model.inputs(
+            spec.space,
+            [item.content for item in own],
+            [item.probability for item in own],
+            [item.estimates for item in own],
+        )
+        found['curves'] = node_of_bands([item.id for item in own], predicted_bands(model, inputs))
+    return found

@@ -5,12 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from aiida.orm import AbstractCode, CalculationNode, Computer, Data, Dict, QueryBuilder, WorkChainNode, load_node
+from aiida.orm import (
+    AbstractCode,
+    ArrayData,
+    CalculationNode,
+    Computer,
+    Data,
+    Dict,
+    QueryBuilder,
+    WorkChainNode,
+    load_node,
+)
 
+from aiida_inversedesign.campaign.curves.curve import Bands
 from aiida_inversedesign.graph.jobs import among
 from aiida_inversedesign.graph.records import LibraryRecord, SurrogateRecord
 from aiida_inversedesign.graph.scalars import edge, scalars
 from aiida_inversedesign.nodes.cspml_data import CspmlData
+from aiida_inversedesign.nodes.curves import bands_of
 from aiida_inversedesign.nodes.library_data import LibraryData
 from aiida_inversedesign.nodes.points import PointsData
 from aiida_inversedesign.nodes.pool_data import PoolData
@@ -60,6 +72,15 @@ def find_batches(generations: Iterable[int]) -> dict[int, list[dict[str, Any]]]:
     for generation, name, batch in batches:
         found.setdefault(generation, []).extend({**choice, 'surrogate': name} for choice in batch.get('choices', ()))
     return found
+
+
+def curve_bands(generations: Iterable[int]) -> dict[tuple[str, str], Bands]:
+    """What selections said of the curves of those that they chose, by candidate and property; the last counts."""
+    query = _called(generations, 'select', project='id').append(
+        ArrayData, with_incoming='step', edge_filters=edge('curves', 'create'), project='uuid'
+    )
+    steps = sorted((step, uuid) for _, step, uuid in scalars(query))
+    return {key: band for _, uuid in steps for key, band in bands_of(load_node(uuid)).items()}
 
 
 def sorted_by_step(query: QueryBuilder) -> list[tuple[int, int, dict[str, Any]]]:

@@ -29,11 +29,12 @@ def ending_of(node: orm.ProcessNode) -> Ending:
 
 @dataclass
 class Results:
-    """What evaluations left, by candidate: outcomes, and properties and crystals of those that completed."""
+    """What evaluations left, by candidate: outcomes, and properties, crystals and curves of those that completed."""
 
     outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
     properties: dict[str, orm.Dict] = field(default_factory=dict)
     relaxed: dict[str, orm.Data] = field(default_factory=dict)
+    curves: dict[str, orm.Data] = field(default_factory=dict)
 
     @classmethod
     def of_interrupted(cls, interrupted: Mapping[str, Any], names: Iterable[str] | None = None) -> Results:
@@ -43,7 +44,7 @@ class Results:
         """
         finished = interrupted['outcomes'].get_dict() if 'outcomes' in interrupted else {}
         wanted = set(finished if names is None else names)
-        parts = (finished, interrupted.get('properties', {}), interrupted.get('relaxed', {}))
+        parts = (finished, *(interrupted.get(name, {}) for name in ('properties', 'relaxed', 'curves')))
         return cls(*({name: item for name, item in part.items() if name in wanted} for part in parts))
 
     def add(
@@ -69,4 +70,6 @@ class Results:
                 # a point stays what it was
                 if 'relaxed' in child.outputs:
                     self.relaxed[name] = child.outputs.relaxed
+                if 'curves' in child.outputs:
+                    self.curves[name] = child.outputs.curves
         return costs

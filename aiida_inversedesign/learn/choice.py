@@ -126,6 +126,10 @@ def _competition(X: Array, y: Array, fits: Mapping[str, Fit], setting: Setting) 
     for given in (setting.composition, setting.errors):
         if given is not None:
             digest.update(given.tobytes())
+    if setting.curves is not None:
+        # the values that are learned are its numbers
+        digest.update(repr((setting.curves.kind, setting.curves.functional.label)).encode())
+        digest.update(np.ascontiguousarray(setting.curves.values).tobytes())
     key = digest.hexdigest()
     if key not in _memory:
         _memory[key] = _compete(X, y, fits, setting)
@@ -140,7 +144,7 @@ def _compete(X: Array, y: Array, fits: Mapping[str, Fit], setting: Setting) -> d
         drawn = np.sort(np.random.default_rng(setting.seed).permutation(len(y))[:_MOST_ROWS])
         X, y, setting = X[drawn], y[drawn], setting.at(drawn)
     offset, scale, _ = target_scale(y)
-    z, setting = (y - offset) / scale, setting.at(slice(None), scale)
+    z, setting = (y - offset) / scale, setting.at(slice(None), scale, offset)
     densities, candidates = {}, {}
     for name in names:
         mean, deviation = unseen_predictions(X, z, name, fits[name], setting)

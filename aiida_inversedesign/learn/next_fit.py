@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.learn.curves.rows import curves_of_rows, fit_shown
 from aiida_inversedesign.learn.library_priors import library_priors
 from aiida_inversedesign.learn.surrogate import Surrogate, fit_surrogate
 from aiida_inversedesign.libraries.library import Library
@@ -20,4 +22,16 @@ def fit_next(spec: CampaignSettings, rows: Sequence[EvaluationRow], library: Lib
     :raises SourceError: if there is nothing to transfer from.
     """
     priors = library_priors(library, spec.learn.source, spec.seed) if library else ()
-    return fit_surrogate(rows, spec.goal.properties, spec.space, spec.learn.surrogate, spec.seed, priors)
+    goal, learn = spec.goal, spec.learn
+    curves = curves_of_rows(rows, goal.functionals, learn.curves)
+    found = fit_surrogate(rows, goal.properties, spec.space, learn.surrogate, spec.seed, priors, curves)
+    if not curves:
+        return found
+    names = [item['property'] for item in goal.functionals.values()]
+    inputs = found.inputs(
+        spec.space,
+        [row.proposed for row in rows],
+        [row.probability for row in rows],
+        [row.estimates for row in rows],
+    )
+    return replace(found, curves=fit_shown(rows, names, inputs, learn.curves, spec.seed))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
-from aiida_inversedesign.campaign.contracts.surrogate import Other, Regressor, Setting
+from aiida_inversedesign.campaign.contracts.surrogate import CurveRows, Other, Regressor, Setting
 from aiida_inversedesign.campaign.number_words import LARGEST
 from aiida_inversedesign.campaign.replicates import noise_of, with_noise
 from aiida_inversedesign.campaign.row import EvaluationRow
@@ -19,6 +19,9 @@ from aiida_inversedesign.learn.choice import fit_chosen
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure
 from aiida_inversedesign.learn.models.transfer import Estimate, Prior
 from aiida_inversedesign.learn.regressor import RegressorError, kind_named, regressor_from_state
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.learn.curves.model import CurveModel
 
 Array = NDArray[np.float64]
 
@@ -49,6 +52,7 @@ class Surrogate:
     :param models: the model of each property, in its own unit.
     :param failure: probability that an evaluation fails, or None if failures were not told.
     :param record: for each property which models competed, their scores, and why the chosen one.
+    :param curves: models of properties that are functions, for what is shown of them.
     """
 
     kind: str
@@ -59,6 +63,7 @@ class Surrogate:
     models: dict[str, Regressor]
     failure: FailureModel | None = None
     record: dict[str, Any] = field(default_factory=dict)
+    curves: dict[str, CurveModel] = field(default_factory=dict)
 
     def inputs(
         self,
@@ -125,6 +130,7 @@ class Surrogate:
             'models': {name: model.state() for name, model in self.models.items()},
             'failure': self.failure.state() if self.failure else None,
             'record': self.record,
+            **({'curves': {name: model.state() for name, model in self.curves.items()}} if self.curves else {}),
         }
 
     @classmethod
@@ -142,6 +148,7 @@ class Surrogate:
         try:
             models = {name: regressor_from_state(model) for name, model in state['models'].items()}
             failure = FailureModel.from_state(state['failure']) if state.get('failure') else None
+            curves = {name: _curve_model(model) for name, model in state.get('curves', {}).items()}
         except RegressorError as error:
             raise SurrogateError(f'{error}: fit the surrogate again from its table') from error
         return cls(
@@ -153,7 +160,14 @@ class Surrogate:
             models=models,
             failure=failure,
             record=dict(state.get('record', {})),
+            curves=curves,
         )
+
+
+def _curve_model(state: dict[str, Any]) -> CurveModel:
+    from aiida_inversedesign.learn.curves.model import CurveModel
+
+    return CurveModel.from_state(state)
 
 
 def estimate_column(name: str) -> str:
@@ -189,6 +203,7 @@ def fit_on_features(
     priors: Sequence[Prior] = (),
     composition: NDArray[np.bool_] | None = None,
     errors: Mapping[str, Array] | None = None,
+    curves: Mapping[str, CurveRows] | None = None,
 ) -> Surrogate:
     """Fit a surrogate to a matrix of descriptors, as campaigns do to their tables.
 
@@ -205,6 +220,7 @@ def fit_on_features(
     :param composition: which descriptors describe the composition, shape (d,); None where that makes no difference.
     :param errors: standard errors of the values of properties that were measured with one, shape (n,), NaN where there
         is none.
+    :param curves: those of each row, of properties that are numbers of curves.
     :raises SurrogateError: if the kind is unknown, no property is asked for, a property has fewer than three rows,
         shapes differ, or a descriptor is not finite.
     """
@@ -229,6 +245,7 @@ def fit_on_features(
         values = np.asarray(targets[name], dtype=np.float64)[rows]
         own = features[rows]
         own_setting = _estimated(_measured(setting, errors, name, rows), columns, name, own)
+        own_setting = replace(own_setting, curves=_curves(curves, name, rows))
 
         def earlier(
             count: int, name: str = name, own: Array = own, own_setting: Setting = own_setting
@@ -257,6 +274,14 @@ def _measured(setting: Setting, errors: Mapping[str, Array] | None, name: str, r
     if (own < 0).any() or np.isinf(own).any():
         raise SurrogateError(f'standard errors of {name!r} must be finite and not negative: NaN where there is none')
     return replace(setting, errors=own) if np.isfinite(own).any() else setting
+
+
+def _curves(curves: Mapping[str, CurveRows] | None, name: str, rows: NDArray[np.int64]) -> CurveRows | None:
+    """The curves of rows; None where one has none."""
+    if curves is None or name not in curves:
+        return None
+    own = curves[name].at(rows)
+    return own if np.isfinite(own.values).any(axis=1).all() else None
 
 
 def _estimated(setting: Setting, columns: Sequence[str], name: str, features: Array) -> Setting:
@@ -327,6 +352,7 @@ def fit_surrogate(
     kind: str,
     seed: int,
     priors: Sequence[Prior] = (),
+    curves: Mapping[str, CurveRows] | None = None,
 ) -> Surrogate:
     """Fit a surrogate to the evaluations so far.
 
@@ -337,6 +363,8 @@ def fit_surrogate(
     :param space: what was evaluated.
     :param kind: ``auto`` or an installed surrogate; ``multitask`` learns all properties together.
     :param priors: learned from other data.
+    :param curves: those of the rows, of properties that are numbers of curves
+        (:func:`~aiida_inversedesign.learn.curves.rows.curves_of_rows`).
     :raises SurrogateError: if the kind is unknown, nothing is asked for, or a property has fewer than three rows.
     """
     if not rows and properties:
@@ -363,6 +391,7 @@ def fit_surrogate(
         priors=priors,
         composition=composition,
         errors=errors,
+        curves=curves,
     )
 
 

@@ -7,13 +7,15 @@ place of some hundreds, so that every choice of an asynchronous campaign knows e
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
+from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
 from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.learn.models.mixture import of_rows
 from aiida_inversedesign.learn.surrogate import Surrogate, errors_of, values_of
 
 
@@ -22,11 +24,17 @@ def knows(surrogate: Surrogate, rows: Sequence[EvaluationRow]) -> bool:
     return surrogate.failure is None or len(surrogate.failure.X) >= len(rows)
 
 
-def with_rows(surrogate: Surrogate, rows: Sequence[EvaluationRow], space: SpaceSection) -> Surrogate:
+def with_rows(
+    surrogate: Surrogate,
+    rows: Sequence[EvaluationRow],
+    space: SpaceSection,
+    curves: Mapping[str, CurveRows] | None = None,
+) -> Surrogate:
     """The surrogate as it is after all of these evaluations.
 
     :param rows: every evaluation so far, those that it was fitted to included.
     :param space: what was evaluated.
+    :param curves: those of the rows, of properties that are numbers of curves.
     """
     inputs = surrogate.inputs(
         space,
@@ -38,7 +46,8 @@ def with_rows(surrogate: Surrogate, rows: Sequence[EvaluationRow], space: SpaceS
     for name, model in surrogate.models.items():
         values = values_of(rows, name)
         known = np.isfinite(values)
-        models[name] = model.with_rows(inputs[known], values[known], errors_of(rows, name)[known])
+        own = curves[name].at(known) if curves and name in curves else None
+        models[name] = of_rows(model, inputs[known], values[known], errors_of(rows, name)[known], own)
     failure = surrogate.failure
     if failure is not None:
         failure = failure.with_rows(inputs, np.array([row.status == 'failed' for row in rows], dtype=bool))

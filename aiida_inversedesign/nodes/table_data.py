@@ -1,7 +1,8 @@
 """The table: one row for each evaluation so far, failures included.
 
 A campaign makes a table with each harvest, and each holds all rows. So that this costs little, rows are kept in files
-of fifty: full files are the same in all later tables, and AiiDA's repository keeps equal files once.
+of fifty: full files are the same in all later tables, and AiiDA's repository keeps equal files once. Curves of the
+rows are arrays in files beside them.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import io
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from aiida.orm.pydantic import OrmMetadataField
@@ -17,10 +19,11 @@ from aiida.orm.pydantic import OrmMetadataField
 from aiida_inversedesign.campaign.contracts.registry import part
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import EvaluationRow, best_row, count_statuses
+from aiida_inversedesign.nodes.curves import pack_curves, unpack_curves
 from aiida_inversedesign.nodes.parquet import joined_parquet, records_from_parquet, records_to_parquet
 from aiida_inversedesign.nodes.payload import PayloadData
 
-_COLUMNS = tuple(EvaluationRow.__dataclass_fields__)
+_COLUMNS = tuple(name for name in EvaluationRow.__dataclass_fields__ if name != 'curves')
 _NESTED = ('proposed', 'relaxed', 'properties', 'errors', 'predicted', 'estimates', 'replicates')
 
 #: Rows in one file.
@@ -34,32 +37,36 @@ class _Parts:
 
     def __init__(self) -> None:
         self._rows: OrderedDict[str, tuple[EvaluationRow, ...]] = OrderedDict()
-        self._contents: dict[tuple[int, ...], tuple[str, bytes]] = {}
+        self._contents: dict[tuple[int, ...], tuple[str, bytes, bytes]] = {}
 
-    def rows(self, content: bytes, read: Callable[[dict[str, Any]], Any]) -> tuple[EvaluationRow, ...]:
-        """The rows of a file; ``read`` makes contents of plain data."""
-        digest = hashlib.sha256(content).hexdigest()
+    def rows(self, content: bytes, curves: bytes, read: Callable[[dict[str, Any]], Any]) -> tuple[EvaluationRow, ...]:
+        """The rows of a file and that of their curves, if any; ``read`` makes contents of plain data."""
+        digest = hashlib.sha256(content + curves).hexdigest()
         if digest not in self._rows:
-            records = records_from_parquet(content, _NESTED)
-            self._remember(digest, content, tuple(EvaluationRow.from_dict(record, read) for record in records))
+            rows = [EvaluationRow.from_dict(record, read) for record in records_from_parquet(content, _NESTED)]
+            if curves:
+                pairs = zip(rows, unpack_curves(curves, len(rows)), strict=True)
+                rows = [replace(row, curves=found) for row, found in pairs]
+            self._remember(digest, content, curves, tuple(rows))
         self._rows.move_to_end(digest)
         return self._rows[digest]
 
-    def content(self, rows: Sequence[EvaluationRow]) -> bytes:
-        """The file of some rows."""
+    def content(self, rows: Sequence[EvaluationRow]) -> tuple[bytes, bytes]:
+        """The file of some rows, and that of their curves, empty if they have none."""
         key = tuple(map(id, rows))
         if rows and key in self._contents:
-            return self._contents[key][1]
+            return self._contents[key][1:]
         content = records_to_parquet([row.to_dict() for row in rows], _COLUMNS, small=True)
-        self._remember(hashlib.sha256(content).hexdigest(), content, tuple(rows))
-        return content
+        curves = pack_curves([row.curves for row in rows]) if any(row.curves for row in rows) else b''
+        self._remember(hashlib.sha256(content + curves).hexdigest(), content, curves, tuple(rows))
+        return content, curves
 
-    def _remember(self, digest: str, content: bytes, rows: tuple[EvaluationRow, ...]) -> None:
+    def _remember(self, digest: str, content: bytes, curves: bytes, rows: tuple[EvaluationRow, ...]) -> None:
         # rows that are remembered stay alive, so that no other row can have the identity of one of them
         if digest in self._rows:
             return
         self._rows[digest] = rows
-        self._contents[tuple(map(id, rows))] = (digest, content)
+        self._contents[tuple(map(id, rows))] = (digest, content, curves)
         while len(self._rows) > _REMEMBERED:
             _, dropped = self._rows.popitem(last=False)
             self._contents.pop(tuple(map(id, dropped)), None)
@@ -74,6 +81,8 @@ class TableData(PayloadData):
     FILENAME: ClassVar[str] = 'rows_'
     #: Files of rows, numbered from 0.
     PART_NAME: ClassVar[str] = 'rows_{:05d}.parquet'
+    #: Curves of the rows in the file of the same number, where they have any.
+    CURVES_NAME: ClassVar[str] = 'curves_{:05d}.npz'
 
     class AttributesModel(PayloadData.AttributesModel):
         counts: dict[str, Any] = OrmMetadataField(
@@ -92,9 +101,11 @@ class TableData(PayloadData):
         contents = [_parts.content(rows[begin : begin + PART]) for begin in range(0, max(len(rows), 1), PART)]
         digest = hashlib.sha256()
         node = cls()
-        for number, content in enumerate(contents):
-            node.base.repository.put_object_from_filelike(io.BytesIO(content), cls.PART_NAME.format(number))
-            digest.update(hashlib.sha256(content).digest())
+        for number, pair in enumerate(contents):
+            for name, content in zip((cls.PART_NAME, cls.CURVES_NAME), pair, strict=True):
+                if content:
+                    node.base.repository.put_object_from_filelike(io.BytesIO(content), name.format(number))
+                    digest.update(hashlib.sha256(content).digest())
         node.base.attributes.set_many(
             {'content_hash': digest.hexdigest(), 'counts': count_statuses(rows), 'best': summary, 'space': space}
         )
@@ -103,7 +114,14 @@ class TableData(PayloadData):
     def get_rows(self) -> list[EvaluationRow]:
         """Every row, in the order of the evaluations; rows are shared with other tables and must not be changed."""
         read = part('spaces', self.space).read
-        return [row for content in self.parts() for row in _parts.rows(content, read)]
+        repository = self.base.repository
+        found: list[EvaluationRow] = []
+        names = set(repository.list_object_names())
+        for number, content in enumerate(self.parts()):
+            name = self.CURVES_NAME.format(number)
+            curves = repository.get_object_content(name, mode='rb') if name in names else b''
+            found.extend(_parts.rows(content, curves, read))
+        return found
 
     @property
     def payload(self) -> bytes:
@@ -114,7 +132,7 @@ class TableData(PayloadData):
     def parts(self) -> list[bytes]:
         """Its Parquet files, one below the other all rows."""
         repository = self.base.repository
-        names = sorted(repository.list_object_names())
+        names = sorted(name for name in repository.list_object_names() if name.startswith(self.FILENAME))
         if len(names) == 1 or not self.is_stored:
             return [repository.get_object_content(name, mode='rb') for name in names]
         # one by one each file costs several queries: a quarter of the time of an audit of ten thousand rows

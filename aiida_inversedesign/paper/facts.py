@@ -52,7 +52,8 @@ class Facts:
         learn = self.record.settings.learn
         if learn.surrogate != 'auto' or not self.models:
             return []
-        return [kind for kind in COMPETITORS if kind != 'transfer' or learn.source]
+        lacking = {'transfer': not learn.source, 'curves': not self.record.goal.functionals}
+        return [kind for kind in COMPETITORS if not lacking.get(kind)]
 
     @property
     def generators(self) -> list[str]:

@@ -19,6 +19,7 @@ from aiida_inversedesign.graph.jobs import find_jobs
 from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.graph.outcomes import ending_of
 from aiida_inversedesign.nodes.contents import content_of
+from aiida_inversedesign.nodes.curves import curves_of
 from aiida_inversedesign.verify.case import Case
 from aiida_inversedesign.verify.compare import compare
 from aiida_inversedesign.verify.findings import Finding
@@ -124,7 +125,7 @@ def _check_outcomes(case: Case, generation: Call, harvest: Call, known: _Known) 
             continue
         known.returned_by[name] = call
         returned = case.graph.returned[call.id]
-        for port, kind in (('properties', 'property'), ('relaxed', 'structure')):
+        for port, kind in (('properties', 'property'), ('relaxed', 'structure'), ('curves', 'property')):
             link = taken.get(f'{port}__{name}')
             if link is not None and (port not in returned or returned[port].node != link.node):
                 message = f'the harvest of {generation.label} took another {port} node of {name} than it returned'
@@ -237,6 +238,12 @@ def _check_row(
         if comparison.status == 'different':
             text = comparison.message.replace(': stored', ': its evaluation returned', 1)
             yield 'property', text.replace(', found', ', the row has')
+    # tables of earlier versions have none
+    if completed and row.curves:
+        found = case.goal.asked_curves(curves_of(case.node(returned['curves']))) if 'curves' in returned else {}
+        one, other_ = ({name: curve.to_dict() for name, curve in item.items()} for item in (found, row.curves))
+        if compare(one, other_, _COPIED).status == 'different':
+            yield 'property', 'its curves are not those that its evaluation returned'
     expected = is_hit(case.goal, row.properties if row.status == 'completed' else {})
     if row.hit is not expected:
         yield 'hit', f'it is labelled {_word(row.hit)}, by the goal it is {_word(expected)}'

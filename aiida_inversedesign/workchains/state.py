@@ -49,7 +49,7 @@ def add_generation_ports(spec: Any) -> None:
     spec.input_namespace('interrupted', required=False, populate_defaults=False, help='A batch to continue.')
     spec.input('interrupted.batch', valid_type=Dict, required=False, help='What had been chosen.')
     spec.input('interrupted.outcomes', valid_type=Dict, required=False, help='What became of the finished.')
-    for name in ('candidates', 'properties', 'relaxed', 'batches'):
+    for name in ('candidates', 'properties', 'relaxed', 'curves', 'batches'):
         spec.input_namespace(f'interrupted.{name}', required=False, dynamic=True, valid_type=Data)
     add_state_outputs(spec)
     spec.exit_code(

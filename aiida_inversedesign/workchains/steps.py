@@ -308,6 +308,8 @@ def take_results(chain: IdempotentWorkChain, results: Results, **chosen: Any) ->
     :param chosen: ``batch``, or ``batches`` of a stream.
     """
     inputs = {'properties': results.properties, 'relaxed': results.relaxed} if results.properties else {}
+    if results.curves:
+        inputs['curves'] = results.curves
     if stability_wanted(settings(chain)):
         inputs['references'] = chain.ctx.references if chain.ctx.references is not None else orm.Dict({})
     node = chain.decide(

@@ -19,12 +19,16 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from aiida_inversedesign.campaign.curves.curve import Axis
+    from aiida_inversedesign.campaign.curves.functionals import Functional
+
     Array = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
 #: What a kind may need besides rows: ``source`` (other data to start from), ``properties`` (further properties of the
-#: same table), ``usual value`` (a value that at least half of the rows have exactly).
-Need = Literal['source', 'properties', 'usual value']
+#: same table), ``usual value`` (a value that at least half of the rows have exactly), ``curves`` (the values are
+#: numbers of curves, which are known).
+Need = Literal['source', 'properties', 'usual value', 'curves']
 
 
 class Regressor(Protocol):
@@ -93,6 +97,8 @@ class Regressor(Protocol):
         :param X: inputs, shape (n, d), standardised as those that it was fitted to.
         :param y: targets, shape (n,).
         :param errors: as :attr:`Setting.errors`.
+
+        That of a kind that needs ``curves`` takes one more: their values on its own grid, shape (n, T).
         """
 
     def state(self) -> dict[str, Any]:
@@ -126,6 +132,29 @@ class Other:
     shared: Mask
 
 
+@dataclass(frozen=True, eq=False)
+class CurveRows:
+    """The curves of which the targets are numbers: each target is (number − origin) / unit.
+
+    :param axis: what they are functions of. :param grid: points of it, shape (T,).
+    :param values: of the rows, shape (n, T), NaN where a curve has no value.
+    :param functional: the number.
+    :param kind: what is to learn them: ``auto``, or a name of :data:`~aiida_inversedesign.learn.curves.model.NAMES`.
+    """
+
+    axis: Axis
+    grid: Array
+    values: Array
+    functional: Functional
+    kind: str = 'auto'
+    origin: float = 0.0
+    unit: float = 1.0
+
+    def at(self, rows: Any, unit: float = 1.0, origin: float = 0.0) -> CurveRows:
+        """Those of some rows, whose targets are counted from another origin in another unit."""
+        return replace(self, values=self.values[rows], origin=self.origin + self.unit * origin, unit=self.unit * unit)
+
+
 @dataclass(frozen=True)
 class Setting:
     """What models of one table share.
@@ -140,6 +169,8 @@ class Setting:
     :param errors: standard error of each target in its unit, shape (n,), NaN where it is not known; None: of no target.
         A kind may ignore them, as all but the Gaussian process ``gp`` do. One that uses them adds their mean square to
         the variance of its predictions: the next evaluation has an error too.
+    :param curves: of which the targets are numbers, for a kind that needs ``curves``; None: they are none, or some
+        rows have no curve.
     """
 
     seed: int = 0
@@ -149,13 +180,16 @@ class Setting:
     width: Array | None = None
     others: tuple[Other, ...] = ()
     errors: Array | None = None
+    curves: CurveRows | None = None
 
-    def at(self, rows: Any, unit: float = 1.0) -> Setting:
-        """The setting of some of the rows, whose targets are counted in another unit."""
+    def at(self, rows: Any, unit: float = 1.0, origin: float = 0.0) -> Setting:
+        """The setting of some of the rows, whose targets are counted from another origin in another unit."""
+        curves = None if self.curves is None else self.curves.at(rows, unit, origin)
         if self.errors is None and unit == 1.0:
-            return self
+            return self if curves is None else replace(self, curves=curves)
         errors = None if self.errors is None else self.errors[rows] / unit
-        return replace(self, errors=errors, priors=tuple(prior.counted_in(unit) for prior in self.priors))
+        priors = tuple(prior.counted_in(unit) for prior in self.priors)
+        return replace(self, errors=errors, priors=priors, curves=curves)
 
 
 Fit = Callable[['Array', 'Array', Setting], Regressor]
@@ -202,6 +236,8 @@ class SurrogateKind(ABC):
         """What it needs and this setting does not have, as a phrase that follows its name; empty if nothing."""
         if 'source' in self.needs and not setting.priors:
             return LACKS['source']
+        if 'curves' in self.needs and setting.curves is None:
+            return LACKS['curves']
         return LACKS['properties'] if 'properties' in self.needs and not setting.others else ''
 
 
@@ -210,6 +246,7 @@ LACKS: dict[Need, str] = {
     'source': 'needs other data to learn from: name learn.source, or use another surrogate',
     'properties': 'learns several properties together, and there is one: use another surrogate',
     'usual value': 'needs a value that at least half of the rows have exactly: use another surrogate',
+    'curves': 'learns curves, and this property is not a number of one: ask for a functional, or use another surrogate',
 }
 
 

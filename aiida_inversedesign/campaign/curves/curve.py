@@ -21,6 +21,8 @@ Array = NDArray[np.float64]
 _MOST_POINTS, _EVEN = 500, 200
 #: Share of the length of an axis by which two of its points may differ and be the same.
 _SAME = 1e-9
+#: Level of the bands in which predictions are recorded and drawn.
+LEVEL = 0.8
 #: Largest size of a value that models can compute with.
 _LARGEST = 1e100
 
@@ -151,6 +153,20 @@ class Curve:
         return cls.of(
             str(data.get('name', 'curve')), axis['grid'], data['values'], known, str(data.get('unit', '')), where=where
         )
+
+
+@dataclass(frozen=True, eq=False)
+class Bands:
+    """Predictions of one property for several candidates.
+
+    :param grid: points of the axis, shape (T,).
+    :param median: shape (q, T). :param low: lower end of the 80 % band. :param high: the upper end.
+    """
+
+    grid: Array
+    median: Array
+    low: Array
+    high: Array
 
 
 def check_grid(points: Array, what: str) -> None:

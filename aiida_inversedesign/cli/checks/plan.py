@@ -134,12 +134,19 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
     from aiida_inversedesign.campaign.contracts.engine import engine_named
     from aiida_inversedesign.campaign.contracts.registry import part
     from aiida_inversedesign.campaign.demands import core_hours_needed, fewest_jobs, jobs_needed, references_wanted
+    from aiida_inversedesign.learn.curves.rows import in_words
     from aiida_inversedesign.libraries.known import known_file
 
     budget, engine = spec.budget, engine_named(spec.evaluate.engine)
     elements = spec.space.elements_used if profile is None else profile.elements
     known = None if spec.known is None else known_file(spec.known, spec)
-    remarks = [*(profile.remarks if profile else ()), *(known.remarks if known else ()), *_without_effect(spec)]
+    learned = in_words(spec.goal.functionals, spec.learn.surrogate, spec.learn.curves)
+    remarks = [
+        *(profile.remarks if profile else ()),
+        *(known.remarks if known else ()),
+        *learned,
+        *_without_effect(spec),
+    ]
     said = engine.remarks(spec.evaluate, spec.goal.properties, elements)
     remarks += ['; '.join(filter(None, pair)) for pair in said]
     references = None

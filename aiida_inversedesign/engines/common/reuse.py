@@ -112,9 +112,8 @@ class ReusedEvaluateWorkChain(EvaluateWorkChain):
                     properties=properties,
                     references=self.inputs.references,
                 ).outputs.result
-        if 'relaxed' in self.inputs.earlier:
-            self.out('relaxed', self.inputs.earlier.relaxed)
-        if 'curves' in self.inputs.earlier:
-            self.out('curves', self.inputs.earlier.curves)
+        for name in ('relaxed', 'curves'):
+            if name in self.inputs.earlier:
+                self.out(name, self.inputs.earlier[name])
         self.out('properties', properties)
         self.report(self.node.description)

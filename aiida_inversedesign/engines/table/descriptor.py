@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.campaign.contracts.engine import Engine, JobKind, Jobs, Need, Repeatable
@@ -58,19 +58,6 @@ class TableEngine(Engine):
                 axis = Axis(declared.axis, declared.axis_unit)
                 found[name] = Functional.from_dict(settings).unit(declared.unit, axis)
         return found
-
-    def remarks(
-        self, section: Table, properties: Iterable[str], elements: Collection[str]
-    ) -> Iterator[tuple[str, str]]:
-        """Which numbers of curves are linear in them."""
-        for name, settings in section.functionals.items():
-            linear = Functional.from_dict(settings).is_linear
-            follows = 'its distribution follows in closed form' if linear else 'its distribution is drawn'
-            yield (
-                f'{name} is {"" if linear else "not "}linear in the curve {settings["property"]}: from a model of the '
-                f'curve {follows}',
-                '',
-            )
 
     def contradictions(self, section: Table, others: Mapping[str, Any]) -> Iterator[ContradictionError]:
         """A surrogate must not start from the answers that are searched for."""

@@ -164,6 +164,10 @@ class Krfd:
             found[index] += (h @ constants)[:, None] - np.outer(h @ (a * constants), b)
         return np.asarray(self.mean_of(h) + np.sqrt(self.noise) * found)
 
+    def scatter(self, X: Array, number: int, rng: np.random.Generator) -> Array:
+        """Draws about the mean: of each input they are the same, whatever the others are."""
+        return self.draw(X, number, rng) - self.mean(X)
+
     def _axis_parts(self) -> tuple[Array, Array]:
         """B, shape (T, T), and B 1, shape (T,)."""
         share = self.axis.values / (self.axis.values + self.settings.ridges.axis)

@@ -117,18 +117,40 @@ class CurveModel:
         :raises CurveError: if the grid does not cover its range, or no draw of a curve has such a number.
         """
         if functional.is_linear and not self.is_root:
-            with one_thread():
-                weights, inputs = functional.weights(self.grid, axis), self.inputs(X)
-                numbers, matrices = self.regression.parts(inputs)
-                variance = numbers @ np.einsum('i,kij,j->k', weights, matrices, weights)
-                variance += self._stretch**2 * float(weights @ self.unresolved @ weights)
-                mean = (self.mean + self.regression.mean(inputs)) @ weights
-            return mean, np.sqrt(np.maximum(variance, 0.0))
+            return self.linear(X, functional.weights(self.grid, axis))
         found = self.draws_of(X, functional, axis, seed)
         known = np.isfinite(found)
         if not known.any(axis=0).all():
             raise CurveError(f'no predicted curve of a candidate has a {functional.label}: nothing to choose by')
         return np.nanmean(found, axis=0), np.nanstd(found, axis=0)
+
+    def linear(self, X: Array, weights: Array) -> tuple[Array, Array]:
+        """Mean and standard deviation of a weighted sum of the values of each new curve, each of shape (m,).
+
+        :param weights: shape (T,); of values of the root, where that is learned.
+        """
+        with one_thread():
+            inputs = self.inputs(X)
+            numbers, matrices = self.regression.parts(inputs)
+            variance = numbers @ np.einsum('i,kij,j->k', weights, matrices, weights)
+            variance += self._stretch**2 * float(weights @ self.unresolved @ weights)
+            mean = (self.mean + self.regression.mean(inputs)) @ weights
+        return mean, np.sqrt(np.maximum(variance, 0.0))
+
+    def draw_each(self, X: Array, number: int, seed: int) -> Array:
+        """Draws of each new curve by itself, all from the same random numbers, shape (number, m, T)."""
+        rng = np.random.default_rng(seed)
+        with one_thread():
+            inputs = self.inputs(X)
+            noise = rng.standard_normal((number, len(self.grid))) @ square_root(self.unresolved)
+            drawn = self.regression.scatter(inputs, number, rng)
+            drawn += (self.mean + self.regression.mean(inputs))[None] + self._stretch * noise[:, None]
+            return self._back(drawn)
+
+    def with_rows(self, X: Array, Y: Array) -> CurveModel:
+        """The model of other rows on the same grid: settings, unresolved covariance and misses are kept."""
+        with one_thread():
+            return _assemble(X, Y, self.grid, self.recipe, self.settings, self.unresolved, self.misses, self.record)
 
     def draws_of(self, X: Array, functional: Functional, axis: Axis, seed: int = 0) -> Array:
         """Draws of a number of each new curve, shape (draws, m); NaN where a drawn curve has none."""

@@ -41,6 +41,9 @@ class CurveRegression(Protocol):
     def draw(self, X: Array, number: int, rng: np.random.Generator) -> Array:
         """Curves without noise, shape (number, m, T)."""
 
+    def scatter(self, X: Array, number: int, rng: np.random.Generator) -> Array:
+        """Draws of each curve about its mean, by itself, all from the same random numbers, shape (number, m, T)."""
+
 
 class CurveKind(ABC):
     """A kind of regression of curves."""
@@ -98,6 +101,12 @@ class Ridge:
     def draw(self, X: Array, number: int, rng: np.random.Generator) -> Array:
         """Curves of which each point, and each system, is drawn by itself."""
         return draw_from_parts(self.mean(X), *self.parts(X), number, rng)
+
+    def scatter(self, X: Array, number: int, rng: np.random.Generator) -> Array:
+        """Each point by itself."""
+        numbers, matrices = self.parts(X)
+        widths = np.sqrt(numbers @ np.diagonal(matrices, axis1=1, axis2=2))
+        return np.asarray(widths * rng.standard_normal((number, 1, widths.shape[1])))
 
 
 class PointwiseKind(CurveKind):
@@ -174,6 +183,11 @@ class Components:
         pairs = zip(self.processes, seeds, strict=True)
         scores = np.stack([process.sample(X, number, int(seed)) for process, seed in pairs], axis=2)
         return np.asarray(scores @ self.components)
+
+    def scatter(self, X: Array, number: int, rng: np.random.Generator) -> Array:
+        """The score of each component by itself."""
+        widths = np.stack([process.predict(X)[1] for process in self.processes], axis=1)
+        return np.asarray((widths * rng.standard_normal((number, 1, widths.shape[1]))) @ self.components)
 
 
 class ComponentsKind(CurveKind):

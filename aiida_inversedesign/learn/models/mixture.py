@@ -29,7 +29,7 @@ LEAST_WEIGHT = 0.08
 #: What ``auto`` lets compete, the simpler first. Further surrogates compete only where they are asked for: what
 #: ``auto`` means must not depend on what is installed. A hurdle gives probabilities where these give densities; and of
 #: properties that are known of the same candidates several tell no more than one.
-COMPETITORS = ('gp', 'transfer', 'forest', 'bootstrap')
+COMPETITORS = ('gp', 'transfer', 'curves', 'forest', 'bootstrap')
 
 
 @dataclass(frozen=True)
@@ -88,9 +88,9 @@ class Mixture(PlainRegressor):
             return self
         return replace(self, parts=tuple(part.condition(X) for part in self.parts))
 
-    def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> Mixture:
+    def with_rows(self, X: Array, y: Array, errors: Array | None = None, curves: Any = None) -> Mixture:
         """The mixture of the parts of other rows; weights are kept."""
-        return replace(self, parts=tuple(part.with_rows(X, y, errors) for part in self.parts))
+        return replace(self, parts=tuple(of_rows(part, X, y, errors, curves) for part in self.parts))
 
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -111,6 +111,13 @@ class Mixture(PlainRegressor):
             raise RegressorError(f'state of a mixture of version {state.get("version")!r}; known is {STATE_VERSION}')
         parts = tuple(regressor_from_state(part) for part in state['parts'])
         return cls(parts, np.array(state['weights'], dtype=np.float64))
+
+
+def of_rows(model: Regressor, X: Array, y: Array, errors: Array | None, curves: Any) -> Regressor:
+    """The model of other rows; curves are given to those that learn from them."""
+    if curves is None or not (model.kind == Mixture.kind or 'curves' in surrogate_kind(model.kind).needs):
+        return model.with_rows(X, y, errors)
+    return model.with_rows(X, y, errors, curves)  # type: ignore[call-arg]
 
 
 def mixed(weights: Array, predictions: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:

@@ -174,9 +174,9 @@ class Adjusted(PlainRegressor):
         """The same model with another factor."""
         return replace(self, factor=factor)
 
-    def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> Regressor:
+    def with_rows(self, X: Array, y: Array, errors: Array | None = None, *curves: Any) -> Regressor:
         """The model of other rows with the same factor."""
-        return self.model.with_rows(X, y, errors).with_factor(self.factor)
+        return self.model.with_rows(X, y, errors, *curves).with_factor(self.factor)
 
     def state(self) -> dict[str, Any]:
         """The model's own state with what was adjusted."""
