@@ -57,7 +57,8 @@ def our_names() -> list[str]:
 def parse_arms(text: str) -> list[str]:
     """Full names of the arms of ``--arms``.
 
-    ``forest`` stands for ``forest:log_ei``, ``log_ei`` for ``gp:log_ei``, ``ours`` and ``peers`` for all of a kind.
+    ``forest`` stands for ``forest:log_ei``, ``log_ei`` for ``gp:log_ei``, ``ours`` and ``peers`` for all of a kind but
+    ``curves``, which not every pool has.
 
     :raises ArmError: if a name is not known.
     """
@@ -66,7 +67,7 @@ def parse_arms(text: str) -> list[str]:
     found: list[str] = []
     for part in (item.strip() for item in text.split(',')):
         if part == 'ours':
-            found += our_names()
+            found += [name for name in our_names() if not name.startswith('curves:')]
         elif part == 'peers':
             found += list(GROUP)
         elif part in (RANDOM, RandomArm().name, 'auto', *PEERS, *our_names()):

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.benchmarks.search.goals import Task, utilities
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
+from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
 from aiida_inversedesign.campaign.environment import source_digest
 from aiida_inversedesign.campaign.goal import Goal
 
@@ -33,6 +34,7 @@ class Question:
     :param errors: standard errors of the answers, where some were measured several times; an arm may look at those of
         what it has observed.
     :param repeats: number of measurements and deviation of one, of the same properties.
+    :param curves: of which the answers are numbers, with the same restriction.
     """
 
     features: Array
@@ -41,6 +43,7 @@ class Question:
     seed: int
     errors: dict[str, Array] = field(default_factory=dict)
     repeats: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+    curves: dict[str, CurveRows] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -158,7 +161,7 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
     reset_peak()
     points = starting_points(pool, task, min(plan.initial, plan.budget), seed, plan.start)
     run = Run(arm.name, seed, len(points), points, code=code_digest())
-    searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed, pool.errors, pool.repeats))
+    searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed, pool.errors, pool.repeats, pool.curves))
     generation = 1
     while len(run.order) < min(plan.budget, len(pool)) and not _complete(run.order, task):
         generation += 1

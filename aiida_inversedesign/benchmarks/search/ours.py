@@ -24,9 +24,10 @@ Acceptable = Callable[[int, list[int]], bool]
 
 @cache
 def surrogates() -> tuple[str, ...]:
-    """Those that need no more than a pool has; ``auto`` stands for ``mixture`` too."""
+    """Those that need no more than a pool has, which may be curves; ``auto`` stands for ``mixture`` too."""
     installed = registry.parts('surrogates').items()
-    return ('auto', *(name for name, kind in installed if not getattr(kind, 'needs', ()) and name != 'mixture'))
+    able = (name for name, kind in installed if set(getattr(kind, 'needs', ())) <= {'curves'})
+    return ('auto', *(name for name in able if name != 'mixture'))
 
 
 def acquisitions() -> tuple[str, ...]:
@@ -101,6 +102,7 @@ class OurSearcher:
             question.names,
             composition=_composition(question.names),
             errors=errors,
+            curves={name: rows.at(observed) for name, rows in question.curves.items()},
         )
 
     def _acceptable(self, observed: Indices, left: Indices) -> Acceptable:

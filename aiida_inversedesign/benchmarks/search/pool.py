@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
 from aiida_inversedesign.campaign.number_words import LARGEST
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
@@ -50,6 +51,7 @@ class Pool:
     :param repeats: of the same properties the number of measurements and the deviation of one, length n.
     :param rows: rows of a CSV file that the candidates were made of.
     :param crystals: the structures; None of a CSV file, or where they were not asked for.
+    :param curves: of properties that are numbers of curves, those of all candidates.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Pool:
     errors: dict[str, Array] = field(default_factory=dict)
     repeats: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     rows: int | None = None
+    curves: dict[str, CurveRows] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -72,7 +75,8 @@ class Pool:
     def digest(self) -> str:
         """SHA-256 of what a search depends on."""
         found = hashlib.sha256(repr((self.ids, self.names, tuple(self.values))).encode())
-        for array in (self.features, *self.values.values(), *self.errors.values()):
+        whole = [rows.values for rows in self.curves.values()]
+        for array in (self.features, *self.values.values(), *self.errors.values(), *whole):
             found.update(np.ascontiguousarray(array).tobytes())
         return found.hexdigest()
 

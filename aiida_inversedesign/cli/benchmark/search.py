@@ -20,6 +20,11 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 )
 @click.option('--property', 'name', help='Property that is searched by; not needed with pareto.')
 @click.option(
+    '--functional',
+    help='Of a property that is a curve: first_moment:0,1000, value:0.5, …, or earth_mover:ID, the distance to one.',
+)
+@click.option('--axis', metavar='NAME [UNIT]:FIRST:LAST', help='Axis of curves that come without one, evenly spaced.')
+@click.option(
     '--goal',
     'goal_text',
     default='maximize',
@@ -76,6 +81,8 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 def search(
     pool_file: Path,
     name: str | None,
+    functional: str | None,
+    axis: str | None,
     goal_text: str,
     where: tuple[str, ...],
     top: float | None,
@@ -110,9 +117,13 @@ def search(
           --arms random,auto,peers --seeds 30 --jobs 2 --output bulk.json
       aiida-inversedesign benchmark search --pool perovskites.jsonl.gz --property dir_gap \\
           --goal window:1.5,3.0 --where 'heat_all<=0.2' --arms random,auto --budget 700
+      aiida-inversedesign benchmark search --pool phonon_dos.jsonl.gz --property phonon_dos --goal minimize \\
+          --axis 'frequency [cm^-1]:-300:1000' --functional first_moment:0,1000 --arms random,curves:auto,gp:auto
       aiida-inversedesign benchmark search --pool barrels.csv --property toughness --variables n,theta,r,t
     """
+    from aiida_inversedesign.benchmarks.functions.pool import read_curve_pool
     from aiida_inversedesign.benchmarks.search.arms import parse_arms
+    from aiida_inversedesign.benchmarks.search.curve_pool import pool_of_numbers
     from aiida_inversedesign.benchmarks.search.goals import make_task, parse_goal
     from aiida_inversedesign.benchmarks.search.loop import Plan
     from aiida_inversedesign.benchmarks.search.pool import read_pool, with_estimates
@@ -122,6 +133,8 @@ def search(
 
     chosen, marks = parse_arms(arms), _numbers(at)
     goal = parse_goal(goal_text, name, where, hit)
+    if functional is not None and (name is None or campaign_seed is not None):
+        raise click.UsageError('--functional needs --property, and cannot run --through-campaign')
     if campaign_seed is not None:
         load_profile()
     folder = state or (output.with_name(f'{output.name}.state') if output else None)
@@ -130,7 +143,10 @@ def search(
     with tempfile.TemporaryDirectory() as nowhere, shown_steps() as report:
         cache = folder or Path(nowhere)
         asked = [part.strip() for part in variables.split(',') if part.strip()]
-        pool = read_pool(pool_file, goal.properties, ignore, asked, cache, jobs, campaign_seed is not None, report)
+        if functional is None:
+            pool = read_pool(pool_file, goal.properties, ignore, asked, cache, jobs, campaign_seed is not None, report)
+        else:
+            pool = pool_of_numbers(read_curve_pool(pool_file, str(name), axis, jobs, report), functional, str(name))
         if estimates is not None:
             pool = with_estimates(pool, estimates)
         task = make_task(goal, pool.values, top)
