@@ -11,6 +11,7 @@ from aiida import orm
 from aiida.common.exceptions import ConfigurationError, MultipleObjectsError, NotExistent
 
 from aiida_inversedesign.audit.answers import NoAnswersError, answers_of
+from aiida_inversedesign.audit.curves import CurveRecord
 from aiida_inversedesign.audit.launches import Launches, read_launches
 from aiida_inversedesign.audit.many_objects import many_objects
 from aiida_inversedesign.audit.record import (
@@ -21,6 +22,7 @@ from aiida_inversedesign.audit.record import (
     GenerationRecord,
 )
 from aiida_inversedesign.audit.rows import read_pool, read_table
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.recorded import read_settings
 from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph import choices as decisions
@@ -89,6 +91,7 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
         references=decisions.last_references(identifiers),
         screenings=tuple(jobs_of_potential(identifiers)),
         known=_known(query.known_table(identifiers), settings.space.kind),
+        curves=_curves(settings.goal, identifiers),
         source=_source(node.pk),
     )
     record = replace(record, evaluations=tuple(_evaluations(record, candidates, launches)))
@@ -97,6 +100,21 @@ def load_record(campaign: orm.WorkChainNode | int | str) -> CampaignRecord:
     except NoAnswersError as error:
         return replace(record, answers_reason=str(error))
     return replace(record, answers=answers)
+
+
+def _curves(goal: Goal, generations: Sequence[int]) -> tuple[CurveRecord, ...]:
+    """The curves of the newest table, with what had been predicted of them."""
+    names = {settings['property'] for settings in goal.functionals.values()}
+    table = query.newest_table(generations) if names else None
+    if table is None:
+        return ()
+    bands = decisions.curve_bands(generations)
+    return tuple(
+        CurveRecord(row.candidate, name, curve, bands.get((row.candidate, name)))
+        for row in table.get_rows()
+        for name, curve in sorted(row.curves.items())
+        if name in names
+    )
 
 
 def load_library(record: CampaignRecord) -> Library | None:

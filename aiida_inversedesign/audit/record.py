@@ -14,6 +14,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from aiida_inversedesign.audit.curves import CurveRecord
 from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.contracts.registry import part
@@ -222,6 +223,7 @@ class CampaignRecord:
         every filter: its properties, or None where its evaluation fails; None as a whole where it is not known.
     :param answers_reason: why it is not known.
     :param known: the starting data: what was there before the campaign, not launched by it and not counted.
+    :param curves: of completed evaluations, of the properties of which the goal asks for a functional.
     :param source: where it was read: profile and storage, or archive file.
     """
 
@@ -250,6 +252,7 @@ class CampaignRecord:
     answers: Mapping[str, Mapping[str, float] | None] | None = None
     answers_reason: str = ''
     known: tuple[EvaluationRecord, ...] = ()
+    curves: tuple[CurveRecord, ...] = field(default=(), repr=False)
     source: str = ''
 
     @property

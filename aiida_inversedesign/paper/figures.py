@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.audit import explanation_plot
-from aiida_inversedesign.paper import panels
+from aiida_inversedesign.paper import curve_panels, panels
 from aiida_inversedesign.paper.facts import Facts
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def write_figures(facts: Facts, folder: Path) -> dict[str, str]:
             _overview(facts, [draw for draw, _ in able.values()], folder / 'overview')
     captions = {name: caption for name, (_, caption) in able.items()}
     if len(able) > 1:
-        parts = [f'({letter}) {caption}' for letter, caption in zip('abcdefgh', captions.values(), strict=False)]
+        parts = [f'({letter}) {caption}' for letter, caption in zip('abcdefghi', captions.values(), strict=False)]
         captions['overview'] = ' '.join(parts)
     if 'models' in facts.explained:
         for name, figure in explanation_plot.figures(facts.explained).items():
@@ -96,7 +96,7 @@ def _overview(facts: Facts, draws: list[Callable[[Facts, Axes], None]], path: Pa
     rows = (len(draws) + 1) // 2
     figure = _figure(DOUBLE, 58 * rows)
     axes = figure.subplots(rows, 2, squeeze=False).ravel()
-    for letter, draw, one in zip('abcdefgh', draws, axes, strict=False):
+    for letter, draw, one in zip('abcdefghi', draws, axes, strict=False):
         draw(facts, one)
         # left of the axes: the legend above them may be as wide as they are
         one.text(-0.03, 1.03, f'({letter})', transform=one.transAxes, ha='right', va='bottom', fontweight='bold')
@@ -128,6 +128,16 @@ _FIGURES: dict[str, tuple[Callable[[Facts, Axes], None], Callable[[Facts], bool]
         lambda facts: bool(panels.predicted_property(facts)),
         'What the surrogate predicted when each candidate was chosen (bars: 95 % of its normal distribution) against '
         'what was found.',
+    ),
+    'curve': (
+        curve_panels.draw_curve,
+        curve_panels.has_curves,
+        'Curve of the best candidate: predicted when it was chosen, with its 80 % band, and computed; dashed: target.',
+    ),
+    'curve_coverage': (
+        curve_panels.draw_curve_coverage,
+        curve_panels.has_tested_curves,
+        'Share of the computed curves inside their 80 % bands at each point of the axis, with 95 % Wilson intervals.',
     ),
     'funnel': (
         panels.draw_funnel,

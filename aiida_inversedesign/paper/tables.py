@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from aiida_inversedesign.audit import frames, metrics
+from aiida_inversedesign.audit import curves, frames, metrics
 from aiida_inversedesign.paper import latex
 from aiida_inversedesign.paper.facts import Facts
 
@@ -31,6 +31,8 @@ def write_tables(facts: Facts, folder: Path) -> None:
         *((('known', frames.known(record)),) if record.known else ()),
     ):
         write_csv(frame, folder / f'{name}.csv')
+    if record.curves:
+        _write_curves(facts, folder / 'curves.csv')
     figures = figure_rows(facts.report)
     _write_figures(figures, folder / 'figures.csv')
     texts = {
@@ -58,6 +60,16 @@ _DOCUMENT = r"""% All tables of this folder: pdflatex tables.tex (twice, for the
 {inputs}
 \end{{document}}
 """
+
+
+def _write_curves(facts: Facts, path: Path) -> None:
+    """The curves of the hits, or of the best where there is none, with what had been predicted of them."""
+    import pandas as pd
+
+    record = facts.record
+    hits = [item for item in record.evaluations if item.hit] or frames.best_evaluations(record)[:BEST]
+    rows = pd.DataFrame(curves.table(record.curves, {item.candidate: item.key for item in hits}))
+    rows.to_csv(path, index=False, lineterminator='\n')
 
 
 def write_csv(frame: DataFrame, path: Path) -> None:

@@ -56,9 +56,13 @@ def written(folder: Path, text: str = CAMPAIGN) -> Path:
 @pytest.mark.usefixtures('aiida_profile_clean')
 def test_a_campaign_searches_by_a_number_of_a_curve(tmp_path: Path) -> None:
     from aiida_inversedesign.audit.audit import audit
+    from aiida_inversedesign.audit.curves import inside, residuals, tested
     from aiida_inversedesign.audit.load import load_record
     from aiida_inversedesign.nodes.curves import curves_of
     from aiida_inversedesign.nodes.library_data import LibraryData
+    from aiida_inversedesign.paper.facts import Facts
+    from aiida_inversedesign.paper.tables import write_tables
+    from aiida_inversedesign.report.html import render
     from aiida_inversedesign.verify.run import is_sound, verify
     from aiida_inversedesign.workchains.build import SetupError, build_campaign
     from aiida_inversedesign.workchains.foreground import run_campaign
@@ -86,9 +90,46 @@ def test_a_campaign_searches_by_a_number_of_a_curve(tmp_path: Path) -> None:
     found = evaluations[0].outputs.properties.get_dict()
     assert found[FIRST]['unit'] == 'eV'
     assert found['dos_value_at_5']['value'] == pytest.approx(curve.at(5.0)[0])
+    for row in rows:
+        assert row.curves['dos'].at(5.0)[0] == pytest.approx(row.properties['dos_value_at_5'])
+    surrogate = node.outputs.surrogate.get_surrogate()
+    assert surrogate.curves['dos'].kind == 'krfd'
+    assert 'curves' in surrogate.record[FIRST]['candidates']
     record = load_record(node)
+    assert len(record.curves) == 11
+    found = tested(record.curves, 'dos')
+    assert len(found) == 6
+    chosen = [item for item in record.evaluations if item.candidate == found[0].candidate]
+    assert chosen[0].arm == 'acquisition'
+    assert residuals(found)[1].shape == inside(found)[1].shape == (6, 41)
+    page = render(record, audit(record))
+    assert 'plot-curve-residual-0' in page
+    assert 'download="curves.csv"' in page
+    (folder := tmp_path / 'tables').mkdir()
+    write_tables(Facts(record, audit(record)), folder)
+    lines = (folder / 'curves.csv').read_text().splitlines()
+    assert lines[0] == 'candidate,key,property,unit,axis,axis_unit,point,computed,predicted,low80,high80'
+    assert len(lines) == 1 + 41 * sum(bool(row.hit) for row in rows)
     assert record.units == {FIRST: 'eV', 'dos_value_at_5': '1/eV'}
     assert audit(record)['evaluations']['total'] == 11
+    report = verify(node)
+    assert is_sound(report), (report['findings'], report['different'])
+
+
+@pytest.mark.usefixtures('aiida_profile_clean')
+def test_curves_are_learned_with_the_asynchronous_schedule(tmp_path: Path) -> None:
+    from aiida_inversedesign.nodes.library_data import LibraryData
+    from aiida_inversedesign.verify.run import is_sound, verify
+    from aiida_inversedesign.workchains.build import build_campaign
+    from aiida_inversedesign.workchains.foreground import run_campaign
+
+    LibraryData.from_library(library(), label='hills').store()
+    text = (
+        CAMPAIGN.replace('batch: 3', 'batch: 2, schedule: asynchronous') + 'learn: {surrogate: curves, curves: krfd}\n'
+    )
+    node = run_campaign(build_campaign(read_campaign(written(tmp_path, text))))
+    assert node.is_finished_ok, node.exit_message
+    assert node.outputs.surrogate.models == {FIRST: 'curves', 'dos_value_at_5': 'curves'}
     report = verify(node)
     assert is_sound(report), (report['findings'], report['different'])
 
