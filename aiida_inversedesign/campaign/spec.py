@@ -158,6 +158,7 @@ class Propose(Model):
             yield ContradictionError(f'give either method or sources: {self.method} may be one of them', ('sources',))
         elif self.sources is None and self.method is None:
             yield ContradictionError('is empty: omit it, or write cspml', ('method',))
+            return
         elif self.sources is not None and not self.sources:
             yield ContradictionError('is empty: omit it, or write e.g. {cspml: 0.6, symmetric: 0.4}', ('sources',))
             return
