@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -99,7 +100,7 @@ def exit_codes() -> Iterator[str]:
         for status, label, message in own:
             if label not in WHAT_TO_DO:
                 raise ExtensionError(f'docs/reference.py says nothing of the exit code {label} of {name}')
-            words = message.replace('{', '*').replace('!r}', '*').replace('}', '*').replace('|', '\\|')
+            words = re.sub(r'\{(\w+)[^}]*\}', lambda found: found[1].upper(), message).replace('|', '\\|')
             yield f'| {status} | `{label}` | {words} | {WHAT_TO_DO[label]} |'
 
 

@@ -22,6 +22,7 @@ from aiida_inversedesign.chemistry.symbols import SYMBOLS
 
 #: Elements H to Cm: the last ones for which Cordero covalent radii exist.
 LAST = 96
+#: Nearest elements that a gap is filled from: the default of scikit-learn's imputer.
 NEIGHBOURS = 5
 #: decimals are cut to this many significant digits, which is more than any source has
 DIGITS = 8
@@ -122,7 +123,7 @@ def read_sources() -> NDArray[np.float64]:
 
 
 def impute(table: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The table without gaps; known values are kept as they are."""
+    """The table, shape (elements, columns), NaN where unknown, without gaps; known values are kept as they are."""
     from sklearn.impute import KNNImputer
 
     empty = [COLUMNS[index][0] for index in np.flatnonzero(np.isnan(table).all(axis=0))]

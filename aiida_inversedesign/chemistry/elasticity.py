@@ -138,7 +138,7 @@ def deformed(crystal: Crystal, strain: ArrayLike) -> Crystal:
 
 
 def strain_of(crystal: Crystal, lattice: ArrayLike) -> Array:
-    """The strain matrix between the lattice of a crystal and a deformed one (vectors as rows, Å)."""
+    """The strain, 3 × 3, between the lattice of a crystal and a deformed one (3 × 3, vectors as rows, Å)."""
     gradient = np.linalg.solve(crystal.lattice, _finite(lattice, (3, 3), 'a lattice')) - np.eye(3)
     return np.asarray((gradient + gradient.T) / 2)
 

@@ -20,6 +20,7 @@ _KNOWN = frozenset(SYMBOLS)
 LONGEST = 200
 #: amounts are whole numbers of 1/1000
 FINEST = 1000
+#: Spellings of one formula that are tried: a bound on the time.
 _MOST_SPELLINGS = 64
 
 

@@ -13,6 +13,7 @@ Array = NDArray[np.float64]
 Z80 = 1.2815515655446004
 #: So many rows pull as strongly to their own factor as the prior belief pulls to one.
 _PRIOR_ROWS = 20
+#: Range of the factor, by judgement: left-out rows are never so like new ones that more could be trusted.
 _LIMITS = (0.5, 3.0)
 
 

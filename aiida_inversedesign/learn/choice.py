@@ -38,7 +38,9 @@ LEAST_ROWS = 10
 LEAST_MIXED = 20
 #: More rows than this do not sharpen the decision enough for their time: so many are drawn from them.
 _MOST_ROWS = 300
+#: Folds of the cross-validation: the usual number; the cost grows with it.
 _FOLDS = 5
+#: The choice is made again when the rows have grown by this factor; by judgement: a fifth more rows rarely change it.
 _GROWTH = 1.2
 #: Competitions remembered, so that a search that fits after every evaluation does not repeat them.
 _REMEMBERED = 256
@@ -100,7 +102,7 @@ def _first(names: Sequence[str], setting: Setting) -> str:
 
 
 def resolve(kind: str, y: Array) -> tuple[str, str]:
-    """The kind itself, or what ``auto`` means for these targets, and why."""
+    """The kind itself, or what ``auto`` means for these targets, shape (n,), and why."""
     if kind != 'auto':
         return kind, 'asked for'
     usual = usual_value(y)

@@ -25,6 +25,7 @@ STATE_VERSION = 1
 _FAILED, _COMPLETED = 0.5, 4.5
 #: What is tried: standard deviations of the logit, and length scales in units of √d.
 _WIDTHS, _LENGTHS = (0.7, 1.5, 3.0), (0.3, 0.6, 1.2)
+#: Rows of one pass: bounds the memory.
 _CHUNK = 2048
 
 

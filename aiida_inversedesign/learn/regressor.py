@@ -84,6 +84,7 @@ def target_scale(y: Array) -> tuple[float, float, bool]:
 
     Energies of −500 000 eV that differ by 0.1 meV are not; nor are conductivities of 10⁻²⁰ S/m.
 
+    :param y: shape (n,), any unit.
     :returns: mean; standard deviation, or where the targets carry none (one row, or all equal) a tenth of their size
         (1 if that is zero); True in that case.
     """

@@ -18,6 +18,7 @@ from aiida_inversedesign.libraries.library import Library, Skipped
 from aiida_inversedesign.libraries.optimade_structures import crystal_of_attributes
 from aiida_inversedesign.libraries.remote import Client, RemoteError
 
+#: Structures of one request, by judgement: a page stays far below the limit on its bytes.
 PAGE = 100
 FIELDS = (
     'lattice_vectors', 'cartesian_site_positions', 'species', 'species_at_sites', 'nsites', 'dimension_types',

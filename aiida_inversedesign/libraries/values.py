@@ -144,7 +144,10 @@ class Columns:
 
 
 def copies(first: NDArray[np.float64], second: NDArray[np.float64]) -> bool:
-    """Whether two columns of numbers are the same but for unit and zero, or for the scale (a logarithm, a rank)."""
+    """Whether two columns of numbers are the same but for unit and zero, or for the scale (a logarithm, a rank).
+
+    :param first: shape (n,), NaN where unknown; ``second`` likewise.
+    """
     known = np.isfinite(first) & np.isfinite(second)
     if known.sum() < _LEAST_ROWS:
         return False

@@ -32,6 +32,7 @@ def _in_unit(facts: Facts, name: str) -> str:
 
 
 def draw_best_so_far(facts: Facts, axes: Axes) -> None:
+    """The best value so far against the cost, with every evaluation."""
     steps, (key, title) = facts.report['progress'], _axis(facts)
     objective = facts.record.goal.objectives[0]
     best = [step for step in steps if step['best'] is not None]
@@ -71,6 +72,7 @@ def draw_best_so_far(facts: Facts, axes: Axes) -> None:
 
 
 def draw_hits(facts: Facts, axes: Axes) -> None:
+    """Distinct hits against the cost, with random search where the base rate is known."""
     steps, (key, title) = facts.report['progress'], _axis(facts)
     ended = [step for step in steps if step['status'] in ENDED]
     counts, found = [], 0
@@ -131,6 +133,7 @@ _QUANTILES = (0.025, 0.975)
 
 
 def draw_hit_rate(facts: Facts, axes: Axes) -> None:
+    """The hit rate of each generation with its 95 % interval."""
     generations = [item for item in facts.report['by_generation'] if item['hit_rate']['value'] is not None]
     numbers = [item['generation'] for item in generations]
     values = [item['hit_rate']['value'] for item in generations]
@@ -150,6 +153,7 @@ def draw_hit_rate(facts: Facts, axes: Axes) -> None:
 
 
 def draw_parity(facts: Facts, axes: Axes) -> None:
+    """What was computed against what was predicted when it was chosen."""
     name = predicted_property(facts)
     pairs = [
         (item.properties[name], *item.predicted[name], bool(item.hit))
@@ -187,6 +191,7 @@ def predicted_property(facts: Facts) -> str:
 
 
 def draw_funnel(facts: Facts, axes: Axes) -> None:
+    """How many candidates were considered, accepted, evaluated, completed and hits."""
     report, candidates = facts.report, facts.record.candidates
     counts = report['evaluations']
     stages = [
@@ -232,6 +237,7 @@ def draw_spending(facts: Facts, axes: Axes) -> None:
 
 
 def draw_pareto(facts: Facts, axes: Axes) -> None:
+    """The first two objectives against each other, with the Pareto front."""
     one, other = (objective.property for objective in facts.record.goal.objectives[:2])
     done = [item for item in facts.record.evaluations if one in item.properties and other in item.properties]
     for hit, marker, color, label in ((False, 'o', GREY, 'evaluation'), (True, '*', GREEN, 'hit')):
@@ -300,8 +306,10 @@ def _legend(axes: Axes) -> None:
 
 
 def has_value(facts: Facts) -> bool:
+    """Whether any evaluation has the property of the first objective."""
     return any(step['value'] is not None for step in facts.report['progress'])
 
 
 def defines_hits(facts: Facts) -> bool:
+    """Whether the goal says what a hit is, and an evaluation has ended."""
     return facts.record.goal.defines_hits and any(step['status'] in ENDED for step in facts.report['progress'])

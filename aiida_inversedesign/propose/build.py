@@ -60,7 +60,7 @@ def build(
     """The formula in each of these templates, in their order.
 
     :param counts: reduced element counts of the formula.
-    :param indices: templates of the formula's ratio label, by their places in the library.
+    :param indices: templates of the formula's ratio label, by their index in the library; shape (k,).
     :param templates: the group of that ratio label, which keeps what was computed for it; or the whole library, for
         a few formulas.
     :param volumes: predicts the volumes.

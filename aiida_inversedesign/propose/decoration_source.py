@@ -225,10 +225,10 @@ def _similarity(pattern: Pattern, counts: Counts) -> float:
 
 
 def _by_weight(found: Sequence[Parent], most_sites: int) -> Iterator[tuple[Parent, Crystal, float]]:
-    """Orderings of all parents by falling weight: that of the parent over the number of the ordering, and less for
-    each orbit of sites beyond one for each element.
+    """Orderings of all parents by falling weight.
 
-    A parent is decorated when its turn comes, so that few are if little is wanted.
+    That is the weight of the parent over the number of the ordering, and less for each orbit of sites beyond one for
+    each element. A parent is decorated when its turn comes, so that few are if little is wanted.
     """
     heap: list[tuple[float, int, int]] = [(-parent.weight, place, 0) for place, parent in enumerate(found)]
     heapq.heapify(heap)

@@ -27,7 +27,7 @@ class ModelError(InverseDesignError):
 
 
 def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
-    """The arrays as a npz file."""
+    """Named arrays of any shape as the bytes of a npz file, without the time of day."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(arrays):

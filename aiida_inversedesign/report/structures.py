@@ -105,7 +105,7 @@ class _View:
 
     @classmethod
     def of(cls, points: Array) -> _View:
-        """The view that shows all points."""
+        """The view that shows all points, shape (n, 3), Å."""
         azimuth, elevation = np.radians([AZIMUTH, ELEVATION])
         towards = np.array(
             [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]

@@ -98,7 +98,7 @@ def choose_points(
 
 
 def distinct(inputs: Array, pending: Array) -> Acceptable:
-    """No two equal rows in a batch, and none that equals a pending one."""
+    """No two equal rows of ``inputs``, shape (n, d), in a batch, and none that equals a pending one, shape (m, d)."""
 
     def differs(index: int, taken: list[int]) -> bool:
         others = np.concatenate([inputs[taken], pending])

@@ -59,7 +59,7 @@ class Observed:
         return cls(inputs, values, np.array([row.status == 'failed' for row in rows], dtype=bool))
 
     def added(self, inputs: Array, values: dict[str, Array]) -> Observed:
-        """With further rows, none of them failed."""
+        """With m further rows, none of them failed: inputs of shape (m, d), values by property of shape (m,)."""
         return Observed(
             np.concatenate([self.inputs, inputs]),
             {name: np.concatenate([known, values[name]]) for name, known in self.values.items()},

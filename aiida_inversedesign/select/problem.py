@@ -110,7 +110,7 @@ class SearchProblem:
         return min(best, 0.0) if utility.has_hits else best
 
     def marginals(self, inputs: Array) -> Marginals:
-        """Mean and standard deviation of every property of the goal."""
+        """Mean and standard deviation, shape (n,) each, of every property of the goal for inputs of shape (n, d)."""
         return {name: self.models[name].predict(inputs) for name in self.goal.properties}
 
     def log_weight(self, inputs: Array, marginals: Marginals, without: frozenset[str] = frozenset()) -> Array:
@@ -142,7 +142,7 @@ class SearchProblem:
         return np.asarray(np.where(own > _RARE, np.log(np.maximum(own, _RARE)), np.minimum(normal, math.log(_RARE))))
 
     def given(self, pending: Array) -> SearchProblem:
-        """The same choice if the pending candidates had been evaluated, each at its predicted mean."""
+        """The same choice if the pending candidates had been evaluated, each at its predicted mean; shape (m, d)."""
         if not len(pending):
             return self
         means = {name: mean for name, (mean, _) in self.marginals(pending).items()}

@@ -77,7 +77,7 @@ class Utility:
         return log_within(m, d, -reach, reach) if reach > 0 else np.full(len(m), -np.inf)
 
     def deviation(self, deviation: Array) -> Array:
-        """Standard deviations of the property in those of the surrogate, never zero."""
+        """Standard deviations, any shape, from the property's unit to the utility's scale; never zero."""
         return np.asarray(np.maximum(deviation / self.scale, 1e-9))
 
     def _standard(self, mean: Array, deviation: Array) -> tuple[Array, Array]:

@@ -65,7 +65,7 @@ def estimates(outcomes: Sequence[EvaluationRecord], properties: Sequence[str]) -
 
 
 def rank_correlation(pairs: NDArray[np.float64]) -> float | None:
-    """Spearman's, or None where it is not defined."""
+    """Spearman's rank correlation of the columns of ``pairs``, shape (n, 2); None where it is not defined."""
     from scipy.stats import spearmanr
 
     if len(pairs) < 3 or (np.ptp(pairs, axis=0) == 0).any():

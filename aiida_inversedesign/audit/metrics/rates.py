@@ -31,8 +31,10 @@ def ended(outcomes: Sequence[EvaluationRecord]) -> list[EvaluationRecord]:
 
 
 def counts(outcomes: Sequence[EvaluationRecord]) -> dict[str, int]:
-    """Evaluations: total, completed, failed, running, stopped with the campaign (they add up); of them hits, distinct
-    hits, copies (completed, and the same thing as an earlier one), and reused ones.
+    """Numbers of evaluations by what became of them.
+
+    Total, completed, failed, running, stopped with the campaign (they add up); of them hits, distinct hits, copies
+    (completed, and the same thing as an earlier one), and reused ones.
     """
     statuses = [outcome.status for outcome in outcomes]
     return {

@@ -278,6 +278,7 @@ def _describer() -> str:
 
 
 def feature_names() -> tuple[str, ...]:
+    """Names of the descriptors of crystals, in their order."""
     from aiida_inversedesign.spaces.crystals.features import feature_names
 
     return tuple(feature_names())

@@ -95,7 +95,7 @@ class Curve:
         return cls(name, unit, axis, points, numbers)
 
     def at(self, points: Any) -> Array:
-        """Values at points of the axis, by straight lines between those of the grid.
+        """Values at points of the axis, shape (k,), by straight lines between those of the grid.
 
         :raises CurveError: if a point lies outside of the grid.
         """
@@ -170,7 +170,7 @@ class Bands:
 
 
 def check_grid(points: Array, what: str) -> None:
-    """Raise unless points are an axis: at least two, increasing.
+    """Raise unless points, shape (m,), are an axis: at least two, increasing.
 
     :raises CurveError: naming the first point that is out of order.
     """
@@ -187,7 +187,7 @@ def check_grid(points: Array, what: str) -> None:
 
 
 def covers(grid: Array, low: float, high: float, axis: Axis, name: str) -> None:
-    """Raise unless a range lies on the grid.
+    """Raise unless a range lies on the grid, shape (m,), in the unit of the axis.
 
     :raises CurveError: saying what the grid covers.
     """
@@ -204,7 +204,7 @@ def covers(grid: Array, low: float, high: float, axis: Axis, name: str) -> None:
 def common_grid(curves: Sequence[Curve]) -> Array:
     """The axis on which curves are compared: their own where all have the same, or else the union of their points.
 
-    A union of more than 500 points is replaced by an even grid of 200.
+    A union of more than 500 points is replaced by an even grid of 200. Shape (m,), in the unit of the axis.
 
     :raises CurveError: if there are no curves, or they are not of one quantity.
     """

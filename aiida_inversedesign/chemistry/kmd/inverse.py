@@ -85,11 +85,13 @@ class Inverse:
         return target, float(((point - self._basis @ target) ** 2).sum())
 
     def sparse(self, target: Array, most: int) -> tuple[list[int], Array]:
-        """At most so many elements, as places in :attr:`elements`, and their fractions, for a projected point.
+        """At most so many elements, as indices of :attr:`elements`, and their fractions, for a projected point.
 
         The least weight is dropped until few enough are left; then elements are exchanged one by one while that brings
         the descriptor nearer.
 
+        :param target: projected point, shape (elements,).
+        :returns: indices, and fractions of the same length that add up to one.
         :raises KmdError: if ``most`` is less than 1.
         """
         if most < 1:
@@ -152,7 +154,7 @@ class Inverse:
 
 
 def is_invertible(kernel: Array) -> bool:
-    """Whether P = KKᵀ is positive definite to working precision."""
+    """Whether P = KKᵀ is positive definite to working precision; ``kernel`` is K, shape (elements, grid points)."""
     if kernel.shape[1] < kernel.shape[0]:
         return False
     singular = np.linalg.svd(kernel, compute_uv=False)

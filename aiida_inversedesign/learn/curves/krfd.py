@@ -70,7 +70,7 @@ class Axes:
 
     @classmethod
     def of(cls, grid: Array, kernel: Width) -> Axes:
-        """Of a grid, whose length counts as one."""
+        """Of a grid, shape (m,), whose length counts as one."""
         points = ((grid - grid[0]) / (grid[-1] - grid[0]))[:, None]
         return cls(*eigen(kernel(points, points)))
 

@@ -154,7 +154,7 @@ class LinearKind(PointwiseKind):
     kernels = (Width('linear', 1.0),)
 
     def best_ridges(self, errors: Array) -> NDArray[np.int64]:
-        """One ridge for the whole curve, so that coefficients are as smooth as the curves."""
+        """One ridge for the whole curve, shape (m,), so that coefficients are as smooth as the curves."""
         return np.full(errors.shape[1], errors.mean(axis=1).argmin())
 
 
@@ -237,7 +237,7 @@ def _axes(grid: bytes, kernel: Width) -> Axes:
 
 
 def filled(Y: Array) -> Array:
-    """Curves without gaps: lines between known points, and beyond the ends of a curve the nearest known value."""
+    """Curves, shape (n, m), without gaps: lines between known points, and beyond the ends of a curve the nearest known value."""
     if np.isfinite(Y).all():
         return Y
     found, places = Y.copy(), np.arange(Y.shape[1])
@@ -257,13 +257,13 @@ def draw_from_parts(mean: Array, numbers: Array, matrices: Array, number: int, r
 
 
 def positive_part(covariance: Array) -> Array:
-    """A covariance without its negative eigenvalues."""
+    """A covariance, shape (m, m), without its negative eigenvalues."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray((vectors * np.maximum(values, 0.0)) @ vectors.T)
 
 
 def square_root(covariance: Array) -> Array:
-    """The symmetric root of a covariance, whose negative eigenvalues count as 0."""
+    """The symmetric root of a covariance, shape (m, m), whose negative eigenvalues count as 0."""
     values, vectors = np.linalg.eigh(covariance)
     return np.asarray((vectors * np.sqrt(np.maximum(values, 0.0))) @ vectors.T)
 

@@ -119,7 +119,7 @@ class Ensemble(ABC):
 
     @property
     def measured(self) -> tuple[Array, Array]:
-        """Inputs and targets without the pending points."""
+        """Inputs, shape (n, d), and targets, shape (n,), without the pending points."""
         count = len(self.X) - self.pending
         return self.X[:count], self.y[:count]
 
@@ -197,7 +197,7 @@ class Ensemble(ABC):
 
 
 def check_state(state: dict[str, Any]) -> tuple[Array, Array]:
-    """Training data of an ensemble's state.
+    """Training data of an ensemble's state: X, shape (n, d), and y, shape (n,).
 
     :raises RegressorError: if it was written by another version.
     """

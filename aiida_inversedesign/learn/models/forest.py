@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 
+#: scikit-learn's default.
 TREES = 100
 #: Share of the columns that a split may use.
 _COLUMNS = 1 / 3
@@ -94,5 +95,5 @@ class ForestKind(SurrogateKind):
         return fit_forest(X, y, setting.seed)
 
     def left_out(self, X: Array, y: Array, setting: Setting) -> tuple[Array, Array]:
-        """Each row by the trees that have not drawn it: one fit in place of five."""
+        """Mean and deviation, shape (n,) each, by the trees that have not drawn the row: one fit in place of five."""
         return fit_forest(X, y, setting.seed).with_factor(1.0).left_out()

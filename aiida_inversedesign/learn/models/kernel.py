@@ -55,7 +55,7 @@ class Kernel:
         return self.mix(parts[0], parts[1])
 
     def mix(self, composition: Array, structure: Array) -> Array:
-        """The parts of ``mixed`` put together."""
+        """The parts of ``mixed``, shape (n, m) each, put together: shape (n, m)."""
         first, second, both = self.weights
         return np.asarray((first + both * structure) * composition + second * structure)
 
@@ -136,7 +136,7 @@ def distances_between(A: Array, B: Array) -> Array:
 
 
 def matern(distances: Array) -> Array:
-    """Matérn 5/2 of distances in length scales; the argument's memory is used."""
+    """Matérn 5/2 of distances in length scales, elementwise; the argument's memory is used."""
     distances *= _ROOT5
     decay = np.exp(-distances)
     polynomial = distances / 3.0
@@ -148,5 +148,5 @@ def matern(distances: Array) -> Array:
 
 
 def slope(distances: Array) -> Array:
-    """−(1/r) d matern / dr at distances r, by which derivatives with respect to length scales are made."""
+    """−(1/r) d matern / dr at distances r, elementwise; derivatives with respect to length scales follow from it."""
     return np.asarray(5.0 / 3.0 * (1.0 + _ROOT5 * distances) * np.exp(-_ROOT5 * distances))

@@ -133,12 +133,12 @@ class Adjusted(PlainRegressor):
 
     @property
     def X(self) -> Array:  # noqa: N802 - the field's name of a matrix of inputs
-        """Training inputs, pending points last."""
+        """Training inputs, pending points last: shape (n + pending, d)."""
         return np.vstack([self.model.X, self.pending])
 
     @property
     def y(self) -> Array:
-        """Training targets, and what was predicted for pending points."""
+        """Training targets, and what was predicted for pending points: shape (n + pending,)."""
         return np.concatenate([self.model.y, self.model.predict(self.pending)[0]])
 
     @property

@@ -61,7 +61,7 @@ def _unpack(parameters: Array, kernel: Kernel) -> Kernel:
 
 
 def constant_mean(inverse: Array, z: Array) -> float:
-    """The mean that maximises the likelihood, given the inverse of the covariance."""
+    """The mean that maximises the likelihood of targets z, shape (n,), given the inverse covariance, shape (n, n)."""
     weights = inverse.sum(axis=0)
     return float(weights @ z / weights.sum())
 

@@ -27,6 +27,7 @@ Array = NDArray[np.float64]
 STATE_VERSION = 1
 #: Rows of a source on which its length scales are fitted, and by which it is represented.
 _FITTED, _CENTRES = 400, 800
+#: Rows of one pass: bounds the memory.
 _CHUNK = 4096
 #: Descriptors are cut here, in standard deviations of the source.
 _LIMIT = 5.0
@@ -118,7 +119,7 @@ class Estimate:
 
     @property
     def weights(self) -> Array:
-        """What tells it from others."""
+        """What distinguishes it from others: shape (3,)."""
         return np.array([self.column, self.center, self.width])
 
     def __call__(self, features: Array) -> Array:

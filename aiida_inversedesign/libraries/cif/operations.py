@@ -42,7 +42,7 @@ class Operations:
         return len(self) == 1
 
     def fits(self, lattice: NDArray[np.float64]) -> bool:
-        """Whether the cell has the symmetry of the operations."""
+        """Whether the cell (``lattice``: 3 × 3, vectors as rows, Å) has the symmetry of the operations."""
         metric = lattice @ lattice.T
         lengths = np.sqrt(np.diag(metric))
         turned = np.einsum('nji,jk,nkl->nil', self.rotations, metric, self.rotations)

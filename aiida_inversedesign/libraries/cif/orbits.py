@@ -37,6 +37,8 @@ def orbit_of(site: Site, operations: Operations, lattice: NDArray[np.float64]) -
 
     An image that is no farther from the site than the rounding of the coordinates explains is the site itself; the site
     then moves to the middle of such images, which is the special position.
+
+    :param lattice: 3 × 3, vectors as rows, Å.
     """
     turn = operations.rotations - np.eye(3)
     reach = np.abs(turn) @ site.unit + _SAME
@@ -58,7 +60,10 @@ def orbit_of(site: Site, operations: Operations, lattice: NDArray[np.float64]) -
 
 
 def repeated(orbits: Sequence[Orbit], lattice: NDArray[np.float64]) -> list[tuple[int, int, float]]:
-    """Pairs of orbits that coincide within rounding: the one, the earlier one, and their distance in Å."""
+    """Pairs of orbits that coincide within rounding: the one, the earlier one, and their distance in Å.
+
+    :param lattice: 3 × 3, vectors as rows, Å.
+    """
     found: list[tuple[int, int, float]] = []
     if len(orbits) < 2:
         return found

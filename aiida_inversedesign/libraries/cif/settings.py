@@ -73,6 +73,7 @@ def listed_triplets(block: Block) -> tuple[str, ...]:
 def settings_of(block: Block, lattice: NDArray[np.float64], notes: Notes) -> list[Setting]:
     """The settings that the file may mean, the likeliest first.
 
+    :param lattice: 3 × 3, vectors as rows, Å.
     :raises RefusedError: if there is none, or names and cell contradict each other.
     """
     listed, named = listed_triplets(block), _named(block, notes)

@@ -174,7 +174,7 @@ class _Process:
         return value, gradient
 
     def climb(self, start: Array, weight: float) -> Array:
-        """The top of the confidence bound that is reached from a start, within the range of formulas seen."""
+        """The maximum of the bound reached from a start, shape (components,), within the range of formulas seen."""
         from scipy.optimize import minimize
 
         def downhill(components: Array) -> tuple[float, Array]:

@@ -21,7 +21,7 @@ SAME = 0.1
 
 
 def similarity(distance: NDArray[np.float32]) -> NDArray[np.float32]:
-    """How far a template stands for a structure at a fingerprint distance, 0 to :data:`EQUAL`.
+    """How far a template stands for a structure at a fingerprint distance, 0 to :data:`EQUAL`; elementwise.
 
     The numbers were chosen on held-out compounds of the Materials Project library (docs/decisions.md).
     """

@@ -164,7 +164,7 @@ class Memory:
         return frozenset(reduced_formula(counts) for counts in self._compositions)
 
     def of_label(self, label: str) -> tuple[NDArray[np.int64], list[dict[str, int]]]:
-        """Places and compositions of the compounds of a ratio label."""
+        """Indices, shape (n,), and compositions of the compounds of a ratio label."""
         places = self._labels.get(label, np.empty(0, dtype=np.int64))
         return places, [self._compositions[place] for place in places.tolist()]
 

@@ -128,7 +128,7 @@ class Group:
 
     @cached_property
     def order(self) -> NDArray[np.int64]:
-        """Place of each template when nothing else tells them apart: stable, small and symmetric ones first."""
+        """Rank of each template, shape (n,), where nothing else decides: stable, small and symmetric ones first."""
 
         def key(position: int) -> tuple[float, int, int, str]:
             template = self.library[int(self.indices[position])]

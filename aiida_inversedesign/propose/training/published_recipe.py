@@ -162,7 +162,10 @@ def similar_pairs(
 
 
 def evaluate(model: CspmlModel, X: NDArray[np.float32], pairs: Pairs) -> dict[str, float | int]:
-    """Accuracy at p = 0.5, average precision and number of pairs, half of which are similar."""
+    """Accuracy at p = 0.5, average precision and number of pairs, half of which are similar.
+
+    :param X: standardised descriptors of compositions, shape (compounds, descriptors).
+    """
     from sklearn.metrics import average_precision_score
 
     first, second, similar = pairs

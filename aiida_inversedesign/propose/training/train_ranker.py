@@ -86,8 +86,8 @@ def train_member(
 ) -> tuple[SetTransformer, list[dict[str, float]]]:
     """Train one network; the same inputs give the same network on the same machine.
 
-    :param training: rows of ``data`` that are learned from.
-    :param validation: rows that decide when to stop; their templates are the training rows.
+    :param training: rows of ``data`` that are learned from, shape (n,).
+    :param validation: rows, shape (m,), that decide when to stop; their templates are the training rows.
     :param report: called with the fraction done.
     :returns: the network with the best validation likelihood, and the log: epoch, loss, validation loss.
     """
@@ -248,7 +248,7 @@ class _Network:
         return total / number if number else None
 
     def validate(self, validation: NDArray[np.int64], training: NDArray[np.int64]) -> float:
-        """The loss on held-out compounds against all training compounds of their label."""
+        """The loss on held-out rows, shape (m,), against all training rows, shape (n,), of their label."""
         import torch
 
         self.module.eval()

@@ -30,6 +30,7 @@ from aiida_inversedesign.propose.rankers.ranking import Counts, Group, reduced
 
 #: median relative error of the volume up to an element dissimilarity per atom (4 003 pairs of Materials Project
 #: crystals with fingerprints within 0.1 of each other); the last value holds beyond
+#: (measured with `tests/benchmark/volume_error.py`)
 ERRORS: tuple[tuple[float, float], ...] = ((2, 0.01), (4, 0.03), (6, 0.045), (8, 0.063), (12, 0.073))
 ERROR_BEYOND = 0.21
 #: elements whose ground state is a crystal of diatomic molecules, whose volume says nothing of a network of bonds
@@ -106,7 +107,7 @@ class ElementVolumes:
 
         :param counts: reduced element counts of the formula, of the group's ratio label.
         :param group: the templates of that ratio label.
-        :param indices: the templates asked for, by their places in the library.
+        :param indices: the templates asked for, by their index in the library; shape (k,).
         :raises ElementError: if an element has no volume.
         """
         templates = [group.library[int(index)].crystal for index in indices]

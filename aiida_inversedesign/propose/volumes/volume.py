@@ -48,15 +48,17 @@ __all__ = [
 Arrays = dict[str, NDArray[np.generic]]
 Progress = Callable[[str, float], None]
 
-#: structural kernel exp(-d²/2σ²) of the fingerprint distance d, and the distance beyond which it counts as zero
+#: Structural kernel exp(-d²/2σ²) of the fingerprint distance d, and the distance beyond which it counts as zero: at 0.1
+#: structures are of one type, and at 4σ a neighbour weighs 3e-4. By judgement; `tests/benchmark/volume_error.py`
+#: measures the result.
 SIGMA = 0.1
 REACH = 0.4
-#: squared distances by a matrix product in single precision are trusted up to this factor
+#: squared distances by a matrix product in single precision are trusted up to this factor (a bound for rounding)
 SLACK = 1.1
 #: composition kernel (1 + d²)^-p of the element dissimilarity per atom d. Heavy-tailed: a formula without near
-#: relatives still leans on the nearest ones it has.
+#: relatives still leans on the nearest ones it has. By judgement, as above.
 POWER = 3.0
-#: least and largest error that is told
+#: Least and largest error that is reported, by judgement.
 ERROR_RANGE = (0.003, 0.5)
 
 
@@ -70,7 +72,7 @@ class Volumes(Protocol):
 
         :param counts: reduced element counts of the formula, of the group's ratio label.
         :param group: the templates of that ratio label; only these are looked at.
-        :param indices: the templates asked for, by their places in the library.
+        :param indices: the templates asked for, by their index in the library; shape (k,).
         """
         ...
 
@@ -175,7 +177,7 @@ class VolumeModel:
     def estimate(
         self, counts: Counts, group: Group, indices: Sequence[int] | NDArray[np.int64]
     ) -> list[VolumeEstimate]:
-        """See :meth:`Volumes.estimate`; the error is the expected absolute relative one."""
+        """See :meth:`Volumes.estimate` (shapes, Å³); the error is the expected absolute relative one."""
         if len(indices) == 0:
             return []
         if len(counts) == 1:
@@ -253,7 +255,7 @@ class VolumeModel:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> VolumeModel:
-        """The model of :meth:`to_arrays`.
+        """The model of :meth:`to_arrays` (named arrays).
 
         :raises VolumeModelError: if arrays are missing or belong to another element table.
         """

@@ -15,9 +15,9 @@ from aiida_inversedesign.errors import InverseDesignError
 Counts = Mapping[str, int]
 Arrays = dict[str, NDArray[np.generic]]
 
-#: z-scores beyond this are cut: elements rare in a library lie far outside
+#: z-scores beyond this are cut: elements rare in a library lie far outside (by judgement)
 CLIP = 5.0
-#: atomic fractions are multiplied by this, to weigh about as much as a z-score
+#: atomic fractions are multiplied by this, to weigh about as much as a z-score (fractions scatter by some 0.2)
 FRACTION_SCALE = 5.0
 #: the networks predict this many times the residual, so that their targets are of order one
 TARGET_SCALE = 10.0
@@ -89,7 +89,7 @@ class CompositionNetwork:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[np.generic]]) -> CompositionNetwork:
-        """The network of :meth:`to_arrays`.
+        """The network of :meth:`to_arrays` (named arrays).
 
         :raises VolumeModelError: if arrays are missing or belong to another element table.
         """

@@ -73,6 +73,7 @@ class SiteStatistics:
     def of_units(self, weights: NDArray[np.float64], atoms: int, most: int) -> dict[int, float]:
         """Probability of each number of formula units in the primitive cell.
 
+        :param weights: of the entries, shape (n,).
         :param atoms: of one formula unit.
         :param most: atoms in the cell.
         """
@@ -83,7 +84,7 @@ class SiteStatistics:
         return {unit: float(value) for unit, value in enumerate(found / found.sum(), 1)}
 
     def of_groups(self, weights: NDArray[np.float64], atoms: int) -> dict[int, float]:
-        """Probability of each space group for so many atoms in the primitive cell."""
+        """Probability of each space group for so many atoms in the primitive cell; ``weights``: of entries, (n,)."""
         near = np.exp(-(np.log(self.atoms / atoms) ** 2) / (2 * SPREAD**2))
         found = np.bincount(self.groups, weights * near, minlength=231)[1:]
         found = (1 - ANY) * found / max(found.sum(), 1e-300) + ANY / len(found)

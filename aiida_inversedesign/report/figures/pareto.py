@@ -53,7 +53,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section | None:
 
 
 def losses(objective: Objective, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far values are from the optimum of an objective: smaller is better."""
+    """How far values, any shape, are from the optimum of an objective, in its unit: smaller is better."""
     if objective.kind == 'maximize':
         return -values
     if objective.kind == 'minimize':

@@ -16,6 +16,7 @@ from aiida_inversedesign.select.rule import ranked_gains, refined
 
 Array = NDArray[np.float64]
 
+#: Joint draws: BoTorch's default for its Monte Carlo acquisitions.
 _SAMPLES = 512
 
 

@@ -20,6 +20,7 @@ Array = NDArray[np.float64]
 
 #: Candidates and alternatives (time: about a millisecond each), draws for their covariances, nodes for a tent.
 _MOST, _SAMPLES, _NODES = 300, 2048, 32
+#: Keeps logarithms finite; near the least positive double.
 _TINY = 1e-300
 
 

@@ -18,6 +18,7 @@ from aiida_inversedesign.select.rule import Marginal, ranked_gains, refined
 
 Array = NDArray[np.float64]
 
+#: Joint draws, by judgement: enough to order candidates whose volumes differ by a tenth of their deviation.
 _SAMPLES = 64
 #: Candidates that the joint draws look at.
 _MOST = 500

@@ -16,6 +16,7 @@ from aiida_inversedesign.select.rule import in_chunks, refined
 
 Array = NDArray[np.float64]
 
+#: Deviations above the mean by which the candidates of a draw are preselected: one in 700 would pass them.
 _BOUND = 3.0
 
 

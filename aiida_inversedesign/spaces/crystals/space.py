@@ -104,7 +104,10 @@ class CrystalSpace(SpaceSection):
         return same_crystal(first, second)
 
     def describe(self, contents: Sequence[Any], probabilities: Sequence[float | None]) -> tuple[Array, list[str]]:
-        """Descriptors of crystals (:func:`~aiida_inversedesign.spaces.crystals.features.featurize`)."""
+        """Descriptors of n crystals, shape (n, d), and their names.
+
+        See :func:`~aiida_inversedesign.spaces.crystals.features.featurize`.
+        """
         from aiida_inversedesign.spaces.crystals.features import featurize
 
         return featurize(contents, probabilities)
@@ -116,7 +119,7 @@ class CrystalSpace(SpaceSection):
         return values, unit_of_feature(name)
 
     def composition_columns(self) -> NDArray[np.bool_]:
-        """Which of the descriptors describe the composition."""
+        """Which of the d descriptors describe the composition: shape (d,)."""
         from aiida_inversedesign.spaces.crystals.features import STRUCTURE_NAMES, feature_names
 
         return np.array([name not in STRUCTURE_NAMES for name in feature_names()])

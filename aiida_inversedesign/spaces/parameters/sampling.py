@@ -90,7 +90,10 @@ def _mixed(space: ParameterSpace, mixture: Mixture, numbers: Array) -> dict[str,
 
 
 def summed(values: Array, steps: list[float | None], lowest: Array, total: float) -> list[float]:
-    """Numbers on their grids whose sum is the total: what rounding down leaves goes where it is missed most."""
+    """Numbers on their grids whose sum is the total: what rounding down leaves goes where it is missed most.
+
+    :param values: of the variables, shape (d,), each in its unit; ``lowest`` likewise.
+    """
     if any(step is None for step in steps):
         return [float(value) for value in values]
     widths = np.array([float(step or 1.0) for step in steps])
