@@ -1,4 +1,5 @@
-# make demo   a real campaign on this machine      make test   the tests that CI runs
+# make help lists what can be made
+.DEFAULT_GOAL := help
 VENV ?= .venv
 PYTHON ?= python3
 # the CPU build; where pip would take a build with CUDA: make TORCH="torch --index-url https://download.pytorch.org/whl/cpu"
@@ -16,40 +17,43 @@ LOWEST_TESTS ?= tests/test_package.py tests/campaign tests/chemistry tests/nodes
   tests/propose/test_cspml.py tests/contract/test_protocols.py tests/contract/test_slice_inputs.py tests/workchains/test_campaign.py \
   tests/audit/test_report.py tests/audit/test_paper.py tests/audit/test_verify.py
 
-.PHONY: demo test test-all test-lowest lint mutants bench docs system clean
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
-demo: $(STAMP) system
+.PHONY: help demo test test-all test-lowest lint mutants bench docs system clean
+
+demo: $(STAMP) system  ## a real campaign on this machine, about 15 min
 	$(BIN)/aiida-inversedesign demo --folder $(DEMO)
 
-test: $(STAMP) system
+test: $(STAMP) system  ## the tests that CI runs
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m "not slow and not daemon and not postgres and not slurm" $(PYTEST_ARGS)
 
-test-all: $(STAMP) system test-lowest
+test-all: $(STAMP) system test-lowest  ## all tests, hours
 	$(BIN)/python -m pytest -m "" $(PYTEST_ARGS)
 
 # with the oldest releases that pyproject.toml allows (PyTorch excepted: see TORCH), in an environment of their own
-test-lowest:
+test-lowest:  ## the tests with the oldest allowed releases
 	$(PYTHON) -m venv --clear $(LOWEST)
 	$(LOWEST)/bin/pip install --quiet $(TORCH) uv
 	$(LOWEST)/bin/uv pip install --quiet --python $(LOWEST)/bin/python --resolution lowest-direct -e .[tests,elements]
 	PATH="$(abspath $(LOWEST))/bin:$$PATH" $(LOWEST)/bin/python -m pytest -n 2 --dist loadscope $(LOWEST_TESTS) $(PYTEST_ARGS)
 
-lint: $(STAMP)
+lint: $(STAMP)  ## format, imports, types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 # mutation tests of what decides and counts; MUTANTS="--report --show" prints what the last run found
-mutants: $(STAMP)
+mutants: $(STAMP)  ## mutation tests of what decides and counts
 	$(BIN)/pip install --quiet -e .[mutants]
 	$(BIN)/pip install --quiet --no-deps "mutmut>=3.8.1"
 	$(BIN)/python tests/mutants.py $(MUTANTS)
 
-bench: $(STAMP)
+bench: $(STAMP)  ## the speed of proposals
 	$(BIN)/python tests/benchmark/propose_speed.py
 
-docs: $(STAMP)
+docs: $(STAMP)  ## these pages as a site, in docs/_build/html
 	$(BIN)/pip install --quiet -e .[docs]
 	$(BIN)/sphinx-build -W -b html docs docs/_build/html
 
@@ -61,7 +65,7 @@ $(STAMP): pyproject.toml
 	touch $@
 
 # Debian's pw.x (the demo falls back to a serial one from PyPI) and Chromium, for the tests of the report, where apt may
-system:
+system:  ## Debian's pw.x and Chromium, where apt may
 	@missing=""; \
 	command -v pw.x >/dev/null 2>&1 || missing="quantum-espresso quantum-espresso-data"; \
 	command -v chromium >/dev/null 2>&1 && command -v chromedriver >/dev/null 2>&1 \
@@ -71,5 +75,5 @@ system:
 	  apt-get update -q && apt-get install -y -q --no-install-recommends $$missing; \
 	else echo "not installed: $$missing (apt install $$missing); tests that need them are skipped"; fi
 
-clean:
+clean:  ## remove environments, demo and pages
 	rm -rf $(VENV) $(LOWEST) $(DEMO) docs/_build

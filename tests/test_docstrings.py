@@ -11,7 +11,7 @@ import aiida_inversedesign
 
 ROOT = Path(aiida_inversedesign.__file__).parent
 
-#: An annotation that is an array, and a docstring that says a shape: ``shape (n, d)``, ``3 × 3``, ``(n,)``, elementwise.
+#: An annotation that is an array; a docstring that says a shape: ``shape (n, d)``, ``3 × 3``, ``(n,)``, elementwise.
 ARRAY = re.compile(r'NDArray|ndarray|\bArray\b|Tensor')
 SHAPE = re.compile(r'\bshape|×|\((\w+, ?)+\w*\)|\(\w+,\)|elementwise|any shape|[Nn]amed arrays')
 

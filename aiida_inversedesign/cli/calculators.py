@@ -15,6 +15,11 @@ def calculators() -> None:
     """Set up ASE calculators such as MACE with a code.
 
     Campaign files then name them by a short name.
+
+    \b
+    Examples:
+      aiida-inversedesign calculators add python@cluster mace mace.calculators:mace_mp
+      aiida-inversedesign calculators list python@cluster
     """
 
 

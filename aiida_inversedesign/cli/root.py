@@ -34,7 +34,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'report': ('report', 'Write a page of a campaign: answer, pictures, plots and table.'),
     'library': ('library.commands', 'Import, list and show template libraries.'),
     'cspml': ('cspml', 'Train the proposal model and predict crystals.'),
-    'benchmark': ('benchmark.commands', 'Run the comparisons of the README again.'),
+    'benchmark': ('benchmark.commands', 'Repeat the comparisons of the README.'),
 }
 
 
@@ -98,6 +98,7 @@ def cli(ctx: click.Context, profile: str | None) -> None:
     \b
     First steps:
       aiida-inversedesign demo                      a real campaign in 15 minutes
+      aiida-inversedesign examples --copy .         campaign files to start from
       aiida-inversedesign check campaign.yaml       what a campaign file would do
       aiida-inversedesign launch campaign.yaml      do it
     """

@@ -28,7 +28,13 @@ library.add_command(merge_libraries)
 @library.command('list')
 @FORMAT
 def list_libraries(output_format: str) -> None:
-    """List the libraries of this profile."""
+    """List the libraries of this profile.
+
+    \b
+    Examples:
+      aiida-inversedesign library list
+      aiida-inversedesign library list --format json
+    """
     load_profile()
     from aiida.orm import QueryBuilder
 
@@ -63,6 +69,11 @@ def show_library(label: str, entries: bool, output_format: str) -> None:
     """Show what a library holds.
 
     Of each entry, volume is in Å³ per atom and space_group the number found by spglib within 0.1 Å.
+
+    \b
+    Examples:
+      aiida-inversedesign library show aflow
+      aiida-inversedesign library show aflow --entries --format json
     """
     load_profile()
     from collections import Counter

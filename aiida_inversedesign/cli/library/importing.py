@@ -105,6 +105,10 @@ def import_jsonl(source: Path, **options: Any) -> None:
 
     Structures and computed entries of pymatgen, documents of the Materials Project and entries of OPTIMADE are read
     too, one a line or as one list. Deprecated ones are skipped.
+
+    \b
+    Example:
+      aiida-inversedesign library import jsonl structures.jsonl.gz --label mine --license "CC BY 4.0" --e-above-hull 0.1
     """
     from aiida_inversedesign.libraries.importers import read_jsonl
 
@@ -114,7 +118,12 @@ def import_jsonl(source: Path, **options: Any) -> None:
 @import_library.command('csv')
 @_FILE
 def import_csv(source: Path, **options: Any) -> None:
-    """Import a CSV file with a column cif, or the JSON columns lattice, species and frac_coords; .gz as well."""
+    """Import a CSV file with a column cif, or the JSON columns lattice, species and frac_coords; .gz as well.
+
+    \b
+    Example:
+      aiida-inversedesign library import csv structures.csv --label mine --exclude-formulas SiC
+    """
     from aiida_inversedesign.libraries.importers import read_csv
 
     _import_file(read_csv, source, options)
@@ -127,6 +136,10 @@ def import_cif(source: Path, **options: Any) -> None:
 
     What a file states (formula, formula units, space group, volume, density, multiplicities) is compared with its
     sites; an entry that contradicts itself is skipped with the kind of the contradiction, unless --accept names it.
+
+    \b
+    Example:
+      aiida-inversedesign library import cif crystals --label mine --accept formula_mismatch
     """
     from aiida_inversedesign.libraries.importers import read_cif
 
@@ -141,7 +154,12 @@ def import_cif(source: Path, **options: Any) -> None:
 @_FILTER
 @_RESULT
 def import_mp(elements: str, chemsys: str, limit: int | None, **options: Any) -> None:
-    """Import from the Materials Project, with your key in the variable MP_API_KEY (extra "mp")."""
+    """Import from the Materials Project, with your key in the variable MP_API_KEY (extra "mp").
+
+    \b
+    Example:
+      aiida-inversedesign library import mp --chemsys Li-Si-O --e-above-hull 0.1 --label silicates
+    """
     from aiida_inversedesign.libraries.materials_project import read_materials_project
 
     import_from(
@@ -162,7 +180,12 @@ def import_mp(elements: str, chemsys: str, limit: int | None, **options: Any) ->
 def import_optimade(
     url: str, query: str, hull_field: str, elements: str, chemsys: str, limit: int | None, **options: Any
 ) -> None:
-    """Import from any OPTIMADE provider; URL is its base address."""
+    """Import from any OPTIMADE provider; URL is its base address.
+
+    \b
+    Example:
+      aiida-inversedesign library import optimade https://oqmd.org/optimade --filter 'nelements=2' --label binaries
+    """
     from aiida_inversedesign.libraries.optimade import read_optimade
 
     import_from(
@@ -188,6 +211,10 @@ def import_group(group: str, **options: Any) -> None:
     """Import the StructureData of an AiiDA group, with their provenance.
 
     Energies above the hull (eV/atom) are taken from the extra e_above_hull of the nodes.
+
+    \b
+    Example:
+      aiida-inversedesign library import group relaxed --label mine
     """
     import_from_group(group, _request(options))
 
@@ -200,6 +227,10 @@ def merge_libraries(labels: tuple[str, ...], **options: Any) -> None:
     """Merge libraries; of structures that are the same, the one nearest to the hull stays.
 
     The same are templates of one formula that StructureMatcher (ltol 0.2, stol 0.3, 5°) finds equal.
+
+    \b
+    Example:
+      aiida-inversedesign library merge mp mine --label both
     """
     if len(labels) < 2:
         raise InverseDesignError('name at least two libraries to merge; `library list` shows them')

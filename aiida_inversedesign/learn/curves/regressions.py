@@ -237,7 +237,7 @@ def _axes(grid: bytes, kernel: Width) -> Axes:
 
 
 def filled(Y: Array) -> Array:
-    """Curves, shape (n, m), without gaps: lines between known points, and beyond the ends of a curve the nearest known value."""
+    """Curves, shape (n, m), without gaps: lines between known points, beyond the ends the nearest known value."""
     if np.isfinite(Y).all():
         return Y
     found, places = Y.copy(), np.arange(Y.shape[1])
