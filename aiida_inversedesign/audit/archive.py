@@ -35,7 +35,7 @@ def open_archive(path: Path | str) -> Iterator[None]:
     The storage of the earlier profile stays open, so that nodes of it can be used afterwards as before. Of an archive
     in the format of an older AiiDA a converted copy is read.
 
-    :raises AuditError: if there is no such file, it is no archive, it is damaged, or of a newer version of AiiDA.
+    :raises AuditError: if there is no such file, it is not an archive, it is damaged, or of a newer version of AiiDA.
     """
     path = Path(path)
     _check_file(path)
@@ -128,7 +128,7 @@ def _check_file(path: Path) -> None:
         raise AuditError(f'{path}: there is no such file')
     if not zipfile.is_zipfile(path):
         raise AuditError(
-            f'{path} is no AiiDA archive, or only the beginning of one: make it again with '
+            f'{path} is not an AiiDA archive, or only the beginning of one: make it again with '
             '`aiida-inversedesign paper` or `verdi archive create -N CAMPAIGN -- NEW.aiida`, and copy it whole'
         )
     try:

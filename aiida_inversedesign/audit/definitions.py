@@ -7,7 +7,7 @@ DEFINITIONS: dict[str, tuple[int, str]] = {
     'evaluations': (
         1,
         'one candidate whose evaluation was launched, whatever became of it; stopped: killed with its campaign; '
-        'reused: handed on from an earlier evaluation, at no cost',
+        'reused: taken over from an earlier evaluation, at no cost',
     ),
     'known': (
         1,

@@ -7,7 +7,7 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-#: Okabe and Ito's colours, told apart with every kind of colour vision.
+#: Okabe and Ito's colours, distinguishable with every kind of colour vision.
 _BLUE, _ORANGE, _GREEN, _GREY = '#0072B2', '#D55E00', '#009E73', '#999999'
 
 

@@ -32,7 +32,7 @@ MOST_DETERMINED = 500
 
 
 class AuditError(InverseDesignError):
-    """Something that is no campaign, or none that can be read, was to be audited."""
+    """Something that is not a campaign, or none that can be read, was to be audited."""
 
 
 def _content(space: str, text: str | None) -> Any:
@@ -41,7 +41,7 @@ def _content(space: str, text: str | None) -> Any:
 
 @dataclass(frozen=True)
 class EvaluationRecord:
-    """One candidate whose evaluation was launched, as the provenance shows it; the elemental references are no such.
+    """One candidate whose evaluation was launched, as the provenance shows it; the elemental references are not.
 
     :param generation: number of the generation that launched it last.
     :param status: one of ``STATUSES``; what was ``stopped`` with its campaign counts neither as failed nor in rates.

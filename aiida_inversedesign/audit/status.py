@@ -243,7 +243,7 @@ def time_left(
 
     :param ends: when each of the campaign's own evaluations ended.
     :param spent: what the campaign itself has used of each budget since ``started``.
-    :param left: what is left of each budget that is limited.
+    :param left: the remainder of each budget that is limited.
     """
     if len(ends) < LEAST_FOR_RATE:
         return {

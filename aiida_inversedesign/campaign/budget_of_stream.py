@@ -52,7 +52,7 @@ def evaluation_limits(
     most: Limits = NO_LIMIT,
     least_hours: float = LEAST_CORE_HOURS,
 ) -> Limits | None:
-    """The limits of the next evaluation, or None if what is left does not cover one.
+    """The limits of the next evaluation, or None if the remainder does not cover one.
 
     What running evaluations may still use is reserved: whatever becomes of them, the budget holds. The rest is shared
     among the free slots, but no evaluation reserves more than it could use with all its restarts.

@@ -36,7 +36,7 @@ class EngineSection(Model):
     caching: bool = Field(
         False,
         description="whether AiiDA's caching of single jobs must be switched on in the profile; a launch without it is "
-        'refused and told how',
+        'refused, with what to do',
     )
     options: Options = Options()
     clean_workdir: Literal['never', 'completed', 'always'] = Field(

@@ -32,7 +32,7 @@ def read_campaign(path: str | Path) -> CampaignSpec:
 
     A file that it names lies in its own folder or below, and is named from there.
 
-    :raises CampaignFileError: if it cannot be read, is no YAML, or does not describe a campaign.
+    :raises CampaignFileError: if it cannot be read, is not YAML, or does not describe a campaign.
     """
     path = Path(path)
     try:

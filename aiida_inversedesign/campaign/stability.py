@@ -1,4 +1,4 @@
-"""The energies above the hull of all evaluations so far, anew after each batch. Imports no aiida."""
+"""The energies above the hull of all evaluations so far, computed again after each batch. Imports no aiida."""
 
 from __future__ import annotations
 

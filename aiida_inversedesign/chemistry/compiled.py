@@ -14,7 +14,7 @@ def compiled(function: Function) -> Function:
     """Compile a numerical function at its first call; the machine code is cached if a folder for it can be written.
 
     numba looks for that folder when the function is defined (``NUMBA_CACHE_DIR``, beside the source, the user's
-    cache) and refuses if there is none; the function is then compiled anew in every process.
+    cache) and refuses if there is none; the function is then compiled again in every process.
 
     The cache is bound to the file of the function: a compiled function must not call one of another file, or a
     change of the other one would go unnoticed.

@@ -5,7 +5,7 @@ often as the ICSD has it (the occurrences that pymatgen ships, ``icsd_bv.yaml``)
 one. A cation more electronegative than an anion (Pauling) costs exp(-difference / 0.2). The best assignment is found
 exactly, by dynamic programming over the charge.
 
-The scores order formulas; they are no probabilities, and no ground to reject a formula. Of 11 611 stable compounds of
+The scores order formulas; they are not probabilities, and no ground to reject a formula. Of 11 611 stable compounds of
 the Materials Project the rule of :func:`~aiida_inversedesign.chemistry.validity.charge_neutral` rejects 27 %. Against
 random elements at the same counts, metals aside, it has an area under the ROC curve of 0.76, the soft scores 0.82–0.83;
 among what the rule rejects, the charge score still has 0.67.
@@ -66,7 +66,7 @@ def oxidation_scores(counts: Mapping[str, int]) -> OxidationScore:
     """Both scores of a formula; pure elements and compounds of metals alone need no charge transfer and score 1.
 
     :param counts: element counts of the reduced formula.
-    :raises ElementError: if it is no element.
+    :raises ElementError: if it is not an element.
     """
     return _scores(tuple(sorted(counts.items())))
 

@@ -71,7 +71,7 @@ def load_profile() -> None:
 def load_campaign(identifier: str) -> WorkChainNode:
     """The campaign with this PK or UUID.
 
-    :raises InverseDesignError: if there is no such node, or it is no campaign.
+    :raises InverseDesignError: if there is no such node, or it is not a campaign.
     """
     from aiida import orm
     from aiida.common.exceptions import MultipleObjectsError, NotExistent

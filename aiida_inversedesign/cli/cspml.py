@@ -82,7 +82,7 @@ def _tell_what_it_knew(model: Any, formulas: set[str], fair: bool) -> None:
     known = sorted(formulas & getattr(model, 'formulas', frozenset()))
     if fair and known:
         click.echo(
-            f'The model was trained on {", ".join(known)}: its ranking of them is no fair test. '
+            f'The model was trained on {", ".join(known)}: its ranking of them is not a fair test. '
             'Train one without them: aiida-inversedesign cspml train --exclude-formulas …',
             err=True,
         )

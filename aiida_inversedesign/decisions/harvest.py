@@ -39,7 +39,7 @@ def harvest(
         A failed process leaves no data that could be linked, so that this is its record.
     :param table: the rows so far.
     :param references: energies of the elements, given where the goal names the energy above the hull: it is found
-        anew for all rows, since a crystal found later can lie below an earlier one.
+        again for all rows, since a crystal found later can lie below an earlier one.
     :param results: ``properties``, ``relaxed`` and ``curves`` of the completed evaluations, by candidate; with the
         asynchronous schedule ``batches``, several choices in place of one.
     :return: ``table``; with ``references`` also ``stability``, what each energy above the hull was measured against.

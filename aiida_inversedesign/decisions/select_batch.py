@@ -15,7 +15,7 @@ from aiida_inversedesign.nodes.surrogate_data import SurrogateData
 from aiida_inversedesign.nodes.table_data import TableData
 from aiida_inversedesign.select.choose import choose_batch
 
-#: Seeds of the choices of one generation lie apart from those of the next by so many.
+#: Seeds of the choices of one generation are so many away from those of the next.
 _TURNS = 100_000
 
 

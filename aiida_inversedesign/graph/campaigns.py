@@ -82,7 +82,7 @@ def generation_ids(campaigns: Iterable[int]) -> list[int]:
 def chain_of(campaign: int) -> list[int]:
     """PKs of the campaigns that share this one's settings node, oldest first: itself and those it resumed.
 
-    The order is that of their creation: PKs are given anew when an archive is imported.
+    The order is that of their creation: an imported archive has new PKs.
     """
     query = QueryBuilder()
     query.append(WorkChainNode, filters={'id': campaign}, tag='campaign', project='ctime')

@@ -57,7 +57,7 @@ def read_jobs(campaigns: list[int], backend: StorageBackend | None = None) -> li
 def records_of(rows: Iterable[tuple[Any, ...]], codes: Mapping[int, Mapping[str, Any]]) -> list[JobRecord]:
     """The jobs of rows of :func:`read_jobs`, in the order they were made."""
     jobs = [_job(row, codes) for row in rows]
-    # equal times are told apart by UUIDs: PKs are given anew when an archive is imported
+    # equal times are distinguished by UUIDs: an imported archive has new PKs
     return sorted(jobs, key=lambda job: (job.created, job.uuid))
 
 

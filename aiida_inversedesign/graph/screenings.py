@@ -18,7 +18,7 @@ POTENTIAL_JOB = 'aiida.calculations:inversedesign.potential'
 
 def results_of(generations: Iterable[int]) -> list[Dict]:
     """The results of the jobs of these generations, oldest first; those that were cut down have some too."""
-    # times that are equal are told apart by UUIDs: PKs are given anew when an archive is imported
+    # times that are equal are distinguished by UUIDs: an imported archive has new PKs
     query = QueryBuilder().append(WorkChainNode, filters=among(generations), tag='generation')
     query.append(
         CalcJobNode, with_incoming='generation', filters={'process_type': POTENTIAL_JOB}, tag='job', project='ctime'

@@ -14,7 +14,7 @@ from aiida_inversedesign.libraries.library import LibraryError
 MIB = 2**20
 #: bytes of a whole file after decompression, and of one line; number of lines
 LARGEST_FILE, LONGEST_LINE, MOST_LINES = 8192 * MIB, 16 * MIB, 20_000_000
-#: a gzip file that grows by more than this is a bomb, not data (structures as JSON: 4 to 12); asked after 2 MiB
+#: a gzip file that grows by more than this is a decompression bomb (structures as JSON: 4 to 12); asked after 2 MiB
 LARGEST_RATIO, RATIO_FROM = 100, 2 * MIB
 
 
@@ -43,7 +43,7 @@ def read_lines(file: Path, fraction: Callable[[float], None] | None = None) -> I
     """The lines of a file, ``.gz`` decompressed; None stands for a line of more than 16 MiB, which is passed over.
 
     :param fraction: called now and then with the fraction of the file that is read.
-    :raises LibraryError: if it cannot be read, has more than 8 GiB or 20 million lines, or is a zip bomb.
+    :raises LibraryError: if it cannot be read, has more than 8 GiB or 20 million lines, or is a decompression bomb.
     """
     with readable(file), file.open('rb') as raw:
         size = file.stat().st_size
@@ -66,7 +66,7 @@ def read_lines(file: Path, fraction: Callable[[float], None] | None = None) -> I
 
 
 def read_text(file: Path, largest: int) -> str:
-    """The text of a small file, ``.gz`` decompressed; bytes that are no UTF-8 are replaced.
+    """The text of a small file, ``.gz`` decompressed; bytes that are not UTF-8 are replaced.
 
     :param largest: most bytes after decompression.
     :raises TooLargeError: if it has more.

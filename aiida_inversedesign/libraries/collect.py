@@ -21,13 +21,13 @@ Progress = Callable[[int, float | None], None]
 #: names under which data sets keep the two energies of a template
 HULL_NAMES = ('e_above_hull', 'energy_above_hull', 'e_hull', 'hull_distance')
 FORMATION_NAMES = ('formation_energy', 'formation_energy_per_atom')
-#: keys of a record that are no properties, though numeric
+#: keys of a record that are not properties, though numeric
 STRUCTURE_KEYS = frozenset(
     {'id', 'material_id', 'lattice', 'species', 'frac_coords', 'nsites', 'spacegroup', 'cif', 'structure'}
 )
 #: most names of properties: each is a column of the library's file
 MOST_PROPERTIES = 256
-#: so many entries that are no crystals, and ten for each that is one, are no accident: the file is of another kind
+#: so many entries that are not crystals, and ten for each that is one, are not an accident: the file is of another kind
 MOST_UNREADABLE = 100_000
 
 
@@ -98,7 +98,7 @@ def collect(
     :param source: where the entries come from, kept with each.
     :param license: licence of the entries that name none of their own.
     :param date: ISO date on which the entries were retrieved.
-    :raises LibraryError: if the entries have too many different properties, or 100 000 are no crystals.
+    :raises LibraryError: if the entries have too many different properties, or 100 000 are not crystals.
     """
     templates: dict[str, Template] = {}
     structures: dict[str, str] = {}
@@ -121,7 +121,7 @@ def collect(
             unreadable += kind in (entries.UNREADABLE, entries.TOO_LARGE, entries.LATTICE)
             if unreadable > max(MOST_UNREADABLE, 10 * len(templates)):
                 raise LibraryError(
-                    f'{raw.where}: {unreadable} entries are no crystals (the last: {skipped[-1].reason}): '
+                    f'{raw.where}: {unreadable} entries are not crystals (the last: {skipped[-1].reason}): '
                     'is this the right kind of file?'
                 ) from error
             continue

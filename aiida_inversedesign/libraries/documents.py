@@ -35,7 +35,7 @@ LISTS = ('data', 'response')
 def read_documents(file: Path, wanted: Filter, progress: Progress | None = None) -> Iterator[Raw]:
     """The entries of a JSON file: one object or list a line, or one document, which is a list, an object, or an answer.
 
-    :raises LibraryError: if the file cannot be read, is a zip bomb, or is one document of more than 256 MiB.
+    :raises LibraryError: if the file cannot be read, is a decompression bomb, or is one document of more than 256 MiB.
     """
     whole = _one_document(file)
     if whole is None:
@@ -83,7 +83,7 @@ def _fields(document: Mapping[str, Any]) -> dict[str, Any]:
     """Everything beside the structure, by the names that libraries use."""
     fields = dict(document)
     if _is_structure(document):
-        # labels and coordinates are no properties; what the structure was given is
+        # labels and coordinates are not properties; what the structure was given is
         fields = {key: document[key] for key in IDS if key in document}
         fields |= document['properties'] if isinstance(document.get('properties'), Mapping) else {}
     if _is_entry(document):

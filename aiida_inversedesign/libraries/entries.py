@@ -144,7 +144,7 @@ def plain_crystal(data: Mapping[str, Any], largest: int | None = LARGEST_CELL) -
         raise RefusedError(UNREADABLE, f'missing key(s): {", ".join(missing)}')
     species = data['species']
     if not isinstance(species, list | tuple):
-        raise RefusedError(UNREADABLE, 'the species are no list of element symbols')
+        raise RefusedError(UNREADABLE, 'the species are not a list of element symbols')
     check_sites(len(species), largest)
     if any(not isinstance(symbol, str) for symbol in species):
         raise RefusedError(PARTIAL, 'partially occupied sites: a species is not a single element symbol')
@@ -224,4 +224,4 @@ def _from_pymatgen(structure: Mapping[str, Any]) -> dict[str, Any]:
             'frac_coords': [site['abc'] for site in sites],
         }
     except (KeyError, TypeError, IndexError, AttributeError) as error:
-        raise RefusedError(UNREADABLE, f'the structure is no dictionary of pymatgen ({error!r})') from error
+        raise RefusedError(UNREADABLE, f'the structure is not a dictionary of pymatgen ({error!r})') from error

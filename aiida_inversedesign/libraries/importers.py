@@ -44,7 +44,7 @@ def read_jsonl(
 
     :param date: ISO date on which the file was retrieved.
     :param options: those of :class:`~aiida_inversedesign.libraries.collect.Filter`.
-    :raises LibraryError: if the file cannot be opened or decompressed, or is a zip bomb.
+    :raises LibraryError: if the file cannot be opened or decompressed, or is a decompression bomb.
     """
     file, wanted = Path(path), Filter(**options)
     return collect(read_documents(file, wanted, progress), wanted, source or file.name, license, date)

@@ -42,7 +42,7 @@ class Skipped:
 
     :param source: which one: file and line, block or id.
     :param reason: why, in words.
-    :param kind: by what it is counted, e.g. ``partial occupancy``; empty if not told.
+    :param kind: by what it is counted, e.g. ``partial occupancy``; empty if unknown.
     :param column: name of the property, where only its value is not taken and the structure is.
     """
 
@@ -233,7 +233,7 @@ class Library:
     def from_bytes(cls, data: bytes) -> Library:
         """The library of :meth:`to_bytes`.
 
-        :raises LibraryError: if the bytes are no such file.
+        :raises LibraryError: if the bytes are not such a file.
         """
         import pyarrow as pa
 
@@ -251,7 +251,7 @@ class Library:
         """The library of an Arrow table; what does not fit raises nearly anything."""
         metadata = table.schema.metadata or {}
         if metadata.get(b'schema') != SCHEMA.encode():
-            raise LibraryError(f'this Parquet file is no template library ({SCHEMA}): import the structures again')
+            raise LibraryError(f'this Parquet file is not a template library ({SCHEMA}): import the structures again')
         names = json.loads(metadata[b'properties'])
         _check_words(table)
         columns = {

@@ -24,7 +24,7 @@ FIELDS = (
     'lattice_vectors', 'cartesian_site_positions', 'species', 'species_at_sites', 'nsites', 'dimension_types',
     'structure_features', 'immutable_id', 'assemblies', 'nelements', 'chemical_formula_reduced',
 )  # fmt: skip
-#: where providers, by their prefix, keep the energy above the hull in eV/atom; another field is told by ``hull_field``
+#: where providers, by their prefix, keep the energy above the hull in eV/atom; another field is named by ``hull_field``
 HULL_FIELDS = {
     'oqmd': '_oqmd_stability',
     'alexandria': '_alexandria_hull_distance',
@@ -62,7 +62,7 @@ def read_optimade(
     :param license: default: what the provider states.
     :param date: ISO date of the retrieval.
     :param options: those of :class:`~aiida_inversedesign.libraries.collect.Filter`.
-    :raises RemoteError: if the server does not answer, or is no OPTIMADE provider, or refuses the filter.
+    :raises RemoteError: if the server does not answer, or is not an OPTIMADE provider, or refuses the filter.
     """
     wanted = Filter(**options)
     with client or Client() as session:

@@ -26,7 +26,7 @@ FEATURES = {
 }
 #: u: a mass that differs by more from the element's is that of an isotope
 ISOTOPE = 0.8
-#: symbols of a species that are no atoms
+#: symbols of a species that are not atoms
 NO_ATOM = frozenset({'X', 'vacancy'})
 
 

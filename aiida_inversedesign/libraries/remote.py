@@ -67,7 +67,7 @@ class Client:
         :raises RemoteError: if there is none within the bounds.
         """
         if urlsplit(url).scheme not in ('http', 'https') or not urlsplit(url).hostname:
-            raise RemoteError(f'{url[:200]!r} is no address: it must begin with http:// or https://')
+            raise RemoteError(f'{url[:200]!r} is not an address: it must begin with http:// or https://')
         for attempt in range(TRIES):
             try:
                 return self._once(url, params)

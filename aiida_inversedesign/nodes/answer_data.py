@@ -1,4 +1,4 @@
-"""What somebody told of a candidate: values, who, when and with what, and the raw data as files."""
+"""What was reported of a candidate: values, who, when and with what, and the raw data as files."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class AnswerData(Data):
         values: dict[str, Any] = OrmMetadataField(description='Value, unit and error by property', read_only=True)
         failed: str = OrmMetadataField(description='Why it could not be measured, or empty', read_only=True)
         about: dict[str, Any] = OrmMetadataField(description='Who, instrument, note, files', read_only=True)
-        at: str = OrmMetadataField(description='When it was told, ISO 8601, UTC', read_only=True)
+        at: str = OrmMetadataField(description='When it was reported, ISO 8601, UTC', read_only=True)
 
     @classmethod
     def of(cls, facts: Mapping[str, Any], files: Mapping[str, bytes] | None = None) -> AnswerData:

@@ -11,7 +11,7 @@ from aiida_inversedesign.paper.facts import Facts
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-#: Okabe and Ito's colours, told apart with every kind of colour vision; shapes differ too.
+#: Okabe and Ito's colours, distinguishable with every kind of colour vision; shapes differ too.
 BLUE, ORANGE, GREEN, SKY, VERMILION, GREY = '#0072B2', '#E69F00', '#009E73', '#56B4E9', '#D55E00', '#777777'
 
 

@@ -73,7 +73,7 @@ def _write_curves(facts: Facts, path: Path) -> None:
 
 
 def write_csv(frame: DataFrame, path: Path) -> None:
-    """A table as CSV: units in the headings, UUIDs in place of PKs, which other databases give anew."""
+    """A table as CSV: units in the headings, UUIDs in place of PKs, which differ between databases."""
     units = frame.attrs['units']
     shown = frame.drop(columns=[name for name in ('pk',) if name in frame])
     shown = shown.rename(columns={name: f'{name} ({unit})' for name, unit in units.items()})

@@ -33,7 +33,7 @@ class AnyChildWorkChain(IdempotentWorkChain):
 
     @property
     def _listened(self) -> set[int]:
-        """Identifiers of children whose end will be told; it lives and dies with this object in the daemon."""
+        """Identifiers of children whose end will be reported; it lives and dies with this object in the daemon."""
         return self.__dict__.setdefault('_listened_to', set())
 
     def _action_awaitables(self) -> None:

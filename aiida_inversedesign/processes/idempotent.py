@@ -35,7 +35,7 @@ class IdempotentWorkChain(WorkChain):
     def submit_once(self, label: str, process_class: type, **inputs: Any) -> ProcessNode:
         """Submit a child process under ``label``, or return the one already submitted under it.
 
-        :param inputs: those of the process; ``again``, which tells children under the same label apart, becomes the
+        :param inputs: those of the process; ``again``, which distinguishes children under the same label, becomes the
             description of the node.
         """
         again = inputs.pop('again', '')
@@ -52,7 +52,7 @@ class IdempotentWorkChain(WorkChain):
     def run_once(self, label: str, function: Any, name: str = '', **inputs: Any) -> CalcFunctionNode:
         """Run a calculation function under ``label``, or return the one that already ran under it.
 
-        :param name: tells steps under the same label apart; it becomes the label of the node.
+        :param name: distinguishes steps under the same label; it becomes the label of the node.
         """
         if name:
             known = find_step(self.node.pk, label, name)

@@ -2,7 +2,7 @@
 
 Ratio labels hide that many structures order a simpler one: LiFeO2 is rock salt whose cations are ordered, Heusler
 compounds and CsCl are body-centred cubic. Parents are found by merging elements of the formula (and empty sites) into
-one; the sites of a merged element are shared out in every way that symmetry tells apart, smallest cells first. Where
+one; the sites of a merged element are shared out in every way that symmetry distinguishes, smallest cells first. Where
 nothing is merged, the assignments of elements of equal count that a ranking of templates does not build remain.
 """
 
@@ -43,7 +43,7 @@ MOST_EMPTY, EMPTY = 2, 0.05
 ORBIT = 0.5
 #: Elements of a formula beyond which parents are not sought: the ways to merge them grow too fast.
 MOST_ELEMENTS = 5
-#: Parents with the most similar elements whose prototypes are told apart, and prototypes that are decorated.
+#: Parents with the most similar elements whose prototypes are distinguished, and prototypes that are decorated.
 SIMILAR, PARENTS = 300, 40
 #: Probability that any ordering is right: about the share of stable compounds that no template has.
 SHARE = 0.1

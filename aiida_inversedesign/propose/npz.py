@@ -41,7 +41,7 @@ def pack(arrays: Mapping[str, NDArray[Any]]) -> bytes:
 def unpack(data: bytes) -> Arrays:
     """The arrays of :func:`pack`.
 
-    :raises ModelError: if the bytes are no such file.
+    :raises ModelError: if the bytes are not such a file.
     """
     try:
         _check(data)
@@ -55,7 +55,7 @@ def unpack(data: bytes) -> Arrays:
     ) as error:  # fmt: skip
         if isinstance(error, ModelError):
             raise
-        raise ModelError(f'this is no model file (npz): {str(error)[:200]}') from error
+        raise ModelError(f'this is not a model file (npz): {str(error)[:200]}') from error
 
 
 def _check(data: bytes) -> None:
@@ -64,7 +64,7 @@ def _check(data: bytes) -> None:
         members = archive.infolist()
         size = sum(item.file_size for item in members)
         if size > MOST_BYTES or len(members) > MOST_ARRAYS:
-            raise ModelError(f'{len(members)} arrays of {size / 1e9:.1f} GB: this is no model file of ours')
+            raise ModelError(f'{len(members)} arrays of {size / 1e9:.1f} GB: this is not a model file of ours')
         for item in members:
             with archive.open(item) as stream:
                 version = np.lib.format.read_magic(stream)
@@ -72,4 +72,6 @@ def _check(data: bytes) -> None:
                 shape, _, dtype = read(stream)
             # memory is taken by the shape that the header names
             if dtype.hasobject or min(shape, default=1) < 0 or math.prod(shape) * dtype.itemsize > item.file_size:
-                raise ModelError(f'{item.filename[:100]!r} is no array of numbers or texts of the size it should have')
+                raise ModelError(
+                    f'{item.filename[:100]!r} is not an array of numbers or texts of the size it should have'
+                )

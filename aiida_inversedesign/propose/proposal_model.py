@@ -61,7 +61,7 @@ class ProposalModel:
     def from_bytes(cls, data: bytes) -> ProposalModel:
         """The model of :meth:`to_bytes`.
 
-        :raises ModelError: if the bytes are no such file, or it was made with another element table.
+        :raises ModelError: if the bytes are not such a file, or it was made with another element table.
         """
         arrays = unpack(data)
         if str(arrays.get('schema')) != SCHEMA:

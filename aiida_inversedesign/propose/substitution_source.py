@@ -26,7 +26,7 @@ from aiida_inversedesign.propose.replaceability import Replaceability, best_mapp
 from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
 
 #: Templates that are scored for a formula, those with the most similar elements; and those whose prototypes are told
-#: apart for each crystal that is wanted.
+#: separate for each crystal that is wanted.
 SCORED, LABELLED = 500, 8
 #: Probability that any of the templates is right: the share of stable compounds that have one.
 COVERED = 0.7

@@ -17,11 +17,11 @@ DEFINITIONS = (
     (
         'DFT calculation',
         'One calculation job of a DFT code below the campaign. Restarts, failures and elemental references are '
-        'included; copies from the cache cost nothing and are counted apart.',
+        'included; copies from the cache cost nothing and are counted separately.',
     ),
     (
         'core-hours',
-        'Processes × wall time, from the record of the code; never guessed. Jobs without a record are counted apart.',
+        'Processes × wall time, from the record of the code; never guessed. Jobs without one are counted separately.',
     ),
     ('hit', 'A completed evaluation that meets every window and constraint of the goal.'),
     (

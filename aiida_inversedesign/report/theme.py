@@ -1,6 +1,6 @@
 """Colours and the common layout of the page's plots.
 
-The colours are Okabe and Ito's, told apart with every kind of colour vision; each has a twin for the dark page,
+The colours are Okabe and Ito's, distinguishable with every kind of colour vision; each has a twin for the dark page,
 which the page's script puts in its place.
 """
 

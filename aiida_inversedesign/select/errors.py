@@ -6,4 +6,4 @@ from aiida_inversedesign.errors import InverseDesignError
 
 
 class SelectError(InverseDesignError):
-    """A batch cannot be chosen from what was handed over."""
+    """A batch cannot be chosen from its inputs."""

@@ -37,7 +37,7 @@ class Case:
     def of(cls, campaign: orm.Node) -> Case:
         """The case of a campaign's node.
 
-        :raises AuditError: if it is no campaign, or has no settings.
+        :raises AuditError: if it is not a campaign, or has no settings.
         """
         if not isinstance(campaign, orm.WorkChainNode) or campaign.process_type != query.CAMPAIGN or not campaign.pk:
             raise AuditError(

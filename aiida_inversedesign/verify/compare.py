@@ -47,7 +47,7 @@ def deviation(stored: float, found: float) -> float:
 def compare(stored: Any, found: Any, tolerance: float) -> Comparison:
     """Compare two pieces of plain data (mappings, sequences, numbers, text, booleans, None).
 
-    :param tolerance: largest relative deviation of two numbers that is no difference.
+    :param tolerance: largest relative deviation of two numbers that is not a difference.
     """
     if stored == found:
         return IDENTICAL
@@ -70,7 +70,7 @@ def worst(comparisons: Sequence[Comparison]) -> Comparison:
 
 
 def _differences(stored: Any, found: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any, float]]:
-    """Place, both values and the deviation of all that is not equal; infinite where it is no matter of numbers."""
+    """Place, both values and the deviation of all that is not equal; infinite where it does not concern numbers."""
     if isinstance(stored, Mapping) and isinstance(found, Mapping):
         for key in dict.fromkeys([*stored, *found]):
             if key not in stored or key not in found:

@@ -20,7 +20,7 @@ from aiida_inversedesign.workchains.state import STATE
 
 #: Inputs that all generations of a campaign share, and the kind of finding where one has another.
 _SHARED = {'settings': 'settings', 'library': 'library', 'model': 'model', 'known': 'known'}
-#: Jobs that are no decisions, and decide with them.
+#: Jobs that are not decisions, and decide with them.
 _JOBS = {POTENTIAL_JOB: 'potential job', GENERATE_JOB: 'generator'}
 #: The steps of a generation that are decisions.
 _STEPS = ('take_known', 'propose_candidates', 'screen_candidates', 'select_batch', 'harvest', 'fit_surrogate')

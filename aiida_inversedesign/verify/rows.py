@@ -95,7 +95,7 @@ def _check_launches(case: Case, generation: Call, known: _Known) -> Iterator[Fin
     }
     known.choices |= chosen
     known.nodes |= candidates
-    # of what was told after an evaluation had ended, later generations take note
+    # of what was reported after an evaluation had ended, later generations take note
     asks = bool(engine_named(case.settings.evaluate.engine).later)
     for call in case.evaluations_of(generation):
         taken = graph.inputs[call.id]

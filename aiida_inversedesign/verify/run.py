@@ -46,7 +46,7 @@ def verify(
     :param sample: run no more than this many functions of each kind again, drawn at random; None runs all.
     :param jobs: processes to use.
     :param seed: of the sample.
-    :param progress: told how far it is.
+    :param progress: called with the progress.
     :returns: plain JSON data, documented in ``docs/verify.md``.
     :raises AuditError: if it is another node, or the settings cannot be read.
     """

@@ -25,7 +25,7 @@ def profile_folder() -> Path:
 def shortage(least_gb: float, nodes: Iterable[orm.Node]) -> str | None:
     """Which disk of this machine has less than ``least_gb`` free, in words, or None.
 
-    Other machines would have to be asked through their transport, for which a step of a work chain is no place.
+    Other machines would have to be asked through their transport, for which a step of a work chain is too short.
 
     :param nodes: among them the codes whose computers are looked at.
     """

@@ -56,7 +56,7 @@ STOP_WAITING, STOP_NOW, CANCEL = 3.0, 6.5, 2.5
 #: Seconds after which that is repeated.
 AGAIN = 0.5
 
-#: Seconds by which the start of the same process may be told differently.
+#: Seconds by which the start of the same process may be reported differently.
 CLOCK = 5.0
 
 

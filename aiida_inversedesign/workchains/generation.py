@@ -171,7 +171,7 @@ class GenerationWorkChain(IdempotentWorkChain):
         return screening.run_bundles(self)
 
     def inspect_bundles(self) -> None:
-        """Take note of what is left to be done."""
+        """Take note of what remains to be done."""
         screening.inspect_bundles(self)
 
     def screen(self):

@@ -97,7 +97,7 @@ def run_bundles(chain: IdempotentWorkChain) -> Any:
 
 
 def inspect_bundles(chain: IdempotentWorkChain) -> None:
-    """What became of the jobs that ran: what is left of one that was cut down waits again."""
+    """What became of the jobs that ran: the remainder of one that was cut down waits again."""
     for label, names, attempt in chain.ctx.running_bundles:
         job = chain.ctx[attempt_label(label, attempt)]
         records = job.outputs.results['records'] if 'results' in job.outputs else []

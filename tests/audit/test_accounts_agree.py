@@ -67,7 +67,7 @@ def test_what_only_the_whole_campaign_has_comes_from_the_table_and_is_awaited() 
     after = account_of(done, STABLE, {'volume': 11.0}, {'volume': 11.0, 'e_above_hull': 0.0}, was_stopped=False)
     assert after.hit is True
     assert after.properties == {'volume': 11.0, 'e_above_hull': 0.0}
-    # its elements have no reference: it was harvested, and is no hit
+    # its elements have no reference: it was harvested, and is not a hit
     assert account_of(done, STABLE, {'volume': 11.0}, {'volume': 11.0}, was_stopped=False).hit is False
     # a data set has answers of its own
     assert account_of(done, STABLE, {'volume': 11.0, 'e_above_hull': 0.0}, None, was_stopped=False).hit is True

@@ -1,4 +1,4 @@
-"""An exported archive tells the same as the profile it came from; what is no archive is told so."""
+"""An exported archive tells the same as the profile it came from; what is not an archive is told so."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_the_same_json_from_archive_and_profile(archived):
     before = get_manager().get_profile()
     with open_archive(path):
         assert get_manager().get_profile().storage_backend == 'core.sqlite_zip'
-        # the campaign that was resumed is no second one
+        # the campaign that was resumed is not a second one
         found = audit(only_campaign(None, 'the archive'))
         assert audit(only_campaign(uuid[:8], 'the archive')) == found
     assert get_manager().get_profile() is before
@@ -128,8 +128,8 @@ def test_an_archive_of_another_aiida_is_told_what_to_do(archived, tmp_path, vers
     ('name', 'expected'),
     [
         ('missing', 'there is no such file'),
-        ('text', 'is no AiiDA archive'),
-        ('cut', 'is no AiiDA archive'),
+        ('text', 'is not an AiiDA archive'),
+        ('cut', 'is not an AiiDA archive'),
         ('zip', 'cannot be read as an AiiDA archive'),
         ('holes', 'cannot be read|is damaged|No such file|damaged'),
         ('empty', 'there is no campaign in'),

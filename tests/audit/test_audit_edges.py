@@ -1,4 +1,4 @@
-"""The audit of campaigns that have hardly begun, of other engines, and of what is no campaign."""
+"""The audit of campaigns that have hardly begun, of other engines, and of what is not a campaign."""
 
 from __future__ import annotations
 

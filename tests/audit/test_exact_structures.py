@@ -60,7 +60,7 @@ def test_what_verify_and_repeats_tell() -> None:
         single, {**verified, 'identical': 0, 'within_tolerance': 0, 'different': 0, 'by_kind': None}
     )
     assert (none['reason'], none['by_kind']) == ('no decision can be repeated here', {})
-    # a property that only one of them has is no repeat
+    # a property that only one of them has is not a repeat
     odd = [*repeated[:1], outcome('b', 304.0, proposed_text=text, properties={'gap': 1.0})]
     assert metrics.reproducibility(odd)['repeats'] == {'value': {}, 'intervals': {}, 'n': 1}
 

@@ -84,7 +84,7 @@ def test_the_record_of_an_archive_gives_the_same_tables(resumed: Any, tmp_path: 
     assert there.uuid == uuid
     for table in (frames.evaluations, frames.jobs, frames.candidates, frames.generations):
         expected, found = table(here), table(there)
-        keys = [name for name in expected.columns if name != 'pk']  # PKs are given anew in an archive
+        keys = [name for name in expected.columns if name != 'pk']  # PKs are new in an archive
         assert_frame_equal(expected[keys], found[keys], check_dtype=False)
         assert expected.attrs == found.attrs
 

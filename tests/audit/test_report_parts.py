@@ -224,7 +224,7 @@ def test_words():
 
 
 def test_digits_suit_what_is_measured():
-    """Of a total energy of hundreds of eV the fourth digit is a tenth of an eV; 1e-25 eV/Å is no force."""
+    """Of a total energy of hundreds of eV the fourth digit is a tenth of an eV; 1e-25 eV/Å is not a force."""
     assert quantity(-250.81234, 'eV/atom') == '−250.812 eV/atom'
     assert quantity(-0.123456, 'eV/atom') == '−0.1235 eV/atom'
     assert quantity(434.57, 'GPa') == '434.6 GPa'

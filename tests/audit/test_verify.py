@@ -149,7 +149,7 @@ def disagreeing(copy: Copy) -> Copy:
 
 
 def test_a_run_by_another_version_that_differs_is_not_repeatable(disagreeing: Copy) -> None:
-    """It is told apart from one that should have given the same."""
+    """It is distinguished from one that should have given the same."""
     from aiida.orm import CalcFunctionNode, QueryBuilder
 
     with opened(disagreeing.folder):

@@ -233,8 +233,8 @@ def _model_cases() -> list[tuple[str, bytes | Callable[[Path], None]]]:
         ('a pickle', evil),
         ('pickled objects in an array', _model(lambda a: a.update(schema=np.array([Pwned()], dtype=object)))),
         ('objects among the arrays', _model(lambda a: a.update(features=np.array([{}, []], dtype=object)))),
-        ('zip bomb', _zip_bomb),
-        ('zip bomb that says it is small', _quiet_zip_bomb),
+        ('decompression bomb', _zip_bomb),
+        ('decompression bomb that says it is small', _quiet_zip_bomb),
         ('100 000 members', _many_members),
         ('shape of 10^12', _npy(b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000,), }\n")),
         ('negative shape', _npy(b"{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }\n")),
@@ -349,15 +349,15 @@ def structure_cases(number: int, seed: int = 0) -> list[Case]:
     """So many hostile structure, library and model files: the crafted ones evenly first, then damaged ones."""
     kinds: tuple[tuple[str, str, list[tuple[str, Any]]], ...] = (
         ('cif', 'a.cif', _cif_cases()),
-        ('cif.gz', 'a.cif.gz', [('zip bomb', _bomb(b'x' * 1023 + b'\n', 2000)), ('not gzip', CIF.encode())]),
+        ('cif.gz', 'a.cif.gz', [('decompression bomb', _bomb(b'x' * 1023 + b'\n', 2000)), ('not gzip', CIF.encode())]),
         ('jsonl', 'a.jsonl', _jsonl_cases()),
         (
             'jsonl.gz',
             'a.jsonl.gz',
             [
-                ('zip bomb of one line', _bomb(b' ' * 1024, 2000)),
-                ('zip bomb of lines', _bomb(b' ' * 1023 + b'\n', 2000)),
-                ('zip bomb of empty lines', _bomb(b'\n', 300)),
+                ('decompression bomb of one line', _bomb(b' ' * 1024, 2000)),
+                ('decompression bomb of lines', _bomb(b' ' * 1023 + b'\n', 2000)),
+                ('decompression bomb of empty lines', _bomb(b'\n', 300)),
                 ('cut off', gzip.compress(_line() * 100)[:60]),
                 ('checksum', gzip.compress(_line())[:-8] + bytes(8)),
             ],

@@ -1,6 +1,6 @@
 """How well volumes are predicted: ``python tests/benchmark/volume_error.py [LIBRARY.parquet] [QUERIES] [SEED]``.
 
-Draws stable compounds, removes their formulas from the library, fits the volume model to what is left, and predicts
+Draws stable compounds, removes their formulas from the library, fits the volume model to the remainder, and predicts
 the volume of every compound in the template of nearest elements, beside the template's own volume, pymatgen's DLS and
 the ratio of element volumes fitted to the same library. The 95 % intervals are bootstrapped over the compounds.
 Without a library it takes the Materials Project structures and fingerprints of the shared data

@@ -172,7 +172,7 @@ def test_the_conclusion_follows_from_what_was_spent_or_asked() -> None:
     going = Spent(evaluations=4, generations=1).record(settings())
     assert conclusion(budget, going) is None
     assert conclusion(budget, {**going, 'requested': 'stopped by a@b'}) == 'stopped by a@b'
-    # what is left does not cover one evaluation
+    # the remainder does not cover one evaluation
     short = Spent(evaluations=4, generations=1, dft_calculations=40).record(settings())
     assert conclusion(Budget(evaluations=8, dft_calculations=49), short) is None
     assert 'one evaluation needs 9' in conclusion(Budget(evaluations=8, dft_calculations=48), short)

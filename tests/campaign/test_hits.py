@@ -134,7 +134,7 @@ def test_a_copy_names_the_first_of_its_kind_and_what_is_known_stays() -> None:
     assert [item.copy_of for item in found] == ['', None, 'a', '', 'a', '']
     assert [item.candidate for item in found] == list('abcdef')
     assert [item.is_distinct_hit for item in found] == [True, False, False, True, False, True]
-    # of the same key, but told apart
+    # of the same key, but distinguished
     assert [item.copy_of for item in with_copies(rows[:3], lambda one, other: False)] == ['', None, '']
     # only what has the same key is compared
     assert [item.copy_of for item in with_copies(rows[:5], lambda one, other: True)] == ['', None, 'a', '', 'a']

@@ -95,7 +95,7 @@ def test_quiet_jobs_are_told_once_by_each_set_of_workers() -> None:
     assert watch.decide(quiet, 0.0).processes == (7, 8)
     assert watch.decide(quiet, 100.0).kind == 'none'
     assert watch.decide(replace(WELL, quiet=(7, 8, 9)), 101.0).processes == (9,)
-    # a worker less is no new one; a new one may have taken any of them up
+    # a worker less is not a new one; a new one may have taken any of them up
     assert watch.decide(replace(quiet, workers=(2,), subscribers=1), 102.0).kind == 'none'
     new = replace(quiet, workers=(2, 5))
     assert watch.decide(replace(new, subscribers=1), 103.0).kind == 'none'
@@ -169,7 +169,7 @@ def test_rabbitmq_does_not_belong_to_the_daemon() -> None:
 def test_what_a_killed_daemon_left_to_count_its_load_is_found(
     aiida_profile: object, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A process with circus' command line, whose parent is no daemon."""
+    """A process with circus' command line, whose parent is not a daemon."""
     from aiida.manage.configuration import get_config
 
     program = f'import time; time.sleep(60)  # {STATISTICS}'

@@ -52,7 +52,7 @@ def test_dft_starts_from_what_the_calculator_reached(codes: dict[str, orm.Instal
     reached, start = children['prerelax'].outputs.structure, children['relax'].inputs.structure
     assert start.uuid == reached.uuid
     assert abs(reached.get_cell_volume() - node.inputs.candidate.get_cell_volume()) > 0.01
-    # it is no DFT calculation: the limit of two holds for pw.x alone
+    # it is not a DFT calculation: the limit of two holds for pw.x alone
     assert [job.process_label for job in jobs_below(node)].count('PwCalculation') == 2
     assert results['properties']['volume']['value'] == pytest.approx(5.7, abs=0.3)
 

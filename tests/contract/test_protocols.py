@@ -84,7 +84,7 @@ def test_an_override_replaces_one_value_of_one_call() -> None:
     [
         (('fats',), "did you mean 'fast'"),
         (('fast', {'mixing_bta': 0.3}), "did you mean 'mixing_beta'"),
-        (('fast', {'description': 'x'}), "'description' is no key"),
+        (('fast', {'description': 'x'}), "'description' is not a key"),
     ],
 )
 def test_what_does_not_exist_is_refused(arguments: tuple[Any, ...], words: str) -> None:

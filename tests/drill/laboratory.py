@@ -124,7 +124,7 @@ class Laboratory:
             getattr(truth, part).append(value)
 
     def come_late(self, questions: Any) -> None:
-        """Correct or repeat what was told of another candidate, whose evaluation may have ended long ago."""
+        """Correct or repeat what belongs to another candidate, whose evaluation may have ended long ago."""
         done = sorted(name for name, truth in self.truth.items() if truth.done and name in questions.asked)
         if not done:
             return

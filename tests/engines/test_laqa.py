@@ -107,7 +107,7 @@ def test_energies_of_an_earlier_basis_are_not_what_is_left_from() -> None:
 
 def test_a_step_that_went_too_far_does_not_mislead() -> None:
     falling = [step(-1.0, 1.0), step(-2.0, 0.5), step(-2.2, 0.2)]
-    # the step after the lowest one went uphill: what is left is measured at the lowest
+    # the step after the lowest one went uphill: the remainder is measured at the lowest
     assert optimistic_energy([*falling, step(-1.5, 0.05)]) == pytest.approx(optimistic_energy(falling))
 
 

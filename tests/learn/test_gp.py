@@ -166,7 +166,7 @@ def test_pending_points_update_the_factor_exactly(form):
     rng = np.random.default_rng(3)
     pending, test = rng.normal(size=(3, 4)), rng.normal(size=(20, 4))
     told = gp.condition(pending[:1]).condition(pending[1:])
-    anew = GaussianProcess.assemble(
+    again = GaussianProcess.assemble(
         np.vstack([X, pending]),
         np.concatenate([y, gp.predict(pending)[0]]),
         gp.offset,
@@ -175,7 +175,7 @@ def test_pending_points_update_the_factor_exactly(form):
         gp.noise,
         gp.mean,
     )
-    for one, other in zip(told.predict(test), replace(anew, outputscale=gp.outputscale).predict(test), strict=True):
+    for one, other in zip(told.predict(test), replace(again, outputscale=gp.outputscale).predict(test), strict=True):
         assert np.allclose(one, other, rtol=1e-8)
     assert np.allclose(told.predict(test)[0], gp.predict(test)[0], rtol=1e-9)
     assert (told.predict(pending)[1] < gp.predict(pending)[1]).all()

@@ -53,7 +53,7 @@ def test_several_systems_and_what_is_left_out() -> None:
     assert sorted(found) == ['phase:1', 'phase:2', 'phase:3', 'phase:5', 'phase:7', 'reference:Au', 'reference:Pd']
     assert 'phase:2' not in competing(LIBRARY, [['Cu', 'Au']], exclude=['CuAu'])
     assert list(competing(None, [['Cu']])) == ['reference:Cu']
-    # an element without a reference crystal is no error: the hull says that it lacks it
+    # an element without a reference crystal is not an error: the hull says that it lacks it
     assert competing(None, [['Og']]) == {}
     assert competing(None, []) == {}
 

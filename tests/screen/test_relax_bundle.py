@@ -128,7 +128,7 @@ def test_symmetry_elements_pass_through_the_origin() -> None:
 
 
 def test_frequencies_tell_what_is_not_at_rest(tmp_path: Path) -> None:
-    """Against ASE's own vibrations; an ordering of Cu and Au on the lattice of CsCl is no minimum of the potential."""
+    """Against ASE's own vibrations; CuAu on the lattice of CsCl is not a minimum of the potential."""
     from ase import Atoms
     from ase.calculators.emt import EMT
     from ase.vibrations import Vibrations

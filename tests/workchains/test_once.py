@@ -1,4 +1,4 @@
-"""Steps that run again after a worker was killed: what is there is taken up, what can never run is launched anew."""
+"""Steps that run again after a worker was killed: what is there is taken up, what can never run is launched again."""
 
 from __future__ import annotations
 

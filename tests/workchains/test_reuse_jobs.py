@@ -70,7 +70,7 @@ def test_jobs_come_from_the_cache_and_evaluations_from_the_profile(metals: Any) 
         assert len(jobs_of(node)) == 2
     assert not any(job.base.caching.is_created_from_cache for job in jobs_of(first))
     assert [job.base.caching.is_created_from_cache for job in jobs_of(second)] == [True, True]
-    # they are no jobs of a DFT code, but copies all the same
+    # they are not jobs of a DFT code, but copies all the same
     assert audited(second)['spent_on']['cache_copies']['calculations'] == 2
     assert audited(second)['evaluations']['reused'] == 0
     third = run_campaign(metals(reuse=True))

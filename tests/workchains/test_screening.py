@@ -188,7 +188,7 @@ def test_the_audit_keeps_the_costs_apart(python: Any) -> None:
     assert 0 < figure['core_hours'] < 0.1
     assert report['dft_calculations']['total'] == 0
     estimated = figure['estimates']['bulk_modulus']
-    # the potential is the engine: what is left is the difference between two volumes and seven
+    # the potential is the engine: the remainder is the difference between two volumes and seven
     assert estimated['n'] == 4
     assert estimated['mae'] < 15
     assert estimated['rank_correlation'] > 0.7

@@ -43,7 +43,7 @@ def test_later_generations_search_for_formulas(campaign: Any) -> None:
     accepted = {candidate.key for candidate in pool if candidate.accepted}
     assert not accepted & {'Na', 'K'}
     assert len(node.outputs.table.get_rows()) == 8
-    # the audit tells what found what, the initial design apart
+    # the audit tells what found what, the initial design separately
     shares = {item['generator']: item['evaluations']['total'] for item in audit(node)['by_generator']}
     assert sum(shares.values()) == 4
     assert set(shares) <= {'enumeration', 'evolution'}

@@ -107,7 +107,7 @@ def test_check_prints_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     path = tmp_path / 'campaign.yaml'
     path.write_text(json.dumps(campaign('formation_energy')), encoding='utf-8')
     spec = read_campaign(path)
-    # not by the command, which would try the code: here it is no pw.x
+    # not by the command, which would try the code: here it is not a pw.x
     data = plan(spec, checked_profile=True, profile=Profile(elements_of(spec, None), settled(spec, None)))
     assert (data['settled']['cutoff_wfc'], data['settled']['cutoff_rho']) == (50, 400)
     assert data['settled']['words'].endswith("the largest that 'family' recommends for B and N")

@@ -12,7 +12,7 @@ from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.campaign.row import is_feasible, loss
 
-#: The property that tells polymorphs of one formula apart, eV/atom.
+#: The property that distinguishes polymorphs of one formula, eV/atom.
 _ENERGY = 'energy'
 
 

@@ -67,7 +67,7 @@ def summary(outcomes: Sequence[EvaluationRecord], goal: Goal) -> dict[str, Any]:
 
 
 def by_generator(outcomes: Sequence[EvaluationRecord], goal: Goal) -> list[dict[str, Any]]:
-    """Evaluations and hit rate of the formulas that each generator found, the initial design apart."""
+    """Evaluations and hit rate of the formulas that each generator found, the initial design separately."""
     later = [outcome for outcome in outcomes if outcome.arm != 'initial']
     return groups_of(later, goal, 'generator', lambda item: item.generator)
 

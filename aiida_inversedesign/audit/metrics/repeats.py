@@ -14,7 +14,7 @@ from aiida_inversedesign.audit.record import EvaluationRecord
 def reproducibility(outcomes: Sequence[EvaluationRecord], verified: Mapping[str, Any] | None = None) -> dict[str, Any]:
     """Share of decisions that come out the same again, and the spread of repeated evaluations.
 
-    Those that cannot be repeated here (other versions, missing code) are not counted, but told.
+    Those that cannot be repeated here (other versions, missing code) are not counted, but reported.
 
     :param verified: what ``aiida-inversedesign verify`` found, or None if it was not run.
     """

@@ -66,7 +66,7 @@ def stable_unique_novel(
 ) -> dict[str, Any]:
     """Share of completed evaluations that are stable, unique and novel, as benchmarks of generative models report it.
 
-    Stable is at most 0.1 eV/atom above the hull of this campaign; unique is no copy of an earlier evaluation; novel
+    Stable is at most 0.1 eV/atom above the hull of this campaign; unique is not a copy of an earlier evaluation; novel
     matches no entry of the template library (the threshold of C. Zeni et al., Nature 639, 624 (2025)).
 
     :param e_above_hull: eV/atom by candidate. :param new: candidates that are novel; None if that is not known.

@@ -124,7 +124,7 @@ def number_of_keys(outcomes: Sequence[EvaluationRecord], reason: str) -> dict[st
 
 
 def _chemical_systems(formulas: Iterable[str]) -> dict[str, Any]:
-    """Number of distinct sets of elements; formulas that cannot be read are told."""
+    """Number of distinct sets of elements; formulas that cannot be read are reported."""
     systems, unread = set(), []
     for formula in formulas:
         try:

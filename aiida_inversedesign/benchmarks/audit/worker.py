@@ -40,7 +40,7 @@ def audit(task: dict[str, Any]) -> dict[str, Any]:
     from aiida.manage import get_manager
 
     load_profile('synthetic')
-    # imports are no part of it: those of the storage, of tables and of intervals are made here
+    # imports are not part of it: those of the storage, of tables and of intervals are made here
     get_manager().get_profile_storage()
     for library in ('pyarrow.parquet', 'scipy.special'):
         importlib.import_module(library)

@@ -155,7 +155,7 @@ def _asked(library: Library, elements: tuple[str, ...], known: Sequence[str], as
     yield from known
     if not ask.decoys:
         return
-    # those that can be neutral come first: a decoy should not be told by its charges
+    # those that can be neutral come first: a decoy should not be recognisable by its charges
     space = CrystalSpace(elements=list(elements), ratios=ratios, charge_neutral='prefer', max_formulas=10_000)
     others = [reduced_formula(counts) for counts in draw_formulas(space, ask.seed)[0]]
     yield from [formula for formula in others if formula not in known][: ask.decoys]

@@ -82,7 +82,7 @@ def measure(
 
     Wall times are those of this machine with whatever else it does; the processor time of the workers is steadier.
 
-    :param report: told how many evaluations have been harvested.
+    :param report: called with the number of harvested evaluations.
     :param already: evaluations that the campaign has in its table when it begins, as a resumed one has.
     :param timeout: seconds after which the campaign is stopped, as a user would; the figures are of what it has then.
     :returns: ``evaluations`` (as many as it has in the end), ``already``, ``workers``, ``at_once``, ``schedule``,

@@ -23,7 +23,7 @@ Report = Callable[[str, float], None]
 
 #: Name of the pool that is made, not read.
 ARTIFICIAL = 'artificial'
-#: Fields of a row that are no inputs.
+#: Fields of a row that are not inputs.
 _NO_INPUT = frozenset(('id', 'material_id', 'lattice', 'species', 'frac_coords', 'structure', 'formula', 'split'))
 
 

@@ -39,7 +39,7 @@ class Options:
     """What is compared, and on what.
 
     :param rankings: names of the rankings; the paired tests are of the first one against each other.
-    :param models: file content and name of a trained ranking's model, by ranking; those not given are trained anew.
+    :param models: file content and name of a trained ranking's model, by ranking; those not given are trained again.
     :param max_e_above_hull: of the templates, eV/atom.
     :param epochs: of the training, fewer than the recipe's for a quick look.
     :param sources: arms of sources that are measured beside the rankings.

@@ -1,4 +1,4 @@
-"""The trained rankings of a benchmark: trained anew without the queries, or given and shown not to know them."""
+"""The trained rankings of a benchmark: trained again without the queries, or given and shown not to know them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from aiida_inversedesign.propose.volumes.volume import Volumes
 
 @dataclass(frozen=True, eq=False)
 class Training:
-    """What a model is trained on anew.
+    """What a model is trained on again.
 
     :param library: everything; the formulas asked for are removed here.
     :param asked: reduced formulas of the queries.
@@ -88,7 +88,7 @@ def read_model(name: str, data: bytes, recipe: str, asked: Collection[str]) -> T
 
     :param name: of the model, for the messages.
     :param recipe: the ranking it is meant for, ``ours`` or ``published``.
-    :raises ModelError: if it is no model file.
+    :raises ModelError: if it is not a model file.
     :raises BenchmarkError: if it is of the other recipe, or may know the answers.
     """
     model = load_model(data)
@@ -110,7 +110,7 @@ def _trained(model: AnyModel) -> Trained:
     return Trained(ranker, model.to_bytes(), model.record, len(model.formulas), model.volumes)
 
 
-#: how each trained ranking is trained anew
+#: how each trained ranking is trained again
 TRAIN: dict[str, Callable[[Training, Progress | None], Trained]] = {'ours': train_ours, 'published': train_published}
 
 

@@ -92,7 +92,7 @@ def _builds_on_earlier(name: str) -> bool:
 def source_arms(texts: Sequence[str]) -> list[SourceArm]:
     """Arms as they are written: ``symmetric``, ``cspml:0.6+symmetric:0.4``.
 
-    :raises BenchmarkError: if there is no such source, or a share is no positive number.
+    :raises BenchmarkError: if there is no such source, or a share is not a positive number.
     """
     able = [name for name, source in registry.parts('sources').items() if source.mixes]
     found = []

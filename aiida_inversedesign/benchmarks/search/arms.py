@@ -42,7 +42,7 @@ class RandomSearcher:
     question: Question
 
     def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
-        """Draw from what is left."""
+        """Draw from the remainder."""
         left = np.setdiff1d(np.arange(len(self.question.features)), observed)
         rng = np.random.default_rng([self.question.seed, generation])
         return Step([int(place) for place in rng.permutation(left)[:size]])

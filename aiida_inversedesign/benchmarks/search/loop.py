@@ -195,7 +195,7 @@ def _check(chosen: Sequence[int], order: Sequence[int], size: int, total: int, n
 
 
 def reset_peak() -> None:
-    """Let the kernel count the peak memory of this process anew, where it can (Linux)."""
+    """Let the kernel count the peak memory of this process again, where it can (Linux)."""
     with contextlib.suppress(OSError):
         Path('/proc/self/clear_refs').write_text('5')
 

@@ -113,7 +113,7 @@ class BaybeSearcher:
         table = pd.DataFrame(features[:, varies], index=[f'c{place}' for place in range(len(features))])
         table.columns = [f'd{place}' for place in range(table.shape[1])]
         same = table.groupby(list(table.columns), sort=False).cumcount().to_numpy()
-        # it refuses equal rows: they are told apart by a billionth of the spread
+        # it refuses equal rows: they are distinguished by a billionth of the spread
         table['d0'] += same * 1e-9 * float(table['d0'].std())
         parameter = CustomDiscreteParameter('candidate', table)
         return Campaign(

@@ -152,7 +152,7 @@ class BotorchSearcher:
     question: Question
 
     def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
-        """Fit a ``SingleTaskGP`` and optimise (q)LogEI, or qLogNEHVI, over what is left."""
+        """Fit a ``SingleTaskGP`` and optimise (q)LogEI, or qLogNEHVI, over the remainder."""
         import torch
         from botorch.optim import optimize_acqf_discrete
 

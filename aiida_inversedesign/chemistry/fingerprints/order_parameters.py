@@ -230,7 +230,7 @@ def _bond_order(degree: int, unit: Floats, count: int) -> float:
 def _order_matters(p: Floats, weights: Floats, share: float, polar: Floats, azimuth: Floats, flat: Floats) -> bool:
     """Whether the body-centred order parameter depends on how neighbours of the same weight are put in order.
 
-    It lets only the earlier of two neighbours be the pole, so that it is no function of the geometry alone.
+    It lets only the earlier of two neighbours be the pole, so that it does not depend on the geometry alone.
     """
     count = 8
     for j in range(count):

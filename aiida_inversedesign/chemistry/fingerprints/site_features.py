@@ -1,7 +1,7 @@
 """The 61 features of a site: how likely each coordination number is, and that times its order parameters.
 
 What matminer's ``CrystalNNFingerprint`` with the preset ``ops``, no distance cutoffs and no electronegativity weights
-gives. Two of its parts are no function of the geometry alone: some order parameters jump at angles that occur in
+gives. Two of its parts do not depend on the geometry alone: some order parameters jump at angles that occur in
 crystals of high symmetry (90°, 135°), and the body-centred one depends on the order in which equally near neighbours
 stand, which is that of the faces in Qhull's output. There the last digits decide; such sites (4 in 100) are found by
 the compiled code and done again with numpy's and pymatgen's arithmetic, so that they come out as matminer's.

@@ -3,7 +3,7 @@
 The cell of a site is that of the atoms within a cutoff, which grows until the cell is closed, as in pymatgen's
 ``VoronoiNN`` (O'Keeffe, Acta Cryst. A35, 772 (1979)). Each face is found on its own: a square on the plane halfway
 to the neighbour is cut by the planes of all other neighbours, the nearest first. So no topology has to be kept, and
-crystals of high symmetry, where many planes meet in a point, are no special case.
+crystals of high symmetry, where many planes meet in a point, are not a special case.
 """
 
 from __future__ import annotations

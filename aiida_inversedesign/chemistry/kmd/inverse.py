@@ -6,7 +6,7 @@ the residual is wA with A = K − 1κᵀ, and the v ≥ 0 that minimises ‖vA�
 s²/(‖wA‖² + s²), for every s > 0. SciPy's active-set method finds it exactly, and P, whose condition number is the
 square of K's, is never formed.
 
-A point that is no formula gives a smear of elements; :mod:`aiida_inversedesign.chemistry.kmd.decoding` makes formulas
+A point that is not a formula gives a smear; :mod:`aiida_inversedesign.chemistry.kmd.decoding` makes formulas
 of it.
 
 Sources: Kusaba et al., Phys. Rev. B 108, 134107 (2023); Lawson and Hanson, Solving Least Squares Problems (1974),

@@ -266,7 +266,7 @@ def _library(name: str) -> Library:
 
 
 def _models(given: tuple[str, ...], recipes: tuple[str, ...]) -> dict[str, tuple[str, bytes]]:
-    """Name and content of the models that are not trained anew, by recipe."""
+    """Name and content of the models that are not trained again, by recipe."""
     found: dict[str, tuple[str, bytes]] = {}
     for text in given:
         recipe, _, name = text.rpartition('=')

@@ -258,7 +258,7 @@ def show_plan(data: dict[str, Any]) -> None:
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
 
     def row(name: str, text: str) -> None:
-        # words of the file are no markup
+        # words of the file are not markup
         table.add_row(name, Text(text))
 
     row('campaign', data['name'])

@@ -14,7 +14,7 @@ _BLOCKS = '▁▂▃▄▅▆▇█'
 #: Names of the budgets as they are printed.
 _NAMES = {'dft_calculations': 'DFT calculations', 'core_hours': 'core-hours'}
 
-#: Columns of the curve, of a bar, and of what is no terminal.
+#: Columns of the curve, of a bar, and of what is not a terminal.
 _CURVE, _BAR, _WIDE = 60, 24, 200
 
 

@@ -129,7 +129,7 @@ def _cut_off_note(node: WorkChainNode) -> str:
     )
     if _daemon_note():
         raise InverseDesignError(text)
-    return f'{text}, unless `aiida-inversedesign tend` has handed it to the daemon'
+    return f'{text}, unless `aiida-inversedesign tend` has given it to the daemon'
 
 
 def _await(node: WorkChainNode) -> None:

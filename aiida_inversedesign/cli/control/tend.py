@@ -247,7 +247,7 @@ class Keeper:
             return False
         return any(time.time() - started > uptime for started in _starts(workers))
 
-    # -- mending -----------------------------------------------------------------------------------------------
+    # -- repairing ---------------------------------------------------------------------------------------------
 
     def act(self, action: Action) -> str:
         """Do it, and say what was done."""
@@ -269,14 +269,14 @@ class Keeper:
         for worker in workers:
             with suppress(psutil.Error):
                 worker.terminate()
-        # a job that is being handed to its scheduler is better written down
+        # a job that is being given to its scheduler is better written down
         _, left = psutil.wait_procs(workers, timeout=TO_LEAVE)
         _end(left)
         Path(self.client.circus_pid_file).unlink(missing_ok=True)
         return len(daemon) + len(workers)
 
     def restart(self) -> str:
-        """End all that is left of the daemon, give every process its task again, and start anew."""
+        """End everything that remains of the daemon, give every process its task again, and start again."""
         from aiida.common.exceptions import AiidaException
         from aiida.manage import get_manager
 

@@ -247,7 +247,7 @@ def _request(options: dict[str, Any], file: Path | None = None) -> Request:
     try:
         date.fromisoformat(retrieved)
     except ValueError as error:
-        raise InverseDesignError(f'--date {retrieved!r} is no date: write it as 2026-01-31') from error
+        raise InverseDesignError(f'--date {retrieved!r} is not a date: write it as 2026-01-31') from error
     wanted: dict[str, Any] = {
         'exclude_formulas': _formulas(options['exclude_formulas'], options['exclude_formulas_file']),
         'max_sites': options['max_sites'],

@@ -50,7 +50,7 @@ class Request:
 
 
 class Bar:
-    """A progress bar on the terminal's error stream; silent where that is no terminal."""
+    """A progress bar on the terminal's error stream; silent where that is not a terminal."""
 
     def __init__(self, description: str) -> None:
         from rich.console import Console

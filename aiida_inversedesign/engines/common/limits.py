@@ -35,9 +35,9 @@ def allot(
     jobs_left: int | None,
     core_hours_left: float | None,
 ) -> Allotment:
-    """Share what is left among the chains of a stage, so that the worst case cannot exceed it.
+    """Share the remainder among the chains of a stage, so that the worst case cannot exceed it.
 
-    Every chain gets one job; what is left over goes into restarts, evenly. Each job gets the wall time the user named,
+    Every chain gets one job; the remainder goes into restarts, evenly. Each job gets the wall time the user named,
     unless all jobs of the stage, each running to its limit on ``processes`` cores, could use too many core-hours: then
     restarts are given up and the wall time is cut.
 

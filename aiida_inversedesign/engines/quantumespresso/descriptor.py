@@ -36,7 +36,7 @@ RESIDUAL = frozenset({501})
 #: Largest distance between k-points, Å⁻¹, with which a gap is accepted: that of the coarsest protocol. Measured with
 #: pw.x, the gap of silicon (PBE 0.62 eV) and of silicon compressed to a = 5.10 Å (0.18 eV) is off by 0.01 and 0.01 eV
 #: at 0.15, by 0.01 and 0.08 at 0.30, by 0.12 and 0.01 at 0.5, by 0.10 and 0.18 at 0.9. Cold smearing of 0.0275 Ry
-#: shifts it by less than 5 meV up to 0.30, since bands are filled by counting: it is no reason to refuse.
+#: shifts it by less than 5 meV up to 0.30, since bands are filled by counting: it is not a reason to refuse.
 COARSEST_MESH = 0.30
 
 _PACKAGE = 'aiida_inversedesign.engines'

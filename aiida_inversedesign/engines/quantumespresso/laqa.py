@@ -127,9 +127,9 @@ def optimistic_energy(steps: Sequence[IonicStep], since: int = 0) -> float | Non
 
     From the lowest energy E in the present basis it can fall by the largest of three amounts.
 
-    - In a quadratic basin E − E∞ = g² / 2h along one direction, so that a step i and the lowest one tell what is left:
+    - In a quadratic basin E − E∞ = g² / 2h along one direction, so that a step i and the lowest one tell the remainder:
       (E_i − E) r² / (1 − r²) with r = g / g_i. The largest of these over all earlier steps is taken, times
-      :data:`SOFTNESS`: what is left lies along the softest directions, and steps so far may have been along stiff ones.
+      :data:`SOFTNESS`: the remainder lies along the softest directions, and the steps so far may be stiff ones.
     - The gradient g at the lowest energy times :data:`REACH`: where the energy is convex it falls by no more than that
       on the way. A crystal that lingers at a saddle still has a gradient, which nothing else in its steps betrays.
     - What it has gained since the middle of its steps, times :data:`REPEATS`.
@@ -147,7 +147,7 @@ def optimistic_energy(steps: Sequence[IonicStep], since: int = 0) -> float | Non
     that passes over a ridge into another basin can fall further.
 
     :param steps: all so far, in one basis or in several, one after the other.
-    :param since: index of the first step in the present basis: energies of another are no part of E.
+    :param since: index of the first step in the present basis: energies of another are not part of E.
     """
     if len(steps) < LEAST_STEPS:
         return None

@@ -27,7 +27,7 @@ def relax_builder(
     """A builder of ``PwRelaxWorkChain``: a loose relaxation, then one in the basis and k-mesh of its result.
 
     Variable-cell runs of pw.x keep the plane waves and k-points of their first cell. The second run starts where the
-    first ended, so that what is left of that error (the Pulay stress) is small, without meta-convergence.
+    first ended, so that the remainder of that error (the Pulay stress) is small, without meta-convergence.
 
     :raises ValueError: if the family, a pseudopotential or its cutoffs are missing.
     """

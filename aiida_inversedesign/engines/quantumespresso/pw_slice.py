@@ -17,7 +17,7 @@ from aiida_inversedesign.engines.quantumespresso.pw_inputs import relax_builder
 class PwSliceWorkChain(PwBaseWorkChain):
     """A ``PwBaseWorkChain`` that ends, with its outputs, where pw.x has made its largest number of ionic steps.
 
-    Its parent would begin the relaxation anew, as often as it may restart; here that is the next slice. Every other
+    Its parent would begin the relaxation again, as often as it may restart; here that is the next slice. Every other
     problem is dealt with as by the parent.
     """
 

@@ -151,7 +151,7 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation):
         """Take the relaxed crystal, if there is one.
 
         The chain ends with 0 also where its last job ended with 501 (forces or pressure above their thresholds in the
-        final calculation): the outputs are sound then, and ``pressure`` and ``max_force`` say how far off they are.
+        final calculation): the outputs are valid then, and ``pressure`` and ``max_force`` say how far off they are.
         """
         relax = self.ctx.relax
         outputs = ('output_structure', 'output_parameters', 'output_trajectory')

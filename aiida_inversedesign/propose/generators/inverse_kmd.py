@@ -3,7 +3,7 @@
 A Gaussian process learns, from the principal components of the descriptors, first the utility of the evaluated
 formulas and then, in further rounds, the score of all that were tried. Its upper confidence bound is climbed from good
 formulas, for several weights of the uncertainty, within the range of the descriptors of the space. The points on the
-way, from a formula to the optimum, are no formulas: the inverse of the descriptor turns each into the nearest ones of
+way, from a formula to the optimum, are not formulas: the inverse of the descriptor turns each into the nearest ones of
 the space, and the request's score ranks them.
 
 Source of the inversion: Kusaba et al., Phys. Rev. B 108, 134107 (2023).
@@ -215,7 +215,7 @@ def _fit(descriptor: KernelMean, taught: Sequence[Taught], others: Sequence[Coun
     usual = float(np.sqrt(number))
     kernel = ConstantKernel(1.0, (0.1, 10.0)) * RBF(usual, (0.1 * usual, 10 * usual)) + WhiteKernel(0.1, (1e-3, 1.0))
     with warnings.catch_warnings():
-        # a hyperparameter at its bound is no matter here
+        # a hyperparameter at its bound does not matter here
         warnings.simplefilter('ignore')
         fitted = GaussianProcessRegressor(kernel).fit(inputs, (targets - targets.mean()) / scale).kernel_
     variance, length, noise = fitted.k1.k1.constant_value, fitted.k1.k2.length_scale, fitted.k2.noise_level

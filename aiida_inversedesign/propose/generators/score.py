@@ -54,7 +54,7 @@ def formula_surrogate(
 ) -> FormulaSurrogate:
     """Learn properties from formulas and their values; one formula may come several times, with other crystals.
 
-    :param rows: formulas, each with the properties that are known of it; NaN and infinity are no values.
+    :param rows: formulas, each with the properties that are known of it; NaN and infinity are not values.
     :param failed: which evaluations failed, if that is to be learned too.
     :param kind: of the models, as for :func:`~aiida_inversedesign.learn.surrogate.fit_on_features`.
     :raises NotReadyError: if a property is known of fewer than three rows.

@@ -109,7 +109,7 @@ class ScoredFormulas:
             if values.shape != (len(new),) or np.isnan(values).any():
                 raise GeneratorError(
                     f'the score of {len(new)} formulas has the shape {values.shape} and '
-                    f'{int(np.isnan(values).sum())} of them are no numbers: one number each is needed'
+                    f'{int(np.isnan(values).sum())} of them are not numbers: one number each is needed'
                 )
             self._scores.update(zip(new, values.tolist(), strict=True))
             self._preferred.update((key, self.domain.preferred(counts)) for key, counts in new.items())

@@ -101,7 +101,7 @@ def _ask(
 
 
 def _fit(evidence: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Logistic regression, the constant last; the share of right ones where there is nothing to tell them apart."""
+    """Logistic regression, the constant last; the share of right ones where there is nothing to distinguish them."""
     from sklearn.linear_model import LogisticRegression
 
     constant = np.zeros(evidence.shape[1] + 1)

@@ -101,7 +101,7 @@ class CspmlModel:
     def from_bytes(cls, data: bytes) -> CspmlModel:
         """The model of :meth:`to_bytes`.
 
-        :raises ModelError: if the bytes are no such file.
+        :raises ModelError: if the bytes are not such a file.
         """
         arrays = unpack(data)
         if str(arrays.get('schema')) != SCHEMA:

@@ -169,7 +169,7 @@ class Memory:
         return places, [self._compositions[place] for place in places.tolist()]
 
     def beyond(self, group: Group) -> Recalled:
-        """The compounds of a group's ratio label that are no template of it, found once for each group.
+        """The compounds of a group's ratio label that are not templates of it, found once for each group.
 
         Left out are those that the library has itself (same formula and structure), and the formulas that the group
         must not know.

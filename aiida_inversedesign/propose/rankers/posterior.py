@@ -28,7 +28,7 @@ VOTERS = 192
 #: formulas scored in one pass
 BLOCK = 64
 #: what the element dissimilarity per atom takes from the logarithm of a voter's probability: the networks know which
-#: structures go with a chemistry, the plain distance of the elements still tells the nearest relatives apart. Chosen on
+#: structures go with a chemistry, the plain distance of the elements distinguishes the nearest relatives. Chosen on
 #: held-out compounds.
 DISSIMILARITY = 0.3
 #: names of the numbers that the probabilities are calibrated on, see :func:`evidence`

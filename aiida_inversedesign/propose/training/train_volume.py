@@ -1,7 +1,7 @@
 """Fits a :class:`~aiida_inversedesign.propose.volumes.volume.VolumeModel` to the structures of a library.
 
 1. Element volumes by non-negative least squares.
-2. Networks for what is left of log(volume per atom). Half of their loss is the difference between a compound and a
+2. Networks for the remainder of log(volume per atom). Half of their loss is the difference between a compound and a
    structural neighbour: volumes of one structure type must compare well, more than they must be right alone. Each
    network leaves out one fifth of the formulas.
 3. The expected error: every formula asks the network that has not seen it, with the templates of the other formulas.

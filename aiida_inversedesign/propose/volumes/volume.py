@@ -260,7 +260,7 @@ class VolumeModel:
         :raises VolumeModelError: if arrays are missing or belong to another element table.
         """
         if 'error_weights' not in arrays:
-            raise VolumeModelError('this is no volume model: the array error_weights is missing: train it again')
+            raise VolumeModelError('this is not a volume model: the array error_weights is missing: train it again')
         return cls(CompositionNetwork.from_arrays(arrays), arrays['error_weights'].astype(np.float64))
 
 

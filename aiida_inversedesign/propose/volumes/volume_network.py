@@ -103,7 +103,9 @@ class CompositionNetwork:
             scaler = Scaler(arrays['descriptor_mean'].astype(np.float64), arrays['descriptor_std'].astype(np.float64))
             volumes = arrays['element_volumes'].astype(np.float64)
         except KeyError as error:
-            raise VolumeModelError(f'this is no volume model: the array {error} is missing: train it again') from error
+            raise VolumeModelError(
+                f'this is not a volume model: the array {error} is missing: train it again'
+            ) from error
         if features != list(element_table().names) or len(volumes) != len(element_table().symbols):
             raise VolumeModelError('the volume model was trained with another element table: train it again')
         return cls(volumes, scaler, layers)

@@ -66,7 +66,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section | None:
 
 
 def elements_of(formula: str) -> set[str]:
-    """The elements of a formula; none if it is no formula."""
+    """The elements of a formula; none if it is not a formula."""
     try:
         return set(parse_formula(formula)) & set(SYMBOLS)
     except InverseDesignError:
@@ -84,7 +84,7 @@ def _table(values: dict[str, float], tried: Counter[str], hits: Counter[str], ra
                 f'<text x="{x + CELL / 2:g}" y="{y + 25}">{symbol}</text></g>'
             )
             continue
-        # nothing found is no shade of something
+        # nothing found is not a shade of something
         shade = 0 if values[symbol] == 0 else 1 + min(int(values[symbol] / largest * (SHADES - 1)), SHADES - 2)
         below = f'{hits[symbol]}/{tried[symbol]}' if rated else f'{tried[symbol]}'
         words = f'{symbol}: {number(tried[symbol])} evaluations'

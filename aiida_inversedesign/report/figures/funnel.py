@@ -70,7 +70,7 @@ def _funnel(steps: list[tuple[str, int]]) -> Plot:
     labels = []
     whole = steps[0][1]
     for place, (_, value) in enumerate(steps):
-        # what was evaluated before a pool was recorded is no part of the pool
+        # what was evaluated before a pool was recorded is not part of the pool
         share = f'  ({percent(value / whole)})' if place and whole and value <= whole else ''
         labels.append(number(value) + share)
     inside = [value > 0.6 * largest for _, value in steps]

@@ -11,7 +11,7 @@ from aiida_inversedesign.report.random_search import random_best, random_hits
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import key_plain, number, percent, plot_text, property_text
 
-#: Points that are no hits beyond this number are thinned out evenly, so that the page stays quick.
+#: Points that are not hits beyond this number are thinned out evenly, so that the page stays quick.
 MOST_POINTS = 3000
 
 

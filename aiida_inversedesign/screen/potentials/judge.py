@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 #: Name of the verdict, and those of screens whose objection a relaxation can heal.
 POTENTIAL, HEALED = 'potential', ('distance',)
-#: A contact below this share of its limit is no contact that a relaxation heals: atoms lie in each other, where
+#: A contact below this share of its limit is not a contact that a relaxation heals: atoms lie in each other, where
 #: potentials have learned nothing.
 HEALABLE = 0.7
-#: eV/atom; of crystals that match and differ by more, one has not come to rest, and they are kept apart. Three times
+#: eV/atom; of crystals that match and differ by more, one has not come to rest, and they are kept separate. Three times
 #: what relaxations to 0.05 eV/Å from two starts of one crystal differ by at most.
 SAME_ENERGY = 0.02
 #: THz; frequencies below are imaginary and not numerical noise of forces.
@@ -111,7 +111,7 @@ def _looked_at(
     known |= {name: record[name] for name in _KEPT if name in record}
     verdicts = {name: verdict for name, verdict in candidate.verdicts.items() if name != POTENTIAL}
     if 'failed' in record:
-        # what falls apart is no candidate; what the potential cannot compute is left to DFT, as it was
+        # what falls apart is not a candidate; what the potential cannot compute is left to DFT, as it was
         hopeless = 'energy' not in record and 'steps' in record
         passed = not hopeless and candidate.accepted
         known['failed'] = record['failed']
@@ -167,7 +167,7 @@ def _against_hull(
 def estimates_of(record: Mapping[str, Any]) -> dict[str, float]:
     """What a potential says of properties, by their names, in their units.
 
-    What is not credible is no estimate: far from what it was trained on a potential says anything.
+    What is not credible is not an estimate: far from what it was trained on a potential says anything.
     """
     found = {'bulk_modulus': record['bulk_modulus']} if 'bulk_modulus' in record else {}
     if 'elastic_tensor' in record:

@@ -30,7 +30,7 @@ VOLUME_STEP = 0.01
 DISPLACEMENT = 0.01
 #: Strain by which the stress is differentiated.
 STRAIN_STEP = 0.005
-#: A relaxed volume outside of these multiples of the first one is no relaxation of the same crystal.
+#: A relaxed volume outside of these multiples of the first one is not a relaxation of the same crystal.
 VOLUMES = (0.5, 2.5)
 #: Å; atoms nearer than this have fallen into each other, which potentials reward beyond what they were trained on.
 NEAREST = 0.5

@@ -207,7 +207,7 @@ def _contacts(crystal: Crystal, kinds: NDArray[np.int64], radii: Array) -> tuple
         distances = np.sqrt(np.einsum('ijsk,ijsk->ijs', vectors, vectors))
         ratios = distances / (radii[chunk, None] + radii[None, :])[:, :, None]
         own = np.arange(start, min(start + step, count))
-        # a site is no neighbour of itself; its periodic images are (shift 0 comes first)
+        # a site is not a neighbour of itself; its periodic images are (shift 0 comes first)
         ratios[own - start, own, 0] = np.inf
         bonds = (1 / (1 + np.exp(np.minimum((ratios - _BOND) / _WIDTH, 60.0)))).sum(axis=2)
         coordination[chunk] = bonds.sum(axis=1)
