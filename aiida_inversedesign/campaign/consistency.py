@@ -60,7 +60,7 @@ def unknown_property(name: str, units: Mapping[str, str] | None) -> Contradictio
 
 
 def properties_of(goal: Goal) -> Iterator[tuple[Place, str]]:
-    """The place of each property that the goal names, and its name; numbers of curves are checked by themselves."""
+    """The location of each property that the goal names, and its name; numbers of curves are checked by themselves."""
     for index, objective in enumerate(goal.objectives):
         if objective.functional is None:
             yield ('goal', 'objectives', index, 'property'), objective.property

@@ -49,7 +49,9 @@ def inside(folder: Path, name: str) -> Path:
     except (OSError, ValueError, RuntimeError) as error:
         raise FileRefusedError(f'{name!r} is not a file name ({error})') from error
     if Path(name).is_absolute() or not path.is_relative_to(root):
-        raise FileRefusedError(f'{name!r} leads out of the folder of the file that names it: put the file beside it')
+        raise FileRefusedError(
+            f'{name!r} leads out of the folder of the file that names it: put the file into the same folder'
+        )
     return path
 
 

@@ -40,7 +40,7 @@ class Asked(Model):
     threshold: Finite | None = Field(None, description='with functional band_edge, above or below: the value')
     curve: dict[str, Any] | None = Field(
         None,
-        description='with functional distance, above or below: the curve to compare with, a file .csv or .json beside '
+        description='with functional distance, above or below: the curve to compare with, a file .csv or .json next to '
         'the campaign file',
     )
     metric: Metric | None = Field(None, description='with functional distance; default L1')

@@ -22,7 +22,7 @@ LineOf = Callable[[Place], int]
 #: No campaign file is larger; the limit keeps a wrong path (an archive, a log) from being parsed for minutes.
 MAX_BYTES = 250_000
 
-#: Keys that may name a file beside the campaign file, and how such a name ends.
+#: Keys that may name a file next to the campaign file, and how such a name ends.
 _TABLES = ('.csv', '.csv.gz')
 _FILES = (('propose', 'model', ('.npz',)), ('propose', 'library', _TABLES), ('evaluate', 'data', _TABLES))
 
@@ -132,7 +132,7 @@ def _misplaced_files(data: Mapping[str, Any], folder: Path) -> list[Finding]:
 
 
 def _read(text: str, source: str) -> tuple[dict[str, Any], LineOf]:
-    """The sections of a YAML text, and the line of each place."""
+    """The sections of a YAML text, and the line of each location."""
     try:
         read = read_yaml(text)
     except YamlTextError as error:

@@ -1,4 +1,4 @@
-"""What is wrong with a campaign file, in words: all of it at once, each with its place, in the order of the file."""
+"""What is wrong with a campaign file, in words: all of it at once, each with its location, in the order of the file."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def problems(
 ) -> list[Problem]:
     """What was found in words, in the order of the file; of very many the first.
 
-    :param line_of: the line of a place, 0 if that is not known.
+    :param line_of: the line of a location, 0 if that is not known.
     """
     # checks that see the same from two sides repeat a finding
     unique = {(item.place, item.says): item for item in found}.values()
@@ -141,7 +141,7 @@ def problems(
 
 
 class _Order:
-    """The order of a file: how many keys or items stand before each one on the way to a place."""
+    """The order of a file: how many keys or items stand before each one on the way to a location."""
 
     def __init__(self, data: Mapping[str, Any]) -> None:
         self._data = data

@@ -53,7 +53,7 @@ class Propose(Model):
 
     library: str = Field(
         'aflow',
-        description='label of a template library (aiida-inversedesign library list), or a CSV file with points beside '
+        description='label of a template library (aiida-inversedesign library list), or a CSV file with points next to '
         'the campaign file',
     )
     method: Annotated[str, installed('sources')] | None = Field(
@@ -71,7 +71,7 @@ class Propose(Model):
         BeforeValidator(_with_shares),
     ] = Field(
         None,
-        description='several sources instead of method, each with its share of the top_k places of a formula, e.g. '
+        description='several sources instead of method, each with its share of the top_k slots of a formula, e.g. '
         '{cspml: 0.6, symmetric: 0.3, substitution: 0.1}; what one does not find the others may propose; auto: all '
         'that are installed, with equal shares at first and then by what their candidates were worth',
     )
@@ -122,11 +122,11 @@ class Propose(Model):
 
     @builtins.property  # read like a field
     def places(self) -> dict[str, int]:
-        """How many of the ``top_k`` places of a formula each source has, at first if the shares are learned."""
+        """How many of the ``top_k`` slots of a formula each source has, at first if the shares are learned."""
         return self.places_of(self.shares)
 
     def places_of(self, shares: Mapping[str, float]) -> dict[str, int]:
-        """How many of the ``top_k`` places of a formula each source has: at least one, if there are enough.
+        """How many of the ``top_k`` slots of a formula each source has: at least one, if there are enough.
 
         :param shares: of the sources, which add up to 1, largest first.
         """

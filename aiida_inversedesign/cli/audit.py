@@ -100,7 +100,7 @@ def write_json(report: dict[str, Any], path: Path) -> None:
 
 
 def show_reports(reports: dict[str, Any] | list[dict[str, Any]]) -> None:
-    """Print one audit, or several beside each other."""
+    """Print one audit, or several side by side."""
     from rich.console import Console
     from rich.table import Table
 

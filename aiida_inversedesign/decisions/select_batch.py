@@ -40,7 +40,7 @@ def select_batch(
     :param pool: the candidates.
     :param size: how many to choose at most.
     :param table: evaluations so far.
-    :param surrogate: fitted to them, or to the first of them: it is then told of the others, without a new fit.
+    :param surrogate: fitted to them, or to the first of them: it then gets the others, without a new fit.
         Without one the batch spreads over the pool.
     :param pending: with the asynchronous schedule: ``turn``, the number of the choice within the generation (another
         one, other random choices), and ``running``, the arm of each candidate that is being evaluated.

@@ -1,4 +1,4 @@
-"""A fitted surrogate that is told of further evaluations, without choosing or optimising anything again.
+"""A fitted surrogate that gets further evaluations, without choosing or optimising anything again.
 
 Kinds of models, kernels, length scales and calibration stay as they were fitted; what follows from the data by linear
 algebra or by growing trees again (weights, base rates, leaves) is computed from all rows. It costs one factorisation in

@@ -1,4 +1,4 @@
-"""The paper folder as a whole: written beside its place, checked, and only then put there."""
+"""The paper folder as a whole: written under another name, checked, and only then put there."""
 
 from __future__ import annotations
 

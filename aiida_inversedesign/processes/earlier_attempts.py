@@ -24,7 +24,7 @@ def add_earlier(spec: Any) -> None:
 
 
 def paths_of_earlier(inputs: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What the program is told of earlier attempts; nothing where there is none."""
+    """What the program gets about earlier attempts; nothing where there is none."""
     folders = inputs.get('earlier', {})
     return {'earlier_attempts': [folder.get_remote_path() for folder in folders.values()]} if folders else {}
 

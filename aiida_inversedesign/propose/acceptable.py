@@ -29,7 +29,7 @@ class RankedList:
     :param length: number of the templates.
     :param label: the prototype of the template at a place; empty where it cannot be determined.
     :param fingerprints: of each template, shape (n, p), NaN where there is none; None if the library has none.
-    :param build: the crystals of some of the templates, by their places in the list; ``rank`` is the place plus 1.
+    :param build: the crystals of some of the templates, by their indices in the list; ``rank`` is the place plus 1.
     """
 
     length: int

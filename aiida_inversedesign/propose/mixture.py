@@ -1,4 +1,4 @@
-"""Several sources of crystals together: each has its share of the places of a formula, and passes on what it leaves."""
+"""Several sources of crystals together: each has its share of the slots of a formula, and passes on what it leaves."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _with_number(request: SourceRequest, number: int) -> SourceRequest:
 
 
 def _places(request: SourceRequest) -> dict[str, int]:
-    """How many of the places of a formula each source has in this generation."""
+    """How many of the slots of a formula each source has in this generation."""
     propose = request.spec.propose
     if propose.sources != LEARNED:
         return propose.places

@@ -1,4 +1,4 @@
-"""A batch of points: the control arm first, then one place after the other, each counting as evaluated for the next.
+"""A batch of points: the control arm first, then one slot after the other, each counting as evaluated for the next.
 
 The same for campaigns (:mod:`aiida_inversedesign.select.choose`) and for plain feature matrices.
 """
@@ -27,7 +27,7 @@ Acceptable = Callable[[int, list[int]], bool]
 
 @dataclass(frozen=True)
 class Place:
-    """One place of a batch.
+    """One slot of a batch.
 
     :param index: row of the inputs.
     :param acquisition: the one that chose it; ``random`` for the control arm.
@@ -52,12 +52,12 @@ def choose_points(
     control: int = 0,
     acceptable: Acceptable | None = None,
 ) -> list[Place]:
-    """Choose up to ``size`` candidates; the same arguments give the same places.
+    """Choose up to ``size`` candidates; the same arguments give the same slots.
 
     :param name: of the acquisition, or ``auto`` or ``random``.
     :param inputs: standardised descriptors of the candidates that may be chosen, shape (n, d).
     :param pending: those of candidates that are running, shape (p, d).
-    :param control: places drawn at random.
+    :param control: slots drawn at random.
     :param acceptable: by default the inputs must differ from those taken and pending.
     :returns: fewer than ``size`` places if no more candidates are acceptable.
     :raises SelectError: if the acquisition is unknown or cannot serve the goal, or a score is not a number.

@@ -1,4 +1,4 @@
-"""Choose the next batch: who is excluded, which arm each place belongs to, and what it was chosen for."""
+"""Choose the next batch: who is excluded, which arm each slot belongs to, and what it was chosen for."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def _origin(name: str) -> str:
 def control_places(
     fraction: float, rows: Sequence[EvaluationRow], size: int, draw: float, pending_arms: Sequence[str] = ()
 ) -> int:
-    """How many of the next ``size`` places belong to the control arm.
+    """How many of the next ``size`` slots belong to the control arm.
 
     What is missing to the fraction over the campaign so far (initial design left out), rounded at random so that
     small batches meet it on average.

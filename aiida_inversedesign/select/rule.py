@@ -15,7 +15,7 @@ from aiida_inversedesign.select.problem import Marginals, SearchProblem
 
 Array = NDArray[np.float64]
 
-#: Candidates that joint methods look at, and that are scored again for the later places of a batch.
+#: Candidates that joint methods look at, and that are scored again for the later slots of a batch.
 SHORTLIST = 1000
 #: Candidates scored at once (memory: some tens of arrays of this length).
 CHUNK = 65536

@@ -21,8 +21,8 @@ _QUOTED = 60
 class Comparison:
     """How what was stored compares with what was found again.
 
-    :param deviation: largest relative deviation of two numbers at the same place.
-    :param where: the place of that deviation, or of the first difference: ``rows.3.properties.band_gap``.
+    :param deviation: largest relative deviation of two numbers at the same location.
+    :param where: the location of that deviation, or of the first difference: ``rows.3.properties.band_gap``.
     :param message: what was stored there and what was found, in words; empty if they are identical.
     """
 
@@ -70,7 +70,7 @@ def worst(comparisons: Sequence[Comparison]) -> Comparison:
 
 
 def _differences(stored: Any, found: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any, float]]:
-    """Place, both values and the deviation of all that is not equal; infinite where it does not concern numbers."""
+    """Location, both values and the deviation of all that is not equal; infinite where it does not concern numbers."""
     if isinstance(stored, Mapping) and isinstance(found, Mapping):
         for key in dict.fromkeys([*stored, *found]):
             if key not in stored or key not in found:

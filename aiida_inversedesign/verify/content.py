@@ -1,4 +1,4 @@
-"""What nodes hold as plain data, so that two of them can be compared place by place."""
+"""What nodes hold as plain data, so that two of them can be compared location by location."""
 
 from __future__ import annotations
 

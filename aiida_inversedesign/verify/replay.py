@@ -191,7 +191,7 @@ def other_code(module: str, node: orm.CalculationNode) -> str:
 
 
 def error_text(error: Exception) -> str:
-    """Kind and message of an error in one line; of invalid settings the first place and what is wrong there."""
+    """Kind and message of an error in one line; of invalid settings the first location and what is wrong there."""
     if isinstance(error, ValidationError):
         first = error.errors()[0]
         return f'{".".join(map(str, first["loc"]))}: {first["msg"]}'

@@ -24,7 +24,7 @@ HULL = 0.1
 
 @dataclass(frozen=True, eq=False)
 class Told:
-    """What an arm is told of a crystal that it chose: what an evaluation says.
+    """What an arm learns of a crystal that it chose: what an evaluation says.
 
     :param relaxed: None if the evaluation failed.
     :param e_above_hull: eV/atom above the hull of the oracle; None if the evaluation failed.

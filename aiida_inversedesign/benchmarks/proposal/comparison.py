@@ -42,7 +42,7 @@ class Options:
     :param models: file content and name of a trained ranking's model, by ranking; those not given are trained again.
     :param max_e_above_hull: of the templates, eV/atom.
     :param epochs: of the training, fewer than the recipe's for a quick look.
-    :param sources: arms of sources that are measured beside the rankings.
+    :param sources: arms of sources that are measured too the rankings.
     :param screen: the potential that looks at their crystals.
     """
 
@@ -119,7 +119,7 @@ def benchmark(
 
     :param library: templates of all formulas; those without a fingerprint get one.
     :param known: fingerprints by id.
-    :param predictions: published predictions that are measured beside.
+    :param predictions: published predictions that are measured too.
     :param progress: called with what is being done and the fraction done.
     :raises BenchmarkError: if a given model may know the answers, or nothing is left to rank.
     :raises RankerError: if a ranking does not exist.

@@ -17,7 +17,7 @@ from aiida_inversedesign.chemistry.symmetry import space_group_number
 
 @dataclass(frozen=True, eq=False)
 class Task:
-    """What is compared for one query; crystals are named by their template's place in the library.
+    """What is compared for one query; crystals are named by their template's index in the library.
 
     :param truth: the true structure.
     :param built: the structures, by template.

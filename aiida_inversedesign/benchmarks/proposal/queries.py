@@ -78,7 +78,7 @@ def draw_formulas(library: Library, n: int, seed: int) -> list[int]:
     Drawn from the formulas whose lowest entry lies on the hull (or has no energy), has a fingerprint and only elements
     of the element table. The same library and seed give the same formulas, whatever the order of the library.
 
-    :returns: places in the library, in the order of the draw.
+    :returns: indices in the library, in the order of the draw.
     :raises BenchmarkError: if there are fewer such formulas.
     """
     lowest: dict[str, tuple[float, float, str, int]] = {}

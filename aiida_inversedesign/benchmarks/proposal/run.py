@@ -50,7 +50,7 @@ class Settings:
 class Answers:
     """What one ranking answered.
 
-    :param kept: templates of each query, best first, as places in the library.
+    :param kept: templates of each query, best first, as indices in the library.
     :param positions: position of the first template within each τ, shape (n,).
     :param prototypes: position of the first template with the true prototype, shape (n,).
     """

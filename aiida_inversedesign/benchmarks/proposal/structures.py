@@ -9,7 +9,7 @@ from aiida_inversedesign.propose.build import build
 from aiida_inversedesign.propose.rankers.ranking import Counts, Group
 from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
 
-#: crystals of a formula in templates of a group, named by their places in the library, in their order
+#: crystals of a formula in templates of a group, named by their indices in the library, in their order
 Builder = Callable[[Counts, Sequence[int], Group], list[Crystal]]
 
 

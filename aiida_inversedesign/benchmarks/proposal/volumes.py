@@ -1,4 +1,4 @@
-"""Errors of predicted volumes beside the template's own volume and pymatgen's data-mined lattice scaling (DLS)."""
+"""Errors of volumes compared with the template's own volume and pymatgen's data-mined lattice scaling (DLS)."""
 
 from __future__ import annotations
 

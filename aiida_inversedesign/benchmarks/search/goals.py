@@ -33,7 +33,7 @@ class GoalError(InverseDesignError):
 class Task:
     """A goal in a pool.
 
-    :param goal: what the arms are told.
+    :param goal: what the arms know.
     :param hits: which members of the pool are hits, shape (n,).
     :param rule: the same in words.
     """
@@ -55,7 +55,7 @@ def parse_goal(text: str, name: str | None, where: Sequence[str] = (), hit: floa
         a minus stands before a property that is minimised.
     :param name: the property, not needed for ``pareto``.
     :param where: bounds such as ``heat<=0.2``, ``gap>=1`` or ``1.5<=gap<=3``.
-    :param hit: value from which a maximised or minimised property is a hit; the arms are told.
+    :param hit: value from which a maximised or minimised property is a hit; the arms know it.
     :raises GoalError: if a part is not understood.
     """
     from pydantic import ValidationError
@@ -119,7 +119,7 @@ def make_task(goal: Goal, values: Mapping[str, Array], top: float | None = None)
     """Find the hits of a goal in a pool.
 
     A goal with thresholds defines its hits itself. Otherwise they are the best share ``top`` of those that keep the
-    constraints, ties included, or with several objectives the Pareto front; then the arms are *not* told the threshold.
+    constraints, ties included, or with several objectives the Pareto front; then the arms do *not* know the threshold.
 
     :param values: answers by property, each of shape (n,).
     :raises GoalError: if the pool has no hit, or nothing but hits.

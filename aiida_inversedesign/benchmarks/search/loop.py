@@ -1,4 +1,4 @@
-"""One search: an arm chooses batch after batch in a pool, and is told the answers of what it chose."""
+"""One search: an arm chooses batch after batch in a pool, and gets the answers of what it chose."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Question:
 class Step:
     """What an arm chose.
 
-    :param chosen: places in the pool, in the order of their choice.
+    :param chosen: indices in the pool, in the order of their choice.
     :param predicted: mean and standard deviation of each property at these places, each of shape (q,); empty where
         an arm makes no predictions.
     :param how: the acquisition and surrogate that were used, where an arm decides that itself.
@@ -67,7 +67,7 @@ class Searcher(Protocol):
     def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
         """Choose the next ``size`` candidates.
 
-        :param observed: places in the pool of what was evaluated, in order.
+        :param observed: indices in the pool of what was evaluated, in order.
         :param values: their answers by property, each of shape (len(observed),).
         :param generation: number of this choice; the starting points were the first.
         """
@@ -88,7 +88,7 @@ class Arm(Protocol):
 class Run:
     """One search of one arm.
 
-    :param order: places in the pool in the order of evaluation; the first ``initial`` are the starting points.
+    :param order: indices in the pool in the order of evaluation; the first ``initial`` are the starting points.
     :param predicted: by property, mean and standard deviation of each later choice when it was chosen.
     :param seconds: of each choice: fit and selection.
     :param peak_mb: largest memory of the process during the search.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aiida_inversedesign.learn.surrogate import Surrogate
 
 Array = NDArray[np.float64]
-#: Asked with a place in the pool and those chosen so far in the batch; see ``choose_points``.
+#: Asked with a index in the pool and those chosen so far in the batch; see ``choose_points``.
 Acceptable = Callable[[int, list[int]], bool]
 
 

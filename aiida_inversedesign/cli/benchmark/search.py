@@ -107,7 +107,7 @@ def search(
 ) -> None:
     """Measure how many evaluations each way of choosing needs for the hits of a pool.
 
-    Every arm starts from the same points, is told the answers of what it chose, and never sees the others. Random
+    Every arm starts from the same points, gets the answers of what it chose, and never sees the others. Random
     search is computed exactly. docs/benchmarks.md tells what each figure means. No AiiDA profile is needed, except for
     --through-campaign.
 

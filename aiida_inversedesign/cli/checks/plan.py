@@ -195,7 +195,7 @@ def _generator(spec: CampaignSpec) -> dict[str, Any] | None:
 
 
 def _without_effect(spec: CampaignSpec) -> Iterator[str]:
-    """Budgets that limit nothing, because the engine spends nothing of the kind, and sources without a place."""
+    """Budgets that limit nothing, because the engine spends nothing of the kind, and sources without a slot."""
     from aiida_inversedesign.campaign.demands import core_hours_needed, jobs_needed
 
     if spec.budget.dft_calculations is not None and not jobs_needed(spec):

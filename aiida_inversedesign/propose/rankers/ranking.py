@@ -29,7 +29,7 @@ TAUS = (0.1, 0.2, 0.3)
 class Ranked:
     """The templates kept for one formula, best first.
 
-    :param indices: their places in the library, shape (k,).
+    :param indices: their indices in the library, shape (k,).
     :param scores: what they were ranked by, shape (k,): larger is better; comparable within one formula only.
     :param prototype: probability that the template has the formula's own prototype, shape (k,); None if the ranker
         gives none.
@@ -85,7 +85,7 @@ class Templates:
 class Group:
     """The templates of one ratio label, with what rankers ask of them, computed once.
 
-    :param indices: places in the library, shape (n,).
+    :param indices: indices in the library, shape (n,).
     :param excluded: reduced formulas that a ranker must not use, wherever it may know them from.
     """
 

@@ -130,7 +130,7 @@ class Known:
     """What a model keeps of a group between formulas.
 
     :param residuals: log(volume / volume of the composition) of templates, then of remembered compounds, shape (n,).
-    :param positions: row of each template, by its place in the library.
+    :param positions: row of each template, by its index in the library.
     :param rows: rows of the element table, shape (n, elements).
     :param fingerprints: shape (n, 244); None if the templates have none.
     :param squares: squared length of each fingerprint, shape (n,).

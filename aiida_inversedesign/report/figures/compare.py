@@ -1,4 +1,4 @@
-"""Several campaigns beside each other: key figures in a table, hits and best-so-far in one plot each."""
+"""Several campaigns side by side: key figures in a table, hits and best-so-far in one plot each."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Best value so far and hits, against what they have cost, beside what a random search would have found."""
+"""Best value so far and hits, against what they have cost, compared with a random search."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class KnowledgeGradient(LogExpectedImprovement):
     citations = ('knowledgegradient2009',)
 
     def shrinks(self, problem: SearchProblem) -> bool:
-        """No: the shortlist is another one for every place."""
+        """No: the shortlist is another one for every slot."""
         return False
 
     def score(self, problem: SearchProblem, inputs: Array, pending: Array) -> Array:

@@ -1,4 +1,4 @@
-"""Thompson sampling: each place of a batch goes to the best candidate of one draw of the surrogate.
+"""Thompson sampling: each slot of a batch goes to the best candidate of one draw of the surrogate.
 
 Source: Thompson 1933; for batches Kandasamy et al., AISTATS 2018. A joint draw of a large pool is not affordable, so
 that it is made over the candidates with the highest upper bounds u(μ) + 3σ: the others would have to be three standard
