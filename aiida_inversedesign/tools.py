@@ -39,7 +39,7 @@ class CampaignTools(WorkflowTools):
     def audit(self, verify: bool = False) -> dict[str, Any]:
         """Every figure of the campaign, as ``aiida-inversedesign audit --format json`` prints it.
 
-        :param verify: take every decision again first, for the reproducibility; this takes a while.
+        :param verify: re-run every decision first, for the reproducibility; this takes a while.
         """
         from aiida_inversedesign.audit.audit import audit
 

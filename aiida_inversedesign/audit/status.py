@@ -254,7 +254,7 @@ def time_left(
     longest = max((after - before).total_seconds() for before, after in pairwise(times))
     waiting = (now - times[-1]).total_seconds()
     if waiting > STALLED * longest:
-        return {'seconds': None, 'reason': f'nothing has ended for {waiting / 60:.0f} min, longer than ever before'}
+        return {'seconds': None, 'reason': f'nothing has ended for {waiting / 60:.0f} min, the longest gap so far'}
     elapsed = (now - started).total_seconds()
     found = {name: elapsed * max(left[name], 0.0) / spent[name] for name in left if spent.get(name)}
     if not found:

@@ -1,7 +1,7 @@
 """How many process slots of the daemon a campaign holds.
 
 A process keeps its slot while it waits for its children. Where the parents hold all of them, no child can run any more,
-and all wait for ever.
+and all wait forever.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Slots:
 
     @property
     def least(self) -> int:
-        """With fewer the campaign may stand still for ever."""
+        """With fewer the campaign may stand still forever."""
         return self.parents + min(1, self.jobs)
 
     @property

@@ -19,7 +19,7 @@ from aiida_inversedesign.errors import InverseDesignError
 @GROUP
 @ARCHIVE
 @STRUCTURES
-@click.option('--verify', is_flag=True, help='Take every decision again, for the share that is reproduced; slow.')
+@click.option('--verify', is_flag=True, help='Re-run every decision, for the share that is reproduced; slow.')
 @click.option('--plot', type=click.Path(path_type=Path, dir_okay=False), help='Write best-so-far as PNG.')
 @FORMAT
 def audit(

@@ -87,7 +87,7 @@ def _new_group(label: str) -> Any:
 @click.option('--gone', is_flag=True, help='The process that ran it has died, though it seems to run (power cut).')
 @DAEMON
 def resume(campaign: str, budget: tuple[str, ...], gone: bool, daemon: bool) -> None:
-    """Go on with a campaign (PK or UUID) from what it has found, with another budget if wanted.
+    """Continue a campaign (PK or UUID) from what it has found, with another budget if wanted.
 
     Evaluations that had finished when the campaign was interrupted are kept; those that were running start again.
     It needs a campaign that has ended: `stop` ends one cleanly.

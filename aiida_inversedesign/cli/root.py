@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'schema': ('checks.plan', 'Print the JSON schema of the campaign file.'),
     'check': ('checks.plan', 'Check a campaign file and print its plan; launch nothing.'),
     'launch': ('launch', 'Launch a campaign, here or through the daemon.'),
-    'resume': ('launch', 'Go on with a campaign from its last table.'),
+    'resume': ('launch', 'Continue a campaign from its last table.'),
     'stop': ('control.stop', 'End a campaign cleanly: finish or kill what runs.'),
     'ask': ('lab.ask', 'List what a campaign waits for: candidates to be measured.'),
     'tell': ('lab.tell', 'Record what was measured.'),

@@ -337,7 +337,7 @@ def _check_words(table: Any) -> None:
         raise LibraryError(f'the library names {str(min(map(str, unknown)))[:20]!r}, which is not an element')
     for name, pattern in (('formula', '^[A-Za-z0-9()]+$'), ('ratio_label', '^[0-9:]+$')):
         if not pc.all(pc.match_substring_regex(table.column(name), pattern), skip_nulls=False).as_py():
-            raise LibraryError(f'the column {name} of the library has entries that are none')
+            raise LibraryError(f'the column {name} of the library contains invalid entries')
 
 
 def _split(table: object, name: str) -> list[np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:

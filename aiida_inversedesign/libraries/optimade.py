@@ -139,7 +139,7 @@ def _records(
         if progress is not None:
             known = isinstance(total, int) and total > 0
             progress(number, min(number / min(int(total), limit or int(total)), 1.0) if known else None)
-        # an empty page with a next one would be a way to keep a client for ever
+        # an empty page with a next one would be a way to keep a client forever
         address, first = (_next(page, address) if page['data'] else None), None
 
 

@@ -106,7 +106,7 @@ class Client:
     def _read(self, response: Any, started: float) -> bytes:
         parts: list[bytes] = []
         size = 0
-        # one packet at a time: a server that drips bytes would hold a larger read for ever
+        # one packet at a time: a server that drips bytes would hold a larger read forever
         while chunk := response.raw.read1(_CHUNK, decode_content=True):
             parts.append(chunk)
             size += len(chunk)

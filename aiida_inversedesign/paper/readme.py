@@ -25,7 +25,7 @@ python -m venv environment && . environment/bin/activate
 pip install "aiida-inversedesign=={version}"   # or, from a copy of its source at that version: pip install .
 aiida-inversedesign audit --archive campaign.aiida                  # every figure, from provenance alone
 aiida-inversedesign audit --archive campaign.aiida --format json{structures}  # audit.json, but for its source line
-aiida-inversedesign verify --archive campaign.aiida                 # makes every decision again and compares
+aiida-inversedesign verify --archive campaign.aiida                 # re-runs every decision and compares
 aiida-inversedesign report --archive campaign.aiida -o report.html  # one page of pictures
 aiida-inversedesign paper --archive campaign.aiida -o again         # this folder again
 ```

@@ -18,7 +18,7 @@ from aiida_inversedesign.propose.source_shares import drawn_shares
 from aiida_inversedesign.screen.apply import screened
 from aiida_inversedesign.spaces.crystals.formula_space import Counts
 
-#: how often sources are asked for more, so that two that propose the same crystals do not ask for ever
+#: how often sources are asked for more, so that two that propose the same crystals do not ask forever
 MOST_ROUNDS = 6
 #: The screen whose verdict says that a crystal equals another one.
 DUPLICATE = 'duplicate'

@@ -14,7 +14,7 @@ KINDS: dict[str, str] = {
     'copy': 'an evaluation is called a copy of one that ended in something else',
     'missing_row': 'an evaluation, or a point of the starting data, is missing from a table',
     'known': 'the starting data are not those of the campaign, or a table says otherwise than they',
-    'row_without_evaluation': 'a table has a row of which there is no evaluation',
+    'row_without_evaluation': 'a table has a row for a candidate that was never evaluated',
     'unchosen_evaluation': 'an evaluation that no selection had chosen',
     'hit': 'the label of a hit is not what the goal says of the properties',
     'outcome': 'a table or the record of a harvest says of an evaluation what its process does not',

@@ -204,7 +204,7 @@ def _check_table(case: Case, generation: Call, harvest: Call, known: _Known) -> 
         if number > 1:
             yield Finding('row_without_evaluation', link.uuid, f'{table} has {number} rows of {name}')
         if name not in known.launched and name not in known.given:
-            message = f'{table} has a row of {name}, of which there is no evaluation'
+            message = f'{table} has a row of {name}, which was never evaluated'
             yield Finding('row_without_evaluation', link.uuid, message)
     by_name = {row.candidate: row for row in rows}
     for row in rows:

@@ -65,7 +65,7 @@ def keep_tasks(loop: asyncio.AbstractEventLoop) -> None:
 
     asyncio refers to tasks weakly and asks its users to keep them; AiiDA's runner does not keep those of the processes
     that it submits (aiida-core 2.9, ``Runner.submit``). One that waits in a cycle of references may be collected as
-    garbage: its process then stays *running* or *waiting* for ever, without a message.
+    garbage: its process then stays *running* or *waiting* forever, without a message.
     """
     kept: set[asyncio.Task[Any]] = set()
 

@@ -1,4 +1,4 @@
-"""Campaigns whose process has died, so that they seem to run for ever."""
+"""Campaigns whose process has died, so that they seem to run forever."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _daemon_runs() -> bool:
 def end_orphaned(campaign: orm.WorkChainNode) -> None:
     """End a campaign that nobody runs any more: its processes count as killed, its jobs are cancelled.
 
-    Otherwise they would be shown as running for ever, hold slots, and go on beside the resumed campaign as soon as a
+    Otherwise they would be shown as running forever, hold slots, and go on beside the resumed campaign as soon as a
     daemon takes them up.
     """
     orphaned = [node for node in (campaign, *campaign.called_descendants) if not node.is_terminated]

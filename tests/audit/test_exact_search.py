@@ -131,7 +131,7 @@ def test_acceleration_in_a_pool_and_over_the_control_arm() -> None:
     }
     assert metrics.acceleration(outcomes[:1], GOAL, answers) == UNKNOWN | {'reason': 'no hit so far', 'n': 1}
     assert metrics.acceleration(outcomes, OPEN) == UNKNOWN | {'reason': 'no hit threshold is set'}
-    words = 'what random search needs is not known: '
+    words = 'the cost of random search is unknown: '
     found = {'hits': 1, 'evaluations': 2, 'n': 2}
     alone = metrics.acceleration(outcomes[:3], GOAL, reason='no table')
     assert alone == UNKNOWN | {'reason': f'{words}there is no random control arm (no table)', **found}

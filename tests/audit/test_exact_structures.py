@@ -34,7 +34,7 @@ def test_what_verify_and_repeats_tell() -> None:
     ]
     nothing = UNKNOWN | {'reason': 'no candidate was evaluated more than once', 'n': 0}
     assert metrics.reproducibility(single) == UNKNOWN | {
-        'reason': 'decisions were not taken again: `aiida-inversedesign verify` does so', 'repeats': nothing,
+        'reason': 'decisions were not re-run: `aiida-inversedesign verify` does so', 'repeats': nothing,
     }  # fmt: skip
     found = metrics.reproducibility([*repeated, *single])['repeats']
     spread, low, high = intervals.pooled_spread([np.array([300.0, 304.0])])

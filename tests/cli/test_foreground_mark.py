@@ -47,7 +47,7 @@ def test_another_process_with_its_number_is_not_it() -> None:
 
 
 def test_functions_hold_no_slot(aiida_profile: Any) -> None:
-    """A function that was cut off stays active for ever; the daemon has no task for it, and needs none."""
+    """A function that was cut off stays active forever; the daemon has no task for it, and needs none."""
     from aiida.orm import CalcFunctionNode
 
     before = count_active_processes()

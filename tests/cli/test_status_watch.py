@@ -187,7 +187,7 @@ def test_time_left(ends: list[float], left: dict[str, float], now: float, second
     ('ends', 'left', 'now', 'reason'),
     [
         ([10, 20], {'evaluations': 10}, 30, 'only 2'),
-        ([10, 20, 30, 40, 50], {'evaluations': 10}, 50 + 31, 'longer than ever before'),
+        ([10, 20, 30, 40, 50], {'evaluations': 10}, 50 + 31, 'the longest gap so far'),
         ([10, 20, 30, 40, 50], {'core_hours': 10}, 50, 'no budget is limited'),
     ],
 )

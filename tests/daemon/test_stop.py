@@ -22,7 +22,7 @@ def call(*arguments: str) -> dict[str, Any]:
     return dict(json.loads(result.output))
 
 
-#: Waits for a file, so that nothing depends on how fast the machine is, and not for ever if the file never comes.
+#: Waits for a file, so that nothing depends on how fast the machine is, and not forever if the file never comes.
 INTERPRETER = """#!/bin/bash
 for _ in $(seq 3000); do
     [ -e {release} ] && exec {python} "$@"

@@ -1,4 +1,4 @@
-"""Ctrl-C in the foreground: nothing goes on, what finished is kept, and resume takes up the rest."""
+"""Ctrl-C in the foreground: nothing continues, finished work is kept, and resume takes up the rest."""
 
 from __future__ import annotations
 

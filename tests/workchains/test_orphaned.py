@@ -74,7 +74,7 @@ def test_a_campaign_whose_process_is_gone_ends_when_it_is_resumed(campaign: Camp
     assert count_active_processes() == before + 2
     with pytest.raises(InverseDesignError, match=r'cut off .* has died.*--gone'):
         resume_campaign(lost, {})
-    # nothing would ever end it: a stop that waited would wait for ever
+    # nothing would ever end it: a stop that waited would wait forever
     refused = call('stop', str(lost.pk), '--wait')
     assert refused.exit_code == 1
     assert f'resume {lost.pk} --gone' in refused.output

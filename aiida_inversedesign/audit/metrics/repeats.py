@@ -20,7 +20,7 @@ def reproducibility(outcomes: Sequence[EvaluationRecord], verified: Mapping[str,
     """
     repeats = _repeats(outcomes)
     if verified is None:
-        return unknown('decisions were not taken again: `aiida-inversedesign verify` does so', repeats=repeats)
+        return unknown('decisions were not re-run: `aiida-inversedesign verify` does so', repeats=repeats)
     same = _number(verified['identical']) + _number(verified['within_tolerance'])
     different = _number(verified['different'])
     figure = share(same, same + different, 'no decision can be repeated here')

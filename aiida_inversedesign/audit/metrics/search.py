@@ -183,7 +183,7 @@ def acceleration(
     base = sum(outcome.is_distinct_hit for outcome in control)
     if not base:
         said = f'none of {len(control)} random evaluations is a hit' if control else 'there is no random control arm'
-        return unknown(f'what random search needs is not known: {said}' + (f' ({reason})' if reason else ''), **result)
+        return unknown(f'the cost of random search is unknown: {said}' + (f' ({reason})' if reason else ''), **result)
     least, most = wilson(base, len(control))
     return {
         'value': k / (base / len(control)) / took,

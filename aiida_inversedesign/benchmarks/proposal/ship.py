@@ -2,7 +2,7 @@
 
 Writes ``chemistry/element_volumes.csv``, ``chemistry/short_contacts.csv``, ``libraries/aflow.parquet`` and, from
 the Materials Project structures (jsonl.gz), the proposal model ``propose/models/shipped.npz`` with its card
-``shipped.json``. Fingerprints that the npz file lacks are computed. Takes some 25 minutes of one core.
+``shipped.json``. Fingerprints that the npz file lacks are computed. Takes about 25 min on one core.
 """
 
 from __future__ import annotations

@@ -32,7 +32,7 @@ from aiida_inversedesign.errors import InverseDesignError
 @click.option('--seed', type=int, default=0, show_default=True, help='Of the draw.')
 @click.option('--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes of one thread each.')
 @click.option(
-    '--lines', type=click.Path(path_type=Path, dir_okay=False), help='Keeps each result; a later run goes on with it.'
+    '--lines', type=click.Path(path_type=Path, dir_okay=False), help='Keeps each result; a later run continues from it.'
 )
 @click.option(
     '--estimates', type=click.Path(path_type=Path, dir_okay=False), help='Write the estimates as CSV, for `search`.'

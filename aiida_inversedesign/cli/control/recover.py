@@ -133,7 +133,7 @@ def problems(state: DaemonState) -> list[tuple[str, bool]]:
     if state.strays:
         found.append(('workers or brokers of an earlier daemon still run', True))
     if state.outlived:
-        # a worker may go on asking over a broken connection for ever, and nothing that it runs moves
+        # a worker may go on asking over a broken connection forever, and nothing that it runs moves
         found.append(('the database was started again after the workers', True))
     if state.away:
         found.append(('RabbitMQ has been away, and may have given what runs to a second worker', True))

@@ -24,7 +24,7 @@ LOOK, ANSWER = 2.0, 10.0
 @click.option('--wait', is_flag=True, help='Return when the campaign has ended.')
 @FORMAT
 def stop(campaign: str, kill: bool, reason: str, wait: bool, output_format: str) -> None:
-    """Stop a campaign (PK or UUID): nothing new is launched, what finished is harvested, and it ends with its table.
+    """Stop a campaign (PK or UUID): nothing new is launched, finished work is harvested, and it ends with its table.
 
     Killed evaluations count as not made: `resume` may choose them again. The request is kept with the campaign, whether
     the daemon runs or not, and its stop reason says who asked and when.

@@ -1,4 +1,4 @@
-"""Tasks of AiiDA's own broker on disk: every process that has not ended needs one, or nobody goes on with it.
+"""Tasks of AiiDA's own broker on disk: every process that has not ended needs one, or nobody continues it.
 
 AiiDA 2.9's ``verdi process repair`` gives lost ones a task that counts as done as soon as a worker has begun; when that
 worker is killed, the process is lost again, without a word. The tasks made here last until the process has ended, as

@@ -37,7 +37,7 @@ def refuse_if_ended(campaign: WorkChainNode, resumed: WorkChainNode | None) -> N
         raise AnswerError(f'campaign {campaign.pk} was resumed as {resumed.pk}: tell that one; nothing was recorded')
     raise AnswerError(
         f'campaign {campaign.pk} has ended ({campaign.process_state.value}): nothing was recorded. Keep the values; '
-        f'`aiida-inversedesign resume {campaign.pk} --budget evaluations=N` goes on with it, then tell them again'
+        f'`aiida-inversedesign resume {campaign.pk} --budget evaluations=N` continues it, then tell them again'
     )
 
 

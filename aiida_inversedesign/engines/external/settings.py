@@ -16,5 +16,5 @@ class External(EngineSection):
     engine: Literal['external']
     units: dict[str, str] = Field({}, description='unit of each property of the answers that is not built in')
     deadline_days: Annotated[Finite, Field(gt=0, le=3650)] | None = Field(
-        None, description='days after which a candidate without an answer counts as failed; default: it waits for ever'
+        None, description='days after which a candidate without an answer counts as failed; default: it waits forever'
     )
