@@ -302,7 +302,7 @@ class CampaignSettings(Model):
     known: str | None = Field(
         None,
         max_length=1000,
-        description='a CSV file beside the campaign file with points that were measured or computed before: they cost '
+        description='a CSV file next to the campaign file with points that were measured or computed before: they cost '
         'nothing, are learned from, and are not proposed again',
     )
     propose: Propose = Propose()

@@ -53,7 +53,7 @@ class MoleculeSpace(SpaceSection):
         propose = sections.get('propose')
         if propose is not None and propose.library == 'aflow':
             yield ContradictionError(
-                'needs a CSV file with a column smiles, beside the campaign file', ('propose', 'library')
+                'needs a CSV file with a column smiles, next to the campaign file', ('propose', 'library')
             )
 
     @classmethod
