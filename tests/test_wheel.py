@@ -170,4 +170,5 @@ def test_the_page_of_the_laptop_runs_as_printed(installed: FreshEnvironment, sha
     try:
         run_page('howto_laptop.md', installed, installed.folder / 'laptop', {'aiida-pseudo': family})
     finally:
+        installed.run('verdi', '-p', 'laptop', 'config', 'set', 'daemon.timeout', '60')
         installed.run('verdi', '-p', 'laptop', 'daemon', 'stop')
