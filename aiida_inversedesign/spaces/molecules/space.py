@@ -98,7 +98,7 @@ class MoleculeSpace(SpaceSection):
         return ''
 
     def describe(self, contents: Sequence[Molecule], probabilities: Sequence[float | None]) -> tuple[Array, list[str]]:
-        """RDKit's numbers and folded Morgan counts (:mod:`aiida_inversedesign.spaces.molecules.features`)."""
+        """RDKit's numbers and folded Morgan counts, shape (n, d); see ``molecules.features``."""
         from aiida_inversedesign.spaces.molecules.features import featurize
 
         return featurize(contents)
