@@ -131,6 +131,10 @@ def load_library(record: CampaignRecord) -> Library | None:
 
 
 def campaign_node(campaign: orm.WorkChainNode | int | str) -> orm.WorkChainNode:
+    """The node of a campaign, given it, its PK or its UUID.
+
+    :raises AuditError: if there is none, or it is of another process.
+    """
     try:
         node = campaign if isinstance(campaign, orm.Node) else orm.load_node(campaign)
     except (NotExistent, MultipleObjectsError, ValueError) as error:
