@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-#: Okabe and Ito's colours, told apart with every kind of colour vision.
+#: Okabe and Ito's colours, distinguishable with every kind of colour vision.
 _BLUE, _GREEN, _GREY = '#0072B2', '#009E73', '#999999'
 #: Groups of descriptors whose importance is drawn.
 _BARS = 12

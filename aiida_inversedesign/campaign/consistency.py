@@ -278,7 +278,7 @@ def _repeats_tell_something(goal: Goal, select: Select, evaluate: EngineSection)
         )
 
 
-#: In no order of importance: problems are told in the order of the file.
+#: In no order of importance: problems are reported in the order of the file.
 CHECKS: tuple[Callable[..., Iterator[ContradictionError]], ...] = (
     _engine_has_curves,
     _properties_are_known,

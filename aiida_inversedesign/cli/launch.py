@@ -34,7 +34,7 @@ DAEMON = click.option('--daemon', is_flag=True, help='Submit the campaign to the
 def launch(file: Path, known: Path | None, seeds: int | None, daemon: bool) -> None:
     """Launch the campaign of FILE: here with progress, or through the daemon.
 
-    Ctrl-C ends a campaign that runs here; what finished is kept, and `resume` goes on from it. With --seeds the
+    Ctrl-C stops a campaign that runs here; finished work is kept, and `resume` continues it. With --seeds the
     campaigns form a group: `audit --group` and `compare --group` pool them.
 
     \b

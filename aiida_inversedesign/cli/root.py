@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     'audit': ('audit', 'Compute the figures of a campaign from its provenance.'),
     'compare': ('compare', 'Compare campaigns: hits, costs, acceleration, each and pooled.'),
     'paper': ('paper', 'Write tables, figures, crystals, methods and archive of a campaign into a folder.'),
-    'verify': ('verify', 'Run every decision of a campaign again and compare.'),
+    'verify': ('verify', 'Re-run every decision of a campaign and compare.'),
     'explain': ('explain', 'Say what a campaign has learned: importances, reasons of choices, rules.'),
     'report': ('report', 'Write a page of a campaign: answer, pictures, plots and table.'),
     'library': ('library.commands', 'Import, list and show template libraries.'),

@@ -152,7 +152,7 @@ def _model(
         grid = np.zeros((len(curve['grid']), len(surrogate.names)))
         grid[:, column] = np.array(curve['grid']) * surrogate.width[column] + surrogate.center[column]
         own, units = campaign.own_units(grid)
-        # without what is left of zero by scaling there and back
+        # without what remains of zero by scaling there and back
         size = float(np.ptp(own[:, column])) or 1.0
         curve['grid'], curve['unit'] = (np.round(own[:, column] / size, 9) * size).tolist(), units[column]
     limits = domain(task)

@@ -65,6 +65,7 @@ class _Fixed:
         return self.mean, self.deviation
 
     def within(self, X: Array, low: float, high: float) -> Array:
+        """Probability, shape (n,), that the property lies between the bounds, in its unit."""
         return normal_within(self.mean, self.deviation, low, high)
 
 

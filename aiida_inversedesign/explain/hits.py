@@ -47,7 +47,7 @@ class Hits:
     shown: tuple[str, str, Array] | None = None
 
     def weights(self, known: Indices) -> Array:
-        """How far each candidate of the pool is a hit, as these evaluations tell: results, else probabilities."""
+        """How far each of n candidates of the pool is a hit, shape (n,), as these evaluations tell: results, else probabilities."""
         found = np.clip(self.probability(known), 0.0, 1.0)
         found[self.evaluated[known]] = self.hit[known]
         return found
@@ -71,7 +71,7 @@ class Hits:
 
 
 def printable(quantities: Array) -> Array:
-    """Quantities without the rounding of their last digits, so that 0.3 obeys ≤ 0.3."""
+    """Quantities, any shape, without the rounding of their last digits, so that 0.3 obeys ≤ 0.3."""
     size = 10.0 ** (9 - np.ceil(np.log10(np.where(quantities == 0, 1.0, np.abs(quantities)))))
     return np.asarray(np.round(quantities * size) / size)
 

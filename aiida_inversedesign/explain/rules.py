@@ -44,7 +44,7 @@ class Condition:
     threshold: float
 
     def obeyed(self, values: Array) -> Mask:
-        """Which values obey it."""
+        """Which values obey it: the same shape."""
         return values >= self.threshold if self.side == '≥' else values <= self.threshold
 
 
@@ -89,7 +89,7 @@ class Conditions:
         self.masks: NDArray[np.float32] = np.array(obeyed, dtype=np.float32).reshape(len(obeyed), len(quantities))
 
     def rows(self, index: NDArray[np.int64]) -> Conditions:
-        """The same conditions on some of the rows."""
+        """The same conditions on some of the rows: indices, shape (k,)."""
         part = object.__new__(Conditions)
         part.conditions, part.masks = self.conditions, np.ascontiguousarray(self.masks[:, index])
         return part

@@ -40,7 +40,7 @@ class Node:
 
     @classmethod
     def of(cls, possible: NDArray[np.bool_]) -> Node:
-        """A node that no run has visited."""
+        """A node that no run has visited; ``possible``, shape (choices,), says which choices there are."""
         size = len(possible)
         return cls(possible, np.zeros(size), np.zeros(size), np.zeros(size))
 

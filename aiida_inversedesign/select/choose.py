@@ -151,7 +151,7 @@ def _repeated(
     taken = [*repeated, *(row.candidate for row in rows)]
     number = 1 + sum(_origin(name) == first.candidate for name in taken)
     if rule != 'auto' and number > rule:
-        # repeats that fail are not made for ever
+        # repeats that fail are not made forever
         return None
     predicted = surrogate.predict(space, [first.proposed], [first.probability], [first.estimates])
     return Choice(

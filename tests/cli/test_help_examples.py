@@ -49,7 +49,7 @@ def test_every_help_has_examples_that_are_understood(
         words = shlex.split(re.split(r' {3,}| > ', line)[0])
         for word in words:
             # files that have to be there
-            if re.search(r'\.(jsonl\.gz|jsonl|csv|yaml|aiida|parquet)$', word):
+            if re.search(r'\.(jsonl\.gz|jsonl|csv|csv\.gz|yaml|aiida|parquet)$', word):
                 (tmp_path / word).parent.mkdir(exist_ok=True)
                 (tmp_path / word).touch()
         found, rest = cli, words[1:]

@@ -92,7 +92,7 @@ class Writing:
 
     @property
     def state(self) -> tuple[int, bool]:
-        """Open rings, up to three told apart, and whether a branch is open: what a string still owes."""
+        """Open rings, up to three, and whether a branch is open: what a string still owes."""
         return min(len(self.rings), 3), bool(self.branches)
 
     def _free(self, atom: int) -> int:

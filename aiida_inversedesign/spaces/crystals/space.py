@@ -113,7 +113,7 @@ class CrystalSpace(SpaceSection):
         return featurize(contents, probabilities)
 
     def in_own_unit(self, name: str, values: Array) -> tuple[Array, str]:
-        """The values as they are, with the unit of the descriptor."""
+        """The values, shape (n,), as they are, with the unit of the descriptor."""
         from aiida_inversedesign.spaces.crystals.features import unit_of_feature
 
         return values, unit_of_feature(name)

@@ -246,7 +246,7 @@ class ParameterSpace(SpaceSection):
         return np.asarray((values - low) / ((high - low) or 1.0))
 
     def in_own_unit(self, name: str, values: Array) -> tuple[Array, str]:
-        """The numbers of a variable, of which :meth:`unit_scale` makes descriptors; choices stay 0 or 1."""
+        """The numbers of a variable, shape (n,), of which :meth:`unit_scale` makes descriptors; choices stay 0 or 1."""
         variable = self.variables.get(name)
         if variable is None or variable.choices:
             return values, ''
