@@ -47,7 +47,7 @@ class Hits:
     shown: tuple[str, str, Array] | None = None
 
     def weights(self, known: Indices) -> Array:
-        """How far each of n candidates of the pool is a hit, shape (n,), as these evaluations tell: results, else probabilities."""
+        """How far each of n candidates is a hit, shape (n,), from these evaluations: results, else probabilities."""
         found = np.clip(self.probability(known), 0.0, 1.0)
         found[self.evaluated[known]] = self.hit[known]
         return found

@@ -162,7 +162,7 @@ class SpaceSection(Model):
         return None
 
     def in_own_unit(self, name: str, values: Array) -> tuple[Array, str]:
-        """Values of a descriptor of :meth:`describe`, shape (n,), as people read them, and their unit; default: as is."""
+        """Values of a descriptor of :meth:`describe`, shape (n,), as people read them, and their unit (if any)."""
         return values, ''
 
     def coordinates(self, contents: Sequence[Any]) -> list[Coordinate]:
