@@ -165,7 +165,7 @@ class Krfd:
         return np.asarray(self.mean_of(h) + np.sqrt(self.noise) * found)
 
     def scatter(self, X: Array, number: int, rng: np.random.Generator) -> Array:
-        """Draws about the mean: of each input they are the same, whatever the others are."""
+        """Draws about the mean, shape (number, n, m): of each input they are the same, whatever the others are."""
         return self.draw(X, number, rng) - self.mean(X)
 
     def _axis_parts(self) -> tuple[Array, Array]:

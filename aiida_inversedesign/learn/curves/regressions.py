@@ -103,7 +103,7 @@ class Ridge:
         return draw_from_parts(self.mean(X), *self.parts(X), number, rng)
 
     def scatter(self, X: Array, number: int, rng: np.random.Generator) -> Array:
-        """Each point by itself."""
+        """Each point by itself: draws of shape (number, n, m)."""
         numbers, matrices = self.parts(X)
         widths = np.sqrt(numbers @ np.diagonal(matrices, axis1=1, axis2=2))
         return np.asarray(widths * rng.standard_normal((number, 1, widths.shape[1])))
@@ -185,7 +185,7 @@ class Components:
         return np.asarray(scores @ self.components)
 
     def scatter(self, X: Array, number: int, rng: np.random.Generator) -> Array:
-        """The score of each component by itself."""
+        """The score of each component by itself: draws of shape (number, n, m)."""
         widths = np.stack([process.predict(X)[1] for process in self.processes], axis=1)
         return np.asarray((widths * rng.standard_normal((number, 1, widths.shape[1]))) @ self.components)
 

@@ -266,7 +266,7 @@ class _Trial:
 
     @classmethod
     def of(cls, model: CurveModel, y: Array, reading: Reading, counted: tuple[float, float], seed: int) -> _Trial:
-        """Of a model of all rows: a fifth of them is left out at a time, and settings are kept."""
+        """Of a model of all rows, ``y`` of shape (n,): a fifth of them is left out at a time, and settings are kept."""
         X, learned = model.X, model.Y
         folds = np.random.default_rng(seed).permutation(len(X)) % _FOLDS
         mean, deviation = np.empty(len(X)), np.empty(len(X))
@@ -300,7 +300,7 @@ class CurvesKind(SurrogateKind):
         return CurveNumber(X, y, reading, trial.model, curves.origin, curves.unit, trial.line, setting.seed)
 
     def left_out(self, X: Array, y: Array, setting: Setting) -> tuple[Array, Array]:
-        """By regressions with the settings of the whole, each of which has not seen a fifth of the curves."""
+        """Mean and deviation, shape (n,) each, by regressions that have not seen a fifth of the curves."""
         _, trial, _ = self._best(X, y, setting)
         return trial.mean, trial.deviation
 
