@@ -114,7 +114,7 @@ class Mixture(PlainRegressor):
 
 
 def of_rows(model: Regressor, X: Array, y: Array, errors: Array | None, curves: Any) -> Regressor:
-    """The model of other rows (X of shape (n, d), y and errors of (n,)); curves are given to those that learn from them."""
+    """The model of other rows, X of shape (n, d), y of (n,); curves are given to those that learn from them."""
     if curves is None or not (model.kind == Mixture.kind or 'curves' in surrogate_kind(model.kind).needs):
         return model.with_rows(X, y, errors)
     return model.with_rows(X, y, errors, curves)  # type: ignore[call-arg]
