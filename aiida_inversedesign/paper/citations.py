@@ -136,7 +136,7 @@ def _plain(text: str) -> str:
     """LaTeX of a BibTeX field as plain text."""
     import unicodedata
 
-    text = re.sub(r'\\url\{([^}]*)\}', r'\1', text)
+    text = re.sub(r'\\url\{([^}]*)\}', r'\1', text).replace(r'\%', '%')
     text = re.sub(r'\{\\(["\'`~vc])\{?(\w)\}?\}', lambda found: found.group(2) + _ACCENTS[found.group(1)], text)
     text = (
         text.replace(r'{\o}', 'ø').replace(r'{\AA}', 'Å').replace(r'{\l}', 'ł').replace('---', '—').replace('--', '–')
