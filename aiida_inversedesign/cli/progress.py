@@ -23,7 +23,7 @@ OURS = 'aiida_inversedesign'
 #: What AiiDA says when a job could not be brought to its computer, submitted, looked for or fetched.
 _TRANSPORT = re.compile(r'iteration \d+ of do_(\w+) excepted(?:, retrying after (\d+) seconds)?')
 #: What a generation says after a harvest.
-_COUNTS = re.compile(r'(\d+) evaluations, \d+ failed, (\d+) distinct hits so far$')
+_COUNTS = re.compile(r'evaluations: (\d+), failed: \d+, distinct hits: (\d+)$')
 
 
 class CampaignProgress(logging.Handler):
@@ -82,7 +82,7 @@ class CampaignProgress(logging.Handler):
         self.console.print(f'[dim]{time.strftime("%H:%M:%S")}[/dim] ', end='')
         self.console.print(message, markup=False, highlight=False)
         if counts := _COUNTS.search(message):
-            self.bar.update(self.task, completed=int(counts[1]), found=f'{counts[2]} hits')
+            self.bar.update(self.task, completed=int(counts[1]), found=f'hits: {counts[2]}')
 
     def _show_warning(self, text: str) -> None:
         self.console.print(f'[yellow]{time.strftime("%H:%M:%S")}[/yellow] ', end='')

@@ -325,6 +325,6 @@ def take_results(chain: IdempotentWorkChain, results: Results, **chosen: Any) ->
         return decision_failed(chain, 'harvest', node)
     chain.ctx.table = node.outputs.table
     number = counts(chain)
-    evaluated = f'{number["total"]} evaluations, {number["failed"]} failed'
-    chain.report(f'{evaluated}, {number["distinct_hits"]} distinct hits so far')
+    evaluated = f'evaluations: {number["total"]}, failed: {number["failed"]}'
+    chain.report(f'{evaluated}, distinct hits: {number["distinct_hits"]}')
     return None

@@ -25,8 +25,8 @@ SPEC = CampaignSpec.model_validate(
 @pytest.mark.parametrize(
     'report',
     [
-        '[12|GenerationWorkChain|inspect_evaluations]: 7 evaluations, 1 failed, 3 distinct hits so far',
-        '[12|AsynchronousWorkChain|harvest]: harvested g001_c0002: 7 evaluations, 1 failed, 3 distinct hits so far',
+        '[12|GenerationWorkChain|inspect_evaluations]: evaluations: 7, failed: 1, distinct hits: 3',
+        '[12|AsynchronousWorkChain|harvest]: harvested g001_c0002: evaluations: 7, failed: 1, distinct hits: 3',
     ],
     ids=['generations', 'asynchronous'],
 )
@@ -36,10 +36,10 @@ def test_a_harvest_moves_the_bar(report):
         assert progress.bar.tasks[0].completed == 2
         logging.getLogger('aiida.orm.nodes').warning(report)
         logging.getLogger('aiida.orm.nodes').warning(
-            '[13|PwBaseWorkChain|run]: 9 evaluations, 0 failed, 9 distinct hits so far'
+            '[13|PwBaseWorkChain|run]: evaluations: 9, failed: 0, distinct hits: 9'
         )
     assert progress.bar.tasks[0].completed == 7
-    assert progress.bar.tasks[0].fields['found'] == '3 hits'
-    assert '7 evaluations, 1 failed, 3 distinct hits so far' in out.getvalue()
+    assert progress.bar.tasks[0].fields['found'] == 'hits: 3'
+    assert 'evaluations: 7, failed: 1, distinct hits: 3' in out.getvalue()
     assert 'PwBaseWorkChain' not in out.getvalue()
     assert '9 evaluations' not in out.getvalue()
