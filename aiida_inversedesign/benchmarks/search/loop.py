@@ -33,7 +33,7 @@ class Question:
     :param seed: of all random choices of the arm.
     :param errors: standard errors of the answers, where some were measured several times; an arm may look at those of
         what it has observed.
-    :param repeats: number of measurements and deviation of one, of the same properties.
+    :param repeats: number of measurements and deviation of one, of properties that were repeated.
     :param curves: of which the answers are numbers, with the same restriction.
     """
 

@@ -90,6 +90,9 @@ class OurSearcher:
 
         question, errors = self.question, {}
         for name, column in question.errors.items():
+            if name not in question.repeats:
+                errors[name] = column[observed]
+                continue
             repeats = [question.repeats[name][place] for place in observed.tolist()]
             noise = pooled_noise([(value, *pair)] for value, pair in zip(values[name].tolist(), repeats, strict=True))
             errors[name] = np.array(with_noise(column[observed].tolist(), repeats, noise))

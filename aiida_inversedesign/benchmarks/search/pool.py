@@ -48,7 +48,7 @@ class Pool:
     :param variables: columns of a CSV file that are, with their values in words.
     :param errors: standard errors of the answers of properties that were measured several times, each of shape (n,),
         NaN where there was one measurement.
-    :param repeats: of the same properties the number of measurements and the deviation of one, length n.
+    :param repeats: of those that were repeated the number of measurements and the deviation of one, length n.
     :param rows: rows of a CSV file that the candidates were made of.
     :param crystals: the structures; None of a CSV file, or where they were not asked for.
     :param curves: of properties that are numbers of curves, those of all candidates.
