@@ -60,6 +60,12 @@ def test_a_missing_structure_is_found_and_ordered_by_the_potential(call: Any, tm
         assert (arm['found']['5'], arm['proposed'], arm['by_source']) == (1.0, 1.0, {'decoration': 1})
         assert 0 < arm['relaxations'] <= 6
     assert found['arms']['uniform']['crystals'] == 6
+    # of the crystals of Cu3Au one has its prototype
+    calibration = found['arms']['decoration']['calibration']
+    assert round(sum(item['n'] * item['right'] for item in calibration)) == 1
+    assert sum(item['n'] for item in calibration) == found['arms']['decoration']['crystals']
+    assert all(0 < item['said'] <= 1 for item in calibration)
+    assert found['arms']['uniform']['calibration'] == []
     assert set(found['paired']) == {'decoration:2+symmetric:1', 'uniform'}
     # the relaxations are kept, and charged again
     kept = list((tmp_path / 'state').glob('emt-*.jsonl'))

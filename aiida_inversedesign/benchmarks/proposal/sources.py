@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 #: ranks at which the arms are compared
 KS = (1, 5, 10, 20)
+#: between which probabilities are compared with what came true: most are small
+EDGES = (0.0, 0.01, 0.03, 0.1, 0.3, 0.6, 1.0)
 #: Generations over which the share of a source is spread that goes on from screened crystals: a campaign has few.
 ROUNDS = 4
 
@@ -73,6 +76,7 @@ class Found:
         proposed at all.
     :param proposer: of that crystal.
     :param reasons: why there were no more crystals.
+    :param chances: of each crystal as it was proposed: its probability, and whether it has the true prototype.
     """
 
     position: int
@@ -83,6 +87,7 @@ class Found:
     propose_seconds: float
     screen_seconds: float
     reasons: Sequence[str]
+    chances: Sequence[tuple[float, bool]] = ()
 
 
 def _builds_on_earlier(name: str) -> bool:
@@ -181,6 +186,8 @@ def _answer(
     A source that goes on from energies has its share in later generations, each screened with what was there before.
     """
     candidates: list[Candidate] = []
+    chances: list[tuple[float, bool]] = []
+    label = prototype_label(query.crystal)
     crystals = relaxations = 0
     seconds, charged = 0.0, screen.charged if screen else 0.0
     whole, first = sum(arm.shares.values()), arm.first
@@ -207,7 +214,9 @@ def _answer(
                     break
                 return Found(NEVER, False, '', 0, 0, seconds, 0.0, [str(error)])
         seconds += time.process_time() - begun
-        crystals += sum(item.accepted for item in found[len(candidates) :])
+        new = [item for item in found[len(candidates) :] if item.accepted]
+        crystals += len(new)
+        chances += [(item.probability, item.proto_label == label) for item in new if item.probability is not None]
         candidates = found
         if screen is not None:
             wanted = to_screen(candidates, spec.propose.min_distance)
@@ -230,6 +239,7 @@ def _answer(
         seconds,
         (screen.charged if screen else 0.0) - charged,
         [reason for item in candidates if item.content is None for reason in _why(item)],
+        chances,
     )
 
 
@@ -307,4 +317,17 @@ def _arm(items: Sequence[Found], positions: np.ndarray) -> dict[str, Any]:
             'screen': float(np.mean([item.screen_seconds for item in items])),
         },
         'reasons': dict(Counter(reason for item in items for reason in item.reasons)),
+        'calibration': _calibration([pair for item in items for pair in item.chances]),
     }
+
+
+def _calibration(chances: Sequence[tuple[float, bool]]) -> list[dict[str, Any]]:
+    """How often crystals have the true prototype, by their probability."""
+    out = []
+    for low, high in pairwise(EDGES):
+        inside = [(chance, right) for chance, right in chances if low < chance <= high]
+        if inside:
+            right = share(sum(right for _, right in inside), len(inside))
+            mean = float(np.mean([chance for chance, _ in inside]))
+            out.append({'n': len(inside), 'said': mean, 'right': right.value, 'interval': [right.low, right.high]})
+    return out
