@@ -133,7 +133,7 @@ def _engine_serves_the_space(space: SpaceSection, evaluate: EngineSection) -> It
     if engine.spaces and kind not in engine.spaces:
         able = [other.name for other in installed().values() if not other.spaces or kind in other.spaces]
         yield ContradictionError(
-            f'evaluates {", ".join(engine.spaces)}, and the space has {kind}: write {" or ".join(able)}',
+            f'evaluates {" or ".join(engine.spaces)}, and the space has {kind}: write {" or ".join(able)}',
             ('evaluate', 'engine'),
             able,
         )

@@ -46,15 +46,15 @@ def test_the_rule_is_found() -> None:
 
 def test_chance_finds_none_or_says_so() -> None:
     values = []
-    for seed in range(6):
+    for seed in range(9):
         rng = np.random.default_rng(seed)
         conditions = Conditions(rng.random((150, 8)), [f'x{n}' for n in range(8)])
         hits = rng.random(150) < 0.15
         rules = find_rules(conditions, hits.astype(float))
         rules = rules or [Rule((conditions.conditions[conditions.best(hits.astype(float), 5, 0.0)[0][1][0]],), 0, 0)]
         named = [[conditions.conditions.index(item) for item in rule.conditions] for rule in rules]
-        values.append(min(chance(conditions, hits, rules, [conditions.obeyed(one) for one in named], seed)))
-    # six searches in noise: p-values are spread, not small
+        values.append(chance(conditions, hits, rules, [conditions.obeyed(one) for one in named], seed)[0])
+    # nine searches in noise: the p-values of first rules are spread, not small
     assert sum(value <= 0.05 for value in values) <= 2
     assert np.median(values) > 0.2
 
