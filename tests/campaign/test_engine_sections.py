@@ -135,6 +135,7 @@ def test_an_engine_of_crystals_is_refused_for_other_spaces() -> None:
     points = {'kind': 'parameters', 'variables': {'x': {'min': 0, 'max': 1}}}
     del data['propose']
     with pytest.raises(
-        CampaignFileError, match='evaluates crystals or molecules, and the space has parameters: write external or table'
+        CampaignFileError,
+        match='evaluates crystals or molecules, and the space has parameters: write external or table',
     ):
         validate_campaign(data | {'space': points})
