@@ -50,4 +50,4 @@ def _check(given: Iterable[str], known: Iterable[str], what: str) -> None:
         if word not in known:
             near = difflib.get_close_matches(word, known, n=1)
             hint = f'did you mean {near[0]!r}? ' if near else ''
-            raise ProtocolError(f'{word!r} is no {what}: {hint}There are {", ".join(known)}')
+            raise ProtocolError(f'{word!r} is not a {what}: {hint}There are {", ".join(known)}')
