@@ -103,6 +103,7 @@ def test_an_insulator_has_none_at_the_fermi_level(codes: dict[str, orm.Installed
     assert total.at(-1.0) > 0.05
 
 
+@pytest.mark.slow
 def test_two_spins(codes: dict[str, orm.InstalledCode]) -> None:
     results, node = evaluate(METAL, codes, ['density_of_states', 'density_of_states_up'], spin=True)
     assert node.is_finished_ok, node.exit_message

@@ -117,6 +117,7 @@ def test_a_campaign_searches_by_a_number_of_a_curve(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures('aiida_profile_clean')
+@pytest.mark.slow
 def test_curves_are_learned_with_the_asynchronous_schedule(tmp_path: Path) -> None:
     from aiida_inversedesign.nodes.library_data import LibraryData
     from aiida_inversedesign.verify.run import is_sound, verify
