@@ -62,6 +62,11 @@ class EvaluationRow:
     curves: dict[str, Curve] = field(default_factory=dict)
 
     @property
+    def content(self) -> Any:
+        """What a surrogate is told of it, as of a candidate: the content as proposed."""
+        return self.proposed
+
+    @property
     def result(self) -> Any:
         """What the evaluation ended in: the relaxed content, or the proposed one where the engine changes nothing."""
         return self.proposed if self.relaxed is None else self.relaxed

@@ -144,7 +144,7 @@ class Propose(Model):
 
     @builtins.property  # read like a field
     def renewed(self) -> int:
-        """Formulas that each later generation proposes again."""
+        """New formulas that each later generation proposes."""
         return self.renew if self.renew is not None else (50 if self.searches else 0)
 
     def contradictions(self) -> Iterator[ContradictionError]:

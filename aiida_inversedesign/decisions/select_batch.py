@@ -6,8 +6,8 @@ from aiida.engine import calcfunction
 from aiida.orm import Dict, Int
 
 from aiida_inversedesign.campaign.spec import CampaignSettings
-from aiida_inversedesign.learn.curves.rows import curves_of_rows, predicted_bands
-from aiida_inversedesign.learn.update import knows, with_rows
+from aiida_inversedesign.learn.curves.rows import predicted_bands
+from aiida_inversedesign.learn.next_fit import with_later_rows
 from aiida_inversedesign.nodes.contents import node_of
 from aiida_inversedesign.nodes.curves import node_of_bands
 from aiida_inversedesign.nodes.pool_data import PoolData
@@ -51,8 +51,8 @@ def select_batch(
     candidates = [candidate for candidate in pool.get_candidates() if candidate.accepted]
     rows = table.get_rows() if table else []
     model = surrogate.get_surrogate() if surrogate else None
-    if model is not None and not knows(model, rows):
-        model = with_rows(model, rows, spec.space, curves_of_rows(rows, spec.goal.functionals, spec.learn.curves))
+    if model is not None:
+        model = with_later_rows(spec, model, rows)
     # sorted: not every database keeps the order of keys
     running = dict(sorted(pending['running'].items())) if pending else {}
     choices = choose_batch(
@@ -67,22 +67,13 @@ def select_batch(
         pending=list(running),
         pending_arms=list(running.values()),
     )
-    contents = {candidate.id: candidate.content for candidate in candidates}
-    origins = {row.candidate: row.proposed for row in rows}
-    contents |= {choice.candidate: origins[choice.repeats] for choice in choices if choice.repeats}
-    batch = Dict({'generation': generation.value, 'choices': [choice.to_dict() for choice in choices]})
-    chosen = {choice.candidate: node_of(spec.space.kind, contents[choice.candidate]) for choice in choices}
-    if not chosen:
-        return {'batch': batch}
-    found = {'batch': batch, 'candidates': chosen}
-    if model is not None and model.curves:
-        known = {candidate.id: candidate for candidate in candidates}
-        own = [known[choice.candidate] for choice in choices]
-        inputs = model.inputs(
-            spec.space,
-            [item.content for item in own],
-            [item.probability for item in own],
-            [item.estimates for item in own],
-        )
-        found['curves'] = node_of_bands([item.id for item in own], predicted_bands(model, inputs))
+    # what is measured again is a row, and need not be of the pool
+    known = {row.candidate: row for row in rows} | {candidate.id: candidate for candidate in candidates}
+    chosen = {choice.candidate: known[choice.repeats or choice.candidate] for choice in choices}
+    found = {'batch': Dict({'generation': generation.value, 'choices': [choice.to_dict() for choice in choices]})}
+    if chosen:
+        found['candidates'] = {name: node_of(spec.space.kind, item.content) for name, item in chosen.items()}
+    if chosen and model is not None and model.curves:
+        bands = predicted_bands(model, model.inputs_of(spec.space, list(chosen.values())))
+        found['curves'] = node_of_bands(list(chosen), bands)
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
+from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import unit_of
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
@@ -27,6 +29,8 @@ from aiida_inversedesign.explain.learned import (
     importances,
     quality,
 )
+from aiida_inversedesign.learn.curves.rows import curves_of_rows
+from aiida_inversedesign.learn.models.mixture import model_of_rows
 from aiida_inversedesign.learn.surrogate import Surrogate, errors_of, values_of
 from aiida_inversedesign.select.acquisition import make_acquisition
 from aiida_inversedesign.select.observed import Observed
@@ -76,11 +80,11 @@ class Campaign:
     units: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
 
-    def columns(self, items: Sequence[Any], contents: Sequence[Any]) -> Array:
-        """Descriptors of rows or candidates as they are, shape (n, d)."""
-        return self.surrogate.features(
-            self.space, contents, [item.probability for item in items], [item.estimates for item in items]
-        )
+    @cached_property
+    def curves(self) -> dict[str, CurveRows]:
+        """The curves of the rows, by the names of their numbers."""
+        # which regression learns them is settled in the surrogate
+        return curves_of_rows(self.rows, self.goal.functionals, 'auto')
 
     def own_units(self, features: Array) -> tuple[Array, list[str]]:
         """Descriptors in their own units, shape (n, d), and the units."""
@@ -104,13 +108,11 @@ def explain(campaign: Campaign) -> dict[str, Any]:
     rest = [item for item in campaign.candidates if item.id not in evaluated]
     drawn = np.sort(rng.permutation(len(rest))[:MOST_CANDIDATES]).tolist()
     rest = [rest[index] for index in drawn]
-    of_rows = campaign.columns(campaign.rows, [row.proposed for row in campaign.rows])
-    of_rest = campaign.columns(rest, [item.content for item in rest]) if rest else of_rows[:0]
-    everything = np.concatenate([of_rows, of_rest])
+    everything = campaign.surrogate.features_of(campaign.space, [*campaign.rows, *rest])
     models, refused = {}, {}
     for name in campaign.goal.properties:
         try:
-            models[name] = _model(campaign, name, of_rows, everything, rest)
+            models[name] = _model(campaign, name, everything, rest)
         except ExplainError as error:
             refused[name] = str(error)
     if not models:
@@ -123,13 +125,11 @@ def explain(campaign: Campaign) -> dict[str, Any]:
         'models': models,
         'not_explained': refused,
         'choices': [item for selection in campaign.selections for item in _choices(campaign, selection)],
-        'rules': _rules(campaign, of_rows, everything),
+        'rules': _rules(campaign, everything),
     }
 
 
-def _model(
-    campaign: Campaign, name: str, of_rows: Array, everything: Array, rest: Sequence[Candidate]
-) -> dict[str, Any]:
+def _model(campaign: Campaign, name: str, everything: Array, rest: Sequence[Candidate]) -> dict[str, Any]:
     surrogate = campaign.surrogate
     values = values_of(campaign.rows, name)
     known = np.isfinite(values)
@@ -138,12 +138,13 @@ def _model(
     task = Task(
         name,
         surrogate.models[name],
-        surrogate.standardise(of_rows)[known],
+        pool[: len(values)][known],
         values[known],
         pool,
         surrogate.names,
         campaign.seed,
         errors if np.isfinite(errors).any() else None,
+        campaign.curves[name].at(known) if name in campaign.curves else None,
     )
     ranked = importances(task)
     curves = dependences(task, [item['group'] for item in ranked[:LEADING]])
@@ -156,7 +157,7 @@ def _model(
         size = float(np.ptp(own[:, column])) or 1.0
         curve['grid'], curve['unit'] = (np.round(own[:, column] / size, 9) * size).tolist(), units[column]
     limits = domain(task)
-    limits['best_beyond'] = _best_beyond(campaign, task, rest, pool[len(of_rows) :], limits['limit'])
+    limits['best_beyond'] = _best_beyond(campaign, task, rest, pool[len(values) :], limits['limit'])
     return {
         'kind': task.model.kind,
         'rows': int(known.sum()),
@@ -204,22 +205,14 @@ def _choices(campaign: Campaign, selection: Selection) -> list[dict[str, Any]]:
     places = {item.id: place for place, item in enumerate(pool)}
     chosen = [choice for choice in selection.choices if choice['candidate'] in places]
 
-    def inputs(items: Sequence[Candidate]) -> Array:
-        return surrogate.inputs(
-            space,
-            [item.content for item in items],
-            [item.probability for item in items],
-            [item.estimates for item in items],
-        )
-
     decision = Decision(
         campaign.goal,
         surrogate,
         Observed.from_rows(selection.rows, surrogate, campaign.goal.properties, space),
         [row.key for row in selection.rows],
-        inputs(pool),
+        surrogate.inputs_of(space, pool),
         [item.id for item in pool],
-        inputs([by_id[name] for name in selection.running if name in by_id]),
+        surrogate.inputs_of(space, [by_id[name] for name in selection.running if name in by_id]),
         [places[choice['candidate']] for choice in chosen],
         selection.seed,
     )
@@ -242,7 +235,7 @@ def _choices(campaign: Campaign, selection: Selection) -> list[dict[str, Any]]:
     return found
 
 
-def _rules(campaign: Campaign, of_rows: Array, everything: Array) -> dict[str, Any]:
+def _rules(campaign: Campaign, everything: Array) -> dict[str, Any]:
     """The rules that hits obey, or why there are none."""
     if not campaign.goal.defines_hits:
         return {'rules': [], 'reason': 'the goal does not say what a hit is: give it a hit threshold or a window'}
@@ -258,11 +251,12 @@ def _rules(campaign: Campaign, of_rows: Array, everything: Array) -> dict[str, A
         models = {}
         for name in names:
             own_rows = rows[np.isfinite(values[name][rows])]
-            models[name] = surrogate.models[name].with_rows(inputs[own_rows], values[name][own_rows])
+            curves = campaign.curves[name].at(own_rows) if name in campaign.curves else None
+            models[name] = model_of_rows(surrogate.models[name], inputs[own_rows], values[name][own_rows], None, curves)
         observed = Observed(inputs[:0], {name: np.empty(0) for name in names}, np.empty(0, dtype=bool))
         # a hit of what completes: failures are another matter
-        told = replace(surrogate, models=models, failure=None)
-        score = make_acquisition('pi', campaign.goal, told, observed, campaign.seed)
+        refitted = replace(surrogate, models=models, failure=None)
+        score = make_acquisition('pi', campaign.goal, refitted, observed, campaign.seed)
         return np.exp(score.score(inputs, np.empty((0, inputs.shape[1]))))
 
     first = names[0]

@@ -10,16 +10,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.contracts.surrogate import Regressor
+from aiida_inversedesign.campaign.contracts.surrogate import CurveRows, Regressor
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.explain.groups import Group, correlated_groups
+from aiida_inversedesign.learn.models.mixture import model_of_rows
 from aiida_inversedesign.learn.regressor import target_scale
 
 Array = NDArray[np.float64]
@@ -49,6 +50,7 @@ class Task:
     :param X: standardised descriptors of the rows, shape (n, d). :param y: their values in the property's unit.
     :param pool: standardised descriptors of candidates, shape (m, d).
     :param names: of the descriptors. :param errors: standard errors of the values, NaN where there is none.
+    :param curves: of the rows, if the property is a number of them.
     :raises ExplainError: if there are too few rows, all values are equal, or no descriptor varies.
     """
 
@@ -59,7 +61,8 @@ class Task:
     pool: Array
     names: Sequence[str]
     seed: int = 0
-    errors: Array | None = field(default=None)
+    errors: Array | None = None
+    curves: CurveRows | None = None
 
     def __post_init__(self) -> None:
         if len(self.y) < LEAST_ROWS:
@@ -99,7 +102,8 @@ class Task:
             order = rng.permutation(len(self.y))
             known, left = np.sort(order[out:]), np.sort(order[:out])
             errors = None if self.errors is None else self.errors[known]
-            found.append((self.model.with_rows(self.X[known], self.y[known], errors), known, left))
+            curves = None if self.curves is None else self.curves.at(known)
+            found.append((model_of_rows(self.model, self.X[known], self.y[known], errors, curves), known, left))
         return found
 
     def interval(self, values: Sequence[float]) -> dict[str, float]:

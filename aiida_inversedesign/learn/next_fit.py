@@ -10,6 +10,7 @@ from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.learn.curves.rows import curves_of_rows, fit_shown
 from aiida_inversedesign.learn.library_priors import library_priors
 from aiida_inversedesign.learn.surrogate import Surrogate, fit_surrogate
+from aiida_inversedesign.learn.update import knows, with_rows
 from aiida_inversedesign.libraries.library import Library
 
 
@@ -28,10 +29,15 @@ def fit_next(spec: CampaignSettings, rows: Sequence[EvaluationRow], library: Lib
     if not curves:
         return found
     names = [item['property'] for item in goal.functionals.values()]
-    inputs = found.inputs(
-        spec.space,
-        [row.proposed for row in rows],
-        [row.probability for row in rows],
-        [row.estimates for row in rows],
-    )
-    return replace(found, curves=fit_shown(rows, names, inputs, learn.curves, spec.seed))
+    shown = fit_shown(rows, names, found.inputs_of(spec.space, rows), learn.curves, spec.seed)
+    return replace(found, curves=shown)
+
+
+def with_later_rows(spec: CampaignSettings, surrogate: Surrogate, rows: Sequence[EvaluationRow]) -> Surrogate:
+    """A stored surrogate with the rows that came after its fit, without a new fit.
+
+    :param rows: every evaluation so far, those that it was fitted to included.
+    """
+    if knows(surrogate, rows):
+        return surrogate
+    return with_rows(surrogate, rows, spec.space, curves_of_rows(rows, spec.goal.functionals, spec.learn.curves))

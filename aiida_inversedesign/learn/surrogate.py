@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows, Other, Regressor, Setting
 from aiida_inversedesign.campaign.number_words import LARGEST
@@ -64,6 +65,19 @@ class Surrogate:
     failure: FailureModel | None = None
     record: dict[str, Any] = field(default_factory=dict)
     curves: dict[str, CurveModel] = field(default_factory=dict)
+
+    def inputs_of(self, space: SpaceSection, items: Sequence[Candidate | EvaluationRow]) -> Array:
+        """Standardised descriptors of candidates or rows, shape (n, d); see :meth:`inputs`."""
+        return self.standardise(self.features_of(space, items))
+
+    def features_of(self, space: SpaceSection, items: Sequence[Candidate | EvaluationRow]) -> Array:
+        """The same descriptors as they are, shape (n, d); see :meth:`features`."""
+        return self.features(
+            space,
+            [item.content for item in items],
+            [item.probability for item in items],
+            [item.estimates for item in items],
+        )
 
     def inputs(
         self,

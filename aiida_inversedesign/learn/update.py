@@ -15,7 +15,7 @@ import numpy as np
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
 from aiida_inversedesign.campaign.row import EvaluationRow
-from aiida_inversedesign.learn.models.mixture import of_rows
+from aiida_inversedesign.learn.models.mixture import model_of_rows
 from aiida_inversedesign.learn.surrogate import Surrogate, errors_of, values_of
 
 
@@ -36,18 +36,13 @@ def with_rows(
     :param space: what was evaluated.
     :param curves: those of the rows, of properties that are numbers of curves.
     """
-    inputs = surrogate.inputs(
-        space,
-        [row.proposed for row in rows],
-        [row.probability for row in rows],
-        [row.estimates for row in rows],
-    )
+    inputs = surrogate.inputs_of(space, rows)
     models = {}
     for name, model in surrogate.models.items():
         values = values_of(rows, name)
         known = np.isfinite(values)
         own = curves[name].at(known) if curves and name in curves else None
-        models[name] = of_rows(model, inputs[known], values[known], errors_of(rows, name)[known], own)
+        models[name] = model_of_rows(model, inputs[known], values[known], errors_of(rows, name)[known], own)
     failure = surrogate.failure
     if failure is not None:
         failure = failure.with_rows(inputs, np.array([row.status == 'failed' for row in rows], dtype=bool))

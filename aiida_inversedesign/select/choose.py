@@ -25,6 +25,8 @@ from aiida_inversedesign.select.replication import Rule, measured_points, repeat
 
 Array = NDArray[np.float64]
 
+#: Repeats of a point that may fail before it is not measured again.
+MOST_FAILURES = 2
 #: Between the id of a candidate and the number of its evaluation, where it is evaluated again: ``g001_c0042_r2``.
 _REPEAT = '_r'
 
@@ -134,15 +136,9 @@ def _repeated(
     running = {origins[_origin(name)].proposed.content_hash for name in repeated if _origin(name) in origins}
     if rule == 'auto':
         name = goal.objectives[0].property
-        model = surrogate.models[name].condition(surrogate.inputs(space, *_contents(waiting)))
-        firsts = [point.rows[0] for point in points]
-        inputs = surrogate.inputs(
-            space,
-            [row.proposed for row in firsts],
-            [row.probability for row in firsts],
-            [row.estimates for row in firsts],
-        )
-        found = repeat_worth_more(goal, points, model, inputs, surrogate.inputs(space, *_contents([last])), running)
+        model = surrogate.models[name].condition(surrogate.inputs_of(space, waiting))
+        inputs = surrogate.inputs_of(space, [point.rows[0] for point in points])
+        found = repeat_worth_more(goal, points, model, inputs, surrogate.inputs_of(space, [last]), running)
     else:
         found = repeat_of_best(goal, points, rule, running)
     if found is None:
@@ -150,8 +146,8 @@ def _repeated(
     first = found.point.rows[0]
     taken = [*repeated, *(row.candidate for row in rows)]
     number = 1 + sum(_origin(name) == first.candidate for name in taken)
-    if rule != 'auto' and number > rule:
-        # repeats that fail are not made forever
+    failures = sum(_origin(row.candidate) == first.candidate and row.status == 'failed' for row in rows)
+    if failures >= MOST_FAILURES:
         return None
     predicted = surrogate.predict(space, [first.proposed], [first.probability], [first.estimates])
     return Choice(
@@ -186,16 +182,6 @@ def control_places(
     return int(np.clip(np.floor(missing + draw), 0, size))
 
 
-def _contents(
-    candidates: Sequence[Candidate],
-) -> tuple[list[Any], list[float | None], list[dict[str, float]]]:
-    return (
-        [candidate.content for candidate in candidates],
-        [candidate.probability for candidate in candidates],
-        [candidate.estimates for candidate in candidates],
-    )
-
-
 def _initial(
     goal: Goal,
     space: SpaceSection,
@@ -207,7 +193,7 @@ def _initial(
     seed: int,
 ) -> list[Choice]:
     known = [*pool, *running]
-    contents, probabilities, _ = _contents(known)
+    contents, probabilities = [item.content for item in known], [item.probability for item in known]
     features, _ = space.describe(
         [*contents, *(row.proposed for row in rows)], [*probabilities, *(row.probability for row in rows)]
     )
@@ -259,7 +245,7 @@ def _informed(
 ) -> list[Choice]:
     rng = np.random.default_rng(seed)
     places = control_places(settings.control_fraction, rows, size, float(rng.random()), pending_arms)
-    inputs = surrogate.inputs(space, *_contents(pool))
+    inputs = surrogate.inputs_of(space, pool)
 
     def acceptable(index: int, taken: list[int]) -> bool:
         return duplicates.is_new(pool[index]) and duplicates.differs(pool[index], [pool[i] for i in taken])
@@ -272,7 +258,7 @@ def _informed(
         inputs,
         size,
         seed,
-        pending=surrogate.inputs(space, *_contents(running)),
+        pending=surrogate.inputs_of(space, running),
         control=places,
         acceptable=acceptable,
     )

@@ -43,12 +43,7 @@ class Observed:
         cls, rows: Sequence[EvaluationRow], surrogate: Surrogate, properties: Sequence[str], space: SpaceSection
     ) -> Observed:
         """The evaluations of a table, described as the surrogate describes its candidates."""
-        inputs = surrogate.inputs(
-            space,
-            [row.proposed for row in rows],
-            [row.probability for row in rows],
-            [row.estimates for row in rows],
-        )
+        inputs = surrogate.inputs_of(space, rows)
         values = {
             name: np.array(
                 [row.properties.get(name, np.nan) if row.status == 'completed' else np.nan for row in rows],

@@ -52,8 +52,10 @@ def call(*arguments: str) -> Result:
 
 
 @pytest.mark.usefixtures('aiida_profile_clean')
-def test_a_campaign_over_points(tmp_path: Path) -> None:
+def test_a_campaign_over_points(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from aiida import orm
+
+    from aiida_inversedesign.audit.explanation import explanation_or_reason
 
     node = campaign(tmp_path, 28)
     before = orm.QueryBuilder().append(orm.Node).count()
@@ -68,6 +70,11 @@ def test_a_campaign_over_points(tmp_path: Path) -> None:
     assert curve['grid'][0] >= 0 < curve['grid'][-1] <= 200
     assert max(curve['mean']) > curve['mean'][0]
     assert max(curve['mean']) > curve['mean'][-1]
+    # a page leaves to the command what takes minutes
+    assert 'models' in explanation_or_reason(node)
+    with monkeypatch.context() as patch:
+        patch.setattr('aiida_inversedesign.audit.explanation.MOST_ROWS', 27)
+        assert explanation_or_reason(node)['reason'].startswith('28 evaluations take minutes to explain')
     chosen = [item for item in found['choices'] if item.get('contributions')]
     assert chosen
     for item in chosen:

@@ -136,6 +136,10 @@ def test_a_repeat_is_a_choice_of_its_own_that_can_be_told_apart_and_read_again()
     assert choose([*rows, second])[-1].candidate == 'c24_r3'
     third = replace(rows[3], candidate='c24_r3')
     assert [choice.arm for choice in choose([*rows, second, third])] == ['acquisition', 'acquisition']
+    # what fails twice is left alone
+    lost = [replace(item, status='failed', properties={}) for item in (second, third)]
+    assert choose([*rows, lost[0]])[-1].candidate == 'c24_r3'
+    assert [choice.arm for choice in choose([*rows, *lost])] == ['acquisition', 'acquisition']
 
 
 @pytest.mark.parametrize(

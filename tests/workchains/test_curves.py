@@ -57,6 +57,7 @@ def written(folder: Path, text: str = CAMPAIGN) -> Path:
 def test_a_campaign_searches_by_a_number_of_a_curve(tmp_path: Path) -> None:
     from aiida_inversedesign.audit.audit import audit
     from aiida_inversedesign.audit.curves import inside, residuals, tested
+    from aiida_inversedesign.audit.explanation import explanation
     from aiida_inversedesign.audit.load import load_record
     from aiida_inversedesign.nodes.curves import curves_of
     from aiida_inversedesign.nodes.library_data import LibraryData
@@ -112,6 +113,10 @@ def test_a_campaign_searches_by_a_number_of_a_curve(tmp_path: Path) -> None:
     assert len(lines) == 1 + 41 * sum(bool(row.hit) for row in rows)
     assert record.units == {FIRST: 'eV', 'dos_value_at_5': '1/eV'}
     assert audit(record)['evaluations']['total'] == 11
+    # models of curves are fitted again with the curves of the rows that each refit knows
+    explained = explanation(node)['models'][FIRST]
+    assert explained['rows'] == 11
+    assert len(explained['importances']) > 1
     report = verify(node)
     assert is_sound(report), (report['findings'], report['different'])
 

@@ -75,7 +75,7 @@ class Source(ABC):
     #: Whether it can be one of several in ``propose.sources``: it proposes for formulas that it is given
     #: (:class:`aiida_inversedesign.propose.formula_source.FormulaSource`).
     mixes: ClassVar[bool] = False
-    #: Candidates that each later generation proposes again where ``propose.renew`` does not say, and that the first one
+    #: New candidates that each later generation proposes where ``propose.renew`` does not say, and that the first one
     #: proposes of a source that could go on forever; 0: new ones only when the pool runs out.
     renews: ClassVar[int] = 0
     #: Whether ``propose.sources: auto`` uses it.

@@ -90,7 +90,7 @@ class Mixture(PlainRegressor):
 
     def with_rows(self, X: Array, y: Array, errors: Array | None = None, curves: Any = None) -> Mixture:
         """The mixture of the parts of other rows; weights are kept."""
-        return replace(self, parts=tuple(of_rows(part, X, y, errors, curves) for part in self.parts))
+        return replace(self, parts=tuple(model_of_rows(part, X, y, errors, curves) for part in self.parts))
 
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -113,7 +113,7 @@ class Mixture(PlainRegressor):
         return cls(parts, np.array(state['weights'], dtype=np.float64))
 
 
-def of_rows(model: Regressor, X: Array, y: Array, errors: Array | None, curves: Any) -> Regressor:
+def model_of_rows(model: Regressor, X: Array, y: Array, errors: Array | None, curves: Any) -> Regressor:
     """The model of other rows, X of shape (n, d), y of (n,); curves are given to those that learn from them."""
     if curves is None or not (model.kind == Mixture.kind or 'curves' in surrogate_kind(model.kind).needs):
         return model.with_rows(X, y, errors)
