@@ -61,7 +61,7 @@ $(STAMP): pyproject.toml
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --upgrade pip
 	$(BIN)/pip install --quiet $(TORCH)
-	$(BIN)/pip install --quiet -e .[tests,elements,potentials,symmetry,orderings,evolution,molecules,phonons,pre-commit]
+	$(BIN)/pip install --quiet -e .[tests,elements,potentials,symmetry,orderings,evolution,phonons,pre-commit]
 	touch $@
 
 # Debian's pw.x (the demo falls back to a serial one from PyPI) and Chromium, for the tests of the report, where apt may

@@ -119,13 +119,14 @@ def blocks(page: str) -> list[tuple[str, str]]:
     return [(commands, expected) for commands, expected in found if not commands.startswith('pip install')]
 
 
-def run_page(page: str, environment: FreshEnvironment, folder: Path, instead: dict[str, str]) -> None:
+def run_page(page: str, environment: FreshEnvironment, folder: Path, instead: dict[str, str]) -> str:
     """Paste the console blocks of a page into a shell, in an empty folder, and look for the output that it promises.
 
     Numbers may differ from machine to machine: of each line of the output what stands before its first digit is found.
     As the page asks, 1234 becomes the PK that `launch` printed last.
 
     :param instead: what is run in place of a line that begins so.
+    :returns: the PK of the last campaign that it launched.
     """
     folder.mkdir()
     pk, commands = '1234', blocks(page)
@@ -143,6 +144,7 @@ def run_page(page: str, environment: FreshEnvironment, folder: Path, instead: di
             assert re.split(r'\d|…', line)[0].strip() in ran.stdout, f'{line}\nis not in\n{ran.stdout}'
         if started := re.findall(r'campaign (\d+)(?: ended|: follow)', ran.stdout):
             pk = started[-1]
+    return pk
 
 
 @pytest.mark.slow
@@ -168,7 +170,12 @@ def test_the_page_of_the_laptop_runs_as_printed(installed: FreshEnvironment, sha
         f'verdi -p laptop run {script} {next(tmp_path.glob("dojo.*"))} {archive.with_suffix("").with_suffix("")}.json'
     )
     try:
-        run_page('howto_laptop.md', installed, installed.folder / 'laptop', {'aiida-pseudo': family})
+        campaign = run_page('howto_laptop.md', installed, installed.folder / 'laptop', {'aiida-pseudo': family})
+        # stopped by the page and resumed through the daemon
+        status = json.loads(
+            installed.run('aiida-inversedesign', '-p', 'laptop', 'status', campaign, '--format', 'json')
+        )
+        assert (status['name'], status['failed']) == ('first-dft', 0)
     finally:
         installed.run('verdi', '-p', 'laptop', 'config', 'set', 'daemon.timeout', '60')
         installed.run('verdi', '-p', 'laptop', 'daemon', 'stop')

@@ -57,13 +57,9 @@ def audit(
     else:
         from aiida_inversedesign.audit.pooled import compared
 
-        data = {
-            'schema': 'inversedesign/1',
-            'group': group,
-            'pooled': compared(reports)['pooled'],
-            'campaigns': reports,
-        }
-        emit(data, output_format, lambda _: show_compared(compared(reports)))
+        found = compared(reports)
+        data = {'schema': found['schema'], 'group': group, 'pooled': found['pooled'], 'campaigns': reports}
+        emit(data, output_format, lambda _: show_compared(found))
     if plot is not None:
         write_plot(reports[0], plot)
 

@@ -236,7 +236,7 @@ def _choices(campaign: Campaign, selection: Selection) -> list[dict[str, Any]]:
 
 
 def _rules(campaign: Campaign, everything: Array) -> dict[str, Any]:
-    """The rules that hits obey, or why there are none."""
+    """The rules that hits obey, or the reason why none are found."""
     if not campaign.goal.defines_hits:
         return {'rules': [], 'reason': 'the goal does not say what a hit is: give it a hit threshold or a window'}
     ended = np.array([index for index, row in enumerate(campaign.rows) if row.status == 'completed'], dtype=np.int64)

@@ -59,8 +59,7 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
     sources = {name: part('sources', name) for name in spec.propose.shares}
     needs = {need for source in sources.values() for need in source.needs}
     problems.extend(_lacking_packages(spec, sources))
-    tolerant = spec.space.reader is not None and spec.space.reader.tolerant
-    library = attempt(partial(get_library, tolerant=tolerant), 'library') if 'library' in needs else None
+    library = attempt(partial(get_library, tolerant=_is_tolerant(spec)), 'library') if 'library' in needs else None
     model = attempt(get_model, 'model') if 'model' in needs else None
     engine = _engine_inputs(spec, problems)
     known = _known(spec, problems)
@@ -81,6 +80,11 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
     for name, node in codes.items():
         builder.codes[name] = node
     return builder
+
+
+def _is_tolerant(spec: CampaignSpec) -> bool:
+    """Whether lines of a data set that name no candidate are left out and counted."""
+    return spec.space.reader is not None and spec.space.reader.tolerant
 
 
 def _settled_settings(spec: CampaignSpec, library: Any) -> dict[str, Any]:
@@ -159,7 +163,7 @@ def _engine_inputs(spec: CampaignSpec, problems: list[str]) -> dict[str, Any]:
             inputs[need.port] = _code(need.label, need.path, need.plugin, problems)
             continue
         try:
-            inputs[need.port] = get_library(need.label, spec.space.reader is not None and spec.space.reader.tolerant)
+            inputs[need.port] = get_library(need.label, _is_tolerant(spec))
         except InverseDesignError as error:
             problems.append(f'{need.path}: {error}')
     inputs = {name: node for name, node in inputs.items() if node is not None}

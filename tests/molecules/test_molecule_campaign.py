@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from some_smiles import SMILES
 
 from aiida_inversedesign.cli import cli
 
@@ -17,13 +18,10 @@ def call(*arguments: str) -> str:
     return result.output
 
 
-SMILES = ['CCO', 'CCN', 'c1ccccc1O', 'CC(=O)O', 'CCCC', 'C=CC=C', 'O=Cc1ccccc1', 'CC#N', 'c1ccsc1', 'CC(C)=O']
-
-
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory: Any) -> Path:
     path: Path = tmp_path_factory.mktemp('molecules')
-    rows = [f'{text},{len(text) / 2}' for text in SMILES]
+    rows = [f'{text},{len(text) / 2}' for text in SMILES[:10]]
     (path / 'm.csv').write_text('\n'.join(['smiles,gap', *rows, 'C1CC,1', '']))
     (path / 'm.yaml').write_text(
         'name: m\n'

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from rdkit import Chem
 from scipy.stats import norm
+from some_smiles import SMILES
 
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.load import validate_campaign
@@ -20,37 +21,6 @@ from aiida_inversedesign.propose.molecules.region import log_window, region_of
 from aiida_inversedesign.propose.molecules.strings import Writing, text_of, tokens_of
 from aiida_inversedesign.propose.next_candidates import ProposalError, propose_next
 from aiida_inversedesign.spaces.molecules.molecule import Molecule
-
-SMILES = [
-    'CCO',
-    'CCN',
-    'c1ccccc1O',
-    'CC(=O)O',
-    'CCCC',
-    'C=CC=C',
-    'O=Cc1ccccc1',
-    'CC#N',
-    'c1ccsc1',
-    'CC(C)=O',
-    'O=C(O)c1ccccc1',
-    'Cc1ccccc1',
-    'CCOC(C)=O',
-    'c1ccc2ccccc2c1',
-    'NC(=O)c1ccccc1',
-    'Oc1ccc(O)cc1',
-    'O=[N+]([O-])c1ccccc1',
-    'C1CCCCC1',
-    'c1ccncc1',
-    'CC(C)CO',
-    'CCCl',
-    'Fc1ccccc1',
-    'O=C1C=CC(=O)C=C1',
-    'Nc1ccccc1',
-    'COc1ccccc1',
-    'CS(C)=O',
-    'C1CC2CCC1C2',
-    'c1ccc(-c2ccccc2)cc1',
-]
 
 
 @pytest.fixture(scope='module')

@@ -1,4 +1,4 @@
-"""Pools whose answers are numbers of curves: arms are told the numbers, those that learn curves the curves too."""
+"""Pools whose answers are numbers of curves: arms see the numbers, and those that learn curves see the curves too."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ class Stage:
     :param outputs: outputs of the process that ``gather`` takes.
     :param jobs: jobs of the stage without restarts; each may be restarted as the engine's own. Where their number
         depends on the crystal, the most: so many are kept free in the budget.
-    :param uncharged: jobs beside them that are not DFT calculations.
+    :param uncharged: further jobs, which are not DFT calculations.
     :param codes: inputs ``engine.<port>`` that ``inputs`` is also called with, as far as the evaluation has them.
     :param least: the fewest jobs; 0: always ``jobs``.
     :param name: what it is called, if several properties come from it: it is launched once for all of them. Default:

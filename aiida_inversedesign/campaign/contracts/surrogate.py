@@ -169,8 +169,8 @@ class Setting:
     :param errors: standard error of each target in its unit, shape (n,), NaN where it is not known; None: of no target.
         A kind may ignore them, as all but the Gaussian process ``gp`` do. One that uses them adds their mean square to
         the variance of its predictions: the next evaluation has an error too.
-    :param curves: of which the targets are numbers, for a kind that needs ``curves``; None: they are none, or some
-        rows have no curve.
+    :param curves: of which the targets are numbers, for a kind that needs ``curves``; None if they are not numbers of
+        curves, or the curve of a row is missing.
     """
 
     seed: int = 0

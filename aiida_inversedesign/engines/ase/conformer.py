@@ -84,7 +84,7 @@ def conformer_of(molecule: Molecule, number: int) -> Conformer:
 def changed_bonds(molecule: Molecule, positions: Array) -> str:
     """Which bonds coordinates have broken or made, in words; empty if they are those of the molecule.
 
-    Bonds are found by van der Waals radii (RDKit); hydrogen bonds are none.
+    Bonds are found by van der Waals radii (RDKit); hydrogen bonds do not count.
 
     :param positions: Å, in the order of :class:`Conformer`, shape (n, 3).
     """

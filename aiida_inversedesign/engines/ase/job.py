@@ -60,7 +60,7 @@ class AseCalculation(ScriptCalculation):
             'phonons',
             valid_type=orm.Dict,
             required=False,
-            help='`lowest` frequency (THz), `density` of states per THz and cell; or why there are none: `reason`.',
+            help='`lowest` frequency (THz), `density` of states per THz and cell; or the `reason` why not.',
         )
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.ase'
         spec.exit_code(

@@ -38,6 +38,12 @@ class MissingCalculatorError(Exception):
     """The calculator cannot be made on this computer."""
 
 
+def imported(path):
+    """The class of an import path, ``package.module:Class`` or ``package.module.Class``."""
+    module, _, name = path.replace(':', '.').rpartition('.')
+    return getattr(importlib.import_module(module), name)
+
+
 def make_calculator(job):
     """A new calculator, by its import path where the code has one, else by its ASE name.
 
@@ -46,12 +52,9 @@ def make_calculator(job):
     from ase.calculators.calculator import get_calculator_class
 
     try:
-        path, arguments = LISTED.get(job['calculator'], ('', {}))
-        if path or job['importable']:
-            module, _, name = (job['importable'] or path).replace(':', '.').rpartition('.')
-            return getattr(importlib.import_module(module), name)(
-                **({} if job['importable'] else arguments), **job['arguments']
-            )
+        path, arguments = (job['importable'], {}) if job['importable'] else LISTED.get(job['calculator'], ('', {}))
+        if path:
+            return imported(path)(**{**arguments, **job['arguments']})
         return get_calculator_class(job['calculator'])(**job['arguments'])
     except Exception as error:  # whatever a calculator needs and does not find, it says in its own way
         raise MissingCalculatorError(f'{type(error).__name__}: {error}') from error
@@ -194,7 +197,7 @@ def strained(job, atoms):
 
 
 def phonons(job, atoms):
-    """Phonons of a relaxed crystal by finite displacements; or why there are none: the rest is kept.
+    """Phonons of a relaxed crystal by finite displacements, or the reason why they are missing; the rest is kept.
 
     :param job: its ``phonons`` have ``supercell`` (Å, least length of each axis), ``first``, ``last`` and ``points``
         (THz) of the axis.
@@ -228,7 +231,7 @@ def phonons(job, atoms):
             supercell = Atoms(moved.symbols, cell=moved.cell, scaled_positions=moved.scaled_positions, pbc=True)
             supercell.calc = make_calculator(job)
             forces.append(supercell.get_forces())
-    except Exception as error:  # the calculator's own, whatever it is
+    except Exception as error:  # calculators raise errors of any type
         return {'reason': f'the calculator stopped with {type(error).__name__}: {error}'}
     found.forces = forces
     found.produce_force_constants()
@@ -252,8 +255,7 @@ def unknown_arguments(job):
     if job['importable']:
         return [], []
     if job['calculator'] in LISTED:
-        module, _, name = LISTED[job['calculator']][0].partition(':')
-        made = getattr(importlib.import_module(module), name)
+        made = imported(LISTED[job['calculator']][0])
     else:
         made = get_calculator_class(job['calculator'])
     known = dict(getattr(made, 'default_parameters', {}))

@@ -30,7 +30,7 @@ def frequencies() -> np.ndarray:
 def phonons_of_job(structure: StructureData, phonons: Dict) -> dict[str, Any] | ExitCode:
     """The lowest frequency and the density of states per atom.
 
-    :param structure: the relaxed crystal. :param phonons: output of the job, or why there are none (``reason``).
+    :param structure: the relaxed crystal. :param phonons: output of the job, or the ``reason`` why it has none.
     :returns: ``result`` and ``curves``.
     """
     found = phonons.get_dict()

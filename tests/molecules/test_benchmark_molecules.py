@@ -6,34 +6,20 @@ import json
 from pathlib import Path
 
 from click.testing import CliRunner
+from some_smiles import SMILES
 
 from aiida_inversedesign.cli import cli
 
-SMILES = [
-    'CCO',
-    'CCN',
-    'c1ccccc1O',
-    'CC(=O)O',
-    'CCCC',
-    'C=CC=C',
-    'O=Cc1ccccc1',
-    'CC#N',
-    'c1ccsc1',
-    'CC(C)=O',
-    'CCCO',
-    'CNC',
-]
-
 
 def test_every_generator_has_its_shares(tmp_path: Path) -> None:
-    rows = [f'{text},{len(text)},{len(text) % 3}' for text in SMILES]
+    rows = [f'{text},{len(text)},{len(text) % 3}' for text in SMILES[:12]]
     (tmp_path / 'm.csv').write_text('\n'.join(['smiles,size,rest', *rows, 'C1CC,1,1']))
     arguments = ['benchmark', 'molecules', str(tmp_path / 'm.csv'), '--window', 'size:4,7', '--seeds', '2']
     arguments += ['--number', '6', '--arms', 'language,iqspr,mutation', '--output', str(tmp_path / 'out.json')]
     result = CliRunner().invoke(cli, arguments, catch_exceptions=False)
     assert result.exit_code == 0, result.output
     found = json.loads((tmp_path / 'out.json').read_text())
-    assert (found['molecules'], found['in_region']) == (12, sum(4 <= len(text) <= 7 for text in SMILES))
+    assert (found['molecules'], found['in_region']) == (12, sum(4 <= len(text) <= 7 for text in SMILES[:12]))
     assert set(found['arms']) == {'language', 'iqspr', 'mutation'}
     for arm in found['arms'].values():
         assert arm['valid']['value'] > 0.9
