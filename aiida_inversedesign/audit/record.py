@@ -19,10 +19,10 @@ from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.contracts.registry import part
 from aiida_inversedesign.campaign.contracts.space import Coordinate, SpaceSection
-from aiida_inversedesign.campaign.digits import Digits
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import doubts
 from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.campaign.text.digits import Digits
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.graph.job_record import JobRecord
 from aiida_inversedesign.graph.records import LibraryRecord, ScreeningJob, SurrogateRecord

@@ -10,13 +10,13 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from aiida_inversedesign.campaign import least_cost
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.acquisition import acquisition, resolve
 from aiida_inversedesign.campaign.contracts.engine import Engine, engine_named, installed
 from aiida_inversedesign.campaign.contracts.potential import potential
 from aiida_inversedesign.campaign.contracts.registry import PartError
 from aiida_inversedesign.campaign.contracts.surrogate import LACKS, Need, surrogate_kind
+from aiida_inversedesign.campaign.costs import least_cost
 from aiida_inversedesign.campaign.curves.curve import CurveError
 from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.campaign.properties import PROPERTIES

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from aiida_inversedesign.campaign import least_cost
 from aiida_inversedesign.campaign.contracts.engine import engine_named
+from aiida_inversedesign.campaign.costs import least_cost
 from aiida_inversedesign.campaign.properties import STABILITY
 from aiida_inversedesign.campaign.spec import CampaignSettings
 

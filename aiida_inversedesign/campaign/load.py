@@ -11,10 +11,10 @@ from pydantic import ValidationError
 
 from aiida_inversedesign.campaign.curves.functionals import read_target
 from aiida_inversedesign.campaign.files import FileRefusedError, inside, read_bounded
-from aiida_inversedesign.campaign.problems import CampaignFileError, Finding, Problem, findings, problems
 from aiida_inversedesign.campaign.section import Place
 from aiida_inversedesign.campaign.spec import CampaignSpec
-from aiida_inversedesign.campaign.yaml_text import YamlTextError, decoded, read_yaml
+from aiida_inversedesign.campaign.text.problems import CampaignFileError, Finding, Problem, findings, problems
+from aiida_inversedesign.campaign.text.yaml_text import YamlTextError, decoded, read_yaml
 from aiida_inversedesign.errors import InverseDesignError
 
 LineOf = Callable[[Place], int]

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
-from aiida_inversedesign.campaign.number_words import LARGEST
+from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.chemistry.symbols import SYMBOLS
 
 #: Where a value stands below a section: keys, and numbers of items.

@@ -114,7 +114,7 @@ def _show_best(report: dict[str, Any], console: Any) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    from aiida_inversedesign.campaign.digits import Digits
+    from aiida_inversedesign.campaign.text.digits import Digits
 
     if not report['best']:
         completed = report['evaluations']['completed']

@@ -107,7 +107,7 @@ def resume(campaign: str, budget: tuple[str, ...], gone: bool, daemon: bool) -> 
 
 def _refuse_if_nothing_left(builder: Any, spec: CampaignSpec, node: WorkChainNode) -> None:
     """Refuse to resume a campaign that would stop at once; what had finished is harvested whatever is left."""
-    from aiida_inversedesign.campaign.budget import Spent, next_allowance
+    from aiida_inversedesign.campaign.costs.budget import Spent, next_allowance
     from aiida_inversedesign.graph.campaigns import campaign_cost
 
     if builder.get('table') is None or builder.interrupted.get('outcomes') is not None:
@@ -122,7 +122,7 @@ def _refuse_if_nothing_left(builder: Any, spec: CampaignSpec, node: WorkChainNod
 
 
 def _changes(items: tuple[str, ...]) -> dict[str, Any]:
-    from aiida_inversedesign.campaign.yaml_text import YamlTextError, read_yaml
+    from aiida_inversedesign.campaign.text.yaml_text import YamlTextError, read_yaml
 
     changes = {}
     for item in items:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiida.engine import calcfunction
 from aiida.orm import Dict, Str
 
-from aiida_inversedesign.campaign.budget import conclusion
+from aiida_inversedesign.campaign.costs.budget import conclusion
 from aiida_inversedesign.campaign.spec import Budget
 
 

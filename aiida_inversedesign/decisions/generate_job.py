@@ -21,8 +21,8 @@ from aiida_inversedesign.nodes.settings import settings_of
 from aiida_inversedesign.nodes.surrogate_data import SurrogateData
 from aiida_inversedesign.nodes.table_data import TableData
 from aiida_inversedesign.processes.python_job import define_python_job, last_words
-from aiida_inversedesign.propose.formula_source import crystals_of, draw
 from aiida_inversedesign.propose.generated import FOLDER, REQUEST, STATUS, SUFFIXES, read_generated, request_of
+from aiida_inversedesign.propose.sources.formulas import crystals_of, draw
 
 #: Of the wall time of the job, what the program has: the rest is for reading what it wrote.
 PART_OF_WALL_TIME = 0.9

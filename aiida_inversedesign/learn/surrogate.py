@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows, Other, Regressor, Setting
-from aiida_inversedesign.campaign.number_words import LARGEST
 from aiida_inversedesign.campaign.replicates import noise_of, with_noise
 from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.choice import fit_chosen
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from aiida_inversedesign.campaign.number_words import LARGEST, hint
+from aiida_inversedesign.campaign.text.number_words import LARGEST, hint
 from aiida_inversedesign.errors import InverseDesignError
 
 _NUMBER = r'[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?'

@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.contracts.space import RowError, RowReader, SpaceSection, Value
-from aiida_inversedesign.campaign.number_words import LARGEST
 from aiida_inversedesign.campaign.replicates import mean_of
+from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.values import copies, is_index, why_unreadable
 

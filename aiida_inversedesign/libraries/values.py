@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.number_words import LARGEST, hint
+from aiida_inversedesign.campaign.text.number_words import LARGEST, hint
 from aiida_inversedesign.libraries import entries
 from aiida_inversedesign.libraries.library import Skipped
 

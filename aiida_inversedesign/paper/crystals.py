@@ -6,7 +6,7 @@ from pathlib import Path
 
 from aiida_inversedesign.audit import frames
 from aiida_inversedesign.audit.record import EvaluationRecord
-from aiida_inversedesign.campaign.digits import digits_to
+from aiida_inversedesign.campaign.text.digits import digits_to
 from aiida_inversedesign.paper.facts import Facts
 from aiida_inversedesign.report.cif import symmetrized_cif
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import find
-from aiida_inversedesign.campaign.digits import plain
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import unit_of
 from aiida_inversedesign.campaign.spec import LEARNED
+from aiida_inversedesign.campaign.text.digits import plain
 from aiida_inversedesign.engines.common.paper import listed
 from aiida_inversedesign.paper import citations
 from aiida_inversedesign.paper.facts import Facts

@@ -10,7 +10,7 @@ from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.source import Progress, ProposalError, SourceRequest
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import CampaignSettings
-from aiida_inversedesign.propose.mixture import mixture, named_together
+from aiida_inversedesign.propose.sources.mixture import mixture, named_together
 from aiida_inversedesign.screen.apply import screened
 
 __all__ = ['ProposalError', 'propose_next', 'settings_of_a_proposal']

@@ -10,8 +10,8 @@ from markupsafe import Markup, escape
 from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.campaign.contracts.engine import find
-from aiida_inversedesign.campaign.digits import MOST
 from aiida_inversedesign.campaign.goal import Goal, Objective
+from aiida_inversedesign.campaign.text.digits import MOST
 from aiida_inversedesign.chemistry.symmetry import symmetry_dataset
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.report.prototype_names import prototype_text

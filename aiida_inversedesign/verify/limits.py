@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from aiida_inversedesign.campaign.budget import HOURS_NEEDED, LEAST_CORE_HOURS, Spent, conclusion, next_allowance
+from aiida_inversedesign.campaign.costs.budget import HOURS_NEEDED, LEAST_CORE_HOURS, Spent, conclusion, next_allowance
 from aiida_inversedesign.campaign.spec import Budget
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import find_jobs

@@ -8,9 +8,9 @@ from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import if_, while_
 
-from aiida_inversedesign.campaign.budget import Limits, Spent, stop_reason
-from aiida_inversedesign.campaign.budget_of_stream import evaluation_limits, fit_is_due, most_of_one, to_choose
 from aiida_inversedesign.campaign.contracts.engine import engine_named
+from aiida_inversedesign.campaign.costs.budget import Limits, Spent, stop_reason
+from aiida_inversedesign.campaign.costs.budget_of_stream import evaluation_limits, fit_is_due, most_of_one, to_choose
 from aiida_inversedesign.campaign.demands import core_hours_needed, engine_properties, engine_section, jobs_needed
 from aiida_inversedesign.campaign.spec import Budget
 from aiida_inversedesign.decisions.elemental_references import elemental_structures

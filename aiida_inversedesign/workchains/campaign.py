@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiida import orm
 from aiida.engine import ToContext, while_
 
-from aiida_inversedesign.campaign.budget import Allowance, Spent, next_allowance
+from aiida_inversedesign.campaign.costs.budget import Allowance, Spent, next_allowance
 from aiida_inversedesign.campaign.spec import Budget, CampaignSettings
 from aiida_inversedesign.decisions.conclude import conclude
 from aiida_inversedesign.graph.campaigns import campaign_cost

@@ -6,7 +6,7 @@ from aiida import orm
 from aiida.common import AttributeDict
 from aiida.engine import ToContext, if_, while_
 
-from aiida_inversedesign.campaign.budget import Limits, references_covered
+from aiida_inversedesign.campaign.costs.budget import Limits, references_covered
 from aiida_inversedesign.campaign.demands import core_hours_needed, engine_properties, jobs_needed
 from aiida_inversedesign.decisions.elemental_references import elemental_structures
 from aiida_inversedesign.decisions.fit_job import FitCalculation

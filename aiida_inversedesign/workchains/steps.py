@@ -13,9 +13,9 @@ from aiida import orm
 from aiida.engine import ExitCode
 from aiida.plugins import WorkflowFactory
 
-from aiida_inversedesign.campaign.budget import Limits
 from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.contracts.registry import load
+from aiida_inversedesign.campaign.costs.budget import Limits
 from aiida_inversedesign.campaign.demands import (
     energy_limit,
     engine_properties,

@@ -11,7 +11,7 @@ import pytest
 from aiida_inversedesign.audit import metrics
 from aiida_inversedesign.audit.metrics.best import symmetry_of, things
 from aiida_inversedesign.audit.record import EvaluationRecord
-from aiida_inversedesign.campaign.budget import Spent, conclusion, stop_reason
+from aiida_inversedesign.campaign.costs.budget import Spent, conclusion, stop_reason
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import EvaluationRow, count_statuses, with_copies
 from aiida_inversedesign.campaign.spec import Budget

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_inversedesign.campaign import least_cost
-from aiida_inversedesign.campaign.budget import (
+from aiida_inversedesign.campaign.costs import least_cost
+from aiida_inversedesign.campaign.costs.budget import (
     HOURS_NEEDED,
     LEAST_CORE_HOURS,
     Allowance,

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from aiida_inversedesign.campaign.budget import (
+from aiida_inversedesign.campaign.costs.budget import (
     HOURS_NEEDED,
     Limits,
     Spent,
@@ -14,7 +14,7 @@ from aiida_inversedesign.campaign.budget import (
     next_allowance,
     stop_reason,
 )
-from aiida_inversedesign.campaign.budget_of_stream import evaluation_limits
+from aiida_inversedesign.campaign.costs.budget_of_stream import evaluation_limits
 from aiida_inversedesign.campaign.demands import core_hours_needed
 from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.campaign.spec import Budget, CampaignSpec

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_inversedesign.campaign.digits import Digits, digits_to, plain
+from aiida_inversedesign.campaign.text.digits import Digits, digits_to, plain
 from aiida_inversedesign.report.theme import lean
 from aiida_inversedesign.report.words import quantity
 

@@ -10,8 +10,8 @@ import yaml
 
 from aiida_inversedesign.campaign.contracts.engine import Jobs, engine_named
 from aiida_inversedesign.campaign.load import parse_campaign, read_campaign
-from aiida_inversedesign.campaign.problems import CampaignFileError
 from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.campaign.text.problems import CampaignFileError
 from aiida_inversedesign.cli.checks.plan import plan
 
 FUNCTIONS = {'dos': {'unit': '1/eV', 'axis': 'energy', 'axis_unit': 'eV', 'first': -5, 'last': 5}}

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from aiida_inversedesign.campaign.budget import Limits
-from aiida_inversedesign.campaign.budget_of_stream import most_of_one
+from aiida_inversedesign.campaign.costs.budget import Limits
+from aiida_inversedesign.campaign.costs.budget_of_stream import most_of_one
 from aiida_inversedesign.campaign.demands import energy_limit
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.load import CampaignFileError, validate_campaign

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from aiida_inversedesign.campaign.costs.slots import missing_workers, slots_needed
 from aiida_inversedesign.campaign.load import validate_campaign
-from aiida_inversedesign.campaign.slots import missing_workers, slots_needed
 
 
 def spec(properties: tuple[str, ...] = ('volume',), at_once: int | None = 3, **evaluate: Any) -> Any:

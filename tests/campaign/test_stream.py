@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS, Limits
-from aiida_inversedesign.campaign.budget_of_stream import (
+from aiida_inversedesign.campaign.contracts.engine import Jobs
+from aiida_inversedesign.campaign.costs.budget import LEAST_CORE_HOURS, Limits
+from aiida_inversedesign.campaign.costs.budget_of_stream import (
     evaluation_limits,
     fit_is_due,
     may_choose,
     most_of_one,
     to_choose,
 )
-from aiida_inversedesign.campaign.contracts.engine import Jobs
 from aiida_inversedesign.campaign.spec import CampaignSettings
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from aiida_inversedesign.campaign.load import parse_campaign, read_campaign
-from aiida_inversedesign.campaign.problems import CampaignFileError
 from aiida_inversedesign.campaign.spec import CampaignSpec
+from aiida_inversedesign.campaign.text.problems import CampaignFileError
 
 FILE = """name: numbers
 seed: {seed}

@@ -16,12 +16,12 @@ from aiida_inversedesign.chemistry.matching import same_crystal
 from aiida_inversedesign.chemistry.oxidation import usual_states
 from aiida_inversedesign.chemistry.symmetry import space_group_number
 from aiida_inversedesign.libraries.library import Library, Template, aflow_library
-from aiida_inversedesign.propose.decoration_source import parents
 from aiida_inversedesign.propose.next_candidates import ProposalError, propose_next, settings_of_a_proposal
 from aiida_inversedesign.propose.orderings import orderings
 from aiida_inversedesign.propose.rankers.ranking import Templates
 from aiida_inversedesign.propose.replaceability import best_mapping, learned
-from aiida_inversedesign.propose.source_shares import FLOOR, drawn_shares, worths
+from aiida_inversedesign.propose.sources.decoration import parents
+from aiida_inversedesign.propose.sources.shares import FLOOR, drawn_shares, worths
 from aiida_inversedesign.propose.wyckoff.statistics import positions_of
 
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])

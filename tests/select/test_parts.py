@@ -18,8 +18,8 @@ from aiida_inversedesign.campaign.contracts.acquisition import Acquisition, acqu
 from aiida_inversedesign.campaign.contracts.surrogate import SurrogateKind, surrogate_kind
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.load import validate_campaign
-from aiida_inversedesign.campaign.problems import CampaignFileError
 from aiida_inversedesign.campaign.spec import CampaignSpec
+from aiida_inversedesign.campaign.text.problems import CampaignFileError
 from aiida_inversedesign.learn.choice import fit_chosen
 from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state

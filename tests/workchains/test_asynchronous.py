@@ -106,7 +106,7 @@ def test_it_ends_when_everything_has_been_evaluated(campaign: Any) -> None:
 
 @pytest.mark.slow
 def test_choices_between_two_fits_know_all_results(campaign: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr('aiida_inversedesign.campaign.budget_of_stream.REFIT_GROWTH', 2.0)
+    monkeypatch.setattr('aiida_inversedesign.campaign.costs.budget_of_stream.REFIT_GROWTH', 2.0)
     builder, _ = campaign(select=STREAM, learn=LEARN, budget={'evaluations': 12, 'at_once': 2})
     stream = stream_of(run_campaign(builder))
     chosen_with = [

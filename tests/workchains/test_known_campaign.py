@@ -15,7 +15,7 @@ from aiida import orm
 from click.testing import CliRunner
 
 from aiida_inversedesign.campaign.load import read_campaign
-from aiida_inversedesign.campaign.problems import CampaignFileError
+from aiida_inversedesign.campaign.text.problems import CampaignFileError
 from aiida_inversedesign.cli import cli
 from aiida_inversedesign.workchains.build import SetupError, build_campaign
 from aiida_inversedesign.workchains.foreground import run_campaign

@@ -14,7 +14,7 @@ import numpy as np
 
 from aiida_inversedesign.benchmarks.search.pool import Array, Pool, PoolError
 from aiida_inversedesign.campaign.contracts.space import Value
-from aiida_inversedesign.campaign.number_words import LARGEST
+from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.libraries.bounded import read_lines
 from aiida_inversedesign.libraries.entries import number_of
 from aiida_inversedesign.libraries.points import PointSet

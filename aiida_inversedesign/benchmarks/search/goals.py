@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.digits import Digits, plain
 from aiida_inversedesign.campaign.goal import Constraint, Goal, Objective
+from aiida_inversedesign.campaign.text.digits import Digits, plain
 from aiida_inversedesign.errors import InverseDesignError
 
 Array = NDArray[np.float64]

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
-from aiida_inversedesign.campaign.number_words import LARGEST
+from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.errors import InverseDesignError

@@ -73,7 +73,7 @@ class Source(ABC):
     #: What it needs besides the campaign: ``library``, ``model``.
     needs: ClassVar[tuple[str, ...]] = ()
     #: Whether it can be one of several in ``propose.sources``: it proposes for formulas that it is given
-    #: (:class:`aiida_inversedesign.propose.formula_source.FormulaSource`).
+    #: (:class:`aiida_inversedesign.propose.sources.formulas.FormulaSource`).
     mixes: ClassVar[bool] = False
     #: New candidates that each later generation proposes where ``propose.renew`` does not say, and that the first one
     #: proposes of a source that could go on forever; 0: new ones only when the pool runs out.

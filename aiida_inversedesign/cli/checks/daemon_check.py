@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from aiida_inversedesign.cli.checks.findings import Finding, State
 
 if TYPE_CHECKING:
-    from aiida_inversedesign.campaign.slots import Slots
+    from aiida_inversedesign.campaign.costs.slots import Slots
     from aiida_inversedesign.campaign.spec import CampaignSpec
 
 #: AiiDA's own advice for the number of slots of one worker.
@@ -22,7 +22,7 @@ def campaign_slots(spec: CampaignSpec) -> Slots:
     from aiida.common.exceptions import AiidaException
 
     from aiida_inversedesign.campaign.contracts.engine import engine_named
-    from aiida_inversedesign.campaign.slots import slots_needed
+    from aiida_inversedesign.campaign.costs.slots import slots_needed
 
     labels = [need.label for need in engine_named(spec.evaluate.engine).needs(spec.evaluate) if need.kind == 'code']
     try:
@@ -91,7 +91,7 @@ def _slots(spec: CampaignSpec | None, workers: int) -> Iterator[Finding]:
     yield Finding('daemon', 'ok', f'{workers} worker(s) with {each} process slots, {held} held')
     if spec is None:
         return
-    from aiida_inversedesign.campaign.slots import evaluations_at_once
+    from aiida_inversedesign.campaign.costs.slots import evaluations_at_once
 
     needed = campaign_slots(spec)
     what = f'{evaluations_at_once(spec)} evaluation(s) at once hold up to {needed.full} process slots'
@@ -106,7 +106,7 @@ def _slots(spec: CampaignSpec | None, workers: int) -> Iterator[Finding]:
 
 
 def _remedy(needed: int, free: int, each: int) -> str:
-    from aiida_inversedesign.campaign.slots import missing_workers
+    from aiida_inversedesign.campaign.costs.slots import missing_workers
 
     more = f'`verdi daemon incr {missing_workers(needed, free, each)}`'
     if each >= SLOTS_PER_WORKER:

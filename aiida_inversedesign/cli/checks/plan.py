@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_inversedesign.campaign.digits import plain
+from aiida_inversedesign.campaign.text.digits import plain
 from aiida_inversedesign.cli.checks.findings import CONNECT, refuse_errors
 from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 
@@ -130,9 +130,9 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
 
     :param profile: what the profile adds to the file, as far as it was asked.
     """
-    from aiida_inversedesign.campaign.budget import evaluations_at_most
     from aiida_inversedesign.campaign.contracts.engine import engine_named
     from aiida_inversedesign.campaign.contracts.registry import part
+    from aiida_inversedesign.campaign.costs.budget import evaluations_at_most
     from aiida_inversedesign.campaign.demands import core_hours_needed, fewest_jobs, jobs_needed, references_wanted
     from aiida_inversedesign.learn.curves.rows import in_words
     from aiida_inversedesign.libraries.known import known_file

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from aiida_inversedesign.campaign.digits import Digits, plain
+from aiida_inversedesign.campaign.text.digits import Digits, plain
 
 if TYPE_CHECKING:
     from rich.console import Console, Group

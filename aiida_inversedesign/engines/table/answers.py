@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from aiida_inversedesign.campaign.contracts.engine import Trial
-from aiida_inversedesign.campaign.number_words import LARGEST
+from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.engines.table.lookup import (
     LookupTable,
     NoEntryError,

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.campaign.contracts.space import Coordinate
-from aiida_inversedesign.campaign.digits import Digits
+from aiida_inversedesign.campaign.text.digits import Digits
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import number, plot_text, property_text, quantity, shown_value

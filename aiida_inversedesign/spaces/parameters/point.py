@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from aiida_inversedesign.campaign.contracts.space import RowError, Value
-from aiida_inversedesign.campaign.digits import plain
-from aiida_inversedesign.campaign.number_words import hint
+from aiida_inversedesign.campaign.text.digits import plain
+from aiida_inversedesign.campaign.text.number_words import hint
 
 #: Significant digits of a value in a key: two points that differ by less are the same.
 DIGITS = 9

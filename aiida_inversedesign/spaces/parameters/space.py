@@ -10,8 +10,8 @@ import numpy as np
 from pydantic import Field
 
 from aiida_inversedesign.campaign.contracts.space import Array, Coordinate, SpaceSection, Value
-from aiida_inversedesign.campaign.digits import plain
 from aiida_inversedesign.campaign.section import ContradictionError, Count, Finite, Model, Positive
+from aiida_inversedesign.campaign.text.digits import plain
 from aiida_inversedesign.spaces.parameters.point import Point, PointReader
 
 #: Sums of mixtures and linear constraints hold within this share of the size of their terms: rounding of decimals.

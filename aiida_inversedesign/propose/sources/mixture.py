@@ -13,8 +13,8 @@ from aiida_inversedesign.campaign.contracts.source import ProposalError, Source,
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.spec import LEARNED, CampaignSettings
 from aiida_inversedesign.chemistry.formulas import reduced_formula
-from aiida_inversedesign.propose.formula_source import FormulaSource, unbuilt
-from aiida_inversedesign.propose.source_shares import drawn_shares
+from aiida_inversedesign.propose.sources.formulas import FormulaSource, unbuilt
+from aiida_inversedesign.propose.sources.shares import drawn_shares
 from aiida_inversedesign.screen.apply import screened
 from aiida_inversedesign.spaces.crystals.formula_space import Counts
 

@@ -15,9 +15,9 @@ from typing import Any
 
 import yaml
 
-from aiida_inversedesign.campaign.number_words import hint
-from aiida_inversedesign.campaign.problems import Problem
 from aiida_inversedesign.campaign.section import Place
+from aiida_inversedesign.campaign.text.number_words import hint
+from aiida_inversedesign.campaign.text.problems import Problem
 from aiida_inversedesign.errors import InverseDesignError
 
 #: control characters but tab and line feed, directional formatting and halves of surrogate pairs

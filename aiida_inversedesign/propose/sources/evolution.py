@@ -27,11 +27,11 @@ from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label, r
 from aiida_inversedesign.chemistry.matching import same_candidate
 from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.propose.build import assignments
-from aiida_inversedesign.propose.formula_source import FormulaSource, crystals_of, rng_of, unbuilt
 from aiida_inversedesign.propose.generators.request import NotReadyError
 from aiida_inversedesign.propose.generators.score import formula_score
 from aiida_inversedesign.propose.offspring import Child, Parent, child_of, primitive
 from aiida_inversedesign.propose.rankers.ranking import reduced
+from aiida_inversedesign.propose.sources.formulas import FormulaSource, crystals_of, rng_of, unbuilt
 from aiida_inversedesign.propose.volumes.element_volumes import volume_sum
 from aiida_inversedesign.propose.volumes.of_composition import VOLUME_ERROR, volume_per_atom
 from aiida_inversedesign.spaces.crystals.formula_space import Counts

@@ -20,8 +20,8 @@ from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.formulas import ratio_label
 from aiida_inversedesign.chemistry.prototypes import prototype_label
-from aiida_inversedesign.propose.formula_source import FormulaSource, crystals_of, rng_of, unbuilt
 from aiida_inversedesign.propose.rankers.ranking import Counts
+from aiida_inversedesign.propose.sources.formulas import FormulaSource, crystals_of, rng_of, unbuilt
 from aiida_inversedesign.propose.volumes.element_volumes import volume_sum
 from aiida_inversedesign.propose.volumes.of_composition import (
     VOLUME_ERROR,

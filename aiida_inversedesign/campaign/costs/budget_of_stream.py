@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from aiida_inversedesign.campaign.budget import LEAST_CORE_HOURS, Limits
 from aiida_inversedesign.campaign.contracts.engine import Jobs
+from aiida_inversedesign.campaign.costs.budget import LEAST_CORE_HOURS, Limits
 from aiida_inversedesign.campaign.spec import CampaignSettings
 
 #: A surrogate is fitted again when there are this many times the rows of its last fit; in between it is conditioned on

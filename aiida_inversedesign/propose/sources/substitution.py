@@ -19,10 +19,10 @@ from aiida_inversedesign.chemistry.formulas import ratio_label
 from aiida_inversedesign.libraries.prototype_labels import label_of
 from aiida_inversedesign.propose.assign import dissimilarities
 from aiida_inversedesign.propose.build import LISTED, Built, build, widened
-from aiida_inversedesign.propose.formula_source import FormulaSource, crystals_of, unbuilt
 from aiida_inversedesign.propose.proposal_model import ProposalModel, shipped_model
 from aiida_inversedesign.propose.rankers.ranking import Counts, Group, Templates
 from aiida_inversedesign.propose.replaceability import Replaceability, best_mapping, learned
+from aiida_inversedesign.propose.sources.formulas import FormulaSource, crystals_of, unbuilt
 from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
 
 #: Templates that are scored for a formula, those with the most similar elements; and those whose prototypes are told

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiida_inversedesign.campaign import least_cost
+from aiida_inversedesign.campaign.costs import least_cost
 from aiida_inversedesign.campaign.demands import core_hours_needed, fewest_jobs, jobs_needed
 from aiida_inversedesign.campaign.spec import Budget, CampaignSettings
 

@@ -12,7 +12,7 @@ from aiida_inversedesign.campaign.generator import EXTERNAL
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import reduced_formula
 from aiida_inversedesign.chemistry.prototypes import prototype_label
-from aiida_inversedesign.propose.formula_source import FormulaSource, unbuilt
+from aiida_inversedesign.propose.sources.formulas import FormulaSource, unbuilt
 from aiida_inversedesign.spaces.crystals.formula_space import Counts
 
 #: What the crystals of a formula are worth together, as those of ``symmetric``: about the share of stable compounds

@@ -13,11 +13,11 @@ from aiida_inversedesign.chemistry.formulas import parse_ratio, ratio_label
 from aiida_inversedesign.libraries.prototype_labels import label_of
 from aiida_inversedesign.propose.acceptable import BEYOND, RankedList, acceptable
 from aiida_inversedesign.propose.build import Built, build, widened
-from aiida_inversedesign.propose.formula_source import FormulaSource, crystals_of, unbuilt
 from aiida_inversedesign.propose.proposal_model import AnyModel, ProposalModel, shipped_model
 from aiida_inversedesign.propose.rankers.baselines import ElementDissimilarityRanker, RandomRanker
 from aiida_inversedesign.propose.rankers.published import PublishedRanker
 from aiida_inversedesign.propose.rankers.ranking import Group, Ranked, Ranker, Templates
+from aiida_inversedesign.propose.sources.formulas import FormulaSource, crystals_of, unbuilt
 from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
 from aiida_inversedesign.spaces.crystals.formula_space import Counts
 

@@ -25,9 +25,9 @@ from aiida_inversedesign.chemistry.matching import same_candidate
 from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.libraries.library import Template
 from aiida_inversedesign.libraries.prototype_labels import label_of
-from aiida_inversedesign.propose.formula_source import FormulaSource, crystals_of, unbuilt
 from aiida_inversedesign.propose.orderings import MOST_SITES, VACANCY, Pattern, orderings
 from aiida_inversedesign.propose.rankers.ranking import Counts, Templates
+from aiida_inversedesign.propose.sources.formulas import FormulaSource, crystals_of, unbuilt
 from aiida_inversedesign.propose.volumes.element_volumes import volume_sum
 from aiida_inversedesign.propose.volumes.of_composition import (
     VOLUME_ERROR,

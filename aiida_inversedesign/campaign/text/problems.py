@@ -14,9 +14,9 @@ from pydantic import ValidationError
 from aiida_inversedesign.campaign.consistency import unknown_property
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import WITHOUT_PACKAGE, find, installed, missing
-from aiida_inversedesign.campaign.number_words import hint
 from aiida_inversedesign.campaign.section import ContradictionError, Place
 from aiida_inversedesign.campaign.spec import LEARNED, CampaignSpec
+from aiida_inversedesign.campaign.text.number_words import hint
 from aiida_inversedesign.errors import InverseDesignError
 
 #: most problems that are shown at once

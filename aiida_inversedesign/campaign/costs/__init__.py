@@ -1,0 +1,1 @@
+"""What a campaign may cost: budgets, the least that an evaluation takes, process slots."""
