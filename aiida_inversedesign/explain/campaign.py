@@ -30,8 +30,9 @@ from aiida_inversedesign.explain.learned import (
     quality,
 )
 from aiida_inversedesign.learn.curves.rows import curves_of_rows
+from aiida_inversedesign.learn.fit import errors_of, values_of
 from aiida_inversedesign.learn.models.mixture import model_of_rows
-from aiida_inversedesign.learn.surrogate import Surrogate, errors_of, values_of
+from aiida_inversedesign.learn.surrogate import Surrogate, estimated_property
 from aiida_inversedesign.select.acquisition import make_acquisition
 from aiida_inversedesign.select.observed import Observed
 
@@ -42,7 +43,6 @@ SCHEMA = 'inversedesign/1'
 _SPLITS = 10
 #: Candidates with the best predictions that are named where they lie outside of the data.
 _BEST = 10
-_ESTIMATED = 'estimated_'
 
 
 @dataclass(frozen=True)
@@ -90,8 +90,8 @@ class Campaign:
         """Descriptors in their own units, shape (n, d), and the units."""
         values, units = np.empty_like(features), []
         for column, name in enumerate(self.surrogate.names):
-            if name.startswith(_ESTIMATED):
-                values[:, column], unit = features[:, column], unit_of(name.removeprefix(_ESTIMATED)) or ''
+            if (estimated := estimated_property(name)) is not None:
+                values[:, column], unit = features[:, column], unit_of(estimated) or ''
             else:
                 values[:, column], unit = self.space.in_own_unit(name, features[:, column])
             units.append(unit)

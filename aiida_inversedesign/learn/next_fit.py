@@ -8,8 +8,9 @@ from dataclasses import replace
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.learn.curves.rows import curves_of_rows, fit_shown
+from aiida_inversedesign.learn.fit import fit_surrogate
 from aiida_inversedesign.learn.library_priors import library_priors
-from aiida_inversedesign.learn.surrogate import Surrogate, fit_surrogate
+from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.learn.update import knows, with_rows
 from aiida_inversedesign.libraries.library import Library
 

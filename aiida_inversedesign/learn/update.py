@@ -15,8 +15,9 @@ import numpy as np
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
 from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.learn.fit import errors_of, values_of
 from aiida_inversedesign.learn.models.mixture import model_of_rows
-from aiida_inversedesign.learn.surrogate import Surrogate, errors_of, values_of
+from aiida_inversedesign.learn.surrogate import Surrogate
 
 
 def knows(surrogate: Surrogate, rows: Sequence[EvaluationRow]) -> bool:

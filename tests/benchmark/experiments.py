@@ -27,7 +27,7 @@ from aiida_inversedesign.benchmarks.search.loop import Plan
 from aiida_inversedesign.benchmarks.search.pool import Pool
 from aiida_inversedesign.benchmarks.search.run import run_all
 from aiida_inversedesign.benchmarks.search.statistics import mean_over_seeds
-from aiida_inversedesign.learn.surrogate import fit_on_features
+from aiida_inversedesign.learn.fit import fit_on_features
 
 DESIGNS, REPLICATES = 600, 3
 #: standard deviation of one measurement: this and this share of the value

@@ -12,9 +12,9 @@ from aiida_inversedesign.campaign.contracts.surrogate import CurveRows, Setting,
 from aiida_inversedesign.campaign.curves.curve import Axis, Curve
 from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.learn.curves.rows import in_words
+from aiida_inversedesign.learn.fit import fit_on_features
 from aiida_inversedesign.learn.models.curve_numbers import CurveNumber, Reading
 from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state
-from aiida_inversedesign.learn.surrogate import fit_on_features
 
 GRID = np.linspace(0.0, 10.0, 61)
 AXIS = Axis('energy', 'eV')

@@ -15,7 +15,7 @@ from aiida_inversedesign.explain.learned import (
     importances,
     quality,
 )
-from aiida_inversedesign.learn.surrogate import fit_on_features
+from aiida_inversedesign.learn.fit import fit_on_features
 
 NAMES = ('strong', 'twin', 'weak', 'noise', 'constant')
 

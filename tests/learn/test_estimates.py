@@ -9,8 +9,9 @@ import pytest
 
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.learn.fit import fit_surrogate
 from aiida_inversedesign.learn.models.transfer import Estimate, Transfer
-from aiida_inversedesign.learn.surrogate import Surrogate, SurrogateError, fit_surrogate
+from aiida_inversedesign.learn.surrogate import Surrogate, SurrogateError
 from aiida_inversedesign.learn.update import with_rows
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 

@@ -13,11 +13,12 @@ from aiida_inversedesign.campaign.replicates import mean_of, noise_of
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.learn.calibrate import Z80
 from aiida_inversedesign.learn.choice import fit_chosen, later_predictions, unseen_predictions
+from aiida_inversedesign.learn.fit import errors_of, fit_on_features, fit_surrogate
 from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
 from aiida_inversedesign.learn.models.kernel import start
 from aiida_inversedesign.learn.models.posterior import _loss, _Prior
 from aiida_inversedesign.learn.regressor import regressor_from_state
-from aiida_inversedesign.learn.surrogate import SurrogateError, errors_of, fit_on_features, fit_surrogate
+from aiida_inversedesign.learn.surrogate import SurrogateError
 from aiida_inversedesign.learn.update import with_rows
 from aiida_inversedesign.spaces.parameters.point import Point
 from aiida_inversedesign.spaces.parameters.space import ParameterSpace

@@ -9,10 +9,11 @@ import pytest
 
 from aiida_inversedesign.campaign.contracts.surrogate import Other, Setting, surrogate_kind
 from aiida_inversedesign.learn.choice import fit_chosen
+from aiida_inversedesign.learn.fit import fit_on_features
 from aiida_inversedesign.learn.models.gp import fit_gp
 from aiida_inversedesign.learn.models.multitask import MultiTask, Task, beside, fit_multitask
 from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state
-from aiida_inversedesign.learn.surrogate import SurrogateError, fit_on_features
+from aiida_inversedesign.learn.surrogate import SurrogateError
 
 
 def truth(X: np.ndarray) -> np.ndarray:

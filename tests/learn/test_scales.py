@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from aiida_inversedesign.learn.fit import fit_on_features
 from aiida_inversedesign.learn.regressor import normal_within, target_scale
-from aiida_inversedesign.learn.surrogate import fit_on_features
 
 RNG = np.random.default_rng(4)
 X = RNG.uniform(size=(24, 2))

@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from aiida_inversedesign.learn.surrogate import fit_on_features
+from aiida_inversedesign.learn.fit import fit_on_features
 
 
 @pytest.mark.slow

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from aiida_inversedesign.learn.surrogate import Surrogate, SurrogateError, fit_on_features, fit_surrogate
+from aiida_inversedesign.learn.fit import fit_on_features, fit_surrogate
+from aiida_inversedesign.learn.surrogate import Surrogate, SurrogateError
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 SPACE = CrystalSpace()

@@ -9,13 +9,13 @@ import pytest
 
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.chemistry.crystal import Crystal
+from aiida_inversedesign.learn.fit import fit_surrogate
 from aiida_inversedesign.learn.models.bootstrap import fit_bootstrap
 from aiida_inversedesign.learn.models.forest import fit_forest
 from aiida_inversedesign.learn.models.gp import fit_gp
 from aiida_inversedesign.learn.models.hurdle import fit_hurdle
 from aiida_inversedesign.learn.models.multitask import Task, fit_multitask
 from aiida_inversedesign.learn.models.transfer import fit_transfer, learn_prior
-from aiida_inversedesign.learn.surrogate import fit_surrogate
 from aiida_inversedesign.learn.update import knows, with_rows
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 

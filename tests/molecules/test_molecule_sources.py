@@ -150,7 +150,7 @@ def test_sources_propose_new_molecules_of_the_space_again_the_same(method: str) 
 @pytest.mark.parametrize('method', ['iqspr', 'mutation', 'mcts'])
 def test_sources_search_where_the_surrogate_holds_the_region_for_probable(method: str) -> None:
     from aiida_inversedesign.campaign.row import EvaluationRow
-    from aiida_inversedesign.learn.surrogate import fit_surrogate
+    from aiida_inversedesign.learn.fit import fit_surrogate
 
     spec = campaign(method)
     rows = []

@@ -9,7 +9,7 @@ from scipy.stats import norm
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.acquisition import acquisition, resolve
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.learn.surrogate import fit_surrogate
+from aiida_inversedesign.learn.fit import fit_surrogate
 from aiida_inversedesign.select.acquisition import make_acquisition
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.observed import Observed

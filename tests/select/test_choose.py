@@ -14,7 +14,8 @@ from aiida_inversedesign.campaign.candidate import Verdict
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.spec import Select
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.learn.surrogate import SurrogateError, fit_surrogate
+from aiida_inversedesign.learn.fit import fit_surrogate
+from aiida_inversedesign.learn.surrogate import SurrogateError
 from aiida_inversedesign.select.choose import Choice, choose_batch, control_places
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace

@@ -21,9 +21,10 @@ from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.campaign.text.problems import CampaignFileError
 from aiida_inversedesign.learn.choice import fit_chosen
+from aiida_inversedesign.learn.fit import fit_on_features
 from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state
-from aiida_inversedesign.learn.surrogate import Surrogate, fit_on_features
+from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.paper import citations
 from aiida_inversedesign.select.batch import choose_points
 from aiida_inversedesign.select.errors import SelectError

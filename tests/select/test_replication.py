@@ -12,7 +12,7 @@ from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.load import parse_campaign
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.text.problems import CampaignFileError
-from aiida_inversedesign.learn.surrogate import fit_surrogate
+from aiida_inversedesign.learn.fit import fit_surrogate
 from aiida_inversedesign.select.choose import Choice, choose_batch
 from aiida_inversedesign.select.replication import (
     knowledge_gradient,

@@ -14,7 +14,8 @@ from aiida_inversedesign.benchmarks.search.pool import Pool
 from aiida_inversedesign.explain.hits import RULES, Hits
 from aiida_inversedesign.explain.learned import ExplainError, Task, importances
 from aiida_inversedesign.explain.rules import Conditions, find_rules
-from aiida_inversedesign.learn.surrogate import Surrogate, fit_on_features
+from aiida_inversedesign.learn.fit import fit_on_features
+from aiida_inversedesign.learn.surrogate import Surrogate
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]

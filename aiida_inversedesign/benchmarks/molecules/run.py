@@ -21,7 +21,7 @@ from aiida_inversedesign.benchmarks.search.statistics import mean_over_seeds
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.space import Array
 from aiida_inversedesign.errors import InverseDesignError
-from aiida_inversedesign.learn.surrogate import fit_on_features
+from aiida_inversedesign.learn.fit import fit_on_features
 from aiida_inversedesign.propose.molecules.anneal import Score, anneal
 from aiida_inversedesign.propose.molecules.region import scorer
 from aiida_inversedesign.propose.molecules.source import MOST_DRAWS, MoleculeSource, Task

@@ -86,7 +86,7 @@ class OurSearcher:
         return Step([int(place) for place in left[rows]], predicted, f'{"+".join(models)}:{"+".join(names)}')
 
     def _fit(self, observed: Indices, values: dict[str, Array]) -> Surrogate:
-        from aiida_inversedesign.learn.surrogate import fit_on_features
+        from aiida_inversedesign.learn.fit import fit_on_features
 
         question, errors = self.question, {}
         for name, column in question.errors.items():

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 from aiida_inversedesign.benchmarks.search.statistics import mean_over_seeds
 from aiida_inversedesign.campaign.costs.budget_of_stream import fit_is_due, may_choose
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.learn.surrogate import Surrogate, fit_on_features
+from aiida_inversedesign.learn.fit import fit_on_features
+from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.select.batch import choose_points
 from aiida_inversedesign.select.observed import Observed
 

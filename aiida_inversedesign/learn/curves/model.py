@@ -19,8 +19,8 @@ from aiida_inversedesign.campaign.curves.curve import Axis, Curve, CurveError, c
 from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.learn.calibrate import Z80
 from aiida_inversedesign.learn.curves.regressions import KINDS, CurveRegression, positive_part, square_root
+from aiida_inversedesign.learn.fit import scaling
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs
-from aiida_inversedesign.learn.surrogate import scaling
 from aiida_inversedesign.learn.threads import one_thread
 
 Array = NDArray[np.float64]

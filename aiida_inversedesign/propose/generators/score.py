@@ -16,7 +16,8 @@ from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import EvaluationRow, is_feasible, loss
 from aiida_inversedesign.chemistry.descriptors import describe, descriptor_names
 from aiida_inversedesign.chemistry.formulas import parse_formula
-from aiida_inversedesign.learn.surrogate import MINIMUM_ROWS, Surrogate, fit_on_features
+from aiida_inversedesign.learn.fit import MINIMUM_ROWS, fit_on_features
+from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.propose.generators.request import Array, Counts, Known, NotReadyError, Request, Score
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
@@ -56,7 +57,7 @@ def formula_surrogate(
 
     :param rows: formulas, each with the properties that are known of it; NaN and infinity are not values.
     :param failed: which evaluations failed, if that is to be learned too.
-    :param kind: of the models, as for :func:`~aiida_inversedesign.learn.surrogate.fit_on_features`.
+    :param kind: of the models, as for :func:`~aiida_inversedesign.learn.fit.fit_on_features`.
     :raises NotReadyError: if a property is known of fewer than three rows.
     """
     targets = {name: np.array([float(values.get(name, np.nan)) for _, values in rows]) for name in properties}
