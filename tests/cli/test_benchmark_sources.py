@@ -113,3 +113,25 @@ def test_evolution_has_its_share_of_the_relaxations(call: Any) -> None:
     assert done.exit_code == 0, done.output
     (mixed,) = json.loads(done.stdout)['sources']['arms'].values()
     assert 3 < mixed['relaxations'] <= 6
+
+
+def test_results_are_split_by_what_the_potential_was_trained_on(call: Any, tmp_path: Path) -> None:
+    pytest.importorskip('icet')
+    names = tmp_path / 'trained.txt'
+    names.write_text('mp-149\nAu2Cu6\n')
+    plan = ('--sources', 'decoration', '--screen', 'emt', '--crystals', '4', '--max-sites', '4', '--new-prototypes')
+    done = call(*plan, '--trained-on', str(names), '--format', 'json')
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)['sources']
+    # Cu3Au is listed by its formula, and is the only query: there is nothing outside
+    assert found['remark'] == 'the potential was trained on 1 of the compounds asked for'
+    assert set(found['training']) == {'inside'}
+    assert found['training']['inside']['n'] == 1
+    assert found['training']['inside']['found']['decoration']['5']['share'] == 1.0
+    names.write_text('mp-149\n')
+    done = call(*plan, '--trained-on', str(names))
+    assert 'outside the training data' in ' '.join(done.output.split())
+    names.write_text('\n')
+    assert 'names no compound' in call(*plan, '--trained-on', str(names)).output
+    done = call('--sources', 'decoration', '--trained-on', str(names))
+    assert 'name the potential with --screen' in done.output

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.chemistry.crystal import Crystal, CrystalError
 from aiida_inversedesign.chemistry.elements import unknown_elements
+from aiida_inversedesign.chemistry.formula_spelling import FormulaError
+from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.importers import CIF_SUFFIX, read_cif, read_jsonl
 from aiida_inversedesign.libraries.library import Library, Skipped
@@ -164,3 +166,23 @@ def keyed(known: Mapping[str, NDArray[np.float64]], ids: Iterable[str]) -> dict[
 def formulas_of(queries: Sequence[Query]) -> frozenset[str]:
     """Reduced formulas of the queries."""
     return frozenset(query.formula for query in queries)
+
+
+def names_listed(path: Path) -> frozenset[str]:
+    """Ids and reduced formulas of a file with one of them a line, e.g. ``mp-149`` or ``Ga4As4``.
+
+    :raises BenchmarkError: if the file is no text, or names nothing.
+    """
+    try:
+        words = {line.strip() for line in path.read_text(encoding='utf-8-sig').splitlines()} - {''}
+    except (OSError, UnicodeDecodeError) as error:
+        raise BenchmarkError(f'{path}: cannot be read as text with an id or a formula a line: {error}') from error
+    if not words:
+        raise BenchmarkError(f'{path}: names no compound: write an id or a formula on each line')
+    found = set()
+    for word in words:
+        try:
+            found.add(reduced_formula(parse_formula(word)))
+        except FormulaError:
+            found.add(word)
+    return frozenset(found)

@@ -59,6 +59,7 @@ class SourcePlan:
     :param crystals: of each formula, the same number for each arm; so many are relaxed at most.
     :param max_sites: of a cell; queries with more in the primitive cell are left out.
     :param only_new: leave out queries whose prototype some template of their ratio has.
+    :param trained_on: ids and reduced formulas that the potential was trained on; None if they are not known.
     """
 
     arms: Sequence[SourceArm]
@@ -66,6 +67,11 @@ class SourcePlan:
     max_sites: int = 12
     only_new: bool = False
     seed: int = 0
+    trained_on: Collection[str] | None = None
+
+    def seen(self, query: Query) -> bool:
+        """Whether the potential was trained on the compound."""
+        return self.trained_on is not None and not {query.id, query.formula}.isdisjoint(self.trained_on)
 
 
 @dataclass(frozen=True)
@@ -266,6 +272,7 @@ def _figures(
 ) -> dict[str, Any]:
     positions = {name: np.array([item.position for item in items], dtype=np.int64) for name, items in found.items()}
     first = next(iter(found))
+    seen = np.array([plan.seen(query) for query in queries], dtype=bool)
     return {
         'n': len(queries),
         'max_sites': plan.max_sites,
@@ -273,9 +280,23 @@ def _figures(
         'crystals': plan.crystals,
         'screen': None if screen is None else screen.identity,
         'remark': (
-            'no potential' if screen is None else 'the potential may have been trained on the compounds asked for'
+            'no potential'
+            if screen is None
+            else 'the potential may have been trained on the compounds asked for'
+            if plan.trained_on is None
+            else f'the potential was trained on {int(seen.sum())} of the compounds asked for'
         ),
         'arms': {name: _arm(items, positions[name]) for name, items in found.items()},
+        'training': None
+        if plan.trained_on is None
+        else {
+            part: {
+                'n': int(chosen.sum()),
+                'found': {name: _within(places[chosen]) for name, places in positions.items()},
+            }
+            for part, chosen in (('inside', seen), ('outside', ~seen))
+            if chosen.any()
+        },
         'paired': {
             name: {
                 str(k): {'first_only': test.first_only, 'second_only': test.second_only, 'p': test.p}
@@ -298,6 +319,12 @@ def _figures(
             for number, query in enumerate(queries)
         ],
     }
+
+
+def _within(positions: np.ndarray) -> dict[str, dict[str, Any]]:
+    """Share of the queries with a right crystal among the first K, with its interval."""
+    shares = success(positions, KS)
+    return {str(k): {'share': item.value, 'interval': [item.low, item.high]} for k, item in shares.items()}
 
 
 def _arm(items: Sequence[Found], positions: np.ndarray) -> dict[str, Any]:

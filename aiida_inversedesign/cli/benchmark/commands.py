@@ -102,6 +102,11 @@ benchmark.add_command(explain)
 )
 @click.option('--max-sites', type=click.IntRange(min=1), default=12, show_default=True, help='Of cells of --sources.')
 @click.option('--new-prototypes', is_flag=True, help='Ask --sources only for prototypes that no template has.')
+@click.option(
+    '--trained-on',
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help='Ids or formulas, one a line, of the training data of --screen: results with and without them.',
+)
 @click.option('--state', type=click.Path(path_type=Path, file_okay=False), help='Folder that keeps each relaxation.')
 @click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
 @FORMAT
@@ -217,17 +222,22 @@ def _sources(
     crystals: int,
     max_sites: int,
     new_prototypes: bool,
+    trained_on: Path | None,
     state: Path | None,
 ) -> tuple[SourcePlan | None, Relaxer | None]:
     """What is asked of sources, and the potential that screens."""
     from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
+    from aiida_inversedesign.benchmarks.proposal.queries import names_listed
     from aiida_inversedesign.benchmarks.proposal.sources import SourcePlan, source_arms
 
     if not sources:
         if screen or new_prototypes:
             raise InverseDesignError('--screen and --new-prototypes need --sources: name one, e.g. --sources symmetric')
         return None, None
-    plan = SourcePlan(source_arms(sources), crystals, max_sites, new_prototypes, seed)
+    if trained_on is not None and screen is None:
+        raise InverseDesignError('--trained-on lists what a potential was trained on: name the potential with --screen')
+    known = None if trained_on is None else names_listed(trained_on)
+    plan = SourcePlan(source_arms(sources), crystals, max_sites, new_prototypes, seed, known)
     if state is not None:
         state.mkdir(parents=True, exist_ok=True)
     return plan, None if screen is None else Relaxer(screen, state)

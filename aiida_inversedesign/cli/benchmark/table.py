@@ -160,6 +160,14 @@ def _show_sources(console: Console, data: dict[str, Any]) -> None:
             '' if test is None else f'{test["first_only"]}:{test["second_only"]}\n{test["p"]:.2g}',
         )
     console.print(table)
+    for part, row in (data['training'] or {}).items():
+        ks = list(next(iter(row['found'].values())))
+        title = f'The same for the {row["n"]} compounds {part} the training data of the potential, %'
+        split = _table(title, 'sources', *(f'top {k}' for k in ks))
+        for name, shares in row['found'].items():
+            cells = [(_percent(shares[k]['share']), [_percent(end, 0) for end in shares[k]['interval']]) for k in ks]
+            split.add_row(name, *(f'{value}\n{low}–{high}' for value, (low, high) in cells))
+        console.print(split)
 
 
 def _percent(share: float | None, digits: int = 1) -> str:
