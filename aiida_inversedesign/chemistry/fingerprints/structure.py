@@ -82,7 +82,7 @@ def fingerprints(
     """The fingerprints of many crystals, shape (n, 244); a row is NaN where there is none.
 
     :param cache: known fingerprints by key; each that is computed is added at once, so that an interrupted
-        computation goes on with a ``FingerprintCache``. Failures are not kept.
+        computation can go on. Failures are not kept.
     :param keys: the key of each crystal, e.g. its id; default: its content hash.
     :param progress: called with the fraction done, from 0 to 1.
     :param workers: processes; with more than 1, a script needs ``if __name__ == '__main__':`` around its call.
