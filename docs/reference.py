@@ -141,6 +141,16 @@ def _default(item: dict[str, Any], name: str, required: list[str]) -> str:
     return '' if value is None else f'`{str(value).lower() if isinstance(value, bool) else value}`'
 
 
+def _of_sections(item: dict[str, Any], sections: dict[str, Any]) -> str:
+    """The first words on each section that a key may hold."""
+    parts = (item, *item.get('allOf', ()), *item.get('oneOf', ()))
+    names = [part['$ref'].rpartition('/')[2] for part in parts if '$ref' in part]
+    found = [re.split(r'[.:] |[.]$', ' '.join(sections[name].get('description', '').split()))[0] for name in names]
+    if not all(found):
+        raise ExtensionError(f'a key of the campaign file has no meaning: {item}')
+    return '; '.join(found)
+
+
 def campaign_file() -> Iterator[str]:
     """Every section of the campaign file with its keys, from the JSON schema that ``schema`` prints."""
     from aiida_inversedesign.campaign.spec import CampaignSpec
@@ -157,7 +167,7 @@ def campaign_file() -> Iterator[str]:
                 f'`{name}`',
                 _kind(item),
                 _default(item, name, section.get('required', [])),
-                item.get('description', ''),
+                item.get('description') or _of_sections(item, schema['$defs']),
             )
             yield (
                 '| '

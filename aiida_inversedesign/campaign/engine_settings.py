@@ -38,7 +38,7 @@ class EngineSection(Model):
         description="whether AiiDA's caching of single jobs must be switched on in the profile; a launch without it is "
         'refused, with what to do',
     )
-    options: Options = Options()
+    options: Options = Field(Options(), description='scheduler options of the jobs of an evaluation')
     clean_workdir: Literal['never', 'completed', 'always'] = Field(
         'never', description='whether the folders of its jobs on the computer are removed once an evaluation has ended'
     )

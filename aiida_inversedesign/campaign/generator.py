@@ -40,4 +40,4 @@ class Generator(Model):
     conditions: dict[Word, Condition] = Field({}, description='properties to generate for, where the generator can')
     device: Word = Field('cpu', description='where the generator computes, e.g. cuda')
     weights: Weights | None = Field(None, description='weights of the generator')
-    options: Options = Options()
+    options: Options = Field(Options(), description='scheduler options of its jobs')

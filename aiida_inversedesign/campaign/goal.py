@@ -212,7 +212,9 @@ class CompositionConstraint(Model):
 class Goal(Model):
     """What is asked for."""
 
-    objectives: list[Objective] = Field(min_length=1)
+    objectives: list[Objective] = Field(
+        min_length=1, description='what is wanted; several are weighed as a Pareto front'
+    )
     constraints: list[Constraint] = Field([], description='bounds that a hit must also keep')
     composition: list[CompositionConstraint] = Field([], description='what the formulas themselves must keep')
 

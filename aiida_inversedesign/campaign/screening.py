@@ -84,7 +84,7 @@ class Screening(Model):
     )
     bundle: Count = Field(50, description='most candidates of one job')
     at_once: Count = Field(2, description='jobs that run at a time')
-    options: Options = Options()
+    options: Options = Field(Options(), description='scheduler options of the jobs of the screening')
     further: Further = Field({})
 
     @model_validator(mode='before')

@@ -93,7 +93,7 @@ class Propose(Model):
     code: str | None = Field(
         None, description='label of a Python code with this package: each proposal then runs as a job where that is'
     )
-    options: Options = Options()
+    options: Options = Field(Options(), description='scheduler options of the jobs that code runs')
 
     @model_validator(mode='before')
     @classmethod
@@ -252,7 +252,7 @@ class Learn(Model):
     code: str | None = Field(
         None, description='label of a Python code with this package: each fit then runs as a job where that is'
     )
-    options: Options = Options()
+    options: Options = Field(Options(), description='scheduler options of the jobs that code runs')
 
 
 class Budget(Model):
@@ -295,8 +295,10 @@ class CampaignSettings(Model):
     What is recorded went together when it was launched, and is read as it is.
     """
 
-    name: Name
-    seed: Annotated[Integer, Field(ge=0, lt=2**31)] = 0
+    name: Name = Field(description='of the campaign, e.g. hard-borides; seen in lists, reports and labels')
+    seed: Annotated[Integer, Field(ge=0, lt=2**31)] = Field(
+        0, description='of everything that is drawn: the same file, seed and version decide the same'
+    )
     goal: Goal
     space: Space = Field(default_factory=lambda: registry.part('spaces', 'crystals')())
     known: str | None = Field(

@@ -80,15 +80,15 @@ class Prerelax(Calculator):
 
     fmax: Positive = Field(0.05, description='largest force after the relaxation, eV/Å')
     steps: Count = Field(200, description='most relaxation steps; what they reach is taken')
-    options: Options = Options()
+    options: Options = Field(Options(), description='scheduler options of its jobs')
 
 
 class Ase(Calculator, EngineSection):
     """Any ASE calculator, as a job on any computer."""
 
-    engine: Literal['ase']
-    eos_points: Annotated[Integer, Field(ge=5, le=21)] = 7
-    eos_strain: Annotated[Finite, Field(gt=0.005, le=0.3)] = 0.06
+    engine: Literal['ase'] = Field(description='a calculator of ASE')
+    eos_points: Annotated[Integer, Field(ge=5, le=21)] = Field(7, description='volumes of the equation of state')
+    eos_strain: Annotated[Finite, Field(gt=0.005, le=0.3)] = Field(0.06, description='largest relative volume change')
     conformers: Annotated[Integer, Field(ge=1, le=500)] = Field(
         20, description='conformers of a molecule that are embedded; the lowest by a force field is relaxed'
     )

@@ -33,11 +33,16 @@ class Slices(Model):
 class QuantumEspresso(EngineSection):
     """Relaxation and further properties with pw.x."""
 
-    engine: Literal['quantumespresso']
+    engine: Literal['quantumespresso'] = Field(description='density functional theory with pw.x')
     pw: str = Field(description='label of the pw.x code, e.g. pw@localhost')
     pseudos: str = Field(description='label of the pseudopotential family')
-    protocol: Literal['fast', 'balanced', 'stringent'] = 'balanced'
-    electronic_type: Literal['metal', 'insulator', 'automatic'] = 'metal'
+    protocol: Literal['fast', 'balanced', 'stringent'] = Field(
+        'balanced', description='cutoffs, k-points and thresholds, as aiida-quantumespresso defines them'
+    )
+    electronic_type: Literal['metal', 'insulator', 'automatic'] = Field(
+        'metal',
+        description='metal: smeared occupations; insulator: fixed ones; automatic: by the gap of the relaxed crystal',
+    )
     spin: bool = Field(False, description='collinear spin polarisation')
     kpoints_distance: Positive | None = Field(None, description='Å^-1; default: that of the protocol')
     cutoff_wfc: Positive | None = Field(None, description='Ry; default: the recommendation of the family')

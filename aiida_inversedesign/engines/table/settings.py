@@ -39,7 +39,7 @@ class Function(Model):
 class Table(EngineSection):
     """Looks the answers up in a data set: for rehearsals, benchmarks and tests."""
 
-    engine: Literal['table']
+    engine: Literal['table'] = Field(description='a data set of known values, for rehearsals')
     data: str = Field(description='label of a library that carries the properties')
     units: dict[str, str] = Field({}, description="unit of each of the data set's own properties")
     functions: dict[str, Function] = Field(

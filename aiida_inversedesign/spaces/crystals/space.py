@@ -46,7 +46,7 @@ class CrystalSpace(SpaceSection):
     )
     nodes: ClassVar[str] = 'aiida_inversedesign.nodes.structures'
 
-    kind: Literal['crystals'] = 'crystals'
+    kind: Literal['crystals'] = Field('crystals', description='candidates are crystals')
     elements: list[Symbol] = Field([], description='chemical symbols the formulas are built from')
     ratios: list[Ratio] = Field([], description='ratio labels such as "1", "1:1" or "2:1:1"')
     formulas: list[Formula] = Field([], description='formulas given one by one, in addition to elements × ratios')

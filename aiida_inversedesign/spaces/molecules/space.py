@@ -28,7 +28,7 @@ class MoleculeSpace(SpaceSection):
     screens: ClassVar[tuple[str, ...]] = ('constraints', 'duplicate')
     nodes: ClassVar[str] = 'aiida_inversedesign.nodes.points'
 
-    kind: Literal['molecules']
+    kind: Literal['molecules'] = Field(description='candidates are molecules')
     elements: list[Symbol] = Field(
         ['H', 'B', 'C', 'N', 'O', 'F', 'Si', 'P', 'S', 'Cl', 'Br', 'I'], description='elements that may occur'
     )

@@ -130,7 +130,7 @@ class ParameterSpace(SpaceSection):
     screens: ClassVar[tuple[str, ...]] = ('constraints', 'duplicate')
     nodes: ClassVar[str] = 'aiida_inversedesign.nodes.points'
 
-    kind: Literal['parameters']
+    kind: Literal['parameters'] = Field(description='candidates are settings of variables')
     variables: dict[VariableName, Variable] = Field(min_length=1, max_length=200, description='the variables by name')
     mixtures: list[Mixture] = Field([], description='groups of variables that add up to a total')
     constraints: list[LinearConstraint] = Field([], description='bounds on weighted sums of variables')
