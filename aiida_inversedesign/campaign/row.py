@@ -63,7 +63,7 @@ class EvaluationRow:
 
     @property
     def content(self) -> Any:
-        """What a surrogate is told of it, as of a candidate: the content as proposed."""
+        """What a surrogate sees of it, as of a candidate: the content as proposed."""
         return self.proposed
 
     @property

@@ -192,7 +192,7 @@ def _evaluations(report: dict[str, Any]) -> str:
     parts = [
         f'{value} {name}'
         for name, value in counts.items()
-        if name not in _TOLD_WITH_HITS and (value or name in ('total', 'completed', 'failed'))
+        if name not in _SHOWN_WITH_HITS and (value or name in ('total', 'completed', 'failed'))
     ]
     hits = f'{counts["distinct_hits"]} distinct hits'
     if counts['hits'] > counts['distinct_hits']:
@@ -202,7 +202,7 @@ def _evaluations(report: dict[str, Any]) -> str:
     return ', '.join([*parts, hits])
 
 
-_TOLD_WITH_HITS = ('hits', 'distinct_hits', 'copies')
+_SHOWN_WITH_HITS = ('hits', 'distinct_hits', 'copies')
 
 
 def _calculations(report: dict[str, Any]) -> str:

@@ -43,7 +43,7 @@ class Surrogate:
     :param center: mean of each descriptor over the training rows, shape (d,).
     :param width: standard deviation of each descriptor, 1 where it does not vary, shape (d,).
     :param models: the model of each property, in its own unit.
-    :param failure: probability that an evaluation fails, or None if failures were not told.
+    :param failure: probability that an evaluation fails, or None if failures are not learned.
     :param record: for each property which models competed, their scores, and why the chosen one.
     :param curves: models of properties that are functions, for what is shown of them.
     """

@@ -32,7 +32,7 @@ from aiida_inversedesign.libraries.values import MISSING
 
 #: No file of experiments is larger.
 MOST_BYTES = 50_000_000
-#: Most messages that are told one by one.
+#: Most messages that are listed one by one.
 _LISTED = 20
 #: The column that says why a point could not be measured.
 _FAILED = 'failed'

@@ -68,9 +68,9 @@ def read_materials_project(
     if wanted.max_sites is not None:
         query['num_sites'] = (1, wanted.max_sites)
     with rester:
-        told = f'Materials Project {rester.db_version}'.strip()
+        default_source = f'Materials Project {rester.db_version}'.strip()
         records = _records(rester, query, limit, wanted, progress)
-        return collect(records, wanted, source or told, license, date)
+        return collect(records, wanted, source or default_source, license, date)
 
 
 def _connect(endpoint: str | None) -> Any:

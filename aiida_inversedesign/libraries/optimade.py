@@ -76,8 +76,8 @@ def read_optimade(
         if query := _filter(filter, elements, chemsys, asked, wanted.max_e_above_hull):
             params['filter'] = query
         records = _records(session, base, params, limit, wanted, field, progress)
-        told = f'{name} ({base})' if name else base
-        return collect(records, wanted, source or told, license or _license(info), date)
+        default_source = f'{name} ({base})' if name else base
+        return collect(records, wanted, source or default_source, license or _license(info), date)
 
 
 def _filter(text: str, elements: Sequence[str], chemsys: str, hull_field: str, most: float | None) -> str:

@@ -80,12 +80,12 @@ def read_generated(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     """
     most = max(AT_LEAST, MOST_TIMES * len(request['formulas']) * request['crystals_per_formula'])
     wanted = {reduced_formula(parse_formula(formula)): formula for formula in request['formulas']}
-    told: dict[str, Mapping[str, Any]] = {}
+    statements: dict[str, Mapping[str, Any]] = {}
     found = 0
 
     def raws() -> Iterator[Raw]:
         nonlocal found
-        for raw in _entries(folder, told):
+        for raw in _entries(folder, statements):
             found += 1
             if found > most:
                 yield refused(FOLDER, 'too many', f'more than {most} entries; the others are not read')
@@ -107,7 +107,7 @@ def read_generated(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
         if contact.ratio < entries.SHORTEST:
             reasons.append((entries.TOO_CLOSE, f'{item.id}: {contact.ratio:.2f} of the sum of the covalent radii'))
             continue
-        fields = told.get(item.id, {})
+        fields = statements.get(item.id, {})
         parent = fields.get('parent')
         records.append(
             {
@@ -149,8 +149,8 @@ def _status(file: Path) -> dict[str, Any]:
     }
 
 
-def _entries(folder: Path, told: dict[str, Mapping[str, Any]]) -> Iterator[Raw]:
-    """The entries of all files, in the order of their names; ``told`` gets what the files say of them."""
+def _entries(folder: Path, statements: dict[str, Mapping[str, Any]]) -> Iterator[Raw]:
+    """The entries of all files, in the order of their names; ``statements`` gets what the files say of them."""
     left = MOST_BYTES
     for file in sorted(folder.rglob('*')) if folder.is_dir() else ():
         suffix, name = file.suffix.lower(), str(file.relative_to(folder))
@@ -164,7 +164,7 @@ def _entries(folder: Path, told: dict[str, Mapping[str, Any]]) -> Iterator[Raw]:
             yield refused(name, entries.TOO_LARGE, f'the files have more than {MOST_BYTES // MIB} MiB')
             return
         if suffix != '.zip':
-            yield from _of_text(file.read_bytes(), suffix, name, told)
+            yield from _of_text(file.read_bytes(), suffix, name, statements)
             continue
         try:
             with zipfile.ZipFile(file) as archive:
@@ -180,20 +180,20 @@ def _entries(folder: Path, told: dict[str, Mapping[str, Any]]) -> Iterator[Raw]:
                         reason = f'more than {MOST_BYTES // MIB} MiB when decompressed: possible decompression bomb'
                         yield refused(name, entries.TOO_LARGE, reason)
                         return
-                    yield from _of_text(content, kind, f'{name}/{member.filename}', told)
+                    yield from _of_text(content, kind, f'{name}/{member.filename}', statements)
         except (zipfile.BadZipFile, zlib.error, OSError, EOFError, NotImplementedError, RuntimeError) as error:
             yield refused(name, entries.UNREADABLE, f'not a readable zip: {error}')
 
 
-def _of_text(content: bytes, suffix: str, name: str, told: dict[str, Mapping[str, Any]]) -> Iterator[Raw]:
+def _of_text(content: bytes, suffix: str, name: str, statements: dict[str, Mapping[str, Any]]) -> Iterator[Raw]:
     """The entries of one file."""
     text = content.decode('utf-8-sig', errors='replace')
     if suffix == '.cif':
         yield from _of_cif(text, name)
     elif suffix == '.jsonl':
-        yield from _of_lines(text, name, told)
+        yield from _of_lines(text, name, statements)
     else:
-        yield from _of_xyz(text, name, told)
+        yield from _of_xyz(text, name, statements)
 
 
 def _of_cif(text: str, name: str) -> Iterator[Raw]:
@@ -208,7 +208,7 @@ def _of_cif(text: str, name: str) -> Iterator[Raw]:
         yield Raw(name, key, partial(crystal_of_block, block))
 
 
-def _of_lines(text: str, name: str, told: dict[str, Mapping[str, Any]]) -> Iterator[Raw]:
+def _of_lines(text: str, name: str, statements: dict[str, Mapping[str, Any]]) -> Iterator[Raw]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
@@ -222,7 +222,7 @@ def _of_lines(text: str, name: str, told: dict[str, Mapping[str, Any]]) -> Itera
             yield refused(where, entries.UNREADABLE, 'not a JSON object')
             continue
         key = entries.name_of(data, where)
-        told.setdefault(key, data)
+        statements.setdefault(key, data)
         cif = data.get('cif')
         if isinstance(cif, str):
             yield Raw(where, key, partial(crystal_of_cif, cif[: LARGEST_CIF + 1]))
@@ -230,7 +230,7 @@ def _of_lines(text: str, name: str, told: dict[str, Mapping[str, Any]]) -> Itera
             yield Raw(where, key, partial(plain_crystal, data))
 
 
-def _of_xyz(text: str, name: str, told: dict[str, Mapping[str, Any]]) -> Iterator[Raw]:
+def _of_xyz(text: str, name: str, statements: dict[str, Mapping[str, Any]]) -> Iterator[Raw]:
     """The frames of an extended XYZ file; each is read by ASE."""
     from ase.io.extxyz import key_val_str_to_dict
 
@@ -254,7 +254,7 @@ def _of_xyz(text: str, name: str, told: dict[str, Mapping[str, Any]]) -> Iterato
             yield refused(where, entries.UNREADABLE, f'not extended XYZ: {error}')
             continue
         key = str(info.get('id', where))
-        told.setdefault(key, {name: info[name] for name in ('score', 'parent') if name in info})
+        statements.setdefault(key, {name: info[name] for name in ('score', 'parent') if name in info})
         yield Raw(where, key, partial(_crystal_of_frame, frame))
 
 

@@ -84,11 +84,13 @@ def _taken(case: Case, call: Call) -> Iterator[tuple[Link, str]]:
 
 def _of_another(case: Case, call: Call, link: Link) -> str:
     """What is wrong with an answer, which a person or an instrument made, or nothing: of what was reported."""
-    told = case.attributes(link)
-    if told.get('campaign') != case.graph.inputs[case.campaign]['settings'].uuid:
+    attributes = case.attributes(link)
+    if attributes.get('campaign') != case.graph.inputs[case.campaign]['settings'].uuid:
         return 'belongs to another campaign'
     evaluation = case.graph.calls.get(call.parent or 0)
-    return '' if evaluation is not None and told.get('name') == evaluation.label else 'belongs to another candidate'
+    return (
+        '' if evaluation is not None and attributes.get('name') == evaluation.label else 'belongs to another candidate'
+    )
 
 
 def _is_below(case: Case, call: int, ancestor: int) -> bool:

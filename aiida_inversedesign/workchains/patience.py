@@ -18,7 +18,7 @@ from sqlalchemy import event
 LOGGER = logging.getLogger(__name__)
 
 #: Seconds between two attempts, and until the user gets a message.
-PAUSE, UNTIL_TOLD = 0.25, 2.0
+PAUSE, UNTIL_ANNOUNCED = 0.25, 2.0
 
 #: Milliseconds for which SQLite itself waits, during which no signal is heard; and what Python's default is.
 BUSY, DEFAULT_BUSY = 250, 5000
@@ -47,7 +47,7 @@ class Patience:
     def __init__(self, is_stopped: Callable[[], bool]) -> None:
         self._is_stopped = is_stopped
         self._since: float | None = None
-        self._told = False
+        self._announced = False
         #: what the current transaction has changed so far, to be repeated
         self._journal: list[tuple[str, Callable[[Any], None]]] = []
 
@@ -162,8 +162,8 @@ class Patience:
         self._since = self._since or now
         if self._is_stopped():
             raise StopNow(f'the database is locked or away: {error}') from error
-        if not self._told and now - self._since > UNTIL_TOLD:
-            self._told = True
+        if not self._announced and now - self._since > UNTIL_ANNOUNCED:
+            self._announced = True
             LOGGER.warning(
                 'the database is locked or away (%s): the campaign waits for it and goes on by itself',
                 str(error).strip().partition('\n')[0],
@@ -171,9 +171,9 @@ class Patience:
         time.sleep(PAUSE)
 
     def _answered(self) -> None:
-        if self._told and self._since is not None:
+        if self._announced and self._since is not None:
             LOGGER.warning('the database answers again after %.0f s', time.monotonic() - self._since)
-        self._since, self._told = None, False
+        self._since, self._announced = None, False
 
 
 @contextmanager

@@ -159,7 +159,7 @@ def test_no_arm_sees_a_hidden_formula(library: Library, kept: Path) -> None:
             assert item.template_formula not in episode.hidden
             if item.accepted:
                 yield item.content
-                assert episode.told[-1].proposed is item.content
+                assert episode.observations[-1].proposed is item.content
 
     systems = named(library, ['Cu-Au'], Ask())
     (outcome,) = searched(library, kept, systems, [Arm('spy', spy, '')], budget=3)

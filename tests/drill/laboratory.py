@@ -72,12 +72,12 @@ class Laboratory:
 
     def tell(self, questions: Any, name: str, *words: str, kind: Any = 'answer', failed: str = '') -> None:
         """Tell something that has to be recorded, and the same again, which has to be known."""
-        from aiida_inversedesign.engines.external.reading import Told, answer_of_words
+        from aiida_inversedesign.engines.external.reading import Answered, answer_of_words
         from aiida_inversedesign.engines.external.recording import record
 
-        told = Told(name, answer_of_words(words, questions.units, kind, failed))
+        answered = Answered(name, answer_of_words(words, questions.units, kind, failed))
         for expected in ('recorded', 'known')[: 1 + (kind != 'replicate' and self.draw.random() < 0.2)]:
-            outcome = record(questions, told)
+            outcome = record(questions, answered)
             self.counts[outcome] += 1
             if outcome != expected:
                 self.problems.append(f'{kind} to {name} was {outcome}, not {expected}')
@@ -219,15 +219,17 @@ def _judge(pk: int, laboratory: Laboratory, candidates: int) -> dict[str, Any]:
     twice = [name for name, number in found.items() if number > 1 or name not in truth]
     wrong = []
     for row in rows:
-        told = truth.get(row.candidate, Truth())
+        answered = truth.get(row.candidate, Truth())
         values = (
-            {} if told.failed else {'strength': statistics.fmean(told.strength or [0]), 'hardness': told.hardness[0]}
+            {}
+            if answered.failed
+            else {'strength': statistics.fmean(answered.strength or [0]), 'hardness': answered.hardness[0]}
         )
         same = row.properties.keys() == values.keys() and all(
             abs(row.properties[name] - value) < 1e-9 for name, value in values.items()
         )
-        if not same or (row.status == 'failed') != told.failed:
-            wrong.append(f'{row.candidate}: told {told}, the row has {row.status} {row.properties}')
+        if not same or (row.status == 'failed') != answered.failed:
+            wrong.append(f'{row.candidate}: told {answered}, the row has {row.status} {row.properties}')
     nodes = orm.QueryBuilder().append(AnswerData).count()
     if nodes != laboratory.counts['recorded']:
         problems.append(f'{laboratory.counts["recorded"]} answers were recorded, {nodes} nodes are there')

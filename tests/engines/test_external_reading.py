@@ -108,9 +108,9 @@ def test_files_of_spreadsheets_are_read(mark: str, delimiter: str, newline: str)
     text = newline.join(line.replace(',', delimiter) for line in lines)
     sheet = read(text.encode(mark))
     assert sheet.problems == []
-    assert [told.candidate for told in sheet.told] == ['a', 'c']
-    assert sheet.told[0].answer.values['strength'] == {'value': 45.2, 'unit': 'MPa', 'error': 0.4}
-    assert sheet.told[0].answer.about == {'note': 'first', 'file': 'r.csv line 2'}
+    assert [answered.candidate for answered in sheet.answered] == ['a', 'c']
+    assert sheet.answered[0].answer.values['strength'] == {'value': 45.2, 'unit': 'MPa', 'error': 0.4}
+    assert sheet.answered[0].answer.about == {'note': 'first', 'file': 'r.csv line 2'}
 
 
 @pytest.mark.parametrize(
@@ -127,8 +127,8 @@ def test_files_of_spreadsheets_are_read(mark: str, delimiter: str, newline: str)
 )
 def test_a_wrong_row_keeps_no_other_from_being_read(row: str, says: str) -> None:
     sheet = read(f'candidate,strength,failed\na,45,\n{row}\nc,,broke\n')
-    assert [told.candidate for told in sheet.told] == ['a', 'c']
-    assert sheet.told[1].answer.failed == 'broke'
+    assert [answered.candidate for answered in sheet.answered] == ['a', 'c']
+    assert sheet.answered[1].answer.failed == 'broke'
     [problem] = sheet.problems
     assert problem.startswith('r.csv line 3: ')
     assert says.replace('5 cells', '4 cells') in problem
@@ -136,13 +136,13 @@ def test_a_wrong_row_keeps_no_other_from_being_read(row: str, says: str) -> None
 
 def test_decimal_commas_of_a_file_with_semicolons() -> None:
     sheet = read('candidate;strength\na;45,2\nb;45.3\n')
-    assert [told.candidate for told in sheet.told] == ['b']
+    assert [answered.candidate for answered in sheet.answered] == ['b']
     assert 'write 45.2' in sheet.problems[0]
 
 
 def test_of_duplicated_headings_the_rows_are_read_in_which_they_agree() -> None:
     sheet = read('candidate,strength,strength\na,45,45\nb,45,46\nc,,44\n')
-    assert [told.candidate for told in sheet.told] == ['a', 'c']
+    assert [answered.candidate for answered in sheet.answered] == ['a', 'c']
     assert 'is there 2 times' in sheet.problems[0]
     assert 'r.csv line 3' in sheet.problems[1]
     assert 'differ: 45 and 46' in sheet.problems[1]
@@ -172,11 +172,11 @@ def test_the_sheet_of_ask_is_read_by_tell() -> None:
     assert rows[0][:3] == ['candidate', 'speed', 'strength (MPa)']
     rows[1][2] = '45.2'
     sheet = read('\n'.join(','.join(row) for row in rows))
-    assert [told.answer.values for told in sheet.told] == [{'strength': {'value': 45.2, 'unit': 'MPa'}}]
+    assert [answered.answer.values for answered in sheet.answered] == [{'strength': {'value': 45.2, 'unit': 'MPa'}}]
     assert sheet.problems == []
 
 
-def told(value: float, kind: Any = 'answer', error: float | None = None, name: str = 'strength') -> Answer:
+def answered(value: float, kind: Any = 'answer', error: float | None = None, name: str = 'strength') -> Answer:
     item = {'value': value, 'unit': 'MPa'} | ({} if error is None else {'error': error})
     return Answer({name: item}, kind=kind)
 
@@ -186,19 +186,21 @@ def failed(kind: Any = 'answer') -> Answer:
 
 
 def test_answers_are_combined() -> None:
-    one = combine([told(3, error=0.2), told(7, name='index')])
+    one = combine([answered(3, error=0.2), answered(7, name='index')])
     assert one.record()['strength'] == {'value': 3, 'unit': 'MPa', 'source': 'answer', 'error': 0.2}
     assert one.missing(['strength', 'index', 'volume']) == ['volume']
-    three = combine([told(3), told(5, 'replicate'), told(4, 'replicate'), failed('replicate')]).record()['strength']
+    three = combine([answered(3), answered(5, 'replicate'), answered(4, 'replicate'), failed('replicate')]).record()[
+        'strength'
+    ]
     assert (three['value'], three['error'], three['source']) == (4, pytest.approx(1 / math.sqrt(3)), '3 replicates')
     # two that happen to agree are known no better than their own errors say
-    assert combine([told(3, error=0.2), told(3, 'replicate', 0.2)]).record()['strength']['error'] == pytest.approx(
-        0.2 / math.sqrt(2)
-    )
-    corrected = [told(3), told(5, 'replicate'), told(8, 'correction')]
+    assert combine([answered(3, error=0.2), answered(3, 'replicate', 0.2)]).record()['strength'][
+        'error'
+    ] == pytest.approx(0.2 / math.sqrt(2))
+    corrected = [answered(3), answered(5, 'replicate'), answered(8, 'correction')]
     assert combine(corrected).record()['strength']['value'] == 8
     assert [counts(corrected, number) for number in range(3)] == [False, False, True]
-    assert combine([told(3), failed('correction')]).failed == 'broke'
-    assert combine([failed(), told(3, 'correction')]).record()['strength']['value'] == 3
+    assert combine([answered(3), failed('correction')]).failed == 'broke'
+    assert combine([failed(), answered(3, 'correction')]).record()['strength']['value'] == 3
     assert combine([failed()]).missing(['strength']) == []
     assert combine([]).missing(['strength']) == ['strength']

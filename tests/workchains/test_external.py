@@ -21,7 +21,7 @@ from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.cli import cli
 from aiida_inversedesign.cli.lab.folder import take_files
 from aiida_inversedesign.engines.external.questions import Questions
-from aiida_inversedesign.engines.external.reading import AnswerError, Told, answer_of_words
+from aiida_inversedesign.engines.external.reading import Answered, AnswerError, answer_of_words
 from aiida_inversedesign.engines.external.recording import attached, record, record_file, refuse_if_ended
 from aiida_inversedesign.graph.control import stop_request
 from aiida_inversedesign.nodes.library_data import LibraryData
@@ -85,7 +85,7 @@ def value_of(questions: Any, name: str) -> float:
 
 
 def tell(questions: Any, name: str, *words: str, kind: Any = 'answer', failed: str = '', **about: str) -> str:
-    return record(questions, Told(name, answer_of_words(words, questions.units, kind, failed, **about)))
+    return record(questions, Answered(name, answer_of_words(words, questions.units, kind, failed, **about)))
 
 
 def answer_first(questions: Any, found: list[dict[str, Any]]) -> None:
@@ -133,8 +133,8 @@ def test_parts_failures_replicates_and_late_corrections(run: Callable[..., Any],
             shown = describe(questions.campaign)
             assert any('waits for strength (answered: hardness)' in item['what'] for item in shown['running'])
             assert Questions(questions.campaign).open()[0]['answered'] == ['hardness']
-            told = Told(names[0], answer_of_words(['strength=7'], questions.units))
-            assert record(questions, told, attached([raw]), {'instrument': 'Instron'}) == 'recorded'
+            answered = Answered(names[0], answer_of_words(['strength=7'], questions.units))
+            assert record(questions, answered, attached([raw]), {'instrument': 'Instron'}) == 'recorded'
             assert tell(questions, names[0], 'strength=7') == 'known'
             for kind in ('answer', 'replicate'):
                 with pytest.raises(AnswerError, match=r'not a property|answered before'):
@@ -164,10 +164,10 @@ def test_parts_failures_replicates_and_late_corrections(run: Callable[..., Any],
     assert_clean(node)
     figures = audit(load_record(node))
     assert (figures['evaluations']['completed'], figures['evaluations']['failed']) == (5, 0)
-    told = Questions(node).answers()
-    assert [item['counts'] for item in told if item['candidate'] == steps[0]] == [True, False, True]
-    assert [item['counts'] for item in told if item['candidate'] == steps[1]] == [False, True, True]
-    assert told[1]['about']['files'].startswith('curve.csv ')
+    answered = Questions(node).answers()
+    assert [item['counts'] for item in answered if item['candidate'] == steps[0]] == [True, False, True]
+    assert [item['counts'] for item in answered if item['candidate'] == steps[1]] == [False, True, True]
+    assert answered[1]['about']['files'].startswith('curve.csv ')
     output = (
         CliRunner().invoke(cli, ['ask', str(node.pk), '--answers', '--format', 'csv'], catch_exceptions=False).output
     )
@@ -177,16 +177,16 @@ def test_parts_failures_replicates_and_late_corrections(run: Callable[..., Any],
 
 def test_a_deadline_turns_open_ones_into_failures(run: Callable[..., Any], caplog: Any) -> None:
     def lab(questions: Any, found: list[dict[str, Any]]) -> None:
-        if not told:
-            told.append(found[0]['candidate'])
-            tell(questions, told[0], 'strength=3')
+        if not answered:
+            answered.append(found[0]['candidate'])
+            tell(questions, answered[0], 'strength=3')
             tell(questions, found[1]['candidate'], 'hardness=3')
 
-    told: list[str] = []
+    answered: list[str] = []
     evaluate = {'deadline_days': 1.5 / 86400}
     node = run(lab, evaluate=evaluate, budget={'evaluations': 3})
     rows = {row.candidate: row for row in node.outputs.table.get_rows()}
-    assert rows.pop(told[0]).status == 'completed'
+    assert rows.pop(answered[0]).status == 'completed'
     assert {row.status for row in rows.values()} == {'failed'}
     reasons = sorted(row.reason for row in rows.values())
     assert all(text.startswith('no answer within ') for text in reasons)
@@ -305,9 +305,9 @@ def test_a_folder_that_a_robot_fills(run: Callable[..., Any], tmp_path: Path) ->
     assert (tmp_path / 'done' / 'a.csv').exists()
     assert 'no column `candidate`' in (tmp_path / 'refused' / 'b.CSV.txt').read_text()
     assert (tmp_path / 'c.csv.part').exists()
-    told = Questions(node).answers()[0]
-    assert told['about'].items() >= {'instrument': 'robot', 'file': 'a.csv line 2'}.items()
-    assert load_node(told['pk']).base.repository.get_object_content('raw.dat') == '1 2'
+    answered = Questions(node).answers()[0]
+    assert answered['about'].items() >= {'instrument': 'robot', 'file': 'a.csv line 2'}.items()
+    assert load_node(answered['pk']).base.repository.get_object_content('raw.dat') == '1 2'
 
 
 def test_crystals_are_asked_for_with_their_cifs(run: Callable[..., Any], tmp_path: Path) -> None:

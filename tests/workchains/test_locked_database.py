@@ -82,7 +82,7 @@ def rows_of(node: Any) -> list[Any]:
 def test_a_campaign_waits_for_a_locked_database(
     campaign: Any, aiida_profile: Any, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(patience, 'UNTIL_TOLD', 0.5)
+    monkeypatch.setattr(patience, 'UNTIL_ANNOUNCED', 0.5)
     builder, _ = campaign(budget={'evaluations': 6})
     with locked(database_of(aiida_profile), kind, 2.0, times=2, pause=0.3) as locks:
         node = run_campaign(builder)

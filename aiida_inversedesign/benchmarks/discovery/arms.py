@@ -23,7 +23,7 @@ HULL = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Told:
+class Observation:
     """What an arm learns of a crystal that it chose: what an evaluation says.
 
     :param relaxed: None if the evaluation failed.
@@ -48,7 +48,7 @@ class Episode:
     :param screen: the potential that looks at candidates before the oracle does.
     :param phases: known competing phases by name: the compounds of the smaller systems and the elements.
     :param seed: of all random choices of this episode.
-    :param told: what the oracle said so far, oldest first.
+    :param observations: what the oracle said so far, oldest first.
     """
 
     formulas: Sequence[str]
@@ -61,7 +61,7 @@ class Episode:
     screen: Relaxer | None = None
     phases: Mapping[str, Crystal] = field(default_factory=dict)
     seed: int = 0
-    told: list[Told] = field(default_factory=list)
+    observations: list[Observation] = field(default_factory=list)
 
     @cached_property
     def spec(self) -> CampaignSettings:
@@ -84,7 +84,7 @@ class Episode:
             return []
 
 
-#: The crystals that an arm chooses, one after the other; ``episode.told`` has grown when the next one is asked for.
+#: The crystals that an arm chooses, one after the other; ``episode.observations`` grows before the next one is asked.
 Search = Callable[[Episode], Iterator[Crystal]]
 
 
@@ -181,4 +181,4 @@ def arms_named(names: Sequence[str]) -> list[Arm]:
     return [ARMS[name] for name in dict.fromkeys(names)]
 
 
-__all__ = ['ARMS', 'Arm', 'Episode', 'Search', 'Told', 'arms_named']
+__all__ = ['ARMS', 'Arm', 'Episode', 'Observation', 'Search', 'arms_named']

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from aiida_inversedesign.benchmarks.discovery.arms import Arm, Episode, Told
+from aiida_inversedesign.benchmarks.discovery.arms import Arm, Episode, Observation
 from aiida_inversedesign.benchmarks.discovery.systems import System
 from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
 from aiida_inversedesign.benchmarks.proposal.queries import BenchmarkError
@@ -88,7 +88,7 @@ class Oracle:
             for item in system.truths
         ]
 
-    def evaluated(self, crystal: Crystal) -> Told:
+    def evaluated(self, crystal: Crystal) -> Observation:
         """What an evaluation says of a crystal.
 
         :raises BenchmarkError: if the hull of the system is not known.
@@ -96,12 +96,12 @@ class Oracle:
         record = self._relaxer.relaxed(crystal)
         found = _crystal_of(record)
         if not found:
-            return Told(crystal, None, None)
+            return Observation(crystal, None, None)
         counts = Counter(record['species'])
         stability = stabilities(self._phases, {'candidate': (counts, record['energy'])})['candidate']
         if stability.e_above_hull is None:
             raise BenchmarkError(f'{self.system.name}: no hull at the oracle: {stability.reason}')
-        return Told(crystal, found[0], stability.e_above_hull)
+        return Observation(crystal, found[0], stability.e_above_hull)
 
     def place_of(self, crystal: Crystal) -> int | None:
         """The truth that a relaxed crystal is, by structure and space group."""
@@ -179,25 +179,25 @@ def searched(arm: Arm, episode: Episode, hidden: Oracle, plan: Plan, oracle: Rel
     distinct: list[Crystal] = []
     charged, seconds = oracle.charged, [0.0]
     for crystal in islice(_timed(arm.search(episode), episode.screen, seconds), plan.budget):
-        told = hidden.evaluated(crystal)
-        episode.told.append(told)
-        is_new = _is_stable(told, plan) and not any(
-            same_crystal(told.relaxed, other)  # type: ignore[arg-type]
+        observation = hidden.evaluated(crystal)
+        episode.observations.append(observation)
+        is_new = _is_stable(observation, plan) and not any(
+            same_crystal(observation.relaxed, other)  # type: ignore[arg-type]
             for other in distinct
-            if other.formula == told.relaxed.formula  # type: ignore[union-attr]
+            if other.formula == observation.relaxed.formula  # type: ignore[union-attr]
         )
         place = None
-        if is_new and told.relaxed is not None:
-            distinct.append(told.relaxed)
-            place = hidden.place_of(told.relaxed)
+        if is_new and observation.relaxed is not None:
+            distinct.append(observation.relaxed)
+            place = hidden.place_of(observation.relaxed)
         new.append(is_new)
         known.append(None if place in known else place)
-    above = tuple(item.e_above_hull for item in episode.told)
+    above = tuple(item.e_above_hull for item in episode.observations)
     return Search(tuple(new), tuple(known), above, seconds[0], oracle.charged - charged)
 
 
-def _is_stable(told: Told, plan: Plan) -> bool:
-    return told.e_above_hull is not None and told.e_above_hull <= plan.tolerance
+def _is_stable(observation: Observation, plan: Plan) -> bool:
+    return observation.e_above_hull is not None and observation.e_above_hull <= plan.tolerance
 
 
 def _timed(crystals: Iterator[Crystal], screen: Relaxer | None, seconds: list[float]) -> Iterator[Crystal]:

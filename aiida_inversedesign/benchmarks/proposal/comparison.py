@@ -163,8 +163,8 @@ def _trained(name: str, training: Training, options: Options, progress: Progress
     if name in options.models:
         label, data = options.models[name]
         return read_model(label, data, name, training.asked)
-    told = None if progress is None else (lambda step, done: progress(f'training {name}: {step}', done))
-    return TRAIN[name](training, told)
+    step_report = None if progress is None else (lambda step, done: progress(f'training {name}: {step}', done))
+    return TRAIN[name](training, step_report)
 
 
 def _card(trained: Trained, name: str, options: Options) -> dict[str, Any]:

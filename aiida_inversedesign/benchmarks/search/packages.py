@@ -43,7 +43,7 @@ class PhysboSearcher:
     seeded: Seeded
     score: str
     features: int
-    told: int = 0
+    observations_given: int = 0
     learned: int = -LEARN
     policy: Any = field(default=None, repr=False)
 
@@ -58,11 +58,11 @@ class PhysboSearcher:
                     physbo.misc.centering(self.question.features), initial_data=(observed, score)
                 )
             else:
-                self.policy.write(observed[self.told :], score[self.told :])
-            self.told = len(observed)
-            learn = self.told - self.learned >= LEARN
+                self.policy.write(observed[self.observations_given :], score[self.observations_given :])
+            self.observations_given = len(observed)
+            learn = self.observations_given - self.learned >= LEARN
             if learn:
-                self.learned = self.told
+                self.learned = self.observations_given
             actions = self.policy.bayes_search(
                 max_num_probes=1,
                 num_search_each_probe=size,
@@ -82,7 +82,7 @@ class BaybeSearcher:
     question: Question
     number: Number
     seeded: Seeded
-    told: int = 0
+    observations_given: int = 0
     campaign: Any = field(default=None, repr=False)
 
     def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
@@ -94,9 +94,11 @@ class BaybeSearcher:
             warnings.simplefilter('ignore')
             if self.campaign is None:
                 self.campaign = self._start()
-            new = pd.DataFrame({'candidate': [f'c{place}' for place in observed], 'y': score}).iloc[self.told :]
+            new = pd.DataFrame({'candidate': [f'c{place}' for place in observed], 'y': score}).iloc[
+                self.observations_given :
+            ]
             self.campaign.add_measurements(new)
-            self.told = len(observed)
+            self.observations_given = len(observed)
             found = self.campaign.recommend(size)
         return Step([int(label[1:]) for label in found['candidate']])
 

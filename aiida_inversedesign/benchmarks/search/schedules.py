@@ -52,7 +52,7 @@ class _Pool:
         left = [index for index in self.order if index not in gone]
         if len(ended) < 3:
             return left[:size]
-        surrogate = self._told(ended)
+        surrogate = self._fitted(ended)
         known = Observed(
             surrogate.standardise(self.X[ended]), {'y': self.values[ended]}, np.zeros(len(ended), dtype=bool)
         )
@@ -68,7 +68,7 @@ class _Pool:
         )
         return [left[place.index] for place in places]
 
-    def _told(self, ended: list[int]) -> Surrogate:
+    def _fitted(self, ended: list[int]) -> Surrogate:
         if self.surrogate is None or fit_is_due(len(ended), self.fitted):
             self.fitted = len(ended)
             self.surrogate = fit_on_features(self.X[ended], {'y': self.values[ended]}, kind='gp', seed=self.seed)

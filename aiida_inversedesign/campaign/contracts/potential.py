@@ -26,7 +26,7 @@ class Potential:
     :param convention: what its energies are, in words. Energies of two potentials, or of a potential and DFT, are never
         compared.
     :param elements: symbols that it knows; empty: any, or it says so itself.
-    :param install: what ``pip`` is told where it is missing.
+    :param install: what ``pip`` installs where it is missing.
     :param citations: keys of ``paper/references.bib`` or BibTeX entries.
     """
 

@@ -40,7 +40,7 @@ class BrokerWatch:
     async def _watch(self) -> None:
         import aio_pika
 
-        # that nobody answers is told by :attr:`answers`
+        # that nobody answers is said by :attr:`answers`
         for name in ('aiormq.connection', 'aio_pika.connection'):
             logging.getLogger(name).setLevel(logging.CRITICAL + 1)
         while True:

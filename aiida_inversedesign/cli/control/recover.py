@@ -103,7 +103,7 @@ class Watch:
         if due and not self._since:
             self._played.update(dict.fromkeys(due, now))
             return Action('play', f'{len(due)} job(s) paused after failures of transport or scheduler', due)
-        # a new worker may hold a job for paused that is not: each is told once, which does nothing to the others
+        # a new worker may hold a job for paused that is not: each is sent one message, which does nothing to the others
         workers = frozenset(state.workers)
         quiet = tuple(pk for pk in state.quiet if not self._asked.get(pk, frozenset()) >= workers)
         if quiet and not self._since:

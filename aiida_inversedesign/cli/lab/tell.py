@@ -77,7 +77,7 @@ def tell(
         raise InverseDesignError('values, --failed and --attach need a candidate; a file has columns for them')
     load_profile()
     from aiida_inversedesign.engines.external.questions import Questions
-    from aiida_inversedesign.engines.external.reading import Told, answer_of_words
+    from aiida_inversedesign.engines.external.reading import Answered, answer_of_words
     from aiida_inversedesign.engines.external.recording import attached, record, record_file
 
     node = load_campaign(campaign)
@@ -94,7 +94,7 @@ def tell(
         found = record_file(questions, sheet, kind, about)
     else:
         answer = answer_of_words(values, questions.units, kind, failed, **about)
-        outcome = record(questions, Told(str(candidate), answer), attached(attach))
+        outcome = record(questions, Answered(str(candidate), answer), attached(attach))
         found = {'recorded': [], 'known': [], 'problems': [], outcome: [candidate]}
     left = [item['candidate'] for item in Questions(node).open()]
     data = {'schema': 'inversedesign/1', 'pk': node.pk, **found, 'open': left}

@@ -29,7 +29,7 @@ LONGEST_TEXT = 2000
 
 
 @dataclass(frozen=True)
-class Told:
+class Answered:
     """An answer to a candidate.
 
     :param files: names of attached files. :param line: of the file in which it stands, 0 if it is not of a file.
@@ -45,7 +45,7 @@ class Told:
 class Sheet:
     """What a file holds: answers, and what is wrong with the rows that are not read."""
 
-    told: list[Told] = field(default_factory=list)
+    answered: list[Answered] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -132,12 +132,12 @@ def read_sheet(
         if not any(cell.strip() for cell in cells):
             continue
         try:
-            told = _told(cells, columns, units, kind, line, name)
+            answered = _answered(cells, columns, units, kind, line, name)
         except AnswerError as error:
             sheet.problems.append(f'{name} line {line}: {error}')
             continue
-        if told is not None:
-            sheet.told.append(told)
+        if answered is not None:
+            sheet.answered.append(answered)
     return sheet
 
 
@@ -176,9 +176,9 @@ def _columns(
     return columns
 
 
-def _told(
+def _answered(
     cells: Sequence[str], columns: Mapping[str, _Column], units: Mapping[str, str], kind: Kind, line: int, file: str
-) -> Told | None:
+) -> Answered | None:
     """The answer of a row, None where it has none yet."""
     width = len(columns['*'].places)
     if len(cells) != width:
@@ -209,7 +209,7 @@ def _told(
         raise AnswerError('no candidate is named')
     about = {name: cell(name) for name in _ABOUT} | {'file': f'{file} line {line}'}
     files = tuple(filter(None, (item.strip() for item in cell('files').split(';'))))
-    return Told(candidate, _answer(values, failed, own_kind, about), files, line)
+    return Answered(candidate, _answer(values, failed, own_kind, about), files, line)
 
 
 def sheet_of(

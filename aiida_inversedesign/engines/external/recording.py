@@ -15,7 +15,7 @@ from aiida.orm import User, WorkChainNode
 
 from aiida_inversedesign.engines.external.combine import Answer, combine
 from aiida_inversedesign.engines.external.questions import Questions, answer_of, answers_to
-from aiida_inversedesign.engines.external.reading import AnswerError, Sheet, Told, read_sheet
+from aiida_inversedesign.engines.external.reading import Answered, AnswerError, Sheet, read_sheet
 from aiida_inversedesign.nodes.answer_data import AnswerData, digests
 from aiida_inversedesign.processes.timed_wait import end_read_transaction
 
@@ -42,27 +42,30 @@ def refuse_if_ended(campaign: WorkChainNode, resumed: WorkChainNode | None) -> N
 
 
 def record(
-    questions: Questions, told: Told, files: Mapping[str, bytes] | None = None, about: Mapping[str, str] | None = None
+    questions: Questions,
+    answered: Answered,
+    files: Mapping[str, bytes] | None = None,
+    about: Mapping[str, str] | None = None,
 ) -> Outcome:
     """Record an answer, unless it is there already.
 
     :param files: raw data by name. :param about: who and with what, where the answer itself does not say it.
     :raises AnswerError: if it cannot be recorded.
     """
-    _refuse_unasked(questions, told.candidate)
-    answer = _complete(told.answer, files or {}, about or {})
-    node = questions.node(told.candidate)
+    _refuse_unasked(questions, answered.candidate)
+    answer = _complete(answered.answer, files or {}, about or {})
+    node = questions.node(answered.candidate)
     with _one_at_a_time():
-        # another program may have told something since this one looked
+        # another program may have recorded an answer since this one looked
         end_read_transaction()
-        earlier = [answer_of(item) for item in answers_to(questions.settings_node, told.candidate)]
+        earlier = [answer_of(item) for item in answers_to(questions.settings_node, answered.candidate)]
         if _is_known(answer, earlier):
             return 'known'
-        _refuse_second(answer, earlier, told.candidate)
+        _refuse_second(answer, earlier, answered.candidate)
         facts = {
             'campaign': questions.settings_node.uuid,
             'candidate': node.uuid,
-            'name': told.candidate,
+            'name': answered.candidate,
             'kind': answer.kind,
             'values': {name: dict(item) for name, item in answer.values.items()},
             'failed': answer.failed,
@@ -81,12 +84,12 @@ def record_file(questions: Questions, path: Path, kind: Any, about: Mapping[str,
     """
     sheet: Sheet = read_sheet(_content(path), path.name, questions.units, ignored_headings(questions), kind)
     found: dict[str, Any] = {'recorded': [], 'known': [], 'problems': list(sheet.problems)}
-    for told in sheet.told:
+    for answered in sheet.answered:
         try:
-            files = attached([path.parent / name for name in told.files])
-            found[record(questions, told, files, about)].append(told.candidate)
+            files = attached([path.parent / name for name in answered.files])
+            found[record(questions, answered, files, about)].append(answered.candidate)
         except AnswerError as error:
-            found['problems'].append(f'{path.name} line {told.line}: {error}')
+            found['problems'].append(f'{path.name} line {answered.line}: {error}')
     return found
 
 

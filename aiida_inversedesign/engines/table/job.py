@@ -23,7 +23,7 @@ class TableCalculation(ScriptCalculation):
         super().define(spec)
         define_crystal_and_settings(spec)
         spec.input('structure', valid_type=(orm.StructureData, orm.Dict), help='The crystal or point.')
-        spec.output('results', valid_type=orm.Dict, help='How long it waited, and whether it was told to fail.')
+        spec.output('results', valid_type=orm.Dict, help='How long it waited, and whether it had to fail.')
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.table'
         spec.exit_code(310, 'ERROR_ON_PURPOSE', message='failed on purpose (evaluate.fail_fraction {fraction})')
 
@@ -42,7 +42,7 @@ class TableParser(ScriptParser):
     """Turns ``results.json`` of :class:`TableCalculation` into a node."""
 
     def parse_results(self, results: dict[str, Any]) -> ExitCode | None:
-        """Attach what it did, and fail where it was told to."""
+        """Attach what it did, and fail where the settings ask for it."""
         self.out('results', orm.Dict(results))
         if results['failed']:
             return self.exit_codes.ERROR_ON_PURPOSE.format(fraction=self.node.inputs.settings['fail_fraction'])

@@ -1,4 +1,4 @@
-"""Take the time of a computation and fail if told to: ``input.json`` → ``results.json``. Needs Python alone.
+"""Take the time of a computation and fail if asked to: ``input.json`` → ``results.json``. Needs Python alone.
 
 Where the variable ``INVERSEDESIGN_LAUNCHES`` names a file, a line is added to it at the start and at the end: a record
 of what ran, kept outside AiiDA, with which the provenance can be compared.

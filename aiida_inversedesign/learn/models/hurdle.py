@@ -94,8 +94,8 @@ class Hurdle(PlainRegressor):
             return self
         X = check_inputs(X, self.X.shape[1])
         y = np.concatenate([self.y, self.predict(X)[0]])
-        told = replace(self, chance=self.chance.condition(X), process=self.process.condition(X))
-        return replace(told, X=np.vstack([self.X, X]), y=y)
+        updated = replace(self, chance=self.chance.condition(X), process=self.process.condition(X))
+        return replace(updated, X=np.vstack([self.X, X]), y=y)
 
     def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> Hurdle:
         """The model of other rows; the usual value and hyperparameters are kept."""

@@ -151,17 +151,17 @@ def fit_multitask(X: Array, y: Array, tasks: Sequence[Task]) -> MultiTask:
     """
     X, y = check_training(X, y)
     offset, scale, _ = target_scale(y)
-    told = [task for task in tasks if len(task.y) > 1 and not target_scale(task.y)[2]]
-    inputs = [np.column_stack([X, np.zeros((len(X), len(told)))])]
+    varying = [task for task in tasks if len(task.y) > 1 and not target_scale(task.y)[2]]
+    inputs = [np.column_stack([X, np.zeros((len(X), len(varying)))])]
     targets = [y]
-    for place, task in enumerate(told):
-        marks = np.zeros((len(task.X), len(told)))
+    for place, task in enumerate(varying):
+        marks = np.zeros((len(task.X), len(varying)))
         marks[:, place] = 1.0
         inputs.append(np.column_stack([task.X, marks]))
         center, spread, _ = target_scale(task.y)
         targets.append(offset + _sign(X, y, task) * scale * (task.y - center) / spread)
     process = fit_gp(np.vstack(inputs), np.concatenate(targets), form='ard')
-    return MultiTask(process, tuple(task.name for task in told))
+    return MultiTask(process, tuple(task.name for task in varying))
 
 
 def _sign(X: Array, y: Array, task: Task) -> float:

@@ -55,14 +55,14 @@ def calibrate(
         evidence, right = found.evidence[:, column], found.right[:, column]
         half = found.compound % 2 == 0
         weights[column] = _fit(evidence, right)
-        told = _probabilities(evidence[~half], _fit(evidence[half], right[half]))
+        stated = _probabilities(evidence[~half], _fit(evidence[half], right[half]))
         reached = found.prototypes if column == len(TAUS) else found.nearest <= TAUS[column]
         findable = reached[:, 0]
         recall = {str(k): _share(reached[findable, 1 + at]) for at, k in enumerate(TOP)}
         scores[name] = {
             'n': int(findable.sum()),
             'recall': recall,
-            'brier': _share((told - right[~half]) ** 2),
+            'brier': _share((stated - right[~half]) ** 2),
             'base_rate': _share(right),
         }
     return weights, scores

@@ -82,7 +82,7 @@ class Support:
     """What the structural neighbours of some templates say about the volume of a formula.
 
     :param residual: weighted mean of log(volume / volume of the composition), shape (k,).
-    :param features: what the error is told from, shape (k, 5); see :data:`ERROR_FEATURES`.
+    :param features: what the error is estimated from, shape (k, 5); see :data:`ERROR_FEATURES`.
     """
 
     residual: NDArray[np.float64]
