@@ -3,7 +3,6 @@
 import numpy as np
 
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.chemistry.fingerprints.cache import FingerprintCache
 from aiida_inversedesign.chemistry.fingerprints.structure import LENGTH, fingerprint
 from aiida_inversedesign.libraries.fingerprinted import with_fingerprints
 from aiida_inversedesign.libraries.library import Library, Template
@@ -17,8 +16,8 @@ def library(*crystals):
     return Library([Template(f't{index}', crystal, 'test', 'CC0') for index, crystal in enumerate(crystals)])
 
 
-def test_missing_ones_are_computed_and_failures_listed(tmp_path):
-    cache = FingerprintCache(tmp_path / 'cache')
+def test_missing_ones_are_computed_and_failures_listed():
+    cache = {}
     complete, skipped = with_fingerprints(library(CUBIC, COINCIDENT, BODY_CENTRED), cache)
     np.testing.assert_allclose(complete.fingerprints[0], fingerprint(CUBIC), atol=1e-7)
     np.testing.assert_allclose(complete.fingerprints[2], fingerprint(BODY_CENTRED), atol=1e-7)
