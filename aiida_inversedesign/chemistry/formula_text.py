@@ -47,6 +47,7 @@ _HINTS = {
     ',': 'write decimals with a point, one formula a line',
     ':': 'a ratio such as 2:1 belongs in ratios',
 }
+#: Largest amount of an element, longest number and deepest brackets: far beyond any compound, and quickly refused.
 _LARGEST, _MOST_DIGITS, _NESTED = 10**6, 20, 20
 
 

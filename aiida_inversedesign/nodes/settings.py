@@ -9,6 +9,7 @@ from aiida_inversedesign.campaign.spec import CampaignSettings
 
 #: Settings by the UUID of their node, which is stored and cannot change; those of the last few campaigns.
 _READ: dict[str, CampaignSettings] = {}
+#: Settings that are kept in memory: a worker serves few campaigns at a time.
 _REMEMBERED = 8
 
 

@@ -22,6 +22,7 @@ Report = Callable[[str, float], None]
 SCHEMA = 'inversedesign/1'
 #: What every arm is held against: the mean of the training curves.
 MEAN = 'mean_curve'
+#: Levels of the bands whose coverage is counted, %, and bootstrap samples of crystals for the intervals.
 LEVELS = (50, 80, 95)
 RESAMPLES = 2000
 DEFINITIONS = {

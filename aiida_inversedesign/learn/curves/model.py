@@ -39,6 +39,7 @@ _LEVELS = tuple(float(level) for level in np.concatenate([np.linspace(0.05, 0.95
 _PRIOR_ROWS = 20
 #: Joint draws of curves, from which functionals that are not linear follow; candidates drawn at once.
 _DRAWS, _CHUNK = 400, 64
+#: Standardised inputs are cut here: a candidate far outside the rows is treated as one at their rim.
 _LIMIT = 5.0
 
 

@@ -39,6 +39,7 @@ _SHARES = frozenset(('first_moment', 'width'))
 POINTS = 200
 #: Draws of each number; candidates, and joint draws, at a time.
 _DRAWS, _CHUNK, _AT_ONCE = 100, 128, 16
+#: Folds by which the line between predicted and true numbers is measured.
 _FOLDS = 5
 #: Fewer rows than this tell no line; no line is flatter than this, or the order of the candidates would be lost.
 _LEAST_ROWS, _LEAST_SLOPE = 10, 0.1

@@ -25,6 +25,8 @@ Array = NDArray[np.float64]
 
 #: Least noise variance in units of the targets' variance, and where the optimisation starts (mode of its prior).
 LEAST_NOISE, FIRST_NOISE = 1e-4, math.exp(-5.0)
+#: Widths of normal priors: on the logits of the weights of kernels, and on the logarithms of lengths about those that
+#: were fitted before. By judgement: one and a half, and one, in units in which a factor e is one.
 _WEIGHT_WIDTH, _COLUMN_WIDTH = 1.5, 1.0
 
 

@@ -33,6 +33,7 @@ PLACES = {
     for column, symbol in enumerate(line.split())
     if symbol != '.'
 }
+#: Size of a cell and gap between cells, pixels; columns of the periodic table.
 CELL, GAP, WIDTH = 40, 3, 18
 #: Shades of the heat map.
 SHADES = 6
