@@ -97,16 +97,29 @@ class CampaignProgress(logging.Handler):
         self._show_warning(f'the {failed[1]}{job} failed{reason}: {again}')
 
 
+#: Seconds between two lines of progress where nothing can draw a bar: a file of some hours stays short.
+BETWEEN_LINES = 60.0
+
+
 @contextmanager
-def shown_steps() -> Iterator[Callable[[str, float], None]]:
-    """A bar for each step of a long computation, on the error stream, so that the JSON can be piped."""
+def shown_steps(between: float = BETWEEN_LINES) -> Iterator[Callable[[str, float], None]]:
+    """A bar for each step of a long computation, on the error stream, so that the JSON can be piped.
+
+    Where that is no terminal, a line now and then says how far the step is.
+
+    :param between: seconds between two lines.
+    """
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield _lines(console, between)
+        return
     columns = (
         TextColumn('{task.description}'),
         BarColumn(),
         TextColumn('{task.percentage:.0f} %'),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=console) as bar:
         steps: dict[str, TaskID] = {}
 
         def report(step: str, done: float) -> None:
@@ -117,3 +130,15 @@ def shown_steps() -> Iterator[Callable[[str, float], None]]:
             bar.update(steps[name], description=step, completed=done)
 
         yield report
+
+
+def _lines(console: Console, between: float) -> Callable[[str, float], None]:
+    last = time.monotonic()
+
+    def report(step: str, done: float) -> None:
+        nonlocal last
+        if time.monotonic() - last >= between:
+            last = time.monotonic()
+            console.print(f'{time.strftime("%H:%M:%S")} {step} {100 * done:.0f} %', markup=False, highlight=False)
+
+    return report

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import io
 import logging
+import re
 
 import pytest
 from rich.console import Console
 
 from aiida_inversedesign.campaign.spec import CampaignSpec
-from aiida_inversedesign.cli.progress import CampaignProgress
+from aiida_inversedesign.cli.progress import CampaignProgress, shown_steps
 
 SPEC = CampaignSpec.model_validate(
     {
@@ -43,3 +44,14 @@ def test_a_harvest_moves_the_bar(report):
     assert 'evaluations: 7, failed: 1, distinct hits: 3' in out.getvalue()
     assert 'PwBaseWorkChain' not in out.getvalue()
     assert '9 evaluations' not in out.getvalue()
+
+
+def test_without_a_terminal_steps_are_lines_now_and_then(capsys: pytest.CaptureFixture[str]) -> None:
+    with shown_steps(between=0.0) as report:
+        report('training ours: network 2', 0.25)
+    printed = capsys.readouterr()
+    assert printed.out == ''
+    assert re.fullmatch(r'\d\d:\d\d:\d\d training ours: network 2 25 %\n', printed.err)
+    with shown_steps() as report:
+        report('training', 0.5)
+    assert capsys.readouterr().err == ''
