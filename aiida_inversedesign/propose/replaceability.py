@@ -24,13 +24,12 @@ from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.libraries.prototype_labels import label_of
 from aiida_inversedesign.propose.rankers.ranking import Counts, reduced
 from aiida_inversedesign.propose.volumes.volume import POWER
-from aiida_inversedesign.propose.wyckoff.statistics import usable
+from aiida_inversedesign.propose.wyckoff.statistics import once_per_library, usable
 
 #: The dissimilarity of elements counts as much as so many observed replacements.
 PRIOR = 10.0
 #: Of ions that pymatgen's table does not know.
 UNKNOWN = 1e-6
-_KEPT: dict[tuple[str, frozenset[str]], Replaceability] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,20 +50,12 @@ class Replaceability:
         return {(x, y): float(self.logs[rows[x], rows[y]]) for x in old for y in new}, False
 
 
+@once_per_library
 def learned(library: Library, excluded: frozenset[str]) -> Replaceability:
-    """The replaceability of a library's entries, kept in memory by its content.
+    """The replaceability of a library's entries, kept in memory.
 
     :param excluded: reduced formulas whose entries are not looked at.
     """
-    key = (library.content_hash, excluded)
-    if key not in _KEPT:
-        while len(_KEPT) >= 4:
-            del _KEPT[next(iter(_KEPT))]
-        _KEPT[key] = _learn(library, excluded)
-    return _KEPT[key]
-
-
-def _learn(library: Library, excluded: frozenset[str]) -> Replaceability:
     table = element_table()
     # elements that fill the same hole: prototype, the other elements, and the count of the missing one
     holes: dict[Any, set[int]] = defaultdict(set)

@@ -15,6 +15,8 @@ from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.contracts.source import ProposalError, Source, SourceRequest
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.formulas import reduced_formula
+from aiida_inversedesign.libraries.library import Template
+from aiida_inversedesign.propose.build import Built
 from aiida_inversedesign.propose.generators.mix import Mix
 from aiida_inversedesign.propose.generators.request import Proposed
 from aiida_inversedesign.propose.generators.score import campaign_request
@@ -97,6 +99,36 @@ def unbuilt(counts: Counts, proposer: str, **reasons: str) -> Candidate:
     """
     verdicts = {name: Verdict(False, None, reason) for name, reason in reasons.items()}
     return Candidate(id='', key=reduced_formula(counts), content=None, proposer=proposer, verdicts=verdicts)
+
+
+def candidate_of(
+    built: Built, template: Template, proposer: str, probability: float | None, rank: int, label: str
+) -> Candidate:
+    """A formula in the structure of a template, as a candidate.
+
+    :param label: the template's prototype.
+    """
+    crystal = built.crystal
+    return Candidate(
+        id='',
+        key=crystal.formula,
+        content=crystal,
+        proposer=proposer,
+        template=template.id,
+        template_formula=template.crystal.formula,
+        prototype=template.prototype,
+        probability=probability,
+        rank=rank,
+        assignment=built.mapping,
+        volume_scale=built.estimate.scale,
+        source=template.source,
+        template_e_above_hull=template.e_above_hull,
+        proto_label=label,
+        dissimilarity=built.dissimilarity,
+        volume=built.estimate.volume / crystal.nsites,
+        volume_error=built.estimate.error,
+        packing=built.estimate.packing,
+    )
 
 
 def rng_of(request: SourceRequest, counts: Counts, *more: int) -> np.random.Generator:

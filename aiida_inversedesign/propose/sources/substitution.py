@@ -18,11 +18,11 @@ from aiida_inversedesign.campaign.contracts.source import ProposalError, SourceR
 from aiida_inversedesign.chemistry.formulas import ratio_label
 from aiida_inversedesign.libraries.prototype_labels import label_of
 from aiida_inversedesign.propose.assign import dissimilarities
-from aiida_inversedesign.propose.build import LISTED, Built, build, widened
+from aiida_inversedesign.propose.build import LISTED, build, widened
 from aiida_inversedesign.propose.proposal_model import ProposalModel, shipped_model
 from aiida_inversedesign.propose.rankers.ranking import Counts, Group, Templates
 from aiida_inversedesign.propose.replaceability import Replaceability, best_mapping, learned
-from aiida_inversedesign.propose.sources.formulas import FormulaSource, crystals_of, unbuilt
+from aiida_inversedesign.propose.sources.formulas import FormulaSource, candidate_of, crystals_of, unbuilt
 from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
 
 #: Templates that are scored for a formula, those with the most similar elements; and those whose prototypes are told
@@ -100,28 +100,7 @@ class Substitution(FormulaSource):
             # of too many elements to list only the most similar assignment is built
             built = built or build(counts, [index], group, volumes)[0]
             fitting = widened(built, request.spec.propose.min_distance)
-            found.append(self._candidate(fitting, group, COVERED * summed[label], len(found) + 1))
+            template = group.library[fitting.index]
+            chance = COVERED * summed[label]
+            found.append(candidate_of(fitting, template, self.name, chance, len(found) + 1, label_of(template)))
         return found
-
-    def _candidate(self, built: Built, group: Group, chance: float, rank: int) -> Candidate:
-        template, crystal = group.library[built.index], built.crystal
-        return Candidate(
-            id='',
-            key=crystal.formula,
-            content=crystal,
-            proposer=self.name,
-            template=template.id,
-            template_formula=template.crystal.formula,
-            prototype=template.prototype,
-            probability=chance,
-            rank=rank,
-            assignment=built.mapping,
-            volume_scale=built.estimate.scale,
-            source=template.source,
-            template_e_above_hull=template.e_above_hull,
-            proto_label=label_of(template),
-            dissimilarity=built.dissimilarity,
-            volume=crystal.volume / crystal.nsites,
-            volume_error=built.estimate.error,
-            packing=built.estimate.packing,
-        )

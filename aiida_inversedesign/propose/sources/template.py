@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 from aiida_inversedesign.campaign.candidate import Candidate
@@ -17,7 +18,7 @@ from aiida_inversedesign.propose.proposal_model import AnyModel, ProposalModel, 
 from aiida_inversedesign.propose.rankers.baselines import ElementDissimilarityRanker, RandomRanker
 from aiida_inversedesign.propose.rankers.published import PublishedRanker
 from aiida_inversedesign.propose.rankers.ranking import Group, Ranked, Ranker, Templates
-from aiida_inversedesign.propose.sources.formulas import FormulaSource, crystals_of, unbuilt
+from aiida_inversedesign.propose.sources.formulas import FormulaSource, candidate_of, crystals_of, unbuilt
 from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
 from aiida_inversedesign.spaces.crystals.formula_space import Counts
 
@@ -74,7 +75,6 @@ class TemplateSource(FormulaSource):
         return RankedList(len(ranked), label, None if prints is None else prints[ranked.indices], crystals)
 
     def _candidate(self, built: Built, ranked: Ranked, rank: int, group: Group, label: str) -> Candidate:
-        template, crystal = group.library[built.index], built.crystal
         within = None
         if ranked.within is not None:
             first, second, third = (float(value) for value in ranked.within[rank - 1])
@@ -85,27 +85,8 @@ class TemplateSource(FormulaSource):
             probability = within[0]
         else:
             probability = self.probability(float(ranked.scores[rank - 1]))
-        return Candidate(
-            id='',
-            key=crystal.formula,
-            content=crystal,
-            proposer=self.name,
-            template=template.id,
-            template_formula=template.crystal.formula,
-            prototype=template.prototype,
-            probability=probability,
-            rank=rank,
-            assignment=built.mapping,
-            volume_scale=built.estimate.scale,
-            source=template.source,
-            template_e_above_hull=template.e_above_hull,
-            proto_label=label,
-            dissimilarity=built.dissimilarity,
-            within=within,
-            volume=built.estimate.volume / crystal.nsites,
-            volume_error=built.estimate.error,
-            packing=built.estimate.packing,
-        )
+        found = candidate_of(built, group.library[built.index], self.name, probability, rank, label)
+        return replace(found, within=within)
 
     def probability(self, score: float) -> float | None:
         """What a score of the ranking says of how sure the template is; None: nothing."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,9 @@ SPREAD = 0.4
 ANY = 0.05
 #: Most entries whose prototypes are determined where the library does not have them, 4 ms each.
 MOST_DETERMINED = 3000
+Learned = TypeVar('Learned')
+OfLibrary = Callable[[Library, frozenset[str]], Learned]
 _LETTERS = re.compile(r'(\d*)([A-Za-z])')
-_KEPT: dict[tuple[str, frozenset[str]], SiteStatistics] = {}
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,20 +100,29 @@ class SiteStatistics:
         return (self.letters.get(group, {}).get(letter, 0) + prior) / (self.entries.get(group, 0) + 1)
 
 
+def once_per_library(
+    learn: Callable[[Library, frozenset[str]], Learned],
+) -> Callable[[Library, frozenset[str]], Learned]:
+    """Keep in memory what was learned from the last four libraries, by their content and what is left out of them."""
+    kept: dict[tuple[str, frozenset[str]], Learned] = {}
+
+    def learned(library: Library, excluded: frozenset[str]) -> Learned:
+        key = (library.content_hash, excluded)
+        if key not in kept:
+            while len(kept) >= 4:
+                del kept[next(iter(kept))]
+            kept[key] = learn(library, excluded)
+        return kept[key]
+
+    return learned
+
+
+@once_per_library
 def learned(library: Library, excluded: frozenset[str]) -> SiteStatistics:
-    """The statistics of a library, kept in memory by its content.
+    """The statistics of a library, kept in memory.
 
     :param excluded: reduced formulas whose entries are not looked at.
     """
-    key = (library.content_hash, excluded)
-    if key not in _KEPT:
-        while len(_KEPT) >= 4:
-            del _KEPT[next(iter(_KEPT))]
-        _KEPT[key] = _learn(library, excluded)
-    return _KEPT[key]
-
-
-def _learn(library: Library, excluded: frozenset[str]) -> SiteStatistics:
     groups: list[int] = []
     atoms: list[int] = []
     units: list[int] = []
