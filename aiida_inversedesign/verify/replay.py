@@ -38,6 +38,7 @@ _PARTS = (
     Repeatable('harvest', f'{_DECIDING}.harvest', 'harvest'),
     Repeatable('fit', f'{_DECIDING}.fit_surrogate', 'fit_surrogate', FITTED),
     Repeatable('conclusion', f'{_DECIDING}.conclude', 'conclude'),
+    Repeatable('inference', f'{_DECIDING}.infer_model', 'infer_model'),
     Repeatable('references', f'{_DECIDING}.elemental_references', 'elemental_structures', finding='structure'),
     Repeatable('references', f'{_DECIDING}.elemental_references', 'collect_references', finding='reference'),
     Repeatable('evaluation', 'aiida_inversedesign.engines.common.reuse', 'against_references', finding='property'),
@@ -56,6 +57,7 @@ _ENTRY_POINTS = {
     'aiida.calculations:inversedesign.fit_job': 'fit_surrogate',
     'aiida.calculations:inversedesign.harvest': 'harvest',
     'aiida.calculations:inversedesign.fit': 'fit_surrogate',
+    'aiida.calculations:inversedesign.infer': 'infer_model',
 }
 
 
@@ -102,7 +104,7 @@ _DECIDED = {
     'aiida.calculations:inversedesign.fit_job': (0, NO_SURROGATE),
 }
 
-#: Inputs and outputs that a decision has only where it ran as a job.
+#: Inputs and outputs that a decision has only where it ran as a job, or on its own: among them what it ran with.
 _ONLY_JOBS = frozenset({'code', 'earlier', 'record', 'retrieved', 'remote_folder'})
 
 #: The kinds that are decisions of the campaign, in the order they are taken.
@@ -181,6 +183,8 @@ def other_code(module: str, node: orm.CalculationNode) -> str:
     if isinstance(node, orm.CalcJobNode):
         known = {'libraries': node.outputs.record.get_dict().get('versions', {}) if 'record' in node.outputs else {}}
         now['libraries']['aiida-inversedesign'] = here['plugin']
+    elif caller is None and 'record' in node.outputs:
+        known = node.outputs.record.get_dict()
     elif caller is None:
         # the work chains of this code all record it
         known = {}
