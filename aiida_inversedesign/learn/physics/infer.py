@@ -202,33 +202,42 @@ def _start(problem: Problem, rng: np.random.Generator, walkers: int) -> Array:
 
 
 def _fitted(problem: Problem, first: Array) -> tuple[float, Array, Array]:
-    """A least-squares fit: sum of squares, parameters of shape (p,), factor of starting points of shape (p, p)."""
+    """A maximum: minus its log posterior, parameters of shape (p,), factor of starting points of shape (p, p)."""
     from scipy.optimize import least_squares
 
     bounds = np.array([item.prior.bounds for item in problem.parameters]).T
     sizes = np.array([_size(item.prior) for item in problem.parameters])
     own = len(problem.model.parameters)
-    error = 1.0 if problem.data.error is None else problem.data.error
+    has_noise = own < len(first)
+    normal = [(i, item.prior) for i, item in enumerate(problem.model.parameters) if item.prior.kind == 'normal']
 
-    def misses(theta: Array) -> Array:
+    def misses(theta: Array, error: Any, weighs: bool) -> Array:
         values = (problem.data.y - problem.model.values(problem.data.x, theta[None])[0]) / error
         # where the model cannot be computed the fit turns back
-        return np.where(np.isfinite(values), values, 1e6 * (1 + np.abs(problem.data.y / error)))
+        values = np.where(np.isfinite(values), values, 1e6 * (1 + np.abs(problem.data.y / error)))
+        return np.append(values, [weighs * (theta[i] - prior.first) / prior.second for i, prior in normal])
 
     inner = bounds[:, :own] + 1e-9 * sizes[:own] * np.array([[1.0], [-1.0]])
-    fit = least_squares(misses, np.clip(first[:own], *inner), bounds=tuple(bounds[:, :own]), x_scale=sizes[:own])
-    variance = float(fit.fun @ fit.fun) / max(len(fit.fun) - own, 1) if own < len(first) else 1.0
-    _, singular, rows = np.linalg.svd(fit.jac * sizes[:own], full_matrices=True)
+    best, noise = np.clip(first[:own], *inner), 1.0
+    # of an unknown noise the first fit tells how much normal priors weigh in the second
+    for weighs in (False, True) if has_noise else (True,):
+        error = noise if problem.data.error is None else problem.data.error
+        start, limits = np.clip(best, *inner), tuple(bounds[:, :own])
+        fit = least_squares(misses, start, bounds=limits, x_scale=sizes[:own], args=(error, weighs))
+        best = np.array(fit.x)
+        if has_noise:
+            squares = float((misses(best, 1.0, False) ** 2).sum())
+            noise = float(np.clip(np.sqrt(squares / max(len(problem.data.y) - own, 1)), *bounds[:, -1]))
+    scaled = fit.jac * sizes[:own]
+    curvatures, directions = np.linalg.eigh(scaled.T @ scaled)
     # directions that the data do not determine are as wide as a third of the prior
-    strengths = np.pad(singular, (0, own - len(singular)))
-    lengths = np.minimum(np.sqrt(variance) / np.maximum(strengths, 1e-12), 1 / 3)
+    lengths = np.minimum(1 / np.sqrt(np.maximum(curvatures, 1e-24)), 1 / 3)
     widths = np.zeros((len(first), len(first)))
-    widths[:own, :own] = _WIDER * lengths[:, None] * rows * sizes[:own]
-    if own == len(first):
-        return float(fit.cost), np.array(fit.x), widths
-    noise = float(np.clip(np.sqrt(variance), *bounds[:, -1]))
-    widths[own, own] = _WIDER * noise / np.sqrt(2 * len(fit.fun))
-    return float(fit.cost), np.append(fit.x, noise), widths
+    widths[:own, :own] = _WIDER * lengths[:, None] * directions.T * sizes[:own]
+    if has_noise:
+        best = np.append(best, noise)
+        widths[own, own] = _WIDER * noise / np.sqrt(2 * len(problem.data.y))
+    return -float(problem.log_posterior(best[None])[0]), best, widths
 
 
 def _size(prior: Prior) -> float:

@@ -92,9 +92,10 @@ class Prior:
         """
         try:
             ((kind, (first, second)),) = data.items()
-            return cls(str(kind), float(first), float(second))
+            numbers = float(first), float(second)
         except (AttributeError, TypeError, ValueError) as error:
             raise PhysicsError(f'a prior is written as {{uniform: [low, high]}}, not {data!r}') from error
+        return cls(str(kind), *numbers)
 
 
 @dataclass(frozen=True)
