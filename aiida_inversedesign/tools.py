@@ -91,6 +91,25 @@ class CampaignTools(WorkflowTools):
 
         return frames.candidates(self.record())
 
+    def equations_of_state(self) -> DataFrame:
+        """One row for each form of the equation of state of each evaluation: B0, its error, probability of the form.
+
+        Evaluations of earlier versions have one form, without an error.
+        """
+        from aiida.orm import load_node
+        from pandas import DataFrame
+
+        rows = []
+        for item in self.record().evaluations:
+            outputs = load_node(item.uuid).outputs
+            known = outputs.equation_of_state.get_dict() if 'equation_of_state' in outputs else {}
+            for form, values in known.get('forms', {'birch_murnaghan': known} if known else {}).items():
+                own = {name: values.get(name) for name in ('B0', 'error', 'B0_prime', 'residual', 'probability')}
+                rows.append({'candidate': item.candidate, 'formula': item.key, 'form': form, **own})
+        frame = DataFrame(rows)
+        frame.attrs = {'campaign': self.record().uuid, 'units': {'B0': 'GPa', 'error': 'GPa', 'residual': 'eV/atom'}}
+        return frame
+
     def generations(self) -> DataFrame:
         """One row for each generation."""
         from aiida_inversedesign.audit import frames

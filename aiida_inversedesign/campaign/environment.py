@@ -20,7 +20,7 @@ from aiida_inversedesign.campaign.contracts.registry import packages
 ATTRIBUTE = 'environment'
 #: Libraries whose versions can change a number.
 LIBRARIES = (
-    *('ase', 'ase-ga', 'botorch', 'gpytorch', 'icet', 'numba', 'numpy', 'pymatgen', 'pyxtal', 'rdkit'),
+    *('ase', 'ase-ga', 'botorch', 'emcee', 'gpytorch', 'icet', 'numba', 'numpy', 'pymatgen', 'pyxtal', 'rdkit'),
     *('scikit-learn', 'scipy', 'selfies', 'spglib', 'torch'),
 )
 #: Folders and files that take no part in a decision: what reads campaigns afterwards, and what measures.

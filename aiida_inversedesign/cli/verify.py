@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, campaign_argument, emit, opened_campaign
+from aiida_inversedesign.cli.common import FORMAT, campaign_argument, emit, load_profile, opened_campaign
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,6 +30,8 @@ def verify(
 ) -> None:
     """Run every decision of a campaign (PK or UUID) again from its stored inputs, and compare; nothing is stored.
 
+    The posterior of a physical model (a calculation infer_model) is sampled again.
+
     Exit code 1 when something differs or is found that is not as it should be.
 
     \b
@@ -38,7 +41,14 @@ def verify(
       aiida-inversedesign verify 1234 --sample 50 --seed 7 --format json
     """
     from aiida_inversedesign.verify import verify as run
+    from aiida_inversedesign.verify.replay import run_alone
     from aiida_inversedesign.verify.run import is_sound
+
+    if archive is None and campaign is not None:
+        load_profile()
+        if (alone := run_alone(campaign)) is not None:
+            emit(asdict(alone), output_format, _show_alone)
+            raise SystemExit(alone.status == 'different')
 
     with opened_campaign(campaign, archive) as node, _progress() as progress:
         report = run(node, sample=sample, jobs=jobs, seed=seed, progress=progress)
@@ -72,6 +82,12 @@ class _progress:  # noqa: N801
 
     def __exit__(self, *_: object) -> None:
         self.bar.stop()
+
+
+def _show_alone(replay: dict[str, Any]) -> None:
+    """Print what came of running one calculation again."""
+    text = f'{replay["function"]} <{replay["pk"]}> run again: {replay["status"].replace("_", " ")}'
+    click.echo(f'{text} ({replay["seconds"]:.1f} s)' + (f': {replay["message"]}' if replay['message'] else ''))
 
 
 def show(report: dict[str, Any]) -> None:

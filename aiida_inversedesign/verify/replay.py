@@ -11,6 +11,7 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 from aiida import orm
+from aiida.common.exceptions import MultipleObjectsError, NotExistent
 from aiida.common.links import LinkType
 from aiida.engine import ExitCode
 from pydantic import ValidationError
@@ -29,6 +30,9 @@ from aiida_inversedesign.verify.content import compare_nodes
 #: Relative deviation of what an optimiser found: its last digits depend on the processor's linear algebra.
 FITTED = 1e-5
 
+#: The kind of what is verified on its own.
+ALONE = 'inference'
+
 _DECIDING = 'aiida_inversedesign.decisions'
 _PARTS = (
     Repeatable('known', f'{_DECIDING}.take_known', 'take_known'),
@@ -38,6 +42,7 @@ _PARTS = (
     Repeatable('harvest', f'{_DECIDING}.harvest', 'harvest'),
     Repeatable('fit', f'{_DECIDING}.fit_surrogate', 'fit_surrogate', FITTED),
     Repeatable('conclusion', f'{_DECIDING}.conclude', 'conclude'),
+    Repeatable(ALONE, f'{_DECIDING}.infer_model', 'infer_model'),
     Repeatable('references', f'{_DECIDING}.elemental_references', 'elemental_structures', finding='structure'),
     Repeatable('references', f'{_DECIDING}.elemental_references', 'collect_references', finding='reference'),
     Repeatable('evaluation', 'aiida_inversedesign.engines.common.reuse', 'against_references', finding='property'),
@@ -56,6 +61,7 @@ _ENTRY_POINTS = {
     'aiida.calculations:inversedesign.fit_job': 'fit_surrogate',
     'aiida.calculations:inversedesign.harvest': 'harvest',
     'aiida.calculations:inversedesign.fit': 'fit_surrogate',
+    'aiida.calculations:inversedesign.infer': 'infer_model',
 }
 
 
@@ -102,7 +108,7 @@ _DECIDED = {
     'aiida.calculations:inversedesign.fit_job': (0, NO_SURROGATE),
 }
 
-#: Inputs and outputs that a decision has only where it ran as a job.
+#: Inputs and outputs that a decision has only where it ran as a job, or on its own: among them what it ran with.
 _ONLY_JOBS = frozenset({'code', 'earlier', 'record', 'retrieved', 'remote_folder'})
 
 #: The kinds that are decisions of the campaign, in the order they are taken.
@@ -162,6 +168,19 @@ def run_again(pk: int) -> Replay:
     return result(comparison.status, comparison.message, comparison.deviation)
 
 
+def run_alone(identifier: str) -> Replay | None:
+    """Run a calculation again that belongs to no campaign (``infer_model``); None if the node is something else.
+
+    :param identifier: PK or UUID.
+    """
+    try:
+        node = orm.load_node(identifier)
+    except (NotExistent, MultipleObjectsError, ValueError):
+        return None
+    known = repeatable().get(node.process_type or '') if isinstance(node, orm.ProcessNode) else None
+    return run_again(node.pk) if known is not None and known.kind == ALONE else None
+
+
 def other_code(module: str, node: orm.CalculationNode) -> str:
     """The versions and code that ran a function of a module, where they are not those here, in words.
 
@@ -181,6 +200,8 @@ def other_code(module: str, node: orm.CalculationNode) -> str:
     if isinstance(node, orm.CalcJobNode):
         known = {'libraries': node.outputs.record.get_dict().get('versions', {}) if 'record' in node.outputs else {}}
         now['libraries']['aiida-inversedesign'] = here['plugin']
+    elif caller is None and 'record' in node.outputs:
+        known = node.outputs.record.get_dict()
     elif caller is None:
         # the work chains of this code all record it
         known = {}
@@ -210,7 +231,7 @@ def _compare_results(node: orm.CalculationNode, found: Any, tolerance: float) ->
         for link in created
         if link.link_label not in _ONLY_JOBS and isinstance(link.node, orm.Data)
     }
-    made = dict(_flat(found))
+    made = {name: output for name, output in _flat(found) if name not in _ONLY_JOBS}
     names = compare(sorted(stored), sorted(made), 0.0)
     if names.status == 'different':
         missing, new = sorted(set(made) - set(stored)), sorted(set(stored) - set(made))

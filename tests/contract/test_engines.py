@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from aiida_inversedesign.campaign.contracts.engine import NOT_PHYSICAL, installe
 from aiida_inversedesign.campaign.contracts.registry import load
 from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.engines.ase.settings import Ase
+from aiida_inversedesign.engines.common.calcfunctions import fit_scan
 from aiida_inversedesign.engines.table.settings import Table
 from aiida_inversedesign.graph.diagnosis import core_seconds, jobs_below
-from aiida_inversedesign.verify.replay import load_function
+from aiida_inversedesign.tools import CampaignTools
+from aiida_inversedesign.verify.replay import load_function, run_again
 
 #: A valid section of each engine of this package.
 SECTIONS = {
@@ -102,7 +105,30 @@ def test_ase_relaxes_and_fits(structure: Any, python_code: Any) -> None:
     assert abs(properties['pressure']['value']) < 1
     assert all(properties[name]['unit'] == PROPERTIES[name].unit for name in properties)
     assert results['relaxed'].get_cell_volume() == pytest.approx(properties['volume']['value'])
-    assert len(results['equation_of_state']['volumes']) == 7
+    state = results['equation_of_state'].get_dict()
+    assert len(state['volumes']) == 7
+    assert state['degrees_of_freedom'] == 3
+    assert state['noise'] >= 2e-6
+    # the error of B0 is measured, as are repeats: in the record, and at least that of the fit
+    assert properties['bulk_modulus']['error'] == state['errors']['B0'] >= state['forms']['birch_murnaghan']['error']
+    assert properties['bulk_modulus_derivative']['error'] == state['errors']['B0_prime'] > 0
+    assert 'error' not in properties['eos_residual']
+    assert 0 < properties['bulk_modulus']['error'] < 2
+    assert state['forms']['vinet']['B0'] == pytest.approx(state['B0'], abs=2)
+    assert sum(form['probability'] for form in state['forms'].values()) == pytest.approx(1)
+    fit = next(link.node for link in node.base.links.get_outgoing() if link.link_label == 'fit_equation_of_state')
+    assert run_again(fit.pk).status == 'identical'
+    # fits of earlier versions were made without a floor, and are repeated as they were
+    old, _ = fit_scan.run_get_node(scan=fit.inputs.scan)
+    assert set(state) - set(old.get_dict()) == {'errors', 'noise', 'degrees_of_freedom', 'forms'}
+    assert {name: state[name] for name in old.get_dict()} == old.get_dict()
+    tools = CampaignTools(node)
+    tools._record = SimpleNamespace(
+        evaluations=[SimpleNamespace(uuid=node.uuid, candidate='c', key='Cu')], uuid='-', has_ended=True
+    )
+    table = tools.equations_of_state()
+    assert list(table['form']) == ['birch_murnaghan', 'vinet', 'murnaghan']
+    assert table['B0'][0] == properties['bulk_modulus']['value']
     assert results['properties'].creator.process_label == 'job_properties'
     assert {link.link_label for link in node.base.links.get_outgoing().all()} >= {'relax', 'gather_properties'}
     (job,) = jobs_below(node)

@@ -19,7 +19,17 @@ from typing import Any, Literal, TypeVar, get_args
 from aiida_inversedesign.errors import InverseDesignError
 
 #: The stations that take parts; each is the entry point group ``aiida_inversedesign.<station>``.
-Station = Literal['engines', 'properties', 'spaces', 'sources', 'screens', 'potentials', 'surrogates', 'acquisitions']
+Station = Literal[
+    'engines',
+    'properties',
+    'spaces',
+    'sources',
+    'screens',
+    'potentials',
+    'surrogates',
+    'acquisitions',
+    'physical_models',
+]
 
 #: What one part of a station is called in messages.
 WORDS: dict[str, str] = {
@@ -31,6 +41,7 @@ WORDS: dict[str, str] = {
     'potentials': 'potential',
     'surrogates': 'surrogate',
     'acquisitions': 'acquisition',
+    'physical_models': 'physical model',
 }
 
 

@@ -11,6 +11,7 @@ from aiida_inversedesign.engines.ase.job import AseCalculation
 from aiida_inversedesign.engines.ase.molecules import embed, molecule_properties
 from aiida_inversedesign.engines.common.calcfunctions import fit_scan, job_properties
 from aiida_inversedesign.engines.common.elastic import elastic_constants_of_job
+from aiida_inversedesign.engines.common.eos import ENERGY_FLOOR
 from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
 from aiida_inversedesign.engines.common.limits import LimitError
 from aiida_inversedesign.engines.common.phonons import phonons_of_job
@@ -96,7 +97,7 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
         """Gather equation of state, elastic tensor and phonons as far as there are any, and attach the properties."""
         outputs, known, failure = self.ctx.job.outputs, self.known_references(), None
         if 'scan' in outputs:
-            node = self.run_once('fit_equation_of_state', fit_scan, scan=outputs.scan)
+            node = self.run_once('fit_equation_of_state', fit_scan, scan=outputs.scan, floor=orm.Float(ENERGY_FLOOR))
             if node.is_finished_ok:
                 known['equation_of_state'] = node.outputs.result
                 self.out('equation_of_state', node.outputs.result)

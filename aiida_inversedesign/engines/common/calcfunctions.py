@@ -19,7 +19,13 @@ from aiida_inversedesign.engines.common.crystal_properties import (
     properties_record,
     structural_properties,
 )
-from aiida_inversedesign.engines.common.eos import EosError, fit_birch_murnaghan, volume_factors
+from aiida_inversedesign.engines.common.eos import (
+    EosError,
+    compare_forms,
+    errors_with_forms,
+    fit_birch_murnaghan,
+    volume_factors,
+)
 from aiida_inversedesign.nodes.curves import curves_of
 from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 
@@ -41,30 +47,35 @@ def scaled_structures(structure: StructureData, points: Int, strain: Float) -> d
 
 
 @calcfunction
-def fit_equation_of_state(structure: StructureData, **points: Dict) -> Dict | ExitCode:
+def fit_equation_of_state(structure: StructureData, floor: Float | None = None, **points: Dict) -> Dict | ExitCode:
     """The Birch–Murnaghan fit through single points.
 
     :param structure: the crystal the volumes were scaled from, for the number of atoms.
+    :param floor: least deviation of one energy (eV/atom), with which errors are computed and other forms compared.
+        Fits of earlier versions have none, and neither of the two.
     :param points: ``output_parameters`` of each single point: ``energy`` (eV) and ``volume`` (Å³) of the cell.
     """
     atoms = len(structure.sites)
     results = [points[label].get_dict() for label in sorted(points)]
-    return _fit([point['volume'] / atoms for point in results], [point['energy'] / atoms for point in results])
+    volumes, energies = ([point[name] / atoms for point in results] for name in ('volume', 'energy'))
+    return _fit(volumes, energies, floor)
 
 
 @calcfunction
-def fit_scan(scan: Dict) -> Dict | ExitCode:
+def fit_scan(scan: Dict, floor: Float | None = None) -> Dict | ExitCode:
     """The same fit for a scan made in one job: ``volumes`` (Å³/atom) and ``energies`` (eV/atom)."""
-    return _fit(scan['volumes'], scan['energies'])
+    return _fit(scan['volumes'], scan['energies'], floor)
 
 
-def _fit(volumes: list[float], energies: list[float]) -> Dict | ExitCode:
+def _fit(volumes: list[float], energies: list[float], floor: Float | None) -> Dict | ExitCode:
     try:
         fit = fit_birch_murnaghan(volumes, energies)
+        errors = {} if floor is None else _errors(volumes, energies, floor.value)
     except EosError as error:
         return ExitCode(NO_EQUATION_OF_STATE, str(error))
     return Dict(
         {
+            **errors,
             'form': 'third-order Birch-Murnaghan',
             'volumes': volumes,
             'energies': energies,
@@ -76,6 +87,27 @@ def _fit(volumes: list[float], energies: list[float]) -> Dict | ExitCode:
             'units': {'V0': 'Å^3/atom', 'E0': 'eV/atom', 'B0': 'GPa', 'residual': 'eV/atom'},
         }
     )
+
+
+def _errors(volumes: list[float], energies: list[float], floor: float) -> dict[str, Any]:
+    """Standard errors of a fit, in the units of its values, and what other forms make of the energies."""
+    fit = fit_birch_murnaghan(volumes, energies, floor)
+    forms = compare_forms(volumes, energies, floor)
+    return {
+        'errors': {**fit.errors, **errors_with_forms(fit, forms)},
+        'noise': fit.noise,
+        'degrees_of_freedom': fit.degrees,
+        'forms': {
+            form.name: {
+                'B0': form.modulus,
+                'error': form.error,
+                'B0_prime': form.derivative,
+                'residual': form.residual,
+                'probability': form.probability,
+            }
+            for form in forms
+        },
+    }
 
 
 @calcfunction
@@ -129,14 +161,17 @@ def _complete(
 ) -> dict[str, dict[str, Any]]:
     """Add what comes from the equation of state and the references, and say where each value comes from."""
     sources: dict[str, str] = {}
+    errors: dict[str, float] = {}
     if equation_of_state is not None:
         fitted = {'bulk_modulus': 'B0', 'bulk_modulus_derivative': 'B0_prime', 'eos_residual': 'residual'}
         values |= {name: equation_of_state[key] for name, key in fitted.items()}
         sources |= dict.fromkeys(fitted, 'equation_of_state')
+        known = equation_of_state.get_dict().get('errors', {})
+        errors = {name: known[key] for name, key in fitted.items() if key in known}
     if references is not None:
         values['formation_energy'] = formation_energy(crystal.counts, values['energy'], references.get_dict())
         sources['formation_energy'] = 'relax and references'
-    return properties_record(values, sources)
+    return properties_record(values, sources, errors=errors)
 
 
 @calcfunction

@@ -84,19 +84,24 @@ def missing_references(elements: Iterable[str], references: Mapping[str, float] 
 
 
 def properties_record(
-    values: Mapping[str, float], sources: Mapping[str, str], units: Mapping[str, str] | None = None
+    values: Mapping[str, float],
+    sources: Mapping[str, str],
+    units: Mapping[str, str] | None = None,
+    errors: Mapping[str, float] | None = None,
 ) -> dict[str, dict[str, Any]]:
     """The output ``properties`` of an engine: value, unit and source of each property, sorted by name.
 
     :param sources: name → ``equation_of_state`` …; what is not named comes from the relaxation (``relax``).
     :param units: of numbers of curves.
+    :param errors: standard errors of properties that have one, in their units.
     """
-    own = units or {}
+    own, known = units or {}, errors or {}
     return {
         name: {
             'value': float(value),
             'unit': own[name] if name in own else PROPERTIES[name].unit,
             'source': sources.get(name, 'relax'),
+            **({'error': float(known[name])} if name in known else {}),
         }
         for name, value in sorted(values.items())
     }

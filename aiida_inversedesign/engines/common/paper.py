@@ -25,11 +25,17 @@ def equation_of_state(facts: Any, cite: Any) -> str:
     section = facts.section
     if not has_bulk_moduli(facts):
         return ''
-    return (
+    text = (
         f' Bulk moduli come from a third-order Birch–Murnaghan fit{cite("birch1947")} to single points at '
         f'{section.get("eos_points")} volumes within ±{section.get("eos_strain", 0) * 100:g} % of the relaxed one, at '
         'fixed cell shape and fractional coordinates.'
     )
+    if any('bulk_modulus' in item.errors for item in facts.record.evaluations):
+        text += (
+            ' Their standard errors are those of the posterior of the fit, averaged with the forms of Vinet and'
+            ' Murnaghan by their evidence.'
+        )
+    return text
 
 
 def elastic_constants(facts: Any, cite: Any) -> str:

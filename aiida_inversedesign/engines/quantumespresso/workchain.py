@@ -20,7 +20,7 @@ from aiida_inversedesign.engines.common.calcfunctions import (
     wanted,
 )
 from aiida_inversedesign.engines.common.crystal_properties import band_gap
-from aiida_inversedesign.engines.common.eos import LEAST_POINTS
+from aiida_inversedesign.engines.common.eos import ENERGY_FLOOR, LEAST_POINTS
 from aiida_inversedesign.engines.common.limits import Allotment, LimitError, allot
 from aiida_inversedesign.engines.common.options import job_options, processes, wall_seconds
 from aiida_inversedesign.engines.quantumespresso.descriptor import AT_ONCE_UNSCHEDULED, ENGINE, RELAX_JOBS
@@ -247,7 +247,8 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation):
             if node.is_finished_ok
         }
         relaxed = self.ctx.relax.outputs.output_structure
-        node = self.run_once('fit_equation_of_state', fit_equation_of_state, structure=relaxed, **points)
+        floor = orm.Float(ENERGY_FLOOR)
+        node = self.run_once('fit_equation_of_state', fit_equation_of_state, structure=relaxed, floor=floor, **points)
         if not node.is_finished_ok:
             return self._partial(self.exit_codes.ERROR_EQUATION_OF_STATE.format(reason=node.exit_message))
         self.ctx.equation_of_state = node.outputs.result

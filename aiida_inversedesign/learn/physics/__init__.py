@@ -1,0 +1,1 @@
+"""Bayesian inference of the parameters of physical models from data (docs/physics.md). Imports no aiida."""
