@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.search.earlier import FROM, SHUFFLED
+from aiida_inversedesign.benchmarks.search.fidelity import FIDELITY
 from aiida_inversedesign.benchmarks.search.loop import Arm, Question, Step
 from aiida_inversedesign.benchmarks.search.ours import OurArm, acquisitions, surrogates
 from aiida_inversedesign.errors import InverseDesignError
@@ -51,7 +53,24 @@ class RandomSearcher:
 def our_names() -> list[str]:
     """``auto``, and every surrogate with every acquisition."""
     pairs = (f'{kind}:{name}' for kind in surrogates() for name in acquisitions() if name != 'random')
-    return ['auto', *(name for name in pairs if name != 'auto:auto')]
+    names = ['auto', *(name for name in pairs if name != 'auto:auto')]
+    return [*names, *(f'{start}:{name}' for start in (FROM, SHUFFLED, FIDELITY) for name in names)]
+
+
+def base_of(names: Sequence[str]) -> str:
+    """The arm that makes the earlier search: the first that starts from one, without that.
+
+    :raises ArmError: if none starts from one.
+    """
+    found = next((name.partition(':')[2] for name in names if name.startswith((f'{FROM}:', f'{SHUFFLED}:'))), None)
+    if found is None:
+        raise ArmError('--from is for arms that start from an earlier search: add for example from:auto to --arms')
+    return found
+
+
+def is_informed(name: str) -> bool:
+    """Whether an arm starts from an earlier search, or may ask a cheaper method."""
+    return name.partition(':')[0] in (FROM, SHUFFLED, FIDELITY)
 
 
 def parse_arms(text: str) -> list[str]:
@@ -67,7 +86,7 @@ def parse_arms(text: str) -> list[str]:
     found: list[str] = []
     for part in (item.strip() for item in text.split(',')):
         if part == 'ours':
-            found += [name for name in our_names() if not name.startswith('curves:')]
+            found += [name for name in our_names() if not (name.startswith('curves:') or is_informed(name))]
         elif part == 'peers':
             found += list(GROUP)
         elif part in (RANDOM, RandomArm().name, 'auto', *PEERS, *our_names()):
@@ -97,8 +116,9 @@ def make_arm(name: str) -> Arm:
         if reason:
             raise ArmError(reason)
         return PEERS[name]
-    kind, _, acquisition = name.partition(':')
-    return OurArm(name, kind, acquisition or 'auto')
+    before, base = name.split(':', 1) if is_informed(name) else ('', name)
+    kind, _, acquisition = base.partition(':')
+    return OurArm(name, kind, acquisition or 'auto', before=before)
 
 
 def describe_arm(name: str) -> dict[str, Any]:
@@ -111,6 +131,14 @@ def describe_arm(name: str) -> dict[str, Any]:
         return {'what': 'random search without repeats, exact (hypergeometric distribution)', 'versions': {}}
     if name == RandomArm().name:
         return {'what': 'random search, drawn', 'versions': {}}
+    if is_informed(name):
+        before, _, base = name.partition(':')
+        words = {
+            FROM: 'started from the earlier search',
+            SHUFFLED: 'started from its answers in a random order',
+            FIDELITY: 'which may ask the cheaper method first',
+        }
+        return {'what': f'{describe_arm(base)["what"]}, {words[before]}', 'versions': {}}
     kind, _, acquisition = name.partition(':')
     return {'what': f'surrogate {kind}, acquisition {acquisition or "auto"}', 'versions': {}}
 

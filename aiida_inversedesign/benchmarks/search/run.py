@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from aiida_inversedesign.benchmarks.search.arms import RANDOM, ArmError, make_arm
-from aiida_inversedesign.benchmarks.search.goals import Task
+from aiida_inversedesign.benchmarks.search.earlier import Earlier
+from aiida_inversedesign.benchmarks.search.goals import Task, make_task
 from aiida_inversedesign.benchmarks.search.loop import Plan, Run, search
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
+from aiida_inversedesign.campaign.goal import Goal
 
 Report = Callable[[str, float], None]
 
@@ -90,6 +92,41 @@ def run_all(
                 outcome.failed.setdefault(name, []).append(result)
         outcome.runs[name] = [runs[seed] for seed in outcome.seeds if seed in runs]
     return outcome
+
+
+def with_earlier(
+    pool: Pool,
+    other: Pool,
+    goal: Goal,
+    top: float | None,
+    plan: Plan,
+    arm: str,
+    seeds: Sequence[int],
+    state: Path | None,
+    resume: bool,
+    jobs: int,
+    report: Report | None = None,
+) -> Pool:
+    """The pool with what a search of each seed found in another pool, by the same arm and plan.
+
+    :raises PoolError: if the pools do not share their descriptors, or a search fails.
+    """
+    if other.names != pool.names:
+        raise PoolError(f'--from {other.name}: it shares no descriptors with {pool.name}; take a file of the same kind')
+    shared = set(pool.ids) & set(other.ids)
+    if shared:
+        raise PoolError(
+            f'--from {other.name}: {len(shared)} candidates are in {pool.name} too, e.g. {min(shared)}: the arms would '
+            'know their answers'
+        )
+    outcome = run_all(other, make_task(goal, other.values, top), plan, [arm], seeds, state, resume, jobs, report)
+    for seed, reason in outcome.failed.get(arm, []):
+        raise PoolError(f'--from {other.name}: the search of seed {seed} failed: {reason}')
+    found = {
+        run.seed: Earlier(other.features[run.order], {key: column[run.order] for key, column in other.values.items()})
+        for run in outcome.runs[arm]
+    }
+    return replace(pool, earlier=found)
 
 
 def key_of(pool: Pool, task: Task, plan: Plan) -> str:
