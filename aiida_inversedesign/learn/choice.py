@@ -232,12 +232,14 @@ def _help_of_earlier(
     if not any(prior.origin for prior in setting.priors) or not any(_kind_of(name) == 'transfer' for name in tried):
         return {}
     without = replace(setting, priors=tuple(prior for prior in setting.priors if not prior.origin))
-    others = {name: trial for name, trial in tried.items() if _kind_of(name) != 'transfer'}
+    # a transfer without a prior is a Gaussian process with a length scale for each column: as many models compete
     if without.priors:
-        others['transfer'] = _try(X, z, 'transfer', fits['transfer'], without)
-    elif not others:
-        # the surrogate transfer alone: against what it is without a prior
-        others = {name: _try(X, z, name, fit, without) for name, fit in kind_named('gp').recipes(without).items()}
+        instead = _try(X, z, 'transfer', fits['transfer'], without)
+    elif 'gp/ard' in tried:
+        instead = tried['gp/ard']
+    else:
+        instead = _try(X, z, 'gp/ard', kind_named('gp').recipes(without)['gp/ard'], without)
+    others = {name: instead if _kind_of(name) == 'transfer' else trial for name, trial in tried.items()}
     pair = []
     for trials, shares in ((tried, weights), (others, _judged(others, scale)[1])):
         parts = [(share, trials[name]) for name, share in shares.items()]

@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from aiida_inversedesign.campaign.load import read_campaign
 from aiida_inversedesign.cli import cli
 from aiida_inversedesign.verify.run import is_sound, verify
-from aiida_inversedesign.workchains.build import build_campaign
+from aiida_inversedesign.workchains.build import SetupError, build_campaign
 from aiida_inversedesign.workchains.foreground import run_campaign
 
 CAMPAIGN = """
@@ -43,7 +43,7 @@ def toughness(n: float, theta: float) -> float:
     return round(50 - (n - 10) ** 2 - (theta - 110) ** 2 / 500, 3)
 
 
-def write(folder: Path, earlier: list[Any], name: str = 'later', evaluations: int = 16, **changes: str) -> Path:
+def write(folder: Path, earlier: list[Any], name: str = 'later', evaluations: int = 13, **changes: str) -> Path:
     """A campaign file beside the data of its designs."""
     angles = EARLIER if name == 'earlier' else LATER
     with (folder / 'barrels.csv').open('w', newline='') as file:
@@ -66,7 +66,7 @@ def campaigns(aiida_profile: Any, tmp_path_factory: Any) -> SimpleNamespace:
     """A campaign, its archive, one that learned from it, and one that did not."""
     aiida_profile.reset_storage()
     folder = tmp_path_factory.mktemp('earlier')
-    first = run(write(folder, [], 'earlier', 20))
+    first = run(write(folder, [], 'earlier', 13))
     archive = folder / 'earlier.aiida'
     from aiida.tools.archive import create_archive
 
@@ -76,7 +76,7 @@ def campaigns(aiida_profile: Any, tmp_path_factory: Any) -> SimpleNamespace:
         first=first,
         archive=archive,
         later=run(write(folder, [first.pk])),
-        alone=run(write(folder, [])),
+        alone=run(write(folder, [], evaluations=7)),
     )
 
 
@@ -107,7 +107,7 @@ def test_how_much_it_helped_is_recorded_at_each_update(campaigns: SimpleNamespac
     record = campaigns.later.outputs.surrogate.get_surrogate().record['toughness']['earlier']
     [task] = record['campaigns']
     assert task['campaign'] == campaigns.first.uuid
-    assert len(task['rows']) == 20
+    assert len(task['rows']) == 13
     assert task['reason'] == 'points with the variables n, theta in both, described alike; toughness in J in both'
     assert record['mae'] < record['mae_without']
     assert record['n'] >= 10
@@ -119,7 +119,70 @@ def test_decisions_and_inputs_are_verified(campaigns: SimpleNamespace) -> None:
     assert is_sound(report), (report['findings'], report['different'])
 
 
-@pytest.mark.usefixtures('aiida_profile')
+@pytest.mark.parametrize(
+    ('item', 'message'),
+    [
+        (999_999, 'there is no campaign 999999 in this profile: `aiida-inversedesign status` lists them'),
+        ('settings', 'is a Dict, not a campaign'),
+        ('twice', 'or one that it resumed: name it once'),
+        ({'campaign': 'first', 'property': 'colour'}, r'has no colour; it has toughness \(J\)'),
+    ],
+)
+def test_what_is_no_campaign_is_refused(campaigns: SimpleNamespace, item: Any, message: str) -> None:
+    first = campaigns.first
+    items = {'settings': [first.inputs.settings.pk], 'twice': [first.pk, first.uuid]}.get(str(item), [item])
+    items = [{**one, 'campaign': first.pk} if isinstance(one, dict) else one for one in items]
+    with pytest.raises(SetupError, match=message):
+        build_campaign(read_campaign(write(campaigns.folder, items)))
+
+
+def test_other_units_are_refused(campaigns: SimpleNamespace) -> None:
+    path = write(campaigns.folder, [campaigns.first.pk], unit='kJ')
+    with pytest.raises(SetupError, match=r'learn\.from\[0\]: campaign .* has toughness in J, this campaign in kJ'):
+        build_campaign(read_campaign(path))
+
+
+def test_archives_without_a_campaign_or_with_two_are_refused(campaigns: SimpleNamespace) -> None:
+    from aiida.tools.archive import create_archive
+
+    folder = campaigns.folder
+    create_archive([campaigns.first, campaigns.later], filename=folder / 'two.aiida')
+    create_archive([campaigns.first.outputs.stop_reason], filename=folder / 'none.aiida', create_backward=False)
+    (folder / 'text.aiida').write_text('no archive')
+    for name, message in (
+        ('two.aiida', 'has several campaigns: name one of'),
+        ('none.aiida', 'there is no campaign in the archive'),
+        ('text.aiida', 'is not an AiiDA archive'),
+        ('lacking.aiida', 'there is no such file'),
+        ('../far.aiida', 'leads out of the folder'),
+    ):
+        result = CliRunner().invoke(cli, ['check', str(write(folder, [name]))])
+        assert result.exit_code == 1
+        assert message in result.output, result.output
+        assert 'learn.from[0]' in result.output
+
+
+def test_audit_status_and_report_say_it(campaigns: SimpleNamespace) -> None:
+    from aiida_inversedesign.audit.audit import audit
+    from aiida_inversedesign.audit.load import load_record
+    from aiida_inversedesign.report.html import render
+
+    record = load_record(campaigns.later)
+    figures = audit(record)
+    [task] = figures['transfer']['campaigns']['toughness']
+    assert (task['rows'], task['property'], task['campaign']) == (13, 'toughness', campaigns.first.uuid)
+    last = figures['transfer']['by_generation'][-1]
+    assert last['mae'] < last['mae_without']
+    assert 'decide nothing' in figures['transfer']['by_generation'][0]['reason']
+    assert audit(campaigns.alone)['transfer'] is None
+    words = 'learned from 13 rows of earlier (toughness)'
+    for command in ('status', 'audit'):
+        output = CliRunner().invoke(cli, [command, str(campaigns.later.pk)]).output
+        assert words in ' '.join(output.replace('│', ' ').split()), output
+    assert campaigns.first.uuid in render(record, figures)
+
+
+@pytest.mark.slow
 def test_an_archive_is_imported_and_its_nodes_are_linked(campaigns: SimpleNamespace, aiida_profile: Any) -> None:
     folder, uuid = campaigns.folder, campaigns.first.uuid
     rows = [row.to_dict() for row in campaigns.later.outputs.table.get_rows()]
