@@ -38,12 +38,14 @@ def _imported(archive: Path, number: int) -> str:
     from aiida.tools.archive import import_archive
 
     from aiida_inversedesign.audit.archive import only_campaign, open_archive
+    from aiida_inversedesign.paper.archive import quiet
 
     try:
         with open_archive(archive):
             uuid = str(only_campaign(None, f'the archive {archive}').uuid)
         if not orm.QueryBuilder().append(orm.WorkChainNode, filters={'uuid': uuid}).count():
-            import_archive(archive, create_group=False)
+            with quiet():
+                import_archive(archive, create_group=False)
             click.echo(f'imported {archive}: campaign {uuid} is an input now')
     except InverseDesignError as error:
         raise InverseDesignError(f'learn.from[{number}]: {error}') from error

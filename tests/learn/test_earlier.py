@@ -117,6 +117,19 @@ def test_another_property_is_learned_from_where_it_is_asked_for() -> None:
     assert told.record['toughness']['earlier']['mae'] < told.record['toughness']['earlier']['mae_without']
 
 
+def test_the_job_learns_the_same() -> None:
+    from aiida_inversedesign.decisions.run_fit import compute
+    from aiida_inversedesign.learn.next_fit import fit_next
+
+    spec, rows, told = campaign(earlier=['x']), rows_of(12, 1), rows_of(20, 3)
+    earlier = EarlierCampaign(campaign('earlier'), told)
+    given = {'settings': earlier.settings.model_dump(mode='json'), 'rows': [row.to_dict() for row in told]}
+    settings = spec.model_dump(mode='json')
+    assert settings['learn']['from'] == [{'campaign': 'x', 'property': None}]
+    found = compute({'settings': settings, 'rows': [row.to_dict() for row in rows], 'campaigns': [given]})
+    assert found == fit_next(spec, rows, None, [earlier]).state()
+
+
 @pytest.mark.parametrize(
     ('given', 'rows', 'asked', 'message'),
     [

@@ -30,7 +30,7 @@ space:
     n: {{values: [6, 8, 10, 12]}}
     theta: {{values: {angles}, unit: "°"}}
 propose: {{method: library, library: barrels.csv}}
-select: {{initial: 4, batch: 3}}
+select: {{initial: 4, batch: 3, schedule: {schedule}}}
 learn: {{from: {earlier}}}
 evaluate: {{engine: table, data: barrels.csv, units: {{toughness: {unit}}}, free_space_gb: 0}}
 budget: {{evaluations: {evaluations}}}
@@ -50,7 +50,15 @@ def write(folder: Path, earlier: list[Any], name: str = 'later', evaluations: in
         rows = [[n, theta, toughness(n, theta)] for n, theta in itertools.product((6, 8, 10, 12), angles)]
         csv.writer(file).writerows([['n', 'theta', 'toughness'], *rows])
     path = folder / f'{name}.yaml'
-    given = {'name': name, 'angles': angles, 'earlier': earlier, 'evaluations': evaluations, 'unit': 'J', **changes}
+    given = {
+        'name': name,
+        'angles': angles,
+        'earlier': earlier,
+        'evaluations': evaluations,
+        'unit': 'J',
+        'schedule': 'generations',
+    }
+    given |= changes
     path.write_text(CAMPAIGN.format(**given))
     return path
 
@@ -67,15 +75,15 @@ def campaigns(aiida_profile: Any, tmp_path_factory: Any) -> SimpleNamespace:
     aiida_profile.reset_storage()
     folder = tmp_path_factory.mktemp('earlier')
     first = run(write(folder, [], 'earlier', 13))
-    archive = folder / 'earlier.aiida'
     from aiida.tools.archive import create_archive
 
-    create_archive([first], filename=archive)
+    create_archive([first], filename=folder / 'earlier.aiida')
+    later = run(write(folder, [first.pk]))
+    create_archive([later], filename=folder / 'later.aiida')
     return SimpleNamespace(
         folder=folder,
         first=first,
-        archive=archive,
-        later=run(write(folder, [first.pk])),
+        later=later,
         alone=run(write(folder, [], evaluations=7)),
     )
 
@@ -183,6 +191,19 @@ def test_audit_status_and_report_say_it(campaigns: SimpleNamespace) -> None:
 
 
 @pytest.mark.slow
+def test_a_stream_learns_from_it_and_is_resumed_with_it(campaigns: SimpleNamespace) -> None:
+    from aiida_inversedesign.workchains.resume import resume_campaign
+
+    node = run(write(campaigns.folder, [campaigns.first.uuid], evaluations=7, schedule='asynchronous'))
+    assert [row.generation for row in node.outputs.table.get_rows()] == [1] * 7
+    builder, _ = resume_campaign(node, {'evaluations': 9})
+    later = run_campaign(builder)
+    assert later.inputs.campaigns.table_01.uuid == campaigns.first.outputs.table.uuid
+    report = verify(later)
+    assert is_sound(report), (report['findings'], report['different'])
+
+
+@pytest.mark.slow
 def test_an_archive_is_imported_and_its_nodes_are_linked(campaigns: SimpleNamespace, aiida_profile: Any) -> None:
     folder, uuid = campaigns.folder, campaigns.first.uuid
     rows = [row.to_dict() for row in campaigns.later.outputs.table.get_rows()]
@@ -197,3 +218,13 @@ def test_an_archive_is_imported_and_its_nodes_are_linked(campaigns: SimpleNamesp
     assert [row.to_dict() for row in node.outputs.table.get_rows()] == rows
     report = verify(node)
     assert is_sound(report), (report['findings'], report['different'])
+
+
+@pytest.mark.slow
+def test_the_archive_of_the_later_one_can_be_verified_alone(campaigns: SimpleNamespace) -> None:
+    from aiida_inversedesign.audit.archive import only_campaign, open_archive
+
+    with open_archive(campaigns.folder / 'later.aiida'):
+        report = verify(only_campaign(None, 'the archive'))
+    assert is_sound(report), (report['findings'], report['different'])
+    assert report['decisions'] == report['identical'] + report['within_tolerance']

@@ -57,20 +57,21 @@ def our_names() -> list[str]:
     return [*names, *(f'{start}:{name}' for start in (FROM, SHUFFLED, FIDELITY) for name in names)]
 
 
-def base_of(names: Sequence[str]) -> str:
-    """The arm that makes the earlier search: the first that starts from one, without that.
+def starting_from_earlier(names: Sequence[str]) -> list[str]:
+    """The arms that start from an earlier search.
 
-    :raises ArmError: if none starts from one.
+    :raises ArmError: if none does.
     """
-    found = next((name.partition(':')[2] for name in names if name.startswith((f'{FROM}:', f'{SHUFFLED}:'))), None)
-    if found is None:
+    found = [name for name in names if informed_by(name)[0] in (FROM, SHUFFLED)]
+    if not found:
         raise ArmError('--from is for arms that start from an earlier search: add for example from:auto to --arms')
     return found
 
 
-def is_informed(name: str) -> bool:
-    """Whether an arm starts from an earlier search, or may ask a cheaper method."""
-    return name.partition(':')[0] in (FROM, SHUFFLED, FIDELITY)
+def informed_by(name: str) -> tuple[str, str]:
+    """What an arm knows before it begins (empty if nothing), and the arm without that."""
+    kind, _, base = name.partition(':')
+    return (kind, base) if kind in (FROM, SHUFFLED, FIDELITY) else ('', name)
 
 
 def parse_arms(text: str) -> list[str]:
@@ -86,7 +87,7 @@ def parse_arms(text: str) -> list[str]:
     found: list[str] = []
     for part in (item.strip() for item in text.split(',')):
         if part == 'ours':
-            found += [name for name in our_names() if not (name.startswith('curves:') or is_informed(name))]
+            found += [name for name in our_names() if not (name.startswith('curves:') or informed_by(name)[0])]
         elif part == 'peers':
             found += list(GROUP)
         elif part in (RANDOM, RandomArm().name, 'auto', *PEERS, *our_names()):
@@ -116,7 +117,7 @@ def make_arm(name: str) -> Arm:
         if reason:
             raise ArmError(reason)
         return PEERS[name]
-    before, base = name.split(':', 1) if is_informed(name) else ('', name)
+    before, base = informed_by(name)
     kind, _, acquisition = base.partition(':')
     return OurArm(name, kind, acquisition or 'auto', before=before)
 
@@ -131,11 +132,11 @@ def describe_arm(name: str) -> dict[str, Any]:
         return {'what': 'random search without repeats, exact (hypergeometric distribution)', 'versions': {}}
     if name == RandomArm().name:
         return {'what': 'random search, drawn', 'versions': {}}
-    if is_informed(name):
-        before, _, base = name.partition(':')
+    before, base = informed_by(name)
+    if before:
         words = {
             FROM: 'started from the earlier search',
-            SHUFFLED: 'started from its answers in a random order',
+            SHUFFLED: 'started from an earlier search among answers in a random order',
             FIDELITY: 'which may ask the cheaper method first',
         }
         return {'what': f'{describe_arm(base)["what"]}, {words[before]}', 'versions': {}}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,8 @@ from aiida_inversedesign.select.promise import promise
 
 Array = NDArray[np.float64]
 
-#: Arms that start from an earlier search begin with this, those that start from its answers in a wrong order with that.
+#: Arms that start from an earlier search begin with the first; those that start from one in the same pool whose answers
+#: are in a random order, so that it was led by nothing and says nothing, with the second.
 FROM, SHUFFLED = 'from', 'shuffled'
 
 
@@ -28,11 +29,6 @@ class Earlier:
 
     features: Array
     values: dict[str, Array]
-
-    def shuffled(self, seed: int) -> Earlier:
-        """The same answers in a random order: they say nothing of the descriptors."""
-        order = np.random.default_rng([seed, 21]).permutation(len(self.features))
-        return replace(self, values={name: column[order] for name, column in self.values.items()})
 
     def priors(self, seed: int) -> tuple[Prior, ...]:
         """One prior for each property, as campaigns learn them."""

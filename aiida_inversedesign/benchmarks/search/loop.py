@@ -39,7 +39,7 @@ class Question:
         what it has observed.
     :param repeats: number of measurements and deviation of one, of properties that were repeated.
     :param curves: of which the answers are numbers, with the same restriction.
-    :param earlier: what an earlier search in another pool found.
+    :param earlier: what earlier searches in another pool found, by kind of arm that starts from them.
     :param cheap: a cheaper method; an arm may look at its answers for what it has asked.
     """
 
@@ -50,7 +50,7 @@ class Question:
     errors: dict[str, Array] = field(default_factory=dict)
     repeats: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     curves: dict[str, CurveRows] = field(default_factory=dict)
-    earlier: Earlier | None = None
+    earlier: dict[str, Earlier] = field(default_factory=dict)
     cheap: Cheap | None = None
 
 
@@ -170,7 +170,8 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
     """
     reset_peak()
     points = starting_points(pool, task, min(plan.initial, plan.budget), seed, plan.start)
-    told = (pool.errors, pool.repeats, pool.curves, pool.earlier.get(seed), pool.cheap)
+    earlier = {kind: rows for (kind, number), rows in pool.earlier.items() if number == seed}
+    told = (pool.errors, pool.repeats, pool.curves, earlier, pool.cheap)
     searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed, *told))
     # an arm that knows something before has a start of its own
     points = getattr(searcher, 'start', list)(points)

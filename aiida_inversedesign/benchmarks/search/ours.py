@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.benchmarks.search.earlier import SHUFFLED, informed_start
+from aiida_inversedesign.benchmarks.search.earlier import informed_start
 from aiida_inversedesign.benchmarks.search.fidelity import FIDELITY, FidelitySearcher
 from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Searcher, Step
 from aiida_inversedesign.benchmarks.search.pool import PoolError
@@ -66,10 +66,9 @@ class OurArm:
             if question.cheap is None:
                 raise PoolError(f'arm {self.name}: name what the cheaper method says with --cheap')
             return FidelitySearcher(question, question.cheap, own.fit, own.choose_as)
-        if question.earlier is None:
+        if self.before not in question.earlier:
             raise PoolError(f'arm {self.name}: name the pool of the earlier search with --from')
-        rows = question.earlier.shuffled(question.seed) if self.before == SHUFFLED else question.earlier
-        return OurSearcher(self, question, rows.priors(question.seed))
+        return OurSearcher(self, question, question.earlier[self.before].priors(question.seed))
 
 
 @dataclass

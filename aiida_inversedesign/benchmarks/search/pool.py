@@ -56,7 +56,7 @@ class Pool:
     :param rows: rows of a CSV file that the candidates were made of.
     :param crystals: the structures; None of a CSV file, or where they were not asked for.
     :param curves: of properties that are numbers of curves, those of all candidates.
-    :param earlier: what an earlier search in another pool evaluated, by seed, for the arms that start from it.
+    :param earlier: what earlier searches in another pool evaluated, by kind of arm that starts from them and seed.
     :param cheap: a cheaper method, for the arms that may ask it.
     """
 
@@ -73,7 +73,7 @@ class Pool:
     repeats: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     rows: int | None = None
     curves: dict[str, CurveRows] = field(default_factory=dict)
-    earlier: dict[int, Earlier] = field(default_factory=dict)
+    earlier: dict[tuple[str, int], Earlier] = field(default_factory=dict)
     cheap: Cheap | None = None
 
     def __len__(self) -> int:

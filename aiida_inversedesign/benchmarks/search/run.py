@@ -11,8 +11,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from aiida_inversedesign.benchmarks.search.arms import RANDOM, ArmError, make_arm
-from aiida_inversedesign.benchmarks.search.earlier import Earlier
+import numpy as np
+
+from aiida_inversedesign.benchmarks.search.arms import RANDOM, ArmError, informed_by, make_arm
+from aiida_inversedesign.benchmarks.search.earlier import SHUFFLED, Earlier
 from aiida_inversedesign.benchmarks.search.goals import Task, make_task
 from aiida_inversedesign.benchmarks.search.loop import Plan, Run, search
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
@@ -94,13 +96,19 @@ def run_all(
     return outcome
 
 
+def shuffled(pool: Pool, seed: int) -> Pool:
+    """The pool with its answers in a random order: they say nothing of the descriptors."""
+    order = np.random.default_rng([seed, 21]).permutation(len(pool))
+    return replace(pool, values={name: column[order] for name, column in pool.values.items()})
+
+
 def with_earlier(
     pool: Pool,
     other: Pool,
     goal: Goal,
     top: float | None,
     plan: Plan,
-    arm: str,
+    arms: Sequence[str],
     seeds: Sequence[int],
     state: Path | None,
     resume: bool,
@@ -108,6 +116,8 @@ def with_earlier(
     report: Report | None = None,
 ) -> Pool:
     """The pool with what a search of each seed found in another pool, by the same arm and plan.
+
+    :param arms: those that start from an earlier search.
 
     :raises PoolError: if the pools do not share their descriptors, or a search fails.
     """
@@ -119,13 +129,17 @@ def with_earlier(
             f'--from {other.name}: {len(shared)} candidates are in {pool.name} too, e.g. {min(shared)}: the arms would '
             'know their answers'
         )
-    outcome = run_all(other, make_task(goal, other.values, top), plan, [arm], seeds, state, resume, jobs, report)
-    for seed, reason in outcome.failed.get(arm, []):
-        raise PoolError(f'--from {other.name}: the search of seed {seed} failed: {reason}')
-    found = {
-        run.seed: Earlier(other.features[run.order], {key: column[run.order] for key, column in other.values.items()})
-        for run in outcome.runs[arm]
-    }
+    found = {}
+    for kind, base in dict.fromkeys(informed_by(name) for name in arms):
+        groups = [(shuffled(other, seed), [seed]) for seed in seeds] if kind == SHUFFLED else [(other, list(seeds))]
+        for told, numbers in groups:
+            task = make_task(goal, told.values, top)
+            outcome = run_all(told, task, plan, [base], numbers, state, resume, jobs, report)
+            for seed, reason in outcome.failed.get(base, []):
+                raise PoolError(f'--from {other.name}: the search of seed {seed} failed: {reason}')
+            for run in outcome.runs[base]:
+                values = {name: column[run.order] for name, column in told.values.items()}
+                found[kind, run.seed] = Earlier(told.features[run.order], values)
     return replace(pool, earlier=found)
 
 

@@ -143,7 +143,7 @@ def search(
       aiida-inversedesign benchmark search --pool barrels.csv --property toughness --variables n,theta,r,t
     """
     from aiida_inversedesign.benchmarks.functions.pool import read_curve_pool
-    from aiida_inversedesign.benchmarks.search.arms import base_of, parse_arms
+    from aiida_inversedesign.benchmarks.search.arms import parse_arms, starting_from_earlier
     from aiida_inversedesign.benchmarks.search.curve_pool import pool_of_numbers
     from aiida_inversedesign.benchmarks.search.fidelity import with_cheap
     from aiida_inversedesign.benchmarks.search.goals import make_task, parse_goal
@@ -178,9 +178,8 @@ def search(
         numbers = range(first_seed, first_seed + seeds)
         if earlier_file is not None:
             other = read_pool(earlier_file, goal.properties, ignore, asked, cache, jobs, report=report)
-            pool = with_earlier(
-                pool, other, goal, top, plan, base_of(chosen), numbers, folder, resume, jobs, report=report
-            )
+            told = starting_from_earlier(chosen)
+            pool = with_earlier(pool, other, goal, top, plan, told, numbers, folder, resume, jobs, report)
         outcome = run_all(pool, task, plan, chosen, numbers, folder, resume, jobs, report)
     figures = summarise(outcome, marks)
     if campaign_seed is not None:
