@@ -102,6 +102,7 @@ def audit(
         'by_acquisition': metrics.by_acquisition(outcomes, goal),
         'by_arm': metrics.by_arm(outcomes, goal),
         'known': metrics.known(record.known, goal, record.settings.known or ''),
+        'transfer': metrics.transfer(record.generations),
         **_stop_reason(record),
         'best': metrics.best(
             outcomes, goal, e_above_hull=stability.get('e_above_hull'), same_settings=not record.looks_up

@@ -14,6 +14,11 @@ DEFINITIONS: dict[str, tuple[int, str]] = {
         'starting data: points that were known before the campaign began; they are learned from, not proposed again, '
         'and in no other figure; an evaluation that ends in one of them is a copy',
     ),
+    'transfer': (
+        1,
+        'earlier campaigns that were learned from, and at each update error and log density of rows that were left '
+        'out, against the same surrogate without them; intervals of the differences row by row, 1.96 standard errors',
+    ),
     'dft_calculations': (
         2,
         'one calculation job of a DFT code below the campaign and those it resumed: restarts, failures and elemental '

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
 from aiida_inversedesign.audit.launches import Launches, newest_rows, read_launches
+from aiida_inversedesign.audit.metrics import transfer_in_words, transfer_of
 from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.contracts.registry import load
 from aiida_inversedesign.campaign.demands import stability_wanted
@@ -18,6 +19,7 @@ from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import KNOWN, is_feasible, loss
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.graph import campaigns as query
+from aiida_inversedesign.graph.choices import find_surrogates
 from aiida_inversedesign.graph.evaluation_account import ENDED, Evaluation, last_launches
 from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import find_jobs
@@ -90,6 +92,7 @@ def describe(node: Any) -> dict[str, Any]:
         'known': None
         if known is None
         else {'file': settings.known, 'points': known.counts['known'], 'best': known.best},
+        'transfer': _transfer(settings, generations),
         'best': best,
         'best_so_far': best_so_far(evaluations, goal),
         'objective': goal.objectives[0].described(),
@@ -110,6 +113,17 @@ def describe(node: Any) -> dict[str, Any]:
         'failures': [_shown(item, 'reason') for item in failed],
         'time_left': _time_left(node, launched, jobs, own, used, budget, now),
     }
+
+
+def _transfer(settings: CampaignSettings, generations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What the newest surrogate says of the earlier campaigns that it learned from, as phrases."""
+    if not settings.learn.earlier:
+        return []
+    found = find_surrogates([item['pk'] for item in generations])
+    taught = [(item['number'], found[item['pk']].earlier) for item in generations if item['pk'] in found]
+    figures = transfer_of(taught)
+    units = {name: settings.unit(name) for name in settings.goal.properties}
+    return [] if figures is None else transfer_in_words(figures, units)
 
 
 def _screening(settings: CampaignSettings, generations: Sequence[int], now: datetime) -> list[dict[str, Any]]:

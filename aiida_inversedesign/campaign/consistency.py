@@ -203,7 +203,12 @@ def _acquisition_fits(goal: Goal, select: Select) -> Iterator[ContradictionError
 
 
 def _surrogate_has_its_source(learn: Learn) -> Iterator[ContradictionError]:
-    yield from _lacking(learn, 'source', not learn.source)
+    yield from _lacking(learn, 'source', not (learn.source or learn.earlier))
+    # a contradiction of its own where the part is another package's: it may take priors
+    if learn.earlier and learn.surrogate in ('gp', 'forest', 'bootstrap', 'multitask', 'hurdle', 'curves'):
+        yield ContradictionError(
+            f'has no effect with surrogate: {learn.surrogate}; write auto or transfer', ('learn', 'from')
+        )
 
 
 def _surrogate_has_several_properties(goal: Goal, learn: Learn) -> Iterator[ContradictionError]:

@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aiida_inversedesign.campaign.curves.functionals import read_target
+from aiida_inversedesign.campaign.earlier import ARCHIVE, EarlierSource
 from aiida_inversedesign.campaign.files import FileRefusedError, inside, read_bounded
 from aiida_inversedesign.campaign.section import Place
 from aiida_inversedesign.campaign.spec import CampaignSpec
@@ -49,9 +50,19 @@ def read_campaign(path: str | Path) -> CampaignSpec:
             # seen from the current folder
             found = os.path.relpath(inside(path.parent, name))
             spec = spec.model_copy(update={section: getattr(spec, section).model_copy(update={key: found})})
+    if any(item.campaign.endswith(ARCHIVE) for item in spec.learn.earlier):
+        items = [_beside(item, path.parent) for item in spec.learn.earlier]
+        spec = spec.model_copy(update={'learn': spec.learn.model_copy(update={'earlier': items})})
     if spec.known is not None:
         spec = spec.model_copy(update={'known': os.path.relpath(inside(path.parent, spec.known))})
     return spec
+
+
+def _beside(item: EarlierSource, folder: Path) -> EarlierSource:
+    """An earlier campaign; its archive is seen from the current folder."""
+    if not item.campaign.endswith(ARCHIVE):
+        return item
+    return item.model_copy(update={'campaign': os.path.relpath(inside(folder, item.campaign))})
 
 
 def parse_campaign(text: str, source: str = 'campaign') -> CampaignSpec:
@@ -120,6 +131,15 @@ def _misplaced_files(data: Mapping[str, Any], folder: Path) -> list[Finding]:
             inside(folder, known)
         except FileRefusedError as error:
             found.append(Finding(('known',), 'value_error', error))
+    learn = data.get('learn')
+    items = learn.get('from') if isinstance(learn, Mapping) else None
+    for index, item in enumerate(items if isinstance(items, list) else []):
+        name = item.get('campaign') if isinstance(item, Mapping) else item
+        if isinstance(name, str) and name.endswith(ARCHIVE):
+            try:
+                inside(folder, name)
+            except FileRefusedError as error:
+                found.append(Finding(('learn', 'from', index), 'value_error', error))
     for section, key, ending in _FILES:
         given = data.get(section)
         name = given.get(key) if isinstance(given, dict) else None

@@ -6,13 +6,23 @@ import builtins
 from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Discriminator, Field, Tag, TypeAdapter, ValidationError, model_validator
+from pydantic import (
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from aiida_inversedesign.campaign.assembly import installed, one_of_the_installed, sections_of_engines
 from aiida_inversedesign.campaign.consistency import contradictions_between
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import engine_named, find
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
+from aiida_inversedesign.campaign.earlier import Earlier
 from aiida_inversedesign.campaign.engine_settings import EngineSection, Options
 from aiida_inversedesign.campaign.generator import EXTERNAL, Generator
 from aiida_inversedesign.campaign.goal import Goal
@@ -234,6 +244,8 @@ class Select(Model):
 class Learn(Model):
     """What is learned from the evaluations."""
 
+    model_config = ConfigDict(serialize_by_alias=True)
+
     surrogate: Annotated[str, installed('surrogates', 'auto')] = Field(
         'auto',
         description='model of each property; auto lets them compete on rows that they have not seen; multitask learns '
@@ -243,6 +255,13 @@ class Learn(Model):
         [],
         description="properties of the library's own entries that transfer starts from: formation_energy, "
         'e_above_hull, volume, or one that the library brings; with auto, transfer competes',
+    )
+    earlier: list[Earlier] = Field(
+        [],
+        alias='from',
+        max_length=20,
+        description='earlier campaigns to start from: PK, UUID or archive of each, or {campaign: …, property: …}; with '
+        'auto, what they say competes with models that know nothing of them',
     )
     curves: Literal['auto', 'krfd', 'pointwise', 'fpca', 'linear'] = Field(
         'auto',

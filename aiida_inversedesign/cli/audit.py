@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from aiida_inversedesign.audit.metrics import transfer_in_words
 from aiida_inversedesign.cli.common import ARCHIVE, FORMAT, STRUCTURES, emit, load_profile, opened_campaign
 from aiida_inversedesign.cli.compare import GROUP, members, show_compared
 from aiida_inversedesign.errors import InverseDesignError
@@ -239,6 +240,13 @@ def _known(report: dict[str, Any]) -> str:
     return f'{found["points"]} points of {found["file"]}, not counted{best}'
 
 
+def _transfer(report: dict[str, Any]) -> str:
+    found = report['transfer']
+    if found is None:
+        return '–'
+    return '; '.join(transfer_in_words(found, report['campaign']['units']))
+
+
 def _first_hit(report: dict[str, Any]) -> str:
     first = report['first_hit']
     if not first or first.get('evaluation') is None:
@@ -273,6 +281,7 @@ def _screening(report: dict[str, Any]) -> str:
 _ROWS = (
     ('evaluations', _evaluations),
     ('starting data', _known),
+    ('earlier campaigns', _transfer),
     ('DFT calculations', _calculations),
     ('core-hours', lambda report: _scalar(report, 'core_hours')),
     ('hit rate', lambda report: _share(report['hit_rate'])),

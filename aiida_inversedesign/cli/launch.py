@@ -50,8 +50,10 @@ def launch(file: Path, known: Path | None, seeds: int | None, daemon: bool) -> N
     if known is not None:
         spec = spec.model_copy(update={'known': str(known)})
     load_profile()
+    from aiida_inversedesign.cli.earlier import with_imported
     from aiida_inversedesign.workchains.build import build_campaign
 
+    spec = with_imported(spec)
     if spec.known is not None:
         from aiida_inversedesign.libraries.known import known_file
 

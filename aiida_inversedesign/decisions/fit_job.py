@@ -6,6 +6,7 @@ from typing import Any
 
 from aiida_inversedesign.decisions.fit_surrogate import NO_SURROGATE
 from aiida_inversedesign.learn.surrogate import Surrogate
+from aiida_inversedesign.nodes.earlier import NAMESPACE, declare_campaigns, nodes_of
 from aiida_inversedesign.nodes.library_data import LibraryData
 from aiida_inversedesign.nodes.payload import PayloadData
 from aiida_inversedesign.nodes.surrogate_data import SurrogateData
@@ -24,14 +25,19 @@ class FitCalculation(PackageCalculation):
         super().define(spec)
         spec.input('table', valid_type=TableData, help='Evaluations so far.')
         spec.input('library', valid_type=LibraryData, required=False, help='Whose entries are transferred from.')
+        declare_campaigns(spec)
         spec.output('surrogate', valid_type=SurrogateData, required=False, help='What was learned.')
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.fit_job'
         spec.exit_code(NO_SURROGATE, 'NO_SURROGATE', message='no surrogate yet: {reason}')
 
     def job_input(self) -> dict[str, Any]:
-        """Settings, and what was evaluated."""
+        """Settings, what was evaluated, and what earlier campaigns evaluated."""
         rows = [row.to_dict() for row in self.inputs.table.get_rows()]
-        return {'settings': self.inputs.settings.get_dict(), 'rows': rows}
+        campaigns = [
+            {'settings': one['settings'].get_dict(), 'rows': [row.to_dict() for row in one['table'].get_rows()]}
+            for one in nodes_of(self.inputs.get(NAMESPACE, {}))
+        ]
+        return {'settings': self.inputs.settings.get_dict(), 'rows': rows, 'campaigns': campaigns}
 
     def job_files(self) -> dict[str, PayloadData]:
         """The library, where there is one."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.learn.earlier import EarlierCampaign, EarlierError
 from aiida_inversedesign.learn.library_priors import SourceError
 from aiida_inversedesign.learn.next_fit import fit_next
 from aiida_inversedesign.learn.surrogate import SurrogateError
@@ -24,9 +25,15 @@ def compute(data: dict[str, Any]) -> dict[str, Any]:
         spec,
         [EvaluationRow.from_dict(row, spec.space.read) for row in data['rows']],
         Library.from_bytes(library.read_bytes()) if library.exists() else None,
+        [_earlier(item) for item in data.get('campaigns', ())],
     )
     return surrogate.state()
 
 
+def _earlier(data: dict[str, Any]) -> EarlierCampaign:
+    spec = CampaignSettings.model_validate(data['settings'])
+    return EarlierCampaign(spec, [EvaluationRow.from_dict(row, spec.space.read) for row in data['rows']])
+
+
 if __name__ == '__main__':
-    run_job(compute, (SurrogateError, SourceError))
+    run_job(compute, (SurrogateError, SourceError, EarlierError))

@@ -7,9 +7,11 @@ from aiida.orm import Dict, Int
 
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.learn.curves.rows import predicted_bands
+from aiida_inversedesign.learn.earlier import foreseen_of
 from aiida_inversedesign.learn.next_fit import with_later_rows
 from aiida_inversedesign.nodes.contents import node_of
 from aiida_inversedesign.nodes.curves import node_of_bands
+from aiida_inversedesign.nodes.earlier import earlier_campaigns
 from aiida_inversedesign.nodes.pool_data import PoolData
 from aiida_inversedesign.nodes.surrogate_data import SurrogateData
 from aiida_inversedesign.nodes.table_data import TableData
@@ -33,6 +35,7 @@ def select_batch(
     table: TableData | None = None,
     surrogate: SurrogateData | None = None,
     pending: Dict | None = None,
+    **earlier,
 ):
     """Choose which candidates to evaluate next.
 
@@ -44,6 +47,9 @@ def select_batch(
         Without one the batch spreads over the pool.
     :param pending: with the asynchronous schedule: ``turn``, the number of the choice within the generation (another
         one, other random choices), and ``running``, the arm of each candidate that is being evaluated.
+    :param earlier: ``campaigns``, settings and tables of those of ``learn.from``
+        (:mod:`aiida_inversedesign.nodes.earlier`). Before there is a surrogate, half of a batch is what they hold for
+        best.
     :return: ``batch`` (Dict: for each chosen candidate why, the acquisition and the prediction) and
         ``candidates``, their nodes; ``curves``, what is predicted of theirs, if curves are learned.
     """
@@ -66,6 +72,7 @@ def select_batch(
         seed=seed_of(spec, generation, pending),
         pending=list(running),
         pending_arms=list(running.values()),
+        foreseen=foreseen_of(spec, earlier_campaigns(earlier.get('campaigns', {})), candidates),
     )
     # what is measured again is a row, and need not be of the pool
     known = {row.candidate: row for row in rows} | {candidate.id: candidate for candidate in candidates}

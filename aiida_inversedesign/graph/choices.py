@@ -95,11 +95,11 @@ def find_surrogates(generations: Iterable[int]) -> dict[int, SurrogateRecord]:
         SurrogateData,
         with_incoming='generation',
         edge_filters=edge('surrogate', 'return'),
-        project=['uuid', 'attributes.kind', 'attributes.models', 'attributes.rows'],
+        project=['uuid', *(f'attributes.{name}' for name in ('kind', 'models', 'rows', 'earlier'))],
     )
     return {
-        identifier: SurrogateRecord(uuid, kind, models or dict.fromkeys(rows or {}, kind), rows or {})
-        for identifier, uuid, kind, models, rows in scalars(query)
+        identifier: SurrogateRecord(uuid, kind, models or dict.fromkeys(rows or {}, kind), rows or {}, earlier or {})
+        for identifier, uuid, kind, models, rows, earlier in scalars(query)
     }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -12,12 +12,14 @@ class SurrogateRecord:
 
     :param kind: as the campaign file asked for it. :param models: kind of model of each property.
     :param rows: number of training rows of each property.
+    :param earlier: by property how earlier campaigns changed its predictions; empty where it learned from none.
     """
 
     uuid: str
     kind: str
     models: dict[str, str]
     rows: dict[str, int]
+    earlier: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

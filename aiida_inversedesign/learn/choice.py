@@ -17,6 +17,7 @@ import hashlib
 import math
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,6 @@ from aiida_inversedesign.campaign.contracts.surrogate import Fit, Regressor, Set
 from aiida_inversedesign.learn.calibrate import Z80, deviation_factor, tailed_log_density
 from aiida_inversedesign.learn.models.hurdle import usual_value
 from aiida_inversedesign.learn.models.mixture import LEAST_WEIGHT, Mixture, mixed, stacking_weights
-from aiida_inversedesign.learn.models.transfer import Estimate
 from aiida_inversedesign.learn.regressor import RegressorError, check_training, kind_named, target_scale
 
 Array = NDArray[np.float64]
@@ -83,7 +83,10 @@ def fit_chosen(
     if rows == 0 or flat:
         reason = f'{len(y)} row(s) decide nothing, {LEAST_ROWS} would' if rows == 0 else 'all values are equal'
         first = _first(names, setting)
-        return fits[first](X, y, setting), {'chosen': first, 'reason': reason, 'n': len(y), 'candidates': {}}
+        told = any(prior.origin for prior in setting.priors)
+        why = {'earlier': {'n': len(y), 'reason': reason}} if told else {}
+        undecided = {'chosen': first, 'reason': reason, 'n': len(y), 'candidates': {}, **why}
+        return fits[first](X, y, setting), undecided
     before, then = earlier(rows) if earlier else (X[:rows], setting.at(slice(rows)))
     record = _competition(before, y[:rows], fits, then)
     # the only model, or the mixture of several, each with its factor on the deviations
@@ -95,8 +98,8 @@ def fit_chosen(
 
 
 def _first(names: Sequence[str], setting: Setting) -> str:
-    """What is taken where rows are too few to decide: one that starts from an estimate, or the first."""
-    if any(isinstance(prior, Estimate) for prior in setting.priors):
+    """What is taken where rows are too few to decide: one that starts from values of the property, or the first."""
+    if any(prior.expected for prior in setting.priors):
         return next((name for name in names if _kind_of(name) == 'transfer'), names[0])
     return names[0]
 
@@ -121,7 +124,8 @@ def decisive_rows(n: int) -> int:
 
 def _competition(X: Array, y: Array, fits: Mapping[str, Fit], setting: Setting) -> dict[str, Any]:
     """The record of one competition, remembered by its data."""
-    digest = hashlib.sha256(repr((list(fits), X.shape, setting.seed, len(setting.priors))).encode())
+    told = [(prior.origin, prior.expected) for prior in setting.priors]
+    digest = hashlib.sha256(repr((list(fits), X.shape, setting.seed, told)).encode())
     beside = [array for other in setting.others for array in (other.X, other.y, other.shared)]
     for array in (X, y, *(prior.weights for prior in setting.priors), *beside):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -147,28 +151,8 @@ def _compete(X: Array, y: Array, fits: Mapping[str, Fit], setting: Setting) -> d
         X, y, setting = X[drawn], y[drawn], setting.at(drawn)
     offset, scale, _ = target_scale(y)
     z, setting = (y - offset) / scale, setting.at(slice(None), scale, offset)
-    densities, candidates = {}, {}
-    for name in names:
-        mean, deviation = unseen_predictions(X, z, name, fits[name], setting)
-        known = np.isfinite(mean)
-        misses = (z - mean)[known] / deviation[known]
-        factor = deviation_factor(misses)
-        density = np.full(len(z), np.nan)
-        density[known] = tailed_log_density(z[known], mean[known], factor * deviation[known])
-        densities[name] = density
-        candidates[name] = {
-            'score': float(np.nanmean(density)),
-            'coverage80': float((np.abs(misses) <= Z80 * factor).mean()),
-            'mae': float(np.abs(z - mean)[known].mean() * scale),
-            'factor': factor,
-        }
-    best = max(names, key=lambda name: candidates[name]['score'])
-    for name in names:
-        difference = densities[best] - densities[name]
-        difference = difference[np.isfinite(difference)]
-        candidates[name]['se'] = float(difference.std(ddof=1) / math.sqrt(len(difference)))
-    kinds = list(dict.fromkeys(_kind_of(name) for name in names))
-    weights, reason = _weigh(kinds, names, candidates, densities)
+    tried = {name: _try(X, z, name, fits[name], setting) for name in names}
+    candidates, weights, reason = _judged(tried, scale)
     own = {name: float(candidates[name]['factor']) for name in weights}
     later = [later_predictions(X, z, fits[name], setting) for name in weights]
     rows, common = len(later[0][0]), 1.0
@@ -186,6 +170,96 @@ def _compete(X: Array, y: Array, fits: Mapping[str, Fit], setting: Setting) -> d
         'candidates': candidates,
         'later_rows': rows,
         'factors': {name: common * factor for name, factor in own.items()},
+        **_help_of_earlier(X, z, tried, weights, fits, setting, scale),
+    }
+
+
+@dataclass(frozen=True)
+class _Trial:
+    """How a recipe predicts rows that it has not seen, in standard deviations of the targets: each of shape (n,)."""
+
+    mean: Array
+    error: Array
+    miss: Array
+    density: Array
+    factor: float
+
+
+def _try(X: Array, z: Array, name: str, fit: Fit, setting: Setting) -> _Trial:
+    mean, deviation = unseen_predictions(X, z, name, fit, setting)
+    miss = (z - mean) / deviation
+    known = np.isfinite(mean)
+    factor = deviation_factor(miss[known])
+    density = np.full(len(z), np.nan)
+    density[known] = tailed_log_density(z[known], mean[known], factor * deviation[known])
+    return _Trial(mean, np.abs(z - mean), miss, density, factor)
+
+
+def _judged(tried: Mapping[str, _Trial], scale: float) -> tuple[dict[str, Any], dict[str, float], str]:
+    """The figures of each recipe, the weights of those that are taken, and why."""
+    names = list(tried)
+    candidates: dict[str, Any] = {}
+    for name, trial in tried.items():
+        known = np.isfinite(trial.mean)
+        deviation = np.abs(trial.miss[known])
+        candidates[name] = {
+            'score': float(np.nanmean(trial.density)),
+            'coverage80': float((deviation <= Z80 * trial.factor).mean()),
+            'mae': float(trial.error[known].mean() * scale),
+            'factor': trial.factor,
+        }
+    densities = {name: trial.density for name, trial in tried.items()}
+    best = max(names, key=lambda name: candidates[name]['score'])
+    for name in names:
+        difference = densities[best] - densities[name]
+        difference = difference[np.isfinite(difference)]
+        candidates[name]['se'] = float(difference.std(ddof=1) / math.sqrt(len(difference)))
+    kinds = list(dict.fromkeys(_kind_of(name) for name in names))
+    weights, reason = _weigh(kinds, names, candidates, densities)
+    return candidates, weights, reason
+
+
+def _help_of_earlier(
+    X: Array,
+    z: Array,
+    tried: Mapping[str, _Trial],
+    weights: Mapping[str, float],
+    fits: Mapping[str, Fit],
+    setting: Setting,
+    scale: float,
+) -> dict[str, Any]:
+    """How earlier campaigns changed the predictions of unseen rows: with them against without, row by row."""
+    if not any(prior.origin for prior in setting.priors) or not any(_kind_of(name) == 'transfer' for name in tried):
+        return {}
+    without = replace(setting, priors=tuple(prior for prior in setting.priors if not prior.origin))
+    # a transfer without a prior is a Gaussian process with a length scale for each column: as many models compete
+    if without.priors:
+        instead = _try(X, z, 'transfer', fits['transfer'], without)
+    elif 'gp/ard' in tried:
+        instead = tried['gp/ard']
+    else:
+        instead = _try(X, z, 'gp/ard', kind_named('gp').recipes(without)['gp/ard'], without)
+    others = {name: instead if _kind_of(name) == 'transfer' else trial for name, trial in tried.items()}
+    pair = []
+    for trials, shares in ((tried, weights), (others, _judged(others, scale)[1])):
+        parts = [(share, trials[name]) for name, share in shares.items()]
+        density = np.log(sum(share * np.exp(trial.density) for share, trial in parts))
+        error = np.abs(sum(share * trial.mean for share, trial in parts) - z)
+        pair.append((density, error * scale))
+    (density, error), (density_without, error_without) = pair
+    known = np.isfinite(density - density_without)
+    gain, change = (density - density_without)[known], (error - error_without)[known]
+    root = math.sqrt(len(gain))
+    return {
+        'earlier': {
+            'n': len(gain),
+            'weight': float(weights.get('transfer', 0.0)),
+            'mae': float(error[known].mean()),
+            'mae_without': float(error_without[known].mean()),
+            'mae_change_se': float(change.std(ddof=1) / root),
+            'gain': float(gain.mean()),
+            'gain_se': float(gain.std(ddof=1) / root),
+        }
     }
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,12 +14,10 @@ from aiida_inversedesign.campaign.replicates import noise_of, with_noise
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.learn.choice import fit_chosen
+from aiida_inversedesign.learn.earlier import SourceTask, earlier_priors, record_of
 from aiida_inversedesign.learn.failure import fit_failure
 from aiida_inversedesign.learn.models.transfer import Estimate, Prior
 from aiida_inversedesign.learn.regressor import RegressorError, kind_named
-
-if TYPE_CHECKING:
-    pass
 from aiida_inversedesign.learn.surrogate import Surrogate, SurrogateError, estimate_column, estimate_values
 
 Array = NDArray[np.float64]
@@ -90,6 +87,7 @@ def fit_on_features(
         values = np.asarray(targets[name], dtype=np.float64)[rows]
         own = features[rows]
         own_setting = _estimated(_measured(setting, errors, name, rows), columns, name, own)
+        own_setting = replace(own_setting, priors=tuple(prior.meant_for(name) for prior in own_setting.priors))
         own_setting = replace(own_setting, curves=_curves(curves, name, rows))
 
         def earlier(
@@ -136,7 +134,9 @@ def _estimated(setting: Setting, columns: Sequence[str], name: str, features: Ar
     place = list(columns).index(estimate_column(name))
     values = features[:, place]
     width = float(values.std()) or 1.0
-    return replace(setting, priors=(*setting.priors, Estimate(name, place, float(values.mean()), width)))
+    # what a potential says of each candidate leaves nothing to expect of other campaigns
+    others = tuple(prior.meant_for('') for prior in setting.priors)
+    return replace(setting, priors=(*others, Estimate(name, place, float(values.mean()), width)))
 
 
 def _needs(kind: str) -> tuple[str, ...]:
@@ -198,6 +198,7 @@ def fit_surrogate(
     seed: int,
     priors: Sequence[Prior] = (),
     curves: Mapping[str, CurveRows] | None = None,
+    earlier: Sequence[SourceTask] = (),
 ) -> Surrogate:
     """Fit a surrogate to the evaluations so far.
 
@@ -210,7 +211,9 @@ def fit_surrogate(
     :param priors: learned from other data.
     :param curves: those of the rows, of properties that are numbers of curves
         (:func:`~aiida_inversedesign.learn.curves.rows.curves_of_rows`).
+    :param earlier: what earlier campaigns evaluated.
     :raises SurrogateError: if the kind is unknown, nothing is asked for, or a property has fewer than three rows.
+    :raises EarlierError: if the rows of an earlier campaign cannot be described as those of this one.
     """
     if not rows and properties:
         raise SurrogateError(
@@ -222,22 +225,26 @@ def fit_surrogate(
     if (chosen := space.columns(names, len(rows))) is not None:
         features, names = features[:, chosen], [names[place] for place in chosen]
         composition = None if composition is None else composition[list(chosen)]
+    told = earlier_priors(earlier, space, chosen, seed)
     features, names, composition = _with_estimates(features, names, composition, rows)
     targets = {name: values_of(rows, name) for name in properties}
     errors = {name: errors_of(rows, name) for name in properties}
     failed = np.array([row.status == 'failed' for row in rows], dtype=bool)
-    return fit_on_features(
+    found = fit_on_features(
         features,
         targets,
         failed,
         kind,
         seed,
         names,
-        priors=priors,
+        priors=(*priors, *told),
         composition=composition,
         errors=errors,
         curves=curves,
     )
+    for record in found.record.values() if told else ():
+        record['earlier'] = {**record.get('earlier', {}), 'campaigns': record_of(earlier, told)}
+    return found
 
 
 def _with_estimates(

@@ -8,6 +8,7 @@ from dataclasses import replace
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.learn.curves.rows import curves_of_rows, fit_shown
+from aiida_inversedesign.learn.earlier import EarlierCampaign, source_tasks
 from aiida_inversedesign.learn.fit import fit_surrogate
 from aiida_inversedesign.learn.library_priors import library_priors
 from aiida_inversedesign.learn.surrogate import Surrogate
@@ -15,18 +16,26 @@ from aiida_inversedesign.learn.update import knows, with_rows
 from aiida_inversedesign.libraries.library import Library
 
 
-def fit_next(spec: CampaignSettings, rows: Sequence[EvaluationRow], library: Library | None) -> Surrogate:
+def fit_next(
+    spec: CampaignSettings,
+    rows: Sequence[EvaluationRow],
+    library: Library | None,
+    campaigns: Sequence[EarlierCampaign] = (),
+) -> Surrogate:
     """The surrogate of all that was evaluated.
 
     :param spec: the campaign; its ``seed`` fixes all random choices.
     :param library: whose entries have the properties of ``learn.source``, where that names any.
+    :param campaigns: those of ``learn.from``.
     :raises SurrogateError: if there are too few completed rows.
+    :raises EarlierError: if nothing can be learned from an earlier campaign.
     :raises SourceError: if there is nothing to transfer from.
     """
     priors = library_priors(library, spec.learn.source, spec.seed) if library else ()
     goal, learn = spec.goal, spec.learn
     curves = curves_of_rows(rows, goal.functionals, learn.curves)
-    found = fit_surrogate(rows, goal.properties, spec.space, learn.surrogate, spec.seed, priors, curves)
+    earlier = source_tasks(spec, campaigns)
+    found = fit_surrogate(rows, goal.properties, spec.space, learn.surrogate, spec.seed, priors, curves, earlier)
     if not curves:
         return found
     names = [item['property'] for item in goal.functionals.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiida.orm.pydantic import OrmMetadataField
@@ -29,7 +30,11 @@ class SurrogateData(PayloadData):
         content = json.dumps(surrogate.state(), allow_nan=False).encode()
         rows = {name: len(model.y) for name, model in surrogate.models.items()}
         models = {name: model.kind for name, model in surrogate.models.items()}
-        return cls(content, {'kind': surrogate.kind, 'rows': rows, 'models': models})
+        attributes: dict[str, Any] = {'kind': surrogate.kind, 'rows': rows, 'models': models}
+        earlier = {
+            name: _figures(record['earlier']) for name, record in surrogate.record.items() if 'earlier' in record
+        }
+        return cls(content, {**attributes, 'earlier': earlier} if earlier else attributes)
 
     def get_surrogate(self) -> Surrogate:
         """The fitted surrogate, built from what is stored."""
@@ -56,3 +61,14 @@ class SurrogateData(PayloadData):
     def rows(self) -> dict[str, int]:
         """Number of training rows of each property it predicts."""
         return dict(self.base.attributes.get('rows'))
+
+    @property
+    def earlier(self) -> dict[str, Any]:
+        """By property how earlier campaigns changed the predictions; empty where it learned from none."""
+        return dict(self.base.attributes.get('earlier', None) or {})
+
+
+def _figures(record: Mapping[str, Any]) -> dict[str, Any]:
+    """What is asked for in queries of the campaigns that were learned from: numbers of rows in place of the rows."""
+    campaigns = [{**item, 'rows': len(item['rows'])} for item in record['campaigns']]
+    return {**record, 'campaigns': campaigns}

@@ -66,7 +66,7 @@ def write_archive(node: orm.WorkChainNode, record: CampaignRecord, path: Path) -
         )
     left_out = frozenset(unused_remote_folders(job.id for job in record.jobs))
     campaigns = [orm.load_node(pk) for pk in query.chain_of(node.pk)]
-    with _quiet():
+    with quiet():
         try:
             create_archive(campaigns, filename=path, archive_format=_Format(left_out), compression=9)
         except ArchiveExportError as error:
@@ -78,8 +78,8 @@ def write_archive(node: orm.WorkChainNode, record: CampaignRecord, path: Path) -
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
-    """AiiDA reports each step of an export; here only its warnings are wanted."""
+def quiet() -> Iterator[None]:
+    """AiiDA reports each step of an export or import; here only its warnings are wanted."""
     logger = logging.getLogger('aiida.export')
     level = logger.level
     logger.setLevel(logging.WARNING)

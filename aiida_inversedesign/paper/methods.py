@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from aiida_inversedesign.audit.metrics import transfer_in_words
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.goal import Goal
@@ -209,7 +210,7 @@ def _search(facts: Facts, cite: Any) -> str:
     select, budget = record.settings.select, record.budget
     streamed = select.schedule == 'asynchronous'
     text = _initial(facts, cite) + (_stream(facts) if streamed else f'; each later one {select.batch}')
-    used = [name for name in facts.acquisitions if name not in ('spread', 'estimate', 'random')]
+    used = [name for name in facts.acquisitions if name not in ('spread', 'estimate', 'transfer', 'random')]
     if used:
         words = [_part('acquisitions', name, cite) for name in used]
         text += f', chosen by {listed(words)}'
@@ -248,6 +249,9 @@ def _initial(facts: Facts, cite: Any) -> str:
     by_estimate = [item.acquisition for item in facts.record.evaluations].count('estimate')
     if by_estimate:
         text += f', {by_estimate} of them those that the potential held for best and the others'
+    by_earlier = [item.acquisition for item in facts.record.evaluations].count('transfer')
+    if by_earlier:
+        text += f', {by_earlier} of them those that earlier campaigns held for best and the others'
     text += f' spread over the space of their descriptors{cited}'
     if spread > select.initial:
         text += f' ({spread - select.initial} more were spread later, while there was too little to learn from)'
@@ -296,6 +300,9 @@ def _outcome(facts: Facts, cite: Any) -> str:
             f'The campaign began with {given["points"]} {facts.record.space.nouns} that were known before; they are in '
             'no figure below. '
         )
+    if taught := report['transfer']:
+        said = transfer_in_words(taught, facts.record.units)
+        text += f'The surrogate {said[0]}. ' + ''.join(f'At the last update, {item}. ' for item in said[1:])
     text += (
         f'In all {counts["total"]} candidates were evaluated, of which {counts["completed"]} completed and '
         f'{counts["failed"]} failed; '

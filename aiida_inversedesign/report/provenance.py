@@ -65,6 +65,8 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     """The nodes behind the page."""
     nodes = [_node('campaign', record.uuid, record.pk)]
     nodes += [_node('resumed campaign', uuid, None) for uuid in record.resumed]
+    taught = record.settings.learn.earlier
+    nodes += [_node('earlier campaign that was learned from', item.campaign, None) for item in taught]
     for item in record.generations:
         nodes.append(_node(f'generation {item.number}', item.uuid, item.pk))
         if item.surrogate is not None:

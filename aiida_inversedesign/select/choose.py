@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -36,8 +36,8 @@ class Choice:
     """One chosen candidate and why it was chosen.
 
     :param arm: ``initial`` (no surrogate yet), ``acquisition``, ``replicate``, or ``control`` (drawn at random).
-    :param acquisition: ``spread``, ``estimate`` (:mod:`aiida_inversedesign.select.promise`), ``random``, or a name of
-        :mod:`aiida_inversedesign.select.acquisition`.
+    :param acquisition: ``spread``, ``estimate`` or ``transfer`` (:mod:`aiida_inversedesign.select.promise`, by what a
+        potential or an earlier campaign says), ``random``, or a name of :mod:`aiida_inversedesign.select.acquisition`.
     :param value: the acquisition's value when it was chosen, or the promise; None for ``spread`` and ``random``.
     :param predicted: mean and standard deviation per property when it was chosen.
     :param repeats: the evaluated candidate that is measured again; empty for a new one.
@@ -77,6 +77,7 @@ def choose_batch(
     seed: int,
     pending: Sequence[str] = (),
     pending_arms: Sequence[str] = (),
+    foreseen: Mapping[str, Mapping[str, float]] | None = None,
 ) -> list[Choice]:
     """Choose up to ``size`` candidates; the same arguments give the same batch.
 
@@ -87,6 +88,8 @@ def choose_batch(
     :param space: what the candidates are.
     :param pending: ids of candidates whose evaluations are running; all must be among ``candidates``.
     :param pending_arms: the arm of each of them, by which the control arm keeps its share; by default unknown.
+    :param foreseen: what earlier campaigns say of properties of candidates, by id, for a choice without a surrogate; a
+        potential's estimate of a property counts more.
     :returns: fewer than ``size`` choices if no more candidates are left.
     :raises SelectError: if the size is negative, ids repeat, or a pending id is not among the candidates.
     """
@@ -108,7 +111,7 @@ def choose_batch(
     running = [by_id[name] for name in dict.fromkeys(pending)]
     duplicates = AlreadyEvaluated(space, rows, running)
     if surrogate is None:
-        return _initial(goal, space, pool, running, rows, duplicates, size, seed)
+        return _initial(goal, space, pool, running, rows, duplicates, size, seed, foreseen or {})
     choices = _informed(goal, settings, space, pool, running, rows, surrogate, duplicates, size, seed, pending_arms)
     if settings.replicate is not None and choices and choices[-1].arm == 'acquisition':
         waiting = [*running, *(by_id[choice.candidate] for choice in choices[:-1])]
@@ -191,6 +194,7 @@ def _initial(
     duplicates: AlreadyEvaluated,
     size: int,
     seed: int,
+    foreseen: Mapping[str, Mapping[str, float]],
 ) -> list[Choice]:
     known = [*pool, *running]
     contents, probabilities = [item.content for item in known], [item.probability for item in known]
@@ -201,9 +205,10 @@ def _initial(
     def acceptable(index: int, chosen: list[int]) -> bool:
         return duplicates.is_new(pool[index]) and duplicates.differs(pool[index], [pool[i] for i in chosen])
 
-    # half of the first batch goes to what a potential holds for best: the other half tells where it errs
+    # half of the first batch goes to what a potential or earlier campaigns hold for best: the other half tells where
+    # they err
     first: list[int] = []
-    worth = promise(goal, [candidate.estimates for candidate in pool])
+    worth = promise(goal, [{**foreseen.get(candidate.id, {}), **candidate.estimates} for candidate in pool])
     if worth is not None:
         for index in np.argsort(-worth, kind='stable').tolist():
             if len(first) < (size + 1) // 2 and np.isfinite(worth[index]) and acceptable(index, first):
@@ -217,8 +222,9 @@ def _initial(
         done=[*first, *range(len(pool), len(features))],
         acceptable=lambda index, chosen: acceptable(index, [*first, *chosen]),
     )
+    name = 'transfer' if foreseen else 'estimate'
     by_estimate = [
-        Choice(pool[index].id, 'initial', 'estimate', None if worth is None else float(worth[index])) for index in first
+        Choice(pool[index].id, 'initial', name, None if worth is None else float(worth[index])) for index in first
     ]
     return by_estimate + [Choice(pool[index].id, 'initial', 'spread') for index in chosen]
 

@@ -11,6 +11,7 @@ from typing import Any
 from aiida_inversedesign.campaign.demands import energy_limit, engine_properties, engine_section
 from aiida_inversedesign.graph.evaluation_account import REFERENCE
 from aiida_inversedesign.graph.links import Call, Link
+from aiida_inversedesign.nodes.earlier import NAMESPACE
 from aiida_inversedesign.verify.case import Case
 from aiida_inversedesign.verify.compare import compare
 from aiida_inversedesign.verify.findings import Finding
@@ -24,6 +25,8 @@ _STRUCTURE = 'data.core.structure.'
 _CODE = 'data.core.code.'
 #: Beginnings of the names of codes and data that a campaign passes on, and of what it passes on of an interruption.
 _ENGINE, _CODES, _INTERRUPTED = 'engine__', 'codes__', 'interrupted__'
+#: Of earlier campaigns their settings and tables.
+_EARLIER = f'{NAMESPACE}__'
 
 
 def check_passed_on(case: Case) -> Iterator[Finding]:
@@ -32,6 +35,7 @@ def check_passed_on(case: Case) -> Iterator[Finding]:
     case.all_attributes([taken[name] for taken in inputs for name in _VALUES if name in taken])
     for campaign in case.chain:
         yield from _check_interrupted(case, campaign)
+        yield from _check_earlier(case, campaign)
         for generation in case.generations_of(campaign):
             yield from _check_generation(case, campaign, generation)
             for evaluation in case.evaluations_of(generation):
@@ -58,13 +62,35 @@ def _check_interrupted(case: Case, campaign: int) -> Iterator[Finding]:
 def _check_generation(case: Case, campaign: int, generation: Call) -> Iterator[Finding]:
     """Whether a generation has the campaign's codes and data, and its decisions that ran as jobs have those."""
     given, own = case.graph.inputs[campaign], case.graph.inputs[generation.id]
-    for start in (_ENGINE, _CODES):
+    for start in (_ENGINE, _CODES, _EARLIER):
         yield from _same_nodes(generation.label, generation.uuid, given, own, start)
     codes = {link.node for label, link in own.items() if label.startswith(_CODES)}
     for call in case.graph.children.get(generation.id, []):
         code = case.graph.inputs[call.id].get('code') if call.is_job else None
         if code is not None and code.node not in codes:
             yield Finding('settings', call.uuid, f'{call.label} of {generation.label} ran with another code')
+        taken, who = case.graph.inputs[call.id], f'{call.label} of {generation.label}'
+        learns = call.label.startswith('fit') or (call.label.startswith('select') and 'surrogate' not in taken)
+        if learns or any(label.startswith(_EARLIER) for label in taken):
+            yield from _same_nodes(who, call.uuid, own, taken, _EARLIER)
+
+
+def _check_earlier(case: Case, campaign: int) -> Iterator[Finding]:
+    """Whether each table of an earlier campaign was harvested with the settings that are given with it."""
+    given, first = case.graph.inputs[campaign], case.graph.inputs[case.chain[0]]
+    uuid = case.graph.calls[campaign].uuid
+    yield from _same_nodes(f'the resumed campaign {uuid}', uuid, first, given, _EARLIER)
+    tables = {label: link for label, link in given.items() if label.startswith(f'{_EARLIER}table_')}
+    if len(tables) != len(case.settings.learn.earlier):
+        message = f'learn.from names {len(case.settings.learn.earlier)} campaigns, {len(tables)} tables were given'
+        yield Finding('settings', uuid, message)
+    for label, link in tables.items():
+        settings = given.get(label.replace('table_', 'settings_'))
+        creator = case.node(link).creator
+        made_with = None if creator is None else creator.inputs.settings.pk if 'settings' in creator.inputs else None
+        if settings is None or made_with != settings.node:
+            message = f'the {label.removeprefix(_EARLIER)} was not made with the settings of its campaign'
+            yield Finding('settings', link.uuid, message)
 
 
 def _same_nodes(who: str, uuid: str, given: dict[str, Link], own: dict[str, Link], start: str) -> Iterator[Finding]:

@@ -19,7 +19,9 @@ from aiida_inversedesign.engines.common.advice import code_command, computer_com
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.known import known_file
 from aiida_inversedesign.libraries.library import Library
+from aiida_inversedesign.nodes.earlier import NAMESPACE
 from aiida_inversedesign.nodes.store import get_library, get_model
+from aiida_inversedesign.workchains.earlier_campaigns import with_campaigns
 
 if TYPE_CHECKING:
     from aiida.engine import ProcessBuilder
@@ -66,9 +68,14 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
     codes = _decision_codes(spec, problems)
     if library is not None:
         problems.extend(_space_problems(spec, library.get_library()))
+    settings: dict[str, Any] = {}
+    campaigns: dict[str, Any] = {}
+    if not problems:
+        # they are held against what the profile decides for this campaign
+        settings, campaigns = with_campaigns(_settled_settings(spec, library), problems)
     if problems:
         raise SetupError(_without_repeats(problems))
-    builder.settings = orm.Dict(_settled_settings(spec, library))
+    builder.settings = orm.Dict(settings)
     if library is not None:
         builder.library = library
     if model is not None:
@@ -79,6 +86,8 @@ def build_campaign(spec: CampaignSpec) -> ProcessBuilder:
         builder.engine[name] = node
     for name, node in codes.items():
         builder.codes[name] = node
+    if campaigns:
+        builder[NAMESPACE] = campaigns
     return builder
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from aiida.orm import Data, Dict, Int, SinglefileData
 
 from aiida_inversedesign.nodes.cspml_data import CspmlData
+from aiida_inversedesign.nodes.earlier import declare_campaigns
 from aiida_inversedesign.nodes.library_data import LibraryData
 from aiida_inversedesign.nodes.points import PointsData
 from aiida_inversedesign.nodes.pool_data import PoolData
@@ -43,6 +44,7 @@ def add_generation_ports(spec: Any) -> None:
     spec.input('library', valid_type=(LibraryData, PointsData), required=False, help='The templates or points.')
     spec.input('model', valid_type=CspmlData, required=False, help='The proposal model.')
     spec.input('known', valid_type=SinglefileData, required=False, help='The starting data, a CSV file.')
+    declare_campaigns(spec)
     add_state_inputs(spec)
     spec.input_namespace('engine', dynamic=True, valid_type=Data, help='Codes and data of the engine.')
     add_codes(spec)

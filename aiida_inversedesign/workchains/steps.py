@@ -36,6 +36,7 @@ from aiida_inversedesign.graph.earlier_evaluations import known_equations_of_sta
 from aiida_inversedesign.graph.evaluation_account import AGAIN, REFERENCE
 from aiida_inversedesign.graph.job_record import Cost
 from aiida_inversedesign.graph.outcomes import Results, ending_of, refuse_as_cache
+from aiida_inversedesign.nodes.earlier import NAMESPACE
 from aiida_inversedesign.nodes.settings import settings_of
 from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 from aiida_inversedesign.workchains.decision_jobs import explain_job
@@ -153,13 +154,20 @@ def take_pool(chain: IdempotentWorkChain, proposal: orm.ProcessNode) -> ExitCode
 def selection_inputs(chain: IdempotentWorkChain, size: int) -> dict[str, Any]:
     """The inputs of a selection."""
     shared = {'settings': chain.inputs.settings, 'generation': chain.inputs.generation, 'size': orm.Int(size)}
-    return {**shared, **known(chain, 'pool', 'table', 'surrogate')}
+    # with a surrogate, what earlier campaigns say is part of it
+    told = earlier_inputs(chain) if chain.ctx.surrogate is None else {}
+    return {**shared, **told, **known(chain, 'pool', 'table', 'surrogate')}
+
+
+def earlier_inputs(chain: IdempotentWorkChain) -> dict[str, Any]:
+    """The earlier campaigns that this one learns from, as inputs of a decision."""
+    return {NAMESPACE: dict(chain.inputs[NAMESPACE])} if chain.inputs.get(NAMESPACE) else {}
 
 
 def fit_inputs(chain: IdempotentWorkChain) -> dict[str, Any]:
     """The inputs of a fit; the transfer surrogate learns from properties of the library's own entries."""
     source = {'library': chain.inputs.library} if settings(chain).learn.source else {}
-    return {'settings': chain.inputs.settings, 'table': chain.ctx.table, **source}
+    return {'settings': chain.inputs.settings, 'table': chain.ctx.table, **source, **earlier_inputs(chain)}
 
 
 def take_surrogate(chain: IdempotentWorkChain, fit: orm.ProcessNode) -> ExitCode | None:

@@ -57,7 +57,7 @@ def test_what_cannot_be_learned_is_named(library, name, message):
 
 
 def test_the_campaign_file_asks_for_a_source():
-    problem = 'needs other data to learn from: name learn.source'
+    problem = 'needs other data to learn from: name learn.source or learn.from'
     assert [str(item) for item in contradictions_between({'learn': Learn(surrogate='transfer')})] == [
         f'{problem}, or use another surrogate'
     ]

@@ -3,7 +3,15 @@
 from aiida_inversedesign.audit.metrics.best import best, best_of_each, described, known, lowest_polymorphs
 from aiida_inversedesign.audit.metrics.costs import core_hours, count_dft, hit_figures, spent_on
 from aiida_inversedesign.audit.metrics.intervals import share, unknown
-from aiida_inversedesign.audit.metrics.predictions import by_acquisition, by_surrogate, calibration, estimates
+from aiida_inversedesign.audit.metrics.predictions import (
+    by_acquisition,
+    by_surrogate,
+    calibration,
+    estimates,
+    transfer,
+    transfer_in_words,
+    transfer_of,
+)
 from aiida_inversedesign.audit.metrics.proposals import by_proposer, screening, validity
 from aiida_inversedesign.audit.metrics.rates import (
     by_arm,
@@ -51,6 +59,9 @@ __all__ = [
     'spent_on',
     'stability',
     'stable_unique_novel',
+    'transfer',
+    'transfer_in_words',
+    'transfer_of',
     'uniqueness',
     'unknown',
     'validity',

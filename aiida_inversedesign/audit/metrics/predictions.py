@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.audit.metrics.intervals import mean_interval, share, spread_interval, unknown
 from aiida_inversedesign.audit.metrics.rates import groups_of
-from aiida_inversedesign.audit.record import EvaluationRecord
+from aiida_inversedesign.audit.record import EvaluationRecord, GenerationRecord
 from aiida_inversedesign.campaign.goal import Goal
 
 #: Levels at which the coverage of predictions is reported.
@@ -62,6 +62,67 @@ def estimates(outcomes: Sequence[EvaluationRecord], properties: Sequence[str]) -
             'rank_correlation': rank_correlation(pairs),
         }
     return result
+
+
+def transfer(generations: Sequence[GenerationRecord]) -> dict[str, Any] | None:
+    """How earlier campaigns changed the predictions at each update, see :func:`transfer_of`."""
+    return transfer_of([(item.number, item.surrogate.earlier) for item in generations if item.surrogate])
+
+
+def transfer_of(updates: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, Any] | None:
+    """How earlier campaigns changed the predictions of rows that were left out, at each update; None without such.
+
+    ``mae`` and ``mae_without``: mean absolute error in the property's unit of the surrogate, and of what it would be
+    without them, on the same ``n`` rows; ``gain``: by how much they raise the mean log density of a row. Intervals are
+    mean ± 1.96 standard errors of the differences row by row.
+
+    :param updates: number of each generation, and what its surrogate recorded of each property.
+    """
+    taught = [(number, by_property) for number, by_property in updates if by_property]
+    if not taught:
+        return None
+    campaigns = {name: figures['campaigns'] for name, figures in taught[-1][1].items()}
+    found: list[dict[str, Any]] = []
+    for number, by_property in taught:
+        for name, figures in by_property.items():
+            update = {'generation': number, 'property': name}
+            if 'gain' not in figures:
+                found.append(update | unknown(figures.get('reason', 'nothing was compared')))
+                continue
+            change, gain = figures['mae'] - figures['mae_without'], figures['gain']
+            found.append(
+                {
+                    **update,
+                    **{key: figures[key] for key in ('n', 'weight', 'mae', 'mae_without', 'gain')},
+                    'mae_change': change,
+                    'intervals': {
+                        'mae_change': _around(change, figures['mae_change_se']),
+                        'gain': _around(gain, figures['gain_se']),
+                    },
+                }
+            )
+    return {'campaigns': campaigns, 'by_generation': found}
+
+
+def transfer_in_words(figures: Mapping[str, Any], units: Mapping[str, str]) -> list[str]:
+    """What :func:`transfer` found at the last update, as phrases: the campaigns, and what came of each property."""
+    tasks = {(item['name'], item['property']): item for items in figures['campaigns'].values() for item in items}
+    listed = [f'{item["rows"]} rows of {name} ({item["property"]})' for (name, _), item in tasks.items()]
+    said = [f'learned from {", ".join(listed)}']
+    for name, item in {item['property']: item for item in figures['by_generation']}.items():
+        if item.get('mae') is None:
+            said.append(f'{name}: not known how much that helped ({item["reason"]})')
+            continue
+        low, high = item['intervals']['gain']
+        verdict = 'better' if low > 0 else 'worse' if high < 0 else 'no difference beyond the error'
+        errors = f'error {item["mae"]:.3g} with them, {item["mae_without"]:.3g} without {units.get(name, "")}'.rstrip()
+        density = f'log density {item["gain"]:+.2f} [{low:.2f}, {high:.2f}]'
+        said.append(f'{name}: {errors} ({verdict}; {item["n"]} rows left out in turn, {density})')
+    return said
+
+
+def _around(value: float, error: float) -> list[float]:
+    return [value - 1.96 * error, value + 1.96 * error]
 
 
 def rank_correlation(pairs: NDArray[np.float64]) -> float | None:

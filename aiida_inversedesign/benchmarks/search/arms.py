@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.search.earlier import FROM, SHUFFLED
+from aiida_inversedesign.benchmarks.search.fidelity import FIDELITY
 from aiida_inversedesign.benchmarks.search.loop import Arm, Question, Step
 from aiida_inversedesign.benchmarks.search.ours import OurArm, acquisitions, surrogates
 from aiida_inversedesign.errors import InverseDesignError
@@ -51,7 +53,25 @@ class RandomSearcher:
 def our_names() -> list[str]:
     """``auto``, and every surrogate with every acquisition."""
     pairs = (f'{kind}:{name}' for kind in surrogates() for name in acquisitions() if name != 'random')
-    return ['auto', *(name for name in pairs if name != 'auto:auto')]
+    names = ['auto', *(name for name in pairs if name != 'auto:auto')]
+    return [*names, *(f'{start}:{name}' for start in (FROM, SHUFFLED, FIDELITY) for name in names)]
+
+
+def starting_from_earlier(names: Sequence[str]) -> list[str]:
+    """The arms that start from an earlier search.
+
+    :raises ArmError: if none does.
+    """
+    found = [name for name in names if informed_by(name)[0] in (FROM, SHUFFLED)]
+    if not found:
+        raise ArmError('--from is for arms that start from an earlier search: add for example from:auto to --arms')
+    return found
+
+
+def informed_by(name: str) -> tuple[str, str]:
+    """What an arm knows before it begins (empty if nothing), and the arm without that."""
+    kind, _, base = name.partition(':')
+    return (kind, base) if kind in (FROM, SHUFFLED, FIDELITY) else ('', name)
 
 
 def parse_arms(text: str) -> list[str]:
@@ -67,7 +87,7 @@ def parse_arms(text: str) -> list[str]:
     found: list[str] = []
     for part in (item.strip() for item in text.split(',')):
         if part == 'ours':
-            found += [name for name in our_names() if not name.startswith('curves:')]
+            found += [name for name in our_names() if not (name.startswith('curves:') or informed_by(name)[0])]
         elif part == 'peers':
             found += list(GROUP)
         elif part in (RANDOM, RandomArm().name, 'auto', *PEERS, *our_names()):
@@ -97,8 +117,9 @@ def make_arm(name: str) -> Arm:
         if reason:
             raise ArmError(reason)
         return PEERS[name]
-    kind, _, acquisition = name.partition(':')
-    return OurArm(name, kind, acquisition or 'auto')
+    before, base = informed_by(name)
+    kind, _, acquisition = base.partition(':')
+    return OurArm(name, kind, acquisition or 'auto', before=before)
 
 
 def describe_arm(name: str) -> dict[str, Any]:
@@ -111,6 +132,14 @@ def describe_arm(name: str) -> dict[str, Any]:
         return {'what': 'random search without repeats, exact (hypergeometric distribution)', 'versions': {}}
     if name == RandomArm().name:
         return {'what': 'random search, drawn', 'versions': {}}
+    before, base = informed_by(name)
+    if before:
+        words = {
+            FROM: 'started from the earlier search',
+            SHUFFLED: 'started from an earlier search among answers in a random order',
+            FIDELITY: 'which may ask the cheaper method first',
+        }
+        return {'what': f'{describe_arm(base)["what"]}, {words[before]}', 'versions': {}}
     kind, _, acquisition = name.partition(':')
     return {'what': f'surrogate {kind}, acquisition {acquisition or "auto"}', 'versions': {}}
 

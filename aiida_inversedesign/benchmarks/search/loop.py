@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,10 @@ from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
 from aiida_inversedesign.campaign.environment import source_digest
 from aiida_inversedesign.campaign.goal import Goal
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.benchmarks.search.earlier import Earlier
+    from aiida_inversedesign.benchmarks.search.fidelity import Cheap
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -35,6 +39,8 @@ class Question:
         what it has observed.
     :param repeats: number of measurements and deviation of one, of properties that were repeated.
     :param curves: of which the answers are numbers, with the same restriction.
+    :param earlier: what earlier searches in another pool found, by kind of arm that starts from them.
+    :param cheap: a cheaper method; an arm may look at its answers for what it has asked.
     """
 
     features: Array
@@ -44,6 +50,8 @@ class Question:
     errors: dict[str, Array] = field(default_factory=dict)
     repeats: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     curves: dict[str, CurveRows] = field(default_factory=dict)
+    earlier: dict[str, Earlier] = field(default_factory=dict)
+    cheap: Cheap | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,7 @@ class Run:
     :param seconds: of each choice: fit and selection.
     :param peak_mb: largest memory of the process during the search.
     :param how: how often the arm used which acquisition and surrogate.
+    :param asked: how often the cheaper method had been asked before each evaluation; empty where there is none.
     :param code: tells one version of what chooses from another, see :func:`code_digest`.
     """
 
@@ -105,6 +114,7 @@ class Run:
     peak_mb: float | None = None
     how: dict[str, int] = field(default_factory=dict)
     code: str = ''
+    asked: list[int] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -113,7 +123,7 @@ class Run:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Run:
         """The run of :meth:`to_dict`."""
-        return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+        return cls(**{name: data[name] for name in cls.__dataclass_fields__ if name in data})
 
 
 @functools.cache
@@ -160,8 +170,13 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
     """
     reset_peak()
     points = starting_points(pool, task, min(plan.initial, plan.budget), seed, plan.start)
+    earlier = {kind: rows for (kind, number), rows in pool.earlier.items() if number == seed}
+    told = (pool.errors, pool.repeats, pool.curves, earlier, pool.cheap)
+    searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed, *told))
+    # an arm that knows something before has a start of its own
+    points = getattr(searcher, 'start', list)(points)
     run = Run(arm.name, seed, len(points), points, code=code_digest())
-    searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed, pool.errors, pool.repeats, pool.curves))
+    _count_asked(run, searcher)
     generation = 1
     while len(run.order) < min(plan.budget, len(pool)) and not _complete(run.order, task):
         generation += 1
@@ -173,12 +188,20 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
         run.seconds.append(time.perf_counter() - started)
         _check(step.chosen, run.order, size, len(pool), arm.name)
         run.order.extend(step.chosen)
+        _count_asked(run, searcher)
         run.how[step.how] = run.how.get(step.how, 0) + 1
         for name, (mean, deviation) in step.predicted.items():
             pairs = zip(mean.tolist(), deviation.tolist(), strict=True)
             run.predicted.setdefault(name, []).extend([one, two] for one, two in pairs)
     run.peak_mb = peak_mb()
     return run
+
+
+def _count_asked(run: Run, searcher: Searcher) -> None:
+    """Note how often the cheaper method was asked before the last evaluations."""
+    asked = getattr(searcher, 'asked', None)
+    if asked is not None:
+        run.asked += [len(asked)] * (len(run.order) - len(run.asked))
 
 
 def _complete(order: Sequence[int], task: Task) -> bool:

@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Step
+from aiida_inversedesign.benchmarks.search.earlier import informed_start
+from aiida_inversedesign.benchmarks.search.fidelity import FIDELITY, FidelitySearcher
+from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Searcher, Step
+from aiida_inversedesign.benchmarks.search.pool import PoolError
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.replicates import pooled_noise, with_noise
 
 if TYPE_CHECKING:
+    from aiida_inversedesign.learn.models.transfer import Prior
     from aiida_inversedesign.learn.surrogate import Surrogate
 
 Array = NDArray[np.float64]
@@ -40,16 +44,31 @@ class OurArm:
     """A surrogate with an acquisition.
 
     :param acceptable: given what was evaluated, which candidates a batch may take; default: all.
+    :param before: ``from`` or ``shuffled`` where it starts from an earlier search, ``fidelity`` where it may ask a
+        cheaper method; else empty.
     """
 
     name: str
     surrogate: str
     acquisition: str
     acceptable: Callable[[Indices], Acceptable] | None = None
+    before: str = ''
 
-    def begin(self, question: Question) -> OurSearcher:
-        """Start a search."""
-        return OurSearcher(self, question)
+    def begin(self, question: Question) -> Searcher:
+        """Start a search.
+
+        :raises PoolError: if it is to start from an earlier one, or to ask a cheaper method, and there is none.
+        """
+        own = OurSearcher(self, question)
+        if not self.before:
+            return own
+        if self.before == FIDELITY:
+            if question.cheap is None:
+                raise PoolError(f'arm {self.name}: name what the cheaper method says with --cheap')
+            return FidelitySearcher(question, question.cheap, own.fit, own.choose_as)
+        if self.before not in question.earlier:
+            raise PoolError(f'arm {self.name}: name the pool of the earlier search with --from')
+        return OurSearcher(self, question, question.earlier[self.before].priors(question.seed))
 
 
 @dataclass
@@ -58,14 +77,37 @@ class OurSearcher:
 
     arm: OurArm
     question: Question
+    priors: tuple[Prior, ...] = ()
+
+    def start(self, points: list[int]) -> list[int]:
+        """The starting points: those that were drawn, or half of them by what an earlier search told."""
+        if not self.priors:
+            return points
+        return informed_start(self.priors, self.question.goal, self.question.features, points)
 
     def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
         """Fit to what is known, then choose as a campaign does."""
+        features = self.question.features
+        surrogate = self.fit(features[observed], self.question.names, observed, values)
+        return self.choose_as(surrogate, features, observed, values, size, generation)
+
+    def choose_as(
+        self,
+        surrogate: Surrogate,
+        features: Array,
+        observed: Indices,
+        values: dict[str, Array],
+        size: int,
+        generation: int,
+    ) -> Step:
+        """Choose by a surrogate as a campaign does.
+
+        :param features: descriptors of every candidate, shape (n, d).
+        """
         from aiida_inversedesign.select.batch import choose_points
         from aiida_inversedesign.select.observed import Observed
 
-        question, features = self.question, self.question.features
-        surrogate = self._fit(observed, values)
+        question = self.question
         left = np.setdiff1d(np.arange(len(features)), observed)
         known = Observed(surrogate.standardise(features[observed]), values, np.zeros(len(observed), dtype=bool))
         inputs = surrogate.standardise(features[left])
@@ -85,7 +127,11 @@ class OurSearcher:
         names = dict.fromkeys(place.acquisition for place in places)
         return Step([int(place) for place in left[rows]], predicted, f'{"+".join(models)}:{"+".join(names)}')
 
-    def _fit(self, observed: Indices, values: dict[str, Array]) -> Surrogate:
+    def fit(self, features: Array, names: Sequence[str], observed: Indices, values: dict[str, Array]) -> Surrogate:
+        """Fit to what is known.
+
+        :param features: descriptors of what was observed, shape (m, d), with these names.
+        """
         from aiida_inversedesign.learn.fit import fit_on_features
 
         question, errors = self.question, {}
@@ -97,13 +143,14 @@ class OurSearcher:
             noise = pooled_noise([(value, *pair)] for value, pair in zip(values[name].tolist(), repeats, strict=True))
             errors[name] = np.array(with_noise(column[observed].tolist(), repeats, noise))
         return fit_on_features(
-            question.features[observed],
+            features,
             {name: values[name] for name in question.goal.properties},
             np.zeros(len(observed), dtype=bool),
             self.arm.surrogate,
             question.seed,
-            question.names,
-            composition=_composition(question.names),
+            names,
+            priors=self.priors,
+            composition=_composition(names),
             errors=errors,
             curves={name: rows.at(observed) for name, rows in question.curves.items()},
         )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,10 @@ from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.bounded import read_lines
 from aiida_inversedesign.libraries.entries import NO_ELEMENT, RefusedError, name_of, number_of, plain_crystal
 from aiida_inversedesign.libraries.values import unreadable
+
+if TYPE_CHECKING:
+    from aiida_inversedesign.benchmarks.search.earlier import Earlier
+    from aiida_inversedesign.benchmarks.search.fidelity import Cheap
 
 Array = NDArray[np.float64]
 Report = Callable[[str, float], None]
@@ -52,6 +56,8 @@ class Pool:
     :param rows: rows of a CSV file that the candidates were made of.
     :param crystals: the structures; None of a CSV file, or where they were not asked for.
     :param curves: of properties that are numbers of curves, those of all candidates.
+    :param earlier: what earlier searches in another pool evaluated, by kind of arm that starts from them and seed.
+    :param cheap: a cheaper method, for the arms that may ask it.
     """
 
     name: str
@@ -67,6 +73,8 @@ class Pool:
     repeats: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     rows: int | None = None
     curves: dict[str, CurveRows] = field(default_factory=dict)
+    earlier: dict[tuple[str, int], Earlier] = field(default_factory=dict)
+    cheap: Cheap | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -76,6 +84,10 @@ class Pool:
         """SHA-256 of what a search depends on."""
         found = hashlib.sha256(repr((self.ids, self.names, tuple(self.values))).encode())
         whole = [rows.values for rows in self.curves.values()]
+        for rows in self.earlier.values():
+            whole += [rows.features, *rows.values.values()]
+        if self.cheap is not None:
+            whole += [self.cheap.values, np.array([self.cheap.ratio])]
         for array in (self.features, *self.values.values(), *self.errors.values(), *whole):
             found.update(np.ascontiguousarray(array).tobytes())
         return found.hexdigest()
@@ -136,23 +148,36 @@ def with_estimates(pool: Pool, path: Path) -> Pool:
         they estimate.
     :raises PoolError: if it has no estimate of any candidate.
     """
-    import csv
-
     from aiida_inversedesign.learn.surrogate import estimate_column
+
+    found = read_estimates(pool, path)
+    columns = [np.where(np.isfinite(values), values, np.nanmean(values)) for values in found.values()]
+    names = tuple(estimate_column(name) for name in found)
+    return replace(pool, features=np.column_stack([pool.features, *columns]), names=(*pool.names, *names))
+
+
+def read_estimates(pool: Pool, path: Path) -> dict[str, Array]:
+    """What a file says of the candidates, by property; each of shape (n,), NaN where it says nothing.
+
+    :raises PoolError: if it has no estimate of any candidate.
+    """
+    import csv
 
     with path.open(newline='') as handle:
         rows = {row.pop('id', ''): row for row in csv.DictReader(handle)}
-    names = sorted({name for row in rows.values() for name in row})
-    columns, kept = [], []
-    for name in names:
-        values = np.array([float((rows.get(identifier) or {}).get(name) or 'nan') for identifier in pool.ids])
-        known = np.isfinite(values)
-        if known.any():
-            columns.append(np.where(known, values, values[known].mean()))
-            kept.append(estimate_column(name))
-    if not kept:
+    found = {
+        name: np.array([_told(rows.get(identifier, {}).get(name)) for identifier in pool.ids], dtype=np.float64)
+        for name in sorted({name for row in rows.values() for name in row if name})
+    }
+    found = {name: values for name, values in found.items() if np.isfinite(values).any()}
+    if not found:
         raise PoolError(f'{path}: it has no number for any candidate of {pool.name}: make it of the same structures')
-    return replace(pool, features=np.column_stack([pool.features, *columns]), names=(*pool.names, *kept))
+    return found
+
+
+def _told(cell: str | None) -> float:
+    value = number_of(cell)
+    return np.nan if value is None else value
 
 
 def _read_jsonl(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -47,6 +47,7 @@ def summarise(outcome: Outcome, at: Sequence[int] = ()) -> dict[str, Any]:
             'rows': pool.rows,
             'with_error': {name: int(np.isfinite(column).sum()) for name, column in pool.errors.items()},
             'hash': pool.digest,
+            'cost_ratio': None if pool.cheap is None else pool.cheap.ratio,
         },
         'goal': task.goal.model_dump(mode='json', exclude_none=True),
         'rule': task.rule,
@@ -109,6 +110,7 @@ def _searched(runs: list[Run], outcome: Outcome, marks: Sequence[int]) -> dict[s
         'evaluations_to_first': _until(found, 1, outcome),
         'evaluations_to_half': to_half,
         'evaluations_to_all': to_all,
+        'cost_to_half': _median(_costs_to_half(runs, outcome).values()),
         'enrichment_at': {str(n): _mean(by_mark[n] / expected[n]) for n in marks},
         'regret_at': _regrets(runs, outcome, marks),
         'coverage': _coverage(runs, outcome),
@@ -268,6 +270,7 @@ def _paired(outcome: Outcome, marks: Sequence[int]) -> dict[str, Any]:
         found['against'][other] = {
             'n': len(pairs),
             'hits_at': {str(n): _mean([float(a[:n].sum()) - float(b[:n].sum()) for a, b in pairs]) for n in marks},
+            'cost_to_half_ratio': _cost_ratio(outcome, names[0], other),
             **{
                 key: _sooner(pairs, number)
                 for key, number in (
@@ -276,6 +279,31 @@ def _paired(outcome: Outcome, marks: Sequence[int]) -> dict[str, Any]:
             },
         }  # fmt: skip
     return found
+
+
+def _costs_to_half(runs: list[Run], outcome: Outcome) -> dict[int, float]:
+    """What half of the hits cost, by seed, in evaluations: what a cheaper method was asked until then is added."""
+    costs = {}
+    for run in runs:
+        until = statistics.evaluations_until(_found(run, outcome), half_of(outcome))
+        costs[run.seed] = until
+        if run.asked and outcome.pool.cheap is not None and math.isfinite(until):
+            costs[run.seed] += run.asked[int(until) - 1] / outcome.pool.cheap.ratio
+    return costs
+
+
+def _cost_ratio(outcome: Outcome, first: str, other: str) -> dict[str, Any]:
+    """What half of the hits cost the other arm / the first one: ratio of the medians, seeds resampled in pairs."""
+    costs = [_costs_to_half(outcome.runs[name], outcome) for name in (other, first)]
+    seeds = sorted(costs[0].keys() & costs[1].keys())
+    pairs = np.array([[one[seed] for seed in seeds] for one in costs], dtype=np.float64)
+    estimate = statistics.ratio_of_medians(pairs)
+    return {'value': estimate.value, 'low': estimate.low, 'high': estimate.high, 'n': len(seeds)}
+
+
+def _median(values: Iterable[float]) -> dict[str, Any]:
+    estimate = statistics.median_over_seeds(list(values))
+    return {'median': estimate.value, 'low': estimate.low, 'high': estimate.high}
 
 
 def _sooner(pairs: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]], number: int) -> dict[str, int]:

@@ -11,10 +11,14 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from aiida_inversedesign.benchmarks.search.arms import RANDOM, ArmError, make_arm
-from aiida_inversedesign.benchmarks.search.goals import Task
+import numpy as np
+
+from aiida_inversedesign.benchmarks.search.arms import RANDOM, ArmError, informed_by, make_arm
+from aiida_inversedesign.benchmarks.search.earlier import SHUFFLED, Earlier
+from aiida_inversedesign.benchmarks.search.goals import Task, make_task
 from aiida_inversedesign.benchmarks.search.loop import Plan, Run, search
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
+from aiida_inversedesign.campaign.goal import Goal
 
 Report = Callable[[str, float], None]
 
@@ -90,6 +94,53 @@ def run_all(
                 outcome.failed.setdefault(name, []).append(result)
         outcome.runs[name] = [runs[seed] for seed in outcome.seeds if seed in runs]
     return outcome
+
+
+def shuffled(pool: Pool, seed: int) -> Pool:
+    """The pool with its answers in a random order: they say nothing of the descriptors."""
+    order = np.random.default_rng([seed, 21]).permutation(len(pool))
+    return replace(pool, values={name: column[order] for name, column in pool.values.items()})
+
+
+def with_earlier(
+    pool: Pool,
+    other: Pool,
+    goal: Goal,
+    top: float | None,
+    plan: Plan,
+    arms: Sequence[str],
+    seeds: Sequence[int],
+    state: Path | None,
+    resume: bool,
+    jobs: int,
+    report: Report | None = None,
+) -> Pool:
+    """The pool with what a search of each seed found in another pool, by the same arm and plan.
+
+    :param arms: those that start from an earlier search.
+
+    :raises PoolError: if the pools do not share their descriptors, or a search fails.
+    """
+    if other.names != pool.names:
+        raise PoolError(f'--from {other.name}: it shares no descriptors with {pool.name}; take a file of the same kind')
+    shared = set(pool.ids) & set(other.ids)
+    if shared:
+        raise PoolError(
+            f'--from {other.name}: {len(shared)} candidates are in {pool.name} too, e.g. {min(shared)}: the arms would '
+            'know their answers'
+        )
+    found = {}
+    for kind, base in dict.fromkeys(informed_by(name) for name in arms):
+        groups = [(shuffled(other, seed), [seed]) for seed in seeds] if kind == SHUFFLED else [(other, list(seeds))]
+        for told, numbers in groups:
+            task = make_task(goal, told.values, top)
+            outcome = run_all(told, task, plan, [base], numbers, state, resume, jobs, report)
+            for seed, reason in outcome.failed.get(base, []):
+                raise PoolError(f'--from {other.name}: the search of seed {seed} failed: {reason}')
+            for run in outcome.runs[base]:
+                values = {name: column[run.order] for name, column in told.values.items()}
+                found[kind, run.seed] = Earlier(told.features[run.order], values)
+    return replace(pool, earlier=found)
 
 
 def key_of(pool: Pool, task: Task, plan: Plan) -> str:

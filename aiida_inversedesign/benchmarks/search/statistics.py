@@ -52,6 +52,24 @@ def median_over_seeds(values: Sequence[float] | Array) -> Estimate:
     return Estimate(middle, _finite(low), _finite(high))
 
 
+def ratio_of_medians(pairs: Array) -> Estimate:
+    """Median of the first row / median of the second with its bootstrap interval: the columns are drawn together.
+
+    :param pairs: shape (2, n), positive; some may be infinite: censored.
+    """
+    if not pairs.size:
+        return Estimate(None, None, None)
+    with np.errstate(invalid='ignore', divide='ignore'):
+        value = float(np.divide(*_median(pairs)))
+        drawn = np.random.default_rng(0).integers(0, pairs.shape[1], (RESAMPLES, pairs.shape[1]))
+        ratios = np.divide(_median(pairs[0][drawn]), _median(pairs[1][drawn]))
+    if pairs.shape[1] == 1 or np.isnan(ratios).any():
+        return Estimate(_finite(value), None, None)
+    ratios = np.sort(ratios)
+    low, high = (ratios[round(q * (RESAMPLES - 1))] for q in (0.025, 0.975))
+    return Estimate(_finite(value), _finite(low), _finite(high))
+
+
 def _resampled(numbers: Array) -> Array:
     rng = np.random.default_rng(0)
     return numbers[rng.integers(0, len(numbers), (RESAMPLES, len(numbers)))]

@@ -243,7 +243,7 @@ class SurrogateKind(ABC):
 
 #: What is said where a need is not met, as phrases that follow the name.
 LACKS: dict[Need, str] = {
-    'source': 'needs other data to learn from: name learn.source, or use another surrogate',
+    'source': 'needs other data to learn from: name learn.source or learn.from, or use another surrogate',
     'properties': 'learns several properties together, and there is one: use another surrogate',
     'usual value': 'needs a value that at least half of the rows have exactly: use another surrogate',
     'curves': 'learns curves, and this property is not a number of one: ask for a functional, or use another surrogate',

@@ -60,6 +60,24 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help='CSV of `benchmark potential`: what a potential says is given to every arm as a descriptor.',
 )
+@click.option(
+    '--from',
+    'earlier_file',
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help='Pool of an earlier search, for arms that start from it: from:auto; shuffled:auto shows what harm one does.',
+)
+@click.option(
+    '--cheap',
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help='CSV like that of --estimates: what a cheaper method says, for arms that pay for it, e.g. fidelity:auto.',
+)
+@click.option(
+    '--cost-ratio',
+    type=click.FloatRange(min=1),
+    default=100,
+    show_default=True,
+    help='How often the cheaper method can be asked for the cost of one evaluation.',
+)
 @click.option('--ignore', multiple=True, metavar='COLUMN', help='Column of a CSV file that is not a variable.')
 @click.option('--variables', default='', metavar='A,B…', help='Variables of a CSV file; default: all other columns.')
 @click.option('--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes.')
@@ -96,6 +114,9 @@ def search(
     budget: int,
     at: str,
     estimates: Path | None,
+    earlier_file: Path | None,
+    cheap: Path | None,
+    cost_ratio: float,
     ignore: tuple[str, ...],
     variables: str,
     jobs: int,
@@ -122,13 +143,14 @@ def search(
       aiida-inversedesign benchmark search --pool barrels.csv --property toughness --variables n,theta,r,t
     """
     from aiida_inversedesign.benchmarks.functions.pool import read_curve_pool
-    from aiida_inversedesign.benchmarks.search.arms import parse_arms
+    from aiida_inversedesign.benchmarks.search.arms import parse_arms, starting_from_earlier
     from aiida_inversedesign.benchmarks.search.curve_pool import pool_of_numbers
+    from aiida_inversedesign.benchmarks.search.fidelity import with_cheap
     from aiida_inversedesign.benchmarks.search.goals import make_task, parse_goal
     from aiida_inversedesign.benchmarks.search.loop import Plan
     from aiida_inversedesign.benchmarks.search.pool import read_pool, with_estimates
     from aiida_inversedesign.benchmarks.search.report import summarise
-    from aiida_inversedesign.benchmarks.search.run import run_all
+    from aiida_inversedesign.benchmarks.search.run import run_all, with_earlier
     from aiida_inversedesign.cli.benchmark.search_table import show_search
 
     chosen, marks = parse_arms(arms), _numbers(at)
@@ -149,9 +171,15 @@ def search(
             pool = pool_of_numbers(read_curve_pool(pool_file, str(name), axis, jobs, report), functional, str(name))
         if estimates is not None:
             pool = with_estimates(pool, estimates)
+        if cheap is not None:
+            pool = with_cheap(pool, cheap, cost_ratio, goal)
         task = make_task(goal, pool.values, top)
         plan = Plan(initial, batch, budget, start)
         numbers = range(first_seed, first_seed + seeds)
+        if earlier_file is not None:
+            other = read_pool(earlier_file, goal.properties, ignore, asked, cache, jobs, report=report)
+            told = starting_from_earlier(chosen)
+            pool = with_earlier(pool, other, goal, top, plan, told, numbers, folder, resume, jobs, report)
         outcome = run_all(pool, task, plan, chosen, numbers, folder, resume, jobs, report)
     figures = summarise(outcome, marks)
     if campaign_seed is not None:

@@ -123,6 +123,11 @@ def _show_paired(console: Console, paired: dict[str, Any]) -> None:
     for name, row in paired['against'].items():
         table.add_row(name, *(_with_interval(row['hits_at'][mark], 'mean', 1) for mark in marks))
     console.print(table)
+    table = _table(f'Cost of half of the hits / that of {paired["first"]}, paired seeds [95 %]', 'arm', 'ratio', 'n')
+    for name, row in paired['against'].items():
+        ratio = row['cost_to_half_ratio']
+        table.add_row(name, '–' if ratio['value'] is None else _with_interval(ratio, 'value', 2), str(ratio['n']))
+    console.print(table)
 
 
 def _show_campaign(console: Console, found: dict[str, Any]) -> None:

@@ -54,8 +54,10 @@ def check(file: Path, offline: bool, connect: bool, output_format: str) -> None:
         return
     load_profile()
     from aiida_inversedesign.cli.checks.code_check import examine_codes
+    from aiida_inversedesign.cli.earlier import with_imported
     from aiida_inversedesign.workchains.build import build_campaign, elements_of, settled
 
+    spec = with_imported(spec)
     builder = build_campaign(spec)
     library = builder.get('library')
     findings = list(examine_codes(spec, builder, connect))

@@ -27,6 +27,8 @@ Array = NDArray[np.float64]
 STATE_VERSION = 1
 #: Rows of a source on which its length scales are fitted, and by which it is represented.
 _FITTED, _CENTRES = 400, 800
+#: Fewest rows that a prior is learned from: a regression of fewer says little, and its error cannot be seen.
+LEAST_ROWS = 10
 #: Rows of one pass: bounds the memory.
 _CHUNK = 4096
 #: Descriptors are cut here, in standard deviations of the source.
@@ -47,6 +49,9 @@ class Prior:
     :param kernel: on descriptors so standardised.
     :param centres: rows that represent the data, shape (m, d), standardised.
     :param weights: of the centres, shape (m,).
+    :param level: mean of the values, where they are of the property that is learned, in its unit.
+    :param spread: their standard deviation; 0 where they are of another property, of which nothing is expected.
+    :param origin: the earlier campaign that it was learned from; empty where it was not one.
     """
 
     name: str
@@ -57,23 +62,35 @@ class Prior:
     kernel: Kernel
     centres: Array
     weights: Array
+    level: float = 0.0
+    spread: float = 0.0
+    origin: str = ''
+
+    @property
+    def expected(self) -> float:
+        """The slope that is expected of it, in the unit of the targets."""
+        return self.spread
 
     def __call__(self, features: Array) -> Array:
         """The property in standard deviations from its mean, shape (n,), cut at five.
 
-        :param features: raw descriptors, shape (n, d).
+        :param features: raw descriptors, shape (n, d); further columns, as estimates of a potential, come last.
         """
-        values = np.empty(len(features))
+        values, own = np.empty(len(features)), features[:, : len(self.center)]
         with one_thread():
             for begin in range(0, len(features), _CHUNK):
                 chunk = slice(begin, begin + _CHUNK)
-                scaled = np.clip((features[chunk] - self.center) / self.width, -_LIMIT, _LIMIT)
+                scaled = np.clip((own[chunk] - self.center) / self.width, -_LIMIT, _LIMIT)
                 values[chunk] = self.kernel(scaled, self.centres) @ self.weights
         return np.clip(values, -_LIMIT, _LIMIT)
 
+    def meant_for(self, name: str) -> Prior:
+        """The prior of a property: values of another one let expect nothing."""
+        return self if name == self.name else replace(self, level=0.0, spread=0.0)
+
     def counted_in(self, unit: float) -> Prior:
-        """The prior of targets that are counted in another unit: the same, its slope is learned."""
-        return self
+        """The prior of targets that are counted in another unit."""
+        return replace(self, level=self.level / unit, spread=self.spread / unit)
 
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -86,14 +103,21 @@ class Prior:
             'kernel': self.kernel.state(),
             'centres': self.centres.tolist(),
             'weights': self.weights.tolist(),
+            **({'level': self.level, 'spread': self.spread} if self.spread else {}),
+            **({'origin': self.origin} if self.origin else {}),
         }
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Prior:
         """The prior of :meth:`state`."""
-        arrays = {name: np.array(state[name], dtype=np.float64) for name in ('center', 'width', 'centres', 'weights')}
+        center, width, centres, weights = (
+            np.array(state[name], dtype=np.float64) for name in ('center', 'width', 'centres', 'weights')
+        )
         kernel = Kernel.from_state(state['kernel'])
-        return cls(state['name'], int(state['rows']), float(state['error']), kernel=kernel, **arrays)
+        level, spread = float(state.get('level', 0.0)), float(state.get('spread', 0.0))
+        about = (state['name'], int(state['rows']), float(state['error']))
+        origin = str(state.get('origin', ''))
+        return cls(*about, center, width, kernel, centres, weights, level, spread, origin)
 
 
 @dataclass(frozen=True)
@@ -107,15 +131,27 @@ class Estimate:
     :param unit: in which the targets are counted, in the property's unit.
     """
 
+    #: See :class:`Prior`.
+    origin = ''
+
     name: str
     column: int
     center: float
     width: float
     unit: float = 1.0
 
+    def meant_for(self, name: str) -> Estimate:
+        """The same: it is made for each property."""
+        return self
+
     def counted_in(self, unit: float) -> Estimate:
         """The prior of targets that are counted in another unit."""
         return replace(self, unit=self.unit * unit)
+
+    @property
+    def expected(self) -> float:
+        """The slope that is expected of it, in the unit of the targets."""
+        return self.width / self.unit
 
     @property
     def weights(self) -> Array:
@@ -136,7 +172,7 @@ def prior_from_state(state: dict[str, Any]) -> Prior | Estimate:
     return Estimate(**state) if 'column' in state else Prior.from_state(state)
 
 
-def learn_prior(name: str, features: Array, values: Array, seed: int = 0) -> Prior:
+def learn_prior(name: str, features: Array, values: Array, seed: int = 0, same: bool = False) -> Prior:
     """Condense a data set into a kernel regression.
 
     Length scales and noise are those of a Gaussian process of 400 rows, one per column; the regression is that
@@ -144,14 +180,15 @@ def learn_prior(name: str, features: Array, values: Array, seed: int = 0) -> Pri
 
     :param features: raw descriptors, the same as those of the campaign, shape (n, d).
     :param values: shape (n,); rows with NaN are left out.
+    :param same: whether they are of the very property that is learned, in its unit: the slope 1 is expected then.
     :raises RegressorError: if fewer than ten rows are left, or all values are equal.
     """
     features, values = np.asarray(features, dtype=np.float64), np.asarray(values, dtype=np.float64)
     known = np.isfinite(values) & np.isfinite(features).all(axis=1)
     features, values = features[known], values[known]
-    if len(values) < 10 or target_scale(values)[2]:
+    if len(values) < LEAST_ROWS or target_scale(values)[2]:
         raise RegressorError(
-            f'{len(values)} rows of {name!r} to transfer from: at least 10 with different values are needed'
+            f'{len(values)} rows of {name!r} to transfer from: at least {LEAST_ROWS} with different values are needed'
         )
     center, width = features.mean(axis=0), features.std(axis=0)
     width = np.where(width > 1e-9 * np.maximum(np.abs(center), 1.0), width, 1.0)
@@ -165,7 +202,8 @@ def learn_prior(name: str, features: Array, values: Array, seed: int = 0) -> Pri
     with one_thread():
         error = float(np.abs(process.kernel(X[:test], X[test:][:_CENTRES]) @ trial - z[:test]).mean())
         weights = _regression(process, X, z)
-    return Prior(name, len(z), error, center, width, process.kernel, X[:_CENTRES], weights)
+    scale = (float(values.mean()), float(values.std())) if same else (0.0, 0.0)
+    return Prior(name, len(z), error, center, width, process.kernel, X[:_CENTRES], weights, *scale)
 
 
 def _regression(process: GaussianProcess, X: Array, z: Array) -> Array:
@@ -288,7 +326,7 @@ def fit_transfer(
     """Fit slopes of the priors and a Gaussian process of the residuals.
 
     The slopes are those of generalised least squares under the process, with a normal prior as wide as the targets
-    around nothing, of an estimate of the property itself around the estimate.
+    around nothing, of values of the property itself around these values.
 
     :param X: standardised inputs, shape (n, d).
     :param y: targets, shape (n,).
@@ -310,7 +348,7 @@ def fit_transfer(
     if not flat:
         basis = np.column_stack([np.ones(len(y)), known])
         belief = np.diag([0.0, *np.full(known.shape[1], 1.0)])
-        expected = [prior.width / prior.unit / scale if isinstance(prior, Estimate) else 0.0 for prior in priors]
+        expected = [prior.expected / scale for prior in priors]
         for _ in range(_ROUNDS):
             with one_thread():
                 covariance = process.kernel(inputs, inputs)
@@ -330,7 +368,7 @@ class TransferKind(SurrogateKind):
 
     name = 'transfer'
     regressor = Transfer
-    words = 'models that start from properties of the library, or from what a potential says'
+    words = 'models that start from properties of the library, from earlier campaigns, or from what a potential says'
     citations = ('scikitlearn2011', 'botorch2020')
     needs = ('source',)
 

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from aiida_inversedesign.audit.metrics import transfer_in_words
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
@@ -45,6 +46,8 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
         words = _words(record, name, figures.get('calibration', {}).get(name, {}))
         if words:
             notes.append(words)
+    if figures.get('transfer'):
+        notes += [f'{sentence(text)}.' for text in transfer_in_words(figures['transfer'], record.units)]
     lead = (
         'Each evaluation against what the surrogate predicted for it when it was chosen, before its own result '
         'was known. Predictions of later surrogates are not used.'
