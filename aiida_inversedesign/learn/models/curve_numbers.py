@@ -9,8 +9,8 @@ from the same random numbers, so that what is predicted of it does not depend on
 The mean over draws of a distance is too large where single curves scatter: a line through numbers of left-out curves
 corrects it. Which regression of the curves is used, its left-out numbers tell (``auto``).
 
-A row that has its number and not its curve, as starting data may be, says nothing of the curves. The line, the choice of
-the regression and the calibration are those of all rows: each is predicted from curves of other rows.
+A row that has its number and not its curve, as starting data may be, says nothing of the curves. The line, the choice
+of the regression and the calibration are those of all rows: each is predicted from curves of other rows.
 """
 
 from __future__ import annotations
