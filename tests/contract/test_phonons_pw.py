@@ -39,7 +39,8 @@ def evaluate(atoms: Any, pw: orm.InstalledCode, properties: list[str], limit: in
         pw=pw.full_label,
         pseudos='debian-pbe',
         protocol='fast',
-        kpoints_distance=0.6,
+        # as coarse as two points per axis, of the supercell the centre of the zone alone
+        kpoints_distance=1.0,
         electronic_type='insulator',
         **settings,
     )

@@ -32,7 +32,10 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section | None:
         return None
     title = 'Curves'
     if not record.curves:
-        return Section('curves', title, reason='no completed evaluation has left a curve')
+        completed = any(item.status == 'completed' for item in record.evaluations)
+        reason = 'no curve was harvested yet: the curves of a batch are taken when all of it has ended'
+        is_early = completed and not record.has_ended
+        return Section('curves', title, reason=reason if is_early else 'no completed evaluation has left a curve')
     plots: list[Plot] = []
     curves = {
         item.candidate: {own.name for own in record.curves if own.candidate == item.candidate} for item in record.known
