@@ -35,6 +35,9 @@ def explanation(campaign: orm.WorkChainNode | int | str, last: int = LAST, seed:
     node = campaign_node(campaign)
     try:
         name, found = load(node, last, seed)
+    except InverseDesignError:
+        # they say themselves what is missing
+        raise
     except (KeyError, TypeError, ValueError) as error:
         reason = f'{type(error).__name__}: {error}'
         raise AuditError(

@@ -323,8 +323,8 @@ class CampaignSettings(Model):
     known: str | None = Field(
         None,
         max_length=1000,
-        description='a CSV file next to the campaign file with points that were measured or computed before: they cost '
-        'nothing, are learned from, and are not proposed again',
+        description='a CSV file, or one of JSON lines (.jsonl), next to the campaign file with points that were '
+        'measured or computed before: they cost nothing, are learned from, and are not proposed again',
     )
     propose: Propose = Propose()
     screen: Screening = Screening()

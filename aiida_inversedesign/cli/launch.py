@@ -23,7 +23,7 @@ DAEMON = click.option('--daemon', is_flag=True, help='Submit the campaign to the
 @click.option(
     '--known',
     type=click.Path(path_type=Path),
-    metavar='CSV',
+    metavar='FILE',
     help='Points that were measured or computed before, in place of those that the file names: learned from, charged '
     'nothing, not proposed again.',
 )

@@ -17,7 +17,7 @@ NOT_READ = 330
 def take_known(settings: Dict, known: SinglefileData):
     """The rows of the starting data: of the arm ``known``, at no cost.
 
-    :param settings: the campaign file without its budget. :param known: the CSV file as it was given.
+    :param settings: the campaign file without its budget. :param known: the CSV or JSON-lines file as it was given.
     :return: ``table``.
     """
     spec = CampaignSettings.model_validate(settings.get_dict())

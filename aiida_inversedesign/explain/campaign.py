@@ -32,6 +32,7 @@ from aiida_inversedesign.explain.learned import (
 from aiida_inversedesign.learn.curves.rows import curves_of_rows
 from aiida_inversedesign.learn.fit import errors_of, values_of
 from aiida_inversedesign.learn.models.mixture import model_of_rows
+from aiida_inversedesign.learn.regressor import RegressorError
 from aiida_inversedesign.learn.surrogate import Surrogate, estimated_property
 from aiida_inversedesign.select.acquisition import make_acquisition
 from aiida_inversedesign.select.observed import Observed
@@ -113,7 +114,8 @@ def explain(campaign: Campaign) -> dict[str, Any]:
     for name in campaign.goal.properties:
         try:
             models[name] = _model(campaign, name, everything, rest)
-        except ExplainError as error:
+        except (ExplainError, RegressorError) as error:
+            # of the rows that a refit knows too few may have their curves
             refused[name] = str(error)
     if not models:
         raise ExplainError('; '.join(refused.values()))
@@ -264,4 +266,7 @@ def _rules(campaign: Campaign, everything: Array) -> dict[str, Any]:
     found[: len(values[first])] = np.where(np.isfinite(values[first]), values[first], found[: len(values[first])])
     shown = (f'{first}, found or predicted', campaign.units.get(first, ''), found)
     task = Hits(printable(own), surrogate.names, units, ended, hit, probability, campaign.space.nouns, shown)
-    return rules_of(task, campaign.seed, _SPLITS)
+    try:
+        return rules_of(task, campaign.seed, _SPLITS)
+    except RegressorError as error:
+        return {'rules': [], 'reason': str(error)}

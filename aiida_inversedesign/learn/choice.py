@@ -71,23 +71,29 @@ def fit_chosen(
     setting = setting or Setting()
     name, reason = resolve(kind, y)
     part = kind_named(name)
-    lacks = part.lacks(setting)
-    if lacks:
+    if lacks := part.lacks(setting):
         raise RegressorError(f'{name} {lacks}')
     if not part.calibrated:
         return part.fit(X, y, setting), {'chosen': name, 'reason': reason, 'n': len(y), 'candidates': {}}
-    fits = part.recipes(setting)
+    rows, before, then = decisive_rows(len(y)), X, setting
+    if rows:
+        before, then = earlier(rows) if earlier else (X[:rows], setting.at(slice(rows)))
+    # what competes is settled by the rows that decide: starting data come first, and may have no curves
+    fits = part.recipes(then)
     names = list(fits)
-    rows = decisive_rows(len(y))
-    flat = target_scale(y[:rows])[2] if rows else True
-    if rows == 0 or flat:
-        reason = f'{len(y)} row(s) decide nothing, {LEAST_ROWS} would' if rows == 0 else 'all values are equal'
+    reason = ''
+    if rows == 0:
+        reason = f'{len(y)} row(s) decide nothing, {LEAST_ROWS} would'
+    elif target_scale(y[:rows])[2]:
+        reason = 'all values are equal'
+    elif lacks := part.lacks(then):
+        reason = f'the first {rows} rows decide nothing: it {lacks}'
+    if reason:
         first = _first(names, setting)
-        told = any(prior.origin for prior in setting.priors)
-        why = {'earlier': {'n': len(y), 'reason': reason}} if told else {}
+        from_earlier = any(prior.origin for prior in setting.priors)
+        why = {'earlier': {'n': len(y), 'reason': reason}} if from_earlier else {}
         undecided = {'chosen': first, 'reason': reason, 'n': len(y), 'candidates': {}, **why}
         return fits[first](X, y, setting), undecided
-    before, then = earlier(rows) if earlier else (X[:rows], setting.at(slice(rows)))
     record = _competition(before, y[:rows], fits, then)
     # the only model, or the mixture of several, each with its factor on the deviations
     weights, factors = record['weights'], record['factors']
@@ -154,13 +160,14 @@ def _compete(X: Array, y: Array, fits: Mapping[str, Fit], setting: Setting) -> d
     tried = {name: _try(X, z, name, fits[name], setting) for name in names}
     candidates, weights, reason = _judged(tried, scale)
     own = {name: float(candidates[name]['factor']) for name in weights}
-    later = [later_predictions(X, z, fits[name], setting) for name in weights]
+    later = [later_predictions(X, z, name, fits[name], setting) for name in weights]
     rows, common = len(later[0][0]), 1.0
     if rows:
         # parts that are honest one by one make a mixture that is too wide: it has a factor of its own
         unseen = [(mean, own[name] * deviation) for name, (mean, deviation) in zip(weights, later, strict=True)]
         mean, deviation = mixed(np.array(list(weights.values())), unseen)
         common = deviation_factor((z[-rows:] - mean) / deviation)
+        rows = int(np.isfinite(mean).sum())
     return {
         'chosen': '+'.join(weights),
         'reason': reason,
@@ -307,10 +314,11 @@ def _decide(names: Sequence[str], best: str, candidates: dict[str, Any]) -> tupl
     return chosen, f'{best} is better by {gap:.2f} ± {error:.2f} nats per row only, within the error'
 
 
-def later_predictions(X: Array, y: Array, fit: Fit, setting: Setting) -> tuple[Array, Array]:
+def later_predictions(X: Array, y: Array, name: str, fit: Fit, setting: Setting) -> tuple[Array, Array]:
     """Mean and uncalibrated deviation of the later half of the rows, block after block from all rows before.
 
-    :returns: each of shape (n // 2,); empty if there are fewer than twenty rows.
+    :returns: each of shape (n // 2,); empty if there are fewer than twenty rows, NaN where the rows before had too few
+        curves to learn from.
     """
     n = len(y)
     if n < 2 * LEAST_ROWS:
@@ -319,7 +327,11 @@ def later_predictions(X: Array, y: Array, fit: Fit, setting: Setting) -> tuple[A
     parts = []
     for block in np.array_split(np.arange(begin, n), _FOLDS):
         known = slice(0, int(block[0]))
-        parts.append(fit(X[known], y[known], setting.at(known)).with_factor(1.0).predict(X[block]))
+        before = setting.at(known)
+        if kind_named(_kind_of(name)).lacks(before):
+            parts.append((np.full(len(block), np.nan), np.full(len(block), np.nan)))
+        else:
+            parts.append(fit(X[known], y[known], before).with_factor(1.0).predict(X[block]))
     return np.concatenate([part[0] for part in parts]), np.concatenate([part[1] for part in parts])
 
 

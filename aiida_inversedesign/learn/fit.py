@@ -105,6 +105,8 @@ def fit_on_features(
         except RegressorError as error:
             raise SurrogateError(f'no surrogate of {name!r}: {error}') from error
         record[name]['rows_without_value'] = len(features) - len(rows)
+        if own_setting.curves is not None and not own_setting.curves.known.all():
+            record[name]['rows_without_curve'] = int((~own_setting.curves.known).sum())
     failure = None if failed is None else fit_failure(frame.standardise(features), np.asarray(failed, dtype=bool))
     return replace(frame, models=models, failure=failure, record=record)
 
@@ -120,11 +122,11 @@ def _measured(setting: Setting, errors: Mapping[str, Array] | None, name: str, r
 
 
 def _curves(curves: Mapping[str, CurveRows] | None, name: str, rows: NDArray[np.int64]) -> CurveRows | None:
-    """The curves of rows; None where one has none."""
+    """The curves of rows; None where no row has one."""
     if curves is None or name not in curves:
         return None
     own = curves[name].at(rows)
-    return own if np.isfinite(own.values).any(axis=1).all() else None
+    return own if own.known.any() else None
 
 
 def _estimated(setting: Setting, columns: Sequence[str], name: str, features: Array) -> Setting:

@@ -1,18 +1,26 @@
-"""Starting data: what was measured or computed before a campaign, read from a CSV file as rows of the arm ``known``."""
+"""Starting data: what was measured or computed before a campaign, as rows of the arm ``known``.
+
+They come from a CSV file, or from one with a JSON object a line, whose keys are the columns.
+"""
 
 from __future__ import annotations
 
 import csv
 import difflib
+import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from aiida_inversedesign.campaign.contracts.space import Value
+from aiida_inversedesign.campaign.curves.curve import Curve, mean_curve
+from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.campaign.files import FileRefusedError, read_bounded
+from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.properties import PROPERTIES
 from aiida_inversedesign.campaign.replicates import mean_of
 from aiida_inversedesign.campaign.row import KNOWN, EvaluationRow, is_hit, with_copies
 from aiida_inversedesign.campaign.spec import CampaignSettings
@@ -25,6 +33,7 @@ from aiida_inversedesign.libraries.measured_text import (
     csv_rows,
     decoded,
     heading_of,
+    json_rows,
     measurement,
     refuse_unit,
 )
@@ -83,18 +92,20 @@ def known_file(path: str | Path, settings: CampaignSettings) -> Known:
 
 
 def read_known(content: bytes, name: str, settings: CampaignSettings) -> Known:
-    """The starting data of a CSV file (commas, semicolons or tabs), in the order of its rows.
+    """The starting data of a CSV file (commas, semicolons or tabs), or of one of JSON lines, in the order of its rows.
 
     A row has the variables of the space, or a structure, and values of the goal's properties, also as ``142 ± 3`` or
-    with their errors in ``<property>_error``; a column ``failed`` says why there is none. Rows of one candidate are
+    with their errors in ``<property>_error``; a column ``failed`` says why there is none. Of a property that is a
+    function a row may have the curve, from which its numbers follow, or the numbers alone. Rows of one candidate are
     replicates: their mean is one row.
 
-    :param name: of the file, for messages.
+    :param name: of the file, for messages; JSON lines if it ends with ``.jsonl``.
     :raises KnownError: with every row and column that is wrong; then nothing of the file is taken.
     """
     try:
         text = decoded(content, name)
-        table = [(line, cells) for line, cells in csv_rows(text) if any(cell.strip() for cell in cells)]
+        read = json_rows if name.lower().endswith('.jsonl') else csv_rows
+        table = [(line, cells) for line, cells in read(text) if any(cell.strip() for cell in cells)]
     except CellError as error:
         raise KnownError(name, [str(error)]) from error
     except csv.Error as error:
@@ -107,16 +118,16 @@ def read_known(content: bytes, name: str, settings: CampaignSettings) -> Known:
     if problems:
         raise KnownError(name, problems)
     of_cells = _reader(settings, columns)
-    groups: dict[str, list[tuple[Any, dict[str, Any], str]]] = {}
+    groups: dict[str, list[_Measured]] = {}
     empty = []
     for line, cells in table[1:]:
         try:
-            found = _values(line, cells, len(table[0][1]), columns, units)
+            found = _values(line, cells, len(table[0][1]), columns, settings, units)
             if found is None:
                 empty.append(line)
                 continue
             content_ = of_cells({key: _cell(cells, place) for key, place in columns.items()})
-            groups.setdefault(content_.content_hash, []).append((content_, *found))
+            groups.setdefault(content_.content_hash, []).append(_Measured(content_, *found))
             known.lines += 1
         except InverseDesignError as error:
             problems.append(f'line {line}: {error}')
@@ -130,7 +141,29 @@ def read_known(content: bytes, name: str, settings: CampaignSettings) -> Known:
     known.rows = with_copies(
         (_row(number, group, settings) for number, group in enumerate(groups.values(), 1)), settings.space.same_result
     )
+    known.remarks += without_curves(
+        settings.goal, [(row.properties, row.curves) for row in known.rows], settings.learn.surrogate
+    )
     return known
+
+
+def without_curves(
+    goal: Goal, rows: Sequence[tuple[Mapping[str, float], Collection[str]]], surrogate: str
+) -> Iterator[str]:
+    """How many starting points have the number of a curve alone, and what becomes of them, in sentences.
+
+    :param rows: properties of each point, and the names of its curves. :param surrogate: as ``learn.surrogate``.
+    """
+    if surrogate not in ('auto', 'mixture', 'curves'):
+        return
+    for number, asked in goal.functionals.items():
+        given = [curves for properties, curves in rows if number in properties]
+        alone = sum(asked['property'] not in curves for curves in given)
+        if alone:
+            yield (
+                f'{alone} of {len(given)} points of the starting data have {number} without the curve '
+                f'{asked["property"]}: models of whole curves are not fitted to them, only corrected and calibrated'
+            )
 
 
 def _columns(
@@ -145,6 +178,7 @@ def _columns(
         except InverseDesignError as error:
             return {}, [f'line {line}: {error}']
     taken = {**own, **units, **{name + ERROR: unit for name, unit in units.items()}, _FAILED: ''}
+    taken |= dict.fromkeys(_functions(settings), '')
     loose = {_loose(name): name for name in reversed(taken)}
     places: dict[str, int] = {}
     problems, unused = [], []
@@ -187,7 +221,7 @@ def _missing(
             reader.columns(list(places))
     except InverseDesignError as error:
         yield str(error)
-    if not any(name in places for name in (*units, _FAILED)):
+    if not any(name in places for name in (*units, *_functions(settings), _FAILED)):
         yield f'no column of the goal: add {" or ".join(units)}{_nearest(next(iter(units), ""), unused)}'
 
 
@@ -206,9 +240,14 @@ def _cell(cells: Sequence[str], place: int) -> str:
 
 
 def _values(
-    line: int, cells: Sequence[str], width: int, columns: Mapping[str, int], units: Mapping[str, str]
-) -> tuple[dict[str, Any], str] | None:
-    """The measured values of a row and why it failed; None where it says neither."""
+    line: int,
+    cells: Sequence[str],
+    width: int,
+    columns: Mapping[str, int],
+    settings: CampaignSettings,
+    units: Mapping[str, str],
+) -> tuple[dict[str, Any], str, dict[str, Curve]] | None:
+    """The measured values of a row, why it failed, and its curves; None where it says nothing."""
     if len(cells) != width:
         more = '; a decimal comma? write a point' if len(cells) > width else ''
         raise CellError(f'{len(cells)} cells for {width} columns{more}')
@@ -223,10 +262,37 @@ def _values(
             values[name] = measurement(text(name), name, unit, text(name + ERROR))
         elif text(name + ERROR):
             raise CellError(f'{name} has an error, {text(name + ERROR)}, and no value')
+    curves = {name: _curve(text(name), name, settings) for name in _functions(settings) if text(name)}
+    for name, asked in settings.goal.functionals.items():
+        if asked['property'] in curves:
+            if name in values:
+                raise CellError(f'{name} follows from the curve {asked["property"]}: leave one of them out')
+            number = Functional.from_dict(asked).of_curve(curves[asked['property']])
+            values[name] = {'value': number, 'unit': units[name]}
     failed = text(_FAILED)
     if failed and values:
         raise CellError(f'it is said to have failed ({failed}), and {", ".join(values)} are given: write one or other')
-    return (values, failed) if values or failed else None
+    return (values, failed, curves) if values or failed else None
+
+
+def _functions(settings: CampaignSettings) -> list[str]:
+    """The properties that are functions of which the goal asks for numbers."""
+    return list(dict.fromkeys(asked['property'] for asked in settings.goal.functionals.values()))
+
+
+def _curve(text: str, name: str, settings: CampaignSettings) -> Curve:
+    """The curve of a cell: a list on the axis that the campaign file declares, or an object with its axis."""
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CellError(f'{name} = {text[:40]!r} is not JSON: {error}') from error
+    declared = getattr(settings.evaluate, 'functions', {}).get(name)
+    if isinstance(data, list) and declared is not None:
+        return cast(Curve, declared.curve(name, data, ''))
+    found = Curve.from_dict({**data, 'name': name} if isinstance(data, dict) else data, name)
+    # the axis that curves of the campaign have
+    found.matches(PROPERTIES[name].on_axis() if declared is None else declared.curve(name, [0.0, 0.0], ''))
+    return found
 
 
 def _reader(settings: CampaignSettings, columns: Mapping[str, int]) -> Callable[[Mapping[str, str]], Any]:
@@ -260,11 +326,22 @@ def _cell_value(text: str) -> Value | None:
     return (text or None) if number is None else number
 
 
-def _row(number: int, group: Sequence[tuple[Any, dict[str, Any], str]], settings: CampaignSettings) -> EvaluationRow:
+@dataclass(frozen=True)
+class _Measured:
+    """A row of a file: a candidate, records of its values by property, why it failed, and its curves."""
+
+    content: Any
+    values: dict[str, Any]
+    failed: str
+    curves: dict[str, Curve]
+
+
+def _row(number: int, group: Sequence[_Measured], settings: CampaignSettings) -> EvaluationRow:
     """The row of a candidate; of one that failed in some rows, those with values count."""
-    content = group[0][0]
-    names = dict.fromkeys(name for _, values, _ in group for name in values)
-    found = {name: mean_of([values[name] for _, values, _ in group if name in values]) for name in names}
+    content = group[0].content
+    names = dict.fromkeys(name for item in group for name in item.values)
+    found = {name: mean_of([item.values[name] for item in group if name in item.values]) for name in names}
+    curves = {name: [item.curves[name] for item in group if name in item.curves] for name in _functions(settings)}
     properties = {name: record['value'] for name, record in found.items()}
     return EvaluationRow(
         candidate=f'{KNOWN}_{number:04d}',
@@ -277,7 +354,12 @@ def _row(number: int, group: Sequence[tuple[Any, dict[str, Any], str]], settings
         errors={name: record['error'] for name, record in found.items() if 'error' in record},
         replicates={name: tuple(record['replicates']) for name, record in found.items() if 'replicates' in record},
         hit=is_hit(settings.goal, properties),
-        reason='' if properties else '; '.join(Counter(failed for _, _, failed in group if failed)),
+        reason='' if properties else '; '.join(Counter(item.failed for item in group if item.failed)),
+        curves={
+            name: own[0] if len(own) == 1 else replace(mean_curve(own), name=name)
+            for name, own in curves.items()
+            if own
+        },
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 import re
 import unicodedata
@@ -106,3 +107,28 @@ def csv_rows(text: str) -> Iterator[tuple[int, list[str]]]:
     for cells in reader:
         yield begun, cells
         begun = reader.line_num + 1
+
+
+def json_rows(text: str) -> Iterator[tuple[int, list[str]]]:
+    """The objects of lines as rows of cells, the first with the names of all keys."""
+    found: list[tuple[int, dict[str, Any]]] = []
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.strip():
+            try:
+                data = json.loads(line)
+            except (ValueError, RecursionError) as error:
+                raise CellError(f'line {number}: not JSON: {error}') from error
+            if not isinstance(data, dict):
+                raise CellError(f'line {number}: expected an object, {{"column": value, …}}, a line for each row')
+            found.append((number, data))
+    names = list(dict.fromkeys(name for _, data in found for name in data))
+    if found:
+        yield found[0][0], names
+    for number, data in found:
+        yield number, [_cell_of(data.get(name)) for name in names]
+
+
+def _cell_of(value: Any) -> str:
+    if value is None:
+        return ''
+    return value if isinstance(value, str) else json.dumps(value)

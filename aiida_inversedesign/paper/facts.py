@@ -90,7 +90,9 @@ def collect_facts(node: Any, structures: Any = 'auto') -> Facts:
     from aiida_inversedesign.graph import job_inputs as inputs
 
     record = load_record(node)
-    jobs = [job.id for job in record.jobs if job.is_dft and job.kind != 'density_of_states']
+    # denser meshes, and those of supercells
+    others = ('density_of_states', 'phonons')
+    jobs = [job.id for job in record.jobs if job.is_dft and job.kind not in others]
     return Facts(
         record=record,
         report=audit(record, structures),

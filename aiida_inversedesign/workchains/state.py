@@ -43,7 +43,7 @@ def add_generation_ports(spec: Any) -> None:
     spec.input('allowance', valid_type=Dict, help='Most evaluations, DFT calculations and core-hours.')
     spec.input('library', valid_type=(LibraryData, PointsData), required=False, help='The templates or points.')
     spec.input('model', valid_type=CspmlData, required=False, help='The proposal model.')
-    spec.input('known', valid_type=SinglefileData, required=False, help='The starting data, a CSV file.')
+    spec.input('known', valid_type=SinglefileData, required=False, help='The starting data, a CSV or JSON-lines file.')
     declare_campaigns(spec)
     add_state_inputs(spec)
     spec.input_namespace('engine', dynamic=True, valid_type=Data, help='Codes and data of the engine.')

@@ -223,3 +223,70 @@ def test_the_pooled_variance_is_that_of_the_handbook() -> None:
     # two rows that speak of one point: within them and between them
     split = pooled_noise([[(1.5, 2, math.sqrt(0.5)), (4.0, 1, 0.0)], [(10.25, 2, math.sqrt(0.125))]])
     assert split.variance == pytest.approx(noise.variance)
+
+
+CURVES = """
+name: spectra
+goal: {objectives: [{property: spectrum, functional: mean, range: [0, 4], maximize: true}]}
+propose: {method: library, library: x}
+evaluate: {engine: table, data: x, functions: {spectrum: {axis: energy, axis_unit: eV, first: 0, last: 4}}}
+budget: {evaluations: 10}
+"""
+SALT = {
+    'lattice': [[0, 3, 3], [3, 0, 3], [3, 3, 0]],
+    'species': ['Na', 'Cl'],
+    'frac_coords': [[0, 0, 0], [0.5, 0.5, 0.5]],
+}
+WITH_AXIS = {'axis': {'name': 'energy', 'unit': 'eV', 'grid': [0, 2, 4]}, 'values': [0, 6, 0]}
+
+
+def spectra(*items: dict[str, Any], suffix: str = 'jsonl') -> Known:
+    text = '\n'.join(json.dumps({**SALT, **item}) for item in items)
+    return read_known(text.encode(), f'data.{suffix}', parse_campaign(CURVES))
+
+
+def test_curves_of_json_lines_and_numbers_alone() -> None:
+    other = {**SALT, 'lattice': [[0, 4, 4], [4, 0, 4], [4, 4, 0]]}
+    found = spectra({'spectrum': [0, 2, 4, 2, 0]}, {'spectrum': WITH_AXIS}, {**other, 'spectrum_mean_0_to_4': 1.5})
+    first, second = found.rows
+    assert first.properties['spectrum_mean_0_to_4'] == pytest.approx(2.5)
+    assert first.replicates['spectrum_mean_0_to_4'][0] == 2
+    assert first.curves['spectrum'].at([0.0, 2.0]) == pytest.approx([0, 5])
+    assert first.curves['spectrum'].name == 'spectrum'
+    assert second.properties == {'spectrum_mean_0_to_4': 1.5}
+    assert not second.curves
+    assert found.remarks[0].startswith('1 of 2 points of the starting data have spectrum_mean_0_to_4 without the curve')
+
+
+@pytest.mark.parametrize(
+    ('item', 'told'),
+    [
+        ({'spectrum': [1, 2, 3], 'spectrum_mean_0_to_4': 2}, 'follows from the curve spectrum: leave one of them out'),
+        ({'spectrum': 'high'}, "spectrum = 'high' is not JSON"),
+        ({'spectrum': [1, None, 3]}, 'line 1: spectrum: the values'),
+        ({'spectrum': {**WITH_AXIS, 'values': [1, 2]}}, '2 values on an axis of 3 points'),
+        ({'spectrum': {'values': [1, 2]}}, 'expected {"name"'),
+        (
+            {'spectrum': {**WITH_AXIS, 'axis': {'name': 'energy', 'unit': 'Ry', 'grid': [0, 2, 4]}}},
+            "differ in the unit of the axis energy: 'Ry' and 'eV'",
+        ),
+        (
+            {'spectrum': {**WITH_AXIS, 'axis': {'name': 'energy', 'unit': 'eV', 'grid': [0, 1, 2]}}},
+            'nothing is extrapolated',
+        ),
+    ],
+)
+def test_a_wrong_curve_is_told_with_its_line(item: dict[str, Any], told: str) -> None:
+    with pytest.raises(KnownError) as caught:
+        spectra(item)
+    [problem] = caught.value.problems
+    assert problem.startswith('line 1: ')
+    assert told in problem
+
+
+@pytest.mark.parametrize(
+    ('text', 'told'), [('{"a": 1\n', 'line 1: not JSON'), ('[1]\n', 'line 1: expected an object'), ('', 'empty')]
+)
+def test_lines_that_are_not_objects_are_refused(text: str, told: str) -> None:
+    with pytest.raises(KnownError, match=told):
+        read_known(text.encode(), 'data.jsonl', parse_campaign(CURVES))

@@ -11,9 +11,11 @@ from aiida.engine import ExitCode, run_get_node
 from aiida.plugins import WorkflowFactory
 from ase.build import bulk
 
+from aiida_inversedesign.campaign.demands import fewest_jobs, jobs_needed
 from aiida_inversedesign.campaign.load import CampaignFileError, validate_campaign
 from aiida_inversedesign.engines.ase.settings import Ase
 from aiida_inversedesign.engines.common.phonons import frequencies, phonons_of_job
+from aiida_inversedesign.engines.common.properties import MOST_DISPLACEMENTS
 from aiida_inversedesign.nodes.curves import curves_of
 from aiida_inversedesign.verify.replay import run_again
 
@@ -68,7 +70,7 @@ def test_frequencies_have_one_axis() -> None:
     assert (frequencies()[0], frequencies()[-1], len(frequencies())) == (-10, 60, 701)
 
 
-def test_only_calculators_of_forces_are_asked() -> None:
+def test_engines_with_forces_are_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     data = {
         'name': 'stable',
         'goal': {'objectives': [{'property': 'lowest_frequency', 'maximize': True}]},
@@ -77,6 +79,15 @@ def test_only_calculators_of_forces_are_asked() -> None:
         'budget': {'evaluations': 2},
     }
     assert validate_campaign(data).unit('lowest_frequency') == 'THz'
-    pw = {'engine': 'quantumespresso', 'pw': 'pw@localhost', 'pseudos': 'debian-pbe'}
-    with pytest.raises(CampaignFileError, match='the engine quantumespresso does not compute it: ase does'):
-        validate_campaign({**data, 'evaluate': pw})
+    dft = {**data, 'evaluate': {'engine': 'quantumespresso', 'pw': 'pw@localhost', 'pseudos': 'debian-pbe'}}
+    find_spec = 'aiida_inversedesign.engines.quantumespresso.descriptor.find_spec'
+    monkeypatch.setattr(find_spec, lambda _: True)
+    spec = validate_campaign(dft)
+    assert spec.unit('lowest_frequency') == 'THz'
+    # two relaxations, and the supercells that the least and the most symmetric crystals need
+    assert (fewest_jobs(spec), jobs_needed(spec)) == (3, 2 + MOST_DISPLACEMENTS)
+    monkeypatch.setattr(find_spec, lambda _: None)
+    with pytest.raises(
+        CampaignFileError, match=r'needs aiida-phonopy.* pip install aiida-inversedesign\[phonons-dft\]'
+    ):
+        validate_campaign(dft)

@@ -15,6 +15,7 @@ from aiida_inversedesign.learn.curves.rows import in_words
 from aiida_inversedesign.learn.fit import fit_on_features
 from aiida_inversedesign.learn.models.curve_numbers import CurveNumber, Reading
 from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state
+from aiida_inversedesign.learn.surrogate import SurrogateError
 
 GRID = np.linspace(0.0, 10.0, 61)
 AXIS = Axis('energy', 'eV')
@@ -120,9 +121,63 @@ def test_auto_lets_curves_compete_and_a_surrogate_comes_back() -> None:
     new, _ = hills(20, 1)
     inputs = surrogate.standardise(new)
     assert again.models['d'].predict(inputs)[0] == pytest.approx(surrogate.models['d'].predict(inputs)[0], rel=1e-9)
-    # a row without a curve: the number alone is learned
-    Y[3] = np.nan
-    assert 'curves' not in fit_on_features(X, {'d': y}, curves=rows).record['d']['candidates']
+
+
+@pytest.mark.parametrize('kind', ['auto', 'curves'])
+def test_rows_that_have_only_the_number_are_left_out_of_the_curves(kind: str) -> None:
+    X, Y = hills(60)
+    functional = FUNCTIONALS['first_moment']
+    y = functional.of_rows(GRID, Y, AXIS)
+    # as starting data: they come first
+    given = Y.copy()
+    given[:30] = np.nan
+    surrogate = fit_on_features(X, {'d': y}, kind=kind, curves={'d': CurveRows(AXIS, GRID, given, functional)})
+    record = surrogate.record['d']
+    assert record['rows_without_curve'] == 30
+    assert 'curves' in record['candidates']
+    # of the later rows only those are predicted whose earlier rows had curves
+    assert 0 < record['later_rows'] <= record['n'] // 2
+    model = surrogate.models['d']
+    assert model.X.shape == X.shape
+    again = type(surrogate).from_state(json.loads(json.dumps(surrogate.state())))
+    new, found = hills(40, 1)
+    inputs, truth = surrogate.standardise(new), functional.of_rows(GRID, found, AXIS)
+    mean, deviation = model.predict(inputs)
+    assert again.models['d'].predict(inputs)[0] == pytest.approx(mean, rel=1e-9)
+    assert np.abs(mean - truth).mean() < 0.4 * np.abs(truth - truth.mean()).mean()
+    assert 0.6 <= (np.abs(mean - truth) <= 1.28 * deviation).mean() <= 0.98
+    if kind == 'auto':
+        return
+    assert len(model.model.X) == 30
+    # further rows without curves change line and calibration, never the curves
+    more = CurveRows(AXIS, GRID, np.vstack([given, np.full_like(found, np.nan)]), functional)
+    inputs_of_all = np.vstack([surrogate.standardise(X), inputs])
+    updated = model.with_rows(inputs_of_all, np.concatenate([y, truth]), None, more)
+    assert len(updated.X) == 100
+    assert np.array_equal(updated.model.Y, model.model.Y)
+
+
+def test_few_curves_are_not_learned() -> None:
+    X, Y = hills(30)
+    functional = FUNCTIONALS['mean']
+    y = functional.of_rows(GRID, Y, AXIS)
+
+    def rows(curves: int) -> dict[str, CurveRows]:
+        values = np.full_like(Y, np.nan)
+        values[len(Y) - curves :] = Y[len(Y) - curves :]
+        return {'d': CurveRows(AXIS, GRID, values, functional)}
+
+    for curves in (0, 2, 9):
+        record = fit_on_features(X, {'d': y}, curves=rows(curves)).record['d']
+        assert 'curves' not in record['candidates']
+        assert record.get('rows_without_curve') == (30 - curves if curves else None)
+    with pytest.raises(SurrogateError, match='at least 3 curves, and 2 of 30 rows have theirs'):
+        fit_on_features(X, {'d': y}, kind='curves', curves=rows(2))
+    # of 29 rows the first 25 decide, none of which has its curve
+    late = {'d': rows(4)['d'].at(slice(1, None))}
+    surrogate = fit_on_features(X[1:], {'d': y[1:]}, kind='curves', curves=late)
+    assert surrogate.models['d'].kind == 'curves'
+    assert '0 of 25 rows have theirs' in surrogate.record['d']['reason']
 
 
 def test_what_cannot_be_learned_is_refused() -> None:

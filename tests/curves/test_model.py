@@ -41,6 +41,24 @@ def test_state_replays_the_same_predictions(models, kind):
     assert np.array_equal(model.sample(new, 3, 7), again.sample(new, 3, 7))
     with pytest.raises(RegressorError, match='fit them again'):
         CurveModel.from_state({**model.state(), 'version': 0})
+    # states of earlier versions have the misses of all points together
+    old = CurveModel.from_state(json.loads(json.dumps({**model.state(), 'misses': model.misses[0].tolist()})))
+    assert np.array_equal(model.predict(new), old.predict(new))
+    assert np.array_equal(model.sample(new, 3, 1), old.sample(new, 3, 1))
+
+
+def test_bands_hold_their_share_at_each_point():
+    # half of the axis is normal about a trend, on the other half few curves are far from zero
+    rng = np.random.default_rng(0)
+    X, grid = rng.uniform(-1, 1, (400, 2)), np.linspace(0, 1, 20)
+    Y = X[:, :1] + 0.3 * rng.standard_normal((400, 20))
+    Y[:, 10:] = np.where(rng.uniform(size=(400, 10)) < 0.06, 5.0, 0.0)
+    model = fit_curves(X[:200], Y[:200], grid, 'pointwise')
+    low, high = model.band(X[200:], 0.8)
+    inside = ((low <= Y[200:]) & (Y[200:] <= high)).mean(axis=0)
+    assert inside[:10] == pytest.approx(0.8, abs=0.08)
+    assert inside[10:].mean() > 0.85
+    assert np.diff([np.ptp(model.band(X[:5], level), axis=0) for level in (0.5, 0.8, 0.95)], axis=0).min() >= 0
 
 
 @pytest.mark.parametrize('kind', KINDS)

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from agreement import check_agreement
 
+from aiida_inversedesign.campaign.curves.curve import Axis, Curve
+from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.campaign.load import read_campaign
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.libraries.library import Library, Template
@@ -138,6 +140,52 @@ def test_curves_are_learned_with_the_asynchronous_schedule(tmp_path: Path) -> No
     assert node.outputs.surrogate.models == {FIRST: 'curves', 'dos_value_at_5': 'curves'}
     report = verify(node)
     assert is_sound(report), (report['findings'], report['different'])
+
+
+@pytest.mark.usefixtures('aiida_profile_clean')
+@pytest.mark.slow
+@pytest.mark.parametrize('curves', [0, 6])
+def test_starting_data_may_have_curves_or_numbers_alone(tmp_path: Path, curves: int) -> None:
+    from aiida_inversedesign.audit.audit import audit
+    from aiida_inversedesign.audit.load import load_record
+    from aiida_inversedesign.nodes.library_data import LibraryData
+    from aiida_inversedesign.report.html import render
+    from aiida_inversedesign.verify.run import is_sound, verify
+    from aiida_inversedesign.workchains.build import build_campaign
+    from aiida_inversedesign.workchains.foreground import run_campaign
+
+    made = library()
+    LibraryData.from_library(made, label='hills').store()
+    lines = []
+    for place, item in enumerate(list(made)[::2][:12]):
+        own = Curve.of('dos', np.linspace(0, 10, 41), item.curves['dos'], Axis('energy', 'eV'), '1/eV')
+        crystal = {name: item.crystal.to_dict()[name] for name in ('lattice', 'species', 'frac_coords')}
+        numbers = {FIRST: Functional.of('first_moment', range=(1, 9)).of_curve(own), 'dos_value_at_5': own.at(5.0)[0]}
+        lines.append(json.dumps({**crystal, **({'dos': list(item.curves['dos'])} if place < curves else numbers)}))
+    (tmp_path / 'known.jsonl').write_text('\n'.join(lines))
+    text = CAMPAIGN + 'known: known.jsonl\nlearn: {surrogate: curves, curves: krfd}\n'
+    node = run_campaign(build_campaign(read_campaign(written(tmp_path, text))))
+    assert node.is_finished_ok, node.exit_message
+    check_agreement(node)
+    rows = node.outputs.table.get_rows()
+    known, own_rows = rows[:12], rows[12:]
+    assert [row.arm for row in known] == ['known'] * 12
+    assert sum('dos' in row.curves for row in known) == curves
+    assert all(
+        row.properties['dos_value_at_5'] == pytest.approx(row.curves['dos'].at(5.0)[0]) for row in known[:curves]
+    )
+    # without a curve there is nothing to choose by yet
+    assert {row.arm for row in own_rows if row.generation == 1} == {'acquisition' if curves else 'initial'}
+    assert {row.arm for row in own_rows if row.generation > 1} == {'acquisition'}
+    surrogate = node.outputs.surrogate.get_surrogate()
+    assert surrogate.record[FIRST]['rows_without_curve'] == 12 - curves
+    assert len(surrogate.models[FIRST].y) == 12 + len(own_rows)
+    record = load_record(node)
+    page = render(record, audit(record))
+    assert f'{12 - curves} of 12 points of the starting data have {FIRST} without the curve dos' in page
+    report = verify(node)
+    assert is_sound(report), (report['findings'], report['different'])
+    assert report['by_kind']['known']['identical'] == 1
 
 
 def test_a_library_keeps_lists_as_curves() -> None:

@@ -37,6 +37,8 @@ class Stage:
     :param crystals: ``module:calcfunction``, called with ``structure`` (relaxed), for a stage of several jobs: returns
         the crystal of each by a label. ``inputs`` is then called for each with ``structure`` and with ``relaxed``, and
         ``gather`` gets the outputs as ``<label>_<output>``. All have to succeed.
+    :param with_settings: whether ``crystals`` and ``gather`` are also called with ``settings``, the section
+        ``evaluate`` as a ``Dict``.
     """
 
     inputs: str
@@ -48,6 +50,7 @@ class Stage:
     least: int = 0
     name: str = ''
     crystals: str = ''
+    with_settings: bool = False
 
 
 @dataclass(frozen=True)

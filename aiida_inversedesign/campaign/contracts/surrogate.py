@@ -137,7 +137,7 @@ class CurveRows:
     """The curves of which the targets are numbers: each target is (number − origin) / unit.
 
     :param axis: what they are functions of. :param grid: points of it, shape (T,).
-    :param values: of the rows, shape (n, T), NaN where a curve has no value.
+    :param values: of the rows, shape (n, T), NaN where a curve has no value; of a row without its curve nowhere.
     :param functional: the number.
     :param kind: what is to learn them: ``auto``, or a name of :data:`~aiida_inversedesign.learn.curves.model.NAMES`.
     """
@@ -149,6 +149,12 @@ class CurveRows:
     kind: str = 'auto'
     origin: float = 0.0
     unit: float = 1.0
+
+    @property
+    def known(self) -> Mask:
+        """Which rows have their curve, shape (n,)."""
+        found: Mask = (self.values == self.values).any(axis=1)
+        return found
 
     def at(self, rows: Any, unit: float = 1.0, origin: float = 0.0) -> CurveRows:
         """Those of some rows, whose targets are counted from another origin in another unit."""
@@ -170,7 +176,7 @@ class Setting:
         A kind may ignore them, as all but the Gaussian process ``gp`` do. One that uses them adds their mean square to
         the variance of its predictions: the next evaluation has an error too.
     :param curves: of which the targets are numbers, for a kind that needs ``curves``; None if they are not numbers of
-        curves, or the curve of a row is missing.
+        curves, or no row has its curve.
     """
 
     seed: int = 0

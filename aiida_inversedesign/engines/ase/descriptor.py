@@ -37,6 +37,7 @@ class AseEngine(Engine):
         Repeatable(
             'evaluation', 'aiida_inversedesign.engines.common.elastic', 'elastic_constants_of_job', finding='property'
         ),
+        Repeatable('evaluation', 'aiida_inversedesign.engines.common.phonons', 'phonons_of_job', finding='property'),
         Repeatable('evaluation', _MOLECULES, 'embed', tolerance=1e-5, finding='property'),
         Repeatable('evaluation', _MOLECULES, 'molecule_properties', finding='property'),
     )

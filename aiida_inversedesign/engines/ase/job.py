@@ -11,7 +11,7 @@ from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elasticity import deformations
 from aiida_inversedesign.engines.ase.molecules import in_vacuum
 from aiida_inversedesign.engines.common.eos import volume_factors
-from aiida_inversedesign.engines.common.phonons import frequencies
+from aiida_inversedesign.engines.common.phonons import as_asked
 from aiida_inversedesign.nodes.structures import crystal_of, structure_of
 from aiida_inversedesign.processes.script_job import ScriptCalculation, ScriptParser, define_crystal_and_settings
 
@@ -112,9 +112,7 @@ class AseCalculation(ScriptCalculation):
         """Supercell and axis of phonons, if they are asked for."""
         if 'phonons' not in self.inputs or not self.inputs.phonons.value:
             return {}
-        axis = frequencies()
-        span = {'first': float(axis[0]), 'last': float(axis[-1]), 'points': len(axis)}
-        return {'supercell': settings['phonon_supercell'], **span}
+        return {'supercell': settings['phonon_supercell'], **as_asked()}
 
 
 class AseParser(ScriptParser):

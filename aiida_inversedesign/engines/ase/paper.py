@@ -9,6 +9,8 @@ from aiida_inversedesign.engines.common.paper import (
     elastic_constants,
     equation_of_state,
     fit_citations,
+    phonon_citations,
+    phonons,
     references,
     tolerated,
 )
@@ -33,17 +35,8 @@ def methods(facts: Any, cite: Any) -> str:
         f'Candidates were relaxed {"with their cells " if section.get("relax_cell", True) else ""}by the ASE '
         f'calculator {calculator(section, cite)} until no force exceeded {section.get("fmax")} eV/Å.'
     )
-    text += equation_of_state(facts, cite) + elastic_constants(facts, cite)
-    if _has_phonons(facts):
-        text += (
-            f' Phonons follow from forces in supercells of at least {section.get("phonon_supercell")} Å per axis, '
-            f'by finite displacements with phonopy{cite("phonopy2015")}.'
-        )
+    text += equation_of_state(facts, cite) + elastic_constants(facts, cite) + phonons(facts, cite)
     return text + references(facts) + tolerated(facts)
-
-
-def _has_phonons(facts: Any) -> bool:
-    return any('lowest_frequency' in item.properties for item in facts.record.evaluations)
 
 
 def citations(facts: Any) -> list[str]:
@@ -51,4 +44,4 @@ def citations(facts: Any) -> list[str]:
     if not facts.record.space.of_crystals:
         xtb = ['bannwarth2019'] if facts.section.get('calculator') == 'tblite' else []
         return ['ase2017', 'wang2020etkdg', *xtb]
-    return ['ase2017', *fit_citations(facts), *(['phonopy2015'] if _has_phonons(facts) else [])]
+    return ['ase2017', *fit_citations(facts), *phonon_citations(facts)]

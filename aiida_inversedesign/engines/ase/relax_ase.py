@@ -16,8 +16,6 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-from guard import sole_attempt
-
 STARTED = time.monotonic()
 
 #: Å, by which atoms are moved for phonons, and the tolerance of symmetries: phonopy's defaults, and that of strains.
@@ -234,6 +232,15 @@ def phonons(job, atoms):
     except Exception as error:  # calculators raise errors of any type
         return {'reason': f'the calculator stopped with {type(error).__name__}: {error}'}
     found.forces = forces
+    return {**summed_phonons(found, asked), 'supercells': len(forces)}
+
+
+def summed_phonons(found, asked):
+    """Frequencies and density of states of a ``Phonopy`` with its forces (eV/Å).
+
+    :param asked: ``first``, ``last`` and ``points`` (THz) of the axis.
+    :returns: ``lowest`` and ``highest`` frequency (THz) on the mesh, and ``density`` (states/THz and cell).
+    """
     found.produce_force_constants()
     # translations cost nothing, and forces are symmetric
     found.symmetrize_force_constants()
@@ -244,7 +251,6 @@ def phonons(job, atoms):
         'lowest': float(found.mesh.frequencies.min()),
         'highest': float(found.mesh.frequencies.max()),
         'density': found.total_dos.dos[: asked['points']].tolist(),
-        'supercells': len(forces),
     }
 
 
@@ -307,6 +313,8 @@ def main_of_trial():
 if __name__ == '__main__' and '--try' in sys.argv:
     main_of_trial()
 elif __name__ == '__main__':
+    from guard import sole_attempt
+
     job = json.loads(Path('input.json').read_text())
     with sole_attempt(job.get('earlier_attempts', []), ['results.json']) as taken:
         if taken is None:

@@ -78,6 +78,12 @@ class EvaluateWorkChain(FurtherProperties):
             required=False,
             help='`tensor` (6 × 6, GPa, order xx yy zz yz xz xy, axes of the cell), strains, stresses and residual.',
         )
+        spec.output(
+            'phonopy_data',
+            valid_type=orm.ArrayData,
+            required=False,
+            help='Supercells, displacements and forces of phonons, a PhonopyData of aiida-phonopy.',
+        )
         spec.exit_code(300, 'ERROR_UNKNOWN_PROPERTY', message='this engine does not compute {names}')
         spec.exit_code(301, 'ERROR_MISSING_REFERENCES', message='the formation energy needs references of {elements}')
         spec.exit_code(302, 'ERROR_INVALID_SETTINGS', message='the settings cannot be used: {reason}')

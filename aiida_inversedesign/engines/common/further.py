@@ -70,7 +70,9 @@ class FurtherProperties(IdempotentWorkChain):
             for output in stage.outputs
             if output in node.outputs
         }
-        gathered = self.run_once(f'gather_{name}', load(stage.gather), structure=self.relaxed(), **outputs)
+        gathered = self.run_once(
+            f'gather_{name}', load(stage.gather), structure=self.relaxed(), **self._settings_of(stage), **outputs
+        )
         self.take(f'stage_{name}', gathered)
         return self._end('')
 
@@ -145,6 +147,10 @@ class FurtherProperties(IdempotentWorkChain):
         """The stage that is next or under way, and its name."""
         return list(self._stages().items())[self.ctx.get('stages', 0)]
 
+    def _settings_of(self, stage: Stage) -> dict[str, orm.Dict]:
+        """The section ``evaluate`` as an input of a stage's functions that ask for it."""
+        return {'settings': self.inputs.settings} if stage.with_settings else {}
+
     def _begin(self, name: str, stage: Stage) -> None:
         """Note what the jobs of a stage compute and what each may cost; none is submitted in the same step.
 
@@ -153,7 +159,8 @@ class FurtherProperties(IdempotentWorkChain):
         later = sum(other.jobs for other in list(self._stages().values())[self.ctx.get('stages', 0) + 1 :])
         chains = [[f'stage_{name}', self.relaxed()]]
         if stage.crystals:
-            node = self.run_once(f'prepare_{name}', load(stage.crystals), structure=self.relaxed())
+            given = {'structure': self.relaxed(), **self._settings_of(stage)}
+            node = self.run_once(f'prepare_{name}', load(stage.crystals), **given)
             if not node.is_finished_ok:
                 self._end(str(node.exit_message))
                 return

@@ -56,6 +56,22 @@ def elastic_constants(facts: Any, cite: Any) -> str:
     return text
 
 
+def phonons(facts: Any, cite: Any) -> str:
+    """How phonons were found; empty where none were."""
+    if not phonon_citations(facts):
+        return ''
+    return (
+        f' Phonons follow from forces in supercells of at least {facts.section.get("phonon_supercell")} Å per axis, '
+        f'by finite displacements with phonopy{cite("phonopy2015")}.'
+    )
+
+
+def phonon_citations(facts: Any) -> list[str]:
+    """Keys of the publications behind phonons, where an evaluation found any."""
+    found = any('lowest_frequency' in item.properties for item in facts.record.evaluations)
+    return ['phonopy2015'] if found else []
+
+
 def has_elastic_constants(facts: Any) -> bool:
     """Whether an evaluation of the campaign found an elastic tensor."""
     return any('elastic_stability' in item.properties for item in facts.record.evaluations)

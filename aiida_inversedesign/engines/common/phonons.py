@@ -1,7 +1,8 @@
-"""Phonons of an evaluation: their axis, and what follows from what a job computed."""
+"""Phonons of an evaluation: their axis, and the nodes of what was computed."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,20 @@ def phonons_of_job(structure: StructureData, phonons: Dict) -> dict[str, Any] | 
     found = phonons.get_dict()
     if found.get('reason'):
         return ExitCode(NO_PHONONS, f'there are no phonons: {found["reason"]}')
+    return density_node(structure, found)
+
+
+def as_asked() -> dict[str, Any]:
+    """First and last point of the axis (THz) and the number of points, as plain data for a job."""
+    axis = frequencies()
+    return {'first': float(axis[0]), 'last': float(axis[-1]), 'points': len(axis)}
+
+
+def density_node(structure: StructureData, found: Mapping[str, Any]) -> dict[str, Any]:
+    """``result`` and ``curves`` of what was found.
+
+    :param found: ``lowest`` frequency (THz) and ``density`` (states/THz and cell) on :func:`frequencies`.
+    """
     about, axis = PROPERTIES[_NAME], frequencies()
     values = np.maximum(np.asarray(found['density']) / len(structure.sites), 0.0)
     curve = Curve.of(_NAME, axis, values, about.curve_axis, about.unit, density=True)

@@ -151,9 +151,21 @@ MOLECULES = (
     Property('dipole_moment', 'D', 'dipole moment of the relaxed molecule', engines=('ase',)),
 )
 
+_PHONONS = 'aiida_inversedesign.engines.quantumespresso.phonons'
+
+#: Displaced supercells of one crystal at most; by judgement: eight atoms of the usual symmetry, or four of any.
+MOST_DISPLACEMENTS = 24
+
 #: Forces of displaced supercells. The engine ``ase`` computes them in its own job.
 PHONONS = Stage(
-    name='phonons', inputs='', gather='aiida_inversedesign.engines.common.phonons:phonons_of_job', jobs=0, outputs=()
+    name='phonons',
+    crystals=f'{_PHONONS}:displaced_supercells',
+    inputs=f'{_PHONONS}:forces_of_supercell',
+    gather=f'{_PHONONS}:phonons_of_forces',
+    outputs=('output_trajectory',),
+    jobs=MOST_DISPLACEMENTS,
+    least=1,
+    with_settings=True,
 )
 
 #: THz; imaginary frequencies count as negative. Above vibrate hydrogen and little else.
@@ -169,14 +181,14 @@ PHONON_PROPERTIES = (
         axis_unit='THz',
         span=FREQUENCIES,
         stage=PHONONS,
-        engines=('ase',),
+        engines=('quantumespresso', 'ase'),
     ),
     Property(
         'lowest_frequency',
         'THz',
         'lowest phonon frequency on a mesh of wave vectors; negative if imaginary, 0 if dynamically stable',
         stage=PHONONS,
-        engines=('ase',),
+        engines=('quantumespresso', 'ase'),
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from importlib.util import find_spec
 from typing import Any
 
 from aiida_inversedesign.campaign.contracts.engine import Engine, JobKind, Jobs, Need, Repeatable
@@ -10,7 +11,15 @@ from aiida_inversedesign.campaign.properties import PROPERTIES, own_stages, requ
 from aiida_inversedesign.campaign.section import ContradictionError
 from aiida_inversedesign.chemistry.magnetism import magnetic_elements
 from aiida_inversedesign.engines.common.paper import listed
-from aiida_inversedesign.engines.common.properties import DENSITIES_OF_STATES, ELASTICITY, ELECTRONS, MECHANICAL, names
+from aiida_inversedesign.engines.common.properties import (
+    DENSITIES_OF_STATES,
+    ELASTICITY,
+    ELECTRONS,
+    MECHANICAL,
+    PHONON_PROPERTIES,
+    PHONONS,
+    names,
+)
 from aiida_inversedesign.engines.common.protocols import protocol_inputs
 from aiida_inversedesign.engines.quantumespresso import reasons
 from aiida_inversedesign.engines.quantumespresso.error_block import error_block
@@ -61,6 +70,7 @@ class QuantumEspressoEngine(Engine):
         JobKind(PW, 'density_of_states', 'density of states', r'stage_density_of_states/.+', True),
         JobKind(DOS, 'dos', 'sum over states', r'stage_density_of_states/.+'),
         JobKind(PROJWFC, 'projwfc', 'projection onto orbitals', r'stage_density_of_states/.+'),
+        JobKind(PW, 'phonons', 'phonons', r'stage_phonons_.+', True),
         JobKind(PW, 'further', 'further property', r'stage_.+', True),
         JobKind(PW, 'other', 'other', is_dft=True),
     )
@@ -94,7 +104,7 @@ class QuantumEspressoEngine(Engine):
 
     def properties(self, section: QuantumEspresso) -> frozenset[str]:
         """Everything that the package knows of crystals."""
-        return MECHANICAL | names(ELASTICITY, ELECTRONS, DENSITIES_OF_STATES)
+        return MECHANICAL | names(ELASTICITY, ELECTRONS, DENSITIES_OF_STATES, PHONON_PROPERTIES)
 
     def needs(self, section: QuantumEspresso) -> tuple[Need, ...]:
         """pw.x, dos.x and projwfc.x where they are named, and a Python with ASE where a pre-relaxation is asked for."""
@@ -175,6 +185,8 @@ class QuantumEspressoEngine(Engine):
         if missing := [key for key in item.codes if getattr(section, key) is None]:
             codes = ', '.join(f'evaluate.{key}: {key}@localhost' for key in missing)
             return f'needs {" and ".join(f"{key}.x" for key in missing)}: name the code, e.g. {codes}'
+        if item.stage is PHONONS and find_spec('aiida_phonopy') is None:
+            return 'needs aiida-phonopy, which is not installed: pip install aiida-inversedesign[phonons-dft]'
         if item.spin and not section.spin:
             return (
                 'is 0 by construction in a calculation without spin, whatever the crystal: write evaluate.spin: true '

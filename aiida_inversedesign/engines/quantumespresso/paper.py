@@ -11,6 +11,8 @@ from aiida_inversedesign.engines.common.paper import (
     equation_of_state,
     fit_citations,
     listed,
+    phonon_citations,
+    phonons,
     references,
     tolerated,
 )
@@ -51,7 +53,8 @@ def methods(facts: Any, cite: Any) -> str:
             f' k-point meshes were those of the protocol, from {_mesh(facts.meshes[0])} to {_mesh(facts.meshes[-1])}.'
         )
     text += ' Calculations were spin-polarised.' if section.get('spin') else ' Calculations were not spin-polarised.'
-    text += equation_of_state(facts, cite) + elastic_constants(facts, cite) + _densities(facts, cite)
+    text += equation_of_state(facts, cite) + elastic_constants(facts, cite)
+    text += _densities(facts, cite) + phonons(facts, cite)
     return text + references(facts) + tolerated(facts)
 
 
@@ -126,4 +129,4 @@ def citations(facts: Any) -> list[str]:
     if facts.section.get('prerelax'):
         keys.append('ase2017')
     keys += ['kawamura2014'] if _has_densities(facts) else []
-    return keys + fit_citations(facts)
+    return [*keys, *fit_citations(facts), *phonon_citations(facts)]

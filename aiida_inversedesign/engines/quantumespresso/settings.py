@@ -61,6 +61,9 @@ class QuantumEspresso(EngineSection):
     dos_kpoints_distance: Positive | None = Field(
         None, description='Å^-1, between the k-points of densities of states; default: that of the protocol'
     )
+    phonon_supercell: Annotated[Finite, Field(gt=0, le=100)] = Field(
+        10.0, description='Å, least length of each axis of the supercells of phonons'
+    )
     functionals: dict[str, dict[str, Any]] = Field({}, description='filled in from the goal')
     npool: Count | None = Field(None, description='k-point pools among which pw.x shares its processes')
     prerelax: Prerelax | None = Field(None, description='relax with an ASE calculator first; default: do not')

@@ -8,6 +8,9 @@ from the same random numbers, so that what is predicted of it does not depend on
 
 The mean over draws of a distance is too large where single curves scatter: a line through numbers of left-out curves
 corrects it. Which regression of the curves is used, its left-out numbers tell (``auto``).
+
+A row that has its number and not its curve, as starting data may be, says nothing of the curves. The line, the choice
+of the regression and the calibration are those of all rows: each is predicted from curves of other rows.
 """
 
 from __future__ import annotations
@@ -41,6 +44,8 @@ POINTS = 200
 _DRAWS, _CHUNK, _AT_ONCE = 100, 128, 16
 #: Folds by which the line between predicted and true numbers is measured.
 _FOLDS = 5
+#: Fewer curves than this are not learned: as rows of any property (``learn.fit.MINIMUM_ROWS``).
+_LEAST_CURVES = 3
 #: Fewer rows than this tell no line; no line is flatter than this, or the order of the candidates would be lost.
 _LEAST_ROWS, _LEAST_SLOPE = 10, 0.1
 
@@ -136,7 +141,8 @@ def _cells(points: Array, rows: Array) -> Array:
 class CurveNumber(PlainRegressor):
     """One number of curves; :attr:`y` counts it from ``origin`` in ``unit``.
 
-    :param model: of what is learned of the curves.
+    :param X: inputs of all rows, shape (n, d). :param y: their targets, shape (n,).
+    :param model: of what is learned of the curves of those rows that have one.
     :param line: constant and slope by which numbers of the model become the targets.
     :param factor: on the deviations.
     """
@@ -189,12 +195,12 @@ class CurveNumber(PlainRegressor):
     ) -> CurveNumber:
         """The model of other rows: kernels, ridges and the factor are kept.
 
-        :raises RegressorError: without the curves of these rows.
+        :raises RegressorError: if fewer than three of these rows have their curves.
         """
-        if curves is None:
+        if curves is None or (known := curves.known).sum() < _LEAST_CURVES:
             raise RegressorError('a model of curves cannot take rows without their curves')
-        model = self.model.with_rows(X, self.reading.learned(curves.grid, curves.values))
-        trial = _Trial.of(model, y, self.reading, (self.origin, self.unit), self.seed)
+        model = self.model.with_rows(X[known], self.reading.learned(curves.grid, curves.values[known]))
+        trial = _Trial.of(model, X, y, known, self.reading, (self.origin, self.unit), self.seed)
         return replace(self, X=X, y=y, model=model, line=trial.line)
 
     def state(self) -> dict[str, Any]:
@@ -206,6 +212,8 @@ class CurveNumber(PlainRegressor):
             'version': STATE_VERSION,
             'kind': self.kind,
             'y': self.y.tolist(),
+            # without rows that have no curve the inputs are those of the model
+            **({'X': self.X.tolist()} if len(self.X) > len(self.model.X) else {}),
             'functional': {
                 'functional': functional.name,
                 'curve': None if target is None else target.to_dict(),
@@ -231,7 +239,8 @@ class CurveNumber(PlainRegressor):
         reading = Reading(Functional.from_dict(state['functional']), Axis(*state['axis']), model.grid)
         (origin, unit), (constant, slope) = state['counted'], state['line']
         y = np.array(state['y'], dtype=np.float64)
-        return cls(model.X, y, reading, model, origin, unit, (constant, slope), state['seed'], state['factor'])
+        X = np.array(state['X'], dtype=np.float64) if 'X' in state else model.X
+        return cls(X, y, reading, model, origin, unit, (constant, slope), state['seed'], state['factor'])
 
 
 def raw_numbers(model: CurveModel, reading: Reading, X: Array, seed: int) -> tuple[Array, Array]:
@@ -266,15 +275,28 @@ class _Trial:
     score: float
 
     @classmethod
-    def of(cls, model: CurveModel, y: Array, reading: Reading, counted: tuple[float, float], seed: int) -> _Trial:
-        """Of a model of all rows, ``y`` of shape (n,): a fifth of them is left out at a time, and settings are kept."""
-        X, learned = model.X, model.Y
+    def of(
+        cls,
+        model: CurveModel,
+        X: Array,
+        y: Array,
+        known: NDArray[np.bool_],
+        reading: Reading,
+        counted: tuple[float, float],
+        seed: int,
+    ) -> _Trial:
+        """A fifth of the rows, X of shape (n, d), is left out at a time, and settings are kept.
+
+        :param model: of the rows that have their curves, ``known`` of shape (n,).
+        """
         folds = np.random.default_rng(seed).permutation(len(X)) % _FOLDS
-        mean, deviation = np.empty(len(X)), np.empty(len(X))
+        mean, deviation = np.full(len(X), np.nan), np.full(len(X), np.nan)
         for fold in np.unique(folds):
             out = folds == fold
-            part = model.with_rows(X[~out], learned[~out])
-            mean[out], deviation[out] = raw_numbers(part, reading, X[out], seed)
+            rest = ~out[known]
+            if rest.sum() >= 2:
+                part = model.with_rows(model.X[rest], model.Y[rest])
+                mean[out], deviation[out] = raw_numbers(part, reading, X[out], seed)
         numbers = np.where(np.isfinite(mean), (mean - counted[0]) / counted[1], y.mean())
         line = (0.0, 1.0)
         if len(y) >= _LEAST_ROWS and numbers.std() > 0:
@@ -300,6 +322,19 @@ class CurvesKind(SurrogateKind):
         reading, trial, curves = self._best(X, y, setting)
         return CurveNumber(X, y, reading, trial.model, curves.origin, curves.unit, trial.line, setting.seed)
 
+    def lacks(self, setting: Setting) -> str:
+        """See :class:`SurrogateKind`; a few curves are needed too."""
+        lacks = super().lacks(setting)
+        if lacks or setting.curves is None:
+            return lacks
+        known = setting.curves.known
+        if known.sum() >= _LEAST_CURVES:
+            return ''
+        return (
+            f'needs at least {_LEAST_CURVES} curves, and {known.sum()} of {len(known)} rows have theirs: evaluate more '
+            'candidates first, or use another surrogate'
+        )
+
     def left_out(self, X: Array, y: Array, setting: Setting) -> tuple[Array, Array]:
         """Mean and deviation, shape (n,) each, by regressions that have not seen a fifth of the curves."""
         _, trial, _ = self._best(X, y, setting)
@@ -308,13 +343,16 @@ class CurvesKind(SurrogateKind):
     def _best(self, X: Array, y: Array, setting: Setting) -> tuple[Reading, _Trial, CurveRows]:
         X, y = check_training(X, y)
         curves = setting.curves
-        if curves is None:
-            raise RegressorError(f'{self.name} {self.lacks(setting)}')
-        if len(X) < 2 or float(np.ptp(filled(curves.values), axis=0).max()) == 0:
-            raise RegressorError(f'{len(X)} curve(s) that do not differ: there is nothing to learn from')
+        lacks = self.lacks(setting)
+        if curves is None or lacks:
+            raise RegressorError(f'{self.name} {lacks}')
+        known = curves.known
+        values = curves.values[known]
+        if float(np.ptp(filled(values), axis=0).max()) == 0:
+            raise RegressorError(f'{len(values)} curve(s) that do not differ: there is nothing to learn from')
         reading = Reading.of(curves)
         kinds = AUTO if curves.kind == 'auto' else (curves.kind,)
-        learned, counted = reading.learned(curves.grid, curves.values), (curves.origin, curves.unit)
-        models = [fit_curves(X, learned, reading.points, kind, setting.seed) for kind in kinds]
-        trials = [_Trial.of(model, y, reading, counted, setting.seed) for model in models]
+        learned, counted = reading.learned(curves.grid, values), (curves.origin, curves.unit)
+        models = [fit_curves(X[known], learned, reading.points, kind, setting.seed) for kind in kinds]
+        trials = [_Trial.of(model, X, y, known, reading, counted, setting.seed) for model in models]
         return reading, max(trials, key=lambda trial: trial.score), curves

@@ -24,6 +24,8 @@ Array = NDArray[np.float64]
 STATE_VERSION = 1
 #: So many rows in all speak for equal weights before any row is seen.
 _PRIOR_ROWS = 3.0
+#: Fewer curves than this do not compete, as fewer rows decide nothing (``learn.choice.LEAST_ROWS``).
+_LEAST_CURVES = 10
 #: A part with less weight is not worth its time.
 LEAST_WEIGHT = 0.08
 #: What ``auto`` lets compete, the simpler first. Further surrogates compete only where they are asked for: what
@@ -173,4 +175,6 @@ class MixtureKind(SurrogateKind):
 
 def competitors(setting: Setting) -> list[SurrogateKind]:
     """The kinds that compete: all that have what they need."""
-    return [kind for kind in map(surrogate_kind, COMPETITORS) if not kind.lacks(setting)]
+    few = setting.curves is not None and int(setting.curves.known.sum()) < _LEAST_CURVES
+    kinds = [kind for kind in map(surrogate_kind, COMPETITORS) if not kind.lacks(setting)]
+    return [kind for kind in kinds if not (few and 'curves' in kind.needs)]

@@ -17,6 +17,7 @@ from aiida_inversedesign.audit.metrics.intervals import wilson
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.campaign.curves.curve import LEVEL, Curve
 from aiida_inversedesign.campaign.curves.functionals import Functional
+from aiida_inversedesign.libraries.known import without_curves
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import key_plain, number, percent, plot_text, property_text
@@ -31,9 +32,16 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section | None:
         return None
     title = 'Curves'
     if not record.curves:
-        return Section('curves', title, reason='no completed evaluation has left a curve')
+        completed = any(item.status == 'completed' for item in record.evaluations)
+        reason = 'no curve was harvested yet: the curves of a batch are taken when all of it has ended'
+        is_early = completed and not record.has_ended
+        return Section('curves', title, reason=reason if is_early else 'no completed evaluation has left a curve')
     plots: list[Plot] = []
-    notes: list[str] = []
+    curves = {
+        item.candidate: {own.name for own in record.curves if own.candidate == item.candidate} for item in record.known
+    }
+    given = [(item.properties, curves[item.candidate]) for item in record.known]
+    notes = list(without_curves(record.goal, given, record.settings.learn.surrogate))
     for place, name in enumerate(dict.fromkeys(item.name for item in record.curves)):
         shown = best_curves(record, name)
         target = target_of(record, name)
