@@ -35,6 +35,8 @@ class Question:
         what it has observed.
     :param repeats: number of measurements and deviation of one, of properties that were repeated.
     :param curves: of which the answers are numbers, with the same restriction.
+    :param formulas: reduced formulas of the candidates, where they are crystals.
+    :param calls: most formulas that a model scores for one proposal of an arm that searches by formula.
     """
 
     features: Array
@@ -44,6 +46,8 @@ class Question:
     errors: dict[str, Array] = field(default_factory=dict)
     repeats: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
     curves: dict[str, CurveRows] = field(default_factory=dict)
+    formulas: tuple[str, ...] = ()
+    calls: int | None = None
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,13 @@ class Step:
     :param predicted: mean and standard deviation of each property at these places, each of shape (q,); empty where
         an arm makes no predictions.
     :param how: the acquisition and surrogate that were used, where an arm decides that itself.
+    :param calls: candidates that a model scored, gradients counted; None where the arm scores the whole pool.
     """
 
     chosen: list[int]
     predicted: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     how: str = ''
+    calls: int | None = None
 
 
 class Searcher(Protocol):
@@ -93,6 +99,7 @@ class Run:
     :param seconds: of each choice: fit and selection.
     :param peak_mb: largest memory of the process during the search.
     :param how: how often the arm used which acquisition and surrogate.
+    :param calls: of a model in each choice, of an arm that does not score the whole pool.
     :param code: tells one version of what chooses from another, see :func:`code_digest`.
     """
 
@@ -105,6 +112,7 @@ class Run:
     peak_mb: float | None = None
     how: dict[str, int] = field(default_factory=dict)
     code: str = ''
+    calls: list[int] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -113,7 +121,12 @@ class Run:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Run:
         """The run of :meth:`to_dict`."""
-        return cls(**{name: data[name] for name in cls.__dataclass_fields__})
+        return cls(
+            **{
+                'calls': [],
+                **{name: data[name] for name in cls.__dataclass_fields__ if name != 'calls' or name in data},
+            }
+        )
 
 
 @functools.cache
@@ -121,7 +134,7 @@ def code_digest() -> str:
     """SHA-256 of the sources of surrogates, acquisitions and arms, shortened."""
     package = Path(__file__).resolve().parents[2]
     cache = frozenset({'__pycache__'})
-    return '-'.join(source_digest(package / folder, cache)[:8] for folder in ('learn', 'select'))
+    return '-'.join(source_digest(package / folder, cache)[:8] for folder in ('learn', 'select', 'propose/generators'))
 
 
 def starting_points(pool: Pool, task: Task, initial: int, seed: int, start: str = 'random') -> list[int]:
@@ -145,12 +158,14 @@ class Plan:
     :param batch: candidates chosen at a time; the last batch is cut to the budget.
     :param budget: most evaluations, starting points included.
     :param start: how the starting points are drawn, see :func:`starting_points`.
+    :param calls: see :class:`Question`.
     """
 
     initial: int
     batch: int
     budget: int
     start: str = 'random'
+    calls: int | None = None
 
 
 def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
@@ -161,7 +176,8 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
     reset_peak()
     points = starting_points(pool, task, min(plan.initial, plan.budget), seed, plan.start)
     run = Run(arm.name, seed, len(points), points, code=code_digest())
-    searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed, pool.errors, pool.repeats, pool.curves))
+    known = (pool.features, pool.names, task.goal, seed, pool.errors, pool.repeats, pool.curves)
+    searcher = arm.begin(Question(*known, pool.formulas, plan.calls))
     generation = 1
     while len(run.order) < min(plan.budget, len(pool)) and not _complete(run.order, task):
         generation += 1
@@ -174,6 +190,7 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
         _check(step.chosen, run.order, size, len(pool), arm.name)
         run.order.extend(step.chosen)
         run.how[step.how] = run.how.get(step.how, 0) + 1
+        run.calls += [] if step.calls is None else [step.calls]
         for name, (mean, deviation) in step.predicted.items():
             pairs = zip(mean.tolist(), deviation.tolist(), strict=True)
             run.predicted.setdefault(name, []).extend([one, two] for one, two in pairs)
