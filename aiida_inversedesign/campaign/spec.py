@@ -91,7 +91,7 @@ class Propose(Model):
     min_distance: Fraction = Field(
         0.85, description='least distance in sums of covalent radii; less for pairs that are known to bind shorter'
     )
-    generators: dict[Literal['enumeration', 'inverse_kmd', 'evolution', 'tree_search'], Positive] = Field(
+    generators: dict[Literal['enumeration', 'inverse_kmd', 'evolution', 'tree_search', 'gradient'], Positive] = Field(
         {'enumeration': 1.0},
         description='sources of new formulas and their shares; searches begin when there is something to learn from',
     )

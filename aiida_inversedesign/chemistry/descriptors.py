@@ -19,7 +19,7 @@ STATISTICS = ('mean', 'sum', 'variance', 'max', 'min')
 #: formulas handled at once: bounds the memory of the gathered features to some 50 MB
 CHUNK = 8192
 
-Counts = Mapping[str, int]
+Counts = Mapping[str, int] | Mapping[str, float]
 
 
 def descriptor_names() -> list[str]:
@@ -31,8 +31,9 @@ def describe(formulas: Sequence[str | Counts]) -> NDArray[np.float64]:
     """Weighted mean, sum, weighted variance, maximum and minimum of each element feature.
 
     Counts are reduced first, so that ``C2`` and ``C`` are the same: the sum depends on how a formula is written.
+    Amounts that are not whole numbers are taken as they are: the way from one formula to another leads over them.
 
-    :param formulas: formulas or reduced element counts, n of them.
+    :param formulas: formulas or element counts (or amounts), n of them.
     :returns: shape (n, 5 p) with p features of the element table.
     :raises ElementError: if the element table has no data for an element.
     """
@@ -55,7 +56,8 @@ def _describe(counts: Sequence[Counts]) -> NDArray[np.float64]:
         # a shorter formula repeats its first element with amount 0: neither maximum nor minimum change
         rows[position, len(found) :] = found[0]
         amounts[position, : len(found)] = list(item.values())
-    amounts /= np.gcd.reduce(amounts.astype(int), axis=1)[:, None]
+    whole = (amounts == np.rint(amounts)).all(axis=1)
+    amounts[whole] /= np.gcd.reduce(amounts[whole].astype(int), axis=1)[:, None]
     features = table.values[rows]
     total = np.einsum('nk,nkp->np', amounts, features)
     weights = amounts / amounts.sum(axis=1, keepdims=True)

@@ -19,6 +19,7 @@ GENERATORS = {
     'inverse_kmd': ('kmd2023',),
     'evolution': ('substitution2011',),
     'tree_search': ('treesearch2017',),
+    'gradient': ('kmd2023',),
 }
 _SOURCES = {
     'aflow': ('aflow2017',),

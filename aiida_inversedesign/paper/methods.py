@@ -20,6 +20,7 @@ _GENERATORS = {
     'inverse_kmd': 'the inverse of kernel mean descriptors',
     'evolution': 'evolution of the best formulas',
     'tree_search': 'a Monte Carlo tree search',
+    'gradient': "climbs of the surrogate's gradient over the composition, inverted by kernel mean descriptors",
 }
 _MATCHED = ' (StructureMatcher of pymatgen with its default tolerances, and the same space group)'
 _NEUTRAL = {'prefer': 'charge-neutral formulas were preferred', 'require': 'only charge-neutral formulas were allowed'}

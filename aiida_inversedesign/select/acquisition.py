@@ -9,12 +9,20 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.contracts.acquisition import Acquisition, acquisition, resolve
 from aiida_inversedesign.campaign.contracts.registry import PartError
+from aiida_inversedesign.campaign.contracts.surrogate import Differentiable
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.observed import Observed
-from aiida_inversedesign.select.problem import SearchProblem
+from aiida_inversedesign.select.problem import Marginals, SearchProblem
+from aiida_inversedesign.select.rule import Marginal
 
 Array = NDArray[np.float64]
+
+#: Predictions that one gradient of a model's own counts as: that of the point, and slopes, which took 1.2 to 2.8 times
+#: as long for 20 to 200 rows of 6 and of 290 descriptors.
+OWN_CALLS = 4
+#: Step of the derivatives of an acquisition with respect to mean and deviation, in deviations: half of the digits.
+_STEP = 1e-5
 
 
 class Score:
@@ -53,6 +61,61 @@ class Score:
         if np.isnan(scores).any():
             raise SelectError(f'{self.name} is not a number for {int(np.isnan(scores).sum())} candidates')
         return scores
+
+    @property
+    def differentiable(self) -> bool:
+        """Whether :meth:`changes` follow from the models' own gradients, without a prediction at the other points."""
+        models = [self.problem.models[name] for name in self.problem.goal.properties]
+        return isinstance(self.part, Marginal) and all(
+            isinstance(model, Differentiable) and model.normal for model in models
+        )
+
+    def changes(self, here: Array, there: Array) -> tuple[Array, int]:
+        """How the score changes from one point to others near it, and the predictions that this counts as.
+
+        To first order by the models' own gradients where every model has one and the acquisition needs means and
+        deviations alone, :data:`OWN_CALLS` predictions; otherwise exactly by differences of scores, one for each point
+        and one for the first.
+
+        :param here: standardised descriptors, shape (d,).
+        :param there: of the others, shape (n, d).
+        :returns: shape (n,).
+        """
+        points = np.vstack([here, there])
+        if not self.differentiable:
+            scores = self.score(points, points[:0])
+            return scores[1:] - scores[0], len(points)
+        assert isinstance(self.part, Marginal)  # noqa: S101
+        gradient = _gradient(self.part, self.problem, points[:1])
+        found = (there - here) @ gradient
+        # the rate of failures is not one of the models, and costs no prediction
+        problem = self.problem
+        without = frozenset(problem.intervals)
+        weights = problem.log_weight(points, {}, without)
+        return np.asarray(found + weights[1:] - weights[0]), OWN_CALLS
+
+
+def _gradient(part: Marginal, problem: SearchProblem, point: Array) -> Array:
+    """Gradient of a score, failures left aside, with respect to the descriptors of one point, shape (d,)."""
+    marginals = problem.marginals(point)
+    looked_at = part.looked_at(problem)
+
+    def value(changed: Marginals) -> float:
+        weight = problem.log_weight(point, changed, looked_at)
+        return float((part.value(problem, point, changed) + weight)[0])
+
+    gradient = np.zeros(point.shape[1])
+    for name, pair in marginals.items():
+        step = _STEP * max(float(pair[1][0]), 1e-9 * problem.models[name].scale)
+        model: Any = problem.models[name]
+        for which, slopes in enumerate(model.slopes(point)):
+            sides = []
+            for sign in (1.0, -1.0):
+                moved = list(pair)
+                moved[which] = moved[which] + sign * step
+                sides.append(value({**marginals, name: (moved[0], moved[1])}))
+            gradient += (sides[0] - sides[1]) / (2 * step) * slopes[0]
+    return gradient
 
 
 def make_acquisition(name: str, goal: Goal, surrogate: Any, observed: Observed, seed: int) -> Score:

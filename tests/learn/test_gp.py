@@ -247,3 +247,17 @@ def test_deviations_are_scaled_by_what_left_out_rows_say():
     assert 1 < deviation_factor(np.array([-2.6, -1.2, 0.1, 1.1, 2.5])) < 1.3
     assert deviation_factor(np.empty(0)) == 1
     assert deviation_factor(np.full(500, 100.0)) == pytest.approx(3)
+
+
+@pytest.mark.parametrize('form', ['iso', 'ard', 'mixed'])
+def test_slopes_are_those_of_the_predictions(form):
+    rng = np.random.default_rng(3)
+    X = rng.standard_normal((25, 4))
+    y = 7 + 3 * X[:, 0] ** 2 - X[:, 2] * X[:, 3]
+    model = fit_gp(X, y, form, np.array([True, True, False, False]) if form == 'mixed' else None).with_factor(1.7)
+    points = rng.standard_normal((3, 4))
+    means, deviations = model.slopes(points)
+    for column, step in enumerate(1e-5 * np.eye(4)):
+        above, below = model.predict(points + step), model.predict(points - step)
+        assert means[:, column] == pytest.approx((above[0] - below[0]) / 2e-5, rel=1e-4, abs=1e-6)
+        assert deviations[:, column] == pytest.approx((above[1] - below[1]) / 2e-5, rel=1e-4, abs=1e-6)

@@ -22,6 +22,7 @@ from aiida_inversedesign.chemistry.kmd.kernel import kernel_mean
 from aiida_inversedesign.chemistry.validity import charge_neutral
 from aiida_inversedesign.propose.generators.domain import Domain, key_of
 from aiida_inversedesign.propose.generators.evolution import Evolution, Variation
+from aiida_inversedesign.propose.generators.gradient import on_simplex
 from aiida_inversedesign.propose.generators.inverse_kmd import InverseKmd, _fit
 from aiida_inversedesign.propose.generators.mix import GENERATORS, Mix, make_generator, shared_out
 from aiida_inversedesign.propose.generators.request import GeneratorError, Known, NotReadyError, Proposed, Request
@@ -32,7 +33,7 @@ from aiida_inversedesign.spaces.crystals.space import CrystalSpace as Space
 ELEMENTS = ['Li', 'Na', 'K', 'Mg', 'Ca', 'Sr', 'Al', 'Ga', 'Si', 'Ge', 'Sn', 'Ti', 'Zr', 'N', 'P', 'O', 'S', 'Se', 'F']
 RATIOS = ['1:1', '2:1', '3:1', '3:2', '2:1:1', '3:1:1', '4:2:1']
 NUMBER = 10
-SEARCHES = ['inverse_kmd', 'evolution', 'tree_search']
+SEARCHES = ['inverse_kmd', 'evolution', 'tree_search', 'gradient']
 
 NEGATIVITY = element_table().column('en_pauling')
 
@@ -382,3 +383,48 @@ def test_tree_search_and_evolution_learn_from_evaluated_formulas():
     for generator in (Evolution(), TreeSearch()):
         informed = generator.propose(request(**wide))
         assert informed != generator.propose(request(known=(), **wide))
+
+
+@given(st.lists(st.floats(-3, 3), min_size=1, max_size=8))
+def test_the_nearest_point_of_the_simplex(point):
+    nearest = on_simplex(np.array(point))
+    assert nearest.min() >= 0
+    assert nearest.sum() == pytest.approx(1)
+    # of a projection onto a convex set the angle to every corner is not acute
+    for corner in np.eye(len(point)):
+        assert (np.array(point) - nearest) @ (corner - nearest) <= 1e-9
+
+
+@pytest.mark.parametrize('own', [True, False])
+def test_gradients_count_as_scored_formulas(own):
+    """Differences cost a score for each element, a gradient of the surrogate's own four; the budget covers both."""
+    asked, spent = [], []
+
+    def score(formulas):
+        asked.append(len(formulas))
+        return negativity(formulas)
+
+    def changes(here, there):
+        spent.append(4)
+        return negativity(there) - negativity([here]), 4
+
+    wide = {'ratios': ['4:3:2:1', '5:3:2:1'], 'number': 10}
+    found = make_generator('gradient').propose(
+        request(score=score, changes=changes if own else None, calls=300, **wide)
+    )
+    assert len(found) == 10
+    assert bool(spent) == own
+    assert 290 <= sum(asked) + sum(spent) <= 300 + 60
+    assert own or asked.count(len(ELEMENTS) + 1) > 3
+
+
+def test_more_climbs_find_better_formulas_than_their_starts():
+    wide = request(ratios=['4:3:2:1', '5:3:2:1'], calls=400)
+    found = make_generator('gradient').propose(wide)
+    best = max(item.utility for item in wide.known)
+    assert all(item.score > best for item in found[:5])
+
+
+def test_a_constant_score_is_climbed_nowhere(short):
+    found = make_generator('gradient').propose(request(score=lambda items: np.zeros(len(items)), number=30))
+    assert len(found) == 30

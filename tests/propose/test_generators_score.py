@@ -146,7 +146,7 @@ def test_campaign(rows):
         }
     )
     done = {item.key for item in rows}
-    shares = {'enumeration': 1, 'evolution': 1, 'inverse_kmd': 1, 'tree_search': 1}
+    shares = {'enumeration': 1, 'evolution': 1, 'inverse_kmd': 1, 'tree_search': 1, 'gradient': 1}
     for table in (rows, []):
         request = campaign_request(SPACE, goal, table, done, 12, 0)
         assert (request.score is None) == (not table)
@@ -156,3 +156,28 @@ def test_campaign(rows):
             assert 'Rb' not in item.counts
             assert item.counts.get('I', 0) <= 0.4 * sum(item.counts.values())
         assert {item.generator for item in found} == (set(shares) if table else {'enumeration'})
+
+
+@pytest.mark.parametrize('goal', [MAXIMIZE, TARGET, BOUND, PARETO], ids=['maximize', 'target', 'bound', 'pareto'])
+def test_changes_by_the_own_gradient_are_those_of_the_score(rows, goal):
+    failed = [row(50 + n, formula, 'failed') for n, formula in enumerate(['KCl', 'KBr', 'KI', 'K2O', 'K2S'] * 4)]
+    score = formula_score([*rows, *failed], goal, 0)
+    here = {'Rb': 2, 'S': 1}
+    near = [{'Rb': 2.00001, 'S': 0.99999}, {'Rb': 1.99999, 'S': 1.00001}, {'Rb': 2.0, 'S': 1.0}]
+    found, calls = score.changes(here, near)
+    assert score.function.differentiable
+    assert calls == 4
+    assert found == pytest.approx(score(near) - score([here])[0], rel=0.02, abs=1e-9)
+    assert found[2] == 0
+
+
+def test_changes_by_differences(rows):
+    """A forest has no gradient, and its steps are seen by differences: one score for each point."""
+    score = formula_score(rows, MAXIMIZE, 0, kind='forest')
+    assert not score.function.differentiable
+    found, calls = score.changes({'Li': 1, 'F': 1}, [{'Rb': 1, 'I': 1}, {'Li': 1, 'F': 1}])
+    assert calls == 3
+    assert found == pytest.approx(score([{'Rb': 1, 'I': 1}, {'Li': 1, 'F': 1}]) - score([{'Li': 1, 'F': 1}]))
+    request = campaign_request(SPACE, MAXIMIZE, rows, (), 5, 0, kind='forest')
+    assert request.changes is None
+    assert len(Mix({'gradient': 1}).propose(request)) == 5

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.benchmarks.search.earlier import FROM, SHUFFLED
 from aiida_inversedesign.benchmarks.search.fidelity import FIDELITY
+from aiida_inversedesign.benchmarks.search.formulas import FormulaArm, is_formula_arm
 from aiida_inversedesign.benchmarks.search.loop import Arm, Question, Step
 from aiida_inversedesign.benchmarks.search.ours import OurArm, acquisitions, surrogates
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.propose.generators.mix import GENERATORS
 
 Array = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -78,7 +80,7 @@ def parse_arms(text: str) -> list[str]:
     """Full names of the arms of ``--arms``.
 
     ``forest`` stands for ``forest:log_ei``, ``log_ei`` for ``gp:log_ei``, ``ours`` and ``peers`` for all of a kind but
-    ``curves``, which not every pool has.
+    ``curves``, which not every pool has. A generator of formulas stands in the place of an acquisition.
 
     :raises ArmError: if a name is not known.
     """
@@ -94,8 +96,10 @@ def parse_arms(text: str) -> list[str]:
             found.append(part)
         elif part in surrogates():
             found.append(f'{part}:log_ei')
-        elif part in acquisitions():
+        elif part in acquisitions() or part in GENERATORS:
             found.append(f'gp:{part}')
+        elif is_formula_arm(part) and part.partition(':')[0] in surrogates():
+            found.append(part)
         elif part:
             raise ArmError(_unknown(part, [RANDOM, *our_names(), *PEERS]))
     if not found:
@@ -117,6 +121,8 @@ def make_arm(name: str) -> Arm:
         if reason:
             raise ArmError(reason)
         return PEERS[name]
+    if is_formula_arm(name):
+        return FormulaArm(name)
     before, base = informed_by(name)
     kind, _, acquisition = base.partition(':')
     return OurArm(name, kind, acquisition or 'auto', before=before)
@@ -141,6 +147,8 @@ def describe_arm(name: str) -> dict[str, Any]:
         }
         return {'what': f'{describe_arm(base)["what"]}, {words[before]}', 'versions': {}}
     kind, _, acquisition = name.partition(':')
+    if is_formula_arm(name):
+        return {'what': f'generator {acquisition} of formulas, led by {kind} on compositions', 'versions': {}}
     return {'what': f'surrogate {kind}, acquisition {acquisition or "auto"}', 'versions': {}}
 
 
@@ -152,5 +160,6 @@ def _unknown(name: str, names: Sequence[str]) -> str:
     peers = [item for item in names if item not in our_names()]
     return (
         f'--arms: {name!r} is not an arm.{hint} Write random, auto, SURROGATE:ACQUISITION with '
-        f'{", ".join(surrogates())} and {", ".join(acquisitions())}, or a peer: {", ".join(peers)}'
+        f'{", ".join(surrogates())} and {", ".join(acquisitions())} or, by formula, {", ".join(GENERATORS)}, '
+        f'or a peer: {", ".join(peers)}'
     )

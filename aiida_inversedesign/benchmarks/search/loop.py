@@ -41,6 +41,8 @@ class Question:
     :param curves: of which the answers are numbers, with the same restriction.
     :param earlier: what earlier searches in another pool found, by kind of arm that starts from them.
     :param cheap: a cheaper method; an arm may look at its answers for what it has asked.
+    :param formulas: reduced formulas of the candidates, where they are crystals.
+    :param calls: most formulas that a model scores for one proposal of an arm that searches by formula.
     """
 
     features: Array
@@ -52,6 +54,8 @@ class Question:
     curves: dict[str, CurveRows] = field(default_factory=dict)
     earlier: dict[str, Earlier] = field(default_factory=dict)
     cheap: Cheap | None = None
+    formulas: tuple[str, ...] = ()
+    calls: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,11 +66,13 @@ class Step:
     :param predicted: mean and standard deviation of each property at these places, each of shape (q,); empty where
         an arm makes no predictions.
     :param how: the acquisition and surrogate that were used, where an arm decides that itself.
+    :param calls: candidates that a model scored, gradients counted; None where the arm scores the whole pool.
     """
 
     chosen: list[int]
     predicted: dict[str, tuple[Array, Array]] = field(default_factory=dict)
     how: str = ''
+    calls: int | None = None
 
 
 class Searcher(Protocol):
@@ -102,6 +108,7 @@ class Run:
     :param peak_mb: largest memory of the process during the search.
     :param how: how often the arm used which acquisition and surrogate.
     :param asked: how often the cheaper method had been asked before each evaluation; empty where there is none.
+    :param calls: of a model in each choice, of an arm that does not score the whole pool.
     :param code: tells one version of what chooses from another, see :func:`code_digest`.
     """
 
@@ -115,6 +122,7 @@ class Run:
     how: dict[str, int] = field(default_factory=dict)
     code: str = ''
     asked: list[int] = field(default_factory=list)
+    calls: list[int] = field(default_factory=list)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -131,7 +139,7 @@ def code_digest() -> str:
     """SHA-256 of the sources of surrogates, acquisitions and arms, shortened."""
     package = Path(__file__).resolve().parents[2]
     cache = frozenset({'__pycache__'})
-    return '-'.join(source_digest(package / folder, cache)[:8] for folder in ('learn', 'select'))
+    return '-'.join(source_digest(package / folder, cache)[:8] for folder in ('learn', 'select', 'propose/generators'))
 
 
 def starting_points(pool: Pool, task: Task, initial: int, seed: int, start: str = 'random') -> list[int]:
@@ -155,12 +163,14 @@ class Plan:
     :param batch: candidates chosen at a time; the last batch is cut to the budget.
     :param budget: most evaluations, starting points included.
     :param start: how the starting points are drawn, see :func:`starting_points`.
+    :param calls: see :class:`Question`.
     """
 
     initial: int
     batch: int
     budget: int
     start: str = 'random'
+    calls: int | None = None
 
 
 def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
@@ -171,8 +181,8 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
     reset_peak()
     points = starting_points(pool, task, min(plan.initial, plan.budget), seed, plan.start)
     earlier = {kind: rows for (kind, number), rows in pool.earlier.items() if number == seed}
-    told = (pool.errors, pool.repeats, pool.curves, earlier, pool.cheap)
-    searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed, *told))
+    known = (pool.errors, pool.repeats, pool.curves, earlier, pool.cheap, pool.formulas, plan.calls)
+    searcher = arm.begin(Question(pool.features, pool.names, task.goal, seed, *known))
     # an arm that knows something before has a start of its own
     points = getattr(searcher, 'start', list)(points)
     run = Run(arm.name, seed, len(points), points, code=code_digest())
@@ -190,6 +200,7 @@ def search(arm: Arm, pool: Pool, task: Task, seed: int, plan: Plan) -> Run:
         run.order.extend(step.chosen)
         _count_asked(run, searcher)
         run.how[step.how] = run.how.get(step.how, 0) + 1
+        run.calls += [] if step.calls is None else [step.calls]
         for name, (mean, deviation) in step.predicted.items():
             pairs = zip(mean.tolist(), deviation.tolist(), strict=True)
             run.predicted.setdefault(name, []).extend([one, two] for one, two in pairs)

@@ -58,6 +58,7 @@ class Pool:
     :param curves: of properties that are numbers of curves, those of all candidates.
     :param earlier: what earlier searches in another pool evaluated, by kind of arm that starts from them and seed.
     :param cheap: a cheaper method, for the arms that may ask it.
+    :param formulas: reduced formulas of crystals.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Pool:
     curves: dict[str, CurveRows] = field(default_factory=dict)
     earlier: dict[tuple[str, int], Earlier] = field(default_factory=dict)
     cheap: Cheap | None = None
+    formulas: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -188,8 +190,8 @@ def _read_jsonl(
         content = hashlib.sha256(path.read_bytes() if path.is_file() else b'')
         content.update(repr((path.name, tuple(properties), _describer())).encode())
         file = cache / f'pool-{content.hexdigest()[:24]}.npz'
-        if file.is_file() and not crystals:
-            return _from_cache(file, path.name, properties)
+        if file.is_file() and not crystals and (pool := _from_cache(file, path.name, properties)) is not None:
+            return pool
     ids: list[str] = []
     found: list[Crystal] = []
     answers: list[list[float]] = []
@@ -238,23 +240,29 @@ def _read_jsonl(
         {f'{why} ({examples[why]})' if why in examples else why: number for why, number in lost.items()},
         {},
         crystals=tuple(found),
+        formulas=tuple(crystal.formula for crystal in found),
     )
-    if file is not None and not file.is_file():
+    if file is not None:
         _to_cache(file, pool)
     return pool
 
 
-def _from_cache(file: Path, name: str, properties: Sequence[str]) -> Pool:
+def _from_cache(file: Path, name: str, properties: Sequence[str]) -> Pool | None:
+    """The pool that was kept; None if an earlier version kept it without formulas."""
     with np.load(file, allow_pickle=False) as data:
         about = json.loads(str(data['about']))
+        if 'formulas' not in about:
+            return None
         answers = data['answers']
         values = {prop: answers[:, index].copy() for index, prop in enumerate(properties)}
-        return Pool(name, tuple(about['ids']), data['features'], feature_names(), values, about['left_out'])
+        formulas = tuple(about['formulas'])
+        ids, lost = tuple(about['ids']), about['left_out']
+        return Pool(name, ids, data['features'], feature_names(), values, lost, formulas=formulas)
 
 
 def _to_cache(file: Path, pool: Pool) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    about = json.dumps({'ids': pool.ids, 'left_out': pool.left_out})
+    about = json.dumps({'ids': pool.ids, 'left_out': pool.left_out, 'formulas': pool.formulas})
     partial = file.with_suffix('.part.npz')
     np.savez_compressed(
         partial, about=about, features=pool.features, answers=np.stack(list(pool.values.values()), axis=1)

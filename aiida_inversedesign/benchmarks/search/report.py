@@ -119,6 +119,7 @@ def _searched(runs: list[Run], outcome: Outcome, marks: Sequence[int]) -> dict[s
         'peak_mb': max(peaks, default=None),
         'how': dict(sum((Counter(run.how) for run in runs), Counter[str]())),
         'code': dict(Counter(run.code for run in runs)),
+        **({'model_calls_per_step': fmean(calls)} if (calls := [n for run in runs for n in run.calls]) else {}),
     }
     other = sum(run.code != code_digest() for run in runs)
     if other:

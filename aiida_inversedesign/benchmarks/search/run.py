@@ -145,7 +145,8 @@ def with_earlier(
 
 def key_of(pool: Pool, task: Task, plan: Plan) -> str:
     """What tells one search from another: pool, goal, hits and plan."""
-    about = [pool.digest, task.goal.model_dump(mode='json'), task.hits.tobytes().hex(), asdict(plan)]
+    whole = {name: value for name, value in asdict(plan).items() if value is not None}
+    about = [pool.digest, task.goal.model_dump(mode='json'), task.hits.tobytes().hex(), whole]
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:24]
 
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, runtime_checkable
 
 from aiida_inversedesign.campaign.contracts import registry
 
@@ -103,6 +103,19 @@ class Regressor(Protocol):
 
     def state(self) -> dict[str, Any]:
         """Plain JSON data, with its ``kind``, from which ``from_state`` makes the same model."""
+
+
+@runtime_checkable
+class Differentiable(Protocol):
+    """A model with a gradient of its own; one without is asked for differences of its predictions instead."""
+
+    def slopes(self, X: Array) -> tuple[Array, Array]:
+        """Derivatives of mean and standard deviation with respect to the inputs, each of shape (m, d).
+
+        In the unit of the property for one unit of the (standardised) input.
+
+        :param X: inputs, shape (m, d).
+        """
 
 
 class Stored(Regressor, Protocol):

@@ -49,7 +49,8 @@ class Inverse:
         if not self.elements:
             raise KmdError('no elements to make formulas of: name at least one')
         self._rows = np.array(table.rows(self.elements))
-        kernel = descriptor.kernel[self._rows]
+        self.kernel: Array = descriptor.kernel[self._rows]
+        kernel = self.kernel
         if not is_invertible(kernel):
             raise KmdError(_refusal(descriptor, self.elements))
         # ‖wK − κ‖² = ‖wR − κQ‖² + a constant, with K = RQᵀ: R has as many columns as elements

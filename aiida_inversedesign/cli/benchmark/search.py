@@ -40,7 +40,7 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
     '--arms',
     default='random,auto,gp:log_ei,forest:log_ei',
     show_default=True,
-    help='Names joined by commas; SURROGATE:ACQUISITION, ours, peers.',
+    help='Names joined by commas; SURROGATE:ACQUISITION, SURROGATE:GENERATOR of formulas, ours, peers.',
 )
 @click.option('--seeds', type=click.IntRange(min=1), default=10, show_default=True, help='Searches of each arm.')
 @click.option('--first-seed', type=click.IntRange(min=0), default=0, show_default=True, help='Seeds count from here.')
@@ -54,6 +54,11 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 )
 @click.option('--batch', type=click.IntRange(min=1), default=5, show_default=True, help='Candidates chosen at a time.')
 @click.option('--budget', type=click.IntRange(min=3), default=100, show_default=True, help='Most evaluations.')
+@click.option(
+    '--calls',
+    type=click.IntRange(min=1),
+    help='Most formulas scored for a proposal of an arm that searches by formula.',
+)
 @click.option('--at', default='', metavar='N,N…', help='Further evaluations at which figures are given.')
 @click.option(
     '--estimates',
@@ -112,6 +117,7 @@ def search(
     start: str,
     batch: int,
     budget: int,
+    calls: int | None,
     at: str,
     estimates: Path | None,
     earlier_file: Path | None,
@@ -174,7 +180,7 @@ def search(
         if cheap is not None:
             pool = with_cheap(pool, cheap, cost_ratio, goal)
         task = make_task(goal, pool.values, top)
-        plan = Plan(initial, batch, budget, start)
+        plan = Plan(initial, batch, budget, start, calls)
         numbers = range(first_seed, first_seed + seeds)
         if earlier_file is not None:
             other = read_pool(earlier_file, goal.properties, ignore, asked, cache, jobs, report=report)

@@ -48,6 +48,10 @@ def show_search(data: dict[str, Any]) -> None:
     for name, arm in data['arms'].items():
         if arm['hits_at'] is None:
             console.print(f'{name}: no figures: {arm["reason"]}', markup=False)
+        elif 'model_calls_per_step' in arm:
+            console.print(
+                f'{name}: {arm["model_calls_per_step"]:.0f} model calls a step', markup=False, highlight=False
+            )
         elif 'note' in arm:
             console.print(f'{name}: {arm["note"]}', markup=False)
         for item in arm.get('failed', [])[:1]:

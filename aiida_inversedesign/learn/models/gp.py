@@ -145,6 +145,23 @@ class GaussianProcess:
         variances = np.maximum(variances, 1e-12) * self.outputscale
         return means * self.scale + self.offset, np.sqrt(variances) * self.scale
 
+    def slopes(self, X: Array) -> tuple[Array, Array]:
+        """Derivatives of mean and standard deviation with respect to the inputs, each of shape (m, d).
+
+        :param X: inputs, shape (m, d), scaled as the training inputs were.
+        :raises RegressorError: if the inputs have another number of columns or are not finite.
+        """
+        X = check_inputs(X, self.X.shape[1])
+        with one_thread():
+            cross = self.kernel(X, self.X)
+            explained = cross @ self._factor.inverse.T
+            variances = 1.0 + self._new_noise - np.einsum('ij,ij->i', explained, explained)
+            means = self.kernel.slopes(X, self.X, np.broadcast_to(self._factor.alpha, cross.shape))
+            # of half the variance
+            halves = -self.kernel.slopes(X, self.X, explained @ self._factor.inverse)
+        roots = np.sqrt(np.maximum(variances, 1e-12))[:, None]
+        return means * self.scale, halves / roots * np.sqrt(self.outputscale) * self.scale
+
     def within(self, X: Array, low: float, high: float) -> Array:
         """Probability that the property lies between two bounds, shape (m,)."""
         return normal_within(*self.predict(X), low, high)

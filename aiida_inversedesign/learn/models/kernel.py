@@ -54,6 +54,25 @@ class Kernel:
             )
         return self.mix(parts[0], parts[1])
 
+    def slopes(self, A: Array, B: Array, weights: Array) -> Array:
+        """Derivatives of Σⱼ wᵢⱼ k(Aᵢ, Bⱼ) with respect to the rows of A, shape (n, d).
+
+        :param A: shape (n, d). :param B: shape (m, d). :param weights: w, shape (n, m).
+        """
+        if self.form != 'mixed':
+            scales = self.lengths[self.groups]
+            return _pulled(A / scales, B / scales, weights) / scales
+        first, second, both = self.weights
+        columns = [self.groups == group for group in (0, 1)]
+        scaled = [
+            (A[:, chosen] / length, B[:, chosen] / length) for chosen, length in zip(columns, self.lengths, strict=True)
+        ]
+        composition, structure = (matern(distances_between(*pair)) for pair in scaled)
+        out = np.empty(A.shape)
+        for group, factor in enumerate((first + both * structure, second + both * composition)):
+            out[:, columns[group]] = _pulled(*scaled[group], weights * factor) / self.lengths[group]
+        return out
+
     def mix(self, composition: Array, structure: Array) -> Array:
         """The parts of ``mixed``, shape (n, m) each, put together: shape (n, m)."""
         first, second, both = self.weights
@@ -150,3 +169,9 @@ def matern(distances: Array) -> Array:
 def slope(distances: Array) -> Array:
     """−(1/r) d matern / dr at distances r, elementwise; derivatives with respect to length scales follow from it."""
     return np.asarray(5.0 / 3.0 * (1.0 + _ROOT5 * distances) * np.exp(-_ROOT5 * distances))
+
+
+def _pulled(A: Array, B: Array, weights: Array) -> Array:
+    """Derivatives of Σⱼ wᵢⱼ matern(‖Aᵢ − Bⱼ‖) with respect to the rows of A, shape (n, d)."""
+    pull = weights * slope(distances_between(A, B))
+    return np.asarray(pull @ B - pull.sum(axis=1)[:, None] * A)

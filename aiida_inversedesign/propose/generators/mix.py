@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from aiida_inversedesign.chemistry.formulas import reduced_formula
 from aiida_inversedesign.propose.generators.enumeration import Enumeration
 from aiida_inversedesign.propose.generators.evolution import Evolution
+from aiida_inversedesign.propose.generators.gradient import Gradient
 from aiida_inversedesign.propose.generators.inverse_kmd import InverseKmd
 from aiida_inversedesign.propose.generators.request import (
     FormulaGenerator,
@@ -19,8 +20,8 @@ from aiida_inversedesign.propose.generators.request import (
 from aiida_inversedesign.propose.generators.tree_search import TreeSearch
 
 #: every generator by its name
-GENERATORS: dict[str, type[Enumeration | InverseKmd | Evolution | TreeSearch]] = {
-    generator.name: generator for generator in (Enumeration, InverseKmd, Evolution, TreeSearch)
+GENERATORS: dict[str, type[Enumeration | InverseKmd | Evolution | TreeSearch | Gradient]] = {
+    generator.name: generator for generator in (Enumeration, InverseKmd, Evolution, TreeSearch, Gradient)
 }
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,8 +14,12 @@ from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 Array = NDArray[np.float64]
 Counts = dict[str, int]
+#: amounts of elements on the way from one formula to another: atoms, but not whole numbers
+Amounts = Mapping[str, float]
 #: value of formulas, larger is better, shape (n,); asked in batches
 Score = Callable[[Sequence[Counts]], Array]
+#: how the score changes from a formula to amounts near it, shape (n,), and the scores of formulas that this counts as
+Changes = Callable[[Counts, Sequence[Amounts]], tuple[Array, int]]
 
 
 class GeneratorError(InverseDesignError):
@@ -49,6 +53,9 @@ class Request:
     :param known: formulas evaluated so far.
     :param considered: reduced formulas that are not proposed again.
     :param allowed: further condition on formulas, e.g. the composition constraints of a campaign.
+    :param calls: most formulas that are scored; default: what the generator takes for the number wanted.
+    :param changes: of the score by the surrogate's own gradient; None: it has none, and a search by gradients takes
+        differences of scores, which must then take amounts.
     """
 
     space: CrystalSpace
@@ -58,6 +65,8 @@ class Request:
     known: Sequence[Known] = ()
     considered: Collection[str] = frozenset()
     allowed: Callable[[Counts], bool] | None = None
+    calls: int | None = None
+    changes: Changes | None = None
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,9 @@ from aiida_inversedesign.chemistry.descriptors import describe, descriptor_names
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.learn.fit import MINIMUM_ROWS, fit_on_features
 from aiida_inversedesign.learn.surrogate import Surrogate
-from aiida_inversedesign.propose.generators.request import Array, Counts, Known, NotReadyError, Request, Score
+from aiida_inversedesign.propose.generators.request import Amounts, Array, Counts, Known, NotReadyError, Request
+from aiida_inversedesign.select.acquisition import Score as AcquisitionScore
+from aiida_inversedesign.select.acquisition import make_acquisition
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 #: Acquisitions whose values of two formulas can be compared though they were asked for at different times. The others
@@ -36,7 +38,7 @@ class FormulaSurrogate:
 
     surrogate: Surrogate
 
-    def inputs(self, formulas: Sequence[str | Counts]) -> Array:
+    def inputs(self, formulas: Sequence[str | Counts | Amounts]) -> Array:
         """Standardised descriptors of formulas, shape (n, d)."""
         return self.surrogate.standardise(describe(formulas))
 
@@ -44,6 +46,26 @@ class FormulaSurrogate:
         """Mean and standard deviation of every property, each of shape (n,), in the property's unit."""
         inputs = self.inputs(formulas)
         return {name: model.predict(inputs) for name, model in self.surrogate.models.items()}
+
+
+@dataclass(frozen=True, eq=False)
+class FormulaScore:
+    """The value of formulas for a goal; called with formulas it gives one number each, shape (n,).
+
+    :param model: of the properties. :param function: the acquisition.
+    """
+
+    model: FormulaSurrogate
+    function: AcquisitionScore
+
+    def __call__(self, formulas: Sequence[Counts]) -> Array:
+        inputs = self.model.inputs(formulas)
+        return self.function.score(inputs, inputs[:0])
+
+    def changes(self, here: Counts, there: Sequence[Amounts]) -> tuple[Array, int]:
+        """See :data:`~.request.Changes`: by the models' own gradients where they have one."""
+        inputs = self.model.inputs([here, *there])
+        return self.function.changes(inputs[0], inputs[1:])
 
 
 def formula_surrogate(
@@ -73,29 +95,29 @@ def formula_surrogate(
     return FormulaSurrogate(fit_on_features(features, targets, flags, kind, seed, descriptor_names()))
 
 
-def formula_score(rows: Sequence[EvaluationRow], goal: Goal, seed: int, acquisition: str = 'auto') -> Score:
+def formula_score(
+    rows: Sequence[EvaluationRow], goal: Goal, seed: int, acquisition: str = 'auto', kind: str = 'gp'
+) -> FormulaScore:
     """The acquisition of a campaign's goal as a score of formulas.
 
     :param acquisition: name of an acquisition; one that cannot compare formulas asked for at different times gives
         way to the closed form that ``auto`` takes.
+    :param kind: of the models, see :func:`formula_surrogate`.
     :raises NotReadyError: if a property of the goal is known of fewer than three rows.
     """
-    from aiida_inversedesign.select.acquisition import make_acquisition
     from aiida_inversedesign.select.observed import Observed
 
     formulas: list[str | Counts] = [parse_formula(row.key) for row in rows]
     values = [row.properties if row.status == 'completed' else {} for row in rows]
     failed = np.array([row.status == 'failed' for row in rows], dtype=bool)
-    model = formula_surrogate(list(zip(formulas, values, strict=True)), goal.properties, seed, failed.tolist())
+    model = formula_surrogate(list(zip(formulas, values, strict=True)), goal.properties, seed, failed.tolist(), kind)
     columns = {name: np.array([float(item.get(name, np.nan)) for item in values]) for name in goal.properties}
     observed = Observed(model.inputs(formulas), columns, failed)
     if acquisition not in COMPARABLE:
         acquisition = 'auto'
     if len(goal.objectives) > 1 and acquisition in ('auto', 'log_ei', 'ucb') and not goal.defines_hits:
         acquisition = 'log_ehvi'
-    function = make_acquisition(acquisition, goal, model.surrogate, observed, seed)
-    nothing = np.empty((0, observed.inputs.shape[1]))
-    return lambda wanted: function.score(model.inputs(wanted), nothing)
+    return FormulaScore(model, make_acquisition(acquisition, goal, model.surrogate, observed, seed))
 
 
 def known_formulas(rows: Sequence[EvaluationRow], goal: Goal) -> list[Known]:
@@ -123,15 +145,16 @@ def campaign_request(
     number: int,
     seed: int,
     acquisition: str = 'auto',
+    kind: str = 'gp',
 ) -> Request:
     """What a campaign asks of its generators: its goal as the score, its composition constraints as the condition.
 
     :param rows: the evaluations so far; without enough of them the request has no score.
-    :param considered: reduced formulas that were proposed before.
+    :param considered: reduced formulas that were proposed before. :param kind: of the models.
     """
-    score: Score | None
+    score: FormulaScore | None
     try:
-        score = formula_score(rows, goal, seed, acquisition)
+        score = formula_score(rows, goal, seed, acquisition, kind)
     except NotReadyError:
         score = None
 
@@ -139,4 +162,6 @@ def campaign_request(
         return all(verdict.passed for verdict in composition_verdicts(counts, goal.composition))
 
     known = known_formulas(rows, goal)
-    return Request(space, number, seed, score, known, frozenset(considered), keeps if goal.composition else None)
+    allowed = keeps if goal.composition else None
+    changes = score.changes if score is not None and score.function.differentiable else None
+    return Request(space, number, seed, score, known, frozenset(considered), allowed, changes=changes)

@@ -9,6 +9,7 @@ import numpy as np
 
 from aiida_inversedesign.propose.generators.domain import Domain, Key, key_of
 from aiida_inversedesign.propose.generators.request import (
+    Amounts,
     Array,
     Counts,
     GeneratorError,
@@ -38,11 +39,12 @@ class ScoredFormulas:
             raise NotReadyError('a search needs scores, and nothing was evaluated yet: take enumeration')
         self.request, self._score = request, request.score
         self.domain = Domain(request)
-        self.budget = max(LEAST, effort * request.number)
+        self.budget = max(LEAST, effort * request.number) if request.calls is None else request.calls
         self._scores: dict[Key, float] = {}
         self._refused: set[Key] = set()
         self._preferred: dict[Key, bool] = {}
         self._penalty = 0.0
+        self.spent = 0
 
     def __len__(self) -> int:
         """Number of formulas scored."""
@@ -56,7 +58,23 @@ class ScoredFormulas:
     @property
     def exhausted(self) -> bool:
         """Whether no more formulas are to be scored."""
-        return len(self) >= self.budget
+        return len(self) + self.spent >= self.budget
+
+    def changes(self, here: Counts, there: Sequence[Amounts]) -> Array:
+        """How the score changes from a formula to amounts near it, shape (n,).
+
+        What that costs counts as scored formulas in ``spent``.
+
+        :raises GeneratorError: as :meth:`score`.
+        """
+        if self.request.changes is not None:
+            found, calls = self.request.changes(here, there)
+        else:
+            points = [here, *there]
+            values = self._checked(self._score(points), len(points))  # type: ignore[arg-type]
+            found, calls = values[1:] - values[0], len(points)
+        self.spent += calls
+        return np.nan_to_num(found)
 
     def survey(self) -> bool:
         """Score a random sample to start from, or everything if the space is small.
@@ -105,15 +123,20 @@ class ScoredFormulas:
         """
         new = {key_of(counts): counts for counts in formulas if self.open(counts)}
         if new:
-            values = np.asarray(self._score(list(new.values())), dtype=np.float64)
-            if values.shape != (len(new),) or np.isnan(values).any():
-                raise GeneratorError(
-                    f'the score of {len(new)} formulas has the shape {values.shape} and '
-                    f'{int(np.isnan(values).sum())} of them are not numbers: one number each is needed'
-                )
+            values = self._checked(self._score(list(new.values())), len(new))
             self._scores.update(zip(new, values.tolist(), strict=True))
             self._preferred.update((key, self.domain.preferred(counts)) for key, counts in new.items())
         return np.array([self._value(key_of(counts)) for counts in formulas])
+
+    @staticmethod
+    def _checked(scores: Array, number: int) -> Array:
+        values = np.asarray(scores, dtype=np.float64)
+        if values.shape != (number,) or np.isnan(values).any():
+            raise GeneratorError(
+                f'the score of {number} formulas has the shape {values.shape} and '
+                f'{int(np.isnan(values).sum())} of them are not numbers: one number each is needed'
+            )
+        return values
 
     def _value(self, key: Key) -> float:
         if key not in self._scores:
