@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.learn.curves.rows import curves_of_rows, fit_shown
@@ -26,7 +27,8 @@ def fit_next(spec: CampaignSettings, rows: Sequence[EvaluationRow], library: Lib
     priors = library_priors(library, spec.learn.source, spec.seed) if library else ()
     goal, learn = spec.goal, spec.learn
     curves = curves_of_rows(rows, goal.functionals, learn.curves)
-    found = fit_surrogate(rows, goal.properties, spec.space, learn.surrogate, spec.seed, priors, curves)
+    noisy = engine_named(spec.evaluate.engine).noisy
+    found = fit_surrogate(rows, goal.properties, spec.space, learn.surrogate, spec.seed, priors, curves, noisy)
     if not curves:
         return found
     names = [item['property'] for item in goal.functionals.values()]
@@ -41,4 +43,5 @@ def with_later_rows(spec: CampaignSettings, surrogate: Surrogate, rows: Sequence
     """
     if knows(surrogate, rows):
         return surrogate
-    return with_rows(surrogate, rows, spec.space, curves_of_rows(rows, spec.goal.functionals, spec.learn.curves))
+    curves = curves_of_rows(rows, spec.goal.functionals, spec.learn.curves)
+    return with_rows(surrogate, rows, spec.space, curves, engine_named(spec.evaluate.engine).noisy)
