@@ -8,6 +8,7 @@ from aiida import orm
 
 from aiida_inversedesign.audit.load import campaign_node
 from aiida_inversedesign.audit.record import AuditError
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.recorded import read_settings
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.decisions.select_batch import seed_of
@@ -96,7 +97,10 @@ def load(node: orm.WorkChainNode, last: int, seed: int) -> tuple[str, Campaign]:
         selections.insert(0, _selection(step, settings))
     units = {name: settings.unit(name) for name in settings.goal.properties}
     surrogate = with_later_rows(settings, model.get_surrogate(), rows)
-    return settings.name, Campaign(settings.goal, settings.space, rows, surrogate, candidates, selections, units, seed)
+    noisy = engine_named(settings.evaluate.engine).noisy
+    return settings.name, Campaign(
+        settings.goal, settings.space, rows, surrogate, candidates, selections, units, seed, noisy
+    )
 
 
 def _selection(step: orm.CalculationNode, settings: CampaignSettings) -> Selection:

@@ -69,7 +69,7 @@ class Campaign:
 
     :param surrogate: the newest. :param candidates: all that passed every screen.
     :param selections: those whose choices are explained, the newest last.
-    :param units: of the properties.
+    :param units: of the properties. :param noisy: whether the engine measures.
     """
 
     goal: Goal
@@ -80,6 +80,7 @@ class Campaign:
     selections: Sequence[Selection] = ()
     units: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
+    noisy: bool = True
 
     @cached_property
     def curves(self) -> dict[str, CurveRows]:
@@ -136,7 +137,7 @@ def _model(campaign: Campaign, name: str, everything: Array, rest: Sequence[Cand
     values = values_of(campaign.rows, name)
     known = np.isfinite(values)
     pool = surrogate.standardise(everything)
-    errors = errors_of(campaign.rows, name)[known]
+    errors = errors_of(campaign.rows, name, campaign.noisy)[known]
     task = Task(
         name,
         surrogate.models[name],

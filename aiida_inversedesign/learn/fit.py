@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows, Other, Setting
 from aiida_inversedesign.campaign.replicates import noise_of, with_noise
-from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.campaign.row import KNOWN, EvaluationRow
 from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.learn.choice import fit_chosen
 from aiida_inversedesign.learn.earlier import SourceTask, earlier_priors, record_of
@@ -201,6 +201,7 @@ def fit_surrogate(
     priors: Sequence[Prior] = (),
     curves: Mapping[str, CurveRows] | None = None,
     earlier: Sequence[SourceTask] = (),
+    noisy: bool = True,
 ) -> Surrogate:
     """Fit a surrogate to the evaluations so far.
 
@@ -214,6 +215,7 @@ def fit_surrogate(
     :param curves: those of the rows, of properties that are numbers of curves
         (:func:`~aiida_inversedesign.learn.curves.rows.curves_of_rows`).
     :param earlier: what earlier campaigns evaluated.
+    :param noisy: whether the engine measures; see :func:`errors_of`.
     :raises SurrogateError: if the kind is unknown, nothing is asked for, or a property has fewer than three rows.
     :raises EarlierError: if the rows of an earlier campaign cannot be described as those of this one.
     """
@@ -227,10 +229,10 @@ def fit_surrogate(
     if (chosen := space.columns(names, len(rows))) is not None:
         features, names = features[:, chosen], [names[place] for place in chosen]
         composition = None if composition is None else composition[list(chosen)]
-    told = earlier_priors(earlier, space, chosen, seed)
+    from_earlier = earlier_priors(earlier, space, chosen, seed)
     features, names, composition = _with_estimates(features, names, composition, rows)
     targets = {name: values_of(rows, name) for name in properties}
-    errors = {name: errors_of(rows, name) for name in properties}
+    errors = {name: errors_of(rows, name, noisy) for name in properties}
     failed = np.array([row.status == 'failed' for row in rows], dtype=bool)
     found = fit_on_features(
         features,
@@ -239,13 +241,13 @@ def fit_surrogate(
         kind,
         seed,
         names,
-        priors=(*priors, *told),
+        priors=(*priors, *from_earlier),
         composition=composition,
         errors=errors,
         curves=curves,
     )
-    for record in found.record.values() if told else ():
-        record['earlier'] = {**record.get('earlier', {}), 'campaigns': record_of(earlier, told)}
+    for record in found.record.values() if from_earlier else ():
+        record['earlier'] = {**record.get('earlier', {}), 'campaigns': record_of(earlier, from_earlier)}
     return found
 
 
@@ -273,12 +275,20 @@ def values_of(rows: Sequence[EvaluationRow], name: str) -> Array:
     return np.where(np.abs(found) <= LARGEST, found, np.nan)
 
 
-def errors_of(rows: Sequence[EvaluationRow], name: str) -> Array:
+def errors_of(rows: Sequence[EvaluationRow], name: str, noisy: bool = True) -> Array:
     """The standard error of a property in each row, shape (n,); NaN where it is not known.
 
     Where repeated points tell the noise (:func:`~aiida_inversedesign.campaign.replicates.noise_of`), it stands for
-    errors that were not given.
+    errors that were not given. Starting data that were measured tell nothing of values that were computed.
+
+    :param noisy: whether the engine measures. One that computes, but looks up measurements, has rows with errors or
+        repeats of their own.
     """
-    errors = [row.errors.get(name, np.nan) for row in rows]
+    errors = np.array([row.errors.get(name, np.nan) for row in rows], dtype=np.float64)
     repeats = [row.replicates.get(name, (1, 0.0)) for row in rows]
-    return np.array(with_noise(errors, repeats, noise_of(rows, name)), dtype=np.float64)
+    computed = np.array([row.arm != KNOWN for row in rows], dtype=bool)
+    own = (row.errors.keys() | row.replicates.keys() for row, ours in zip(rows, computed, strict=True) if ours)
+    if noisy or any(name in names for names in own):
+        computed[:] = False
+    noise = noise_of([row for row, left_out in zip(rows, computed, strict=True) if not left_out], name)
+    return np.where(computed, errors, with_noise(errors.tolist(), repeats, noise))

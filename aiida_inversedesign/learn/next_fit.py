@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.learn.curves.rows import curves_of_rows, fit_shown
@@ -35,7 +36,10 @@ def fit_next(
     goal, learn = spec.goal, spec.learn
     curves = curves_of_rows(rows, goal.functionals, learn.curves)
     earlier = source_tasks(spec, campaigns)
-    found = fit_surrogate(rows, goal.properties, spec.space, learn.surrogate, spec.seed, priors, curves, earlier)
+    noisy = engine_named(spec.evaluate.engine).noisy
+    found = fit_surrogate(
+        rows, goal.properties, spec.space, learn.surrogate, spec.seed, priors, curves, earlier, noisy=noisy
+    )
     if not curves:
         return found
     names = [item['property'] for item in goal.functionals.values()]
@@ -50,4 +54,5 @@ def with_later_rows(spec: CampaignSettings, surrogate: Surrogate, rows: Sequence
     """
     if knows(surrogate, rows):
         return surrogate
-    return with_rows(surrogate, rows, spec.space, curves_of_rows(rows, spec.goal.functionals, spec.learn.curves))
+    curves = curves_of_rows(rows, spec.goal.functionals, spec.learn.curves)
+    return with_rows(surrogate, rows, spec.space, curves, engine_named(spec.evaluate.engine).noisy)

@@ -30,12 +30,14 @@ def with_rows(
     rows: Sequence[EvaluationRow],
     space: SpaceSection,
     curves: Mapping[str, CurveRows] | None = None,
+    noisy: bool = True,
 ) -> Surrogate:
     """The surrogate as it is after all of these evaluations.
 
     :param rows: every evaluation so far, those that it was fitted to included.
     :param space: what was evaluated.
     :param curves: those of the rows, of properties that are numbers of curves.
+    :param noisy: whether the engine measures; see :func:`.fit.errors_of`.
     """
     inputs = surrogate.inputs_of(space, rows)
     models = {}
@@ -43,7 +45,8 @@ def with_rows(
         values = values_of(rows, name)
         known = np.isfinite(values)
         own = curves[name].at(known) if curves and name in curves else None
-        models[name] = model_of_rows(model, inputs[known], values[known], errors_of(rows, name)[known], own)
+        errors = errors_of(rows, name, noisy)
+        models[name] = model_of_rows(model, inputs[known], values[known], errors[known], own)
     failure = surrogate.failure
     if failure is not None:
         failure = failure.with_rows(inputs, np.array([row.status == 'failed' for row in rows], dtype=bool))

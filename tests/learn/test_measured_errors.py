@@ -11,12 +11,14 @@ import pytest
 from aiida_inversedesign.campaign.contracts.surrogate import Setting
 from aiida_inversedesign.campaign.replicates import mean_of, noise_of
 from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.learn.calibrate import Z80
 from aiida_inversedesign.learn.choice import fit_chosen, later_predictions, unseen_predictions
 from aiida_inversedesign.learn.fit import errors_of, fit_on_features, fit_surrogate
 from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
 from aiida_inversedesign.learn.models.kernel import start
 from aiida_inversedesign.learn.models.posterior import _loss, _Prior
+from aiida_inversedesign.learn.next_fit import fit_next, with_later_rows
 from aiida_inversedesign.learn.regressor import regressor_from_state
 from aiida_inversedesign.learn.surrogate import SurrogateError
 from aiida_inversedesign.learn.update import with_rows
@@ -207,6 +209,50 @@ def test_repeated_points_tell_the_noise_of_the_others() -> None:
     # five pairs have five degrees of freedom: too few to rely on
     assert np.isnan(errors_of(rows[3:], 'y')[5:]).all()
     assert np.isnan(errors_of(rows[8:], 'y')).all()
+
+
+def test_measured_starting_data_tell_nothing_of_computed_values() -> None:
+    rows, space = repeated(3, pairs=16)
+    rows = [replace(row, arm='known' if place < 10 else 'initial') for place, row in enumerate(rows)]
+    known, computed = rows[:10], [replace(row, replicates={}, errors={}) for row in rows[10:]]
+    measured = errors_of(known, 'y')
+    found = errors_of([*known, *computed], 'y', noisy=False)
+    assert np.isfinite(measured).all()
+    np.testing.assert_array_equal(found, [*measured, *[np.nan] * len(computed)])
+    # an evaluation of what is known already is no repeat of it
+    again = replace(known[0], arm='acquisition', replicates={}, errors={}, properties={'y': 90.0})
+    np.testing.assert_array_equal(errors_of([*known, again], 'y', noisy=False), [*measured, np.nan])
+    # a laboratory measures with the same noise, and so does a table whose own rows were repeated
+    assert np.isfinite(errors_of([*known, *computed], 'y')).all()
+    np.testing.assert_array_equal(errors_of(rows, 'y', noisy=False), errors_of(rows, 'y'))
+    fitted = fit_surrogate([*known, *computed], ['y'], space, 'gp', 1, noisy=False)
+    assert fitted.models['y'].errors == pytest.approx(np.nan_to_num(found))
+    later = with_rows(fitted, [*known, *computed, again], space, noisy=False)
+    assert later.models['y'].errors == pytest.approx(np.nan_to_num([*found, np.nan]))
+
+
+def test_the_engine_says_whether_it_measures() -> None:
+    rows, _ = repeated(4, singles=8)
+    rows = [replace(row, arm='known' if row.replicates else 'initial') for row in rows]
+    variables = {name: {'min': -2, 'max': 2} for name in 'ab'}
+    section = {'engine': 'external', 'units': {'y': ''}}
+    table = {'engine': 'table', 'data': 'y.csv', 'units': {'y': ''}}
+    errors = []
+    for evaluate in (section, table):
+        spec = CampaignSettings.model_validate(
+            {
+                'name': 'n',
+                'goal': {'objectives': [{'property': 'y', 'maximize': True}]},
+                'space': {'kind': 'parameters', 'variables': variables},
+                'learn': {'surrogate': 'gp'},
+                'evaluate': evaluate,
+            }
+        )
+        model = fit_next(spec, rows[:12], None)
+        errors.append(model.models['y'].errors[8:])
+        assert with_later_rows(spec, model, rows).models['y'].errors[12:] == pytest.approx(errors[-1][0])
+    assert min(errors[0]) > 0.1
+    assert max(errors[1]) == 0
 
 
 def test_rows_of_one_point_are_repeats_and_failures_are_none() -> None:

@@ -15,7 +15,7 @@ from some_smiles import SMILES
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.libraries.points import PointSet
-from aiida_inversedesign.propose.molecules.anneal import Writer, anneal
+from aiida_inversedesign.propose.molecules.anneal import STEPS, Writer, anneal
 from aiida_inversedesign.propose.molecules.language import LanguageError, LanguageModel
 from aiida_inversedesign.propose.molecules.region import log_window, region_of
 from aiida_inversedesign.propose.molecules.strings import Writing, text_of, tokens_of
@@ -110,13 +110,26 @@ def test_annealing_samples_the_region_far_more_often_than_the_language_model(mod
     def inside(molecules: Any) -> float:
         return float(np.mean([14 <= molecule.mol.GetNumHeavyAtoms() <= 15 for molecule in molecules]))
 
-    writer = Writer(model, lambda mol: True, random.Random(3))
-    history = anneal(writer, [Molecule.of('c1ccccc1O')], score, 60)
-    again = anneal(Writer(model, lambda mol: True, random.Random(3)), [Molecule.of('c1ccccc1O')], score, 60)
-    assert [item.smiles for item in history[-1]] == [item.smiles for item in again[-1]]
-    prior = inside(writer.draws(300, 600))
-    assert inside(history[-1]) > max(0.6, 4 * prior)
-    assert len({item.inchikey for item in history[-1]}) > 5
+    start = Molecule.of('c1ccccc1O')
+    found = anneal(writer := Writer(model, lambda mol: True, random.Random(3)), [start], score, 60)
+    again = anneal(Writer(model, lambda mol: True, random.Random(3)), [start], score, 60)
+    assert [item.smiles for item in found] == [item.smiles for item in again]
+    # every molecule once, the most probable first, each string counted
+    assert len({item.inchikey for item in found}) == len(found)
+    assert (np.diff(score(found)) <= 0).all()
+    assert start.inchikey in {item.inchikey for item in found}
+    assert writer.tally.written == 60 * STEPS
+    prior = inside(Writer(model, lambda mol: True, random.Random(4)).draws(300, 600))
+    assert inside(found[:60]) > max(0.9, 4 * prior)
+
+
+def test_annealing_keeps_the_limits_of_the_space(model: LanguageModel) -> None:
+    start = Molecule.of('CCO')
+    writer = Writer(model, lambda mol: mol.GetNumHeavyAtoms() <= 5, random.Random(5))
+    found = anneal(writer, [start], lambda molecules: np.zeros(len(molecules)), 10)
+    assert len(found) > 5
+    assert all(item.mol.GetNumHeavyAtoms() <= 5 for item in found)
+    assert anneal(writer, [], lambda molecules: np.zeros(len(molecules)), 10) == []
 
 
 def campaign(method: str) -> Any:

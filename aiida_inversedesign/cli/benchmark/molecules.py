@@ -21,7 +21,7 @@ from aiida_inversedesign.cli.common import FORMAT, emit
 @click.option('--seeds', type=click.IntRange(min=1), default=10, show_default=True, help='Searches of each arm.')
 @click.option('--number', type=click.IntRange(min=2), default=100, show_default=True, help='Molecules of each search.')
 @click.option(
-    '--rows', type=click.IntRange(min=8), default=1500, show_default=True, help='Most molecules learned from.'
+    '--rows', type=click.IntRange(min=8), default=3000, show_default=True, help='Most molecules learned from.'
 )
 @click.option('--surrogate', default='gp', show_default=True, help='Regressions that lead the searches.')
 @click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')

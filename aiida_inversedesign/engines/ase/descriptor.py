@@ -15,6 +15,7 @@ from aiida_inversedesign.engines.common.properties import (
     MOLECULES,
     PHONON_PROPERTIES,
     names,
+    not_of_the_space,
 )
 
 _FUNCTIONS = 'aiida_inversedesign.engines.common.calcfunctions'
@@ -62,19 +63,8 @@ class AseEngine(Engine):
         """Crystals have no frontier orbitals, molecules no volume."""
         if not {'goal', 'space'} <= set(others):
             return
-        of_molecules = {*names(MOLECULES), 'energy', 'max_force'}
-        of_crystals = self.properties(section) - names(MOLECULES)
-        crystals = others['space'].of_crystals
-        for key, items in (('objectives', others['goal'].objectives), ('constraints', others['goal'].constraints)):
-            for index, item in enumerate(items):
-                able = of_crystals if crystals else of_molecules
-                if item.of in of_molecules | of_crystals and item.of not in able:
-                    yield ContradictionError(
-                        f'is not a property of {others["space"].nouns}; the engine ase has for them '
-                        f'{", ".join(sorted(able))}',
-                        ('goal', key, index, 'property'),
-                        sorted(able),
-                    )
+        of_molecules = names(MOLECULES) | {'energy', 'max_force'}
+        yield from not_of_the_space(others, self.name, self.properties(section), of_molecules)
 
     def unanswered(self, section: Ase, name: str) -> str:
         """What a fixed cell has from the proposal, and a pressure without stress."""

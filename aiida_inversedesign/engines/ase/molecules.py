@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -49,7 +50,14 @@ def molecule_properties(molecule: orm.Dict, structure: orm.StructureData, result
 
     :param structure: as it was relaxed; if its bonds are not those of the molecule there are no properties.
     """
-    found = results.get_dict()
+    return record_of(molecule, structure, results.get_dict())
+
+
+def record_of(molecule: orm.Dict, structure: orm.StructureData, found: Mapping[str, Any]) -> orm.Dict | ExitCode:
+    """The properties of a molecule that is still the one that was proposed.
+
+    :param found: ``energy`` (eV/atom), and what else is known: ``homo``, ``lumo``, ``dipole`` (e Å) …
+    """
     changed = changed_bonds(content_of(molecule), np.array([site.position for site in structure.sites]))
     if changed:
         return ExitCode(CHANGED, f'relaxed to another molecule: {changed}')

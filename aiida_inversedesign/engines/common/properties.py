@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from aiida_inversedesign.campaign.contracts.property import Property, Stage
+from aiida_inversedesign.campaign.section import ContradictionError
 from aiida_inversedesign.chemistry.density_of_states import HIGHEST, LOWEST
 from aiida_inversedesign.chemistry.elasticity import LEAST_DEFORMATIONS, MOST_DEFORMATIONS
 
@@ -138,16 +142,21 @@ DENSITIES_OF_STATES = (
 
 #: Of molecules in vacuum; those of orbitals need a calculator that has them.
 MOLECULES = (
-    Property('total_energy', 'eV', 'total energy of the relaxed molecule', engines=('ase',)),
+    Property('total_energy', 'eV', 'total energy of the relaxed molecule', engines=('ase', 'quantumespresso')),
     Property(
         'atomization_energy',
         'eV/atom',
         'energy of the separate atoms, in their ground states, minus that of the molecule, by the same calculator',
         engines=('ase',),
     ),
-    Property('homo_lumo_gap', 'eV', 'gap between frontier orbitals of the relaxed molecule', engines=('ase',)),
-    Property('homo', 'eV', 'energy of the highest occupied orbital', engines=('ase',)),
-    Property('lumo', 'eV', 'energy of the lowest empty orbital', engines=('ase',)),
+    Property(
+        'homo_lumo_gap',
+        'eV',
+        'gap between frontier orbitals of the relaxed molecule',
+        engines=('ase', 'quantumespresso'),
+    ),
+    Property('homo', 'eV', 'energy of the highest occupied orbital', engines=('ase', 'quantumespresso')),
+    Property('lumo', 'eV', 'energy of the lowest empty orbital', engines=('ase', 'quantumespresso')),
     Property('dipole_moment', 'D', 'dipole moment of the relaxed molecule', engines=('ase',)),
 )
 
@@ -216,3 +225,23 @@ def names(*groups: tuple[Property, ...], electronic: bool = True) -> frozenset[s
 
 #: What every engine yields that relaxes, knows energies and makes an equation of state.
 MECHANICAL = names(STRUCTURE, RELAXATION, EQUATION_OF_STATE, STABILITY)
+
+
+def not_of_the_space(
+    others: Mapping[str, Any], engine: str, known: frozenset[str], of_molecules: frozenset[str]
+) -> Iterator[ContradictionError]:
+    """Crystals have no frontier orbitals, molecules no volume.
+
+    :param others: the sections of a campaign file, ``goal`` and ``space`` among them.
+    :param known: what the engine computes. :param of_molecules: what it computes of molecules.
+    """
+    space = others['space']
+    able = known - names(MOLECULES) if space.of_crystals else of_molecules
+    for key, items in (('objectives', others['goal'].objectives), ('constraints', others['goal'].constraints)):
+        for index, item in enumerate(items):
+            if item.of in known | of_molecules and item.of not in able:
+                yield ContradictionError(
+                    f'is not a property of {space.nouns}; the engine {engine} has for them {", ".join(sorted(able))}',
+                    ('goal', key, index, 'property'),
+                    sorted(able),
+                )

@@ -19,6 +19,7 @@ from aiida_inversedesign.engines.common.properties import (
     PHONON_PROPERTIES,
     PHONONS,
     names,
+    not_of_the_space,
 )
 from aiida_inversedesign.engines.common.protocols import protocol_inputs
 from aiida_inversedesign.engines.quantumespresso import reasons
@@ -48,14 +49,18 @@ RESIDUAL = frozenset({501})
 #: shifts it by less than 5 meV up to 0.30, since bands are filled by counting: it is not a reason to refuse.
 COARSEST_MESH = 0.30
 
+#: Of a molecule in its box.
+OF_MOLECULES = frozenset(('total_energy', 'energy', 'homo_lumo_gap', 'homo', 'lumo'))
+
 _PACKAGE = 'aiida_inversedesign.engines'
 _KPOINTS = 'aiida_quantumespresso.calculations.functions.create_kpoints_from_distance'
 
 
 class QuantumEspressoEngine(Engine):
-    """Relaxation and further properties with pw.x."""
+    """Relaxation and further properties with pw.x; molecules by their lowest conformer in a box."""
 
     name = 'quantumespresso'
+    spaces = ('crystals', 'molecules')
     section = QuantumEspresso
     workchain = 'inversedesign.evaluate.quantumespresso'
     runs_stages = True
@@ -84,6 +89,14 @@ class QuantumEspressoEngine(Engine):
             'evaluation', f'{_PACKAGE}.common.calcfunctions', 'fit_equation_of_state', finding='equation_of_state'
         ),
         Repeatable('evaluation', f'{_PACKAGE}.common.calcfunctions', 'relaxed_properties', finding='property'),
+        Repeatable(
+            'evaluation',
+            f'{_PACKAGE}.quantumespresso.molecules',
+            'place_in_box',
+            tolerance=1e-5,
+            finding='property',
+        ),
+        Repeatable('evaluation', f'{_PACKAGE}.quantumespresso.molecules', 'box_properties', finding='property'),
         Repeatable('evaluation', f'{_PACKAGE}.quantumespresso.outlook', 'relaxation_outlook', finding='property'),
         Repeatable(
             'evaluation',
@@ -103,8 +116,8 @@ class QuantumEspressoEngine(Engine):
     citations = f'{_PACKAGE}.quantumespresso.paper:citations'
 
     def properties(self, section: QuantumEspresso) -> frozenset[str]:
-        """Everything that the package knows of crystals."""
-        return MECHANICAL | names(ELASTICITY, ELECTRONS, DENSITIES_OF_STATES, PHONON_PROPERTIES)
+        """Everything that the package knows of crystals, and orbitals of molecules."""
+        return MECHANICAL | names(ELASTICITY, ELECTRONS, DENSITIES_OF_STATES, PHONON_PROPERTIES) | OF_MOLECULES
 
     def needs(self, section: QuantumEspresso) -> tuple[Need, ...]:
         """pw.x, dos.x and projwfc.x where they are named, and a Python with ASE where a pre-relaxation is asked for."""
@@ -119,8 +132,13 @@ class QuantumEspressoEngine(Engine):
         return tuple(found)
 
     def jobs(self, section: QuantumEspresso, properties: Iterable[str]) -> Jobs:
-        """Two relaxations, the single points of an equation of state, stages of properties; the pre-relaxation too."""
+        """Two relaxations, the single points of an equation of state, stages of properties; the pre-relaxation too.
+
+        Of a molecule one relaxation; where the energy alone is asked for, it is counted as a crystal.
+        """
         asked = self.computed(section, properties)
+        if OF_MOLECULES >= set(asked) != {'energy'}:
+            return Jobs(1, 1)
         charged = RELAX_JOBS + self.jobs_after_relaxation(section, asked)
         uncharged = sum(stage.uncharged for stage in own_stages(asked).values())
         return Jobs(charged + uncharged + int(section.prerelax is not None), charged)
@@ -165,8 +183,11 @@ class QuantumEspressoEngine(Engine):
         return error_block(text)
 
     def contradictions(self, section: QuantumEspresso, others: Mapping[str, Any]) -> Iterator[ContradictionError]:
-        """Giving up needs a bound; an insulator with spin needs its moment."""
+        """Giving up needs a bound, an insulator with spin its moment; molecules have orbitals, crystals volumes."""
         slices, goal = section.slices, others.get('goal')
+        if {'goal', 'space'} <= set(others):
+            yield from not_of_the_space(others, self.name, self.properties(section), OF_MOLECULES)
+            yield from self._of_molecules(section, others['space'])
         if slices is not None and slices.give_up and goal is not None and goal.energy_limit is None:
             yield ContradictionError(
                 'needs a goal that bounds formation_energy or e_above_hull from above, such as a constraint with max: '
@@ -179,9 +200,30 @@ class QuantumEspressoEngine(Engine):
                 ('evaluate', 'spin'),
             )
 
+    @staticmethod
+    def _of_molecules(section: QuantumEspresso, space: Any) -> Iterator[ContradictionError]:
+        if space.kind != 'molecules':
+            return
+        for key in ('slices', 'prerelax'):
+            if getattr(section, key) is not None:
+                yield ContradictionError('is for crystals, and the space has molecules: remove it', ('evaluate', key))
+        if section.spin:
+            yield ContradictionError('molecules are computed without spin: write false', ('evaluate', 'spin'))
+        if space.radicals:
+            yield ContradictionError(
+                'the engine quantumespresso computes molecules without spin: write false', ('space', 'radicals')
+            )
+        if space.charged and section.assume_isolated == 'none':
+            yield ContradictionError(
+                'must be martyna-tuckerman for molecules with a charge: their images would attract the background',
+                ('evaluate', 'assume_isolated'),
+            )
+
     def unanswered(self, section: QuantumEspresso, name: str) -> str:
-        """A moment without spin, a gap on a coarse mesh."""
+        """A moment without spin, a gap on a coarse mesh, orbitals without the level of the vacuum."""
         item, distance = PROPERTIES[name], kpoints_distance(section)
+        if name in ('homo', 'lumo') and section.assume_isolated == 'none':
+            return 'counts from the vacuum, whose level needs evaluate.assume_isolated: martyna-tuckerman'
         if missing := [key for key in item.codes if getattr(section, key) is None]:
             codes = ', '.join(f'evaluate.{key}: {key}@localhost' for key in missing)
             return f'needs {" and ".join(f"{key}.x" for key in missing)}: name the code, e.g. {codes}'

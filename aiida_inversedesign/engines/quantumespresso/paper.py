@@ -32,10 +32,12 @@ def methods(facts: Any, cite: Any) -> str:
     :param cite: gives the citation of keys, as far as they are cited.
     """
     section, record = facts.section, facts.record
+    of_crystals = record.space.of_crystals
     versions = sorted({version for code in record.codes for version in code.get('versions', ())})
     code = f'pw.x of Quantum ESPRESSO{f" ({listed(versions)})" if versions else ""}{cite("qe2009", "qe2017", "qe2020")}'
+    relaxed = 'Cells and positions were relaxed' if of_crystals else f'{_boxes(section, cite)} It was relaxed'
     text = (
-        f'Cells and positions were relaxed with {code} through aiida-quantumespresso{cite("aiidaquantumespresso")}, '
+        f'{relaxed} with {code} through aiida-quantumespresso{cite("aiidaquantumespresso")}, '
         f'protocol {section.get("protocol")!r}'
     )
     if facts.functional:
@@ -45,6 +47,8 @@ def methods(facts: Any, cite: Any) -> str:
     if facts.pseudopotentials:
         text += f' ({listed([str(item["file"]) for item in facts.pseudopotentials])})'
     text += f'. {_stages(facts, cite)}{_basis(facts, cite)}'
+    if not of_crystals:
+        return f'{text} Molecules whose bonds changed counted as failed.'
     if section.get('kpoints_distance'):
         text += f' The distance between k-points was at most {section["kpoints_distance"]:g} Å⁻¹'
         text += f' (meshes from {_mesh(facts.meshes[0])} to {_mesh(facts.meshes[-1])}).' if facts.meshes else '.'
@@ -56,6 +60,17 @@ def methods(facts: Any, cite: Any) -> str:
     text += equation_of_state(facts, cite) + elastic_constants(facts, cite)
     text += _densities(facts, cite) + phonons(facts, cite)
     return text + references(facts) + tolerated(facts)
+
+
+def _boxes(section: Any, cite: Any) -> str:
+    """How molecules became boxes."""
+    images = section.get('assume_isolated') != 'none'
+    removed = f'; images were removed by the scheme of Martyna and Tuckerman{cite("martyna1999")}' if images else ''
+    return (
+        f'Of each molecule {section.get("conformers")} conformers were embedded by ETKDGv3{cite("wang2020etkdg")} '
+        '(RDKit) and relaxed by MMFF94, or by UFF where that has no parameters. The lowest was put into a cubic box '
+        f'with at least {section.get("vacuum")} Å of vacuum, of which the Γ point was taken{removed}.'
+    )
 
 
 def _has_densities(facts: Any) -> bool:
@@ -128,5 +143,7 @@ def citations(facts: Any) -> list[str]:
             keys.append('coldsmearing1999')
     if facts.section.get('prerelax'):
         keys.append('ase2017')
+    if not facts.record.space.of_crystals:
+        return [*keys, 'wang2020etkdg', *(['martyna1999'] if facts.section.get('assume_isolated') != 'none' else [])]
     keys += ['kawamura2014'] if _has_densities(facts) else []
     return [*keys, *fit_citations(facts), *phonon_citations(facts)]

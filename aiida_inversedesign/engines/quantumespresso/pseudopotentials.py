@@ -81,7 +81,7 @@ def _problems(section: QuantumEspresso, elements: list[str]) -> Iterator[str]:
             )
 
 
-def same_pseudopotentials(node: orm.WorkChainNode, structure: orm.StructureData, settings: Mapping[str, Any]) -> bool:
+def same_pseudopotentials(node: orm.WorkChainNode, structure: orm.Data, settings: Mapping[str, Any]) -> bool:
     """Whether the family would give today what it gave the evaluation's calculations.
 
     One that was installed again under its name may hold other pseudopotentials, and its cutoffs may have been changed.
@@ -89,6 +89,9 @@ def same_pseudopotentials(node: orm.WorkChainNode, structure: orm.StructureData,
     job = next((item for item in node.called_descendants if 'pseudos' in item.inputs), None)
     if job is None:
         return False
+    if not isinstance(structure, orm.StructureData):
+        # of a molecule: its conformer in a box
+        structure = job.inputs.structure
     try:
         family = orm.load_group(settings['pseudos'])
         now = {name: item.md5 for name, item in family.get_pseudos(structure=structure).items()}

@@ -31,7 +31,7 @@ def relax_builder(
 
     :raises ValueError: if the family, a pseudopotential or its cutoffs are missing.
     """
-    loose, final = (_overrides(structure, settings, jobs) for jobs in allotment.jobs)
+    loose, final = (overrides_of(structure, settings, jobs) for jobs in allotment.jobs)
     protocol = protocol_of(settings)
     loose['kpoints_distance'] = max(protocol['loose_kpoints_distance'], protocol['kpoints_distance'])
     builder = PwRelaxWorkChain.get_builder_from_protocol(
@@ -48,8 +48,8 @@ def relax_builder(
         **_electrons(settings, settings['electronic_type'] == 'insulator'),
     )
     for namespace, jobs in zip((builder.base_init_relax, builder.base_relax), allotment.jobs, strict=True):
-        _limit_restarts(namespace, jobs)
-        _add_empty_bands(namespace, structure, protocol['empty_bands'])
+        limit_restarts(namespace, jobs)
+        add_empty_bands(namespace, structure, protocol['empty_bands'])
     return builder
 
 
@@ -70,7 +70,7 @@ def single_point_builder(
         code,
         structure,
         protocol=settings['protocol'],
-        overrides=_overrides(structure, settings, jobs),
+        overrides=overrides_of(structure, settings, jobs),
         options=job_options(settings, seconds, code.with_mpi),
         **_electrons(settings, insulator),
     )
@@ -79,7 +79,7 @@ def single_point_builder(
     else:
         builder.pop('kpoints_distance')
         builder.kpoints = kpoints
-    _limit_restarts(builder, jobs)
+    limit_restarts(builder, jobs)
     return builder
 
 
@@ -90,7 +90,7 @@ def _electrons(settings: Mapping[str, Any], insulator: bool) -> dict[str, Any]:
     }
 
 
-def _overrides(structure: orm.StructureData, settings: Mapping[str, Any], jobs: int) -> dict[str, Any]:
+def overrides_of(structure: orm.StructureData, settings: Mapping[str, Any], jobs: int) -> dict[str, Any]:
     """What differs from the protocol, in the form of its overrides."""
     protocol = protocol_of(settings)
     parameters: dict[str, Any] = {'SYSTEM': {}, 'ELECTRONS': {}}
@@ -108,18 +108,19 @@ def _overrides(structure: orm.StructureData, settings: Mapping[str, Any], jobs: 
     }
 
 
-def _add_empty_bands(namespace: Any, structure: orm.StructureData, number: int) -> None:
+def add_empty_bands(namespace: Any, structure: orm.StructureData, number: int, charge: int = 0) -> None:
     """With fixed occupations pw.x computes the filled bands alone: add some, or there is no gap to be read."""
     if namespace.pw.parameters['SYSTEM']['occupations'] != 'fixed':
         return
     valences = {kind.name: namespace.pw.pseudos[kind.name].z_valence for kind in structure.kinds}
-    electrons = sum(valences[site.kind_name] for site in structure.sites)
+    electrons = sum(valences[site.kind_name] for site in structure.sites) - charge
     if electrons % 2:
         raise ValueError(f'{electrons} electrons are an odd number, which no insulator without spin has')
     namespace.pw.parameters['SYSTEM']['nbnd'] = electrons // 2 + number
 
 
-def _limit_restarts(namespace: Any, jobs: int) -> None:
+def limit_restarts(namespace: Any, jobs: int) -> None:
+    """At most so many jobs of one chain."""
     iterations, unhandled = restart_policy(jobs)
     namespace.max_iterations = orm.Int(iterations)
     namespace.on_unhandled_failure = orm.Str(unhandled)

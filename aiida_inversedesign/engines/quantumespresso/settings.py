@@ -66,5 +66,15 @@ class QuantumEspresso(EngineSection):
     )
     functionals: dict[str, dict[str, Any]] = Field({}, description='filled in from the goal')
     npool: Count | None = Field(None, description='k-point pools among which pw.x shares its processes')
+    vacuum: Annotated[Finite, Field(ge=4, le=50)] = Field(
+        10.0, description='Å between a molecule and its images: the edge of the cubic box is its extent and this'
+    )
+    assume_isolated: Literal['none', 'martyna-tuckerman'] = Field(
+        'martyna-tuckerman',
+        description='of molecules: whether their images are taken away. The box is then at least twice the molecule',
+    )
+    conformers: Annotated[Integer, Field(ge=1, le=500)] = Field(
+        20, description='conformers of a molecule that are embedded; the lowest by a force field is relaxed'
+    )
     prerelax: Prerelax | None = Field(None, description='relax with an ASE calculator first; default: do not')
     slices: Slices | None = Field(None, description='relax in slices; default: each relaxation in one piece')

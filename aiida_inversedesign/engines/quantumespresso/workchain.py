@@ -24,6 +24,7 @@ from aiida_inversedesign.engines.common.eos import ENERGY_FLOOR, LEAST_POINTS
 from aiida_inversedesign.engines.common.limits import Allotment, LimitError, allot
 from aiida_inversedesign.engines.common.options import job_options, processes, wall_seconds
 from aiida_inversedesign.engines.quantumespresso.descriptor import AT_ONCE_UNSCHEDULED, ENGINE, RELAX_JOBS
+from aiida_inversedesign.engines.quantumespresso.molecules import MoleculeInBox
 from aiida_inversedesign.engines.quantumespresso.pw_inputs import protocol_of, relax_builder, single_point_builder
 from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 from aiida_inversedesign.engines.quantumespresso.slices import SlicedRelaxation
@@ -35,12 +36,13 @@ from aiida_inversedesign.nodes.structures import crystal_of
 SAME_VOLUME = 0.01
 
 
-class QuantumEspressoEvaluateWorkChain(SlicedRelaxation):
+class QuantumEspressoEvaluateWorkChain(MoleculeInBox, SlicedRelaxation):
     """Relaxes a crystal with pw.x and computes its equation of state if a property needs it.
 
     Children: ``prerelax`` (:class:`~aiida_inversedesign.engines.ase.job.AseCalculation`) if the settings name one,
     ``relax`` (``PwRelaxWorkChain``; or, in slices, ``relax``, ``relax_slice_2`` …), ``eos_00`` …
     (``PwBaseWorkChain``, one for each volume), and ``stage_elastic_strain_00`` … (the same, one for each deformation).
+    Of a molecule ``relax`` is a ``PwBaseWorkChain``.
     """
 
     @classmethod
@@ -59,30 +61,36 @@ class QuantumEspressoEvaluateWorkChain(SlicedRelaxation):
         spec.outline(
             cls.check_inputs,
             cls.check_settings,
-            if_(cls.wants_prerelaxation)(
-                cls.run_prerelaxation,
-                cls.inspect_prerelaxation,
-            ),
-            if_(cls.wants_slices)(
-                while_(cls.needs_slice)(
-                    cls.run_slice,
-                    cls.inspect_slice,
-                ),
+            if_(cls.is_molecule)(
+                cls.embed_molecule,
+                cls.run_molecule,
+                cls.gather_molecule,
             ).else_(
-                cls.run_relax,
-                cls.inspect_relax,
-            ),
-            cls.look_for_known_crystal,
-            if_(cls.needs_equation_of_state)(
-                cls.prepare_equation_of_state,
-                while_(cls.has_volumes_left)(
-                    cls.run_single_points,
-                    cls.inspect_single_points,
+                if_(cls.wants_prerelaxation)(
+                    cls.run_prerelaxation,
+                    cls.inspect_prerelaxation,
                 ),
-                cls.fit_energies,
+                if_(cls.wants_slices)(
+                    while_(cls.needs_slice)(
+                        cls.run_slice,
+                        cls.inspect_slice,
+                    ),
+                ).else_(
+                    cls.run_relax,
+                    cls.inspect_relax,
+                ),
+                cls.look_for_known_crystal,
+                if_(cls.needs_equation_of_state)(
+                    cls.prepare_equation_of_state,
+                    while_(cls.has_volumes_left)(
+                        cls.run_single_points,
+                        cls.inspect_single_points,
+                    ),
+                    cls.fit_energies,
+                ),
+                while_(cls.has_stage)(cls.run_stage, cls.inspect_stage),
+                cls.gather_properties,
             ),
-            while_(cls.has_stage)(cls.run_stage, cls.inspect_stage),
-            cls.gather_properties,
         )
         spec.output('equation_of_state', valid_type=orm.Dict, required=False, help='The fit and its points.')
 

@@ -1,16 +1,19 @@
-"""Sequential Monte Carlo over strings with annealing: inverse QSPR (Ikebata et al. 2017).
+"""Annealing of strings towards a region of properties: inverse QSPR (Ikebata et al. 2017).
 
 The target is p(S | Y in U) ∝ p(Y in U | S)^β p(S): p(S) is the language model within the limits of the space, and β =
-1/T rises to 1 as the temperature falls by 5 % a step. Particles are reweighted by the change of β and resampled when
-fewer than half of them count. Then each is cut at a random token and written again by the language model. Such a
-proposal has the density of the prior, so that a Metropolis–Hastings step accepts it with probability min(1, (L'/L)^β
-n/n'), where n and n' are the numbers of places for the cut. One move in five first writes the molecule from another
-atom, as in the paper; that is not corrected for.
+1/T rises as the temperature falls. The population is all molecules met so far. In each step parents are drawn from it
+without replacement with probabilities ∝ p(Y in U | S)^β (Kool et al., ICML 2019), cut at the right, and written again
+by the language model, half of them from another atom on; new molecules join. As in the package iqspr, the result is
+the best that was ever met, not the last particles.
+
+The paper's particles move and are resampled with replacement: copies of a few crowd out all others, and what a particle
+leaves is lost. It also ends at T = 1, where the region must outweigh the prior: of a region that few molecules of the
+language model reach, the posterior holds mostly what lies just outside of it.
 """
 
 from __future__ import annotations
 
-import math
+import itertools
 import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -23,10 +26,15 @@ from aiida_inversedesign.propose.molecules.language import LanguageModel
 from aiida_inversedesign.propose.molecules.strings import text_of, tokens_of
 from aiida_inversedesign.spaces.molecules.molecule import Molecule, parse
 
-#: First temperature and its decay: 22 steps to 1. The decay is the paper's; with 3 the first region counts a third.
-HOTTEST, DECAY = 3.0, 0.95
-#: Share of moves that begin at another atom.
-REORDERED = 0.2
+#: First and last temperature. The first is the paper's; a last one of 1 samples the posterior, see above.
+HOTTEST, COLDEST = 3.0, 0.2
+#: Steps; each writes as many strings as molecules are wanted. Tree search and mutation write as many.
+STEPS = 40
+#: Share of parents that are written from another atom on, as in XenonPy's iQSPR: cuts then reach every part of a
+#: molecule.
+REORDERED = 0.5
+#: Share of cuts that take away one to ten tokens, the range of the paper's n-grams; the others are anywhere.
+SHORT, MOST_CUT = 0.5, 10
 
 Score = Callable[[Sequence[Molecule]], Array]
 
@@ -89,56 +97,39 @@ class Writer:
         return list(found.values())
 
 
-def anneal(writer: Writer, start: Sequence[Molecule], score: Score, number: int) -> list[list[Molecule]]:
-    """The particles after each step, the last step last.
+def anneal(writer: Writer, start: Sequence[Molecule], score: Score, number: int) -> list[Molecule]:
+    """All molecules that were met, those of the start among them, the most probable in the region first.
 
-    :param start: molecules from which the particles begin, in turn.
+    :param start: molecules from which the search begins.
     :param score: log-likelihoods of the region, shape (n,).
-    :param number: of particles.
+    :param number: of strings that are written in each step.
     """
-    rng = writer.rng
-    usable = [(molecule, tokens) for molecule in start if (tokens := tokens_of(molecule.mol)) is not None]
+    draws = np.random.default_rng(writer.rng.getrandbits(64))
+    usable = {molecule.inchikey: molecule for molecule in start if tokens_of(molecule.mol) is not None}
     if not usable:
         return []
-    particles = [usable[index % len(usable)] for index in range(number)]
-    logs = score([molecule for molecule, _ in particles])
-    beta, temperature, log_weights, history = 0.0, HOTTEST, np.zeros(number), []
-    while beta < 1.0:
-        temperature = max(temperature * DECAY, 1.0)
-        log_weights += (1 / temperature - beta) * logs
-        beta = 1 / temperature
-        chosen = _resampled(log_weights, rng)
-        if chosen is not None:
-            particles, logs, log_weights = [particles[i] for i in chosen], logs[chosen], np.zeros(number)
-        proposed = [_moved(writer, molecule, tokens) for molecule, tokens in particles]
-        known = [item for item in proposed if item is not None]
-        found = iter(score([molecule for molecule, _, _ in known]).tolist())
-        for place, item in enumerate(proposed):
-            if item is None:
-                continue
-            molecule, tokens, cuts = item
-            own = next(found)
-            ratio = beta * (own - float(logs[place])) + math.log(cuts / (len(tokens) + 1))
-            if math.log(1.0 - rng.random()) < ratio:
-                particles[place], logs[place] = (molecule, tokens), own
-        history.append([molecule for molecule, _ in particles])
-    return history
+    met, logs = list(usable.values()), score(list(usable.values()))
+    for temperature in np.geomspace(HOTTEST, COLDEST, STEPS):
+        # the largest of logarithms with Gumbel noise are draws without replacement
+        order = np.argsort(-(logs / temperature + draws.gumbel(size=len(met))), kind='stable')
+        parents = itertools.islice(itertools.cycle(order[:number].tolist()), number)
+        new: dict[str, Molecule] = {}
+        for place in parents:
+            child = _rewritten(writer, met[place])
+            if child is not None and child.inchikey not in usable:
+                new.setdefault(child.inchikey, child)
+        usable |= new
+        met += new.values()
+        logs = np.concatenate([logs, score(list(new.values()))])
+    return [met[place] for place in np.argsort(-logs, kind='stable').tolist()]
 
 
-def _resampled(log_weights: Array, rng: random.Random) -> list[int] | None:
-    """Places of the particles that go on, by systematic resampling; None while more than half of them count."""
-    weights = np.exp(log_weights - log_weights.max())
-    weights /= weights.sum()
-    if 1 / float((weights**2).sum()) > len(weights) / 2:
+def _rewritten(writer: Writer, molecule: Molecule) -> Molecule | None:
+    """A molecule whose string begins as that of another one."""
+    rng = writer.rng
+    root = rng.randrange(molecule.mol.GetNumAtoms()) if rng.random() < REORDERED else -1
+    tokens = tokens_of(molecule.mol, root)
+    if tokens is None:
         return None
-    positions = (rng.random() + np.arange(len(weights))) / len(weights)
-    return np.minimum(np.searchsorted(np.cumsum(weights), positions), len(weights) - 1).tolist()  # type: ignore[no-any-return]
-
-
-def _moved(writer: Writer, molecule: Molecule, tokens: list[str]) -> tuple[Molecule, list[str], int] | None:
-    """Another molecule, its tokens, and in how many places the string was that it was written from could be cut."""
-    if writer.rng.random() < REORDERED:
-        tokens = tokens_of(molecule.mol, writer.rng.randrange(molecule.mol.GetNumAtoms())) or tokens
-    written = writer.regrown(tokens, writer.rng.randrange(len(tokens) + 1))
-    other = writer.molecule(written)
-    return None if other is None or written is None else (other, written, len(tokens) + 1)
+    most = MOST_CUT if rng.random() < SHORT else len(tokens)
+    return writer.molecule(writer.regrown(tokens, len(tokens) - rng.randint(1, min(most, len(tokens)))))

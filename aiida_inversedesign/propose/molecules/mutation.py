@@ -13,12 +13,12 @@ from types import MappingProxyType
 from typing import ClassVar
 
 from aiida_inversedesign.campaign.contracts.source import ProposalError
-from aiida_inversedesign.propose.molecules.anneal import Writer
+from aiida_inversedesign.propose.molecules.anneal import STEPS, Writer
 from aiida_inversedesign.propose.molecules.source import MoleculeSource, Task
 from aiida_inversedesign.spaces.molecules.molecule import Molecule
 
 #: Generations; each makes as many children as molecules are wanted. As many as the annealing has steps.
-GENERATIONS = 22
+GENERATIONS = STEPS
 #: Share of children of two parents; attempts for each child, which may lie outside of the space.
 CROSSED, ATTEMPTS = 0.2, 5
 

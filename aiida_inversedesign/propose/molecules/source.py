@@ -116,17 +116,16 @@ class Iqspr(MoleculeSource):
     """Molecules of a chemical language model, annealed towards the region that the surrogate holds for probable."""
 
     name = 'iqspr'
-    words = 'sequential Monte Carlo with a chemical language model of the library (inverse QSPR)'
+    words = 'annealing with a chemical language model of the library (inverse QSPR)'
     citations = ('ikebata2017',)
 
     def search(self, task: Task) -> Iterator[tuple[Molecule, str]]:
-        """Particles of the last steps first; draws from the language model before anything was learned."""
+        """The best of all that were met first; draws from the language model before anything was learned."""
         writer = task.writer()
         if task.score is not None:
-            # half of the particles begin at what was evaluated, half at the library
+            # half of the population begins at what was evaluated, half at the library
             begin = [*task.best[: task.number // 2]]
             begin += task.rng.sample(list(task.library), min(task.number - len(begin), len(task.library)))
-            for particles in reversed(anneal(writer, begin, task.score, task.number)):
-                yield from ((molecule, 'sequential Monte Carlo') for molecule in particles)
+            yield from ((molecule, 'annealing') for molecule in anneal(writer, begin, task.score, task.number))
         drawn = writer.draws(MOST_DRAWS * task.number, MOST_DRAWS * task.number)
         yield from ((molecule, 'language model') for molecule in drawn)
