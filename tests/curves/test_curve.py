@@ -12,6 +12,7 @@ from aiida_inversedesign.campaign.curves.curve import (
     check_learnable,
     common_grid,
     matrix,
+    mean_curve,
 )
 
 ENERGY = Axis('energy', 'eV')
@@ -77,6 +78,7 @@ def test_sparse_grids_have_values_at_their_own_points_only():
     grid, rows = matrix([curve([0, 1, 2], [1, 2, 3]), curve([1, 3], [5, 6])])
     assert grid.tolist() == [0, 1, 2, 3]
     assert np.array_equal(rows, [[1, 2, 3, np.nan], [np.nan, 5, np.nan, 6]], equal_nan=True)
+    assert mean_curve([curve([0, 1, 2], [1, 2, 3]), curve([1, 3], [5, 6])]).values.tolist() == [1, 3.5, 3, 6]
 
 
 def test_many_different_grids_meet_on_an_even_one_without_extrapolation():

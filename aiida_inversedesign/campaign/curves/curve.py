@@ -241,6 +241,13 @@ def matrix(curves: Sequence[Curve], grid: Array | None = None) -> tuple[Array, A
     return points, rows
 
 
+def mean_curve(curves: Sequence[Curve]) -> Curve:
+    """The mean over all curves that are known at each point of the common grid."""
+    grid, rows = matrix(curves)
+    first = curves[0]
+    return Curve(f'mean of {first.name}', first.unit, first.axis, grid, np.nanmean(rows, axis=0))
+
+
 def check_learnable(curves: Sequence[Curve]) -> None:
     """Raise unless there is something to learn from curves.
 
