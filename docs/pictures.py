@@ -1,20 +1,31 @@
-"""Draws the pictures of these pages: the loop, the graph of one evaluation, the report on a desktop and on a phone.
+"""Draws the pictures of these pages.
 
-From the root of the checkout, with the PK of the tutorial's campaign and with ``chromium`` installed::
+They are the loop, the graph of one evaluation, the report on a desktop and on a phone, what ``status`` prints, and what
+a distinct hit cost from each source.
+
+From the root of the checkout, with the PK of the tutorial's campaign and with ``chromium`` installed. A second PK, of a
+campaign with several sources, draws the last picture alone::
 
     verdi -p tutorial run docs/pictures.py PK
+    verdi -p tutorial run docs/pictures.py PK sources
 """
 
 from __future__ import annotations
 
+import io
+import json
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 from aiida.common.links import LinkType
 from aiida.orm import Node, ProcessNode, WorkflowNode, load_node
+from rich.console import Console
+
+from aiida_inversedesign.cli.control.status_view import view
 
 #: Seen from the root of the checkout.
 IMAGES = Path('docs/images')
@@ -126,8 +137,41 @@ def screenshots(campaign: Node) -> None:
             )  # fmt: skip
 
 
+def asked(campaign: Node, command: str) -> dict[str, Any]:
+    """What a command says of a campaign, as JSON."""
+    words = ['aiida-inversedesign', '-p', campaign.backend.profile.name, command, str(campaign.pk), '--format', 'json']
+    return dict(json.loads(subprocess.run(words, check=True, capture_output=True, text=True).stdout))
+
+
+def status(campaign: Node) -> None:
+    """The view of ``status``, as a terminal shows it."""
+    console = Console(record=True, width=88, file=io.StringIO(), force_terminal=True)
+    console.print(view(asked(campaign, 'status'), lines=4))
+    console.save_svg(str(IMAGES / 'status.svg'), title=f'aiida-inversedesign status {campaign.pk} --watch')
+
+
+def sources(campaign: Node) -> None:
+    """What a distinct hit cost from each source: evaluations, which every engine has."""
+    rows = [row for row in asked(campaign, 'audit')['by_proposer'] if row['evaluations']['total']]
+    figure, axes = plt.subplots(figsize=(6, 0.6 + 0.5 * len(rows)))
+    for index, row in enumerate(rows):
+        total, hits = row['evaluations']['total'], row['evaluations']['distinct_hits']
+        axes.barh(index, total / hits if hits else total, color='#4c78a8' if hits else '#cccccc')
+        text = f'{total} evaluations, {hits} distinct hits' if hits else f'{total} evaluations, no hit'
+        axes.text(0.05, index, text, va='center', fontsize=8, color='white' if hits else '#333333')
+    axes.set_yticks(range(len(rows)), [row['proposer'] for row in rows])
+    axes.set_xlabel('evaluations for each distinct hit')
+    axes.spines[['top', 'right']].set_visible(False)
+    figure.savefig(IMAGES / 'cost_by_source.png', dpi=130, bbox_inches='tight')
+    plt.close(figure)
+
+
 if __name__ == '__main__':
     node = load_node(sys.argv[1])
-    loop()
-    evaluation(node)
-    screenshots(node)
+    if sys.argv[2:] == ['sources']:
+        sources(node)
+    else:
+        loop()
+        evaluation(node)
+        screenshots(node)
+        status(node)
