@@ -133,6 +133,11 @@ def test_chains_that_hardly_move_are_said() -> None:
         ({'priors': {'slope': {'cauchy': [0, 1]}}}, "there is no prior 'cauchy'"),
         ({'priors': {'slope': [0, 1]}}, 'a prior is written as'),
         ({'priors': {'slope': {'normal': [0, float('nan')]}}}, 'must be finite'),
+        ({'seed': -1}, 'the seed must not be negative'),
+        (
+            {'data': Data.of(X, X, np.ones(20)), 'priors': {'noise': {'uniform': [0, 1]}}},
+            'the errors of the points are given',
+        ),
         (
             {'data': Data.of(X[:3], X[:3])},
             "3 point(s) are too few for the 2 parameters of 'decay' and an unknown noise",
@@ -141,7 +146,7 @@ def test_chains_that_hardly_move_are_said() -> None:
 )
 def test_what_cannot_be_sampled_is_refused_in_words(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(PhysicsError) as error:
-        infer(LINE, seed=0, **{'data': Data.of(X, made()), **arguments})
+        infer(LINE, **{'seed': 0, 'data': Data.of(X, made()), **arguments})
     assert words in str(error.value)
 
 

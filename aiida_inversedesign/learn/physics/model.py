@@ -153,10 +153,24 @@ class PhysicalModel:
         """Values of the model, shape (m, n); NaN where it cannot be computed.
 
         :param x: shape (n,). :param theta: parameters in their order, shape (m, p).
+        :raises PhysicsError: if the function raises.
         """
-        with np.errstate(all='ignore'):
-            found = self.function(x, **{item.name: theta[:, [i]] for i, item in enumerate(self.parameters)})
-        return np.asarray(found, dtype=np.float64)
+        try:
+            with np.errstate(all='ignore'):
+                found = self.function(x, **{item.name: theta[:, [i]] for i, item in enumerate(self.parameters)})
+            return np.asarray(found, dtype=np.float64)
+        except Exception as error:  # whatever the function of somebody raises
+            raise PhysicsError(
+                f'the model {self.name!r} cannot be evaluated at its prior (for example at {self.words_of(theta[0])}): '
+                f'{type(error).__name__}: {error}. Correct the function, or the prior of the parameter that it fails at'
+            ) from error
+
+    def words_of(self, theta: Array) -> str:
+        """Names, values and units of one set of parameters, shape (p,) or longer."""
+        return ', '.join(
+            f'{item.name} = {value:.6g} {item.unit}'.rstrip()
+            for item, value in zip(self.parameters, theta, strict=False)
+        )
 
 
 @dataclass(frozen=True)
@@ -262,18 +276,8 @@ class Problem:
 
         :raises PhysicsError: if the model raises, returns another shape, or is finite nowhere.
         """
-        where = ', '.join(
-            f'{item.name} = {value:.6g}{" " + item.unit if item.unit else ""}'
-            for item, value in zip(self.model.parameters, theta[0], strict=False)
-        )
-        head = f'the model {self.model.name!r} cannot be evaluated at its prior'
-        try:
-            values = self.model.values(self.data.x, theta)
-        except Exception as error:  # whatever the function of somebody raises
-            raise PhysicsError(
-                f'{head} (for example at {where}): {type(error).__name__}: {error}. Correct the function, or the prior '
-                'of the parameter that it fails at'
-            ) from error
+        values = self.model.values(self.data.x, theta)
+        head, where = f'the model {self.model.name!r} cannot be evaluated at its prior', self.model.words_of(theta[0])
         if values.shape != (len(theta), len(self.data.x)):
             raise PhysicsError(
                 f'{head}: for {len(theta)} sets of parameters and {len(self.data.x)} points its values have the shape '
