@@ -13,14 +13,13 @@ from aiida_inversedesign.campaign.contracts.registry import PartError
 from aiida_inversedesign.learn.physics.diagnostics import difference, problems_of, r_hat, waic
 from aiida_inversedesign.learn.physics.infer import Posterior, infer
 from aiida_inversedesign.learn.physics.model import (
-    Data,
     Parameter,
     PhysicalModel,
     PhysicsError,
     Prior,
-    Problem,
     model_named,
 )
+from aiida_inversedesign.learn.physics.problem import Data, Problem
 
 WIDE = Prior('uniform', -100.0, 100.0)
 X = np.linspace(0, 1, 20)

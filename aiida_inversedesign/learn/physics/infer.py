@@ -16,16 +16,8 @@ from aiida_inversedesign.learn.physics.diagnostics import (
     r_hat,
     waic,
 )
-from aiida_inversedesign.learn.physics.model import (
-    NOISE,
-    TRIALS,
-    Data,
-    Parameter,
-    PhysicalModel,
-    PhysicsError,
-    Prior,
-    Problem,
-)
+from aiida_inversedesign.learn.physics.model import NOISE, Parameter, PhysicalModel, PhysicsError, Prior
+from aiida_inversedesign.learn.physics.problem import TRIALS, Data, Problem
 from aiida_inversedesign.learn.threads import one_thread
 
 Array = NDArray[np.float64]
