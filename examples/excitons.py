@@ -11,7 +11,7 @@ import numpy as np
 
 from aiida_inversedesign.learn.physics.excitons import EXCITON_SERIES
 from aiida_inversedesign.learn.physics.infer import Posterior, infer
-from aiida_inversedesign.learn.physics.model import Data
+from aiida_inversedesign.learn.physics.problem import Data
 
 #: In eV; absorption in units of about the second line's.
 TRUTH = {

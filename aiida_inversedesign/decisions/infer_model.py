@@ -11,7 +11,8 @@ from aiida.orm import ArrayData, Dict, Int, Str
 from aiida_inversedesign.campaign.environment import environment
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.physics.infer import infer
-from aiida_inversedesign.learn.physics.model import Data, PhysicalModel, PhysicsError, model_named
+from aiida_inversedesign.learn.physics.model import PhysicalModel, PhysicsError, model_named
+from aiida_inversedesign.learn.physics.problem import Data
 
 #: Exit status where there is no posterior.
 NO_POSTERIOR = 300

@@ -10,6 +10,7 @@ from made_record import made_record
 
 from aiida_inversedesign.audit.audit import audit
 from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.engines.common.paper import equation_of_state
 from aiida_inversedesign.paper.citations import cited
 from aiida_inversedesign.paper.facts import Facts
 from aiida_inversedesign.paper.methods import methods
@@ -122,3 +123,14 @@ def test_every_source_of_a_mixture_is_told_and_cited() -> None:
     assert 'simpler structures (icet) (10 % of them) [@icet2019; @orderings2008] from the library' in text
     assert {'cspml2022', 'pyxtal2021', 'icet2019'} <= set(cited(facts))
     assert 'pyxtal2021' not in cited(facts_of())
+
+
+def test_errors_of_bulk_moduli_are_explained_where_there_are_any() -> None:
+    facts = facts_of({'engine': 'ase', 'code': 'python@localhost'})
+    known = [replace(item, properties={'bulk_modulus': 100.0}, errors={}) for item in facts.record.evaluations]
+    without = replace(facts.record, evaluations=known)
+    with_errors = replace(without, evaluations=[replace(item, errors={'bulk_modulus': 0.5}) for item in known])
+    for record, said in ((without, False), (with_errors, True)):
+        text = equation_of_state(Facts(record, facts.report), lambda key: '')
+        assert 'Birch–Murnaghan fit' in text
+        assert ('averaged with the forms of Vinet' in text) is said

@@ -13,14 +13,13 @@ from aiida_inversedesign.campaign.contracts.registry import PartError
 from aiida_inversedesign.learn.physics.diagnostics import difference, problems_of, r_hat, waic
 from aiida_inversedesign.learn.physics.infer import Posterior, infer
 from aiida_inversedesign.learn.physics.model import (
-    Data,
     Parameter,
     PhysicalModel,
     PhysicsError,
     Prior,
-    Problem,
     model_named,
 )
+from aiida_inversedesign.learn.physics.problem import Data, Problem
 
 WIDE = Prior('uniform', -100.0, 100.0)
 X = np.linspace(0, 1, 20)
@@ -133,6 +132,11 @@ def test_chains_that_hardly_move_are_said() -> None:
         ({'priors': {'slope': {'cauchy': [0, 1]}}}, "there is no prior 'cauchy'"),
         ({'priors': {'slope': [0, 1]}}, 'a prior is written as'),
         ({'priors': {'slope': {'normal': [0, float('nan')]}}}, 'must be finite'),
+        ({'seed': -1}, 'the seed must not be negative'),
+        (
+            {'data': Data.of(X, X, np.ones(20)), 'priors': {'noise': {'uniform': [0, 1]}}},
+            'the errors of the points are given',
+        ),
         (
             {'data': Data.of(X[:3], X[:3])},
             "3 point(s) are too few for the 2 parameters of 'decay' and an unknown noise",
@@ -141,7 +145,7 @@ def test_chains_that_hardly_move_are_said() -> None:
 )
 def test_what_cannot_be_sampled_is_refused_in_words(arguments: dict[str, Any], words: str) -> None:
     with pytest.raises(PhysicsError) as error:
-        infer(LINE, seed=0, **{'data': Data.of(X, made()), **arguments})
+        infer(LINE, **{'seed': 0, 'data': Data.of(X, made()), **arguments})
     assert words in str(error.value)
 
 

@@ -20,7 +20,8 @@ from aiida_inversedesign.engines.common.eos import (
 )
 from aiida_inversedesign.learn.physics.infer import infer
 from aiida_inversedesign.learn.physics.least_squares import probabilities, student_posterior
-from aiida_inversedesign.learn.physics.model import Data, model_named
+from aiida_inversedesign.learn.physics.model import model_named
+from aiida_inversedesign.learn.physics.problem import Data
 
 VOLUMES = 10 * np.array(volume_factors(7, 0.06))
 

@@ -16,7 +16,8 @@ from aiida_inversedesign.learn.physics.diagnostics import (
     r_hat,
     waic,
 )
-from aiida_inversedesign.learn.physics.model import TRIALS, Data, Parameter, PhysicalModel, PhysicsError, Prior, Problem
+from aiida_inversedesign.learn.physics.model import NOISE, Parameter, PhysicalModel, PhysicsError, Prior
+from aiida_inversedesign.learn.physics.problem import TRIALS, Data, Problem
 from aiida_inversedesign.learn.threads import one_thread
 
 Array = NDArray[np.float64]
@@ -134,8 +135,12 @@ def infer(
         evaluated at its prior. Chains that do not converge are no error: ``problems`` says so.
     """
     given = dict(priors or {})
+    if seed < 0:
+        raise PhysicsError(f'the seed must not be negative, got {seed}')
+    if NOISE in given and data.error is not None:
+        raise PhysicsError(f'the errors of the points are given, there is no parameter {NOISE!r}: leave its prior out')
     model = model.with_priors(given)
-    problem = Problem(model, data, Prior.from_dict(given['noise']) if 'noise' in given else None)
+    problem = Problem(model, data, Prior.from_dict(given[NOISE]) if NOISE in given else None)
     number = len(problem.parameters)
     if walkers < 2 * number + 2:
         raise PhysicsError(
