@@ -29,14 +29,16 @@ space:
     theta: {{values: [0, 50, 100, 150, 200], unit: "°"}}
     shape: {{choices: [round, square]}}
 propose: {{method: library, library: barrels.csv}}
-select: {{initial: 8, batch: 4, control_fraction: 0.2}}
+select: {{initial: {initial}, batch: {batch}, control_fraction: 0.2}}
 learn: {{surrogate: gp}}
 evaluate: {{engine: table, data: barrels.csv, units: {{toughness: J}}, free_space_gb: 0}}
 budget: {{evaluations: {evaluations}}}
 """
 
 
-def campaign(folder: Path, evaluations: int, hit: float = 40, constant: bool = False) -> Any:
+def campaign(
+    folder: Path, evaluations: int, hit: float = 40, constant: bool = False, initial: int = 8, batch: int = 4
+) -> Any:
     """A finished campaign over 40 designs, whose toughness is best at n = 10, 100° and round."""
     generator = random.Random(1)
     lines = ['n,theta,shape,toughness']
@@ -44,7 +46,9 @@ def campaign(folder: Path, evaluations: int, hit: float = 40, constant: bool = F
         value = 50 - (n - 10) ** 2 - (theta - 100) ** 2 / 500 - 8 * (shape == 'square') + generator.gauss(0, 0.5)
         lines.append(f'{n},{theta},{shape},{7.0 if constant else round(value, 3)}')
     (folder / 'barrels.csv').write_text('\n'.join(lines))
-    (folder / 'campaign.yaml').write_text(CAMPAIGN.format(evaluations=evaluations, hit=hit))
+    (folder / 'campaign.yaml').write_text(
+        CAMPAIGN.format(evaluations=evaluations, hit=hit, initial=initial, batch=batch)
+    )
     return run_campaign(build_campaign(read_campaign(folder / 'campaign.yaml')))
 
 
@@ -126,13 +130,14 @@ def test_what_cannot_be_explained(tmp_path: Path, evaluations: int, constant: bo
     assert 'What it has learned' in page.read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures('aiida_profile_clean')
 def test_rules_are_fed_back_as_a_screen(tmp_path: Path) -> None:
     """What one campaign found constrains the next, whose audit counts what each rule kept and rejected."""
     from aiida_inversedesign.audit.audit import audit
     from aiida_inversedesign.verify.run import verify
 
-    node, file = campaign(tmp_path, 28), tmp_path / 'rules.yaml'
+    node, file = campaign(tmp_path, 24, initial=16, batch=8), tmp_path / 'rules.yaml'
     result = call('explain', str(node.pk), '--last', '0', '--rules', str(file))
     assert result.exit_code == 0, result.output
     assert 'copy screen into a campaign file' in result.output
@@ -141,7 +146,8 @@ def test_rules_are_fed_back_as_a_screen(tmp_path: Path) -> None:
     assert rules
     assert node.uuid in file.read_text()
 
-    again = {**yaml.safe_load((tmp_path / 'campaign.yaml').read_text()), **written}
+    again = {**yaml.safe_load((tmp_path / 'campaign.yaml').read_text()), **written, 'budget': {'evaluations': 10}}
+    again['select'] = {'initial': 6, 'batch': 4}
     (tmp_path / 'again.yaml').write_text(yaml.safe_dump(again, sort_keys=False))
     second = run_campaign(build_campaign(read_campaign(tmp_path / 'again.yaml')))
     figures = audit(second)
@@ -167,8 +173,8 @@ def test_rules_are_fed_back_as_a_screen(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures('aiida_profile_clean')
 def test_no_rules_to_write(tmp_path: Path) -> None:
-    node = campaign(tmp_path, 14, hit=1000)
+    node = campaign(tmp_path, 12, hit=1000)
     result = call('explain', str(node.pk), '--rules', str(tmp_path / 'rules.yaml'))
     assert result.exit_code != 0
-    assert 'no rules to write: 0 of 14 evaluations are hits' in result.output
+    assert 'no rules to write: 0 of 12 evaluations are hits' in result.output
     assert not (tmp_path / 'rules.yaml').exists()
