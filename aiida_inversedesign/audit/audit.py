@@ -91,6 +91,7 @@ def audit(
             **metrics.screening(record.candidates, record.screenings, record.settings.screen.potential),
             'estimates': metrics.estimates(outcomes, goal.properties),
         },
+        'rules': metrics.rules(outcomes, record.candidates, record.settings.screen.further.get('rules'), goal),
         **compared,
         'calibration': metrics.calibration(outcomes, goal.properties),
         'stability': stability,

@@ -157,13 +157,17 @@ def _screens_serve_the_space(space: SpaceSection, screen: Screening) -> Iterator
         yield ContradictionError(
             f'relaxes crystals, and the space is of the kind {space.kind!r}: leave it out', ('screen', 'potential')
         )
-    for name in screen.further:
-        served = registry.part('screens', name).spaces
+    for name, settings in screen.further.items():
+        part = registry.part('screens', name)
+        served = part.spaces
         if served and space.kind not in served:
             yield ContradictionError(
                 f'judges {" or ".join(served)}, and the space is of the kind {space.kind!r}: leave it out',
                 ('screen', name),
             )
+            continue
+        for found in part.contradictions(settings, space) if hasattr(part, 'contradictions') else ():
+            yield ContradictionError(str(found), ('screen', name, *found.place), found.words)
 
 
 def _potential_knows_the_elements(space: SpaceSection, screen: Screening) -> Iterator[ContradictionError]:

@@ -278,6 +278,17 @@ def _screening(report: dict[str, Any]) -> str:
     )
 
 
+def _rules(report: dict[str, Any]) -> str:
+    found = report['rules']
+    if not found['rules']:
+        return str(found['reason'])
+    return '; '.join(
+        f'{item["words"]}: {item["kept"]} kept, {item["rejected"]} rejected, {item["evaluations"]["total"]} evaluated, '
+        f'{item["evaluations"]["hits"]} hits'
+        for item in found['rules']
+    )
+
+
 _ROWS = (
     ('evaluations', _evaluations),
     ('starting data', _known),
@@ -292,6 +303,7 @@ _ROWS = (
     ('acceleration', lambda report: _value(report['acceleration'])),
     ('validity', lambda report: _share(report['validity'])),
     ('screening', _screening),
+    ('rules', _rules),
     ('uniqueness', lambda report: _share(report['uniqueness'])),
     ('novelty', lambda report: _novelty(report['novelty'])),
     ('uniqueness of proposals', lambda report: _share(report['uniqueness_of_proposals'])),

@@ -16,9 +16,21 @@ from aiida_inversedesign.errors import InverseDesignError
 @click.option('--last', type=click.IntRange(min=0), default=10, show_default=True, help='Choices that are explained.')
 @click.option('--seed', type=click.IntRange(min=0), default=0, show_default=True, help='Of refits and permutations.')
 @click.option('--plots', type=click.Path(path_type=Path, file_okay=False), help='Folder for the pictures (PNG).')
+@click.option(
+    '--rules',
+    'rules_file',
+    type=click.Path(path_type=Path, dir_okay=False),
+    help='File for the rules, as a section of a campaign file.',
+)
 @FORMAT
 def explain(
-    campaign: str | None, archive: Path | None, last: int, seed: int, plots: Path | None, output_format: str
+    campaign: str | None,
+    archive: Path | None,
+    last: int,
+    seed: int,
+    plots: Path | None,
+    rules_file: Path | None,
+    output_format: str,
 ) -> None:
     """Say what the model of a campaign (PK or UUID) has learned, why candidates were chosen, and what hits share.
 
@@ -28,6 +40,7 @@ def explain(
     Examples:
       aiida-inversedesign explain 1234
       aiida-inversedesign explain 1234 --last 50 --plots pictures
+      aiida-inversedesign explain 1234 --rules rules.yaml
       aiida-inversedesign explain --archive campaign.aiida --format json
     """
     from aiida_inversedesign.audit.explanation import explanation
@@ -46,6 +59,31 @@ def explain(
             ) from error
         if output_format == 'table':
             click.echo(f'{len(written)} pictures in {plots}')
+
+    if rules_file is not None:
+        number = write_rules(found, rules_file)
+        if output_format == 'table':
+            click.echo(f'{number} rule{"s" if number > 1 else ""} in {rules_file}: copy screen into a campaign file')
+
+
+def write_rules(found: dict[str, Any], path: Path) -> int:
+    """Write the rules of an explanation as the section ``screen`` of a campaign file; returns their number.
+
+    :raises ExplainError: if there is no rule to write. :raises InverseDesignError: if the file cannot be written.
+    """
+    import yaml
+
+    from aiida_inversedesign.explain.hits import as_screen
+
+    section, remarks = as_screen(found['rules'])
+    about = [f'Rules of the hits of campaign {found["campaign"]["uuid"]}; a candidate must obey one of them.', *remarks]
+    text = ''.join(f'# {line}\n' for line in about)
+    text += yaml.safe_dump({'screen': section}, sort_keys=False, allow_unicode=True)
+    try:
+        path.write_text(text, encoding='utf-8')
+    except OSError as error:
+        raise InverseDesignError(f'the rules cannot be written to {path} ({error}): name another file') from error
+    return len(section['rules']['any'])
 
 
 def show(found: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import unit_of
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
 from aiida_inversedesign.explain.choices import Decision, reasons
-from aiida_inversedesign.explain.hits import Hits, printable, rules_of
+from aiida_inversedesign.explain.hits import Hits, rules_of
 from aiida_inversedesign.explain.learned import (
     LEADING,
     MOST_CANDIDATES,
@@ -34,6 +34,7 @@ from aiida_inversedesign.learn.fit import errors_of, values_of
 from aiida_inversedesign.learn.models.mixture import model_of_rows
 from aiida_inversedesign.learn.regressor import RegressorError
 from aiida_inversedesign.learn.surrogate import Surrogate, estimated_property
+from aiida_inversedesign.screen.rules import printable
 from aiida_inversedesign.select.acquisition import make_acquisition
 from aiida_inversedesign.select.observed import Observed
 

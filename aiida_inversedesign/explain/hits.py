@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.explain.learned import ExplainError
 from aiida_inversedesign.explain.rules import Conditions, Rule, chance, find_rules
+from aiida_inversedesign.learn.surrogate import estimated_property
 
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -20,6 +22,8 @@ Indices = NDArray[np.int64]
 RULES = 3
 #: Fewest hits among the evaluated rows for rules, and for rules from half of the rows.
 LEAST_HITS, LEAST_HALVED = 3, 8
+#: Largest p-value of a rule that is written for a campaign file, the usual level.
+MOST_P = 0.05
 #: Candidates drawn in the picture of a rule, beside all that were evaluated.
 _DRAWN = 500
 
@@ -70,12 +74,6 @@ class Hits:
         ]
 
 
-def printable(quantities: Array) -> Array:
-    """Quantities, any shape, without the rounding of their last digits, so that 0.3 obeys ≤ 0.3."""
-    size = 10.0 ** (9 - np.ceil(np.log10(np.where(quantities == 0, 1.0, np.abs(quantities)))))
-    return np.asarray(np.round(quantities * size) / size)
-
-
 def rules_of(task: Hits, seed: int, splits: int) -> dict[str, Any]:
     """The rules of a pool.
 
@@ -114,6 +112,35 @@ def rules_of(task: Hits, seed: int, splits: int) -> dict[str, Any]:
         }
         found.append({**figures, 'sentence': task.sentence(rule, figures)})
     return {**base, 'rules': found, 'held_out_reason': beyond['reason']}
+
+
+def as_screen(rules: dict[str, Any], most: float = MOST_P) -> tuple[dict[str, Any], list[str]]:
+    """The section ``screen`` of a campaign file that keeps what obeys one of the rules, and remarks on them.
+
+    :param rules: of :func:`rules_of`. :param most: largest p-value of a rule that is taken.
+    :raises ExplainError: if there is no rule to write, with the reason.
+    """
+    if not rules['rules']:
+        raise ExplainError(f'no rules to write: {rules["reason"]}')
+    taken: list[dict[str, dict[str, float]]] = []
+    remarks: list[str] = []
+    for rule in rules['rules']:
+        about = f'{rule["sentence"]} p = {rule["p_value"]:.3g}.'
+        if estimated := [item['descriptor'] for item in rule['conditions'] if estimated_property(item['descriptor'])]:
+            remarks.append(f'left out, {estimated[0]} is known only after the potential: {about}')
+        elif rule['p_value'] > most:
+            remarks.append(f'left out, chance finds such rules too: {about}')
+        else:
+            bounds: dict[str, dict[str, float]] = {}
+            for item in rule['conditions']:
+                own, lower = bounds.setdefault(item['descriptor'], {}), item['side'] == '≥'
+                key, stricter = ('min', max) if lower else ('max', min)
+                own[key] = stricter(item['threshold'], own.get(key, item['threshold']))
+            taken.append(bounds)
+            remarks.append(f'{len(taken)}. {about}')
+    if not taken:
+        raise ExplainError(f'no rules to write: {"; ".join(remarks)}')
+    return {'rules': {'any': taken}}, remarks
 
 
 def held_out(task: Hits, conditions: Conditions, seed: int, splits: int) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 Branin (2 variables) and Hartmann-6, minimised without noise, one evaluation at a time from the same 8 points. What is
 printed is the simple regret: the best value found less the true minimum.
 
-python tests/benchmark/continuous.py [--seeds 10] [--loops auto:auto,gp:log_ei,sobol,botorch]
+python tests/benchmark/continuous.py [--seeds 10] [--loops auto:auto,gp:log_ei,gp:log_ei:gradient,sobol,botorch]
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ FUNCTIONS: dict[str, tuple[Callable[[Array], float], int, float, int]] = {
 }
 
 
-def campaign(dimension: int, surrogate: str, acquisition: str, seed: int) -> CampaignSettings:
+def campaign(dimension: int, surrogate: str, acquisition: str, seed: int, source: str = 'sobol') -> CampaignSettings:
     """The settings of a campaign on the unit cube."""
     return CampaignSettings.model_validate(
         {
@@ -73,6 +73,7 @@ def campaign(dimension: int, surrogate: str, acquisition: str, seed: int) -> Cam
                 'kind': 'parameters',
                 'variables': {f'x{place}': {'min': 0, 'max': 1} for place in range(dimension)},
             },
+            'propose': {'method': source},
             'select': {'acquisition': acquisition, 'initial': INITIAL, 'batch': 1},
             'learn': {'surrogate': surrogate},
             'evaluate': {'engine': 'table', 'data': 'none'},
@@ -80,10 +81,10 @@ def campaign(dimension: int, surrogate: str, acquisition: str, seed: int) -> Cam
     )
 
 
-def ours(name: str, seed: int, number: int, surrogate: str, acquisition: str) -> list[float]:
+def ours(name: str, seed: int, number: int, surrogate: str, acquisition: str, source: str = 'sobol') -> list[float]:
     """Values in the order of evaluation, by the functions that campaigns call."""
     function, dimension, _, _ = FUNCTIONS[name]
-    spec = campaign(dimension, surrogate, acquisition, 100 * seed)
+    spec = campaign(dimension, surrogate, acquisition, 100 * seed, source)
     rows: list[EvaluationRow] = []
     pool: list[Any] = []
     model, generation = None, 0

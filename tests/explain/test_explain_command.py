@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from click.testing import CliRunner, Result
 
 from aiida_inversedesign.campaign.load import read_campaign
@@ -28,14 +29,16 @@ space:
     theta: {{values: [0, 50, 100, 150, 200], unit: "°"}}
     shape: {{choices: [round, square]}}
 propose: {{method: library, library: barrels.csv}}
-select: {{initial: 8, batch: 4, control_fraction: 0.2}}
+select: {{initial: {initial}, batch: {batch}, control_fraction: 0.2}}
 learn: {{surrogate: gp}}
 evaluate: {{engine: table, data: barrels.csv, units: {{toughness: J}}, free_space_gb: 0}}
 budget: {{evaluations: {evaluations}}}
 """
 
 
-def campaign(folder: Path, evaluations: int, hit: float = 40, constant: bool = False) -> Any:
+def campaign(
+    folder: Path, evaluations: int, hit: float = 40, constant: bool = False, initial: int = 8, batch: int = 4
+) -> Any:
     """A finished campaign over 40 designs, whose toughness is best at n = 10, 100° and round."""
     generator = random.Random(1)
     lines = ['n,theta,shape,toughness']
@@ -43,7 +46,9 @@ def campaign(folder: Path, evaluations: int, hit: float = 40, constant: bool = F
         value = 50 - (n - 10) ** 2 - (theta - 100) ** 2 / 500 - 8 * (shape == 'square') + generator.gauss(0, 0.5)
         lines.append(f'{n},{theta},{shape},{7.0 if constant else round(value, 3)}')
     (folder / 'barrels.csv').write_text('\n'.join(lines))
-    (folder / 'campaign.yaml').write_text(CAMPAIGN.format(evaluations=evaluations, hit=hit))
+    (folder / 'campaign.yaml').write_text(
+        CAMPAIGN.format(evaluations=evaluations, hit=hit, initial=initial, batch=batch)
+    )
     return run_campaign(build_campaign(read_campaign(folder / 'campaign.yaml')))
 
 
@@ -123,3 +128,53 @@ def test_what_cannot_be_explained(tmp_path: Path, evaluations: int, constant: bo
     page = tmp_path / 'report.html'
     assert call('report', str(node.pk), '-o', str(page)).exit_code == 0
     assert 'What it has learned' in page.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures('aiida_profile_clean')
+def test_rules_are_fed_back_as_a_screen(tmp_path: Path) -> None:
+    """What one campaign found constrains the next, whose audit counts what each rule kept and rejected."""
+    from aiida_inversedesign.audit.audit import audit
+    from aiida_inversedesign.verify.run import verify
+
+    node, file = campaign(tmp_path, 24, initial=16, batch=8), tmp_path / 'rules.yaml'
+    result = call('explain', str(node.pk), '--last', '0', '--rules', str(file))
+    assert result.exit_code == 0, result.output
+    assert 'copy screen into a campaign file' in result.output
+    written = yaml.safe_load(file.read_text())
+    rules = written['screen']['rules']['any']
+    assert rules
+    assert node.uuid in file.read_text()
+
+    again = {**yaml.safe_load((tmp_path / 'campaign.yaml').read_text()), **written, 'budget': {'evaluations': 10}}
+    again['select'] = {'initial': 6, 'batch': 4}
+    (tmp_path / 'again.yaml').write_text(yaml.safe_dump(again, sort_keys=False))
+    second = run_campaign(build_campaign(read_campaign(tmp_path / 'again.yaml')))
+    figures = audit(second)
+    *kept, none = figures['rules']['rules']
+    assert none['rule'] is None
+    assert none['kept'] == none['evaluations']['total'] == 0
+    assert none['rejected'] > 10
+    assert sum(item['kept'] for item in kept) + none['rejected'] == figures['rules']['judged'] == 40
+    assert sum(item['evaluations']['hits'] for item in kept) == figures['evaluations']['hits'] > 0
+    assert figures['hit_rate']['value'] > audit(node)['hit_rate']['value']
+    assert not verify(second)['findings']
+    shown = call('audit', str(second.pk))
+    assert f'{none["rejected"]} rejected' in ' '.join(shown.output.split()).replace('│ ', '')
+
+    # the same rules, which only report
+    again['screen']['rules']['reject'] = False
+    (tmp_path / 'again.yaml').write_text(yaml.safe_dump(again, sort_keys=False))
+    third = audit(run_campaign(build_campaign(read_campaign(tmp_path / 'again.yaml'))))['rules']
+    assert third['rules'][-1]['rejected'] == 0
+    assert third['rules'][-1]['kept'] == none['rejected']
+    assert third['rules'][-1]['evaluations']['total'] > 0
+
+
+@pytest.mark.usefixtures('aiida_profile_clean')
+def test_no_rules_to_write(tmp_path: Path) -> None:
+    node = campaign(tmp_path, 12, hit=1000)
+    result = call('explain', str(node.pk), '--rules', str(tmp_path / 'rules.yaml'))
+    assert result.exit_code != 0
+    assert 'no rules to write: 0 of 12 evaluations are hits' in result.output
+    assert not (tmp_path / 'rules.yaml').exists()

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aiida_inversedesign.explain.hits import Hits, printable, rules_of
+from aiida_inversedesign.explain.hits import Hits, rules_of
 from aiida_inversedesign.explain.rules import Condition, Conditions, Rule, chance, find_rules, gain
+from aiida_inversedesign.screen.rules import printable
 
 NAMES = ('a', 'b', 'c', 'd', 'e')
 

@@ -22,6 +22,7 @@ from aiida_inversedesign.audit.metrics.rates import (
     rate_of,
 )
 from aiida_inversedesign.audit.metrics.repeats import reproducibility
+from aiida_inversedesign.audit.metrics.rules import rules
 from aiida_inversedesign.audit.metrics.search import acceleration, enrichment, hit_costs, progress
 from aiida_inversedesign.audit.metrics.stability import stability, stable_unique_novel
 from aiida_inversedesign.audit.metrics.structures import diversity, novelty, number_of_keys, uniqueness
@@ -54,6 +55,7 @@ __all__ = [
     'progress',
     'rate_of',
     'reproducibility',
+    'rules',
     'screening',
     'share',
     'spent_on',

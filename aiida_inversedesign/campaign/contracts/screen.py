@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.row import EvaluationRow
-from aiida_inversedesign.campaign.section import Model
+from aiida_inversedesign.campaign.section import ContradictionError, Model
 
 if TYPE_CHECKING:
+    from aiida_inversedesign.campaign.contracts.space import SpaceSection
     from aiida_inversedesign.campaign.spec import CampaignSettings
 
 
@@ -44,6 +45,11 @@ class Screen(ABC):
     by_key: ClassVar[bool] = False
     #: Whether it is asked only about candidates that every screen before it let pass.
     only_passed: ClassVar[bool] = False
+
+    @classmethod
+    def contradictions(cls, settings: Mapping[str, Any], space: SpaceSection) -> Iterator[ContradictionError]:
+        """What of its settings does not go together with the space; places begin at its section. By default nothing."""
+        return iter(())
 
     @abstractmethod
     def judge(self, candidates: Sequence[Candidate], request: ScreenRequest) -> list[Verdict | None]:

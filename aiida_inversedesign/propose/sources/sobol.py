@@ -7,7 +7,7 @@ integers and choices need no gradient), and what is reached joins the pool. The 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,11 @@ import numpy as np
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.acquisition import resolve
 from aiida_inversedesign.campaign.contracts.source import ProposalError, Source, SourceRequest
-from aiida_inversedesign.select.acquisition import make_acquisition
+from aiida_inversedesign.select.acquisition import Score, make_acquisition
 from aiida_inversedesign.select.observed import Observed
 from aiida_inversedesign.spaces.parameters.point import Point
 from aiida_inversedesign.spaces.parameters.sampling import NoPointsError, grid, neighbours, sobol
+from aiida_inversedesign.spaces.parameters.space import ParameterSpace
 
 #: Starting points of the refinement for each evaluation of a batch, and the widths of its rounds (shares of a
 #: variable's range). Chosen on the Branin and Hartmann functions, not on measured data: fewer starts missed the second
@@ -59,12 +60,16 @@ class SobolSource(Source):
             drawn = [point for point in sobol(space, space.samples, request.seed) if point.key not in seen]
         except NoPointsError as error:
             raise ProposalError(str(error)) from error
-        best = refined(request, drawn) if request.surrogate is not None and drawn else []
+        best, how = self.improved(request, drawn) if request.surrogate is not None and drawn else ([], '')
         taken = {point.key for point in best}
         return [
-            *(self._candidate(point, 'refinement') for point in best if point.key not in seen),
+            *(self._candidate(point, how) for point in best if point.key not in seen),
             *(self._candidate(point, 'sobol') for point in drawn if point.key not in taken),
         ]
+
+    def improved(self, request: SourceRequest, drawn: Sequence[Point]) -> tuple[list[Point], str]:
+        """Better points than those drawn, the best first, and what found them."""
+        return refined(request, drawn), 'refinement'
 
     def _candidate(self, point: Point, generator: str) -> Candidate:
         return Candidate(id='', key=point.key, content=point, proposer=self.name, generator=generator)
@@ -75,18 +80,11 @@ def refined(request: SourceRequest, drawn: Sequence[Point]) -> list[Point]:
 
     :param drawn: among which the starting points are chosen, together with the best that were evaluated.
     """
-    spec, surrogate = request.spec, request.surrogate
-    space: Any = spec.space
-    name = resolve(spec.select.acquisition, spec.goal)
-    if name == 'random':
+    acquisition, score = scoring(request)
+    if acquisition is None:
         return []
-    observed = Observed.from_rows(request.rows, surrogate, spec.goal.properties, space)
-    acquisition = make_acquisition(name, spec.goal, surrogate, observed, request.seed)
-    nothing = np.empty((0, observed.inputs.shape[1]))
-
-    def score(points: Sequence[Point]) -> Any:
-        return acquisition.score(surrogate.inputs(space, points, [None] * len(points)), nothing)
-
+    spec, space = request.spec, request.spec.space
+    assert isinstance(space, ParameterSpace)  # noqa: S101
     rng = np.random.default_rng([request.seed, 1])
     starts = [*drawn, *(row.proposed for row in request.rows if row.status == 'completed')]
     values = score(starts)
@@ -105,3 +103,20 @@ def refined(request: SourceRequest, drawn: Sequence[Point]) -> list[Point]:
                 here[place] = float(own.max()), near[int(own.argmax())]
     best = sorted(here, key=lambda item: -item[0])
     return list({point.key: point for _, point in best}.values())
+
+
+def scoring(request: SourceRequest) -> tuple[Score | None, Callable[[Sequence[Point]], Any]]:
+    """The acquisition of a campaign and the values of points by it; None where batches are drawn at random."""
+    spec, surrogate = request.spec, request.surrogate
+    space: Any = spec.space
+    name = resolve(spec.select.acquisition, spec.goal)
+    if name == 'random':
+        return None, lambda points: np.zeros(len(points))
+    observed = Observed.from_rows(request.rows, surrogate, spec.goal.properties, space)
+    acquisition = make_acquisition(name, spec.goal, surrogate, observed, request.seed)
+    nothing = np.empty((0, observed.inputs.shape[1]))
+
+    def score(points: Sequence[Point]) -> Any:
+        return acquisition.score(surrogate.inputs(space, points, [None] * len(points)), nothing)
+
+    return acquisition, score

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from aiida_inversedesign.spaces.parameters.space import Mixture, ParameterSpace,
 
 #: Points drawn for each one wanted before the constraints count as too narrow to be met by drawing.
 MOST_DRAWS = 200
+#: Most rounds of a projection, and the change of a round, in shares of the range, after which it is settled: a tenth of
+#: what the constraints tolerate.
+ROUNDS, SETTLED = 500, 1e-7
 
 
 class NoPointsError(InverseDesignError):
@@ -103,6 +106,64 @@ def summed(values: Array, steps: list[float | None], lowest: Array, total: float
     for place in np.argsort(floors - counts, kind='stable')[: max(left, 0)]:
         floors[place] += 1
     return [float(value) for value in lowest + floors * widths]
+
+
+def projected(space: ParameterSpace, point: Point) -> Point | None:
+    """The nearest point that keeps bounds, mixtures and linear constraints, on the grids; None if none is found.
+
+    Numbers of grids are rounded, and the others are projected again. Distances are in shares of the variables' ranges.
+    """
+    names = [name for name, variable in space.variables.items() if not variable.choices]
+    low, high = np.array([space.variables[name].bounds for name in names], dtype=np.float64).T
+    width = np.where(high > low, high - low, 1.0)
+    # each set: the sum of weights × shares lies between two numbers
+    sets: list[tuple[Array, float, float]] = []
+    for mixture in space.mixtures:
+        weights = np.array([float(name in mixture.variables) for name in names])
+        sets.append((weights * width, *[mixture.total - float(weights @ low)] * 2))
+    for item in space.constraints:
+        weights = np.array([item.weights.get(name, 0.0) for name in names])
+        least, most = (-np.inf if item.min is None else item.min), (np.inf if item.max is None else item.max)
+        sets.append((weights * width, least - float(weights @ low), most - float(weights @ low)))
+    free = np.ones(len(names), dtype=bool)
+    values = low + width * _nearest((np.array([float(point.values[name]) for name in names]) - low) / width, sets, free)
+    for place, name in enumerate(names):
+        if (allowed := space.variables[name].allowed) is not None:
+            numbers = np.array(allowed, dtype=np.float64)
+            values[place], free[place] = numbers[int(np.argmin(np.abs(numbers - values[place])))], False
+    for mixture in space.mixtures:
+        places = [names.index(name) for name in mixture.variables]
+        steps = [space.variables[name].step for name in mixture.variables]
+        values[places] = summed(values[places], steps, low[places], mixture.total)
+    if free.any() and not free.all():
+        values = low + width * _nearest((values - low) / width, sets, free)
+    found = Point({**point.values, **dict(zip(names, values.tolist(), strict=True))})
+    return None if space.violation(found) else found
+
+
+def _nearest(start: Array, sets: Sequence[tuple[Array, float, float]], free: NDArray[np.bool_]) -> Array:
+    """The nearest point of the unit cube in which each weighted sum lies between two numbers, shape (k,).
+
+    By Dykstra's projections (Boyle and Dykstra, Lect. Notes Stat. 37, 28 (1986)).
+
+    :param sets: weights, shape (k,), and the numbers. :param free: which entries may change, shape (k,).
+    """
+    here, corrections = start, np.zeros((len(sets) + 1, len(start)))
+    for _ in range(ROUNDS):
+        before = here
+        for place in range(len(sets) + 1):
+            wanted = here + corrections[place]
+            if place == len(sets):
+                here = np.where(free, np.clip(wanted, 0.0, 1.0), wanted)
+            else:
+                weights, least, most = sets[place]
+                total, slope = float(weights @ wanted), weights * free
+                away = min(max(total, least), most) - total
+                here = wanted + away * slope / (float(slope @ slope) or 1.0)
+            corrections[place] = wanted - here
+        if float(np.abs(here - before).max()) < SETTLED:
+            break
+    return here
 
 
 def neighbours(space: ParameterSpace, point: Point, width: float, number: int, rng: np.random.Generator) -> list[Point]:
