@@ -148,6 +148,9 @@ def test_what_cannot_be_asked_is_refused(pool: Pool, cheap: Path, tmp_path: Path
 def test_ratio_of_medians() -> None:
     found = statistics.ratio_of_medians(np.array([[10.0, 12.0, 14.0], [20.0, 24.0, 28.0]]))
     assert (found.value, found.low, found.high) == (0.5, 0.5, 0.5)
-    # a censored median of the first is a ratio that is not known, of the second one that is at most 0
+    # a ratio with a censored median is not known
+    assert statistics.ratio_of_medians(np.array([[2.0, 3.0], [math.inf, math.inf]])).value is None
+    some = statistics.ratio_of_medians(np.array([[2.0] * 6, [4.0, 4.0, 4.0, 4.0, math.inf, math.inf]]))
+    assert (some.value, some.low, some.high) == (0.5, None, 0.5)
     assert statistics.ratio_of_medians(np.array([[math.inf, math.inf], [2.0, 3.0]])).value is None
     assert statistics.ratio_of_medians(np.empty((2, 0))).value is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -15,6 +16,8 @@ from click.testing import CliRunner
 
 from aiida_inversedesign.campaign.load import read_campaign
 from aiida_inversedesign.cli import cli
+from aiida_inversedesign.verify.case import Case
+from aiida_inversedesign.verify.passed_on import check_passed_on
 from aiida_inversedesign.verify.run import is_sound, verify
 from aiida_inversedesign.workchains.build import SetupError, build_campaign
 from aiida_inversedesign.workchains.foreground import run_campaign
@@ -43,7 +46,7 @@ def toughness(n: float, theta: float) -> float:
     return round(50 - (n - 10) ** 2 - (theta - 110) ** 2 / 500, 3)
 
 
-def write(folder: Path, earlier: list[Any], name: str = 'later', evaluations: int = 13, **changes: str) -> Path:
+def write(folder: Path, earlier: list[Any], name: str = 'later', evaluations: int = 16, **changes: str) -> Path:
     """A campaign file beside the data of its designs."""
     angles = EARLIER if name == 'earlier' else LATER
     with (folder / 'barrels.csv').open('w', newline='') as file:
@@ -74,7 +77,7 @@ def campaigns(aiida_profile: Any, tmp_path_factory: Any) -> SimpleNamespace:
     """A campaign, its archive, one that learned from it, and one that did not."""
     aiida_profile.reset_storage()
     folder = tmp_path_factory.mktemp('earlier')
-    first = run(write(folder, [], 'earlier', 13))
+    first = run(write(folder, [], 'earlier', 20))
     from aiida.tools.archive import create_archive
 
     create_archive([first], filename=folder / 'earlier.aiida')
@@ -115,7 +118,7 @@ def test_how_much_it_helped_is_recorded_at_each_update(campaigns: SimpleNamespac
     record = campaigns.later.outputs.surrogate.get_surrogate().record['toughness']['earlier']
     [task] = record['campaigns']
     assert task['campaign'] == campaigns.first.uuid
-    assert len(task['rows']) == 13
+    assert len(task['rows']) == 20
     assert task['reason'] == 'points with the variables n, theta in both, described alike; toughness in J in both'
     assert record['mae'] < record['mae_without']
     assert record['n'] >= 10
@@ -178,16 +181,25 @@ def test_audit_status_and_report_say_it(campaigns: SimpleNamespace) -> None:
     record = load_record(campaigns.later)
     figures = audit(record)
     [task] = figures['transfer']['campaigns']['toughness']
-    assert (task['rows'], task['property'], task['campaign']) == (13, 'toughness', campaigns.first.uuid)
+    assert (task['rows'], task['property'], task['campaign']) == (20, 'toughness', campaigns.first.uuid)
     last = figures['transfer']['by_generation'][-1]
     assert last['mae'] < last['mae_without']
     assert 'decide nothing' in figures['transfer']['by_generation'][0]['reason']
     assert audit(campaigns.alone)['transfer'] is None
-    words = 'learned from 13 rows of earlier (toughness)'
+    words = 'learned from 20 rows of earlier (toughness)'
     for command in ('status', 'audit'):
         output = CliRunner().invoke(cli, [command, str(campaigns.later.pk)]).output
         assert words in ' '.join(output.replace('│', ' ').split()), output
     assert campaigns.first.uuid in render(record, figures)
+
+
+def test_a_table_of_another_campaign_is_found(campaigns: SimpleNamespace) -> None:
+    case = Case.of(campaigns.later)
+    inputs, other = case.graph.inputs[campaigns.later.pk], campaigns.alone.outputs.table
+    inputs['campaigns__table_01'] = replace(inputs['campaigns__table_01'], node=other.pk, uuid=other.uuid)
+    messages = [finding.message for finding in check_passed_on(case)]
+    assert 'the table_01 was not made with the settings of its campaign' in messages
+    assert 'generation_001 has another table_01 than the campaign' in messages
 
 
 @pytest.mark.slow

@@ -106,8 +106,8 @@ def transfer_of(updates: Sequence[tuple[int, Mapping[str, Any]]]) -> dict[str, A
 
 def transfer_in_words(figures: Mapping[str, Any], units: Mapping[str, str]) -> list[str]:
     """What :func:`transfer` found at the last update, as phrases: the campaigns, and what came of each property."""
-    tasks = {(item['name'], item['property']): item for items in figures['campaigns'].values() for item in items}
-    listed = [f'{item["rows"]} rows of {name} ({item["property"]})' for (name, _), item in tasks.items()]
+    tasks = {(item['campaign'], item['property']): item for items in figures['campaigns'].values() for item in items}
+    listed = [f'{item["rows"]} rows of {item["name"]} ({item["property"]})' for item in tasks.values()]
     said = [f'learned from {", ".join(listed)}']
     for name, item in {item['property']: item for item in figures['by_generation']}.items():
         if item.get('mae') is None:
@@ -115,7 +115,8 @@ def transfer_in_words(figures: Mapping[str, Any], units: Mapping[str, str]) -> l
             continue
         low, high = item['intervals']['gain']
         verdict = 'better' if low > 0 else 'worse' if high < 0 else 'no difference beyond the error'
-        errors = f'error {item["mae"]:.3g} with them, {item["mae_without"]:.3g} without {units.get(name, "")}'.rstrip()
+        unit = f' {units[name]}' if units.get(name) else ''
+        errors = f'error {item["mae"]:.3g}{unit} with them, {item["mae_without"]:.3g}{unit} without'
         density = f'log density {item["gain"]:+.2f} [{low:.2f}, {high:.2f}]'
         said.append(f'{name}: {errors} ({verdict}; {item["n"]} rows left out in turn, {density})')
     return said

@@ -86,7 +86,7 @@ class Pool:
         """SHA-256 of what a search depends on."""
         found = hashlib.sha256(repr((self.ids, self.names, tuple(self.values))).encode())
         whole = [rows.values for rows in self.curves.values()]
-        for rows in self.earlier.values():
+        for _, rows in sorted(self.earlier.items(), key=lambda item: item[0]):
             whole += [rows.features, *rows.values.values()]
         if self.cheap is not None:
             whole += [self.cheap.values, np.array([self.cheap.ratio])]

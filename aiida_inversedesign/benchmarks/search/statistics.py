@@ -55,7 +55,7 @@ def median_over_seeds(values: Sequence[float] | Array) -> Estimate:
 def ratio_of_medians(pairs: Array) -> Estimate:
     """Median of the first row / median of the second with its bootstrap interval: the columns are drawn together.
 
-    :param pairs: shape (2, n), positive; some may be infinite: censored.
+    :param pairs: shape (2, n), positive; some may be infinite: censored. What lies among them is None.
     """
     if not pairs.size:
         return Estimate(None, None, None)
@@ -64,10 +64,10 @@ def ratio_of_medians(pairs: Array) -> Estimate:
         drawn = np.random.default_rng(0).integers(0, pairs.shape[1], (RESAMPLES, pairs.shape[1]))
         ratios = np.divide(_median(pairs[0][drawn]), _median(pairs[1][drawn]))
     if pairs.shape[1] == 1 or np.isnan(ratios).any():
-        return Estimate(_finite(value), None, None)
+        return Estimate(_finite(value) if value > 0 else None, None, None)
     ratios = np.sort(ratios)
     low, high = (ratios[round(q * (RESAMPLES - 1))] for q in (0.025, 0.975))
-    return Estimate(_finite(value), _finite(low), _finite(high))
+    return Estimate(*(_finite(item) if item > 0 else None for item in (value, low, high)))
 
 
 def _resampled(numbers: Array) -> Array:

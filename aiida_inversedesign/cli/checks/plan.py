@@ -170,6 +170,7 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
         },
         'needs_library': any('library' in part('sources', name).needs for name in spec.propose.shares),
         'known': None if known is None else f'{known.words} from {spec.known}',
+        'earlier': [item.campaign + (f' ({item.property})' if item.property else '') for item in spec.learn.earlier],
         'screen': spec.screen.model_dump(mode='json'),
         'generator': _generator(spec),
         'select': spec.select.model_dump(mode='json'),
@@ -283,6 +284,8 @@ def show_plan(data: dict[str, Any]) -> None:
         row('generator', f'{data["generator"]["code"]}, at most {hours:.2g} core-hours a run, which the budget counts')
     if data['known']:
         row('starting data', data['known'])
+    if data['earlier']:
+        row('earlier campaigns', ', '.join(data['earlier']))
     if data['screen']['potential']:
         hull = data['screen']['hull']
         phases = '' if hull is None else f', with the phases of its own hull: at most {hull:g} eV/atom above it'
