@@ -210,7 +210,7 @@ def _key_figures(record: CampaignRecord, figures: dict[str, Any]) -> list[tuple[
             remark += f', 95 % {number(enrichment["low"], 2)} to {number(enrichment["high"], 2)}'
         shown.append(('enrichment', f'{number(enrichment["value"], 2)} ×', remark))
     # a campaign that waits for its children does not change itself
-    last = max([record.changed, *(job.ended for job in record.jobs if job.ended is not None)])
+    last = max([record.changed, *(job.changed or job.created for job in record.jobs)])
     shown.append(('from first to last change', duration((last - record.created).total_seconds()), ''))
     return shown
 
