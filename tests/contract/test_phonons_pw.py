@@ -39,8 +39,10 @@ def evaluate(atoms: Any, pw: orm.InstalledCode, properties: list[str], limit: in
         pw=pw.full_label,
         pseudos='debian-pbe',
         protocol='fast',
-        # as coarse as two points per axis, of the supercell the centre of the zone alone
-        kpoints_distance=1.0,
+        # four points per axis of the crystal, two of its supercell: the same points
+        kpoints_distance=0.6,
+        cutoff_wfc=25,
+        cutoff_rho=100,
         electronic_type='insulator',
         **settings,
     )
