@@ -126,7 +126,7 @@ def test_every_source_of_a_mixture_is_told_and_cited() -> None:
 
 
 def test_errors_of_bulk_moduli_are_explained_where_there_are_any() -> None:
-    facts = facts_of({'engine': 'ase', 'code': 'python@localhost'})
+    facts = facts_of()
     known = [replace(item, properties={'bulk_modulus': 100.0}, errors={}) for item in facts.record.evaluations]
     without = replace(facts.record, evaluations=known)
     with_errors = replace(without, evaluations=[replace(item, errors={'bulk_modulus': 0.5}) for item in known])
