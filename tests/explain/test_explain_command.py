@@ -137,7 +137,7 @@ def test_rules_are_fed_back_as_a_screen(tmp_path: Path) -> None:
     from aiida_inversedesign.audit.audit import audit
     from aiida_inversedesign.verify.run import verify
 
-    node, file = campaign(tmp_path, 24, initial=16, batch=8), tmp_path / 'rules.yaml'
+    node, file = campaign(tmp_path, 24, hit=30, initial=16, batch=8), tmp_path / 'rules.yaml'
     result = call('explain', str(node.pk), '--last', '0', '--rules', str(file))
     assert result.exit_code == 0, result.output
     assert 'copy screen into a campaign file' in result.output

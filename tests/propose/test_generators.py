@@ -425,6 +425,11 @@ def test_more_climbs_find_better_formulas_than_their_starts():
     assert all(item.score > best for item in found[:5])
 
 
+def test_named_formulas_of_other_elements_are_no_starts():
+    found = make_generator('gradient').propose(request(formulas=['CuCl2', 'ZnO'], ratios=['4:3:2:1'], calls=300))
+    assert len(found) == NUMBER
+
+
 def test_a_constant_score_is_climbed_nowhere(short):
     found = make_generator('gradient').propose(request(score=lambda items: np.zeros(len(items)), number=30))
     assert len(found) == 30

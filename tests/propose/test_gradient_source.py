@@ -83,7 +83,10 @@ def test_a_constant_model_is_climbed_nowhere() -> None:
 
 
 def test_without_a_model_points_fill_the_space() -> None:
-    assert {item.generator for item in GradientSource().propose(SourceRequest(settings(), 1))} == {'sobol'}
+    said: list[str] = []
+    asked = SourceRequest(settings(), 1, progress=lambda text, done: said.append(text))
+    assert {item.generator for item in GradientSource().propose(asked)} == {'sobol'}
+    assert 'no model yet' in said[0]
 
 
 def test_choices_alone_have_no_gradient() -> None:

@@ -21,7 +21,7 @@ def test_later_generations_search_for_formulas(campaign: Any) -> None:
         propose={
             'method': 'dissimilarity',
             'top_k': 1,
-            'generators': {'enumeration': 1, 'evolution': 1},
+            'generators': {'enumeration': 1, 'evolution': 1, 'gradient': 1},
             'renew': 4,
         },
         select={'initial': 4, 'batch': 2},
@@ -36,7 +36,7 @@ def test_later_generations_search_for_formulas(campaign: Any) -> None:
     assert generations == {'g001', 'g002', 'g003'}
     assert {candidate.generator for candidate in pool if candidate.id.startswith('g001')} == {'enumeration'}
     later = [candidate.generator for candidate in pool if not candidate.id.startswith('g001')]
-    assert {'enumeration', 'evolution'} <= set(later)
+    assert set(later) == {'enumeration', 'evolution', 'gradient'}
     # nothing is proposed twice, and the constraint holds for what was searched as well
     by_generation = {(candidate.key, candidate.id[:4]) for candidate in pool}
     assert len({formula for formula, _ in by_generation}) == len(by_generation)
@@ -46,4 +46,4 @@ def test_later_generations_search_for_formulas(campaign: Any) -> None:
     # the audit tells what found what, the initial design separately
     shares = {item['generator']: item['evaluations']['total'] for item in audit(node)['by_generator']}
     assert sum(shares.values()) == 4
-    assert set(shares) <= {'enumeration', 'evolution'}
+    assert set(shares) <= {'enumeration', 'evolution', 'gradient'}

@@ -74,7 +74,7 @@ class _Climber:
         self.column = {symbol: column for column, symbol in enumerate(self.elements)}
         self.vary = Variation(scored.domain, rng)
         known = sorted(scored.request.known, key=lambda item: (-item.utility, key_of(item.counts)))
-        self.known = [item.counts for item in known if self.column.keys() >= item.counts.keys()]
+        self.known = [item.counts for item in known]
         self.ratios = list(scored.domain.ratios)
         counts = list(scored.domain.ratios.values())
         # largest fraction first, each row filled up with zeros
@@ -96,7 +96,8 @@ class _Climber:
         orders = [self.known, ranked] if number % 2 == 0 else [ranked, self.known]
         for apart in (APART, 0.0):
             for counts in (item for order in orders for item in order):
-                if key_of(counts) in self.climbed:
+                # a formula that the space names may have other elements than the others
+                if key_of(counts) in self.climbed or not self.column.keys() >= counts.keys():
                     continue
                 place = self._fractions(counts) @ self.inverse.rows
                 if all(np.linalg.norm(place - other) > apart * self._usual for other in self.starts):

@@ -63,7 +63,7 @@ class FormulaScore:
         return self.function.score(inputs, inputs[:0])
 
     def changes(self, here: Counts, there: Sequence[Amounts]) -> tuple[Array, int]:
-        """See :data:`~.request.Changes`: by the models' own gradients where they have one."""
+        """How the score changes, shape (n,), by gradients of the models where they have any; see ``Changes``."""
         inputs = self.model.inputs([here, *there])
         return self.function.changes(inputs[0], inputs[1:])
 

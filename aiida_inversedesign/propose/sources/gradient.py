@@ -48,6 +48,8 @@ class GradientSource(SobolSource):
             raise ProposalError(
                 'propose.method: gradient follows numbers, and every variable of the space is a choice: write sobol'
             )
+        if request.surrogate is None:
+            request.progress('gradient: no model yet, points that fill the space stand alone', 0.0)
         return super().propose(request)
 
     def improved(self, request: SourceRequest, drawn: Sequence[Point]) -> tuple[list[Point], str]:

@@ -120,8 +120,8 @@ def projected(space: ParameterSpace, point: Point) -> Point | None:
     sets: list[tuple[Array, float, float]] = []
     for mixture in space.mixtures:
         weights = np.array([float(name in mixture.variables) for name in names])
-        total = mixture.total - float(weights @ low)
-        sets.append((weights * width, total, total))
+        rest = mixture.total - float(weights @ low)
+        sets.append((weights * width, rest, rest))
     for item in space.constraints:
         weights = np.array([item.weights.get(name, 0.0) for name in names])
         least, most = (-np.inf if item.min is None else item.min), (np.inf if item.max is None else item.max)
