@@ -178,7 +178,7 @@ def _download(record: CampaignRecord) -> Markup:
     writer.writeheader()
     writer.writerows(rows)
     data = base64.b64encode(text.getvalue().encode()).decode()
-    what = 'hits' if hits else 'best candidates'
+    what = ('hit' if hits else 'best candidate') + 's' * (len(chosen) > 1)
     return Markup(
         '<p><a class="download" download="curves.csv" href="data:text/csv;base64,{}">CSV of the curves of {} {}</a></p>'
     ).format(data, len(chosen), what)
