@@ -5,10 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
+import pytest
 from click.testing import CliRunner
 from some_smiles import SMILES
 
+from aiida_inversedesign.benchmarks.molecules import run
 from aiida_inversedesign.cli import cli
+from aiida_inversedesign.spaces.molecules.molecule import Molecule
+from aiida_inversedesign.spaces.molecules.space import MoleculeSpace
 
 
 def test_every_generator_has_its_shares(tmp_path: Path) -> None:
@@ -33,3 +38,18 @@ def test_a_window_that_is_none_is_said(tmp_path: Path) -> None:
     result = CliRunner().invoke(cli, arguments)
     assert result.exit_code == 2
     assert 'homo_lumo_gap:1,2' in result.output
+
+
+def test_a_process_fitted_to_some_rows_learns_from_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, 'MOST_FITTED', 10)
+    molecules = [Molecule.of(text) for text in SMILES[:20]]
+    sizes = np.array([item.mol.GetNumHeavyAtoms() for item in molecules], dtype=np.float64)
+    space = MoleculeSpace(kind='molecules')
+    model = run.Ours(run.Data(molecules, {'size': sizes}), range(20), space, 'gp', lambda *_: None)
+    process = model.surrogate.models['size']
+    np.testing.assert_array_equal(process.y, sizes)
+    means, deviations = process.left_out()
+    # its 80 % intervals of rows left out hold about as many, as far as 20 rows tell
+    assert 0.6 <= np.mean(np.abs(sizes - means) < 1.2816 * deviations) <= 1.0
+    fewer = run.Ours(run.Data(molecules, {'size': sizes}), range(10), space, 'gp', lambda *_: None)
+    assert np.abs(model.mean('size', molecules) - sizes).mean() < np.abs(fewer.mean('size', molecules) - sizes).mean()
