@@ -153,7 +153,7 @@ def _unreadable(path: Path, error: Exception) -> AuditError:
 
 
 def only_campaign(identifier: str | None, place: str) -> orm.WorkChainNode:
-    """The campaign of this PK or UUID; without one the only campaign there is, those it resumed aside.
+    """The campaign of this PK or UUID; without one the only campaign there is, those it resumed or learned from aside.
 
     :param place: where it is looked for, for the message.
     :raises AuditError: if there is no campaign, or none is named and there are several.
@@ -169,7 +169,9 @@ def only_campaign(identifier: str | None, place: str) -> orm.WorkChainNode:
         return orm.load_node(chosen[0]['pk'])
     # the last of a chain stands for those that it resumed
     resumed = {pk for item in found for pk in query.chain_of(item['pk']) if pk != item['pk']}
-    last = [item for item in found if item['pk'] not in resumed]
+    # an archive has the provenance of every input, so that of the campaigns that were learned from, too
+    taught = {pk for item in found for pk in query.learned_from(item['pk'])}
+    last = [item for item in found if item['pk'] not in resumed | taught]
     if len(last) != 1:
         raise AuditError(f'{place} has several campaigns: name one of {names}')
     return orm.load_node(last[0]['pk'])

@@ -98,6 +98,20 @@ def chain_of(campaign: int) -> list[int]:
     return [identifier for own, created, identifier in sorted(query.distinct().all()) if created <= own]
 
 
+def learned_from(campaign: int) -> list[int]:
+    """PKs of the campaigns whose settings a campaign took to learn from them, with those that they resumed."""
+    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
+    query.append(Data, with_outgoing='campaign', edge_filters=edge('campaigns__settings_%'), tag='settings')
+    query.append(
+        WorkChainNode,
+        with_incoming='settings',
+        edge_filters=edge('settings'),
+        filters={'process_type': CAMPAIGN},
+        project='id',
+    )
+    return sorted(set(query.all(flat=True)))
+
+
 def _pk(node: WorkChainNode) -> int:
     """The PK of a stored node."""
     if node.pk is None:

@@ -16,6 +16,7 @@ from click.testing import CliRunner
 
 from aiida_inversedesign.campaign.load import read_campaign
 from aiida_inversedesign.cli import cli
+from aiida_inversedesign.graph.campaigns import CAMPAIGN as CAMPAIGN_TYPE
 from aiida_inversedesign.verify.case import Case
 from aiida_inversedesign.verify.passed_on import check_passed_on
 from aiida_inversedesign.verify.run import is_sound, verify
@@ -224,7 +225,8 @@ def test_an_archive_is_imported_and_its_nodes_are_linked(campaigns: SimpleNamesp
     result = CliRunner().invoke(cli, ['launch', str(path)])
     assert result.exit_code == 0, result.output
     assert uuid in result.output
-    [node] = orm.QueryBuilder().append(orm.WorkChainNode, filters={'label': 'later'}).all(flat=True)
+    query = orm.QueryBuilder().append(orm.WorkChainNode, filters={'label': 'later', 'process_type': CAMPAIGN_TYPE})
+    [node] = query.all(flat=True)
     assert node.inputs.settings['learn']['from'] == [{'campaign': uuid, 'property': None}]
     assert node.inputs.campaigns.table_01.creator.process_label == 'harvest'
     assert [row.to_dict() for row in node.outputs.table.get_rows()] == rows
@@ -240,3 +242,20 @@ def test_the_archive_of_the_later_one_can_be_verified_alone(campaigns: SimpleNam
         report = verify(only_campaign(None, 'the archive'))
     assert is_sound(report), (report['findings'], report['different'])
     assert report['decisions'] == report['identical'] + report['within_tolerance']
+
+
+@pytest.mark.usefixtures('aiida_profile_clean')
+def test_the_campaign_of_an_archive_is_the_one_that_learned() -> None:
+    from aiida.common.links import LinkType
+
+    from aiida_inversedesign.audit.archive import only_campaign
+
+    found = []
+    settings = [orm.Dict({'name': name}).store() for name in ('earlier', 'later')]
+    for given in ({'settings': settings[0]}, {'settings': settings[1], 'campaigns__settings_01': settings[0]}):
+        node = orm.WorkChainNode(process_type=CAMPAIGN_TYPE)
+        for label, one in given.items():
+            node.base.links.add_incoming(one, LinkType.INPUT_WORK, label)
+        found.append(node.store())
+    assert only_campaign(None, 'the archive').uuid == found[1].uuid
+    assert only_campaign(found[0].uuid, 'the archive').uuid == found[0].uuid

@@ -63,7 +63,7 @@ def view(data: dict[str, Any], lines: int | None = None, later: float = 0.0) -> 
         best = known['best']
         of_it = f'; the best is {best["key"]} ({best["candidate"]}), {_values(best, data)}' if best else ''
         parts.append(Text(f'starting data: {known["points"]} points of {known["file"]}, not counted{of_it}'))
-    if data['transfer']:
+    if data.get('transfer'):
         parts.append(Text('; '.join(data['transfer'])))
     if data['best']:
         best = data['best']
