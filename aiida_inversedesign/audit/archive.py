@@ -152,20 +152,20 @@ def _unreadable(path: Path, error: Exception) -> AuditError:
     return AuditError(f'{path} cannot be read as an AiiDA archive ({error}): it is damaged, or something else')
 
 
-def only_campaign(identifier: str | None, place: str) -> orm.WorkChainNode:
+def only_campaign(identifier: str | None, location: str) -> orm.WorkChainNode:
     """The campaign of this PK or UUID; without one the only campaign there is, those it resumed or learned from aside.
 
-    :param place: where it is looked for, for the message.
+    :param location: where it is looked for, for the message.
     :raises AuditError: if there is no campaign, or none is named and there are several.
     """
     found = query.list_campaigns()
     if not found:
-        raise AuditError(f'there is no campaign in {place}')
+        raise AuditError(f'there is no campaign in {location}')
     names = ', '.join(f'{item["uuid"][:8]} ({item["name"]})' for item in found)
     if identifier is not None:
         chosen = [item for item in found if identifier == str(item['pk']) or item['uuid'].startswith(identifier)]
         if len(chosen) != 1:
-            raise AuditError(f'there is no campaign {identifier} in {place}: it has {names}')
+            raise AuditError(f'there is no campaign {identifier} in {location}: it has {names}')
         return orm.load_node(chosen[0]['pk'])
     # the last of a chain stands for those that it resumed
     resumed = {pk for item in found for pk in query.chain_of(item['pk']) if pk != item['pk']}
@@ -173,5 +173,5 @@ def only_campaign(identifier: str | None, place: str) -> orm.WorkChainNode:
     taught = {pk for item in found for pk in query.learned_from(item['pk'])}
     last = [item for item in found if item['pk'] not in resumed | taught]
     if len(last) != 1:
-        raise AuditError(f'{place} has several campaigns: name one of {names}')
+        raise AuditError(f'{location} has several campaigns: name one of {names}')
     return orm.load_node(last[0]['pk'])

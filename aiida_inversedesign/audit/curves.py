@@ -82,8 +82,8 @@ def table(records: Iterable[CurveRecord], keys: dict[str, str]) -> Iterator[dict
             for column in columns
             if said is not None
         ]
-        for place, (point, value) in enumerate(zip(curve.grid.tolist(), curve.values.tolist(), strict=True)):
-            said_here: list[float | None] = [float(column[place]) for column in predicted] or [None] * 3
+        for index, (point, value) in enumerate(zip(curve.grid.tolist(), curve.values.tolist(), strict=True)):
+            said_here: list[float | None] = [float(column[index]) for column in predicted] or [None] * 3
             yield {
                 'candidate': item.candidate,
                 'key': keys[item.candidate],

@@ -27,27 +27,27 @@ def draw_learned(model: dict[str, Any], label: str) -> Figure:
     figure = _figure(10.0, 5.0)
     grid = figure.add_gridspec(2, 4)
     _bars(figure.add_subplot(grid[:, :2]), model['importances'][:_BARS])
-    for place, curve in enumerate(curves[:4]):
-        axes = figure.add_subplot(grid[place // 2, 2 + place % 2])
+    for index, curve in enumerate(curves[:4]):
+        axes = figure.add_subplot(grid[index // 2, 2 + index % 2])
         for single in curve['curves']:
             axes.plot(curve['grid'], single, color=_GREY, linewidth=0.5, alpha=0.6)
         axes.plot(curve['grid'], curve['mean'], color=_BLUE, linewidth=2)
         axes.fill_between(curve['grid'], curve['low'], curve['high'], color=_BLUE, alpha=0.25, linewidth=0)
         axes.set_xlabel(_titled(curve['group'], curve['unit']))
-        if place % 2 == 0:
+        if index % 2 == 0:
             axes.set_ylabel(label)
     return figure
 
 
 def _bars(axes: Axes, items: Sequence[dict[str, Any]]) -> None:
-    places = range(len(items))[::-1]
+    indices = range(len(items))[::-1]
     values = [item['value'] for item in items]
     errors = [[item['value'] - item['low'] for item in items], [item['high'] - item['value'] for item in items]]
-    axes.barh(places, values, xerr=errors, color=_BLUE, height=0.7, error_kw={'elinewidth': 1, 'capsize': 2})
+    axes.barh(indices, values, xerr=errors, color=_BLUE, height=0.7, error_kw={'elinewidth': 1, 'capsize': 2})
     names = [
         item['group'] + (f' +{len(item["descriptors"]) - 1}' if len(item['descriptors']) > 1 else '') for item in items
     ]
-    axes.set_yticks(list(places), names)
+    axes.set_yticks(list(indices), names)
     axes.axvline(0, color='black', linewidth=0.8)
     axes.set_xlabel('loss of R² on left-out rows with the group shuffled')
 

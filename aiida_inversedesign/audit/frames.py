@@ -247,9 +247,9 @@ def _evaluation_frame(record: CampaignRecord, chosen: Sequence[EvaluationRecord]
     units = {}
     for variable in record.coordinates(record.evaluations):
         units[variable.name if variable.name not in taken else f'variable_{variable.name}'] = variable.unit
-    for place, variable in enumerate(record.coordinates(chosen)):
+    for index, variable in enumerate(record.coordinates(chosen)):
         for row, value in zip(rows, variable.values, strict=True):
-            row[list(units)[place]] = value
+            row[list(units)[index]] = value
     frame = _frame(record, rows, [*_EVALUATION[:2], *units, *_EVALUATION[2:], *results, 'duration', *_TIMES])
     frame.attrs['units'] |= {column: unit for column, unit in units.items() if unit}
     return frame

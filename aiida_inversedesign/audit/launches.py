@@ -57,9 +57,9 @@ class Launches:
             groups.setdefault(key, []).append(item)
         found: dict[str, str] = {}
         for group in groups.values():
-            for place, item in enumerate(group):
+            for index, item in enumerate(group):
                 recorded = (self.rows.get(item.label) or {}).get('copy_of')
-                found[item.label] = recorded if recorded is not None else self._match(item, group[:place], space)
+                found[item.label] = recorded if recorded is not None else self._match(item, group[:index], space)
         return found
 
     def _match(self, item: Evaluation, earlier: Sequence[Evaluation], space: SpaceSection) -> str:

@@ -93,8 +93,8 @@ def plot_compared(reports: Sequence[dict[str, Any]], path: Path | str) -> Path:
     FigureCanvasAgg(figure)
     hits, best = figure.subplots(1, 2)
     styles = ('-', '--', ':', '-.')
-    for place, report in enumerate(reports):
-        steps, style = report['progress'], styles[place // 10 % len(styles)]
+    for index, report in enumerate(reports):
+        steps, style = report['progress'], styles[index // 10 % len(styles)]
         label = f'{report["campaign"]["name"]} ({report["campaign"]["uuid"][:8]})'
         found = accumulate(int(step['hit'] is True and not step['copy_of']) for step in steps)
         hits.step([0, *(step[axis] for step in steps)], [0, *found], style, where='post', label=label)

@@ -20,7 +20,7 @@ from aiida_inversedesign.campaign.costs import least_cost
 from aiida_inversedesign.campaign.curves.curve import CurveError
 from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.campaign.properties import PROPERTIES
-from aiida_inversedesign.campaign.section import ContradictionError, Place
+from aiida_inversedesign.campaign.section import ContradictionError, Location
 
 if TYPE_CHECKING:
     from aiida_inversedesign.campaign.contracts.space import SpaceSection
@@ -59,7 +59,7 @@ def unknown_property(name: str, units: Mapping[str, str] | None) -> Contradictio
     return ContradictionError(f'unknown property; expected one of {", ".join(known)}{remedy}', words=known)
 
 
-def properties_of(goal: Goal) -> Iterator[tuple[Place, str]]:
+def properties_of(goal: Goal) -> Iterator[tuple[Location, str]]:
     """The location of each property that the goal names, and its name; numbers of curves are checked by themselves."""
     for index, objective in enumerate(goal.objectives):
         if objective.functional is None:
@@ -88,44 +88,44 @@ def _engine_has_curves(goal: Goal, evaluate: EngineSection) -> Iterator[Contradi
 
 
 def _curve_is_computed(
-    item: Asked, engine: Engine, evaluate: EngineSection, place: Place
+    item: Asked, engine: Engine, evaluate: EngineSection, location: Location
 ) -> Iterator[ContradictionError]:
     """A number of a curve needs a property that is one, settings that give it, and an axis that covers it."""
     known = sorted(name for name, known in PROPERTIES.items() if known.kind == 'function')
     known = [name for name in known if engine.yields(evaluate, name)]
     if item.of not in known:
         text = f'is not a function that the engine {engine.name} computes: {", ".join(known) or "there is none"}'
-        yield ContradictionError(text, (*place, 'property'), known)
+        yield ContradictionError(text, (*location, 'property'), known)
     elif reason := engine.unanswered(evaluate, item.of):
-        yield ContradictionError(reason, (*place, 'property'))
+        yield ContradictionError(reason, (*location, 'property'))
     else:
         try:
             Functional.from_dict(item.functional_settings).check(PROPERTIES[item.of].on_axis())
         except CurveError as error:
-            yield ContradictionError(str(error), (*place, 'functional'))
+            yield ContradictionError(str(error), (*location, 'functional'))
 
 
 def _properties_are_known(goal: Goal, evaluate: EngineSection) -> Iterator[ContradictionError]:
-    for place, name in properties_of(goal):
+    for location, name in properties_of(goal):
         engine = engine_named(evaluate.engine)
         found = unknown_property(name, engine.units(evaluate) if engine.looks_up else None)
         if found is not None:
-            yield ContradictionError(str(found), place, found.words)
+            yield ContradictionError(str(found), location, found.words)
         elif name in PROPERTIES and PROPERTIES[name].kind != 'scalar':
             yield ContradictionError(
-                f'is a function of {PROPERTIES[name].axis}: a goal needs a number, e.g. functional: value', place
+                f'is a function of {PROPERTIES[name].axis}: a goal needs a number, e.g. functional: value', location
             )
 
 
 def _engine_yields_them(goal: Goal, evaluate: EngineSection) -> Iterator[ContradictionError]:
     engine = engine_named(evaluate.engine)
-    for place, name in properties_of(goal):
+    for location, name in properties_of(goal):
         if name in PROPERTIES and not engine.yields(evaluate, name):
             able = [other.name for other in installed().values() if not other.looks_up and other.yields(evaluate, name)]
             does = f'{", ".join(able)} {"does" if len(able) == 1 else "do"}' if able else 'no installed engine does'
-            yield ContradictionError(f'the engine {engine.name} does not compute it: {does}', place)
+            yield ContradictionError(f'the engine {engine.name} does not compute it: {does}', location)
         elif name in PROPERTIES and not engine.looks_up and (reason := engine.unanswered(evaluate, name)):
-            yield ContradictionError(reason, place)
+            yield ContradictionError(reason, location)
 
 
 def _engine_serves_the_space(space: SpaceSection, evaluate: EngineSection) -> Iterator[ContradictionError]:
@@ -167,34 +167,34 @@ def _screens_serve_the_space(space: SpaceSection, screen: Screening) -> Iterator
             )
             continue
         for found in part.contradictions(settings, space) if hasattr(part, 'contradictions') else ():
-            yield ContradictionError(str(found), ('screen', name, *found.place), found.words)
+            yield ContradictionError(str(found), ('screen', name, *found.location), found.words)
 
 
 def _potential_knows_the_elements(space: SpaceSection, screen: Screening) -> Iterator[ContradictionError]:
     if screen.potential is None:
         return
-    place = ('screen', 'potential')
+    location = ('screen', 'potential')
     try:
         known = potential(screen.potential).elements
     except PartError as error:
-        yield ContradictionError(str(error), place)
+        yield ContradictionError(str(error), location)
         return
     missing = sorted(space.elements_used - known) if known else []
     if missing:
-        yield ContradictionError(f'does not know {", ".join(missing)}: take another potential', place)
+        yield ContradictionError(f'does not know {", ".join(missing)}: take another potential', location)
 
 
 def _jobs_have_generations(propose: Propose, screen: Screening, select: Select) -> Iterator[ContradictionError]:
     asked = {('screen', 'potential'): screen.potential, ('propose', 'external'): propose.external}
-    for place, section in asked.items():
+    for location, section in asked.items():
         if section is not None and select.schedule != 'generations':
             yield ContradictionError(
-                'only with select.schedule generations: the asynchronous schedule makes its decisions at once', place
+                'only with select.schedule generations: the asynchronous schedule makes its decisions at once', location
             )
 
 
 def _acquisition_fits(goal: Goal, select: Select) -> Iterator[ContradictionError]:
-    name, place = select.acquisition, ('select', 'acquisition')
+    name, location = select.acquisition, ('select', 'acquisition')
     # what auto takes always fits: nothing is imported for it
     if name in ('auto', 'random'):
         return
@@ -203,7 +203,7 @@ def _acquisition_fits(goal: Goal, select: Select) -> Iterator[ContradictionError
     except PartError as error:
         reason = str(error)
     if reason:
-        yield ContradictionError(reason, place)
+        yield ContradictionError(reason, location)
 
 
 def _surrogate_has_its_source(learn: Learn) -> Iterator[ContradictionError]:
@@ -231,14 +231,14 @@ def _curves_are_learned(goal: Goal, learn: Learn) -> Iterator[ContradictionError
 
 def _lacking(learn: Learn, need: Need, lacks: bool) -> Iterator[ContradictionError]:
     """That the surrogate needs what the file lacks, or that it cannot be asked."""
-    name, place = learn.surrogate, ('learn', 'surrogate')
+    name, location = learn.surrogate, ('learn', 'surrogate')
     if name == 'auto':
         return
     try:
         if lacks and need in surrogate_kind(name).needs:
-            yield ContradictionError(LACKS[need], place)
+            yield ContradictionError(LACKS[need], location)
     except PartError as error:
-        yield ContradictionError(str(error), place)
+        yield ContradictionError(str(error), location)
 
 
 def _schedule_has_no_generations(select: Select, budget: Budget) -> Iterator[ContradictionError]:
@@ -272,18 +272,18 @@ def _hits_are_defined(goal: Goal, budget: Budget) -> Iterator[ContradictionError
 def _repeats_tell_something(goal: Goal, select: Select, evaluate: EngineSection) -> Iterator[ContradictionError]:
     if select.replicate is None:
         return
-    place = ('select', 'replicate')
+    location = ('select', 'replicate')
     if not engine_named(evaluate.engine).noisy:
         able = [other.name for other in installed().values() if other.noisy]
         yield ContradictionError(
             f'repeats an evaluation, and the engine {evaluate.engine} gives the same value again: remove it (engines '
             f'that measure: {", ".join(able) or "none is installed"})',
-            place,
+            location,
         )
     elif select.replicate == 'auto' and (len(goal.objectives) > 1 or goal.objectives[0].kind in ('target', 'window')):
         yield ContradictionError(
             'auto needs one objective that is maximised or minimised: write how often the best is measured, e.g. 3',
-            place,
+            location,
         )
 
 

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 from aiida_inversedesign.campaign.curves.functionals import read_target
 from aiida_inversedesign.campaign.earlier import ARCHIVE, EarlierSource
 from aiida_inversedesign.campaign.files import FileRefusedError, inside, read_bounded
-from aiida_inversedesign.campaign.section import Place
+from aiida_inversedesign.campaign.section import Location
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.campaign.text.problems import CampaignFileError, Finding, Problem, findings, problems
 from aiida_inversedesign.campaign.text.yaml_text import YamlTextError, decoded, read_yaml
 from aiida_inversedesign.errors import InverseDesignError
 
-LineOf = Callable[[Place], int]
+LineOf = Callable[[Location], int]
 
 #: No campaign file is larger; the limit keeps a wrong path (an archive, a log) from being parsed for minutes.
 MAX_BYTES = 250_000
@@ -83,7 +83,7 @@ def validate_campaign(data: Mapping[str, Any], source: str = 'campaign') -> Camp
 
 
 def _checked(
-    data: Mapping[str, Any], source: str, folder: Path | None, line_of: LineOf = lambda place: 0
+    data: Mapping[str, Any], source: str, folder: Path | None, line_of: LineOf = lambda location: 0
 ) -> CampaignSpec:
     """The campaign of plain data; a file that it names lies in ``folder`` or below, if one is given."""
     spec: CampaignSpec | None = None
@@ -93,7 +93,7 @@ def _checked(
         spec = CampaignSpec.model_validate(data)
     except ValidationError as error:
         # one thing is wrong with a file, not two
-        found = [item for item in findings(error, data) if item.place not in {other.place for other in unread}]
+        found = [item for item in findings(error, data) if item.location not in {other.location for other in unread}]
     found += unread
     if folder is not None:
         found += _misplaced_files(data, folder)

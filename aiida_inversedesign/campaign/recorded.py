@@ -34,9 +34,9 @@ def read_settings(data: Mapping[str, Any], where: str, made_by: str | None = Non
         return CampaignSettings.model_validate(data)
     except ValidationError as error:
         first = error.errors()[0]
-        place = '.'.join(map(str, first['loc'])) or 'the file as a whole'
+        location = '.'.join(map(str, first['loc'])) or 'the file as a whole'
         raise SettingsError(
             f'the settings of {where} were written by aiida-inversedesign {made_by or "of unknown version"}, and '
-            f'{place} cannot be read by {__version__} ({first["msg"]}): use the version that wrote them, or install '
+            f'{location} cannot be read by {__version__} ({first["msg"]}): use the version that wrote them, or install '
             'the package that brings what they name'
         ) from error

@@ -12,19 +12,19 @@ from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.chemistry.symbols import SYMBOLS
 
 #: Where a value stands below a section: keys, and numbers of items.
-Place = tuple[str | int, ...]
+Location = tuple[str | int, ...]
 
 
 class ContradictionError(ValueError):
     """A value that is wrong beside others, and what to do about it.
 
-    :param place: where to fix it, seen from the section that finds it; empty for the section itself.
+    :param location: where to fix it, seen from the section that finds it; empty for the section itself.
     :param words: what could stand there, if that is a list of words.
     """
 
-    def __init__(self, message: str, place: Place = (), words: Sequence[str] = ()) -> None:
+    def __init__(self, message: str, location: Location = (), words: Sequence[str] = ()) -> None:
         super().__init__(message)
-        self.place, self.words = place, words
+        self.location, self.words = location, words
 
 
 def refuse(title: str, found: Iterable[ContradictionError]) -> None:
@@ -33,7 +33,9 @@ def refuse(title: str, found: Iterable[ContradictionError]) -> None:
     :param title: what is wrong, for the head of the message.
     :raises ValidationError: if anything was found.
     """
-    errors = [InitErrorDetails(type='value_error', loc=item.place, input=None, ctx={'error': item}) for item in found]
+    errors = [
+        InitErrorDetails(type='value_error', loc=item.location, input=None, ctx={'error': item}) for item in found
+    ]
     if errors:
         raise ValidationError.from_exception_data(title, errors)
 

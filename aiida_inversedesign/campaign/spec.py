@@ -131,11 +131,11 @@ class Propose(Model):
         )
 
     @builtins.property  # read like a field
-    def places(self) -> dict[str, int]:
+    def slots(self) -> dict[str, int]:
         """How many of the ``top_k`` slots of a formula each source has, at first if the shares are learned."""
-        return self.places_of(self.shares)
+        return self.slots_of(self.shares)
 
-    def places_of(self, shares: Mapping[str, float]) -> dict[str, int]:
+    def slots_of(self, shares: Mapping[str, float]) -> dict[str, int]:
         """How many of the ``top_k`` slots of a formula each source has: at least one, if there are enough.
 
         :param shares: of the sources, which add up to 1, largest first.
@@ -190,16 +190,17 @@ class Propose(Model):
         for name in self.shares if self.model_fields_set & {'method', 'sources'} else ():
             if not registry.part('sources', name).builds_on_earlier:
                 continue
-            place = ('sources', name) if self.sources else ('method',)
+            location = ('sources', name) if self.sources else ('method',)
             if len(self.shares) == 1:
                 yield ContradictionError(
-                    f'goes on from what others proposed: name others beside it, e.g. {{cspml: 0.7, {name}: 0.3}}', place
+                    f'goes on from what others proposed: name others beside it, e.g. {{cspml: 0.7, {name}: 0.3}}',
+                    location,
                 )
             elif not self.renewed:
                 yield ContradictionError(
                     'goes on from earlier generations: set propose.renew, the most formulas that each later one adds '
                     'and the most earlier ones that it goes on with',
-                    place,
+                    location,
                 )
         if not self.generators:
             yield ContradictionError('is empty: omit it, or write {enumeration: 1}', ('generators',))

@@ -44,7 +44,7 @@ def prototype_label(crystal: Crystal) -> str:
         sorted((ratio[symbol], _letters(letters, table)) for symbol, letters in orbits.items())
         for table in relabellings(found.number)
     )
-    formula = ''.join(f'{_name(place)}{count if count > 1 else ""}' for place, (count, _) in enumerate(blocks))
+    formula = ''.join(f'{_name(position)}{count if count > 1 else ""}' for position, (count, _) in enumerate(blocks))
     return '_'.join([formula, pearson, str(found.number), *(letters for _, letters in blocks)])
 
 
@@ -76,9 +76,9 @@ def _letters(letters: Counter[str], table: dict[str, str]) -> str:
     return ''.join(f'{number if number > 1 else ""}{letter}' for letter, number in ordered)
 
 
-def _name(place: int) -> str:
+def _name(position: int) -> str:
     """The letter that stands for an element."""
-    return ascii_uppercase[place % len(ascii_uppercase)]
+    return ascii_uppercase[position % len(ascii_uppercase)]
 
 
 def _reduced(counts: dict[str, int]) -> dict[str, int]:

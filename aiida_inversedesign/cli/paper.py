@@ -49,13 +49,15 @@ def paper(
     from aiida_inversedesign.paper import folder as paper_folder
 
     options = paper_folder.Options(archive=not no_archive, authors=authors, license=licence, structures=structures)
-    with paper_folder.new_folder(output, force) as place:
+    with paper_folder.new_folder(output, force) as location:
         with opened_campaign(campaign, archive) as node:
-            facts = paper_folder.write_contents(node, place, options)
+            facts = paper_folder.write_contents(node, location, options)
         if options.archive:
-            paper_folder.check_archive(facts.report, place / paper_folder.ARCHIVE, structures)
-        paper_folder.write_description(facts, place, options)
-        files = {path.relative_to(place).as_posix(): path.stat().st_size for path in place.rglob('*') if path.is_file()}
+            paper_folder.check_archive(facts.report, location / paper_folder.ARCHIVE, structures)
+        paper_folder.write_description(facts, location, options)
+        files = {
+            path.relative_to(location).as_posix(): path.stat().st_size for path in location.rglob('*') if path.is_file()
+        }
     result = {
         'schema': 'inversedesign/1',
         'campaign': facts.record.uuid,

@@ -118,17 +118,17 @@ def _list(console: Console, title: str, entries: list[dict[str, Any]], keys: tup
 
     if not entries:
         return
-    first, place, message = keys
+    first, index, message = keys
     lines: dict[tuple[str, str], list[str]] = {}
     for entry in entries:
-        lines.setdefault((str(entry[first]), str(entry[message])), []).append(str(entry[place]))
+        lines.setdefault((str(entry[first]), str(entry[message])), []).append(str(entry[index]))
     table = Table(title=f'{title}: {len(entries)}')
     table.add_column(first)
-    table.add_column(place, overflow='fold')
+    table.add_column(index, overflow='fold')
     table.add_column(message, overflow='fold')
-    for (name, text), places in list(lines.items())[:_SHOWN]:
-        more = f' and {len(places) - 1} more' if len(places) > 1 else ''
-        table.add_row(*(escape(cell) for cell in (name, f'{places[0]}{more}', text)))
+    for (name, text), indices in list(lines.items())[:_SHOWN]:
+        more = f' and {len(indices) - 1} more' if len(indices) > 1 else ''
+        table.add_row(*(escape(cell) for cell in (name, f'{indices[0]}{more}', text)))
     console.print(table)
     if len(lines) > _SHOWN:
         console.print(f'and {len(lines) - _SHOWN} more (--format json shows all)')

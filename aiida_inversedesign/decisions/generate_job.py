@@ -148,9 +148,9 @@ class GenerateParser(Parser):
 
 def read_retrieved(retrieved: orm.FolderData, request: dict[str, Any]) -> dict[str, Any]:
     """What is read of the files that a program left; nothing of one that used other weights than it was to."""
-    with tempfile.TemporaryDirectory() as place:
-        retrieved.base.repository.copy_tree(Path(place))
-        found = read_generated(Path(place) / FOLDER, request)
+    with tempfile.TemporaryDirectory() as index:
+        retrieved.base.repository.copy_tree(Path(index))
+        found = read_generated(Path(index) / FOLDER, request)
     if wrong := _wrong_weights(found, request):
         found |= {'records': [], 'refused': {**found['refused'], 'weights': len(found['records'])}}
         found['status']['message'] = f'the weights are {wrong}'

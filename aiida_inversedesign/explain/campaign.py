@@ -206,8 +206,8 @@ def _choices(campaign: Campaign, selection: Selection) -> list[dict[str, Any]]:
     by_id = {item.id: item for item in selection.candidates}
     gone = {row.candidate for row in selection.rows} | set(selection.running)
     pool = [item for item in selection.candidates if item.accepted and item.id not in gone]
-    places = {item.id: place for place, item in enumerate(pool)}
-    chosen = [choice for choice in selection.choices if choice['candidate'] in places]
+    indices = {item.id: number for number, item in enumerate(pool)}
+    chosen = [choice for choice in selection.choices if choice['candidate'] in indices]
 
     decision = Decision(
         campaign.goal,
@@ -217,11 +217,11 @@ def _choices(campaign: Campaign, selection: Selection) -> list[dict[str, Any]]:
         surrogate.inputs_of(space, pool),
         [item.id for item in pool],
         surrogate.inputs_of(space, [by_id[name] for name in selection.running if name in by_id]),
-        [places[choice['candidate']] for choice in chosen],
+        [indices[choice['candidate']] for choice in chosen],
         selection.seed,
     )
     found = []
-    for place, choice in enumerate(chosen):
+    for number, choice in enumerate(chosen):
         item = {
             'candidate': choice['candidate'],
             'key': by_id[choice['candidate']].key,
@@ -232,7 +232,7 @@ def _choices(campaign: Campaign, selection: Selection) -> list[dict[str, Any]]:
             'predicted': choice['predicted'],
         }
         if choice['arm'] == 'acquisition' and choice['acquisition'] != 'random':
-            item |= reasons(decision, place, choice['acquisition'])
+            item |= reasons(decision, number, choice['acquisition'])
             if item['change']:
                 item['change']['next_key'] = by_id[item['change']['next']].key
         found.append(item)

@@ -69,7 +69,7 @@ class _Fixed:
         return normal_within(self.mean, self.deviation, low, high)
 
 
-def reasons(decision: Decision, place: int, acquisition: str) -> dict[str, Any]:
+def reasons(decision: Decision, number: int, acquisition: str) -> dict[str, Any]:
     """Why the candidate at ``place`` of the batch was chosen.
 
     The score is split into what the mean and what the uncertainty contributed: Shapley's values of two players, each
@@ -78,9 +78,9 @@ def reasons(decision: Decision, place: int, acquisition: str) -> dict[str, Any]:
 
     :param acquisition: what chose it.
     """
-    chosen = decision.batch[place]
+    chosen = decision.batch[number]
     point = decision.inputs[[chosen]]
-    given = np.concatenate([decision.pending, decision.inputs[list(decision.batch[:place])]])
+    given = np.concatenate([decision.pending, decision.inputs[list(decision.batch[:number])]])
     found: dict[str, Any] = {'neighbours': _neighbours(decision, point)}
     score = make_acquisition(acquisition, decision.goal, decision.surrogate, decision.observed, decision.seed)
     if not isinstance(score.part, Marginal):

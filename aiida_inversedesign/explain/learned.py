@@ -178,7 +178,7 @@ def dependences(task: Task, leading: Sequence[str]) -> list[dict[str, Any]]:
         flat = moved.reshape(-1, sample.shape[1])
         shape = (len(grid), len(sample))
         means = np.array([model.predict(flat)[0].reshape(shape).mean(axis=1) for model, _, _ in task.refits])
-        bands = [task.interval(means[:, place].tolist()) for place in range(len(grid))]
+        bands = [task.interval(means[:, index].tolist()) for index in range(len(grid))]
         found.append(
             {
                 'group': name,

@@ -220,7 +220,7 @@ def foreseen(priors: Sequence[Prior], features: Array) -> list[dict[str, float]]
     for prior in priors:
         if prior.spread:
             said[prior.name] = said.get(prior.name, 0.0) + prior.level + prior.spread * prior(features)
-    return [{name: float(column[place]) for name, column in said.items()} for place in range(len(features))]
+    return [{name: float(column[index]) for name, column in said.items()} for index in range(len(features))]
 
 
 def foreseen_of(

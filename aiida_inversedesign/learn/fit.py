@@ -133,12 +133,12 @@ def _estimated(setting: Setting, columns: Sequence[str], name: str, features: Ar
     """The setting with a potential's estimate of a property as a prior of it, where that is a descriptor."""
     if estimate_column(name) not in columns:
         return setting
-    place = list(columns).index(estimate_column(name))
-    values = features[:, place]
+    number = list(columns).index(estimate_column(name))
+    values = features[:, number]
     width = float(values.std()) or 1.0
     # what a potential says of each candidate leaves nothing to expect of other campaigns
     others = tuple(prior.meant_for('') for prior in setting.priors)
-    return replace(setting, priors=(*others, Estimate(name, place, float(values.mean()), width)))
+    return replace(setting, priors=(*others, Estimate(name, number, float(values.mean()), width)))
 
 
 def _needs(kind: str) -> tuple[str, ...]:
@@ -227,7 +227,7 @@ def fit_surrogate(
     features, names = space.describe([row.proposed for row in rows], [row.probability for row in rows])
     composition = space.composition_columns()
     if (chosen := space.columns(names, len(rows))) is not None:
-        features, names = features[:, chosen], [names[place] for place in chosen]
+        features, names = features[:, chosen], [names[number] for number in chosen]
         composition = None if composition is None else composition[list(chosen)]
     from_earlier = earlier_priors(earlier, space, chosen, seed)
     features, names, composition = _with_estimates(features, names, composition, rows)

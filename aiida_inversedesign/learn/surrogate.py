@@ -99,9 +99,9 @@ class Surrogate:
         own = self.names[: len(self.names) - len(estimated)]
         if own != tuple(names):
             # it may have been fitted on some of the columns, never on others
-            places = {name: place for place, name in enumerate(names)}
-            chosen = [places[name] for name in own if name in places]
-            features, names = features[:, chosen], [names[place] for place in chosen]
+            indices = {name: index for index, name in enumerate(names)}
+            chosen = [indices[name] for name in own if name in indices]
+            features, names = features[:, chosen], [names[index] for index in chosen]
         if own != tuple(names) or self.names[len(own) :] != estimated or (len(own) < 1):
             raise SurrogateError('the surrogate was fitted with other descriptors: fit it again from its table')
         if estimated:

@@ -159,8 +159,8 @@ def _by_line(file: Path, wanted: Filter, progress: Progress | None) -> Iterator[
         if len(items) == 1 and items[0] is found:
             yield _entry(found, where, f'{file.name}:{number}', wanted)
             continue
-        for place, item in enumerate(items, 1):
-            yield _entry(item, f'{where}, entry {place}', f'{file.name}:{number}:{place}', wanted)
+        for index, item in enumerate(items, 1):
+            yield _entry(item, f'{where}, entry {index}', f'{file.name}:{number}:{index}', wanted)
 
 
 def _entry(item: Any, where: str, default: str, wanted: Filter) -> Raw:

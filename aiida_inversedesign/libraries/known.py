@@ -126,7 +126,7 @@ def read_known(content: bytes, name: str, settings: CampaignSettings) -> Known:
             if found is None:
                 empty.append(line)
                 continue
-            content_ = of_cells({key: _cell(cells, place) for key, place in columns.items()})
+            content_ = of_cells({key: _cell(cells, index) for key, index in columns.items()})
             groups.setdefault(content_.content_hash, []).append(_Measured(content_, *found))
             known.lines += 1
         except InverseDesignError as error:
@@ -180,48 +180,48 @@ def _columns(
     taken = {**own, **units, **{name + ERROR: unit for name, unit in units.items()}, _FAILED: ''}
     taken |= dict.fromkeys(_functions(settings), '')
     loose = {_loose(name): name for name in reversed(taken)}
-    places: dict[str, int] = {}
+    indices: dict[str, int] = {}
     problems, unused = [], []
-    for place, text in enumerate(headings):
+    for index, text in enumerate(headings):
         name, unit = heading_of(loose.get(_loose(text), text.strip()), taken)
         name = loose.get(_loose(name), name)
         if name not in taken:
-            unused.append(text.strip() or f'column {place + 1} without a heading')
+            unused.append(text.strip() or f'column {index + 1} without a heading')
             continue
-        if name in places:
+        if name in indices:
             problems.append(
-                f'line {line}: the column {name!r} is there twice (columns {places[name] + 1} and {place + 1}): '
+                f'line {line}: the column {name!r} is there twice (columns {indices[name] + 1} and {index + 1}): '
                 'remove or rename one'
             )
-        places.setdefault(name, place)
+        indices.setdefault(name, index)
         try:
             refuse_unit(name, unit, taken[name])
         except CellError as error:
-            problems.append(f'line {line}, column {place + 1}: {error}')
-    problems += [f'line {line}: {text}' for text in _missing(places, unused, settings, units)]
+            problems.append(f'line {line}, column {index + 1}: {error}')
+    problems += [f'line {line}: {text}' for text in _missing(indices, unused, settings, units)]
     if unused:
         known.remarks.append(f'columns that are not used: {", ".join(unused[:20])}{" …" if len(unused) > 20 else ""}')
-    return places, problems
+    return indices, problems
 
 
 def _missing(
-    places: Mapping[str, int], unused: Sequence[str], settings: CampaignSettings, units: Mapping[str, str]
+    indices: Mapping[str, int], unused: Sequence[str], settings: CampaignSettings, units: Mapping[str, str]
 ) -> Iterable[str]:
     """Columns without which no row says what it is, or what was found."""
     reader = settings.space.reader
-    lacking = [name for name in settings.space.headings if name not in places]
+    lacking = [name for name in settings.space.headings if name not in indices]
     for name in lacking:
         yield f'no column {name!r} for the variable of that name{_nearest(name, unused)}'
     try:
         if settings.space.of_crystals:
-            structure_columns(places)
+            structure_columns(indices)
         elif reader is None:
             yield f'{settings.space.nouns} cannot be given in a table'
         elif not lacking:
-            reader.columns(list(places))
+            reader.columns(list(indices))
     except InverseDesignError as error:
         yield str(error)
-    if not any(name in places for name in (*units, *_functions(settings), _FAILED)):
+    if not any(name in indices for name in (*units, *_functions(settings), _FAILED)):
         yield f'no column of the goal: add {" or ".join(units)}{_nearest(next(iter(units), ""), unused)}'
 
 
@@ -235,8 +235,8 @@ def _loose(name: str) -> str:
     return re.sub(r'[\s_-]+', '', name).casefold()
 
 
-def _cell(cells: Sequence[str], place: int) -> str:
-    return cells[place].strip()
+def _cell(cells: Sequence[str], index: int) -> str:
+    return cells[index].strip()
 
 
 def _values(

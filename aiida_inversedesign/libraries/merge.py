@@ -37,7 +37,7 @@ class _Entry:
 
     template: Template
     library: str
-    place: int
+    index: int
 
     @property
     def where(self) -> str:
@@ -47,7 +47,7 @@ class _Entry:
     def preference(self) -> tuple[float, int]:
         """Sorts what is kept to the front: nearest to the hull, then first named; unknown energies come last."""
         energy = self.template.e_above_hull
-        return (math.inf if energy is None else energy, self.place)
+        return (math.inf if energy is None else energy, self.index)
 
 
 def merge(
@@ -71,8 +71,8 @@ def merge(
     flat = [(name, item) for name, library in libraries for item in library]
     dropped: list[Skipped] = []
     groups: dict[str, list[_Entry]] = defaultdict(list)
-    for place, (name, template) in enumerate(flat):
-        entry = _Entry(template, name, place)
+    for index, (name, template) in enumerate(flat):
+        entry = _Entry(template, name, index)
         try:
             if wanted is not None:
                 wanted.check(template)
@@ -91,7 +91,7 @@ def merge(
             progress(done, done / len(flat))
     if not kept:
         raise LibraryError(f'none of {len(flat)} templates is left: nothing was merged')
-    kept.sort(key=lambda entry: entry.place)
+    kept.sort(key=lambda entry: entry.index)
     templates, renamed = _unique_ids(kept)
     return Merged(Library(templates, _fingerprints(libraries, kept)), dropped, renamed)
 
@@ -141,4 +141,4 @@ def _fingerprints(libraries: Sequence[tuple[str, Library]], kept: Sequence[_Entr
     present = [array for array in arrays if array is not None]
     if len(present) < len(arrays):
         return None
-    return np.concatenate(present)[[entry.place for entry in kept]]
+    return np.concatenate(present)[[entry.index for entry in kept]]

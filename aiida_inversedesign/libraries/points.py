@@ -82,8 +82,8 @@ class PointSet:
     def numeric(self) -> tuple[str, ...]:
         """The columns with a name in which at least half of the values that are there are numbers."""
         found = []
-        for place, name in enumerate(self.columns):
-            values = [row[place] for row in self.rows if row[place] is not None]
+        for position, name in enumerate(self.columns):
+            values = [row[position] for row in self.rows if row[position] is not None]
             if values and not is_index(name) and 2 * sum(not isinstance(value, str) for value in values) >= len(values):
                 found.append(name)
         return tuple(found)
@@ -92,8 +92,8 @@ class PointSet:
         """The values of columns that are not numbers, in a sentence for each column with the first three."""
         texts = []
         for name in names:
-            place = self.columns.index(name)
-            bad = [(line, row[place]) for line, row in enumerate(self.rows, 2) if isinstance(row[place], str)]
+            position = self.columns.index(name)
+            bad = [(line, row[position]) for line, row in enumerate(self.rows, 2) if isinstance(row[position], str)]
             if bad:
                 shown = ', '.join(f'{value!r} in row {line} ({why_unreadable(value)})' for line, value in bad[:3])
                 texts.append(f'{len(bad)} of {len(self)} values of {name} are not read: {shown}')
@@ -111,8 +111,8 @@ class PointSet:
         ]
 
     def _numbers(self, name: str) -> NDArray[np.float64]:
-        place = self.columns.index(name)
-        cells = [row[place] for row in self.rows]
+        position = self.columns.index(name)
+        cells = [row[position] for row in self.rows]
         return np.array([math.nan if cell is None or isinstance(cell, str) else cell for cell in cells])
 
     def listed(self, reader: RowReader) -> Listing:
@@ -126,7 +126,7 @@ class PointSet:
         return self._asked[1] if self._asked else Listing({}, ())
 
     def _listed(self, reader: RowReader) -> Listing:
-        places = {name: place for place, name in enumerate(self.columns)}
+        indices = {name: position for position, name in enumerate(self.columns)}
         try:
             columns = reader.columns(self.columns)
         except RowError as error:
@@ -137,14 +137,14 @@ class PointSet:
         for number, row in enumerate(self.rows, 2):
             line = self.lines[number - 2] if self.lines else number
             try:
-                content = reader.read({name: row[places[name]] for name in columns})
+                content = reader.read({name: row[indices[name]] for name in columns})
             except RowError as error:
                 if not reader.tolerant:
                     raise PointsError(f'line {line}: {error}') from error
                 left_out.append((line, error.kind, str(error)))
                 continue
             groups.setdefault(content.content_hash, (content, []))[1].append(row)
-        measured = {key: _mean(content, rows, properties, places) for key, (content, rows) in groups.items()}
+        measured = {key: _mean(content, rows, properties, indices) for key, (content, rows) in groups.items()}
         return Listing(measured, tuple(left_out))
 
     def contents(self, space: SpaceSection) -> list[Any]:
@@ -171,9 +171,9 @@ class PointSet:
         writer = csv.writer(sink, lineterminator='\n')
         writer.writerow(self.columns)
         written = 1
-        for place, row in enumerate(self.rows):
+        for position, row in enumerate(self.rows):
             # an empty line for each that was left out, so that lines keep their numbers
-            line = self.lines[place] if self.lines else place + 2
+            line = self.lines[position] if self.lines else position + 2
             sink.write('\n' * (line - written - 1))
             written = line
             writer.writerow(
@@ -243,10 +243,10 @@ def _value(cell: str, name: str, line: int) -> Value | None:
     return number
 
 
-def _mean(content: Any, rows: Sequence[Row], properties: Sequence[str], places: Mapping[str, int]) -> Measured:
+def _mean(content: Any, rows: Sequence[Row], properties: Sequence[str], indices: Mapping[str, int]) -> Measured:
     found = {}
     for name in properties:
-        cells = [row[places[name]] for row in rows]
+        cells = [row[indices[name]] for row in rows]
         known = [float(cell) for cell in cells if cell is not None and not isinstance(cell, str)]
         if known:
             found[name] = mean_of([{'value': value, 'unit': ''} for value in known])

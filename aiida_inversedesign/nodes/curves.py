@@ -57,8 +57,8 @@ def bands_of(node: ArrayData) -> dict[tuple[str, str], Bands]:
     found = {}
     for array, name in node.base.attributes.get('properties').items():
         median, low, high, grid = (node.get_array(f'{array}{ending}') for ending in ('', '_low', '_high', _AXIS))
-        for place, candidate in enumerate(node.base.attributes.get('candidates')):
-            own = slice(place, place + 1)
+        for index, candidate in enumerate(node.base.attributes.get('candidates')):
+            own = slice(index, index + 1)
             found[candidate, name] = Bands(grid, median[own], low[own], high[own])
     return found
 

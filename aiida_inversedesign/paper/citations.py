@@ -151,8 +151,8 @@ def sentence(key: str) -> str:
     shown = (
         f'{people[0]} et al.' if len(people) > 3 else ' and '.join(filter(None, (', '.join(people[:-1]), people[-1])))
     )
-    place = field_of(key, 'journal') or field_of(key, 'booktitle') or field_of(key, 'howpublished')
-    where = ' '.join(filter(None, (place, field_of(key, 'volume'))))
+    index = field_of(key, 'journal') or field_of(key, 'booktitle') or field_of(key, 'howpublished')
+    where = ' '.join(filter(None, (index, field_of(key, 'volume'))))
     pages, year, doi = (field_of(key, name) for name in ('pages', 'year', 'doi'))
     line = f'{shown}: {field_of(key, "title")}. {where}'
     line += f', {pages}' if pages else ''

@@ -51,25 +51,25 @@ def new_folder(path: Path, force: bool = False) -> Iterator[Path]:
     :raises FolderError: if there is something already, or nothing can be written there.
     """
     path = path.absolute()
-    _check_place(path, force)
+    _check_location(path, force)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        place = Path(tempfile.mkdtemp(prefix=f'.{path.name}-', dir=path.parent))
+        location = Path(tempfile.mkdtemp(prefix=f'.{path.name}-', dir=path.parent))
     except OSError as error:
         raise FolderError(f'{path} cannot be written ({error.strerror}): choose another folder') from error
     try:
-        yield place
+        yield location
         mask = os.umask(0)
         os.umask(mask)
-        place.chmod(0o777 & ~mask)
-        _replace(path, place)
+        location.chmod(0o777 & ~mask)
+        _replace(path, location)
     except OSError as error:
         raise FolderError(f'{path} cannot be written ({error})') from error
     finally:
-        shutil.rmtree(place, ignore_errors=True)
+        shutil.rmtree(location, ignore_errors=True)
 
 
-def _check_place(path: Path, force: bool) -> None:
+def _check_location(path: Path, force: bool) -> None:
     if path.exists() and not path.is_dir():
         raise FolderError(f'{path} is a file: name a folder')
     if not path.is_dir() or not any(path.iterdir()):
@@ -80,14 +80,14 @@ def _check_place(path: Path, force: bool) -> None:
         raise FolderError(f'{path} holds something else than an earlier paper folder: --force replaces only such')
 
 
-def _replace(path: Path, place: Path) -> None:
+def _replace(path: Path, location: Path) -> None:
     """Put ``place`` where ``path`` was; what was there goes last."""
     if not path.exists():
-        place.rename(path)
+        location.rename(path)
         return
     earlier = Path(tempfile.mkdtemp(prefix=f'.{path.name}-old-', dir=path.parent))
     path.rename(earlier / path.name)
-    place.rename(path)
+    location.rename(path)
     shutil.rmtree(earlier, ignore_errors=True)
 
 

@@ -82,9 +82,9 @@ def draw_hits(facts: Facts, axes: Axes) -> None:
     axes.step([0, *(step[key] for step in ended)], [0, *counts], where='post', color=GREEN, label='distinct hits')
     random = _random(facts, len(ended))
     if random is not None:
-        places = [0, *(step[key] for step in ended)]
-        axes.plot(places, random.mean, '--', color=GREY, label='random choice')
-        axes.fill_between(places, random.low, random.high, color=GREY, alpha=0.2, linewidth=0, step='post')
+        indices = [0, *(step[key] for step in ended)]
+        axes.plot(indices, random.mean, '--', color=GREY, label='random choice')
+        axes.fill_between(indices, random.low, random.high, color=GREY, alpha=0.2, linewidth=0, step='post')
     axes.set_xlabel(title)
     axes.set_ylabel('distinct hits')
     _whole_numbers(axes.yaxis)

@@ -252,18 +252,18 @@ def _candidates_table(
     elif space.of_crystals:
         columns += [('r', 'reached'), ('r', r'$\Delta E$')]
     rows = []
-    for place, item in enumerate(chosen):
+    for position, item in enumerate(chosen):
         row = [latex.escape(item.candidate)]
         if space.of_crystals:
             row += [latex.formula(item.key), latex.escape(facts.record.prototype(item) if named else item.template)]
         else:
-            row += [_setting(one.values[place]) for one in variables] or [latex.escape(item.key)]
+            row += [_setting(one.values[position]) for one in variables] or [latex.escape(item.key)]
         row += [str(item.generation), latex.escape(item.arm)]
         row += [_measured(facts, item, name) for name in names]
         if not entries:
             row.append(latex.escape(_outcome(item)))
         elif space.of_crystals:
-            entry = entries[place]
+            entry = entries[position]
             above = latex.number(entry['e_above_polymorph'], 3) if entry.get('polymorphs', 1) > 1 else '--'
             row += [str(len(entry['copies']) + 1), above]
         rows.append(row)

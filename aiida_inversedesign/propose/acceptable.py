@@ -57,7 +57,7 @@ def acceptable(
     lacking = formulas
     while lacking:
         report('crystals', 1 - len(lacking) / len(formulas))
-        portions = [one.ranked.build(one.next_places(number)) for one in lacking]
+        portions = [one.ranked.build(one.next_indices(number)) for one in lacking]
         passed = [candidate for one in lacking for candidate in one.passed]
         judged = iter(screened([item for portion in portions for item in portion], spec, rows, passed=passed))
         for one, portion in zip(lacking, portions, strict=True):
@@ -86,20 +86,20 @@ class _Formula:
         self.tried += judged
         self.passed += [candidate for candidate in judged if candidate.accepted]
 
-    def next_places(self, number: int) -> list[int]:
+    def next_indices(self, number: int) -> list[int]:
         """The next places to try, as many as are lacking; the first ``number`` of the list are not passed over."""
         good = [candidate.rank - 1 for candidate in self.passed if candidate.rank]
         found: list[int] = []
         while self.untried and len(found) < number - len(self.passed):
-            place = self.untried.pop(0)
-            if place < number or not any(self._alike(place, other) for other in good):
-                found.append(place)
+            index = self.untried.pop(0)
+            if index < number or not any(self._alike(index, other) for other in good):
+                found.append(index)
         return found
 
-    def _alike(self, place: int, other: int) -> bool:
+    def _alike(self, index: int, other: int) -> bool:
         """Whether two templates are of one prototype and so near that their crystals most likely match."""
         prints = self.ranked.fingerprints
-        if prints is None or not np.linalg.norm(prints[place] - prints[other]) <= ALIKE:
+        if prints is None or not np.linalg.norm(prints[index] - prints[other]) <= ALIKE:
             return False
-        label = self.ranked.label(place)
+        label = self.ranked.label(index)
         return label != '' and label == self.ranked.label(other)

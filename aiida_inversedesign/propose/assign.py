@@ -71,9 +71,9 @@ def dissimilarities(query: Mapping[str, int], rows: NDArray[np.int64]) -> NDArra
     total = np.zeros(len(rows))
     start = 0
     for count, members in _by_count(query).items():
-        places = range(start, start + len(members))
+        indices = range(start, start + len(members))
         start += len(members)
-        total += count * _least(distance[places[0] : start, :, places[0] : start])
+        total += count * _least(distance[indices[0] : start, :, indices[0] : start])
     per_atom: NDArray[np.float64] = total / sum(counts)
     return per_atom
 

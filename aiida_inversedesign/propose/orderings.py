@@ -92,5 +92,5 @@ def _all(
     )
     for item in found:
         species, coordinates = item.get_chemical_symbols(), item.get_scaled_positions()
-        kept = [place for place, symbol in enumerate(species) if symbol != VACANCY]
-        yield Crystal(np.array(item.cell), tuple(species[place] for place in kept), coordinates[kept])
+        kept = [index for index, symbol in enumerate(species) if symbol != VACANCY]
+        yield Crystal(np.array(item.cell), tuple(species[index] for index in kept), coordinates[kept])

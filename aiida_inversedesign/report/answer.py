@@ -218,10 +218,10 @@ def _key_figures(record: CampaignRecord, figures: dict[str, Any]) -> list[tuple[
 def _cards(record: CampaignRecord, figures: dict[str, Any]) -> list[Card]:
     found = {item.candidate: item for item in record.evaluations}
     chosen = [entry for entry in figures['best'] if entry['candidate'] in found]
-    return [_card(record, found[entry['candidate']], entry, place) for place, entry in enumerate(chosen[:MOST_CARDS])]
+    return [_card(record, found[entry['candidate']], entry, index) for index, entry in enumerate(chosen[:MOST_CARDS])]
 
 
-def _card(record: CampaignRecord, item: EvaluationRecord, entry: dict[str, Any], place: int) -> Card:
+def _card(record: CampaignRecord, item: EvaluationRecord, entry: dict[str, Any], index: int) -> Card:
     """The card of an evaluation.
 
     :param entry: what the audit says of it among the best.
@@ -232,7 +232,7 @@ def _card(record: CampaignRecord, item: EvaluationRecord, entry: dict[str, Any],
     if space.of_crystals and crystal is not None:
         try:
             drawn, colours = (
-                picture(crystal, f'crystal-{place}', f'Crystal structure of {item.key}'),
+                picture(crystal, f'crystal-{index}', f'Crystal structure of {item.key}'),
                 legend(crystal),
             )
             # of the crystal that is shown: relaxing may have changed that of the proposal

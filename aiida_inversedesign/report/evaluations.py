@@ -58,17 +58,17 @@ def table_data(record: CampaignRecord, figures: dict[str, Any]) -> dict[str, Any
     # paper has room for the goal's properties, or four
     beside = names[max(len(record.goal.properties), MOST_PRINTED) :]
     wide = [f'p:{name}' for name in beside] + [key for key, _, _ in columns if key[:2] in ('v:', 'm:', 's:')]
-    own = [{f'v:{item.name}': item.values[place] for item in variables} for place in range(len(items))]
+    own = [{f'v:{item.name}': item.values[index] for item in variables} for index in range(len(items))]
     rows = [
-        _row(place, item, [key for key, _, _ in columns], own[place - 1], record.prototype(item))
-        for place, item in enumerate(items, start=1)
+        _row(index, item, [key for key, _, _ in columns], own[index - 1], record.prototype(item))
+        for index, item in enumerate(items, start=1)
     ]
     # what no evaluation has needs no column
-    used = [place for place in range(len(columns)) if place < 4 or any(row[place] not in (None, '') for row in rows)]
+    used = [index for index in range(len(columns)) if index < 4 or any(row[index] not in (None, '') for row in rows)]
     return {
         'name': record.name,
-        'columns': [columns[place] for place in used],
-        'rows': [[row[place] for place in used] for row in rows],
+        'columns': [columns[index] for index in used],
+        'rows': [[row[index] for index in used] for row in rows],
         'digits': {f'p:{name}': record.digits(name).most for name in names},
         'wide': [*wide, 'acquisition', 'generator', 'prototype', 'template', 'hours', 'uuid'],
         'elements': [sorted(elements_of(item.key)) if space.of_crystals else [] for item in items],
@@ -81,10 +81,10 @@ def _measured(name: str, title: str) -> list[tuple[str, str, str]]:
     return [(f'p:{name}', title, 'number'), (f'e:{name}', f'± measured {title}', 'number')]
 
 
-def _row(place: int, item: EvaluationRecord, keys: list[str], variables: dict[str, Any], prototype: str) -> list[Any]:
+def _row(index: int, item: EvaluationRecord, keys: list[str], variables: dict[str, Any], prototype: str) -> list[Any]:
     own: dict[str, Any] = {
         **variables,
-        'number': None if item.arm == KNOWN else place,
+        'number': None if item.arm == KNOWN else index,
         'key': item.key,
         'status': item.status,
         'hit': '' if item.hit is None else 'yes' if item.hit else 'no',

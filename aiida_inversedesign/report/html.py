@@ -83,8 +83,8 @@ def render(
 
     sections = [made for build in BUILDERS if (made := build(record, figures)) is not None]
     if explained is not None:
-        place = next(place for place, section in enumerate(sections) if section.id == 'surrogate')
-        sections.insert(place + 1, explanation.section(explained))
+        index = next(index for index, section in enumerate(sections) if section.id == 'surrogate')
+        sections.insert(index + 1, explanation.section(explained))
     if others:
         sections.insert(0, compare.section([(record, figures), *others]))
     data = {

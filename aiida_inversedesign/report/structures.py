@@ -56,7 +56,7 @@ def picture(crystal: Crystal, identifier: str, title: str) -> Markup:
     cell = conventional(crystal)
     species, positions = _repeated(cell) if cell.nsites <= MOST_REPEATED else _inside(cell)
     # named by numbers: whatever a species is called, it is not part of the markup
-    names = {symbol: f'{identifier}-{place}' for place, symbol in enumerate(dict.fromkeys(species))}
+    names = {symbol: f'{identifier}-{index}' for index, symbol in enumerate(dict.fromkeys(species))}
     corners = np.array(list(product((0.0, 1.0), repeat=3))) @ cell.lattice
     view = _View.of(np.vstack([positions, corners]))
     items = [*_edges(cell.lattice, view)]
@@ -145,20 +145,20 @@ def _repeated(cell: Crystal) -> tuple[list[str], Array]:
         cell.nsites <= MOST_TILED and abs(np.linalg.norm(cell.lattice[0] + cell.lattice[1]) - _length(cell)) < 0.1
     )
     cells = (2, 2, 1) if hexagonal else (1, 1, 1)
-    species, places = [], []
+    species, indices = [], []
     for symbol, position in zip(cell.species, cell.frac_coords % 1.0, strict=True):
-        choices = [_places(float(value), number) for value, number in zip(position, cells, strict=True)]
-        for place in product(*choices):
+        choices = [_indices(float(value), number) for value, number in zip(position, cells, strict=True)]
+        for index in product(*choices):
             species.append(symbol)
-            places.append(place)
-    return species, np.array(places) @ cell.lattice
+            indices.append(index)
+    return species, np.array(indices) @ cell.lattice
 
 
 def _length(cell: Crystal) -> float:
     return float(np.linalg.norm(cell.lattice[0]))
 
 
-def _places(value: float, cells: int) -> list[float]:
+def _indices(value: float, cells: int) -> list[float]:
     """Where a coordinate is found in so many cells, both ends included."""
     if min(value, 1 - value) < 1e-3:
         return [float(number) for number in range(cells + 1)]
@@ -237,7 +237,7 @@ def _gradient(symbol: str, name: str) -> str:
 
 def _mixed(colour: str, with_value: int, share: float) -> str:
     """A colour mixed with white (255) or black (0)."""
-    parts = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
+    parts = (int(colour[index : index + 2], 16) for index in (1, 3, 5))
     return '#' + ''.join(f'{round(part + share * (with_value - part)):02x}' for part in parts)
 
 

@@ -35,11 +35,11 @@ def screened(
         if by_key and not screen.by_key:
             continue
         asked = [
-            place
-            for place, candidate in enumerate(candidates)
-            if screen.name not in verdicts[place]
+            index
+            for index, candidate in enumerate(candidates)
+            if screen.name not in verdicts[index]
             and (candidate.content is not None or screen.by_key)
-            and (not screen.only_passed or all(verdict.passed for verdict in verdicts[place].values()))
+            and (not screen.only_passed or all(verdict.passed for verdict in verdicts[index].values()))
         ]
         # what a source has judged already is not asked about again, but it stands beside the others
         known = [
@@ -48,10 +48,10 @@ def screened(
             if screen.name in own and candidate.accepted
         ]
         request = ScreenRequest(spec, rows, settings, [*passed, *known])
-        given = screen.judge([candidates[place] for place in asked], request)
-        for place, verdict in zip(asked, given, strict=True):
+        given = screen.judge([candidates[index] for index in asked], request)
+        for index, verdict in zip(asked, given, strict=True):
             if verdict is not None:
-                verdicts[place][screen.name] = verdict
+                verdicts[index][screen.name] = verdict
     return [dataclasses.replace(candidate, verdicts=own) for candidate, own in zip(candidates, verdicts, strict=True)]
 
 

@@ -77,14 +77,14 @@ class Rules(Screen):
         variables = getattr(space, 'variables', {})
         for number, rule in enumerate(RulesSettings.model_validate(settings).any):
             for name, limits in rule.items():
-                place = ('any', number, name)
+                position = ('any', number, name)
                 if name not in names:
-                    yield ContradictionError(f'{name!r} is not a descriptor of this space', place, names)
+                    yield ContradictionError(f'{name!r} is not a descriptor of this space', position, names)
                 elif name in variables:
                     low, high = variables[name].bounds
                     if (limits.min is not None and limits.min > high) or (limits.max is not None and limits.max < low):
                         yield ContradictionError(
-                            f'no candidate can obey it: the variable {name} is between {low:g} and {high:g}', place
+                            f'no candidate can obey it: the variable {name} is between {low:g} and {high:g}', position
                         )
 
     def judge(self, candidates: Sequence[Candidate], request: ScreenRequest) -> list[Verdict | None]:

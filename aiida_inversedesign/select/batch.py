@@ -26,7 +26,7 @@ Acceptable = Callable[[int, list[int]], bool]
 
 
 @dataclass(frozen=True)
-class Place:
+class Slot:
     """One slot of a batch.
 
     :param index: row of the inputs.
@@ -51,7 +51,7 @@ def choose_points(
     pending: Array | None = None,
     control: int = 0,
     acceptable: Acceptable | None = None,
-) -> list[Place]:
+) -> list[Slot]:
     """Choose up to ``size`` candidates; the same arguments give the same slots.
 
     :param name: of the acquisition, or ``auto`` or ``random``.
@@ -71,14 +71,14 @@ def choose_points(
     order = rng.permutation(len(inputs))
     taken: list[int] = []
     at_random = iter(order.tolist())
-    places = [
-        Place(index, 'control', 'random', None) for index in _take(at_random, taken, acceptable, min(control, size))
+    slots = [
+        Slot(index, 'control', 'random', None) for index in _take(at_random, taken, acceptable, min(control, size))
     ]
     if name == 'random':
         rest = _take(at_random, taken, acceptable, size - len(taken))
-        return places + [Place(index, 'acquisition', 'random', None) for index in rest]
+        return slots + [Slot(index, 'acquisition', 'random', None) for index in rest]
     if len(taken) == size:
-        return places
+        return slots
     acquisition = make_acquisition(name, goal, surrogate, observed, seed)
     first = acquisition.score(inputs, np.concatenate([waiting, inputs[taken]]))
     # ties are broken by the seed
@@ -86,7 +86,7 @@ def choose_points(
     chosen = _take(iter(ranked.tolist()), taken, acceptable, 1)
     found = (chosen[0], float(first[chosen[0]])) if chosen else None
     while found is not None:
-        places.append(Place(found[0], 'acquisition', acquisition.name, found[1]))
+        slots.append(Slot(found[0], 'acquisition', acquisition.name, found[1]))
         if len(taken) == size:
             break
         given = np.concatenate([waiting, inputs[taken]])
@@ -94,7 +94,7 @@ def choose_points(
         found = _next(acquisition, inputs, given, left, first, taken, acceptable)
         if found is not None:
             taken.append(found[0])
-    return places
+    return slots
 
 
 def distinct(inputs: Array, pending: Array) -> Acceptable:
@@ -130,9 +130,9 @@ def _next(
         more = ranked[len(scores) : len(scores) + SHORTLIST]
         scores = np.concatenate([scores, acquisition.score(inputs[more], pending)])
         seen = len(scores)
-        for place in np.argsort(-scores, kind='stable').tolist():
-            if acceptable(int(ranked[place]), taken):
-                found = int(ranked[place]), float(scores[place])
+        for number in np.argsort(-scores, kind='stable').tolist():
+            if acceptable(int(ranked[number]), taken):
+                found = int(ranked[number]), float(scores[number])
                 break
         beaten = found is not None and (seen == len(ranked) or first[ranked[seen]] <= found[1])
         if found is not None and (beaten or not acquisition.submodular):

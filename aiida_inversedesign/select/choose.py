@@ -169,7 +169,7 @@ def _origin(name: str) -> str:
     return head if mark and number.isdigit() else name
 
 
-def control_places(
+def control_slots(
     fraction: float, rows: Sequence[EvaluationRow], size: int, draw: float, pending_arms: Sequence[str] = ()
 ) -> int:
     """How many of the next ``size`` slots belong to the control arm.
@@ -250,7 +250,7 @@ def _informed(
     pending_arms: Sequence[str],
 ) -> list[Choice]:
     rng = np.random.default_rng(seed)
-    places = control_places(settings.control_fraction, rows, size, float(rng.random()), pending_arms)
+    slots = control_slots(settings.control_fraction, rows, size, float(rng.random()), pending_arms)
     inputs = surrogate.inputs_of(space, pool)
 
     def acceptable(index: int, taken: list[int]) -> bool:
@@ -265,21 +265,21 @@ def _informed(
         size,
         seed,
         pending=surrogate.inputs_of(space, running),
-        control=places,
+        control=slots,
         acceptable=acceptable,
     )
     return [
         Choice(
-            pool[place.index].id,
-            place.arm,
-            place.acquisition,
-            place.value,
+            pool[position.index].id,
+            position.arm,
+            position.acquisition,
+            position.value,
             # one by one: what is recorded must not depend on the size of the batch
             {
                 name: (float(mean[0]), float(deviation[0]))
                 for name, model in surrogate.models.items()
-                for mean, deviation in [model.predict(inputs[[place.index]])]
+                for mean, deviation in [model.predict(inputs[[position.index]])]
             },
         )
-        for place in chosen
+        for position in chosen
     ]

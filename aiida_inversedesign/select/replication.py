@@ -107,9 +107,9 @@ def repeat_worth_more(
     means, deviations = model.predict(np.concatenate([inputs[able], new]))
     means = sign * means
     gains = knowledge_gradient(means, np.maximum(deviations**2 - variance, 0.0), variance)
-    for place, index in enumerate(able):
+    for position, index in enumerate(able):
         if points[index].rows[0].proposed.content_hash in running:
-            gains[place] = -math.inf
+            gains[position] = -math.inf
     # of equal gains, as the first and the second best have them, that of the larger mean
     order = np.argsort(-means[:-1], kind='stable')
     best = int(order[np.argmax(gains[order])])

@@ -52,9 +52,9 @@ def compare(stored: Any, found: Any, tolerance: float) -> Comparison:
     if stored == found:
         return IDENTICAL
     largest, where, pair = 0.0, '', (stored, found)
-    for place, one, other, amount in _differences(stored, found, ()):
+    for location, one, other, amount in _differences(stored, found, ()):
         if amount > largest:
-            largest, where, pair = amount, '.'.join(place), (one, other)
+            largest, where, pair = amount, '.'.join(location), (one, other)
         if amount > tolerance:
             break
     if largest == 0:
@@ -69,26 +69,28 @@ def worst(comparisons: Sequence[Comparison]) -> Comparison:
     return max(comparisons, key=lambda item: (order.index(item.status), item.deviation), default=IDENTICAL)
 
 
-def _differences(stored: Any, found: Any, place: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any, Any, float]]:
+def _differences(
+    stored: Any, found: Any, location: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], Any, Any, float]]:
     """Location, both values and the deviation of all that is not equal; infinite where it does not concern numbers."""
     if isinstance(stored, Mapping) and isinstance(found, Mapping):
         for key in dict.fromkeys([*stored, *found]):
             if key not in stored or key not in found:
-                yield (*place, str(key)), stored.get(key, _NOTHING), found.get(key, _NOTHING), math.inf
+                yield (*location, str(key)), stored.get(key, _NOTHING), found.get(key, _NOTHING), math.inf
             else:
-                yield from _differences(stored[key], found[key], (*place, str(key)))
+                yield from _differences(stored[key], found[key], (*location, str(key)))
     elif _is_sequence(stored) and _is_sequence(found):
         if len(stored) != len(found):
-            yield (*place, 'length'), len(stored), len(found), math.inf
+            yield (*location, 'length'), len(stored), len(found), math.inf
             return
         for index, (one, other) in enumerate(zip(stored, found, strict=True)):
             if one != other:
-                yield from _differences(one, other, (*place, str(index)))
+                yield from _differences(one, other, (*location, str(index)))
     elif _is_number(stored) and _is_number(found):
         if amount := deviation(float(stored), float(found)):
-            yield place, stored, found, amount
+            yield location, stored, found, amount
     elif stored != found:
-        yield place, stored, found, math.inf
+        yield location, stored, found, math.inf
 
 
 class _Nothing:

@@ -74,7 +74,7 @@ def submit_decision(
     options = job_options(settings, longest if seconds is None else min(seconds, longest), code.with_mpi)
     cut_down = chain.ctx.get(_RUNS[step])
     if cut_down is not None:
-        chain.report(f'{_place(cut_down)} was cut down: {cut_down.exit_message}')
+        chain.report(f'{_location(cut_down)} was cut down: {cut_down.exit_message}')
         inputs |= folders_before(cut_down, attempt_label(step, number - 1))
     node = chain.submit_once(attempt_label(step, number), job, code=code, metadata={'options': options}, **inputs)
     chain.ctx[f'{step}_attempts'] = number
@@ -89,7 +89,7 @@ def explain_job(chain: IdempotentWorkChain, job: orm.CalcJobNode, reason: str) -
     """
     step = {'ProposeCalculation': 'propose', 'PotentialCalculation': 'screen'}.get(job.process_label or '', 'fit')
     attempts, words = chain.ctx.get(f'{step}_attempts', 1), reason.rstrip('.')
-    words += f' (after {attempts} attempts, the last as {_place(job)})' if attempts > 1 else f' ({_place(job)})'
+    words += f' (after {attempts} attempts, the last as {_location(job)})' if attempts > 1 else f' ({_location(job)})'
     if was_cut_down(job):
         return f'{words}; see whether nodes, scheduler and disk of that computer are in order'
     if ended_with(job, 'ERROR_SCHEDULER_OUT_OF_MEMORY', 'ERROR_SCHEDULER_OUT_OF_WALLTIME', 'ERROR_NO_RESULTS'):
@@ -98,7 +98,7 @@ def explain_job(chain: IdempotentWorkChain, job: orm.CalcJobNode, reason: str) -
     return words
 
 
-def _place(job: orm.CalcJobNode) -> str:
+def _location(job: orm.CalcJobNode) -> str:
     """A job by its scheduler's number, its computer and its folder there."""
     number = f'job {job.get_job_id()}' if job.get_job_id() else 'a job that was never submitted'
     return f'{number} on {job.computer.label} in {job.get_remote_workdir() or "no folder"}'

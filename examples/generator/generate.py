@@ -79,8 +79,8 @@ def generated(model: Autoencoder, library: Library, request: dict[str, Any]) -> 
     for formula in request['formulas']:
         counts = parse_formula(formula)
         fits = [
-            place
-            for place, item in enumerate(library)
+            index
+            for index, item in enumerate(library)
             if item.crystal.ratio_label == ratio_label(counts) and item.crystal.nsites <= request['max_sites']
         ]
         for number in range(request['crystals_per_formula'] if fits else 0):

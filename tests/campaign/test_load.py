@@ -369,7 +369,7 @@ def test_sources_have_shares_of_the_places(
     spec = validate_campaign(broken('propose', propose))
     assert spec.propose.shares == pytest.approx(shares)
     assert list(spec.propose.shares) == list(shares)
-    assert spec.propose.places == places
+    assert spec.propose.slots == places
     # what is recorded is read again
     assert CampaignSettings.model_validate(spec.settings()).propose == spec.propose
 

@@ -175,12 +175,12 @@ def test_the_oracle_tells_stable_from_unstable_and_recognises_truths(library: Li
     good = oracle.evaluated(layered('Cu', 'Au').scaled_to(32.0))
     assert good.e_above_hull == pytest.approx(0.0, abs=1e-3)
     assert good.relaxed is not None
-    assert oracle.place_of(good.relaxed) is not None
+    assert oracle.index_of(good.relaxed) is not None
     poor = oracle.evaluated(caesium_chloride('Cu', 'Au'))
     assert poor.e_above_hull is not None
     assert poor.relaxed is not None
     assert poor.e_above_hull > good.e_above_hull
-    assert oracle.place_of(poor.relaxed) is None
+    assert oracle.index_of(poor.relaxed) is None
     failed = oracle.evaluated(Crystal(4 * np.eye(3), ('U',), [[0, 0, 0]]))
     assert failed.relaxed is None
     assert failed.e_above_hull is None

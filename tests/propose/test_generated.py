@@ -312,4 +312,4 @@ def test_jobs_of_generations_are_refused_with_a_stream(section: dict[str, Any], 
     sections = {'propose': Propose, 'screen': Screening, 'select': Select}
     given = {**section, 'select': {'schedule': 'asynchronous'}}
     found = contradictions_between({name: kind.model_validate(given.get(name, {})) for name, kind in sections.items()})
-    assert [item.place for item in found if 'only with select.schedule generations' in str(item)] == [place]
+    assert [item.location for item in found if 'only with select.schedule generations' in str(item)] == [place]

@@ -16,7 +16,7 @@ from aiida_inversedesign.campaign.spec import Select
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.learn.fit import fit_surrogate
 from aiida_inversedesign.learn.surrogate import SurrogateError
-from aiida_inversedesign.select.choose import Choice, choose_batch, control_places
+from aiida_inversedesign.select.choose import Choice, choose_batch, control_slots
 from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
@@ -147,7 +147,7 @@ def test_the_control_fraction_is_met(fraction, sizes, seed):
     rng = np.random.default_rng(seed)
     done = [Row('initial')] * 4
     for size in sizes:
-        control = control_places(fraction, done, size, rng.random())
+        control = control_slots(fraction, done, size, rng.random())
         assert 0 <= control <= size
         done += [Row('control')] * control + [Row('acquisition')] * (size - control)
     later = len(done) - 4
@@ -196,8 +196,8 @@ def test_unusual_cell_is_a_candidate_like_any_other(pool, rows, surrogate):
 
 
 def test_the_control_arm_counts_what_is_running() -> None:
-    from aiida_inversedesign.select.choose import control_places
+    from aiida_inversedesign.select.choose import control_slots
 
     # eight running, one of them control: at a fraction of 0.1 no further place is due
-    assert control_places(0.1, [], 1, 0.05, ['control', *['acquisition'] * 7]) == 0
-    assert control_places(0.1, [], 1, 0.95, ['acquisition'] * 19) == 1
+    assert control_slots(0.1, [], 1, 0.05, ['control', *['acquisition'] * 7]) == 0
+    assert control_slots(0.1, [], 1, 0.95, ['acquisition'] * 19) == 1

@@ -68,7 +68,7 @@ def test_check_shows_the_shares() -> None:
         'cspml 40 % (4), decoration 30 % (3), symmetric 20 % (2), substitution 10 % (1) of 10 crystals' in told.output
     )
     plan = json.loads(CliRunner().invoke(cli, ['check', path, '--offline', '--format', 'json']).output)
-    assert plan['sources']['symmetric'] == {'share': 0.2, 'places': 2}
+    assert plan['sources']['symmetric'] == {'share': 0.2, 'slots': 2}
 
 
 def test_few_places_leave_sources_out_and_check_says_so() -> None:

@@ -158,10 +158,10 @@ def acceleration(
     if not goal.defines_hits:
         return unknown(NO_HITS)
     order = ended(outcomes)
-    places = [place for place, outcome in enumerate(order, 1) if outcome.is_distinct_hit]
-    if not places:
+    indices = [index for index, outcome in enumerate(order, 1) if outcome.is_distinct_hit]
+    if not indices:
         return unknown('no hit so far', n=len(order))
-    k, took = len(places), places[-1]
+    k, took = len(indices), indices[-1]
     result: dict[str, Any] = {'hits': k, 'evaluations': took, 'n': len(order)}
     if answers:
         good = pool_hits(answers, goal)
@@ -176,7 +176,7 @@ def acceleration(
             'high': high / took,
             **result,
             'random_evaluations': mean,
-            'first_hit': (len(answers) + 1) / (good + 1) / places[0],
+            'first_hit': (len(answers) + 1) / (good + 1) / indices[0],
             'source': 'whole pool',
         }
     control = [outcome for outcome in order if outcome.arm == 'control']

@@ -85,7 +85,7 @@ def _arm(arm: Arm, done: Sequence[Outcome], curves: dict[str, Array], plan: Plan
         'what': arm.what,
         'n': len(done),
         'stable_at': {str(mark): _named(mean_over_seeds(own[:, mark - 1])) for mark in marks},
-        'known': over_systems(lambda run: sum(place is not None for place in run.known)),
+        'known': over_systems(lambda run: sum(index is not None for index in run.known)),
         'area': _named(mean_over_seeds(own.sum(axis=1) / ideal)),
         'enrichment': _against_baseline(curves, arm.name, _enrichment, 'finds none'),
         'acceleration': _against_baseline(curves, arm.name, _acceleration, 'finds none, or this arm finds fewer'),
@@ -116,9 +116,9 @@ def _acceleration(own: Array, base: Array) -> float:
 
 def _evaluations(curve: Array, wanted: float) -> float:
     """Evaluations until a mean curve reaches a number, between two of them by a straight line."""
-    place = int(np.argmax(curve >= wanted - 1e-12))
-    before = curve[place - 1] if place else 0.0
-    return place + (wanted - before) / (curve[place] - before)
+    index = int(np.argmax(curve >= wanted - 1e-12))
+    before = curve[index - 1] if index else 0.0
+    return index + (wanted - before) / (curve[index] - before)
 
 
 def _against_baseline(
@@ -132,8 +132,8 @@ def _against_baseline(
     value = figure(own.mean(axis=0), base.mean(axis=0)) if len(own) else np.nan
     if not np.isfinite(value):
         return {**unknown, 'reason': f'{BASELINE} {nothing}' if len(own) else 'no system was searched'}
-    places = np.random.default_rng(0).integers(0, len(own), (RESAMPLES, len(own)))
-    drawn = np.array([figure(own[rows].mean(axis=0), base[rows].mean(axis=0)) for rows in places])
+    indices = np.random.default_rng(0).integers(0, len(own), (RESAMPLES, len(own)))
+    drawn = np.array([figure(own[rows].mean(axis=0), base[rows].mean(axis=0)) for rows in indices])
     # a draw in which it is not known lies beyond every other one, on a side that is not known
     known = drawn[np.isfinite(drawn)]
     if len(own) < 2 or len(known) < 0.95 * RESAMPLES:

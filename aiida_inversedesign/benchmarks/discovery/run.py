@@ -103,11 +103,11 @@ class Oracle:
             raise BenchmarkError(f'{self.system.name}: no hull at the oracle: {stability.reason}')
         return Observation(crystal, found[0], stability.e_above_hull)
 
-    def place_of(self, crystal: Crystal) -> int | None:
+    def index_of(self, crystal: Crystal) -> int | None:
         """The truth that a relaxed crystal is, by structure and space group."""
-        for place, truths in enumerate(self.truths):
+        for index, truths in enumerate(self.truths):
             if any(same_crystal(crystal, truth) for truth in truths if truth.formula == crystal.formula):
-                return place
+                return index
         return None
 
 
@@ -159,8 +159,8 @@ def run(
         try:
             hidden = Oracle(system, library, oracle)
             outcomes: dict[str, list[Search]] = {}
-            for place, (arm, repeat) in enumerate(searches):
-                report('systems', (number + place / len(searches)) / len(systems))
+            for index, (arm, repeat) in enumerate(searches):
+                report('systems', (number + index / len(searches)) / len(systems))
                 outcomes.setdefault(arm.name, []).append(
                     searched(arm, episode(plan.seed + repeat), hidden, plan, oracle)
                 )
@@ -186,12 +186,12 @@ def searched(arm: Arm, episode: Episode, hidden: Oracle, plan: Plan, oracle: Rel
             for other in distinct
             if other.formula == observation.relaxed.formula  # type: ignore[union-attr]
         )
-        place = None
+        index = None
         if is_new and observation.relaxed is not None:
             distinct.append(observation.relaxed)
-            place = hidden.place_of(observation.relaxed)
+            index = hidden.index_of(observation.relaxed)
         new.append(is_new)
-        known.append(None if place in known else place)
+        known.append(None if index in known else index)
     above = tuple(item.e_above_hull for item in episode.observations)
     return Search(tuple(new), tuple(known), above, seconds[0], oracle.charged - charged)
 

@@ -108,8 +108,8 @@ def run_molecules(data: Data, plan: Plan, report: Report) -> dict[str, Any]:
     known = {molecule.inchikey for molecule in data.molecules}
     runs: dict[str, list[dict[str, float]]] = {name: [] for name in plan.arms}
     for seed in range(plan.seeds):
-        for place, arm in enumerate(plan.arms):
-            report(f'{arm}, seed {seed}', (seed + place / len(plan.arms)) / plan.seeds)
+        for index, arm in enumerate(plan.arms):
+            report(f'{arm}, seed {seed}', (seed + index / len(plan.arms)) / plan.seeds)
             rng = random.Random(f'{arm} {seed}')  # noqa: S311
             task = Task(space, data.molecules, [plan.start], ours.score(plan.bounds), plan.number, rng)
             found = _proposed(arm, task)
@@ -148,11 +148,11 @@ class Ours:
 
     def __init__(self, data: Data, train: Sequence[int], space: MoleculeSpace, kind: str, report: Report) -> None:
         report('learning from molecules', 0.0)
-        molecules = [data.molecules[place] for place in train]
+        molecules = [data.molecules[index] for index in train]
         features, names = space.describe(molecules, [None] * len(molecules))
         fitted = min(len(train), MOST_FITTED if kind == 'gp' else len(train))
         if (chosen := space.columns(names, fitted)) is not None:
-            features, names = features[:, chosen], [names[place] for place in chosen]
+            features, names = features[:, chosen], [names[index] for index in chosen]
         targets = {name: values[list(train)] for name, values in data.values.items()}
         first = {name: values[:fitted] for name, values in targets.items()}
         surrogate = fit_on_features(features[:fitted], first, kind=kind, names=names)
@@ -189,7 +189,7 @@ class Judge:
         from sklearn.ensemble import RandomForestRegressor
 
         report('learning from molecules', 0.5)
-        inputs = self._inputs([data.molecules[place] for place in train])
+        inputs = self._inputs([data.molecules[index] for index in train])
         self._forests = {
             name: RandomForestRegressor(TREES, max_features=COLUMNS, random_state=0).fit(inputs, values[list(train)])
             for name, values in data.values.items()
@@ -219,7 +219,7 @@ def _share(model: Any, molecules: Sequence[Molecule], bounds: Bounds) -> float:
 
 
 def _r2(data: Data, test: Sequence[int], ours: Any, judge: Any, name: str) -> dict[str, float]:
-    molecules, values = [data.molecules[place] for place in test], data.values[name][test]
+    molecules, values = [data.molecules[index] for index in test], data.values[name][test]
     spread = float(((values - values.mean()) ** 2).sum()) or 1.0
 
     def of(model: Any) -> float:

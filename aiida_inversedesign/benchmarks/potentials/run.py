@@ -55,8 +55,8 @@ def read_jsonl(path: Path, columns: Mapping[str, str]) -> list[Known]:
     pool = read_pool(path, list(columns.values()), crystals=True)
     assert pool.crystals is not None  # noqa: S101  (asked for)
     found = [
-        Known(name, crystal, {ours: float(pool.values[theirs][place]) for ours, theirs in columns.items()})
-        for place, (name, crystal) in enumerate(zip(pool.ids, pool.crystals, strict=True))
+        Known(name, crystal, {ours: float(pool.values[theirs][index]) for ours, theirs in columns.items()})
+        for index, (name, crystal) in enumerate(zip(pool.ids, pool.crystals, strict=True))
     ]
     # every crystal has a volume
     return [

@@ -105,7 +105,7 @@ def draw_formulas(library: Library, n: int, seed: int) -> list[int]:
             f'set --n to {len(eligible)} or less'
         )
     drawn = np.random.default_rng(seed).permutation(len(eligible))[:n]
-    return [eligible[int(place)] for place in drawn]
+    return [eligible[int(number)] for number in drawn]
 
 
 def read_structures(path: Path) -> tuple[Library, list[Skipped]]:

@@ -156,8 +156,8 @@ def measure_sources(
     chosen = _asked(queries, templates, plan)
     found: dict[str, list[Found]] = {arm.name: [] for arm in plan.arms}
     for number, query in enumerate(chosen):
-        for place, arm in enumerate(plan.arms):
-            report(f'sources: {arm.name}', (number + place / len(plan.arms)) / len(chosen))
+        for index, arm in enumerate(plan.arms):
+            report(f'sources: {arm.name}', (number + index / len(plan.arms)) / len(chosen))
             found[arm.name].append(_answer(query, arm, plan, templates, asked, model, screen))
     report('sources', 1.0)
     return _figures(chosen, found, plan, screen)
@@ -292,7 +292,7 @@ def _figures(
         else {
             part: {
                 'n': int(chosen.sum()),
-                'found': {name: _within(places[chosen]) for name, places in positions.items()},
+                'found': {name: _within(indices[chosen]) for name, indices in positions.items()},
             }
             for part, chosen in (('inside', seen), ('outside', ~seen))
             if chosen.any()

@@ -49,7 +49,7 @@ class RandomSearcher:
         """Draw from the remainder."""
         left = np.setdiff1d(np.arange(len(self.question.features)), observed)
         rng = np.random.default_rng([self.question.seed, generation])
-        return Step([int(place) for place in rng.permutation(left)[:size]])
+        return Step([int(index) for index in rng.permutation(left)[:size]])
 
 
 def our_names() -> list[str]:

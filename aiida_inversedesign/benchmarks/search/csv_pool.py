@@ -67,7 +67,7 @@ def read_csv(
     lost: Counter[str] = Counter()
     if len(table) > len(whole):
         lost['with another number of cells than the header'] = len(table) - len(whole)
-    columns = {name: [row[place] for row in whole] for place, name in enumerate(header)}
+    columns = {name: [row[index] for row in whole] for index, name in enumerate(header)}
     names, ignored = _variables(columns, properties, ignore, variables)
     if not names:
         raise PoolError(f'{path}: no column remains as a variable besides {", ".join(properties)}')
@@ -107,7 +107,7 @@ def read_csv(
         for row in chosen:
             if (value := number_of(used[name][row])) is not None:
                 _check_size(path, row, name, value)
-    points = PointSet(tuple(used), tuple(tuple(cells[place] for cells in used.values()) for place in chosen))
+    points = PointSet(tuple(used), tuple(tuple(cells[index] for cells in used.values()) for index in chosen))
     found = list(
         points.listed(
             PointReader({**{name: words[name] for name in names}, **({_LABEL: True} if labels else {})})

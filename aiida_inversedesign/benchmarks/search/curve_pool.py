@@ -35,9 +35,9 @@ def pool_of_numbers(pool: CurvePool, text: str, name: str) -> Pool:
     if kind in _METRICS:
         if rest not in pool.ids:
             raise PoolError(f'--functional {text!r}: {pool.name} has no candidate {rest!r}, whose curve is the target')
-        place = pool.ids.index(rest)
-        keep[place] = False
-        target = Curve(f'curve of {rest}', '', pool.axis, pool.grid, pool.Y[place])
+        number = pool.ids.index(rest)
+        keep[number] = False
+        target = Curve(f'curve of {rest}', '', pool.axis, pool.grid, pool.Y[number])
         functional = Functional.of('distance', target=target, metric=kind)
     elif kind == 'value' and len(numbers) == 1:
         functional = Functional.of('value', at=numbers[0])

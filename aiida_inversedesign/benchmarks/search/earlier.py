@@ -43,5 +43,5 @@ def informed_start(priors: Sequence[Prior], goal: Goal, features: Array, points:
     worth = promise(goal, foreseen(priors, features))
     if worth is None:
         return list(points)
-    best = [int(place) for place in np.argsort(-worth, kind='stable')[: (len(points) + 1) // 2]]
-    return [*best, *(place for place in points if place not in best)][: len(points)]
+    best = [int(index) for index in np.argsort(-worth, kind='stable')[: (len(points) + 1) // 2]]
+    return [*best, *(index for index in points if index not in best)][: len(points)]

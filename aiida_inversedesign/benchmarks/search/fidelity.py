@@ -93,18 +93,18 @@ class FidelitySearcher:
         """
         able = np.flatnonzero(np.isfinite(self.cheap.values))
         drawn = np.random.default_rng([self.question.seed, 22]).permutation(able)
-        self.asked = [int(place) for place in drawn[: int(self.cheap.ratio)]]
-        worth = promise(self.question.goal, [{self.name: float(self.cheap.values[place])} for place in self.asked])
+        self.asked = [int(index) for index in drawn[: int(self.cheap.ratio)]]
+        worth = promise(self.question.goal, [{self.name: float(self.cheap.values[index])} for index in self.asked])
         assert worth is not None  # noqa: S101  (every one has a value)
         number = min(_FIRST, len(points))
-        best = [self.asked[place] for place in np.argsort(-worth, kind='stable')[: (number + 1) // 2]]
-        return [*best, *(place for place in points if place not in best)][:number]
+        best = [self.asked[index] for index in np.argsort(-worth, kind='stable')[: (number + 1) // 2]]
+        return [*best, *(index for index in points if index not in best)][:number]
 
     def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
         """Ask the cheaper method as long as that is worth more for its cost, then choose."""
         known = np.isfinite(self.cheap.values[observed])
         # what was evaluated tells how the two methods go together
-        self.asked += [int(place) for place in observed[known] if place not in self.asked]
+        self.asked += [int(index) for index in observed[known] if index not in self.asked]
         while True:
             features, uncertainty = self._described()
             names = (*self.question.names, estimate_column(self.name))
@@ -145,4 +145,4 @@ class FidelitySearcher:
             asking = np.where(able, gain + np.log(own / total) + np.log(self.cheap.ratio), -np.inf)
         chosen = np.flatnonzero(asking > gain.max())
         order = chosen[np.argsort(-asking[chosen], kind='stable')][: int(self.cheap.ratio)]
-        return [int(place) for place in left[order]]
+        return [int(index) for index in left[order]]

@@ -73,8 +73,8 @@ class FormulaSearcher:
         question, formulas = self.question, self.question.formulas
         rows = [
             EvaluationRow(f'c{index}', 1, 'initial', formulas[index], 'completed', None, None, answers)
-            for place, index in enumerate(observed.tolist())
-            for answers in [{name: float(column[place]) for name, column in values.items()}]
+            for number, index in enumerate(observed.tolist())
+            for answers in [{name: float(column[number]) for name, column in values.items()}]
         ]
         evaluated = set(observed.tolist())
         left = {

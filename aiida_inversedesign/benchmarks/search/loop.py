@@ -152,7 +152,7 @@ def starting_points(pool: Pool, task: Task, initial: int, seed: int, start: str 
     if start == 'far':
         score = utilities(task.goal, pool.values).mean(axis=1)
         drawn = drawn[np.argsort(np.argsort(score, kind='stable'))[drawn] < (len(pool) + 1) // 2]
-    return [int(place) for place in drawn[:initial]]
+    return [int(index) for index in drawn[:initial]]
 
 
 @dataclass(frozen=True)
@@ -220,7 +220,7 @@ def _complete(order: Sequence[int], task: Task) -> bool:
 
 
 def _check(chosen: Sequence[int], order: Sequence[int], size: int, total: int, name: str) -> None:
-    wrong = [place for place in chosen if not 0 <= place < total]
+    wrong = [index for index in chosen if not 0 <= index < total]
     if wrong or set(chosen) & set(order) or len(set(chosen)) < len(chosen) or not 0 < len(chosen) <= size:
         raise PoolError(
             f'arm {name}: chose {len(chosen)} candidate(s) where {size} were asked for, '

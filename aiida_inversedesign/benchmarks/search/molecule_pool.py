@@ -96,14 +96,14 @@ def _features(
         asked = json.dumps([[item.smiles for item in molecules], names])
         file = cache / f'molecules-{hashlib.sha256(asked.encode()).hexdigest()[:24]}.npy'
         if file.is_file():
-            return np.load(file, allow_pickle=False), tuple(names[place] for place in columns)
+            return np.load(file, allow_pickle=False), tuple(names[index] for index in columns)
     features = np.ascontiguousarray(described(molecules, jobs, report, _describe)[:, columns])
     if file is not None:
         file.parent.mkdir(parents=True, exist_ok=True)
         partial = file.with_suffix('.part.npy')
         np.save(partial, features)
         partial.replace(file)
-    return features, tuple(names[place] for place in columns)
+    return features, tuple(names[index] for index in columns)
 
 
 def _describe(molecules: list[Any]) -> Array:

@@ -111,7 +111,7 @@ class OurSearcher:
         left = np.setdiff1d(np.arange(len(features)), observed)
         known = Observed(surrogate.standardise(features[observed]), values, np.zeros(len(observed), dtype=bool))
         inputs = surrogate.standardise(features[left])
-        places = choose_points(
+        indices = choose_points(
             self.arm.acquisition,
             question.goal,
             surrogate,
@@ -121,11 +121,11 @@ class OurSearcher:
             question.seed + generation,
             acceptable=self._acceptable(observed, left),
         )
-        rows = np.array([place.index for place in places], dtype=np.int64)
+        rows = np.array([number.index for number in indices], dtype=np.int64)
         predicted = {name: model.predict(inputs[rows]) for name, model in surrogate.models.items()}
         models = dict.fromkeys(surrogate.record[name]['chosen'] for name in question.goal.properties)
-        names = dict.fromkeys(place.acquisition for place in places)
-        return Step([int(place) for place in left[rows]], predicted, f'{"+".join(models)}:{"+".join(names)}')
+        names = dict.fromkeys(number.acquisition for number in indices)
+        return Step([int(number) for number in left[rows]], predicted, f'{"+".join(models)}:{"+".join(names)}')
 
     def fit(self, features: Array, names: Sequence[str], observed: Indices, values: dict[str, Array]) -> Surrogate:
         """Fit to what is known.
@@ -139,7 +139,7 @@ class OurSearcher:
             if name not in question.repeats:
                 errors[name] = column[observed]
                 continue
-            repeats = [question.repeats[name][place] for place in observed.tolist()]
+            repeats = [question.repeats[name][number] for number in observed.tolist()]
             noise = pooled_noise([(value, *pair)] for value, pair in zip(values[name].tolist(), repeats, strict=True))
             errors[name] = np.array(with_noise(column[observed].tolist(), repeats, noise))
         return fit_on_features(
@@ -159,7 +159,7 @@ class OurSearcher:
         if self.arm.acceptable is None:
             return lambda index, taken: True
         within_pool = self.arm.acceptable(observed)
-        return lambda index, taken: within_pool(int(left[index]), [int(place) for place in left[taken]])
+        return lambda index, taken: within_pool(int(left[index]), [int(number) for number in left[taken]])
 
 
 def _composition(names: Sequence[str]) -> NDArray[np.bool_] | None:

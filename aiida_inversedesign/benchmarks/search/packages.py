@@ -72,7 +72,7 @@ class PhysboSearcher:
                 interval=0 if learn else -1,
                 num_rand_basis=self.features,
             )
-        return Step([int(place) for place in actions])
+        return Step([int(position) for position in actions])
 
 
 @dataclass
@@ -94,7 +94,7 @@ class BaybeSearcher:
             warnings.simplefilter('ignore')
             if self.campaign is None:
                 self.campaign = self._start()
-            new = pd.DataFrame({'candidate': [f'c{place}' for place in observed], 'y': score}).iloc[
+            new = pd.DataFrame({'candidate': [f'c{position}' for position in observed], 'y': score}).iloc[
                 self.observations_given :
             ]
             self.campaign.add_measurements(new)
@@ -112,8 +112,8 @@ class BaybeSearcher:
 
         features = self.question.features
         varies = features.max(axis=0) > features.min(axis=0)
-        table = pd.DataFrame(features[:, varies], index=[f'c{place}' for place in range(len(features))])
-        table.columns = [f'd{place}' for place in range(table.shape[1])]
+        table = pd.DataFrame(features[:, varies], index=[f'c{position}' for position in range(len(features))])
+        table.columns = [f'd{position}' for position in range(table.shape[1])]
         same = table.groupby(list(table.columns), sort=False).cumcount().to_numpy()
         # it refuses equal rows: they are distinguished by a billionth of the spread
         table['d0'] += same * 1e-9 * float(table['d0'].std())

@@ -163,12 +163,12 @@ class BotorchSearcher:
             chosen: list[int] = []
             # the places are wanted, not the points: two candidates may share a point
             for _ in range(size):
-                open_places = np.setdiff1d(left, chosen)
+                open_indices = np.setdiff1d(left, chosen)
                 if chosen:
                     function.set_X_pending(torch.from_numpy(X[chosen]))
-                point, _ = optimize_acqf_discrete(function, q=1, choices=torch.from_numpy(X[open_places]))
-                distance = np.abs(X[open_places] - point.detach().numpy().reshape(1, -1)).sum(axis=1)
-                chosen.append(int(open_places[distance.argmin()]))
+                point, _ = optimize_acqf_discrete(function, q=1, choices=torch.from_numpy(X[open_indices]))
+                distance = np.abs(X[open_indices] - point.detach().numpy().reshape(1, -1)).sum(axis=1)
+                chosen.append(int(open_indices[distance.argmin()]))
         return Step(chosen)
 
     def _unit(self) -> Array:
@@ -248,7 +248,7 @@ class WindowSearcher:
                 probability *= norm.cdf((high - mean) / deviation) - norm.cdf((low - mean) / deviation)
         best = np.argsort(-probability, kind='stable')[:size]
         predicted = {name: (mean[best], deviation[best]) for name, (mean, deviation) in predictions.items()}
-        return Step([int(place) for place in left[best]], predicted)
+        return Step([int(number) for number in left[best]], predicted)
 
     def _ranges(self, values: dict[str, Array]) -> dict[str, tuple[float, float]]:
         ranges: dict[str, tuple[float, float]] = {}
@@ -307,7 +307,7 @@ class ForestSearcher:
         mean, deviation = np.mean(predictions, axis=0), np.maximum(np.std(predictions, axis=0), 1e-12)
         z = (mean - y.max()) / deviation
         improvement = deviation * (z * norm.cdf(z) + norm.pdf(z))
-        return Step([int(place) for place in left[np.argsort(-improvement, kind='stable')[:size]]])
+        return Step([int(number) for number in left[np.argsort(-improvement, kind='stable')[:size]]])
 
 
 def _physbo(question: Question) -> Searcher:

@@ -216,14 +216,14 @@ def _regrets(runs: list[Run], outcome: Outcome, marks: Sequence[int]) -> dict[st
         reference = score.min(axis=0)
         whole = statistics.hypervolume(score[able], reference)
 
-        def regret(places: list[int]) -> float:
-            chosen = np.array(places)[able[places]]
+        def regret(indices: list[int]) -> float:
+            chosen = np.array(indices)[able[indices]]
             return 1 - statistics.hypervolume(score[chosen], reference) / whole if whole > 0 else math.nan
     else:
         best = score[able, 0].max()
 
-        def regret(places: list[int]) -> float:
-            chosen = np.array(places)[able[places]]
+        def regret(indices: list[int]) -> float:
+            chosen = np.array(indices)[able[indices]]
             return float(best - score[chosen, 0].max()) if len(chosen) else math.nan
 
     found = {}

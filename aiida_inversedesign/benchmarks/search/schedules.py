@@ -56,7 +56,7 @@ class _Pool:
         known = Observed(
             surrogate.standardise(self.X[ended]), {'y': self.values[ended]}, np.zeros(len(ended), dtype=bool)
         )
-        places = choose_points(
+        indices = choose_points(
             'auto',
             self.goal,
             surrogate,
@@ -66,7 +66,7 @@ class _Pool:
             self.seed + len(ended),
             pending=surrogate.standardise(self.X[running]).reshape(len(running), _COLUMNS),
         )
-        return [left[place.index] for place in places]
+        return [left[position.index] for position in indices]
 
     def _fitted(self, ended: list[int]) -> Surrogate:
         if self.surrogate is None or fit_is_due(len(ended), self.fitted):

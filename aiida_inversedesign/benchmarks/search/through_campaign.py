@@ -45,8 +45,8 @@ def through_campaign(pool: Pool, task: Task, plan: Plan, arm: OurArm, seed: int)
     run = search(campaign.arm(), pool, task, seed, plan)
     node = campaign.run(run)
     rows = node.outputs.table.get_rows() if 'table' in node.outputs else []
-    places = {candidate.id: place for place, candidate in enumerate(campaign.candidates)}
-    order = [places[row.candidate] for row in rows]
+    indices = {candidate.id: position for position, candidate in enumerate(campaign.candidates)}
+    order = [indices[row.candidate] for row in rows]
     differences = []
     starts = range(run.initial, len(run.order), plan.batch)
     for number, start in enumerate(starts):
@@ -55,8 +55,8 @@ def through_campaign(pool: Pool, task: Task, plan: Plan, arm: OurArm, seed: int)
             differences.append(
                 {
                     'generation': number + 2,
-                    'search': [pool.ids[place] for place in here],
-                    'campaign': [pool.ids[place] for place in there],
+                    'search': [pool.ids[position] for position in here],
+                    'campaign': [pool.ids[position] for position in there],
                 }
             )
     found: dict[str, Any] = {
@@ -116,9 +116,9 @@ class _Campaign:
                 crystal,
                 pool.name,
                 '',
-                properties={prop: float(column[place]) for prop, column in pool.values.items()},
+                properties={prop: float(column[position]) for prop, column in pool.values.items()},
             )
-            for place, (name, crystal) in enumerate(zip(pool.ids, crystals, strict=True))
+            for position, (name, crystal) in enumerate(zip(pool.ids, crystals, strict=True))
         )
         self.label = f'benchmark {pool.digest[:12]}'
         self.spec = self._spec(plan.budget)
@@ -151,20 +151,20 @@ class _Campaign:
         return OurArm(self.origin.name, self.origin.surrogate, self.origin.acquisition, self._acceptable)
 
     def _acceptable(self, observed: Indices) -> Acceptable:
-        duplicates = AlreadyEvaluated(self.spec.space, [self.row(int(place)) for place in observed])
+        duplicates = AlreadyEvaluated(self.spec.space, [self.row(int(position)) for position in observed])
 
         def acceptable(index: int, taken: list[int]) -> bool:
             candidate = self.candidates[index]
             return duplicates.is_new(candidate) and duplicates.differs(
-                candidate, [self.candidates[place] for place in taken]
+                candidate, [self.candidates[position] for position in taken]
             )
 
         return acceptable
 
-    def row(self, place: int) -> EvaluationRow:
+    def row(self, position: int) -> EvaluationRow:
         """The evaluation of a candidate among the starting points."""
-        candidate = self.candidates[place]
-        properties = {name: float(column[place]) for name, column in self.pool.values.items()}
+        candidate = self.candidates[position]
+        properties = {name: float(column[position]) for name, column in self.pool.values.items()}
         if candidate.content is None:
             raise PoolError(f'{candidate.id}: the proposal has no structure')
         return EvaluationRow(
@@ -198,7 +198,7 @@ class _Campaign:
         builder: Any = build_campaign(self._spec(len(run.order)))
         settings: Any = orm.Dict(self.spec.settings())
         builder.pool = PoolData.from_candidates(self.candidates)
-        rows = [self.row(place) for place in run.order[: run.initial]]
+        rows = [self.row(position) for position in run.order[: run.initial]]
         builder.table = TableData.from_rows(rows, self.task.goal).store()
         builder.surrogate = fit_surrogate(settings=settings, table=builder.table)['surrogate']
         return run_campaign(builder)

@@ -78,18 +78,18 @@ class Curve:
         :param where: what messages name as the location, e.g. file and line.
         :raises CurveError: if the numbers are not a curve: the message says which, where, and what to do.
         """
-        place = f'{where}: {name}' if where else name
-        points, numbers = _numbers(grid, f'{place}: the axis {axis.name}'), _numbers(values, f'{place}: the values')
-        check_grid(points, f'{place}: the axis {axis.name}')
+        index = f'{where}: {name}' if where else name
+        points, numbers = _numbers(grid, f'{index}: the axis {axis.name}'), _numbers(values, f'{index}: the values')
+        check_grid(points, f'{index}: the axis {axis.name}')
         if len(points) != len(numbers):
             raise CurveError(
-                f'{place}: {len(numbers)} values on an axis of {len(points)} points: each point needs one value; '
+                f'{index}: {len(numbers)} values on an axis of {len(points)} points: each point needs one value; '
                 'give the curve the grid that it was computed on'
             )
         if density and (numbers < 0).any():
             worst = int(np.argmin(numbers))
             raise CurveError(
-                f'{place} is negative at {axis.name} = {points[worst]:g} ({numbers[worst]:g}): a density cannot be; '
+                f'{index} is negative at {axis.name} = {points[worst]:g} ({numbers[worst]:g}): a density cannot be; '
                 'remove the noise, or say that the property is not a density'
             )
         return cls(name, unit, axis, points, numbers)
@@ -232,9 +232,9 @@ def matrix(curves: Sequence[Curve], grid: Array | None = None) -> tuple[Array, A
     rows = np.full((len(curves), len(points)), np.nan)
     slack = _SAME * float(np.ptp(points))
     for row, curve in zip(rows, curves, strict=True):
-        place = np.clip(np.searchsorted(points, curve.grid - slack), 0, len(points) - 1)
-        if (np.abs(points[place] - curve.grid) <= 2 * slack).all():
-            row[place] = curve.values
+        index = np.clip(np.searchsorted(points, curve.grid - slack), 0, len(points) - 1)
+        if (np.abs(points[index] - curve.grid) <= 2 * slack).all():
+            row[index] = curve.values
         else:
             inside = (points >= curve.grid[0] - slack) & (points <= curve.grid[-1] + slack)
             row[inside] = np.interp(points[inside], curve.grid, curve.values)

@@ -274,9 +274,9 @@ def _product(one: str, other: str) -> str:
 
 def _at(grid: Array, rows: Array, points: Array) -> Array:
     """Values of rows at points inside the grid, shape (n, number of points)."""
-    place = np.clip(np.searchsorted(grid, points, side='right') - 1, 0, len(grid) - 2)
-    share = np.clip((points - grid[place]) / (grid[place + 1] - grid[place]), 0.0, 1.0)
-    return np.asarray(rows[:, place] * (1 - share) + rows[:, place + 1] * share)
+    index = np.clip(np.searchsorted(grid, points, side='right') - 1, 0, len(grid) - 2)
+    share = np.clip((points - grid[index]) / (grid[index + 1] - grid[index]), 0.0, 1.0)
+    return np.asarray(rows[:, index] * (1 - share) + rows[:, index + 1] * share)
 
 
 def _integral(points: Array, values: Array) -> Array:
@@ -303,12 +303,12 @@ def _edge(points: Array, values: Array, threshold: float) -> Array:
     """First point at which each curve is below the threshold, having been at it or above; NaN if there is none."""
     under = values < threshold
     falls = under[:, 1:] & ~under[:, :-1]
-    place = np.argmax(falls, axis=1)
+    index = np.argmax(falls, axis=1)
     rows = np.arange(len(values))
-    high, low = values[rows, place], values[rows, place + 1]
+    high, low = values[rows, index], values[rows, index + 1]
     with np.errstate(divide='ignore', invalid='ignore'):
         share = (high - threshold) / (high - low)
-    found = points[place] + share * (points[place + 1] - points[place])
+    found = points[index] + share * (points[index + 1] - points[index])
     found = np.where(falls.any(axis=1), found, np.nan)
     return np.where(under[:, 0], points[0], found)
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from aiida_inversedesign.campaign.consistency import unknown_property
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import WITHOUT_PACKAGE, find, installed, missing
-from aiida_inversedesign.campaign.section import ContradictionError, Place
+from aiida_inversedesign.campaign.section import ContradictionError, Location
 from aiida_inversedesign.campaign.spec import LEARNED, CampaignSpec
 from aiida_inversedesign.campaign.text.number_words import hint
 from aiida_inversedesign.errors import InverseDesignError
@@ -60,14 +60,14 @@ class CampaignFileError(InverseDesignError):
 class Finding:
     """Something that is wrong, before it is put into words.
 
-    :param place: where, as a path in the file.
+    :param location: where, as a path in the file.
     :param kind: pydantic's type of error.
     :param cause: the error of our own checks, if it is one.
     :param message: pydantic's words.
     :param context: what pydantic says besides.
     """
 
-    place: Place
+    location: Location
     kind: str
     cause: Exception | None = None
     message: str = ''
@@ -85,25 +85,27 @@ def findings(error: ValidationError, data: Mapping[str, Any]) -> list[Finding]:
     Where a section is wrong by itself, pydantic does not hold the others against each other; here they are.
     """
     found = [_finding(item) for item in error.errors(include_url=False)]
-    broken = {str(part) for item in found for part in item.place[:1]}
+    broken = {str(part) for item in found for part in item.location[:1]}
     between = CampaignSpec.contradictions_in(data, broken)
-    found += [Finding(item.place, 'value_error', item) for item in between]
+    found += [Finding(item.location, 'value_error', item) for item in between]
     return [*found, *_unknown_properties(data)]
 
 
 def _finding(item: Any) -> Finding:
-    place, context = tuple(item['loc']), item.get('ctx', {})
+    location, context = tuple(item['loc']), item.get('ctx', {})
     # the tag of a discriminated union (the engine's name) is a step of pydantic's path, not of the file
-    if place[:1] == ('evaluate',) and place[1:2] and place[1] in installed():
-        place = (place[0], *place[2:])
-    if place[:1] == ('space',) and place[1:2] and place[1] in registry.names('spaces'):
-        place = (place[0], *place[2:])
-    if place[:2] == ('propose', 'sources') and place[2:3] in (('shares',), (LEARNED,)):
-        place = (*place[:2], *place[3:])
-    if place[:2] == ('evaluate', 'arguments') and len(place) > 3:
+    if location[:1] == ('evaluate',) and location[1:2] and location[1] in installed():
+        location = (location[0], *location[2:])
+    if location[:1] == ('space',) and location[1:2] and location[1] in registry.names('spaces'):
+        location = (location[0], *location[2:])
+    if location[:2] == ('propose', 'sources') and location[2:3] in (('shares',), (LEARNED,)):
+        location = (*location[:2], *location[3:])
+    if location[:2] == ('evaluate', 'arguments') and len(location) > 3:
         # a value of none of the types that it may have: pydantic tells it of each
-        return Finding(place[:3], 'value_error', ContradictionError('expected a number, a single word, true or false'))
-    return Finding(place, item['type'], context.get('error'), item['msg'], context)
+        return Finding(
+            location[:3], 'value_error', ContradictionError('expected a number, a single word, true or false')
+        )
+    return Finding(location, item['type'], context.get('error'), item['msg'], context)
 
 
 def _unknown_properties(data: Mapping[str, Any]) -> Iterator[Finding]:
@@ -125,16 +127,16 @@ def _unknown_properties(data: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def problems(
-    found: Iterable[Finding], data: Mapping[str, Any], line_of: Callable[[Place], int] = lambda place: 0
+    found: Iterable[Finding], data: Mapping[str, Any], line_of: Callable[[Location], int] = lambda location: 0
 ) -> list[Problem]:
     """What was found in words, in the order of the file; of very many the first.
 
     :param line_of: the line of a location, 0 if that is not known.
     """
     # checks that see the same from two sides repeat a finding
-    unique = {(item.place, item.says): item for item in found}.values()
+    unique = {(item.location, item.says): item for item in found}.values()
     ordered = sorted(unique, key=_Order(data).of)
-    shown = [replace(_problem(item, data), line=line_of(item.place)) for item in ordered[:MOST_PROBLEMS]]
+    shown = [replace(_problem(item, data), line=line_of(item.location)) for item in ordered[:MOST_PROBLEMS]]
     if len(ordered) > MOST_PROBLEMS:
         shown.append(Problem('', '', f'{len(ordered) - MOST_PROBLEMS} further problems; only the first are shown'))
     return shown
@@ -152,7 +154,7 @@ class _Order:
         """The position of a finding; what is missing stands at the end of its section."""
         position: list[float] = []
         value: Any = self._data
-        for part in finding.place:
+        for part in finding.location:
             if isinstance(value, Mapping) and part in value:
                 numbers = self._numbers.setdefault(id(value), {})
                 if not numbers:
@@ -175,9 +177,9 @@ def _below(value: Any, part: Any) -> Any:
         return _NOTHING
 
 
-def _path(place: Iterable[int | str]) -> str:
+def _path(location: Iterable[int | str]) -> str:
     text = ''
-    for part in place:
+    for part in location:
         if part != _KEY:
             text += f'[{part}]' if isinstance(part, int) else f'.{part}' if text else str(part)
     return text
@@ -210,7 +212,7 @@ def _schema() -> dict[str, Any]:
     return CampaignSpec.model_json_schema()
 
 
-def _keys_at(place: Iterable[int | str], engine: object) -> list[str]:
+def _keys_at(location: Iterable[int | str], engine: object) -> list[str]:
     """The keys that the schema allows in the section at ``place``."""
     schema = _schema()
     definitions = schema['$defs']
@@ -225,29 +227,29 @@ def _keys_at(place: Iterable[int | str], engine: object) -> list[str]:
         return resolve(definitions[node['$ref'].split('/')[-1]]) if '$ref' in node else node
 
     node = schema
-    for part in place:
+    for part in location:
         node = resolve(node.get('items', {}) if isinstance(part, int) else node.get('properties', {}).get(part, {}))
     return list(node.get('properties', {}))
 
 
 def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
-    value = functools.reduce(_below, finding.place, data)
+    value = functools.reduce(_below, finding.location, data)
     # a section whose values do not go together is not written out again
     hidden = value is _NOTHING or value is data or (finding.kind == 'value_error' and isinstance(value, dict))
-    place, shown = _path(finding.place), '' if hidden else _show(value)
+    location, shown = _path(finding.location), '' if hidden else _show(value)
     if finding.kind == 'extra_forbidden':
         engine = _below(_below(data, 'evaluate'), 'engine')
-        allowed = _keys_at(finding.place[:-1], engine)
-        if finding.place[:2] == ('goal', 'constraints') and finding.place[-1] in _keys_at(
+        allowed = _keys_at(finding.location[:-1], engine)
+        if finding.location[:2] == ('goal', 'constraints') and finding.location[-1] in _keys_at(
             ('goal', 'composition', 0), engine
         ):
-            return Problem(place, shown, 'unknown key; limits on the formula itself stand in goal.composition')
+            return Problem(location, shown, 'unknown key; limits on the formula itself stand in goal.composition')
         return Problem(
-            place, shown, f'unknown key; expected {", ".join(allowed)}', _nearest(finding.place[-1], allowed)
+            location, shown, f'unknown key; expected {", ".join(allowed)}', _nearest(finding.location[-1], allowed)
         )
     if finding.kind == 'missing':
-        return Problem(place, '', 'is missing and has no default')
-    if finding.kind in ('union_tag_invalid', 'union_tag_not_found') and place.startswith('space'):
+        return Problem(location, '', 'is missing and has no default')
+    if finding.kind in ('union_tag_invalid', 'union_tag_not_found') and location.startswith('space'):
         tag = str(finding.context.get('tag', ''))
         says = registry.not_installed('spaces', tag, hint=False)
         return Problem('space.kind', _show(tag), says, _nearest(tag, registry.names('spaces')))
@@ -260,9 +262,9 @@ def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
     if finding.kind == 'literal_error':
         expected = str(finding.context['expected'])
         words = [word.strip("'") for word in expected.replace(' or ', ', ').split(', ')]
-        wrong = finding.place[-2] if finding.place[-1] == _KEY else value
-        return Problem(place, shown, f'expected {expected}', _nearest(wrong, words))
+        wrong = finding.location[-2] if finding.location[-1] == _KEY else value
+        return Problem(location, shown, f'expected {expected}', _nearest(wrong, words))
     if finding.kind in ('int_parsing', 'float_parsing') and isinstance(value, str) and (words := hint(value)):
-        return Problem(place, shown, f'expected a number: {words}')
+        return Problem(location, shown, f'expected a number: {words}')
     meant = finding.cause.words if isinstance(finding.cause, ContradictionError) else ()
-    return Problem(place, shown, finding.says, _nearest(value, meant) if meant else None)
+    return Problem(location, shown, finding.says, _nearest(value, meant) if meant else None)

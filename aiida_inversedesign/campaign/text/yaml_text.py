@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from aiida_inversedesign.campaign.section import Place
+from aiida_inversedesign.campaign.section import Location
 from aiida_inversedesign.campaign.text.number_words import hint
 from aiida_inversedesign.campaign.text.problems import Problem
 from aiida_inversedesign.errors import InverseDesignError
@@ -169,10 +169,10 @@ class YamlText:
     data: Any
     node: yaml.Node | None
 
-    def line_of(self, place: Place) -> int:
+    def line_of(self, location: Location) -> int:
         """The line of a key or of an item of a list, counted from 1; of what is missing that of its section."""
         node, line = self.node, 0
-        for part in place:
+        for part in location:
             if isinstance(node, yaml.MappingNode):
                 found = next(((key, value) for key, value in node.value if key.value == str(part)), None)
                 if found is None:

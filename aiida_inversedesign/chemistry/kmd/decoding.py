@@ -84,10 +84,10 @@ def nearest_formulas(
     limit = 2 * residuals[order[min(number, len(near)) - 1]] + NEGLIGIBLE
     weighed = number if charge == 'off' else WEIGHED * number
     found = []
-    for place in order[:weighed]:
-        if residuals[place] > limit:
+    for index in order[:weighed]:
+        if residuals[index] > limit:
             break
-        counts, residual = _counts(inverse, near[place]), float(residuals[place])
+        counts, residual = _counts(inverse, near[index]), float(residuals[index])
         score = charge_score(counts)
         found.append((residual * (1.0 if charge == 'off' else 2.0 - score), Inverted(counts, residual, score)))
     found.sort(key=lambda pair: pair[0])
@@ -114,14 +114,14 @@ def nearest_counts(fractions: Array, largest: int) -> list[tuple[int, ...]]:
 
 
 def _counts(inverse: Inverse, placed: Placed) -> dict[str, int]:
-    return {inverse.elements[place]: count for place, count in placed}
+    return {inverse.elements[index]: count for index, count in placed}
 
 
 def _residuals(inverse: Inverse, formulas: Sequence[Placed], target: Array, apart: float) -> Array:
     fractions = np.zeros((len(formulas), len(inverse.elements)))
     for row, placed in enumerate(formulas):
-        for place, count in placed:
-            fractions[row, place] = count
+        for index, count in placed:
+            fractions[row, index] = count
     fractions /= fractions.sum(axis=1, keepdims=True)
     residuals: Array = np.sqrt(((fractions @ inverse.rows - target) ** 2).sum(axis=1) + apart)
     return residuals
@@ -130,7 +130,7 @@ def _residuals(inverse: Inverse, formulas: Sequence[Placed], target: Array, apar
 def _rounded(inverse: Inverse, target: Array, most: int, largest: int) -> set[Placed]:
     support, values = inverse.sparse(target, most)
     return {
-        tuple(sorted((place, count) for place, count in zip(support, counts, strict=True) if count))
+        tuple(sorted((index, count) for index, count in zip(support, counts, strict=True) if count))
         for counts in nearest_counts(values, largest)
     }
 
@@ -145,11 +145,11 @@ def _of_ratios(inverse: Inverse, target: Array, ratios: Sequence[str]) -> set[Pl
             continue
         if len(counts) not in starts:
             starts[len(counts)] = _start(inverse, target, len(counts))
-        places, best = starts[len(counts)], np.inf
+        indices, best = starts[len(counts)], np.inf
         while True:
-            around = _around(inverse, target, counts, places)
+            around = _around(inverse, target, counts, indices)
             found |= {tuple(sorted(zip(other, counts, strict=True))) for _, other in around}
-            distance, places = min(around)
+            distance, indices = min(around)
             if distance >= best * (1 - NEGLIGIBLE):
                 break
             best = distance
@@ -157,26 +157,26 @@ def _of_ratios(inverse: Inverse, target: Array, ratios: Sequence[str]) -> set[Pl
 
 
 def _around(
-    inverse: Inverse, target: Array, counts: tuple[int, ...], places: list[int]
+    inverse: Inverse, target: Array, counts: tuple[int, ...], indices: list[int]
 ) -> list[tuple[float, list[int]]]:
     """An assignment and those with one element replaced or two exchanged, each with its squared distance."""
     rows, fractions = inverse.rows, np.array(counts) / sum(counts)
-    offset = fractions @ rows[places] - target
-    around = [(float(offset @ offset), places)]
+    offset = fractions @ rows[indices] - target
+    around = [(float(offset @ offset), indices)]
     lengths = (rows**2).sum(axis=1)
     for position, fraction in enumerate(fractions):
         # ‖offset + f (r_new − r_old)‖² for every new element
-        rest = offset - fraction * rows[places[position]]
+        rest = offset - fraction * rows[indices[position]]
         squares = rest @ rest + 2 * fraction * (rows @ rest) + fraction**2 * lengths
-        squares[places] = np.inf
+        squares[indices] = np.inf
         around += [
-            (float(squares[place]), [*places[:position], int(place), *places[position + 1 :]])
-            for place in np.argsort(squares, kind='stable')[:REPLACEMENTS]
-            if np.isfinite(squares[place])
+            (float(squares[index]), [*indices[:position], int(index), *indices[position + 1 :]])
+            for index in np.argsort(squares, kind='stable')[:REPLACEMENTS]
+            if np.isfinite(squares[index])
         ]
-    for first, second in combinations(range(len(places)), 2):
+    for first, second in combinations(range(len(indices)), 2):
         if counts[first] != counts[second]:
-            swapped = list(places)
+            swapped = list(indices)
             swapped[first], swapped[second] = swapped[second], swapped[first]
             around.append((float(((fractions @ rows[swapped] - target) ** 2).sum()), swapped))
     return around
@@ -185,6 +185,6 @@ def _around(
 def _start(inverse: Inverse, target: Array, number: int) -> list[int]:
     """So many different elements: those of the sparse answer, the most abundant first, then the nearest others."""
     support, values = inverse.sparse(target, number)
-    places = [support[position] for position in np.argsort(-values, kind='stable')]
+    indices = [support[position] for position in np.argsort(-values, kind='stable')]
     nearest = np.argsort(((inverse.rows - target) ** 2).sum(axis=1), kind='stable')
-    return (places + [int(place) for place in nearest if place not in places])[:number]
+    return (indices + [int(index) for index in nearest if index not in indices])[:number]

@@ -109,14 +109,14 @@ class Inverse:
             improved = False
             for position in range(min(most, len(self.elements))):
                 rest = support[:position] + support[position + 1 :]
-                for place in self._complements(target, rest, support):
-                    trial = [*support[:position], place, *support[position + 1 :]]
+                for number in self._complements(target, rest, support):
+                    trial = [*support[:position], number, *support[position + 1 :]]
                     fractions = self._solve(target, trial)
                     distance = self._distance(target, trial, fractions)
                     if distance < best * (1 - 1e-9):
                         support, values, best, improved = trial, fractions, distance, True
         kept = values > 0
-        return [place for place, keep in zip(support, kept, strict=True) if keep], values[kept]
+        return [number for number, keep in zip(support, kept, strict=True) if keep], values[kept]
 
     def _complements(self, target: Array, rest: list[int], without: list[int]) -> list[int]:
         """The elements that, mixed into the best mixture of the rest, come nearest to the target."""
@@ -127,7 +127,7 @@ class Inverse:
             away = self.rows - target - offset
             share = np.clip(-(away @ offset) / np.maximum((away**2).sum(axis=1), 1e-300), 0.0, 1.0)
             gaps = ((offset + share[:, None] * away) ** 2).sum(axis=1)
-        return [int(place) for place in np.argsort(gaps, kind='stable') if place not in without][:EXCHANGES]
+        return [int(number) for number in np.argsort(gaps, kind='stable') if number not in without][:EXCHANGES]
 
     def _checked(self, points: Array) -> Array:
         width = self.descriptor.kernel.shape[1]

@@ -74,8 +74,8 @@ def _marks(figures: dict[str, Any]) -> list[str]:
     """A few numbers of evaluations, evenly spread over those there are, the last one among them."""
     keys = list(figures)[1:] or list(figures)
     number = min(_COLUMNS, len(keys))
-    places = [round(place * (len(keys) - 1) / max(number - 1, 1)) for place in range(number)]
-    return [keys[place] for place in places]
+    indices = [round(index * (len(keys) - 1) / max(number - 1, 1)) for index in range(number)]
+    return [keys[index] for index in indices]
 
 
 def _show_hits(console: Console, data: dict[str, Any]) -> None:

@@ -166,7 +166,7 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
         'space_in_words': [list(pair) for pair in spec.space.plan()],
         'propose': spec.propose.model_dump(mode='json'),
         'sources': {
-            name: {'share': share, 'places': spec.propose.places[name]} for name, share in spec.propose.shares.items()
+            name: {'share': share, 'slots': spec.propose.slots[name]} for name, share in spec.propose.shares.items()
         },
         'needs_library': any('library' in part('sources', name).needs for name in spec.propose.shares),
         'known': None if known is None else f'{known.words} from {spec.known}',
@@ -206,7 +206,7 @@ def _without_effect(spec: CampaignSpec) -> Iterator[str]:
             f'budget.dft_calculations has no effect: the engine {spec.evaluate.engine} makes no DFT calculations; '
             'limit evaluations' + (' or core_hours' if core_hours_needed(spec) else '')
         )
-    idle = [name for name, number in spec.propose.places.items() if not number]
+    idle = [name for name, number in spec.propose.slots.items() if not number]
     if idle:
         yield (
             f'propose.sources: {" and ".join(idle)} propose only what the others leave: top_k is {spec.propose.top_k}; '
@@ -276,7 +276,7 @@ def show_plan(data: dict[str, Any]) -> None:
         row('source', next(iter(data['sources'])) + origin)
     else:
         mixed = ', '.join(
-            f'{name} {plain(100 * item["share"])} % ({item["places"]})' for name, item in data['sources'].items()
+            f'{name} {plain(100 * item["share"])} % ({item["slots"]})' for name, item in data['sources'].items()
         )
         row('sources', f'{mixed} of {data["propose"]["top_k"]} crystals a formula{origin}')
     if data['generator']:

@@ -146,15 +146,15 @@ class _Column:
     """What a column holds: a property or its error (with the unit of the heading), or one of ``_OTHERS``."""
 
     name: str
-    places: tuple[int, ...]
+    indices: tuple[int, ...]
 
 
 def _columns(
     headings: Sequence[str], units: Mapping[str, str], ignored: Collection[str], sheet: Sheet, file: str
 ) -> dict[str, _Column]:
     """The columns by what they hold; a heading that is there twice has several places."""
-    places: dict[str, list[int]] = {}
-    for place, heading in enumerate(headings):
+    indices: dict[str, list[int]] = {}
+    for index, heading in enumerate(headings):
         name, unit = heading_of(heading.strip(), units)
         if not name or name in ignored:
             continue
@@ -162,16 +162,16 @@ def _columns(
         if name not in _OTHERS:
             _refuse_unknown(name if name in units or not name.endswith(ERROR) else subject, units)
             refuse_unit(name, unit, units[name if name in units else subject])
-        places.setdefault(name, []).append(place)
-    if 'candidate' not in places:
+        indices.setdefault(name, []).append(index)
+    if 'candidate' not in indices:
         raise AnswerError(f'no column `candidate`; there are {", ".join(headings[:20])}')
-    for name, found in places.items():
+    for name, found in indices.items():
         if len(found) > 1:
             sheet.problems.append(
                 f'{file} line 1: the column {name!r} is there {len(found)} times: only rows in which they agree are '
                 'read; remove one'
             )
-    columns = {name: _Column(name, tuple(found)) for name, found in places.items()}
+    columns = {name: _Column(name, tuple(found)) for name, found in indices.items()}
     columns['*'] = _Column('*', tuple(range(len(headings))))
     return columns
 
@@ -180,13 +180,13 @@ def _answered(
     cells: Sequence[str], columns: Mapping[str, _Column], units: Mapping[str, str], kind: Kind, line: int, file: str
 ) -> Answered | None:
     """The answer of a row, None where it has none yet."""
-    width = len(columns['*'].places)
+    width = len(columns['*'].indices)
     if len(cells) != width:
         more = '; a decimal comma? write a point' if len(cells) > width else ''
         raise AnswerError(f'{len(cells)} cells for {width} headings{more}')
 
     def cell(name: str) -> str:
-        found = {cells[place].strip() for place in columns[name].places} if name in columns else set()
+        found = {cells[index].strip() for index in columns[name].indices} if name in columns else set()
         found.discard('')
         if len(found) > 1:
             raise AnswerError(f'the columns {name!r} differ: {" and ".join(sorted(found))}')

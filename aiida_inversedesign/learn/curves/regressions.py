@@ -240,10 +240,10 @@ def filled(Y: Array) -> Array:
     """Curves, shape (n, m), without gaps: lines between known points, beyond the ends the nearest known value."""
     if np.isfinite(Y).all():
         return Y
-    found, places = Y.copy(), np.arange(Y.shape[1])
+    found, indices = Y.copy(), np.arange(Y.shape[1])
     for row in found:
         known = np.isfinite(row)
-        row[:] = np.interp(places, places[known], row[known])
+        row[:] = np.interp(indices, indices[known], row[known])
     return found
 
 

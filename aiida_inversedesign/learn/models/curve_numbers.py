@@ -255,9 +255,9 @@ def raw_numbers(model: CurveModel, reading: Reading, X: Array, seed: int) -> tup
         drawn = model.draw_each(X[part], _DRAWS, seed)
         numbers = reading.numbers(drawn.reshape(-1, drawn.shape[2])).reshape(drawn.shape[:2])
         some: NDArray[np.bool_] = np.asarray(np.isfinite(numbers).any(axis=0))
-        places = np.arange(begin, begin + len(some))[some]
-        mean[places] = np.nanmean(numbers[:, some], axis=0)
-        deviation[places] = np.nanstd(numbers[:, some], axis=0)
+        indices = np.arange(begin, begin + len(some))[some]
+        mean[indices] = np.nanmean(numbers[:, some], axis=0)
+        deviation[indices] = np.nanstd(numbers[:, some], axis=0)
     return mean, deviation
 
 

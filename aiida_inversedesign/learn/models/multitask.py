@@ -154,9 +154,9 @@ def fit_multitask(X: Array, y: Array, tasks: Sequence[Task]) -> MultiTask:
     varying = [task for task in tasks if len(task.y) > 1 and not target_scale(task.y)[2]]
     inputs = [np.column_stack([X, np.zeros((len(X), len(varying)))])]
     targets = [y]
-    for place, task in enumerate(varying):
+    for index, task in enumerate(varying):
         marks = np.zeros((len(task.X), len(varying)))
-        marks[:, place] = 1.0
+        marks[:, index] = 1.0
         inputs.append(np.column_stack([task.X, marks]))
         center, spread, _ = target_scale(task.y)
         targets.append(offset + _sign(X, y, task) * scale * (task.y - center) / spread)

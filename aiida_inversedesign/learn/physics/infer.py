@@ -70,8 +70,8 @@ class Posterior:
 
     def draws(self, number: int = _DRAWS) -> Array:
         """Samples evenly taken from all, shape (at most number, p)."""
-        places = np.linspace(0, len(self.samples) - 1, min(number, len(self.samples))).astype(int)
-        return np.asarray(self.samples[places])
+        indices = np.linspace(0, len(self.samples) - 1, min(number, len(self.samples))).astype(int)
+        return np.asarray(self.samples[indices])
 
     def interval(self, name: str, level: float = 0.95) -> tuple[float, float]:
         """The central interval of a parameter, in its unit."""
@@ -157,8 +157,8 @@ def infer(
         times, ratios = autocorrelation_times(moved), r_hat(moved)
         problems = problems_of(problem.names, moved, times, ratios, acceptance)
         flat = chains.reshape(-1, number)
-        places = np.linspace(0, len(flat) - 1, min(_DRAWS, len(flat))).astype(int)
-        found = waic(problem.log_likelihoods(flat[places]))
+        indices = np.linspace(0, len(flat) - 1, min(_DRAWS, len(flat))).astype(int)
+        found = waic(problem.log_likelihoods(flat[indices]))
     return Posterior(model, problem.parameters, chains, times, ratios, acceptance, found, tuple(problems))
 
 
@@ -191,7 +191,7 @@ def _start(problem: Problem, rng: np.random.Generator, walkers: int) -> Array:
     if not np.isfinite(squares).any():
         raise PhysicsError(f'{problem.model.name!r} overflows everywhere in its prior: narrow it')
     first = np.argsort(np.where(np.isfinite(squares), squares, np.inf), kind='stable')[:_FITS]
-    best, widths = min((_fitted(problem, draws[place]) for place in first), key=lambda found: found[0])[1:]
+    best, widths = min((_fitted(problem, draws[position]) for position in first), key=lambda found: found[0])[1:]
     # of a logarithm the width is the relative one; one that is not determined starts within a factor of about e
     widths = np.where(problem.logarithmic, np.clip(widths / np.where(problem.logarithmic, best, 1), -1, 1), widths)
     best = problem.coordinates_of(best)

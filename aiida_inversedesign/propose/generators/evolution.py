@@ -101,10 +101,10 @@ class Variation:
 
     def cross(self, first: Counts, second: Counts) -> Counts:
         """The ratio of the first; at each place an element of one of them."""
-        ratio, other = _places(first), [symbol for symbol, _ in _places(second)]
+        ratio, other = _indices(first), [symbol for symbol, _ in _indices(second)]
         child: Counts = {}
-        for place, (symbol, count) in enumerate(ratio):
-            options = [symbol, *other[place : place + 1]]
+        for number, (symbol, count) in enumerate(ratio):
+            options = [symbol, *other[number : number + 1]]
             self.rng.shuffle(options)
             free = [option for option in options if option not in child]
             child[free[0] if free else self._new(child)] = count
@@ -113,7 +113,7 @@ class Variation:
     def change_ratio(self, counts: Counts) -> Counts:
         """Another ratio of the space with the same elements in the same order; some are added or left out."""
         ratio = self.domain.ratios[self.rng.choice(list(self.domain.ratios))]
-        symbols = [symbol for symbol, _ in _places(counts)]
+        symbols = [symbol for symbol, _ in _indices(counts)]
         while len(symbols) > len(ratio):
             symbols.pop(self.rng.randrange(len(symbols)))
         while len(symbols) < len(ratio):
@@ -138,7 +138,7 @@ class Variation:
         return self.rng.choices(others, cum_weights=cumulated)[0] if others else symbol
 
 
-def _places(counts: Counts) -> list[tuple[str, int]]:
+def _indices(counts: Counts) -> list[tuple[str, int]]:
     """Elements and counts, the largest count first."""
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 

@@ -99,9 +99,9 @@ class _Climber:
                 # a formula that the space names may have other elements than the others
                 if key_of(counts) in self.climbed or not self.column.keys() >= counts.keys():
                     continue
-                place = self._fractions(counts) @ self.inverse.rows
-                if all(np.linalg.norm(place - other) > apart * self._usual for other in self.starts):
-                    self.starts.append(place)
+                index = self._fractions(counts) @ self.inverse.rows
+                if all(np.linalg.norm(index - other) > apart * self._usual for other in self.starts):
+                    self.starts.append(index)
                     return counts
         return None
 
@@ -131,7 +131,7 @@ class _Climber:
                 children[key_of(child)] = child
         slope, gains = self._gradient(here, list(children.values()))
         best = np.argsort(-gains, kind='stable')[:TAKEN]
-        found = {key: children[key] for key in (list(children)[place] for place in best.tolist())}
+        found = {key: children[key] for key in (list(children)[index] for index in best.tolist())}
         fractions = self._fractions(here)
         for length in STEPS:
             target = on_simplex(fractions + length * slope / (float(np.abs(slope).max()) or 1.0))
@@ -173,14 +173,14 @@ class _Climber:
         """The ratios of the space whose fractions, largest first, are nearest to those of the target."""
         ordered = np.sort(target)[::-1][: self.shapes.shape[1]]
         far = np.abs(self.shapes - np.pad(ordered, (0, self.shapes.shape[1] - len(ordered)))).sum(axis=1)
-        return [self.ratios[place] for place in np.argsort(far, kind='stable')[:RATIOS].tolist()]
+        return [self.ratios[index] for index in np.argsort(far, kind='stable')[:RATIOS].tolist()]
 
 
 def on_simplex(point: Array) -> Array:
     """The nearest point with entries ≥ 0 that add up to one, shape (n,) (Duchi et al., ICML 2008)."""
     ordered = np.sort(point)[::-1]
     sums = np.cumsum(ordered) - 1.0
-    places = np.arange(1, len(point) + 1)
-    last = int(np.flatnonzero(ordered > sums / places)[-1])
+    indices = np.arange(1, len(point) + 1)
+    last = int(np.flatnonzero(ordered > sums / indices)[-1])
     nearest: Array = np.maximum(point - sums[last] / (last + 1), 0.0)
     return nearest

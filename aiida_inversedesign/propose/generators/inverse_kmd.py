@@ -88,8 +88,8 @@ class InverseKmd:
             model = _fit(self.descriptor, taught, scored.ranked()[:MOST], request.seed)
             starts = [counts for counts, _ in taught if key_of(counts) not in started][:climbs]
             started |= {key_of(counts) for counts in starts}
-            for place, start in enumerate(starts):
-                self._climb(scored, inverse, model, start, BOUNDS[place % len(BOUNDS)], residuals)
+            for index, start in enumerate(starts):
+                self._climb(scored, inverse, model, start, BOUNDS[index % len(BOUNDS)], residuals)
         return residuals
 
     def _climb(

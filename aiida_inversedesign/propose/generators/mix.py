@@ -58,7 +58,7 @@ class Mix:
         if missing:
             found.append(_without(Enumeration(), _reduced(request, missing, taken), taken))
         longest = max(map(len, found))
-        return [part[place] for place in range(longest) for part in found if place < len(part)]
+        return [part[index] for index in range(longest) for part in found if index < len(part)]
 
 
 def make_generator(name: str) -> FormulaGenerator:
@@ -75,9 +75,9 @@ def shared_out(number: int, shares: Sequence[float]) -> list[int]:
     """Whole numbers in proportion to the shares, with this sum: the largest remainders are rounded up."""
     exact = [number * share / sum(shares) for share in shares]
     parts = [int(value) for value in exact]
-    order = sorted(range(len(exact)), key=lambda place: (parts[place] - exact[place], place))
-    for place in order[: number - sum(parts)]:
-        parts[place] += 1
+    order = sorted(range(len(exact)), key=lambda index: (parts[index] - exact[index], index))
+    for index in order[: number - sum(parts)]:
+        parts[index] += 1
     return parts
 
 

@@ -125,9 +125,9 @@ class _Tree:
             self.ratio_visits[self.ratios.index(ratio)] += 1
         for symbol, count in formula.items():
             if count in self.count_row and symbol in self.column:
-                place = self.count_row[count], self.column[symbol]
-                self.action_total[place] += reward
-                self.action_visits[place] += 1
+                number = self.count_row[count], self.column[symbol]
+                self.action_total[number] += reward
+                self.action_visits[number] += 1
 
     def _run(self) -> tuple[list[tuple[Node, int]], Counts]:
         """One way down: the nodes and choices, which count as visited from now on, and the formula at its end."""
@@ -162,13 +162,13 @@ class _Tree:
 
     def _possible(self, ratio: tuple[int, ...], chosen: list[int]) -> NDArray[np.bool_]:
         """Elements for the next place: not chosen yet; among equal counts in their order, so that none comes twice."""
-        place = len(chosen)
+        number = len(chosen)
         possible = np.ones(len(self.elements), dtype=bool)
         possible[chosen] = False
-        if place and ratio[place] == ratio[place - 1]:
+        if number and ratio[number] == ratio[number - 1]:
             possible[: chosen[-1]] = False
         # as many must be left as places of this count follow
-        following = sum(count == ratio[place] for count in ratio[place + 1 :])
+        following = sum(count == ratio[number] for count in ratio[number + 1 :])
         if following:
             free = np.flatnonzero([index not in chosen for index in range(len(self.elements))])
             possible[free[len(free) - following :]] = False

@@ -116,14 +116,14 @@ def anneal(writer: Writer, start: Sequence[Molecule], score: Score, number: int)
         order = np.argsort(-(logs / temperature + draws.gumbel(size=len(met))), kind='stable')
         parents = itertools.islice(itertools.cycle(order[:number].tolist()), number)
         new: dict[str, Molecule] = {}
-        for place in parents:
-            child = _rewritten(writer, met[place])
+        for index in parents:
+            child = _rewritten(writer, met[index])
             if child is not None and child.inchikey not in usable:
                 new.setdefault(child.inchikey, child)
         usable |= new
         met += new.values()
         logs = np.concatenate([logs, score(list(new.values()))])
-    return [met[place] for place in np.argsort(-logs, kind='stable').tolist()]
+    return [met[index] for index in np.argsort(-logs, kind='stable').tolist()]
 
 
 def _rewritten(writer: Writer, molecule: Molecule) -> Molecule | None:

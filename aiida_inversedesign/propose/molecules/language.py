@@ -68,12 +68,12 @@ class LanguageModel:
         if len(strings) < 2:
             raise LanguageError(f'{len(strings)} molecules of the library can be learned from, at least 2 are needed')
         most_bonds = bonds_seen(strings)
-        places = [place for tokens in strings for place in _contexts(tokens)]
+        indices = [index for tokens in strings for index in _contexts(tokens)]
         followers: dict[Context, _Followers] = {}
         for length in range(-1, LONGEST + 1):
             counts: dict[Context, dict[str, int]] = {}
             longer = []
-            for context, state, token in places:
+            for context, state, token in indices:
                 key = _key(context, state, length)
                 if key is None or (length > 0 and _key(context, state, length - 1) not in followers):
                     continue
@@ -83,7 +83,7 @@ class LanguageModel:
             for key, own in counts.items():
                 if length <= 2 or sum(own.values()) >= FEWEST:
                     followers[key] = _Followers(tuple(own), tuple(accumulate(own.values())))
-            places = longer
+            indices = longer
         return cls(followers, most_bonds, len(strings))
 
     def next_token(self, writing: Writing, rng: random.Random) -> str | None:

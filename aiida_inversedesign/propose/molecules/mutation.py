@@ -89,9 +89,9 @@ class Breeding:
         return usable[min(self.rng.randrange(len(usable)), self.rng.randrange(len(usable)))]
 
     def _mutated(self, tokens: Sequence[str]) -> list[str]:
-        tokens, place = list(tokens), self.rng.randrange(len(tokens))
+        tokens, index = list(tokens), self.rng.randrange(len(tokens))
         kind = self.rng.choice(('exchange', 'insert', 'remove'))
-        tokens[place : place + (kind != 'insert')] = [] if kind == 'remove' else [self.rng.choice(self.alphabet)]
+        tokens[index : index + (kind != 'insert')] = [] if kind == 'remove' else [self.rng.choice(self.alphabet)]
         return tokens
 
     def _crossed(self, first: Sequence[str], second: Sequence[str]) -> list[str]:

@@ -106,7 +106,7 @@ def _task(request: SourceRequest) -> Task:
     if request.surrogate is not None and best:
         score = scorer(request.surrogate, space, region_of(request.spec.goal, request.rows))
         logs = score(best)
-        best = [best[place] for place in sorted(range(len(best)), key=lambda place: -float(logs[place]))]
+        best = [best[index] for index in sorted(range(len(best)), key=lambda index: -float(logs[index]))]
     # of its own for each generation and independent of what else draws
     rng = random.Random(f'molecules {request.seed}')  # noqa: S311
     return Task(space, library, best, score, request.spec.renewed, rng)

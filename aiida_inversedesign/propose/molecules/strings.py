@@ -42,9 +42,9 @@ def tokens_of(mol: Any, root: int = -1) -> list[str] | None:
         if not _LABEL.fullmatch(part):
             found.append(part)
         elif part in opened:
-            place = opened.index(part)
-            found.append(f'@{len(opened) - 1 - place}')
-            opened.pop(place)
+            position = opened.index(part)
+            found.append(f'@{len(opened) - 1 - position}')
+            opened.pop(position)
         else:
             opened.append(part)
             found.append(RING)
@@ -117,10 +117,10 @@ class Writing:
             # a ring needs two further bonds of this atom at least, unless it is the first
             return free >= order and last != BRANCH and len(self.rings) < 99
         if token[0] == '@':
-            place = len(self.rings) - 1 - int(token[1:])
-            if place < 0 or last == BRANCH:
+            position = len(self.rings) - 1 - int(token[1:])
+            if position < 0 or last == BRANCH:
                 return False
-            atom, opened = self.rings[place]
+            atom, opened = self.rings[position]
             needed = max(order, opened)
             near = atom == self.here or (min(atom, self.here), max(atom, self.here)) in self.pairs
             # the bond of the ring was counted at its opening

@@ -135,9 +135,9 @@ class SubstitutionRanker:
 
 def _ranks(scores: NDArray[np.float64], group: Group) -> NDArray[np.int64]:
     """Place of each template, from 1, by falling score."""
-    places = np.empty(len(scores), dtype=np.int64)
-    places[np.lexsort((group.order, -scores))] = np.arange(1, len(scores) + 1)
-    return places
+    template_indices = np.empty(len(scores), dtype=np.int64)
+    template_indices[np.lexsort((group.order, -scores))] = np.arange(1, len(scores) + 1)
+    return template_indices
 
 
 def _least_cost(costs: NDArray[np.float64], amounts: Sequence[int]) -> NDArray[np.float64]:
@@ -150,13 +150,13 @@ def _least_cost(costs: NDArray[np.float64], amounts: Sequence[int]) -> NDArray[n
     from scipy.optimize import linear_sum_assignment
 
     blocks: dict[int, list[int]] = defaultdict(list)
-    for place, amount in enumerate(amounts):
-        blocks[amount].append(place)
+    for index, amount in enumerate(amounts):
+        blocks[amount].append(index)
     total = np.zeros(len(costs))
-    for places in blocks.values():
-        block = costs[:, places[0] : places[-1] + 1, places[0] : places[-1] + 1]
-        if len(places) <= 5:
-            orders = permutations(range(len(places)))
+    for template_indices in blocks.values():
+        block = costs[:, template_indices[0] : template_indices[-1] + 1, template_indices[0] : template_indices[-1] + 1]
+        if len(template_indices) <= 5:
+            orders = permutations(range(len(template_indices)))
             sums = [np.sum([block[:, i, j] for i, j in enumerate(order)], axis=0) for order in orders]
             total += np.min(sums, axis=0)
         else:

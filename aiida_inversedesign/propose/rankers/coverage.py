@@ -37,9 +37,9 @@ def distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.floa
     return np.nan_to_num(out, nan=np.inf)
 
 
-def looked_at(places: int) -> int:
+def looked_at(template_indices: int) -> int:
     """How many templates are looked at for the last of so many places."""
-    return max(LOOKED_AT, LATER * places)
+    return max(LOOKED_AT, LATER * template_indices)
 
 
 def cover(
@@ -72,10 +72,10 @@ def cover(
     order = np.ones(len(distance))
     stands_for = similarity(distance)
     left, open_shares = weights.astype(np.float32, copy=True), shares.astype(np.float64, copy=True)
-    for place in range(number):
+    for index in range(number):
         added = open_shares[prototypes] + COVERED * (stands_for @ left)
-        best = int(np.argmax(((added + 1e-12) * order)[: looked_at(place + 1)]))
-        chosen[place], gains[place] = best, float(added[best])
+        best = int(np.argmax(((added + 1e-12) * order)[: looked_at(index + 1)]))
+        chosen[index], gains[index] = best, float(added[best])
         difference = prints - prints[best]
         near = np.einsum('np,np->n', difference, difference) < SAME**2
         order[near & (prototypes == prototypes[best])] *= 1e-12

@@ -60,7 +60,7 @@ class Projection:
 class Recalled:
     """Remembered compounds of one ratio label beside the templates of a group.
 
-    :param places: in the memory, shape (m,).
+    :param template_indices: in the memory, shape (m,).
     :param compositions: reduced counts, length m.
     :param positions: of each formula among these.
     :param templates: projected fingerprints of the templates, shape (n, p); None if they have none.
@@ -70,7 +70,7 @@ class Recalled:
     """
 
     memory: Memory
-    places: NDArray[np.int64]
+    template_indices: NDArray[np.int64]
     compositions: list[dict[str, int]]
     positions: dict[str, list[int]]
     templates: Floats | None
@@ -165,8 +165,8 @@ class Memory:
 
     def of_label(self, label: str) -> tuple[NDArray[np.int64], list[dict[str, int]]]:
         """Indices, shape (n,), and compositions of the compounds of a ratio label."""
-        places = self._labels.get(label, np.empty(0, dtype=np.int64))
-        return places, [self._compositions[place] for place in places.tolist()]
+        template_indices = self._labels.get(label, np.empty(0, dtype=np.int64))
+        return template_indices, [self._compositions[at] for at in template_indices.tolist()]
 
     def beyond(self, group: Group) -> Recalled:
         """The compounds of a group's ratio label that are not templates of it, found once for each group.
@@ -177,13 +177,13 @@ class Memory:
         known = group.cache.get('recalled')
         if isinstance(known, Recalled) and known.memory is self:
             return known
-        places, compositions = self.of_label(group.label)
+        template_indices, compositions = self.of_label(group.label)
         whole = group.fingerprints
         own = None if whole is None else self.projection(whole)
         present: dict[str, list[int]] = {}
         for position, index in enumerate(group.indices.tolist()):
             present.setdefault(group.library[index].crystal.formula, []).append(position)
-        prints = self.projected(places)
+        prints = self.projected(template_indices)
         kept: list[int] = []
         positions: dict[str, list[int]] = {}
         for row, counts in enumerate(compositions):
@@ -197,14 +197,14 @@ class Memory:
             kept.append(row)
         rebuilt = prints[kept] @ self.projection.basis.T + self.projection.mean
         chosen = [compositions[row] for row in kept]
-        labels = [self.labels[number] for number in self.prototypes[places[kept]]]
-        found = Recalled(self, places[kept], chosen, positions, own, prints[kept], rebuilt, labels)
+        labels = [self.labels[number] for number in self.prototypes[template_indices[kept]]]
+        found = Recalled(self, template_indices[kept], chosen, positions, own, prints[kept], rebuilt, labels)
         group.cache['recalled'] = found
         return found
 
-    def projected(self, places: NDArray[np.int64]) -> Floats:
+    def projected(self, template_indices: NDArray[np.int64]) -> Floats:
         """Projected fingerprints of compounds, shape (n, p)."""
-        out: Floats = self.prints[places].astype(np.float32) * self.projection.step
+        out: Floats = self.prints[template_indices].astype(np.float32) * self.projection.step
         return out
 
     def to_arrays(self) -> Arrays:

@@ -78,7 +78,7 @@ class PosteriorRanker:
             return known
         recalled = self.memory.beyond(group)
         tokens = Tokens.of([*group.counts, *recalled.compositions])
-        remembered_energies = self.memory.e_above_hull[recalled.places].astype(np.float64)
+        remembered_energies = self.memory.e_above_hull[recalled.template_indices].astype(np.float64)
         energies = np.concatenate([group.e_above_hull, remembered_energies])
         whole, own = group.fingerprints, recalled.templates
         if whole is None or own is None:
@@ -91,7 +91,7 @@ class PosteriorRanker:
             tuple(member.hull_bias(energies) for member in self.members),
             np.concatenate([own, recalled.prints]).astype(np.float32),
             element_rows([*group.counts, *recalled.compositions]),
-            {formula: [len(group) + place for place in at] for formula, at in recalled.positions.items()},
+            {formula: [len(group) + index for index in at] for formula, at in recalled.positions.items()},
             _numbers([*group.prototypes, *recalled.prototypes]),
         )
         group.cache[self.name] = found
@@ -109,8 +109,8 @@ class PosteriorRanker:
         for member, keys, bias in zip(self.members, voters.keys, voters.bias, strict=True):
             scores = member.queries(tokens) @ keys.T
             scores += bias
-            for row, places in own:
-                scores[row, places] = -np.inf
+            for row, template_indices in own:
+                scores[row, template_indices] = -np.inf
             scores -= scores.max(axis=1, keepdims=True)
             np.exp(scores, out=scores)
             scores /= scores.sum(axis=1, keepdims=True)
@@ -195,7 +195,7 @@ def _numbers(labels: Sequence[str]) -> NDArray[np.int64]:
     """A number for each label; empty ones are all different."""
     known: dict[str | int, int] = {}
     return np.array(
-        [known.setdefault(label or place, len(known)) for place, label in enumerate(labels)], dtype=np.int64
+        [known.setdefault(label or index, len(known)) for index, label in enumerate(labels)], dtype=np.int64
     )
 
 

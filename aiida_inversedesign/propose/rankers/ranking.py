@@ -135,9 +135,9 @@ class Group:
             energy = template.e_above_hull if template.e_above_hull is not None else 0.0
             return energy, template.crystal.nsites, -template.spacegroup, template.id
 
-        places = np.empty(len(self.indices), dtype=np.int64)
-        places[sorted(range(len(self.indices)), key=key)] = np.arange(len(self.indices))
-        return places
+        template_indices = np.empty(len(self.indices), dtype=np.int64)
+        template_indices[sorted(range(len(self.indices)), key=key)] = np.arange(len(self.indices))
+        return template_indices
 
 
 class Ranker(Protocol):

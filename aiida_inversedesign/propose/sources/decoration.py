@@ -145,11 +145,11 @@ def parents(counts: Counts, templates: Templates) -> list[Parent]:
         whole = {**counts, VACANCY: empty} if empty else dict(counts)
         for merged in _mergings(sorted(whole)):
             totals = [sum(whole[symbol] for symbol in members) for members in merged]
-            group = templates.group(ratio_label({f'{place}': total for place, total in enumerate(totals)}))
+            group = templates.group(ratio_label({f'{position}': total for position, total in enumerate(totals)}))
             if group is None or any(members == (VACANCY,) for members in merged):
                 continue
-            for place, own in enumerate(group.counts):
-                template = templates.library[int(group.indices[place])]
+            for position, own in enumerate(group.counts):
+                template = templates.library[int(group.indices[position])]
                 found += [
                     Parent(template, pattern, EMPTY**empty * _similarity(pattern, counts), (merged, empty, number))
                     for number, pattern in enumerate(_patterns(merged, totals, whole, own))
@@ -202,8 +202,8 @@ def _others(counts: Counts, templates: Templates) -> Iterator[tuple[int, dict[st
     group = templates.group(ratio_label(counts))
     if group is None or len(set(counts.values())) == len(counts):
         return
-    for place, own in enumerate(group.counts):
-        template = templates.library[int(group.indices[place])]
+    for position, own in enumerate(group.counts):
+        template = templates.library[int(group.indices[position])]
         for number, (mapping, _) in enumerate(islice(assignments(counts, own, 3), 1, 3), 1):
             yield number, {old: {new: counts[new]} for old, new in mapping.items()}, template
 
@@ -230,16 +230,16 @@ def _by_weight(found: Sequence[Parent], most_sites: int) -> Iterator[tuple[Paren
     That is the weight of the parent over the number of the ordering, and less for each orbit of sites beyond one for
     each element. A parent is decorated when its turn comes, so that few are if little is wanted.
     """
-    heap: list[tuple[float, int, int]] = [(-parent.weight, place, 0) for place, parent in enumerate(found)]
+    heap: list[tuple[float, int, int]] = [(-parent.weight, position, 0) for position, parent in enumerate(found)]
     heapq.heapify(heap)
     decorated: dict[int, list[tuple[Crystal, int]]] = {}
     while heap:
-        weight, place, number = heapq.heappop(heap)
-        parent = found[place]
-        if place in decorated:
-            yield parent, decorated[place][number][0], -weight
+        weight, position, number = heapq.heappop(heap)
+        parent = found[position]
+        if position in decorated:
+            yield parent, decorated[position][number][0], -weight
             continue
-        decorated[place] = orderings(parent.template.crystal, parent.pattern, most_sites)
-        for number, (crystal, orbits) in enumerate(decorated[place]):
+        decorated[position] = orderings(parent.template.crystal, parent.pattern, most_sites)
+        for number, (crystal, orbits) in enumerate(decorated[position]):
             own = parent.weight / (number + 1) * ORBIT ** (orbits - len(crystal.counts))
-            heapq.heappush(heap, (-own, place, number))
+            heapq.heappush(heap, (-own, position, number))

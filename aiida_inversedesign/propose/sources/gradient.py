@@ -88,23 +88,23 @@ class _Climbs:
             self.request.progress('gradient: the model is the same everywhere, nothing to climb', 1.0)
             return []
         budget = number * len(WIDTHS) * TRIED
-        here = [_Climb(starts[place], float(values[place])) for place in order]
+        here = [_Climb(starts[index], float(values[index])) for index in order]
         while self.calls < budget and any(climb.step >= SHORTEST for climb in here):
-            going = [place for place, climb in enumerate(here) if climb.step >= SHORTEST]
-            for place in going:
-                if here[place].slope is None:
-                    here[place] = replace(here[place], slope=self._slope(here[place].point))
-            tried = [self._stepped(here[place]) for place in going]
+            going = [index for index, climb in enumerate(here) if climb.step >= SHORTEST]
+            for index in going:
+                if here[index].slope is None:
+                    here[index] = replace(here[index], slope=self._slope(here[index].point))
+            tried = [self._stepped(here[index]) for index in going]
             known = [point for point in tried if point is not None]
             found = iter(self.score(known).tolist() if known else [])
             self.calls += len(known)
-            for place, point in zip(going, tried, strict=True):
-                climb, value = here[place], next(found) if point is not None else -np.inf
+            for index, point in zip(going, tried, strict=True):
+                climb, value = here[index], next(found) if point is not None else -np.inf
                 if point is not None and value > climb.value:
-                    here[place] = _Climb(point, value, climb.step * LONGER)
+                    here[index] = _Climb(point, value, climb.step * LONGER)
                 else:
-                    here[place] = replace(climb, step=climb.step * SHORTER)
-        kept, begun = list[Point](), {starts[place].key for place in order}
+                    here[index] = replace(climb, step=climb.step * SHORTER)
+        kept, begun = list[Point](), {starts[index].key for index in order}
         for climb in sorted(here, key=lambda climb: -climb.value):
             if climb.point.key not in begun and not any(self._close(climb.point, other) for other in kept):
                 kept.append(climb.point)

@@ -59,7 +59,7 @@ class Mixture(FormulaSource):
     def _again(self, request: SourceRequest) -> list[Candidate]:
         """What sources find for formulas of earlier proposals, each as much as is its share of a formula."""
         found, generators = list[Candidate](), {item.key: item.generator for item in request.earlier}
-        for name, number in _places(request).items():
+        for name, number in _slots(request).items():
             if number and (formulas := self.sources[name].again(request)):
                 found += self.sources[name].for_formulas(_with_number(request, number), formulas)
         return [dataclasses.replace(item, generator=generators[item.key]) for item in found]
@@ -69,8 +69,8 @@ class Mixture(FormulaSource):
 
         :raises ProposalError: if no source finds anything, with what each says.
         """
-        asked, places = [_Asked(counts) for counts in formulas], _places(request)
-        for name, number in places.items():
+        asked, slots = [_Asked(counts) for counts in formulas], _slots(request)
+        for name, number in slots.items():
             if number:
                 self._ask(name, request, {number: asked})
         reasons = {name: reason for one in asked for name, reason in one.reasons.items()}
@@ -84,7 +84,7 @@ class Mixture(FormulaSource):
                 missing = request.spec.propose.top_k - _crystals(items)
                 full = [name for name in self.sources if one.filled(name)]
                 if missing > 0 and full:
-                    name = min(full, key=lambda name: one.numbers.get(name, 0) - places[name])
+                    name = min(full, key=lambda name: one.numbers.get(name, 0) - slots[name])
                     more[name][one.numbers.get(name, 0) + missing].append(one)
             if not any(more.values()):
                 break
@@ -115,13 +115,13 @@ def _with_number(request: SourceRequest, number: int) -> SourceRequest:
     return dataclasses.replace(request, spec=request.spec.model_copy(update={'propose': propose}))
 
 
-def _places(request: SourceRequest) -> dict[str, int]:
+def _slots(request: SourceRequest) -> dict[str, int]:
     """How many of the slots of a formula each source has in this generation."""
     propose = request.spec.propose
     if propose.sources != LEARNED:
-        return propose.places
+        return propose.slots
     seed = (request.spec.seed, request.generation)
-    return propose.places_of(drawn_shares(list(propose.shares), request.earlier, request.rows, seed))
+    return propose.slots_of(drawn_shares(list(propose.shares), request.earlier, request.rows, seed))
 
 
 @dataclasses.dataclass

@@ -67,4 +67,4 @@ def drawn_shares(
     drawn = np.random.default_rng(list(seed)).dirichlet([1 + found[name] for name in names])
     drawn = FLOOR + (1 - FLOOR * len(names)) * drawn
     falling = np.argsort(-drawn, kind='stable')
-    return {names[place]: float(drawn[place]) for place in falling}
+    return {names[index]: float(drawn[index]) for index in falling}

@@ -89,18 +89,18 @@ def refined(request: SourceRequest, drawn: Sequence[Point]) -> list[Point]:
     starts = [*drawn, *(row.proposed for row in request.rows if row.status == 'completed')]
     values = score(starts)
     order = np.argsort(-values, kind='stable')[: STARTS * max(spec.select.batch, 1)]
-    here = [(float(values[place]), starts[int(place)]) for place in order]
+    here = [(float(values[index]), starts[int(index)]) for index in order]
     for width in WIDTHS:
         tried = [neighbours(space, point, width, TRIED, rng) for _, point in here]
         together = [point for near in tried for point in near]
         if not together:
             continue
         scores, begin = score(together), 0
-        for place, near in enumerate(tried):
+        for index, near in enumerate(tried):
             own = scores[begin : begin + len(near)]
             begin += len(near)
-            if len(near) and float(own.max()) > here[place][0]:
-                here[place] = float(own.max()), near[int(own.argmax())]
+            if len(near) and float(own.max()) > here[index][0]:
+                here[index] = float(own.max()), near[int(own.argmax())]
     best = sorted(here, key=lambda item: -item[0])
     return list({point.key: point for _, point in best}.values())
 

@@ -77,22 +77,22 @@ class Substitution(FormulaSource):
         top_k = request.spec.propose.top_k
         nearest = np.argsort(dissimilarities(counts, group.rows), kind='stable')[:SCORED]
         scored = []
-        for place in nearest.tolist():
-            logs, _ = chances.table(group.counts[place], counts)
-            mapping, score = best_mapping(group.counts[place], counts, logs)
-            scored.append((score, int(group.order[place]), place, mapping))
+        for position in nearest.tolist():
+            logs, _ = chances.table(group.counts[position], counts)
+            mapping, score = best_mapping(group.counts[position], counts, logs)
+            scored.append((score, int(group.order[position]), position, mapping))
         scored.sort(key=lambda item: (-item[0], item[1]))
         total = sum(math.exp(score) for score, *_ in scored)
         # of one prototype the best template stands for all
         alike: dict[str, list[tuple[float, int, dict[str, str]]]] = defaultdict(list)
-        for score, _, place, mapping in scored[: LABELLED * max(top_k, 10)]:
-            template = group.library[int(group.indices[place])]
-            alike[label_of(template) or template.id].append((score, place, mapping))
+        for score, _, position, mapping in scored[: LABELLED * max(top_k, 10)]:
+            template = group.library[int(group.indices[position])]
+            alike[label_of(template) or template.id].append((score, position, mapping))
         summed = {label: sum(math.exp(score) for score, *_ in items) / total for label, items in alike.items()}
         found: list[Candidate] = []
         for label in sorted(alike, key=lambda label: -summed[label])[:top_k]:
-            _, place, mapping = alike[label][0]
-            index = int(group.indices[place])
+            _, position, mapping = alike[label][0]
+            index = int(group.indices[position])
             built = next(
                 (one for one in build(counts, [index], group, volumes, alternatives=LISTED) if one.mapping == mapping),
                 None,

@@ -61,14 +61,14 @@ class TemplateSource(FormulaSource):
         :param least: least contact in sums of covalent radii.
         """
 
-        def label(place: int) -> str:
-            return label_of(group.library[int(ranked.indices[place])])
+        def label(position: int) -> str:
+            return label_of(group.library[int(ranked.indices[position])])
 
-        def crystals(places: Sequence[int]) -> list[Candidate]:
-            built = build(counts, ranked.indices[list(places)], group, volumes)
+        def crystals(numbers: Sequence[int]) -> list[Candidate]:
+            built = build(counts, ranked.indices[list(numbers)], group, volumes)
             return [
-                self._candidate(widened(one, least), ranked, place + 1, group, label(place))
-                for place, one in zip(places, built, strict=True)
+                self._candidate(widened(one, least), ranked, position + 1, group, label(position))
+                for position, one in zip(numbers, built, strict=True)
             ]
 
         prints = group.library.fingerprints

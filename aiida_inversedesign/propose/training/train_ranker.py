@@ -148,14 +148,14 @@ def _batches(
         elif len(members) > 1:
             small.append(members)
     gathered: list[NDArray[np.int64]] = []
-    for place in rng.permutation(len(small)):
-        gathered.append(small[place])
+    for index in rng.permutation(len(small)):
+        gathered.append(small[index])
         if sum(map(len, gathered)) >= size:
             large.append(np.concatenate(gathered))
             gathered = []
     if gathered:
         large.append(np.concatenate(gathered))
-    return [large[place] for place in rng.permutation(len(large))]
+    return [large[index] for index in rng.permutation(len(large))]
 
 
 class _Network:

@@ -128,8 +128,8 @@ def _neighbours(library: Library, groups: list[Rows], distance: float) -> dict[i
         for block in np.array_split(np.arange(len(group)), len(group) // 512 + 1):
             squared = squares[block][:, None] + squares[None] - 2 * fingerprints[block] @ fingerprints.T
             squared[np.arange(len(block)), block] = np.inf
-            for place, row in enumerate(block):
-                near = np.flatnonzero(squared[place] <= distance**2)
+            for index, row in enumerate(block):
+                near = np.flatnonzero(squared[index] <= distance**2)
                 if len(near):
                     found[int(group[row])] = group[near]
     return found

@@ -80,8 +80,8 @@ def volume_sum(counts: Mapping[str, int]) -> float:
 
 def _error(dissimilarity: float) -> float:
     """The median relative error at an element dissimilarity per atom."""
-    place = bisect_left([bound for bound, _ in ERRORS], dissimilarity)
-    return ERRORS[place][1] if place < len(ERRORS) else ERROR_BEYOND
+    number = bisect_left([bound for bound, _ in ERRORS], dissimilarity)
+    return ERRORS[number][1] if number < len(ERRORS) else ERROR_BEYOND
 
 
 def estimate_volume(template: Crystal, mapping: Mapping[str, str], dissimilarity: float) -> VolumeEstimate:

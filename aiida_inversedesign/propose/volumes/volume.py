@@ -183,8 +183,8 @@ class VolumeModel:
         if len(counts) == 1:
             return ElementVolumes().estimate(counts, group, indices)
         known = self._known(group)
-        places = [known.positions[int(index)] for index in indices]
-        neighbours = self._neighbours(known, places)
+        template_indices = [known.positions[int(index)] for index in indices]
+        neighbours = self._neighbours(known, template_indices)
         lengths = [len(positions) for positions, _ in neighbours]
         starts = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
         flat = np.concatenate([positions for positions, _ in neighbours])
@@ -193,16 +193,18 @@ class VolumeModel:
         own = known.remembered.get(reduced_formula(counts))
         if own is not None:
             kernel = np.where(np.isin(flat, own), 0.0, kernel)
-        distances = dissimilarities(counts, known.rows[np.concatenate([flat, places])])
+        distances = dissimilarities(counts, known.rows[np.concatenate([flat, template_indices])])
         found = support(starts, kernel, known.residuals[flat], distances[: len(flat)], distances[len(flat) :])
         log_volumes = self.network.predict([counts]).mean() + found.residual
         errors = self.errors(found.features, group.fingerprints is not None)
         atoms, packed = sum(counts.values()), volume_sum(counts)
         out = []
-        for index, place, log_volume, error in zip(indices, places, log_volumes.tolist(), errors.tolist(), strict=True):
+        for index, number, log_volume, error in zip(
+            indices, template_indices, log_volumes.tolist(), errors.tolist(), strict=True
+        ):
             crystal = group.library[int(index)].crystal
             volume = crystal.nsites * float(np.exp(log_volume))
-            if group.counts[place] == counts:
+            if group.counts[number] == counts:
                 volume, error = crystal.volume, 0.0
             packing = volume / (packed * (crystal.nsites / atoms))
             out.append(VolumeEstimate(volume, volume / crystal.volume, packing, error))
@@ -221,12 +223,12 @@ class VolumeModel:
             crystals = [group.library[int(index)].crystal for index in group.indices]
             measured = np.log([crystal.volume / crystal.nsites for crystal in crystals])
             residuals = measured - self.network.predict(group.counts).mean(axis=0)
-            positions = {int(index): place for place, index in enumerate(group.indices)}
+            positions = {int(index): number for number, index in enumerate(group.indices)}
             rows, fingerprints, remembered = group.rows, group.fingerprints, {}
             if self.memory is not None and fingerprints is not None:
                 recalled = self.memory.beyond(group)
                 if recalled.compositions:
-                    measured = self.memory.log_volumes[recalled.places]
+                    measured = self.memory.log_volumes[recalled.template_indices]
                     more = measured - self.network.predict(recalled.compositions).mean(axis=0)
                     residuals = np.concatenate([residuals, more])
                     rows = np.concatenate([rows, element_rows(recalled.compositions)])
@@ -237,13 +239,15 @@ class VolumeModel:
             group.cache['volume'] = known
         return known
 
-    def _neighbours(self, known: Known, places: list[int]) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
+    def _neighbours(
+        self, known: Known, template_indices: list[int]
+    ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
         """Positions and structural weights of each template's neighbours, itself included."""
-        missing = [place for place in dict.fromkeys(places) if place not in known.neighbours]
+        missing = [number for number in dict.fromkeys(template_indices) if number not in known.neighbours]
         if missing:
             found = structural_neighbours(known.fingerprints, missing, known.squares)
             known.neighbours.update(zip(missing, found, strict=True))
-        return [known.neighbours[place] for place in places]
+        return [known.neighbours[number] for number in template_indices]
 
     def remembering(self, memory: Memory) -> VolumeModel:
         """The same model with known compounds as further neighbours."""
@@ -265,29 +269,31 @@ class VolumeModel:
 
 
 def structural_neighbours(
-    fingerprints: NDArray[np.float32] | None, places: Sequence[int], squares: NDArray[np.float32] | None = None
+    fingerprints: NDArray[np.float32] | None,
+    template_indices: Sequence[int],
+    squares: NDArray[np.float32] | None = None,
 ) -> list[tuple[NDArray[np.int64], NDArray[np.float64]]]:
     """Structures near to some templates, each template itself included.
 
     :param fingerprints: of all candidates, shape (n, 244), NaN where there is none; or None.
-    :param places: the templates, by their rows.
+    :param template_indices: the templates, by their rows.
     :param squares: squared length of each fingerprint, if known.
     :returns: rows and weights exp(-d²/2σ²) of each template's neighbours within :data:`REACH`.
     """
     if fingerprints is None:
-        return [(np.array([place]), np.ones(1)) for place in places]
-    chosen = fingerprints[list(places)]
+        return [(np.array([number]), np.ones(1)) for number in template_indices]
+    chosen = fingerprints[list(template_indices)]
     # |a - b|² by one matrix product; NaN never counts as near
     if squares is None:
         squares = np.einsum('np,np->n', fingerprints, fingerprints)
-    squared = squares[list(places)][:, None] + squares[None] - 2 * (chosen @ fingerprints.T)
+    squared = squares[list(template_indices)][:, None] + squares[None] - 2 * (chosen @ fingerprints.T)
     out = []
-    for row, place in enumerate(places):
+    for row, number in enumerate(template_indices):
         near = np.flatnonzero(squared[row] <= SLACK * REACH**2)
         # again by itself: the rounding of the matrix product depends on the other templates in it
-        difference = fingerprints[near] - fingerprints[place]
+        difference = fingerprints[near] - fingerprints[number]
         exact = np.einsum('np,np->n', difference, difference).astype(np.float64)
-        kept = (exact <= REACH**2) & (near != place)
+        kept = (exact <= REACH**2) & (near != number)
         rows, weights = near[kept], np.exp(-exact[kept] / (2 * SIGMA**2))
-        out.append((np.append(rows, place), np.append(weights, 1.0)))
+        out.append((np.append(rows, number), np.append(weights, 1.0)))
     return out

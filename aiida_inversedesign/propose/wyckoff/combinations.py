@@ -86,23 +86,23 @@ def _positions(
     sums = np.zeros((len(free) + 1, atoms + 1))
     sums[-1, 0] = 1.0
     options: list[list[float]] = []
-    for place in range(len(free) - 1, -1, -1):
-        item = free[place]
+    for index in range(len(free) - 1, -1, -1):
+        item = free[index]
         most = atoms // item.atoms if item.freedom else min(1, atoms // item.atoms)
         weights = [rates[item.letter] ** uses / factorial(uses) for uses in range(most + 1)]
         options.append(weights)
         for uses, weight in enumerate(weights):
             used = uses * item.atoms
-            sums[place, used:] += weight * sums[place + 1, : atoms + 1 - used]
+            sums[index, used:] += weight * sums[index + 1, : atoms + 1 - used]
     options.reverse()
     if not sums[0, atoms] > 0:
         return None
     chosen: list[Position] = []
     probability, left = 1.0, atoms
-    for place, item in enumerate(free):
+    for index, item in enumerate(free):
         shares = np.array(
-            [weight * sums[place + 1, left - uses * item.atoms] if uses * item.atoms <= left else 0.0
-             for uses, weight in enumerate(options[place])]
+            [weight * sums[index + 1, left - uses * item.atoms] if uses * item.atoms <= left else 0.0
+             for uses, weight in enumerate(options[index])]
         )  # fmt: skip
         shares /= shares.sum()
         uses = int(rng.choice(len(shares), p=shares))

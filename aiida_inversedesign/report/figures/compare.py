@@ -44,7 +44,7 @@ def _plot(campaigns: Sequence[Audited], axis: str, what: str) -> Plot:
     title = plot_text(property_text(name, record.units.get(name))) if what == 'best' else 'distinct hits'
     across = 'DFT calculations spent' if axis == 'dft_calculations' else 'evaluations'
     drawn = theme.figure(across, title, height=340)
-    for place, (record, figures) in enumerate(campaigns):
+    for index, (record, figures) in enumerate(campaigns):
         steps = figures['progress']
         spent = Axis(axis, [step[axis] for step in steps]).spent
         if what == 'best':
@@ -60,8 +60,8 @@ def _plot(campaigns: Sequence[Audited], axis: str, what: str) -> Plot:
                 line={
                     'shape': 'hv',
                     'width': 2.5,
-                    'color': theme.CYCLE[place % len(theme.CYCLE)],
-                    'dash': ('solid', 'dash', 'dot', 'dashdot')[place % 4],
+                    'color': theme.CYCLE[index % len(theme.CYCLE)],
+                    'dash': ('solid', 'dash', 'dot', 'dashdot')[index % 4],
                 },
                 name=plot_text(_name(record)),
             )

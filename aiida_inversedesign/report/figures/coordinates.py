@@ -29,7 +29,7 @@ class _Axis:
     """One axis: where each evaluation lies on it, from 0 to 1 (None: nowhere), and its ticks."""
 
     title: str
-    places: Sequence[float | None]
+    indices: Sequence[float | None]
     ticks: Sequence[tuple[float, str]]
 
 
@@ -67,9 +67,9 @@ def _axis(variable: Coordinate) -> _Axis:
         bounds = variable.bounds or (min(numbers), max(numbers))
         return _numbers(title, numbers, bounds, variable.log)
     last = max(len(variable.choices) - 1, 1)
-    index = {choice: place / last for place, choice in enumerate(variable.choices)}
+    index = {choice: position / last for position, choice in enumerate(variable.choices)}
     every = math.ceil(len(variable.choices) / MOST_TICKS)
-    ticks = [(place, _short(str(choice))) for choice, place in list(index.items())[::every]]
+    ticks = [(position, _short(str(choice))) for choice, position in list(index.items())[::every]]
     return _Axis(title, [index.get(str(value)) for value in variable.values], ticks)
 
 
@@ -79,15 +79,15 @@ def _numbers(title: str, values: Sequence[float | None], bounds: tuple[float, fl
     if not low < high:
         return _Axis(title, [None if value is None else 0.5 for value in values], [(0.5, number(low))])
 
-    def place(value: float) -> float:
+    def position(value: float) -> float:
         share = math.log(value / low) / math.log(high / low) if log else (value - low) / (high - low)
         return min(max(share, 0.0), 1.0)
 
     found = {value for value in values if value is not None}
     shown = {low, high} | (found if len(found) <= MOST_TICKS else {math.sqrt(low * high) if log else (low + high) / 2})
     digits = Digits(shown)
-    ticks = [(place(value), number(value, digits.of(value))) for value in sorted(shown)]
-    return _Axis(title, [None if value is None else place(value) for value in values], ticks)
+    ticks = [(position(value), number(value, digits.of(value))) for value in sorted(shown)]
+    return _Axis(title, [None if value is None else position(value) for value in values], ticks)
 
 
 def _short(text: str) -> str:
@@ -103,19 +103,19 @@ def _drawn(record: CampaignRecord, axes: Sequence[_Axis], values: Sequence[float
         y: list[float | None] = []
         data: list[list[str]] = []
         for index in group:
-            x += [*theme.lean((axis.places[index] for axis in axes), 4), None]
+            x += [*theme.lean((axis.indices[index] for axis in axes), 4), None]
             y += [*(-float(row) for row in range(len(axes))), None]
             data += [_hover(record, index, values[index])] * (len(axes) + 1)
         drawn.add_trace(go.Scatter(x=x, y=y, customdata=data, mode='lines', line=line, name=plot_text(label), **_HOVER))
     hits = [index for index, item in enumerate(record.evaluations) if item.hit]
     if hits:
         marker = {'color': theme.GREEN, 'size': 11, 'symbol': 'star', 'line': {'width': 1, 'color': theme.TEXT}}
-        places = [(axis.places[index], -row, index) for index in hits for row, axis in enumerate(axes)]
+        indices = [(axis.indices[index], -row, index) for index in hits for row, axis in enumerate(axes)]
         drawn.add_trace(
             go.Scatter(
-                x=theme.lean((place for place, _, _ in places), 4),
-                y=[row for _, row, _ in places],
-                customdata=[_hover(record, index, values[index]) for _, _, index in places],
+                x=theme.lean((position for position, _, _ in indices), 4),
+                y=[row for _, row, _ in indices],
+                customdata=[_hover(record, index, values[index]) for _, _, index in indices],
                 mode='markers',
                 marker=marker,
                 name='hit',
@@ -126,9 +126,9 @@ def _drawn(record: CampaignRecord, axes: Sequence[_Axis], values: Sequence[float
         drawn.add_shape(type='line', x0=0, x1=1, y0=-row, y1=-row, line={'color': theme.AXIS, 'width': 1})
         text = {'text': f'<b>{plot_text(axis.title)}</b>', 'x': 0, 'y': -row, 'xanchor': 'left', 'yshift': 16}
         drawn.add_annotation(**_TEXT, font={'size': 12}, **text)
-        for place, label in axis.ticks:
-            anchor = 'left' if place < 0.1 else 'right' if place > 0.9 else 'center'
-            tick = {'text': plot_text(label), 'x': place, 'y': -row, 'xanchor': anchor, 'yshift': -12}
+        for position, label in axis.ticks:
+            anchor = 'left' if position < 0.1 else 'right' if position > 0.9 else 'center'
+            tick = {'text': plot_text(label), 'x': position, 'y': -row, 'xanchor': anchor, 'yshift': -12}
             drawn.add_annotation(**_TEXT, font={'size': 11, 'color': theme.MUTED}, **tick)
     drawn.update_xaxes(visible=False, range=[-0.02, 1.02], fixedrange=True)
     drawn.update_yaxes(visible=False, range=[0.4 - len(axes), 0.55], fixedrange=True)
@@ -166,11 +166,11 @@ def _groups(
         order[0][0] + (order[-1][0] - order[0][0]) * part / len(theme.SCALE) for part in range(len(theme.SCALE) + 1)
     ]
     begin = 0
-    for place, colour in enumerate(theme.SCALE):
+    for position, colour in enumerate(theme.SCALE):
         inside = [
             item
             for item in order[begin:]
-            if place == len(theme.SCALE) - 1 or _within(item[0], edges[place + 1], minimised)
+            if position == len(theme.SCALE) - 1 or _within(item[0], edges[position + 1], minimised)
         ]
         begin += len(inside)
         if inside:
@@ -178,7 +178,7 @@ def _groups(
             digits = record.digits(record.goal.objectives[0].property)
             upper = quantity(high, unit, digits.of(high))
             label = upper if low == high else f'{number(low, max(digits.of(low) - 1, 3))} to {upper}'
-            yield [index for _, index in inside], label, {'color': colour, 'width': 1.2 + 0.25 * place}
+            yield [index for _, index in inside], label, {'color': colour, 'width': 1.2 + 0.25 * position}
 
 
 def _within(value: float, edge: float, minimised: bool) -> bool:

@@ -42,15 +42,15 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section | None:
     }
     given = [(item.properties, curves[item.candidate]) for item in record.known]
     notes = list(without_curves(record.goal, given, record.settings.learn.surrogate))
-    for place, name in enumerate(dict.fromkeys(item.name for item in record.curves)):
+    for position, name in enumerate(dict.fromkeys(item.name for item in record.curves)):
         shown = best_curves(record, name)
         target = target_of(record, name)
-        plots += [_one(record, item, target, f'{place}-{index}') for index, item in enumerate(shown)]
+        plots += [_one(record, item, target, f'{position}-{index}') for index, item in enumerate(shown)]
         found = tested(record.curves, name)
         if len(found) < 2:
             notes.append(f'{name}: {len(found)} curve(s) were predicted before they were computed: too few to test.')
             continue
-        plots += [_residual(found, place), _coverage(found, place)]
+        plots += [_residual(found, position), _coverage(found, position)]
         notes.append(words(found))
     lead = (
         'Computed curves of the best candidates, and what was predicted for them when they were chosen, before their '
@@ -61,7 +61,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section | None:
 
 def best_curves(record: CampaignRecord, name: str) -> list[CurveRecord]:
     """The curves of the best candidates, those first that were predicted."""
-    rank = {item.candidate: place for place, item in enumerate(best_evaluations(record))}
+    rank = {item.candidate: position for position, item in enumerate(best_evaluations(record))}
     known = [item for item in record.curves if item.name == name and item.candidate in rank]
     known.sort(key=lambda item: (item.predicted is None, rank[item.candidate]))
     return known[:MOST_DRAWN]
@@ -119,7 +119,7 @@ def _band(grid: Any, low: Any, high: Any, name: str) -> Any:
     )
 
 
-def _one(record: CampaignRecord, item: CurveRecord, target: Curve | None, place: str) -> Plot:
+def _one(record: CampaignRecord, item: CurveRecord, target: Curve | None, position: str) -> Plot:
     x_title, y_title = _label(item.computed)
     drawn = theme.figure(x_title, y_title, height=300)
     said = item.predicted
@@ -136,10 +136,10 @@ def _one(record: CampaignRecord, item: CurveRecord, target: Curve | None, place:
         caption += ' It was chosen before there was a model of curves.'
     if target is not None:
         caption += ' Dashed: the target, as the campaign file gives it.'
-    return Plot(f'plot-curve-{place}', drawn, f'Curve of {key_plain(record, own.key)}.', caption)
+    return Plot(f'plot-curve-{position}', drawn, f'Curve of {key_plain(record, own.key)}.', caption)
 
 
-def _residual(found: Sequence[CurveRecord], place: int) -> Plot:
+def _residual(found: Sequence[CurveRecord], position: int) -> Plot:
     grid, rest = residuals(found)
     x_title, _ = _label(found[0].computed)
     drawn = theme.figure(x_title, 'computed − predicted', height=300)
@@ -148,10 +148,10 @@ def _residual(found: Sequence[CurveRecord], place: int) -> Plot:
     drawn.add_trace(_line(grid, np.nanmean(rest, axis=0), 'mean', theme.BLUE))
     drawn.add_trace(_line(grid[[0, -1]], [0.0, 0.0], 'no error', theme.MUTED, dash='dash', width=1))
     caption = f'Residuals of {len(found)} curves that were predicted when their candidates were chosen.'
-    return Plot(f'plot-curve-residual-{place}', drawn, 'Residuals of curves along the axis.', caption)
+    return Plot(f'plot-curve-residual-{position}', drawn, 'Residuals of curves along the axis.', caption)
 
 
-def _coverage(found: Sequence[CurveRecord], place: int) -> Plot:
+def _coverage(found: Sequence[CurveRecord], position: int) -> Plot:
     grid, held = inside(found)
     x_title, _ = _label(found[0].computed)
     drawn = theme.figure(x_title, f'inside the {percent(LEVEL)} band', height=300)
@@ -163,7 +163,7 @@ def _coverage(found: Sequence[CurveRecord], place: int) -> Plot:
     drawn.add_trace(_line(grid[[0, -1]], [LEVEL, LEVEL], 'calibrated', theme.MUTED, dash='dash', width=1))
     drawn.update_yaxes(range=[0, 1.03], tickformat='.0%')
     caption = f'Of {len(found)} curves, at each point of the axis; Wilson intervals.'
-    return Plot(f'plot-curve-coverage-{place}', drawn, 'Coverage of the bands along the axis.', caption)
+    return Plot(f'plot-curve-coverage-{position}', drawn, 'Coverage of the bands along the axis.', caption)
 
 
 def _download(record: CampaignRecord) -> Markup:

@@ -69,9 +69,9 @@ def _funnel(steps: list[tuple[str, int]]) -> Plot:
     largest = max(value for _, value in steps)
     labels = []
     whole = steps[0][1]
-    for place, (_, value) in enumerate(steps):
+    for index, (_, value) in enumerate(steps):
         # what was evaluated before a pool was recorded is not part of the pool
-        share = f'  ({percent(value / whole)})' if place and whole and value <= whole else ''
+        share = f'  ({percent(value / whole)})' if index and whole and value <= whole else ''
         labels.append(number(value) + share)
     inside = [value > 0.6 * largest for _, value in steps]
     drawn.add_trace(

@@ -39,7 +39,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section | None:
     pairs = list(combinations(dict.fromkeys(chosen), 2))[:MOST_PAIRS]
     if not several:
         pairs = [(name, names[0]) for name in names[1:]][:MOST_PAIRS]
-    plots = tuple(_pair(record, able, front, pair, place, several) for place, pair in enumerate(pairs))
+    plots = tuple(_pair(record, able, front, pair, index, several) for index, pair in enumerate(pairs))
     if several:
         lead = (
             f'{count(len(front), "evaluation")} of {len(able)} cannot be improved in one objective without losing in '
@@ -83,7 +83,7 @@ def pareto_front(goal: Goal, items: Sequence[EvaluationRecord]) -> list[Evaluati
         dominated = (points[left] >= best).all(axis=1) & (points[left] > best).any(axis=1)
         dominated[0] = True
         left = left[~dominated]
-    return [items[place] for place in sorted(front)]
+    return [items[index] for index in sorted(front)]
 
 
 def _pair(
@@ -91,7 +91,7 @@ def _pair(
     able: Sequence[EvaluationRecord],
     front: Sequence[EvaluationRecord],
     pair: tuple[str, str],
-    place: int,
+    index: int,
     several: bool,
 ) -> Plot:
     import plotly.graph_objects as go
@@ -138,7 +138,7 @@ def _pair(
             line = {'color': theme.MUTED, 'width': 1, 'dash': 'dash'}
             drawn.add_vline(bound, line=line) if is_across else drawn.add_hline(bound, line=line)
     alt = f'{labels[1]} against {labels[0]} of {len(able)} evaluations.'
-    return Plot(f'plot-pareto-{place}', drawn, alt, 'Dashed: limits of hits and constraints.')
+    return Plot(f'plot-pareto-{index}', drawn, alt, 'Dashed: limits of hits and constraints.')
 
 
 def _bounds(goal: Goal, name: str) -> list[float]:

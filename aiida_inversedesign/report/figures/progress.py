@@ -124,10 +124,10 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
             )
     best = [step for step in steps if step['best'] is not None]
     if best:
-        places, values = _changes([step[axis.name] for step in best], [step['best'] for step in best])
+        indices, values = _changes([step[axis.name] for step in best], [step['best'] for step in best])
         drawn.add_trace(
             go.Scatter(
-                x=places,
+                x=indices,
                 y=theme.lean(values),
                 mode='lines',
                 line={'shape': 'hv', 'color': theme.BLUE, 'width': 2.5},
@@ -176,13 +176,13 @@ def _draw_random_best(drawn: Any, record: CampaignRecord, steps: list[dict[str, 
     if random is None:
         return
     name = record.goal.objectives[0].property
-    places = [axis.at(draws) for draws in random.draws]
-    reached = [place for place, value in enumerate(random.low) if value is not None]
-    band = [places[place] for place in reached]
+    indices = [axis.at(draws) for draws in random.draws]
+    reached = [index for index, value in enumerate(random.low) if value is not None]
+    band = [indices[index] for index in reached]
     drawn.add_trace(
         go.Scatter(
             x=band + band[::-1],
-            y=theme.lean([random.high[place] for place in reached] + [random.low[place] for place in reached[::-1]]),
+            y=theme.lean([random.high[index] for index in reached] + [random.low[index] for index in reached[::-1]]),
             fill='toself',
             fillcolor=theme.GREY_BAND,
             line={'width': 0, 'color': theme.GREY},
@@ -193,7 +193,7 @@ def _draw_random_best(drawn: Any, record: CampaignRecord, steps: list[dict[str, 
     )
     drawn.add_trace(
         go.Scatter(
-            x=places,
+            x=indices,
             y=theme.lean(random.median),
             mode='lines',
             line={'color': theme.GREY, 'dash': 'dot', 'width': 2},
@@ -203,12 +203,12 @@ def _draw_random_best(drawn: Any, record: CampaignRecord, steps: list[dict[str, 
     )
 
 
-def _changes(places: list[float], values: list[Any]) -> tuple[list[float], list[Any]]:
+def _changes(indices: list[float], values: list[Any]) -> tuple[list[float], list[Any]]:
     """The points at which a staircase changes, with its first and last."""
     kept = [
-        place for place in range(len(values)) if place in (0, len(values) - 1) or values[place] != values[place - 1]
+        index for index in range(len(values)) if index in (0, len(values) - 1) or values[index] != values[index - 1]
     ]
-    return [places[place] for place in kept], [values[place] for place in kept]
+    return [indices[index] for index in kept], [values[index] for index in kept]
 
 
 def _hits(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis, random: Any) -> Plot:
@@ -217,11 +217,11 @@ def _hits(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis, rando
     drawn = theme.figure(axis.title, 'distinct hits', height=320)
     if not isinstance(random, str):
         wanted = range(0, len(steps) + 1, 1 + len(steps) // 400)
-        places = [axis.at(evaluations) for evaluations in wanted]
+        indices = [axis.at(evaluations) for evaluations in wanted]
         low, high = ([side[evaluations] for evaluations in wanted] for side in (random.low, random.high))
         drawn.add_trace(
             go.Scatter(
-                x=places + places[::-1],
+                x=indices + indices[::-1],
                 y=theme.lean([*high, *low[::-1]]),
                 fill='toself',
                 fillcolor=theme.GREY_BAND,
@@ -233,7 +233,7 @@ def _hits(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis, rando
         )
         drawn.add_trace(
             go.Scatter(
-                x=places,
+                x=indices,
                 y=theme.lean(random.expected[evaluations] for evaluations in wanted),
                 mode='lines',
                 line={'color': theme.GREY, 'dash': 'dot', 'width': 2},
@@ -242,10 +242,10 @@ def _hits(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis, rando
             )
         )
     found = list(accumulate(int(step['hit'] is True and not step['copy_of']) for step in steps))
-    places, values = _changes([0.0, *axis.spent], [0, *found])
+    indices, values = _changes([0.0, *axis.spent], [0, *found])
     drawn.add_trace(
         go.Scatter(
-            x=places,
+            x=indices,
             y=values,
             mode='lines',
             line={'shape': 'hv', 'color': theme.GREEN, 'width': 2.5},

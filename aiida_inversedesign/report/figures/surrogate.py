@@ -35,7 +35,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
             title,
             reason='no completed evaluation was chosen with a prediction (the initial design has none)',
         )
-    plots = [_parity(record, name, found, place) for place, (name, found) in enumerate(pairs.items())]
+    plots = [_parity(record, name, found, index) for index, (name, found) in enumerate(pairs.items())]
     curves = {name: found for name, found in pairs.items() if len(found) >= LEAST_CURVE}
     notes = []
     if curves:
@@ -63,7 +63,7 @@ def _predicted(record: CampaignRecord, name: str) -> list[EvaluationRecord]:
     ]
 
 
-def _parity(record: CampaignRecord, name: str, items: Sequence[EvaluationRecord], place: int) -> Plot:
+def _parity(record: CampaignRecord, name: str, items: Sequence[EvaluationRecord], index: int) -> Plot:
     import plotly.graph_objects as go
 
     unit = record.units.get(name)
@@ -114,7 +114,7 @@ def _parity(record: CampaignRecord, name: str, items: Sequence[EvaluationRecord]
         )
     drawn.update_yaxes(scaleanchor='x', scaleratio=1)
     caption = f'{len(items)} evaluations.' + (' Bars: one predicted standard deviation.' if bars else '')
-    return Plot(f'plot-parity-{place}', drawn, f'{len(items)} predictions of {name} against the values found.', caption)
+    return Plot(f'plot-parity-{index}', drawn, f'{len(items)} predictions of {name} against the values found.', caption)
 
 
 def _calibration(
@@ -134,8 +134,8 @@ def _calibration(
             hoverinfo='skip',
         )
     )
-    for place, (name, items) in enumerate(curves.items()):
-        colour = theme.CYCLE[place % len(theme.CYCLE)]
+    for index, (name, items) in enumerate(curves.items()):
+        colour = theme.CYCLE[index % len(theme.CYCLE)]
         title = plot_text(property_text(name))
         # the narrowest central interval of a normal prediction that holds the value
         levels = sorted(
@@ -171,7 +171,7 @@ def _calibration(
                         'width': 4,
                     },
                     mode='markers',
-                    marker={'color': colour, 'symbol': theme.SYMBOLS[place % len(theme.SYMBOLS)], 'size': 9},
+                    marker={'color': colour, 'symbol': theme.SYMBOLS[index % len(theme.SYMBOLS)], 'size': 9},
                     showlegend=False,
                     hovertemplate='%{x:.0%} interval: %{y:.0%} inside<extra>' + title + '</extra>',
                 )

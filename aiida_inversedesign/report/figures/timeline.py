@@ -88,14 +88,14 @@ def lanes(spans: Sequence[Span]) -> list[int]:
     free: list[int] = []
     busy: list[tuple[datetime, int]] = []
     used = 0
-    for place in sorted(range(len(spans)), key=lambda index: spans[index].start):
-        while busy and busy[0][0] <= spans[place].start:
+    for position in sorted(range(len(spans)), key=lambda index: spans[index].start):
+        while busy and busy[0][0] <= spans[position].start:
             heapq.heappush(free, heapq.heappop(busy)[1])
         if free:
-            rows[place] = heapq.heappop(free)
+            rows[position] = heapq.heappop(free)
         else:
-            rows[place], used = used, used + 1
-        heapq.heappush(busy, (spans[place].end, rows[place]))
+            rows[position], used = used, used + 1
+        heapq.heappush(busy, (spans[position].end, rows[position]))
     return rows
 
 

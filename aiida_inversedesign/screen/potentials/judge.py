@@ -209,7 +209,7 @@ def _merged(
         if any(spec.space.same_result(other, item.content) for other in evaluated):
             out[item.id] = _rejected(item, f'relaxes to an evaluated {spec.space.noun}')
             continue
-        equal = next((place for place, other in enumerate(kept) if _equal(other, item, spec)), None)
+        equal = next((index for index, other in enumerate(kept) if _equal(other, item, spec)), None)
         if equal is None:
             kept.append(item)
             continue
@@ -246,24 +246,24 @@ def _ordered(group: Sequence[Candidate], screening: Screening, rows: Sequence[Ev
     # what is dropped leaves its chances to those that stay
     total, share = sum(weights.values()), sum(_chance(item) for item in standing)
     order = sorted((item for item in standing if item.id not in far), key=lambda item: (-weights[item.id], item.id))
-    place = {item.id: number for number, item in enumerate(order, 1)}
+    index = {item.id: number for number, item in enumerate(order, 1)}
     out = []
     for item in group:
         if item.id in far:
             reason = f'{above[item.id]:.3f} eV/atom above the lowest candidate of {item.key} (screen.window)'
             item = _rejected(item, reason, above[item.id])
-        elif item.id in place:
+        elif item.id in index:
             # where no hull is known, the verdict says why
             verdict = Verdict(True, above[item.id], (item.screening or {}).get('no_hull', ''))
             chance = min(1.0, share * weights[item.id] / total) if total > 0 else _chance(item)
             item = dataclasses.replace(
                 item,
                 probability=chance,
-                rank=place[item.id],
+                rank=index[item.id],
                 verdicts={**item.verdicts, POTENTIAL: verdict},
             )
-            if screening.keep is not None and place[item.id] > screening.keep and item.id not in evaluated:
-                item = _rejected(item, f'number {place[item.id]} of {item.key} (screen.keep)', above[item.id])
+            if screening.keep is not None and index[item.id] > screening.keep and item.id not in evaluated:
+                item = _rejected(item, f'number {index[item.id]} of {item.key} (screen.keep)', above[item.id])
         out.append(item)
     return out
 

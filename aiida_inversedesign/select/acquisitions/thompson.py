@@ -43,8 +43,8 @@ class Thompson(Acquisition):
             points = inputs[short]
             seed = int(np.random.SeedSequence([problem.seed, len(pending)]).generate_state(1)[0])
             drawn = {
-                name: problem.models[name].sample(points, 1, seed + place)[0]
-                for place, name in enumerate(dict.fromkeys(utility.property for utility in problem.utilities))
+                name: problem.models[name].sample(points, 1, seed + index)[0]
+                for index, name in enumerate(dict.fromkeys(utility.property for utility in problem.utilities))
             }
             values = [utility.value(drawn[utility.property]) for utility in problem.utilities]
             return np.asarray(np.mean(values, axis=0) + problem.log_weight(points, problem.marginals(points)))

@@ -55,25 +55,25 @@ class FormulaSpace:
         left = list(self.elements)
         counts: Counts = {}
         for count, members in self._groups[ratio]:
-            number, place = divmod(number, comb(len(left), members))
-            chosen = _combination(left, members, place)
+            number, position = divmod(number, comb(len(left), members))
+            chosen = _combination(left, members, position)
             counts |= dict.fromkeys(chosen, count)
             left = [symbol for symbol in left if symbol not in counts]
         return counts
 
 
-def _combination(items: list[str], members: int, place: int) -> list[str]:
+def _combination(items: list[str], members: int, position: int) -> list[str]:
     """The combination with this place in lexicographic order."""
     chosen = []
     for index, item in enumerate(items):
         if members == 0:
             break
         with_item = comb(len(items) - index - 1, members - 1)
-        if place < with_item:
+        if position < with_item:
             chosen.append(item)
             members -= 1
         else:
-            place -= with_item
+            position -= with_item
     return chosen
 
 

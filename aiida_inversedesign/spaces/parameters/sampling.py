@@ -103,8 +103,8 @@ def summed(values: Array, steps: list[float | None], lowest: Array, total: float
     counts = (values - lowest) / widths
     floors = np.floor(counts + 1e-9)
     left = round((total - float((lowest + floors * widths).sum())) / float(widths.min()))
-    for place in np.argsort(floors - counts, kind='stable')[: max(left, 0)]:
-        floors[place] += 1
+    for position in np.argsort(floors - counts, kind='stable')[: max(left, 0)]:
+        floors[position] += 1
     return [float(value) for value in lowest + floors * widths]
 
 
@@ -128,14 +128,14 @@ def projected(space: ParameterSpace, point: Point) -> Point | None:
         sets.append((weights * width, least - float(weights @ low), most - float(weights @ low)))
     free = np.ones(len(names), dtype=bool)
     values = low + width * _nearest((np.array([float(point.values[name]) for name in names]) - low) / width, sets, free)
-    for place, name in enumerate(names):
+    for position, name in enumerate(names):
         if (allowed := space.variables[name].allowed) is not None:
             numbers = np.array(allowed, dtype=np.float64)
-            values[place], free[place] = numbers[int(np.argmin(np.abs(numbers - values[place])))], False
+            values[position], free[position] = numbers[int(np.argmin(np.abs(numbers - values[position])))], False
     for mixture in space.mixtures:
-        places = [names.index(name) for name in mixture.variables]
+        indices = [names.index(name) for name in mixture.variables]
         steps = [space.variables[name].step for name in mixture.variables]
-        values[places] = summed(values[places], steps, low[places], mixture.total)
+        values[indices] = summed(values[indices], steps, low[indices], mixture.total)
     if free.any() and not free.all():
         values = low + width * _nearest((values - low) / width, sets, free)
     found = Point({**point.values, **dict(zip(names, values.tolist(), strict=True))})
@@ -152,16 +152,16 @@ def _nearest(start: Array, sets: Sequence[tuple[Array, float, float]], free: NDA
     here, corrections = start, np.zeros((len(sets) + 1, len(start)))
     for _ in range(ROUNDS):
         before = here
-        for place in range(len(sets) + 1):
-            wanted = here + corrections[place]
-            if place == len(sets):
+        for position in range(len(sets) + 1):
+            wanted = here + corrections[position]
+            if position == len(sets):
                 here = np.where(free, np.clip(wanted, 0.0, 1.0), wanted)
             else:
-                weights, least, most = sets[place]
+                weights, least, most = sets[position]
                 total, slope = float(weights @ wanted), weights * free
                 away = min(max(total, least), most) - total
                 here = wanted + away * slope / (float(slope @ slope) or 1.0)
-            corrections[place] = wanted - here
+            corrections[position] = wanted - here
         if float(np.abs(here - before).max()) < SETTLED:
             break
     return here
@@ -199,11 +199,11 @@ def _moved(variable: Variable, value: Value, width: float, rng: np.random.Genera
         return allowed[int(rng.integers(len(allowed)))] if rng.random() < max(width, 0.1) else value
     low, high = variable.bounds
     if allowed is not None:
-        places: NDArray[np.float64] = np.array(allowed, dtype=np.float64)
-        here = int(np.argmin(np.abs(places - float(value))))
-        step = rng.normal() * width * len(places)
+        indices: NDArray[np.float64] = np.array(allowed, dtype=np.float64)
+        here = int(np.argmin(np.abs(indices - float(value))))
+        step = rng.normal() * width * len(indices)
         step = int(np.sign(step) * max(1, round(abs(step))))
-        return float(places[np.clip(here + step, 0, len(places) - 1)])
+        return float(indices[np.clip(here + step, 0, len(indices) - 1)])
     if variable.scale == 'log':
         return float(np.clip(float(value) * (high / low) ** (rng.normal() * width), low, high))
     return float(np.clip(float(value) + rng.normal() * width * (high - low), low, high))
