@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gzip
-import json
 import os
 import random
 import subprocess
@@ -20,7 +18,7 @@ from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label, reduced_formula
 from aiida_inversedesign.chemistry.kmd.kernel import kernel_mean
 from aiida_inversedesign.chemistry.validity import charge_neutral
-from aiida_inversedesign.propose.generators.domain import Domain, key_of
+from aiida_inversedesign.propose.generators.domain import Domain
 from aiida_inversedesign.propose.generators.evolution import Evolution, Variation
 from aiida_inversedesign.propose.generators.gradient import on_simplex
 from aiida_inversedesign.propose.generators.inverse_kmd import InverseKmd, _fit
@@ -306,76 +304,6 @@ def test_tree_visits_every_formula_of_its_ratios_at_most_once():
     tree.search()
     assert len(scored) == size or not tree.root.open.any()
     assert len(scored) >= 0.95 * size
-
-
-@pytest.fixture(scope='module')
-def perovskites(shared):
-    """Heat of formation of the most stable arrangement of each known perovskite of ratio 3:1:1, eV/atom."""
-    heats: dict[str, float] = {}
-    with gzip.open(shared / 'data' / 'perov5_structures.jsonl.gz', 'rt') as file:
-        for line in file:
-            row = json.loads(line)
-            if 'heat_all' in row and ratio_label(parse_formula(row['formula'])) == '3:1:1':
-                heats[row['formula']] = min(row['heat_all'], heats.get(row['formula'], np.inf))
-    return heats
-
-
-def surrogate_request(values, sign, evaluated, number, seed):
-    """A search for high ``sign`` × property among known formulas, led by a surrogate of the evaluated ones."""
-    from aiida_inversedesign.propose.generators.score import formula_surrogate
-
-    known = {key_of(parse_formula(formula)): formula for formula in values}
-    done = random.Random(seed).sample(sorted(values), evaluated)
-    surrogate = formula_surrogate([(formula, {'y': sign * values[formula]}) for formula in done], ['y'], seed)
-
-    def score(items):
-        mean, deviation = surrogate.predict(items)['y']
-        return mean + deviation
-
-    space = Space(
-        elements=sorted({symbol for key in known for symbol, _ in key}),
-        ratios=sorted({ratio_label(dict(key)) for key in known}),
-        charge_neutral='off',
-    )
-    asked = Request(
-        space,
-        number,
-        seed,
-        score,
-        [Known(parse_formula(formula), sign * values[formula]) for formula in done],
-        frozenset(done),
-        lambda counts: key_of(counts) in known,
-    )
-    return asked, {key: sign * values[formula] for key, formula in known.items()}
-
-
-@pytest.mark.parametrize('name', SEARCHES)
-def test_stable_perovskites_are_found_sooner_than_by_enumeration(name, perovskites):
-    """1 of 20 known perovskites is wanted, 50 formulas are proposed: enumeration finds 2 or 3 of them."""
-    found, drawn = 0, 0
-    for seed in range(2):
-        asked, truth = surrogate_request(perovskites, -1, 60, 50, seed)
-        wanted = np.quantile(list(truth.values()), 0.95)
-        found += sum(truth[key_of(item.counts)] >= wanted for item in make_generator(name).propose(asked))
-        drawn += sum(truth[key_of(item.counts)] >= wanted for item in make_generator('enumeration').propose(asked))
-    assert found >= drawn + 5
-    assert found >= 10
-
-
-@pytest.mark.parametrize('name', ['evolution', 'tree_search'])
-def test_stiff_compounds_are_found_sooner_than_by_chance(name, shared):
-    """The stiffest tenth of the known elastic tensors, in a space a thousand times as large."""
-    values: dict[str, float] = {}
-    with gzip.open(shared / 'data' / 'elastic_structures.jsonl.gz', 'rt') as file:
-        for line in file:
-            row = json.loads(line)
-            values[row['formula']] = max(row['K_VRH'], values.get(row['formula'], -np.inf))
-    asked, truth = surrogate_request(values, 1, 100, 30, 0)
-    wanted = np.quantile(list(truth.values()), 0.9)
-    found = make_generator(name).propose(asked)
-    assert len(found) == 30
-    # 3 of 30 by chance
-    assert sum(truth[key_of(item.counts)] >= wanted for item in found) >= 12
 
 
 def test_tree_search_and_evolution_learn_from_evaluated_formulas():
