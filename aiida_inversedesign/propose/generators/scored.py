@@ -72,7 +72,9 @@ class ScoredFormulas:
         else:
             points = [here, *there]
             values = self._checked(self._score(points), len(points))  # type: ignore[arg-type]
-            found, calls = values[1:] - values[0], len(points)
+            # a score of −∞, as of an improvement without chance, points nowhere
+            finite = np.isfinite(values[1:]) & np.isfinite(values[0])
+            found, calls = np.subtract(values[1:], values[0], out=np.zeros(len(there)), where=finite), len(points)
         self.spent += calls
         return np.nan_to_num(found)
 
