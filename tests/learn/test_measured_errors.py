@@ -118,7 +118,7 @@ def test_a_row_that_is_left_out_takes_its_error_with_it() -> None:
         return fit_gp(X, y, errors=setting.errors)
 
     unseen_predictions(X, y, 'gp', fit, setting)
-    later_predictions(X, y, fit, setting)
+    later_predictions(X, y, 'gp', fit, setting)
     own = dict(zip(y.tolist(), errors.tolist(), strict=True))
     assert len(seen) == 10
     for values, given in seen:
@@ -271,3 +271,13 @@ def test_the_noise_of_repeats_is_the_truth_on_average() -> None:
     found = [noise_of(repeated(seed)[0], 'y').variance for seed in range(300)]
     error = np.std(found, ddof=1) / np.sqrt(len(found))
     assert abs(np.mean(found) - 0.16) < 3 * error
+
+
+def test_one_row_of_unusual_error_does_not_widen_all_predictions() -> None:
+    X, y, _ = measured(6, 40)
+    usual = np.full(40, 0.02)
+    jumped = usual.copy()
+    jumped[7] = 50.0
+    far = np.full((1, X.shape[1]), 5.0)
+    plain, other = (fit_gp(X, y, errors=errors).predict(far)[1] for errors in (usual, jumped))
+    assert other < 1.5 * plain

@@ -158,7 +158,7 @@ def test_archives_without_a_campaign_or_with_two_are_refused(campaigns: SimpleNa
     from aiida.tools.archive import create_archive
 
     folder = campaigns.folder
-    create_archive([campaigns.first, campaigns.later], filename=folder / 'two.aiida')
+    create_archive([campaigns.first, campaigns.alone], filename=folder / 'two.aiida')
     create_archive([campaigns.first.outputs.stop_reason], filename=folder / 'none.aiida', create_backward=False)
     (folder / 'text.aiida').write_text('no archive')
     for name, message in (

@@ -41,6 +41,8 @@ STATE_VERSION = 2
 _CHUNK = 2048
 #: Points up to which joint draws are exact; beyond, they are made of random features.
 _EXACT = 1000
+#: Standard errors are expected of new candidates up to this multiple of that which nine of ten rows keep. By judgement.
+UNUSUAL = 3.0
 #: Random features of a joint draw, by judgement: their error is about 1/√2048 = 2 % of the prior variance.
 _FEATURES = 2048
 
@@ -124,8 +126,13 @@ class GaussianProcess:
 
     @property
     def _new_noise(self) -> float:
-        """Variance of an evaluation of a new candidate about the smooth function, before the output scale."""
-        return self.noise + float(np.mean((self.errors / self.scale) ** 2))
+        """Variance of an evaluation of a new candidate about the smooth function, before the output scale.
+
+        One row whose error is far larger than usual, such as a bulk modulus of energies that jump, says little of it.
+        """
+        squares = (self.errors / self.scale) ** 2
+        usual = float(np.quantile(squares, 0.9, method='lower'))
+        return self.noise + float(np.minimum(squares, UNUSUAL**2 * usual).mean())
 
     def predict(self, X: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the property of each crystal, each of shape (m,).
