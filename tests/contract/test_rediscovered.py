@@ -31,6 +31,7 @@ def evaluate(code: orm.InstalledCode, atoms: Any, evaluated: dict[str, Any] | No
     ).node
 
 
+@pytest.mark.slow
 def test_the_equation_of_state_of_the_same_crystal_is_not_computed_again(pw: orm.InstalledCode) -> None:
     first = evaluate(pw, bulk('C', 'diamond', 3.6))
     assert first.is_finished_ok, first.exit_message

@@ -54,6 +54,7 @@ def children(node: Any) -> dict[str, Any]:
     return {link.link_label: link.node for link in node.base.links.get_outgoing().all()}
 
 
+@pytest.mark.slow
 def test_slices_lead_to_the_same_crystal_as_one_piece(pw: orm.InstalledCode) -> None:
     whole = evaluate(pw, None)
     # a limit that it keeps, though it begins 0.45 eV/atom above
