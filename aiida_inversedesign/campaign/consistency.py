@@ -221,7 +221,7 @@ def _surrogate_has_several_properties(goal: Goal, learn: Learn) -> Iterator[Cont
 
 def _curves_are_learned(goal: Goal, learn: Learn) -> Iterator[ContradictionError]:
     asked = goal.functionals
-    yield from _lacking(learn, 'curves', any(name not in asked for name in goal.properties))
+    yield from _lacking(learn, 'curves', not any(name in asked for name in goal.properties))
     if learn.curves != 'auto' and (not asked or learn.surrogate not in ('auto', 'mixture', 'curves')):
         yield ContradictionError(
             'has no effect: ' + ('write surrogate: auto or curves' if asked else 'the goal asks for no functional'),

@@ -89,6 +89,8 @@ def fit_on_features(
         own_setting = _estimated(_measured(setting, errors, name, rows), columns, name, own)
         own_setting = replace(own_setting, priors=tuple(prior.meant_for(name) for prior in own_setting.priors))
         own_setting = replace(own_setting, curves=_curves(curves, name, rows))
+        # beside a number of a curve there may be others, such as the formation energy of a constraint
+        own_kind = 'auto' if 'curves' in _needs(kind) and curves and name not in curves else kind
 
         def earlier(
             count: int, name: str = name, own: Array = own, own_setting: Setting = own_setting
@@ -101,7 +103,7 @@ def fit_on_features(
 
         now = _as_of(frame, own_setting, name, features, targets)
         try:
-            models[name], record[name] = fit_chosen(frame.standardise(own), values, kind, now, earlier)
+            models[name], record[name] = fit_chosen(frame.standardise(own), values, own_kind, now, earlier)
         except RegressorError as error:
             raise SurrogateError(f'no surrogate of {name!r}: {error}') from error
         record[name]['rows_without_value'] = len(features) - len(rows)

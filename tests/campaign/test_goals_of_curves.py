@@ -174,3 +174,5 @@ def test_an_engine_that_computes_no_electrons_says_which_does() -> None:
 def test_the_workflow_of_metals_is_a_campaign() -> None:
     spec = read_campaign(Path(__file__).resolve().parents[2] / 'workflows' / 'metallic_light.yaml')
     assert plan(spec, checked_profile=False)['dft_calculations_per_evaluation'] == 4
+    # the energy of its constraint is not a number of a curve
+    assert (spec.learn.surrogate, spec.goal.properties[1]) == ('curves', 'formation_energy')

@@ -202,3 +202,16 @@ def test_it_says_in_words_what_is_learned() -> None:
     assert 'cumulative share' in second
     assert 'from draws' in second
     assert 'learns the number alone' in next(in_words(asked, 'gp', 'auto'))
+
+
+def test_beside_curves_a_plain_number_is_learned_by_auto() -> None:
+    X, Y = hills(20)
+    functional = FUNCTIONALS['mean']
+    targets = {'d': functional.of_rows(GRID, Y, AXIS), 'energy': X[:, 0]}
+    rows = {'d': CurveRows(AXIS, GRID, Y, functional)}
+    surrogate = fit_on_features(X, targets, kind='curves', curves=rows)
+    assert surrogate.models['d'].kind == 'curves'
+    assert 'curves' not in surrogate.record['energy']['candidates']
+    assert surrogate.record['energy']['n'] == 18
+    with pytest.raises(SurrogateError, match='not a number of one'):
+        fit_on_features(X, {'energy': X[:, 0]}, kind='curves')
