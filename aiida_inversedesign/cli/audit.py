@@ -104,7 +104,10 @@ def show_reports(reports: dict[str, Any] | list[dict[str, Any]]) -> None:
     columns = reports if isinstance(reports, list) else [reports]
     table = Table('figure', *(f'{report["campaign"]["name"]} ({report["campaign"]["uuid"][:8]})' for report in columns))
     for title, describe in _ROWS:
-        table.add_row(title, *(describe(report) for report in columns))
+        cells = [describe(report) for report in columns]
+        # what no campaign has, such as starting data, has no row
+        if set(cells) != {'–'}:
+            table.add_row(title, *cells)
     console = Console()
     console.print(table)
     for report in columns:
@@ -281,7 +284,7 @@ def _screening(report: dict[str, Any]) -> str:
 def _rules(report: dict[str, Any]) -> str:
     found = report['rules']
     if not found['rules']:
-        return str(found['reason'])
+        return '–'
     return '; '.join(
         f'{item["words"]}: {item["kept"]} kept, {item["rejected"]} rejected, {item["evaluations"]["total"]} evaluated, '
         f'{item["evaluations"]["hits"]} hits'
