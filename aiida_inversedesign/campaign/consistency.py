@@ -166,7 +166,7 @@ def _screens_serve_the_space(space: SpaceSection, screen: Screening) -> Iterator
                 ('screen', name),
             )
             continue
-        for found in part.contradictions(settings, space) if hasattr(part, 'contradictions') else ():
+        for found in part.contradictions(settings, space):
             yield ContradictionError(str(found), ('screen', name, *found.location), found.words)
 
 
@@ -208,11 +208,18 @@ def _acquisition_fits(goal: Goal, select: Select) -> Iterator[ContradictionError
 
 def _surrogate_has_its_source(learn: Learn) -> Iterator[ContradictionError]:
     yield from _lacking(learn, 'source', not (learn.source or learn.earlier))
-    # a contradiction of its own where the part is another package's: it may take priors
-    if learn.earlier and learn.surrogate in ('gp', 'forest', 'bootstrap', 'multitask', 'hurdle', 'curves'):
+    if learn.earlier and learn.surrogate != 'auto' and not _kind_takes_priors(learn.surrogate):
         yield ContradictionError(
             f'has no effect with surrogate: {learn.surrogate}; write auto or transfer', ('learn', 'from')
         )
+
+
+def _kind_takes_priors(name: str) -> bool:
+    try:
+        return surrogate_kind(name).takes_priors
+    except PartError:
+        # that it cannot be asked is said of the surrogate
+        return True
 
 
 def _surrogate_has_several_properties(goal: Goal, learn: Learn) -> Iterator[ContradictionError]:

@@ -130,8 +130,8 @@ def decisive_rows(n: int) -> int:
 
 def _competition(X: Array, y: Array, fits: Mapping[str, Fit], setting: Setting) -> dict[str, Any]:
     """The record of one competition, remembered by its data."""
-    told = [(prior.origin, prior.expected) for prior in setting.priors]
-    digest = hashlib.sha256(repr((list(fits), X.shape, setting.seed, told)).encode())
+    origins = [(prior.origin, prior.expected) for prior in setting.priors]
+    digest = hashlib.sha256(repr((list(fits), X.shape, setting.seed, origins)).encode())
     beside = [array for other in setting.others for array in (other.X, other.y, other.shared)]
     for array in (X, y, *(prior.weights for prior in setting.priors), *beside):
         digest.update(np.ascontiguousarray(array).tobytes())

@@ -155,8 +155,8 @@ def selection_inputs(chain: IdempotentWorkChain, size: int) -> dict[str, Any]:
     """The inputs of a selection."""
     shared = {'settings': chain.inputs.settings, 'generation': chain.inputs.generation, 'size': orm.Int(size)}
     # with a surrogate, what earlier campaigns say is part of it
-    told = earlier_inputs(chain) if chain.ctx.surrogate is None else {}
-    return {**shared, **told, **known(chain, 'pool', 'table', 'surrogate')}
+    earlier = earlier_inputs(chain) if chain.ctx.surrogate is None else {}
+    return {**shared, **earlier, **known(chain, 'pool', 'table', 'surrogate')}
 
 
 def earlier_inputs(chain: IdempotentWorkChain) -> dict[str, Any]:

@@ -80,7 +80,7 @@ class OurSearcher:
     priors: tuple[Prior, ...] = ()
 
     def start(self, points: list[int]) -> list[int]:
-        """The starting points: those that were drawn, or half of them by what an earlier search told."""
+        """The starting points: those that were drawn, or half of them by what an earlier search found."""
         if not self.priors:
             return points
         return informed_start(self.priors, self.question.goal, self.question.features, points)

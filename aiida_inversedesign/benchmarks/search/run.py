@@ -132,14 +132,14 @@ def with_earlier(
     found = {}
     for kind, base in dict.fromkeys(informed_by(name) for name in arms):
         groups = [(shuffled(other, seed), [seed]) for seed in seeds] if kind == SHUFFLED else [(other, list(seeds))]
-        for told, numbers in groups:
-            task = make_task(goal, told.values, top)
-            outcome = run_all(told, task, plan, [base], numbers, state, resume, jobs, report)
+        for source, numbers in groups:
+            task = make_task(goal, source.values, top)
+            outcome = run_all(source, task, plan, [base], numbers, state, resume, jobs, report)
             for seed, reason in outcome.failed.get(base, []):
                 raise PoolError(f'--from {other.name}: the search of seed {seed} failed: {reason}')
             for run in outcome.runs[base]:
-                values = {name: column[run.order] for name, column in told.values.items()}
-                found[kind, run.seed] = Earlier(told.features[run.order], values)
+                values = {name: column[run.order] for name, column in source.values.items()}
+                found[kind, run.seed] = Earlier(source.features[run.order], values)
     return replace(pool, earlier=found)
 
 

@@ -228,6 +228,8 @@ class SurrogateKind(ABC):
     citations: ClassVar[tuple[str, ...]] = ()
     #: What it needs besides rows.
     needs: ClassVar[tuple[Need, ...]] = ()
+    #: Whether it uses ``Setting.priors``, which campaigns named in ``learn.from`` give.
+    takes_priors: ClassVar[bool] = False
     #: Whether deviations are calibrated on left-out rows; False for one that gives probabilities, not densities.
     calibrated: ClassVar[bool] = True
 

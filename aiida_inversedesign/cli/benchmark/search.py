@@ -184,8 +184,8 @@ def search(
         numbers = range(first_seed, first_seed + seeds)
         if earlier_file is not None:
             other = read_pool(earlier_file, goal.properties, ignore, asked, cache, jobs, report=report)
-            told = starting_from_earlier(chosen)
-            pool = with_earlier(pool, other, goal, top, plan, told, numbers, folder, resume, jobs, report)
+            informed = starting_from_earlier(chosen)
+            pool = with_earlier(pool, other, goal, top, plan, informed, numbers, folder, resume, jobs, report)
         outcome = run_all(pool, task, plan, chosen, numbers, folder, resume, jobs, report)
     figures = summarise(outcome, marks)
     if campaign_seed is not None:

@@ -161,6 +161,7 @@ class MixtureKind(SurrogateKind):
     name = 'mixture'
     regressor = Mixture
     words = 'mixtures of models weighted by stacking'
+    takes_priors = True
     citations = ('botorch2020', 'scikitlearn2011', 'randomforest2001')
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:

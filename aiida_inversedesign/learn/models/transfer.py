@@ -371,6 +371,7 @@ class TransferKind(SurrogateKind):
     words = 'models that start from properties of the library, from earlier campaigns, or from what a potential says'
     citations = ('scikitlearn2011', 'botorch2020')
     needs = ('source',)
+    takes_priors = True
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
         """See :class:`SurrogateKind`."""
