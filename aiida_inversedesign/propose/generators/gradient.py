@@ -19,12 +19,10 @@ import numpy as np
 
 from aiida_inversedesign.chemistry.kmd.decoding import nearest_formulas
 from aiida_inversedesign.chemistry.kmd.inverse import Inverse
-from aiida_inversedesign.chemistry.kmd.kernel import KernelMean, kernel_mean
-from aiida_inversedesign.learn.threads import one_thread
 from aiida_inversedesign.propose.generators.domain import Key, key_of
 from aiida_inversedesign.propose.generators.evolution import Variation
-from aiida_inversedesign.propose.generators.request import Amounts, Array, Counts, Proposed, Request
-from aiida_inversedesign.propose.generators.scored import EFFORT, ScoredFormulas
+from aiida_inversedesign.propose.generators.request import Amounts, Array, Counts
+from aiida_inversedesign.propose.generators.scored import DescriptorSearch, ScoredFormulas
 
 #: lengths of the steps along the gradient, as the largest change of an atomic fraction, by judgement: from one atom of
 #: ten to most of a formula
@@ -40,31 +38,15 @@ LOOKED, TAKEN = 300, 8
 APART = 0.2
 
 
-class Gradient:
-    """Climbs of the surrogate.
-
-    :param effort: most formulas scored for each one wanted, gradients counted.
-    :param descriptor: in which distances are measured; default: ``1d``.
-    """
+class Gradient(DescriptorSearch):
+    """Climbs of the surrogate."""
 
     name = 'gradient'
 
-    def __init__(self, effort: int = EFFORT, descriptor: KernelMean | None = None) -> None:
-        self.effort = effort
-        self.descriptor = descriptor or kernel_mean()
-
-    def propose(self, request: Request) -> list[Proposed]:
-        """The best formulas that were met.
-
-        :raises NotReadyError: if the request has no score.
-        :raises KmdError: if the descriptor cannot be inverted over the elements of the space.
-        """
-        scored = ScoredFormulas(request, self.effort)
-        if not scored.survey():
-            # sums over several threads depend on their number in the last digits, which a climb magnifies
-            with one_thread():
-                _Climber(scored, Inverse(self.descriptor, scored.domain.elements), random.Random(request.seed)).search()  # noqa: S311
-        return scored.best(self.name)
+    def search(self, scored: ScoredFormulas) -> None:
+        """See :class:`DescriptorSearch`."""
+        inverse = Inverse(self.descriptor, scored.domain.elements)
+        _Climber(scored, inverse, random.Random(scored.request.seed)).search()  # noqa: S311
 
 
 class _Climber:

@@ -19,11 +19,10 @@ import numpy as np
 
 from aiida_inversedesign.chemistry.kmd.decoding import nearest_formulas
 from aiida_inversedesign.chemistry.kmd.inverse import Inverse
-from aiida_inversedesign.chemistry.kmd.kernel import KernelMean, kernel_mean
-from aiida_inversedesign.learn.threads import one_thread
+from aiida_inversedesign.chemistry.kmd.kernel import KernelMean
 from aiida_inversedesign.propose.generators.domain import Key, key_of
-from aiida_inversedesign.propose.generators.request import Array, Counts, GeneratorError, Proposed, Request
-from aiida_inversedesign.propose.generators.scored import EFFORT, ScoredFormulas
+from aiida_inversedesign.propose.generators.request import Array, Counts, GeneratorError
+from aiida_inversedesign.propose.generators.scored import DescriptorSearch, ScoredFormulas
 
 #: a formula and its value
 Taught = tuple[Counts, float]
@@ -44,33 +43,12 @@ ENOUGH = 0.5
 ROUNDS, CLIMBS, LEAST, LARGEST = 15, 0.04, 4, 200
 
 
-class InverseKmd:
-    """The inverse kernel mean descriptor of the surrogate's optimum.
-
-    :param effort: most formulas scored for each one wanted.
-    :param descriptor: the descriptor; default: ``1d``.
-    """
+class InverseKmd(DescriptorSearch):
+    """The inverse kernel mean descriptor of the surrogate's optimum; proposals are formulas around the optima."""
 
     name = 'inverse_kmd'
 
-    def __init__(self, effort: int = EFFORT, descriptor: KernelMean | None = None) -> None:
-        self.effort = effort
-        self.descriptor = descriptor or kernel_mean()
-
-    def propose(self, request: Request) -> list[Proposed]:
-        """The best formulas around the optima, each with its residual.
-
-        :raises NotReadyError: if the request has no score.
-        :raises KmdError: if the descriptor cannot be inverted over the elements of the space.
-        """
-        scored = ScoredFormulas(request, self.effort)
-        if scored.survey():
-            return scored.best(self.name)
-        # sums over several threads depend on their number in the last digits, which a climb magnifies
-        with one_thread():
-            return scored.best(self.name, self._search(scored))
-
-    def _search(self, scored: ScoredFormulas) -> dict[Key, float]:
+    def search(self, scored: ScoredFormulas) -> dict[Key, float]:
         """Score formulas in rounds of learning and climbing; the residual of each formula."""
         request = scored.request
         inverse = Inverse(self.descriptor, scored.domain.elements)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import random
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 
+from aiida_inversedesign.chemistry.kmd.kernel import KernelMean, kernel_mean
+from aiida_inversedesign.learn.threads import one_thread
 from aiida_inversedesign.propose.generators.domain import Domain, Key, key_of
 from aiida_inversedesign.propose.generators.request import (
     Amounts,
@@ -169,3 +173,34 @@ class ScoredFormulas:
                 if key in residuals
             ]
         return chosen[: self.request.number]
+
+
+class DescriptorSearch(ABC):
+    """A search that climbs in the space of a kernel mean descriptor.
+
+    :param effort: most formulas scored for each one wanted; what a gradient costs counts too.
+    :param descriptor: the descriptor; default: ``1d``.
+    """
+
+    name: ClassVar[str]
+
+    def __init__(self, effort: int = EFFORT, descriptor: KernelMean | None = None) -> None:
+        self.effort = effort
+        self.descriptor = descriptor or kernel_mean()
+
+    def propose(self, request: Request) -> list[Proposed]:
+        """The best formulas that were met.
+
+        :raises NotReadyError: if the request has no score.
+        :raises KmdError: if the descriptor cannot be inverted over the elements of the space.
+        """
+        scored = ScoredFormulas(request, self.effort)
+        if scored.survey():
+            return scored.best(self.name)
+        # sums over several threads depend on their number in the last digits, which a climb magnifies
+        with one_thread():
+            return scored.best(self.name, self.search(scored))
+
+    @abstractmethod
+    def search(self, scored: ScoredFormulas) -> Mapping[Key, float] | None:
+        """Score formulas; the residual of each that may be proposed, or None if all may."""
