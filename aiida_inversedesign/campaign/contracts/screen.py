@@ -48,7 +48,7 @@ class Screen(ABC):
 
     @classmethod
     def contradictions(cls, settings: Mapping[str, Any], space: SpaceSection) -> Iterator[ContradictionError]:
-        """What of its settings does not go together with the space; locations begin at its section. By default nothing."""
+        """What of its settings does not go together with the space, located from its section; by default nothing."""
         return iter(())
 
     @abstractmethod
