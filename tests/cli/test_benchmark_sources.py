@@ -95,6 +95,7 @@ def test_a_missing_structure_is_found_and_ordered_by_the_potential(call: Any, tm
         (['--sources', 'symmetric', '--max-sites', '1'], 'no query of at most 1 atoms is left'),
         (['--sources', 'symmetric', '--screen', 'magic'], 'magic'),
         (['--screen', 'emt'], 'need --sources'),
+        (['--sources', 'symmetric', '--lower-bound'], 'name the potential with --screen'),
         ([], 'nothing to compare'),
     ],
 )
@@ -103,6 +104,19 @@ def test_what_is_asked_wrongly_is_said(call: Any, arguments: list[str], says: st
     assert done.exit_code == 1
     assert says in done.output
     assert 'Traceback' not in done.output
+
+
+def test_a_lower_bound_relaxes_only_where_the_true_prototype_was_proposed(call: Any) -> None:
+    for package in ('pyxtal', 'icet'):
+        pytest.importorskip(package)
+    plan = ('--sources', 'decoration', '--sources', 'uniform', '--screen', 'emt', '--crystals', '4', '--new-prototypes')
+    done = call(*plan, '--max-sites', '4', '--lower-bound', '--format', 'json')
+    assert done.exit_code == 0, done.output
+    arms = json.loads(done.stdout)['sources']['arms']
+    assert arms['decoration']['relaxations'] > 0
+    assert arms['decoration']['found']['20'] == 1.0
+    # four crystals drawn at random do not have the prototype of Cu3Au
+    assert (arms['uniform']['crystals'], arms['uniform']['relaxations'], arms['uniform']['proposed']) == (4, 0, 0)
 
 
 def test_evolution_has_its_share_of_the_relaxations(call: Any) -> None:

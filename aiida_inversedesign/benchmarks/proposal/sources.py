@@ -60,6 +60,8 @@ class SourcePlan:
     :param max_sites: of a cell; queries with more in the primitive cell are left out.
     :param only_new: leave out queries whose prototype some template of their ratio has.
     :param trained_on: ids and reduced formulas that the potential was trained on; None if they are not known.
+    :param lower_bound: relax nothing where no crystal has the true prototype; such a query counts as not found,
+        although a relaxation may lead to it.
     """
 
     arms: Sequence[SourceArm]
@@ -68,6 +70,7 @@ class SourcePlan:
     only_new: bool = False
     seed: int = 0
     trained_on: Collection[str] | None = None
+    lower_bound: bool = False
 
     def seen(self, query: Query) -> bool:
         """Whether the potential was trained on the compound."""
@@ -224,6 +227,9 @@ def _answer(
         crystals += len(new)
         chances += [(item.probability, item.proto_label == label) for item in new if item.probability is not None]
         candidates = found
+        if plan.lower_bound and _without(label, candidates):
+            candidates = []
+            break
         if screen is not None:
             wanted = to_screen(candidates, spec.propose.min_distance)
             relaxations += len(wanted)
@@ -247,6 +253,10 @@ def _answer(
         [reason for item in candidates if item.content is None for reason in _why(item)],
         chances,
     )
+
+
+def _without(label: str, candidates: Sequence[Candidate]) -> bool:
+    return all(item.content is None or prototype_label(item.content) != label for item in candidates)
 
 
 def _why(item: Candidate) -> list[str]:
@@ -278,6 +288,7 @@ def _figures(
         'max_sites': plan.max_sites,
         'only_new_prototypes': plan.only_new,
         'crystals': plan.crystals,
+        'lower_bound': plan.lower_bound,
         'screen': None if screen is None else screen.identity,
         'remark': (
             'no potential'

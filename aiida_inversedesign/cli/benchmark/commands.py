@@ -107,6 +107,11 @@ benchmark.add_command(explain)
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help='Ids or formulas, one a line, of the training data of --screen: results with and without them.',
 )
+@click.option(
+    '--lower-bound',
+    is_flag=True,
+    help='Relax nothing where no crystal has the true prototype: it counts as not found.',
+)
 @click.option('--state', type=click.Path(path_type=Path, file_okay=False), help='Folder that keeps each relaxation.')
 @click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
 @FORMAT
@@ -223,6 +228,7 @@ def _sources(
     max_sites: int,
     new_prototypes: bool,
     trained_on: Path | None,
+    lower_bound: bool,
     state: Path | None,
 ) -> tuple[SourcePlan | None, Relaxer | None]:
     """What is asked of sources, and the potential that screens."""
@@ -236,8 +242,10 @@ def _sources(
         return None, None
     if trained_on is not None and screen is None:
         raise InverseDesignError('--trained-on lists what a potential was trained on: name the potential with --screen')
+    if lower_bound and screen is None:
+        raise InverseDesignError('--lower-bound saves relaxations: name the potential with --screen')
     known = None if trained_on is None else names_listed(trained_on)
-    plan = SourcePlan(source_arms(sources), crystals, max_sites, new_prototypes, seed, known)
+    plan = SourcePlan(source_arms(sources), crystals, max_sites, new_prototypes, seed, known, lower_bound)
     if state is not None:
         state.mkdir(parents=True, exist_ok=True)
     return plan, None if screen is None else Relaxer(screen, state)

@@ -138,9 +138,10 @@ def _show_predictions(console: Console, found: dict[str, Any]) -> None:
 
 def _show_sources(console: Console, data: dict[str, Any]) -> None:
     kind = 'whose prototype no template has, ' if data['only_new_prototypes'] else ''
+    bound = '; a lower bound' if data['lower_bound'] else ''
     table = _table(
         f'Right crystal (matcher and space group) among the first K, % of {data["n"]} compounds {kind}at most '
-        f'{data["max_sites"]} atoms; {data["remark"]}',
+        f'{data["max_sites"]} atoms; {data["remark"]}{bound}',
         'sources',
         *(f'top {k}' for k in next(iter(data['arms'].values()))['found']),
         'relaxed',
