@@ -62,8 +62,9 @@ DEFINITIONS: dict[str, tuple[int, str]] = {
     'validity': (1, 'share of the proposed candidates that pass every filter, and filter by filter; Wilson interval'),
     'screening': (
         1,
-        'what an interatomic potential relaxed and dropped before anything was evaluated; core-hours: threads × wall '
-        'time of its jobs; none of it counts as a DFT calculation',
+        'what an interatomic potential relaxed and dropped before anything was evaluated; questions: candidates whose '
+        'properties it computed apart (screen.estimate_cost); core-hours: threads × wall time of its jobs; none of it '
+        'counts as a DFT calculation',
     ),
     'uniqueness': (
         2,

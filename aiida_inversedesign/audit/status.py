@@ -134,7 +134,7 @@ def _screening(settings: CampaignSettings, generations: Sequence[int], now: date
         {
             'candidate': job['label'],
             'pk': job['pk'],
-            'what': f'{settings.screen.potential} relaxes {job["candidates"]} candidates',
+            'what': f'{settings.screen.potential} looks at {job["candidates"]} candidates',
             'state': job['state'],
             'seconds': (now - job['started']).total_seconds(),
         }

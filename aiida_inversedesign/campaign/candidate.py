@@ -42,7 +42,9 @@ class Candidate:
     :param packing: predicted volume / sum of the volumes of the elements.
     :param screening: what a potential said of it (:mod:`aiida_inversedesign.screen.potentials.judge`): ``energy``
         (eV/atom), ``steps``, ``converged``, ``volume_change``, ``estimates``, ``probability`` before it was asked, and
-        ``merged``, the ids of candidates that relaxed to the same crystal; None if none was asked.
+        ``merged``, the ids of candidates that relaxed to the same crystal; with ``screen.estimate_cost`` also
+        ``asked``, and ``uncertain``: standard deviations of estimates that a model of its answers gave. None if none
+        was asked.
     :param also_proposed_by: other sources of the proposal that found the same crystal, less probable there: their
         names, separated by commas.
     :param generator: what found the formula (:mod:`aiida_inversedesign.propose.generators`).

@@ -184,6 +184,18 @@ def _potential_knows_the_elements(space: SpaceSection, screen: Screening) -> Ite
         yield ContradictionError(f'does not know {", ".join(missing)}: take another potential', location)
 
 
+def _estimates_are_chosen(goal: Goal, screen: Screening) -> Iterator[ContradictionError]:
+    if screen.potential is None or screen.estimate_cost is None:
+        return
+    wanted = goal.objectives[0].property
+    if len(goal.objectives) > 1 or wanted not in screen.estimated(goal.properties):
+        yield ContradictionError(
+            'needs a goal with one objective that the potential computes: leave it out, and all candidates are asked '
+            'about',
+            ('screen', 'estimate_cost'),
+        )
+
+
 def _jobs_have_generations(propose: Propose, screen: Screening, select: Select) -> Iterator[ContradictionError]:
     asked = {('screen', 'potential'): screen.potential, ('propose', 'external'): propose.external}
     for location, section in asked.items():
@@ -303,6 +315,7 @@ CHECKS: tuple[Callable[..., Iterator[ContradictionError]], ...] = (
     _source_serves_the_space,
     _screens_serve_the_space,
     _potential_knows_the_elements,
+    _estimates_are_chosen,
     _jobs_have_generations,
     _acquisition_fits,
     _surrogate_has_its_source,

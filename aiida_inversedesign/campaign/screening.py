@@ -21,7 +21,7 @@ from aiida_inversedesign.campaign.section import (
 )
 
 #: What only the stage with a potential needs: without one, none of it may be set.
-_OF_POTENTIAL = ('code', 'keep', 'hull', 'properties', 'vibrations')
+_OF_POTENTIAL = ('code', 'keep', 'hull', 'properties', 'vibrations', 'estimate_cost')
 
 #: What follows from an elastic tensor (:func:`aiida_inversedesign.chemistry.elasticity.moduli`).
 OF_TENSOR = (
@@ -82,6 +82,11 @@ class Screening(Model):
     properties: list[PotentialProperty] | None = Field(
         None, description='what else the potential computes; default: those of the goal that it can'
     )
+    estimate_cost: Annotated[Finite, Field(gt=0, lt=1)] | None = Field(
+        None,
+        description='cost of computing the properties of a candidate, in evaluations, e.g. 0.01: only those that are '
+        'worth more for it than an evaluation are computed; default: all are',
+    )
     bundle: Count = Field(50, description='most candidates of one job')
     at_once: Count = Field(2, description='jobs that run at a time')
     options: Options = Field(Options(), description='scheduler options of the jobs of the screening')
@@ -99,13 +104,20 @@ class Screening(Model):
         further = _read(others | dict(own.pop('further', {}) or {}))
         return {**own, 'further': further} if further else own
 
+    def estimated(self, goal: Iterable[str]) -> list[str]:
+        """Properties of which the potential gives estimates; of :meth:`computed` what a user asks for.
+
+        :param goal: properties of the goal.
+        """
+        able = get_args(PotentialProperty)
+        return [name for name in goal if name in able] if self.properties is None else list(self.properties)
+
     def computed(self, goal: Iterable[str]) -> list[str]:
         """What the program computes: ``bulk_modulus``, ``elastic_tensor``, ``lowest_frequency``.
 
         :param goal: properties of the goal.
         """
-        able = get_args(PotentialProperty)
-        names = [name for name in goal if name in able] if self.properties is None else self.properties
+        names = self.estimated(goal)
         wanted = ['elastic_tensor' if name in OF_TENSOR else name for name in names]
         return [*without_repeats(wanted), *(['lowest_frequency'] if self.vibrations else [])]
 

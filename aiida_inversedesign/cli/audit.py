@@ -277,6 +277,7 @@ def _screening(report: dict[str, Any]) -> str:
     return (
         f'{figure["potential"]}: {figure["kept"]} of {figure["candidates"]} candidates kept'
         + (f' (dropped: {", ".join(dropped)})' if dropped else '')
+        + (f', asked for properties of {figure["questions"]}' if figure['questions'] else '')
         + f', {figure["core_hours"]:.2g} core-hours'
     )
 

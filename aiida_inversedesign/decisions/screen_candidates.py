@@ -11,6 +11,7 @@ from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.nodes.pool_data import PoolData
 from aiida_inversedesign.nodes.table_data import TableData
 from aiida_inversedesign.screen.potentials.judge import judged
+from aiida_inversedesign.screen.potentials.questions import answered
 
 #: Exit status where the results come from two versions of a potential, or two sets of weights.
 MIXED_POTENTIALS = 312
@@ -24,7 +25,8 @@ def screen_candidates(settings: Dict, pool: PoolData, table: TableData | None = 
     :param pool: the candidates.
     :param table: evaluations so far; what relaxed to a crystal of one of them is rejected.
     :param results: of the jobs, by their labels.
-    :return: ``pool``: the same candidates in the same order, those with results relaxed and with a verdict.
+    :return: ``pool``: the same candidates in the same order, those with results relaxed and with a verdict, or with
+        the properties that the potential was asked for.
     """
     found = [node.get_dict() for _, node in sorted(results.items())]
     identities = {
@@ -42,6 +44,8 @@ def screen_candidates(settings: Dict, pool: PoolData, table: TableData | None = 
     records = [record for item in found for record in item['records']]
     rows = table.get_rows() if table else []
     candidates = judged(spec, pool.get_candidates(), records, rows)
+    if spec.screen.estimate_cost is not None:
+        candidates = answered(spec, candidates, records)
     return {'pool': PoolData.from_candidates(candidates, spec.space.kind)}
 
 

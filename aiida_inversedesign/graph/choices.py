@@ -30,6 +30,8 @@ from aiida_inversedesign.nodes.surrogate_data import SurrogateData
 
 #: Call link label of the decision on what a potential said; those of its jobs begin with it.
 SCREENING = 'screen'
+#: What the call link labels of decisions on answers begin with (``screen.estimate_cost``).
+ANSWERS = 'answers'
 
 
 def _called(
@@ -138,7 +140,7 @@ def largest_pools(generations: Iterable[int]) -> list[PoolData]:
     found = {uuid: created for created, uuid in query.distinct().all()}
     earlier = set()
     # a job that was cut down is followed by `propose_attempt_2`; a screening makes a pool of the one it judged
-    for step in ('propose%', SCREENING):
+    for step in ('propose%', SCREENING, f'{ANSWERS}%'):
         made = _called(identifiers, step).append(
             PoolData, with_incoming='step', edge_filters=edge(kind='create'), tag='pool', project=['ctime', 'uuid']
         )

@@ -45,6 +45,7 @@ class ScreeningJob:
     :param identity: versions, threads, and SHA-256 of the weights.
     :param phases: competing phases that it came to an end with besides.
     :param failed_phases: those of them that have no energy, so that the hull lacks them.
+    :param questions: relaxed candidates whose properties it computed (``screen.estimate_cost``).
     """
 
     candidates: int
@@ -52,3 +53,4 @@ class ScreeningJob:
     identity: dict[str, Any]
     phases: int = 0
     failed_phases: int = 0
+    questions: int = 0

@@ -11,6 +11,7 @@ from aiida_inversedesign.graph.jobs import among
 from aiida_inversedesign.graph.records import ScreeningJob
 from aiida_inversedesign.graph.scalars import edge
 from aiida_inversedesign.screen.potentials.phases import is_phase
+from aiida_inversedesign.screen.potentials.questions import is_question
 
 #: Process type of the jobs.
 POTENTIAL_JOB = 'aiida.calculations:inversedesign.potential'
@@ -37,7 +38,9 @@ def jobs_of_potential(generations: Iterable[int]) -> list[ScreeningJob]:
         hours = seconds * data['identity'].get('threads', 1) / 3600
         phases = [record for record in data['records'] if is_phase(record['id'])]
         failed = sum('failed' in record for record in phases)
-        found.append(ScreeningJob(len(data['records']) - len(phases), hours, data['identity'], len(phases), failed))
+        asked = sum(is_question(record['id']) for record in data['records'])
+        candidates = len(data['records']) - len(phases) - asked
+        found.append(ScreeningJob(candidates, hours, data['identity'], len(phases), failed, asked))
     return found
 
 

@@ -31,6 +31,7 @@ _TAKEN: dict[str, tuple[str, ...]] = {
     'potential job': ('pool',),
     'generator': ('generation', 'table', 'pool', 'surrogate'),
     'screen_candidates': ('table', 'pool'),
+    'ask_estimates': ('generation', 'table', 'surrogate', 'pool'),
     'select_batch': ('generation', 'table', 'surrogate', 'pool'),
     'harvest': ('table', 'pool', 'batch'),
     'fit_surrogate': ('table',),
@@ -146,7 +147,8 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
     # a stream returns its whole state, also what it was given
     fresh = {name for name, link in returned.items() if name not in own or own[name].node != link.node}
     needed = {
-        'propose_candidates': 'pool' in fresh,
+        # a screening makes a new pool of the one that was there, which is checked above
+        'propose_candidates': 'pool' in fresh and not steps['screen_candidates'],
         'select_batch': 'batch' in fresh and not any(name.startswith('interrupted__batch') for name in own),
         'harvest': 'table' in fresh,
         'fit_surrogate': 'surrogate' in fresh,

@@ -38,6 +38,7 @@ _PARTS = (
     Repeatable('known', f'{_DECIDING}.take_known', 'take_known'),
     Repeatable('proposal', f'{_DECIDING}.propose_candidates', 'propose_candidates'),
     Repeatable('screening', f'{_DECIDING}.screen_candidates', 'screen_candidates'),
+    Repeatable('screening', f'{_DECIDING}.ask_estimates', 'ask_estimates', FITTED),
     Repeatable('selection', f'{_DECIDING}.select_batch', 'select_batch', FITTED),
     Repeatable('harvest', f'{_DECIDING}.harvest', 'harvest'),
     Repeatable('fit', f'{_DECIDING}.fit_surrogate', 'fit_surrogate', FITTED),

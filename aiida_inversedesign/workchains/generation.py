@@ -56,6 +56,10 @@ class GenerationWorkChain(IdempotentWorkChain):
                     while_(cls.has_bundles)(cls.run_bundles, cls.inspect_bundles),
                     cls.screen,
                 ),
+                while_(cls.has_questions)(
+                    while_(cls.has_bundles)(cls.run_bundles, cls.inspect_bundles),
+                    cls.screen,
+                ),
                 cls.select,
             ),
             if_(cls.needs_references)(
@@ -161,6 +165,10 @@ class GenerationWorkChain(IdempotentWorkChain):
     def needs_screening(self) -> bool:
         """Whether a potential is to look at candidates of the pool."""
         return screening.is_due(self)
+
+    def has_questions(self) -> bool:
+        """Whether the potential is asked about further candidates before one is chosen."""
+        return screening.asks(self)
 
     def has_bundles(self) -> bool:
         """Whether bundles of candidates wait for their jobs."""

@@ -6,17 +6,18 @@ provenance graph, so that a restarted daemon counts nothing twice.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from aiida import orm
 from aiida.engine import ExitCode, ToContext
 
+from aiida_inversedesign.decisions.ask_estimates import ask_estimates
 from aiida_inversedesign.decisions.potential_job import PotentialCalculation
 from aiida_inversedesign.decisions.screen_candidates import screen_candidates
 from aiida_inversedesign.engines.common.options import job_options, wall_seconds
 from aiida_inversedesign.graph.campaigns import chain_of, generation_ids
-from aiida_inversedesign.graph.choices import SCREENING
+from aiida_inversedesign.graph.choices import ANSWERS, SCREENING
 from aiida_inversedesign.graph.screenings import results_of
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.processes.attempts import ATTEMPTS, attempt_label, was_cut_down
@@ -25,6 +26,7 @@ from aiida_inversedesign.processes.idempotent import IdempotentWorkChain
 from aiida_inversedesign.screen.potentials.bundles import bundles
 from aiida_inversedesign.screen.potentials.judge import POTENTIAL, to_screen
 from aiida_inversedesign.screen.potentials.phases import competing, needs_library
+from aiida_inversedesign.screen.potentials.questions import QUESTION
 from aiida_inversedesign.workchains import steps
 from aiida_inversedesign.workchains.decision_jobs import explain_job
 from aiida_inversedesign.workchains.stopping import request_for
@@ -42,19 +44,61 @@ def is_due(chain: IdempotentWorkChain) -> bool:
     if not candidates:
         return False
     phases = _phases(chain, [item.content.counts for item in candidates])
-    chain.ctx.wanted = {item.id: item.content.content_hash for item in candidates} | phases
-    known = {record['id']: record['digest'] for node in _results(chain) for record in node['records']}
-    names = [name for name, digest in chain.ctx.wanted.items() if known.get(name) != digest]
-    made = bundles(names, settings.screen.bundle, settings.screen.at_once)
-    chain.ctx.bundles = [[f'{SCREEN}_{number:03d}', names, 1] for number, names in enumerate(made, 1)]
-    chain.ctx.running_bundles = []
+    names, jobs = _deal(chain, {item.id: item.content.content_hash for item in candidates} | phases, SCREEN)
+    chain.ctx.judged_under = SCREEN
     taken = len(chain.ctx.wanted) - len(names)
     chain.report(
-        f'{settings.screen.potential} looks at {len(names)} crystals in {len(made)} jobs'
+        f'{settings.screen.potential} looks at {len(names)} crystals in {jobs} jobs'
         + (f'; {len(phases)} are competing phases' if phases else '')
         + (f'; {taken} were looked at before' if taken else '')
     )
     return True
+
+
+def asks(chain: IdempotentWorkChain) -> bool:
+    """Whether the potential is asked about further candidates before the batch is chosen; the bundles are made then.
+
+    The questions of a generation cost no more than its batch.
+    """
+    settings, pool = steps.settings(chain), chain.ctx.pool
+    cost = settings.screen.estimate_cost
+    if cost is None or pool is None or request_for(chain.node) is not None:
+        return False
+    asked, turn = chain.ctx.get('questions', 0), chain.ctx.get('turn', 0) + 1
+    if asked * cost >= chain.inputs.allowance['evaluations']:
+        return False
+    node = chain.decide(
+        f'ask_{turn}',
+        ask_estimates,
+        settings=chain.inputs.settings,
+        generation=chain.inputs.generation,
+        **steps.known(chain, 'pool', 'table', 'surrogate'),
+    )
+    questions = node.outputs.result.get_list()
+    if not questions:
+        return False
+    chain.ctx.turn, chain.ctx.questions = turn, asked + len(questions)
+    chain.ctx.judged_under = f'{ANSWERS}_{turn}'
+    crystals = {item.id: item.content for item in pool.get_candidates() if item.content is not None}
+    wanted = {name: crystals[name.removeprefix(QUESTION)].content_hash for name in questions}
+    _, jobs = _deal(chain, wanted, f'ask_{turn}_job')
+    chain.report(f'{settings.screen.potential} is asked about {len(questions)} candidates in {jobs} jobs')
+    return True
+
+
+def _deal(chain: IdempotentWorkChain, wanted: Mapping[str, str], label: str) -> tuple[list[str], int]:
+    """Make bundles of what no job has answered yet: its names, and the number of jobs.
+
+    :param wanted: digest of the crystal by name.
+    """
+    screening = steps.settings(chain).screen
+    chain.ctx.wanted = dict(wanted)
+    known = {record['id']: record['digest'] for node in _results(chain) for record in node['records']}
+    names = [name for name, digest in wanted.items() if known.get(name) != digest]
+    made = bundles(names, screening.bundle, screening.at_once)
+    chain.ctx.bundles = [[f'{label}_{number:03d}', names, 1] for number, names in enumerate(made, 1)]
+    chain.ctx.running_bundles = []
+    return names, len(made)
 
 
 def _phases(chain: IdempotentWorkChain, candidates: Iterable[Collection[str]]) -> dict[str, str]:
@@ -131,7 +175,7 @@ def judge(chain: IdempotentWorkChain) -> ExitCode | None:
     if not results:
         return None
     node = chain.decide(
-        SCREEN,
+        chain.ctx.judged_under,
         screen_candidates,
         settings=chain.inputs.settings,
         **steps.known(chain, 'pool', 'table'),

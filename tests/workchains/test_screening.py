@@ -51,15 +51,15 @@ def wrapped(python: Any, tmp_path: Path) -> Callable[[str, str], str]:
     return make
 
 
-def run(evaluations: int = 3, code: str = 'python@localhost', **screen: Any) -> Any:
+def run(evaluations: int = 3, code: str = 'python@localhost', initial: int | None = None, **screen: Any) -> Any:
     """A campaign on four metals in the cells of all."""
     from aiida_inversedesign.workchains.build import build_campaign
     from aiida_inversedesign.workchains.foreground import run_campaign
 
-    return run_campaign(build_campaign(spec_of(evaluations, code, **screen)))
+    return run_campaign(build_campaign(spec_of(evaluations, code, initial, **screen)))
 
 
-def spec_of(evaluations: int, code: str, **screen: Any) -> Any:
+def spec_of(evaluations: int, code: str, initial: int | None = None, **screen: Any) -> Any:
     """The campaign file."""
     return validate_campaign(
         {
@@ -69,7 +69,7 @@ def spec_of(evaluations: int, code: str, **screen: Any) -> Any:
             'space': {'elements': ['Cu', 'Al', 'Ni', 'Pt'], 'ratios': ['1'], 'charge_neutral': 'off'},
             'propose': {'library': 'metals', 'method': 'random', 'top_k': 10},
             'screen': {'potential': 'emt', 'code': code, **screen},
-            'select': {'initial': evaluations, 'batch': 1},
+            'select': {'initial': initial or evaluations, 'batch': 1},
             'evaluate': {'engine': 'ase', 'code': 'python@localhost', 'calculator': 'emt', 'steps': 60},
             'budget': {'evaluations': evaluations},
         }
@@ -141,6 +141,35 @@ def test_a_potential_that_is_missing_is_said_with_what_to_do(wrapped: Any, pytho
     assert node.exit_status != 0
     assert "the potential 'emt' cannot be used here: the package ase is not installed" in node.exit_message
     assert 'pip install ase' in node.exit_message
+
+
+def test_the_potential_is_asked_for_properties_where_that_is_worth_its_cost(python: Any) -> None:
+    from aiida_inversedesign.audit.audit import audit
+    from aiida_inversedesign.verify.run import is_sound, verify
+
+    node = run(evaluations=5, initial=4, estimate_cost=0.3)
+    assert node.is_finished_ok, node.exit_message
+    generations = sorted((item for item in node.called if 'generation' in str(item.process_type)), key=lambda x: x.pk)
+    assert len(generations) == 2
+    asked = [call for item in generations for call in item.called if call.process_label == 'ask_estimates']
+    names = [name for call in asked for name in call.outputs.result.get_list()]
+    # three answers cost less than an evaluation: so many are asked for at once, and none twice
+    assert len(asked[0].outputs.result.get_list()) == 3
+    assert len(names) == len(set(names)) > 3
+    jobs = [call for item in generations for call in item.called if 'potential' in str(call.process_type)]
+    records = [record for job in jobs for record in job.outputs.results['records']]
+    assert sorted(record['id'] for record in records if 'bulk_modulus' in record) == sorted(names)
+    pool = max((call for item in generations for call in item.called if call.label == 'screen_candidates'),
+               key=lambda call: call.pk).outputs.pool.get_candidates()  # fmt: skip
+    assert {f'estimate:{item.id}' for item in pool if (item.screening or {}).get('asked')} == set(names)
+    report = verify(node)
+    assert is_sound(report), report['findings']
+    assert report['by_kind']['screening']['identical'] == len(asked) + sum(
+        call.label == 'screen_candidates' for item in generations for call in item.called
+    )
+    figure = audit(node)['screening']
+    assert figure['questions'] == len(names)
+    assert figure['candidates'] == figure['kept'] + sum(figure['dropped'].values()) == 8
 
 
 #: Jobs with a potential that have ended well.

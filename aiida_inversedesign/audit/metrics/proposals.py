@@ -85,6 +85,7 @@ def screening(
         'candidates': len(seen),
         'kept': sum(item.accepted for item in seen),
         'dropped': {**dropped, 'other': len(reasons) - sum(dropped.values())},
+        'questions': sum(job.questions for job in jobs),
         'phases': sum(job.phases for job in jobs),
         'failed_phases': sum(job.failed_phases for job in jobs),
         'jobs': len(jobs),

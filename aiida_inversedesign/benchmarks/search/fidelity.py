@@ -1,10 +1,8 @@
 """Searches that may ask a cheaper method first: which candidate at which fidelity is worth most for its cost.
 
-What the cheaper method says is a lower fidelity: where it was asked, its value is the estimate from which the surrogate
-starts (:class:`~aiida_inversedesign.learn.models.transfer.Estimate`), elsewhere what a Gaussian process of its values
-predicts, with that uncertainty. The gain of an evaluation is its expected improvement; that of asking the cheaper
-method is the same times the correlation of the two, times the ratio of the costs (the augmented expected improvement
-of Huang, Allen, Notz and Miller, Struct. Multidisc. Optim. 32, 369 (2006), eq. 12, without replicates).
+Where the cheaper method was asked, its value is the estimate from which the surrogate starts
+(:class:`~aiida_inversedesign.learn.models.transfer.Estimate`), elsewhere what a Gaussian process of its values predicts
+(:mod:`aiida_inversedesign.learn.estimates`). :mod:`aiida_inversedesign.select.fidelity` says what asking is worth.
 """
 
 from __future__ import annotations
@@ -20,9 +18,10 @@ from numpy.typing import NDArray
 from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Step
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError, read_estimates
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.learn.estimates import expected_estimates
 from aiida_inversedesign.learn.surrogate import estimate_column
+from aiida_inversedesign.select.fidelity import worth_asking
 from aiida_inversedesign.select.promise import promise
-from aiida_inversedesign.select.utility import Utility
 
 if TYPE_CHECKING:
     from aiida_inversedesign.learn.surrogate import Surrogate
@@ -36,8 +35,6 @@ FIDELITY = 'fidelity'
 #: Evaluations with which an arm begins that knows the cheaper method: the default of ``select.initial``, and one more
 #: than a surrogate needs. What spreads over the pool are the questions to the cheaper method.
 _FIRST = 4
-#: Rows of the cheaper method on which its model is fitted, as in ``transfer``.
-_FITTED = 400
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,16 +113,8 @@ class FidelitySearcher:
 
     def _described(self) -> tuple[Array, Array]:
         """Descriptors with the estimate as the last column, shape (n, d + 1), and its uncertainty, shape (n,)."""
-        from aiida_inversedesign.learn.fit import scaling
-        from aiida_inversedesign.learn.models.gp import fit_gp
-
         raw = self.question.features
-        center, width = scaling(raw)
-        inputs = np.clip((raw - center) / width, -5.0, 5.0)
-        rows = np.array(self.asked[-_FITTED:], dtype=np.int64)
-        mean, deviation = fit_gp(inputs[rows], self.cheap.values[rows], 'ard').predict(inputs)
-        asked = np.array(self.asked, dtype=np.int64)
-        mean[asked], deviation[asked] = self.cheap.values[asked], 0.0
+        mean, deviation = expected_estimates(raw, self.asked, self.cheap.values)
         return np.column_stack([raw, mean]), deviation
 
     def _worth_asking(
@@ -133,16 +122,9 @@ class FidelitySearcher:
     ) -> list[int]:
         """Places at which asking is worth more for its cost than any evaluation, at most one evaluation's worth."""
         left = np.setdiff1d(np.arange(len(features)), observed)
-        model = surrogate.models[self.name]
-        mean, deviation = model.predict(surrogate.standardise(features[left]))
-        # the slope of the estimate is near 1: its uncertainty adds to that of the surrogate
-        own = uncertainty[left]
-        total = np.sqrt(deviation**2 + own**2)
-        utility = Utility.of(self.question.goal.objectives[0], 0.0, 1.0)
-        gain = utility.log_gain(mean, total, float(utility.value(values[self.name]).max()))
-        able = np.isfinite(self.cheap.values[left]) & (own > 0)
-        with np.errstate(divide='ignore'):
-            asking = np.where(able, gain + np.log(own / total) + np.log(self.cheap.ratio), -np.inf)
-        chosen = np.flatnonzero(asking > gain.max())
-        order = chosen[np.argsort(-asking[chosen], kind='stable')][: int(self.cheap.ratio)]
-        return [int(index) for index in left[order]]
+        mean, deviation = surrogate.models[self.name].predict(surrogate.standardise(features[left]))
+        unknown = np.where(np.isfinite(self.cheap.values[left]), uncertainty[left], 0.0)
+        chosen = worth_asking(
+            self.question.goal.objectives[0], mean, deviation, unknown, values[self.name], self.cheap.ratio
+        )
+        return [int(index) for index in left[chosen]]

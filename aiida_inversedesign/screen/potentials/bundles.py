@@ -10,6 +10,7 @@ from aiida_inversedesign.campaign.contracts.potential import Potential
 from aiida_inversedesign.campaign.screening import Screening
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.symmetry import STRICT_SYMPREC
+from aiida_inversedesign.screen.potentials.questions import QUESTION, is_question
 
 #: Fewer candidates are not split: loading a potential takes as long as some relaxations.
 SMALL = 8
@@ -38,21 +39,29 @@ def job_of(
 ) -> dict[str, Any]:
     """What the program of a bundle reads.
 
-    :param names: of candidates and of phases.
+    :param names: of candidates, of phases, and of questions about relaxed candidates.
     :param goal: properties of the goal.
     :param phases: competing phases by name; of them the energy alone is wanted.
     """
     by_id = {item.id: item.content for item in candidates}
-    phases = phases or {}
+    phases, properties = phases or {}, screening.computed(goal)
+    # whether a crystal is stable is asked of each, properties of it may be asked for later
+    checks = [name for name in properties if name == 'lowest_frequency']
+    estimates = [name for name in properties if name not in checks]
+
+    def structure(name: str) -> dict[str, Any]:
+        crystal = phases[name] if name in phases else by_id[name.removeprefix(QUESTION)]
+        found = {'id': name, 'digest': crystal.content_hash, **crystal.to_dict()}
+        if name in phases:
+            return {**found, 'properties': []}
+        if is_question(name):
+            return {**found, 'properties': estimates, 'relax': False}
+        return {**found, 'properties': properties if screening.estimate_cost is None else checks}
+
     return {
         'potential': potential.to_job(),
         **{name: getattr(screening, name) for name in ('relax', 'fmax', 'steps', 'seconds')},
-        'properties': screening.computed(goal),
+        'properties': properties,
         'symprec': STRICT_SYMPREC,
-        'structures': [
-            {'id': name, 'digest': phases[name].content_hash, 'properties': [], **phases[name].to_dict()}
-            if name in phases
-            else {'id': name, 'digest': by_id[name].content_hash, **by_id[name].to_dict()}
-            for name in names
-        ],
+        'structures': [structure(name) for name in names],
     }

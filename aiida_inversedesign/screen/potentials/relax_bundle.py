@@ -255,7 +255,7 @@ def look_at(structure, calculator, job):
     atoms.calc = calculator
     found = {'id': structure['id'], 'digest': structure['digest']}
     try:
-        if job['relax']:
+        if structure.get('relax', job['relax']):
             reason, steps, converged = relax(atoms, job)
             found |= {'steps': steps, 'converged': converged}
             if reason:
@@ -272,7 +272,7 @@ def look_at(structure, calculator, job):
             found['bulk_modulus'] = bulk_modulus(atoms, job)
         if 'elastic_tensor' in properties:
             found['elastic_tensor'] = elastic_tensor(atoms, job)
-        if 'lowest_frequency' in job['properties']:
+        if 'lowest_frequency' in properties:
             found['lowest_frequency'] = lowest_frequency(atoms)
     except Exception as error:  # an element that it lacks, numbers that overflow: it says so in its own way
         traceback.print_exc()
