@@ -60,8 +60,8 @@ class SourcePlan:
     :param max_sites: of a cell; queries with more in the primitive cell are left out.
     :param only_new: leave out queries whose prototype some template of their ratio has.
     :param trained_on: ids and reduced formulas that the potential was trained on; None if they are not known.
-    :param lower_bound: relax nothing where no crystal has the true prototype; such a query counts as not found,
-        although a relaxation may lead to it.
+    :param lower_bound: relax only crystals with the true prototype, although relaxations of others may lead to it; a
+        right one counts as the last of all.
     """
 
     arms: Sequence[SourceArm]
@@ -227,11 +227,10 @@ def _answer(
         crystals += len(new)
         chances += [(item.probability, item.proto_label == label) for item in new if item.probability is not None]
         candidates = found
-        if plan.lower_bound and _without(label, candidates):
-            candidates = []
-            break
         if screen is not None:
             wanted = to_screen(candidates, spec.propose.min_distance)
+            if plan.lower_bound:
+                wanted = [item for item in wanted if prototype_label(item.content) == label]
             relaxations += len(wanted)
             candidates = judged(spec, candidates, [{**screen.relaxed(item.content), 'id': item.id} for item in wanted])
     truth = Reference(query.crystal)
@@ -241,11 +240,14 @@ def _answer(
 
     ordered = sorted((item for item in candidates if item.accepted), key=by_chance)
     position = first_hit(np.array([is_right(item) for item in ordered], dtype=bool))
+    proposer = ordered[position].proposer if position != NEVER else ''
+    if plan.lower_bound and position != NEVER:
+        position = plan.crystals - 1
     dropped = (item for item in candidates if item.content is not None and not item.accepted)
     return Found(
         position,
         position != NEVER or any(is_right(item) for item in dropped),
-        ordered[position].proposer if position != NEVER else '',
+        proposer,
         crystals,
         relaxations,
         seconds,
@@ -253,10 +255,6 @@ def _answer(
         [reason for item in candidates if item.content is None for reason in _why(item)],
         chances,
     )
-
-
-def _without(label: str, candidates: Sequence[Candidate]) -> bool:
-    return all(item.content is None or prototype_label(item.content) != label for item in candidates)
 
 
 def _why(item: Candidate) -> list[str]:
@@ -347,7 +345,7 @@ def _arm(items: Sequence[Found], positions: np.ndarray) -> dict[str, Any]:
             'found': {str(k): [item.low, item.high] for k, item in shares.items()},
             'proposed': [proposed.low, proposed.high],
         },
-        'by_source': dict(Counter(item.proposer for item in items if item.position < max(KS))),
+        'by_source': dict(Counter(item.proposer for item in items if item.position != NEVER)),
         'crystals': float(np.mean([item.crystals for item in items])),
         'relaxations': float(np.mean([item.relaxations for item in items])),
         'cpu_seconds': {

@@ -110,7 +110,7 @@ benchmark.add_command(explain)
 @click.option(
     '--lower-bound',
     is_flag=True,
-    help='Relax nothing where no crystal has the true prototype: it counts as not found.',
+    help='Relax only crystals with the true prototype; a right one counts as the last.',
 )
 @click.option('--state', type=click.Path(path_type=Path, file_okay=False), help='Folder that keeps each relaxation.')
 @click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')

@@ -144,6 +144,7 @@ def _show_sources(console: Console, data: dict[str, Any]) -> None:
         f'{data["max_sites"]} atoms; {data["remark"]}{bound}',
         'sources',
         *(f'top {k}' for k in next(iter(data['arms'].values()))['found']),
+        'any',
         'relaxed',
         'CPU s',
         'lost:won\np',
@@ -152,10 +153,12 @@ def _show_sources(console: Console, data: dict[str, Any]) -> None:
         test = list(data['paired'][name].values())[-1] if name in data['paired'] else None
         table.add_row(
             name,
+            # in a lower bound a right crystal counts as the last
             *(
-                f'{_percent(arm["found"][k])}\n{"–".join(_percent(end, 0) for end in arm["intervals"]["found"][k])}'
+                '–' if data['lower_bound'] and int(k) < data['crystals'] else _with_interval(arm, 'found', k)
                 for k in arm['found']
             ),
+            _with_interval(arm, 'proposed'),
             f'{arm["relaxations"]:.1f} of\n{arm["crystals"]:.1f}',
             f'{sum(arm["cpu_seconds"].values()):.1f}',
             '' if test is None else f'{test["first_only"]}:{test["second_only"]}\n{test["p"]:.2g}',
@@ -169,6 +172,17 @@ def _show_sources(console: Console, data: dict[str, Any]) -> None:
             cells = [(_percent(shares[k]['share']), [_percent(end, 0) for end in shares[k]['interval']]) for k in ks]
             split.add_row(name, *(f'{value}\n{low}–{high}' for value, (low, high) in cells))
         console.print(split)
+
+
+def _with_interval(arm: dict[str, Any], *keys: str) -> str:
+    value, (low, high) = _at(arm, *keys), _at(arm['intervals'], *keys)
+    return f'{_percent(value)}\n{_percent(low, 0)}–{_percent(high, 0)}'
+
+
+def _at(figures: Any, *keys: str) -> Any:
+    for key in keys:
+        figures = figures[key]
+    return figures
 
 
 def _percent(share: float | None, digits: int = 1) -> str:
