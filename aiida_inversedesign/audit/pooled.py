@@ -38,8 +38,9 @@ def compared(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Campaigns side by side (``campaigns``), and the mean of each figure over them (``pooled``).
 
     :param reports: what :func:`aiida_inversedesign.audit.audit.audit` returns for each.
-    :returns: ``pooled``: for each figure ``value``, Student's 95 % interval of the mean over the campaigns, and ``n``,
-        the campaigns of which it is known; it is about the mean of campaigns like these, e.g. with other seeds.
+    :returns: ``same_goal``: whether hits of the campaigns mean the same; ``pooled``: for each figure ``value``,
+        Student's 95 % interval of the mean over the campaigns, and ``n``, the campaigns of which it is known; it is
+        about the mean of campaigns like these, e.g. with other seeds.
     """
     columns = []
     for report in reports:
@@ -53,6 +54,7 @@ def compared(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         'schema': SCHEMA,
         'campaigns': columns,
+        'same_goal': all(report['goal'] == reports[0]['goal'] for report in reports),
         'pooled': {name: _mean([column[name]['value'] for column in columns]) for name in FIGURES},
     }
 

@@ -152,6 +152,33 @@ space: {elements: [B, C]}
 """
 
 
+@pytest.mark.parametrize(
+    ('space', 'key', 'says'),
+    [
+        ({'elements': ['B'], 'ratios': ['1'], 'max_site': 8}, 'max_site', "did you mean 'max_sites'? Expected kind"),
+        ({'kind': 'parameters', 'mixture': [], 'variables': {'x': {'values': [1, 2]}}}, 'mixture', "mean 'mixtures'?"),
+        ({'kind': 'parameters', 'variables': {'x': {'choice': ['a', 'b']}}}, 'variables.x.choice', "mean 'choices'?"),
+        ({'kind': 'parameters', 'variables': {'x': {'values': [1]}}, 'top_k': 3}, 'top_k', 'it belongs to propose'),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_of_a_space_is_answered_with_those_of_its_kind(space: Any, key: str, says: str) -> None:
+    with pytest.raises(CampaignFileError) as caught:
+        validate_campaign({**VALID, 'space': space})
+    found = {problem.path: str(problem) for problem in caught.value.problems}
+    assert says in found[f'space.{key}']
+
+
+def test_the_suggestion_stands_before_the_list() -> None:
+    with pytest.raises(CampaignFileError) as caught:
+        validate_campaign(broken('select', {'acquisition': 'EI'}))
+    (problem,) = caught.value.problems
+    # a part of a name before a similar name (pi)
+    assert str(problem).startswith(
+        "select.acquisition = 'EI': there is no acquisition 'EI'; did you mean 'log_ei'? Installed are auto, random"
+    )
+    assert str(caught.value).startswith('campaign: 1 problem\n')
+
+
 def told(text: str) -> list[tuple[str, str]]:
     """The places of all problems and what is said there, in their order."""
     with pytest.raises(CampaignFileError) as caught:
