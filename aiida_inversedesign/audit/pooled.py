@@ -55,14 +55,16 @@ def compared(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
         'schema': SCHEMA,
         'campaigns': columns,
         'same_goal': all(report['goal'] == reports[0]['goal'] for report in reports),
-        'pooled': {name: _mean([column[name]['value'] for column in columns]) for name in FIGURES},
+        'pooled': {name: _mean(name, [column[name]['value'] for column in columns]) for name in FIGURES},
     }
 
 
-def _mean(values: Sequence[float | None]) -> dict[str, Any]:
+def _mean(name: str, values: Sequence[float | None]) -> dict[str, Any]:
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     if not len(known):
         return unknown('it is not known of any of the campaigns', low=None, high=None, n=0)
     # none of the figures can be negative
     low, high = mean_interval(known, 0.0) or (None, None)
+    if high is not None and name == 'hit_rate':
+        high = min(high, 1.0)
     return {'value': float(known.mean()), 'low': low, 'high': high, 'n': len(known)}

@@ -118,7 +118,7 @@ def _show_model(console: Any, name: str, unit: str, model: dict[str, Any]) -> No
     if shown:
         console.print(table)
     else:
-        console.print(f'{table.title}: no descriptor; the model predicts no better without one than with it')
+        console.print(f'{table.title}: no descriptor: the model predicts as well without any one of them')
     curves = model['dependences']
     for curve in curves:
         first, *between, last = curve['mean']

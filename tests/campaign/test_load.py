@@ -80,7 +80,7 @@ def test_a_valid_file_keeps_its_values_and_fills_in_defaults() -> None:
         ),
         ('goal.composition', [{'element': 'Si'}], 'goal.composition[0]', 'needs min, max or both', None),
         ('goal.composition', [{'quantity': 'prise', 'max': 9}], 'goal.composition[0].quantity', 'price', 'price'),
-        ('goal.constraints.0.element', 'Si', 'goal.constraints[0].element', 'stand in goal.composition', None),
+        ('goal.constraints.0.element', 'Si', 'goal.constraints[0].element', 'belong in goal.composition', None),
         ('select', {'acquisition': 'logei'}, 'select.acquisition', 'log_ei', 'log_ei'),
         ('select', {'acquisition': 'log_nehvi'}, 'select.acquisition', 'several objectives', None),
         ('space.elements', ['B', 'si'], 'space.elements[1]', 'not a chemical symbol', 'Si'),

@@ -56,6 +56,8 @@ def test_pooled_figures() -> None:
     # Student: 2 ± 4.303 · 2 / √3, cut at 0
     assert pooled['distinct_hits'] == pytest.approx({'value': 2, 'low': 0, 'high': 2 + 4.9683, 'n': 3}, abs=1e-3)
     assert pooled['acceleration']['value'] == 4
+    # Student's interval of shares that far apart would end at 6.7
+    assert compared([report(0, None), report(20, 9.0)])['pooled']['hit_rate']['high'] == 1
     assert pooled['acceleration']['n'] == pooled['first_hit']['n'] == 2
 
 

@@ -275,7 +275,7 @@ def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
         key = finding.location[-1]
         allowed = _keys_at(finding.location[:-1], data)
         if finding.location[:2] == ('goal', 'constraints') and key in _keys_at(('goal', 'composition', 0), data):
-            return Problem(location, shown, 'unknown key; limits on the formula itself stand in goal.composition')
+            return Problem(location, shown, 'unknown key; limits on the formula itself belong in goal.composition')
         nearest = _nearest(key, allowed)
         sections = [name for name in CampaignSpec.model_fields if key in _keys_at((name,), data)]
         if nearest is None and sections:
