@@ -107,7 +107,8 @@ def exit_codes() -> Iterator[str]:
 def _kind(item: dict[str, Any]) -> str:
     """The type of a key, in words."""
     if '$ref' in item:
-        return f'section {item["$ref"].rpartition("/")[2]}'
+        name = item['$ref'].rpartition('/')[2]
+        return f'[section {name}](#{name.lower()})'
     if 'const' in item:
         return f'`{item["const"]}`'
     if 'enum' in item:

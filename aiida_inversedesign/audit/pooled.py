@@ -38,8 +38,9 @@ def compared(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Campaigns side by side (``campaigns``), and the mean of each figure over them (``pooled``).
 
     :param reports: what :func:`aiida_inversedesign.audit.audit.audit` returns for each.
-    :returns: ``pooled``: for each figure ``value``, Student's 95 % interval of the mean over the campaigns, and ``n``,
-        the campaigns of which it is known; it is about the mean of campaigns like these, e.g. with other seeds.
+    :returns: ``same_goal``: whether hits of the campaigns mean the same; ``pooled``: for each figure ``value``,
+        Student's 95 % interval of the mean over the campaigns, and ``n``, the campaigns of which it is known; it is
+        about the mean of campaigns like these, e.g. with other seeds.
     """
     columns = []
     for report in reports:
@@ -53,14 +54,17 @@ def compared(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         'schema': SCHEMA,
         'campaigns': columns,
-        'pooled': {name: _mean([column[name]['value'] for column in columns]) for name in FIGURES},
+        'same_goal': all(report['goal'] == reports[0]['goal'] for report in reports),
+        'pooled': {name: _mean(name, [column[name]['value'] for column in columns]) for name in FIGURES},
     }
 
 
-def _mean(values: Sequence[float | None]) -> dict[str, Any]:
+def _mean(name: str, values: Sequence[float | None]) -> dict[str, Any]:
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     if not len(known):
         return unknown('it is not known of any of the campaigns', low=None, high=None, n=0)
     # none of the figures can be negative
     low, high = mean_interval(known, 0.0) or (None, None)
+    if high is not None and name == 'hit_rate':
+        high = min(high, 1.0)
     return {'value': float(known.mean()), 'low': low, 'high': high, 'n': len(known)}

@@ -38,7 +38,7 @@ def sections_of_engines() -> Any:
 def _known(station: Station, also: tuple[str, ...], hint: bool, value: str) -> str:
     if value not in (*also, *registry.names(station)):
         raise ContradictionError(
-            registry.not_installed(station, value, hint=hint),
+            registry.not_installed(station, value, hint=hint, also=also),
             words=tuple(dict.fromkeys((*also, *registry.names(station)))),
         )
     return value

@@ -39,7 +39,7 @@ def read_campaign(path: str | Path) -> CampaignSpec:
     try:
         text = decoded(read_bounded(path, MAX_BYTES))
     except FileRefusedError as error:
-        raise CampaignFileError(str(path), [Problem('', '', f'{error}: not a campaign file')]) from error
+        raise CampaignFileError(str(path), [Problem('', '', str(error))]) from error
     except UnicodeDecodeError as error:
         raise CampaignFileError(str(path), [Problem('', '', f'cannot be read ({error})')]) from error
     data, line_of = _read(text, str(path))

@@ -186,7 +186,7 @@ def _is_able(goal: Goal, row: EvaluationRow) -> bool:
 
 
 def count_statuses(rows: Sequence[EvaluationRow]) -> dict[str, int]:
-    """Number of evaluations: total, completed, failed, hits, distinct hits; apart from them that of starting data."""
+    """Number of evaluations: total, completed, failed, hits, distinct hits; separately that of starting data."""
     known = sum(row.arm == KNOWN for row in rows)
     rows = [row for row in rows if row.arm != KNOWN]
     statuses = Counter(row.status for row in rows)

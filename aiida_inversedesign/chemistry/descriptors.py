@@ -16,7 +16,7 @@ from aiida_inversedesign.chemistry.formulas import parse_formula
 
 STATISTICS = ('mean', 'sum', 'variance', 'max', 'min')
 
-#: formulas handled at once: bounds the memory of the gathered features to some 50 MB
+#: formulas handled at once: bounds the memory of the gathered features to about 50 MB
 CHUNK = 8192
 
 Counts = Mapping[str, int] | Mapping[str, float]

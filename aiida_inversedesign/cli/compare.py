@@ -11,6 +11,9 @@ import click
 from aiida_inversedesign.cli.common import FORMAT, emit, load_campaign, load_profile
 from aiida_inversedesign.errors import InverseDesignError
 
+#: Names of figures in the table; the others are their keys.
+LABELS = {'distinct': 'distinct results', 'dft_calculations': 'DFT calculations', 'core_hours': 'core-hours'}
+
 GROUP = click.option('--group', metavar='LABEL', help='The campaigns of a group, e.g. one that launch --seeds made.')
 
 
@@ -75,8 +78,12 @@ def show_compared(found: dict[str, Any]) -> None:
     table = Table('figure', *heads, 'mean of the campaigns')
     for name, mean in found['pooled'].items():
         cells = [_words(column[name]) for column in found['campaigns']]
-        table.add_row(name.replace('_', ' '), *cells, _words(mean))
+        table.add_row(LABELS.get(name, name.replace('_', ' ')), *cells, _words(mean))
     Console().print(table)
+    if not found['same_goal']:
+        Console().print(
+            'The campaigns have different goals: their hits, and the means of figures of hits, do not compare.'
+        )
 
 
 def _words(item: dict[str, Any]) -> str:

@@ -109,11 +109,16 @@ def _show_model(console: Any, name: str, unit: str, model: dict[str, Any]) -> No
         '95 %',
         title=f'What predicts {name} ({model["kind"]}, {model["rows"]} rows, R² left out {_interval(model["r2"])})',
     )
-    for item in model['importances'][:8]:
+    # what the table would show as 0.000
+    shown = [item for item in model['importances'] if max(abs(item['low']), abs(item['high'])) >= 5e-4]
+    for item in shown[:8]:
         others = len(item['descriptors']) - 3
         names = ', '.join(item['descriptors'][:3]) + (f' and {others} more' if others > 0 else '')
-        table.add_row(names, f'{item["value"]:.3f}', f'{item["low"]:.3f} to {item["high"]:.3f}')
-    console.print(table)
+        table.add_row(names, f'{item["value"]:z.3f}', f'{item["low"]:z.3f} to {item["high"]:z.3f}')
+    if shown:
+        console.print(table)
+    else:
+        console.print(f'{table.title}: no descriptor: the model predicts as well without any one of them')
     curves = model['dependences']
     for curve in curves:
         first, *between, last = curve['mean']

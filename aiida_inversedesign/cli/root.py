@@ -97,9 +97,9 @@ def cli(ctx: click.Context, profile: str | None) -> None:
 
     \b
     First steps:
-      aiida-inversedesign demo                      a real campaign in 15 minutes
-      aiida-inversedesign examples --copy .         campaign files to start from
-      aiida-inversedesign check campaign.yaml       what a campaign file would do
-      aiida-inversedesign launch campaign.yaml      do it
+      aiida-inversedesign demo                   # a real campaign in 15 minutes
+      aiida-inversedesign examples --copy .      # campaign files to start from
+      aiida-inversedesign check campaign.yaml    # what a campaign file would do
+      aiida-inversedesign launch campaign.yaml   # do it
     """
     ctx.meta['inversedesign.profile'] = profile

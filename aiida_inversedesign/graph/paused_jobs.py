@@ -23,7 +23,7 @@ def paused_after_failures() -> list[int]:
 def quiet_jobs(seconds: float) -> list[int]:
     """PKs of the jobs that wait, paused by nobody, and have not changed for so long.
 
-    Nearly all of them wait for their scheduler. But AiiDA 2.9 writes no checkpoint when a paused job is told to go on:
+    Nearly all of them wait for their scheduler. But AiiDA 2.9 writes no checkpoint when a paused job is resumed:
     if its worker is killed then, the next one takes it up as paused, and the node does not say so.
     """
     filters = {

@@ -327,7 +327,8 @@ def _outcome(facts: Facts, cite: Any) -> str:
         )
     doubtful = sum(bool(item.doubts) for item in facts.record.evaluations)
     if doubtful:
-        text += f'{doubtful} completed evaluations are flagged as doubtful in the table of all evaluations. '
+        are = 'evaluations are' if doubtful > 1 else 'evaluation is'
+        text += f'{doubtful} completed {are} flagged as doubtful in the table of all evaluations. '
     if counts['stopped']:
         text += f'{counts["stopped"]} of them were killed when the campaign ended and are in no rate. '
     if counts['reused']:

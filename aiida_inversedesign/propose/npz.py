@@ -18,7 +18,7 @@ from aiida_inversedesign.errors import InverseDesignError
 
 Arrays = dict[str, NDArray[Any]]
 
-#: a model file larger than this, packed or unpacked, is refused, and one of more arrays: ours have some 10 MB and 100
+#: a model file larger than this, packed or unpacked, is refused, and one of more arrays: ours have about 10 MB and 100
 MOST_BYTES, MOST_ARRAYS = 2**28, 10_000
 
 

@@ -208,6 +208,8 @@ def _key_figures(record: CampaignRecord, figures: dict[str, Any]) -> list[tuple[
         remark = 'hit rate / base rate'
         if enrichment.get('low') is not None:
             remark += f', 95 % {number(enrichment["low"], 2)} to {number(enrichment["high"], 2)}'
+        elif enrichment.get('n_control'):
+            remark += f', of {enrichment["n"]} chosen and {enrichment["n_control"]} random: no interval'
         shown.append(('enrichment', f'{number(enrichment["value"], 2)} ×', remark))
     # a campaign that waits for its children does not change itself
     last = max([record.changed, *(job.changed or job.created for job in record.jobs)])

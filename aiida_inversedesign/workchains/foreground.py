@@ -40,10 +40,10 @@ STOP_INTERVAL = 2.0
 #: Seconds between two looks for jobs that AiiDA paused because their disk, transport or scheduler had failed.
 PLAY_INTERVAL = 60.0
 
-#: Seconds between two looks at the processes that were told to end, and the number of looks before they are forced.
+#: Seconds between two looks at the processes that were asked to end, and the number of looks before they are forced.
 LOOK, LOOKS = 0.1, 100
 
-#: Looks at jobs that are being submitted: without the number of a job its scheduler cannot be told to cancel it.
+#: Looks at jobs that are being submitted: without the number of a job it cannot be cancelled.
 LOOKS_AT_SUBMISSION = 50
 
 #: Seconds between the last submission and its cancelling: by then a job has started the processes it consists of.
@@ -142,7 +142,7 @@ class ForegroundRunner(Runner):
             if not (processes := alive()):
                 return
             for process in processes:
-                # between two tasks a job cannot be interrupted: it is told again in the next one
+                # between two tasks a job cannot be interrupted: it is asked again in the next one
                 with suppress(asyncio.InvalidStateError):
                     # not AiiDA's own kill: it has each scheduler told first, and where a job has just ended by itself
                     # `core.direct` answers with an error, after which AiiDA tries again for five minutes

@@ -100,6 +100,11 @@ def test_enrichment_is_the_ratio_of_the_arms():
     assert figure['low'] < 3.0 < figure['high']
     # Katz: exp(ln 3 ± 1.96 √(1/6 − 1/10 + 1/2 − 1/10))
     assert figure['high'] == pytest.approx(3 * np.exp(1.959964 * np.sqrt(1 / 6 - 0.1 + 0.5 - 0.1)), rel=1e-5)
+    every = [outcome(1, 400.0), outcome(2, 400.0), outcome(3, 400.0, arm='control')]
+    assert enrichment(every, GOAL)['value'] == 1
+    # an interval from 1 to 1 of three evaluations would be a lie
+    assert 'low' not in enrichment(every, GOAL)
+    assert 'all evaluations of both arms are hits' in enrichment(every, GOAL)['interval_reason']
     none = [outcome(1, 9.0), outcome(2, 400.0, arm='control')]
     assert enrichment(none, GOAL)['value'] == 0
     assert 'low' not in enrichment(none, GOAL)

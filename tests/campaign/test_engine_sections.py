@@ -75,7 +75,7 @@ def test_an_engine_of_another_package_is_checked_with_its_own_keys(tmp_path: Pat
     assert done.returncode == 0, done.stderr
     assert 'scales, no DFT calculations each' in done.stdout
     assert 'budget.dft_calculations has no effect' in done.stdout
-    assert 'unknown key; expected' in (wrong := check(tmp_path, key='resolutoin').stderr)
+    assert 'unknown key; did you mean' in (wrong := check(tmp_path, key='resolutoin').stderr)
     assert "did you mean 'resolution'?" in wrong
     assert 'the engine scales does not compute it: ase, quantumespresso do' in check(tmp_path, 'bulk_modulus').stderr
 
@@ -85,7 +85,7 @@ def test_an_engine_of_another_package_is_checked_with_its_own_keys(tmp_path: Pat
     [
         ('vasp', "no engine 'vasp' is installed, and no package is known that brings one"),
         ('quantumespreso', "did you mean 'quantumespresso'?"),
-        ('zzz', "there is no engine 'zzz': Installed are ase, external, quantumespresso, table"),
+        ('zzz', "there is no engine 'zzz': installed are ase, external, quantumespresso, table"),
     ],
 )
 def test_an_engine_that_is_not_installed(name: str, words: str) -> None:

@@ -80,7 +80,7 @@ def test_a_valid_file_keeps_its_values_and_fills_in_defaults() -> None:
         ),
         ('goal.composition', [{'element': 'Si'}], 'goal.composition[0]', 'needs min, max or both', None),
         ('goal.composition', [{'quantity': 'prise', 'max': 9}], 'goal.composition[0].quantity', 'price', 'price'),
-        ('goal.constraints.0.element', 'Si', 'goal.constraints[0].element', 'stand in goal.composition', None),
+        ('goal.constraints.0.element', 'Si', 'goal.constraints[0].element', 'belong in goal.composition', None),
         ('select', {'acquisition': 'logei'}, 'select.acquisition', 'log_ei', 'log_ei'),
         ('select', {'acquisition': 'log_nehvi'}, 'select.acquisition', 'several objectives', None),
         ('space.elements', ['B', 'si'], 'space.elements[1]', 'not a chemical symbol', 'Si'),
@@ -150,6 +150,33 @@ select: {acquisition: log_nehvi, schedule: asynchronous}
 budget: {hits: 3, evaluations: 16, generations: 2}
 space: {elements: [B, C]}
 """
+
+
+@pytest.mark.parametrize(
+    ('space', 'key', 'says'),
+    [
+        ({'elements': ['B'], 'ratios': ['1'], 'max_site': 8}, 'max_site', "did you mean 'max_sites'? Expected kind"),
+        ({'kind': 'parameters', 'mixture': [], 'variables': {'x': {'values': [1, 2]}}}, 'mixture', "mean 'mixtures'?"),
+        ({'kind': 'parameters', 'variables': {'x': {'choice': ['a', 'b']}}}, 'variables.x.choice', "mean 'choices'?"),
+        ({'kind': 'parameters', 'variables': {'x': {'values': [1]}}, 'top_k': 3}, 'top_k', 'it belongs to propose'),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_of_a_space_is_answered_with_those_of_its_kind(space: Any, key: str, says: str) -> None:
+    with pytest.raises(CampaignFileError) as caught:
+        validate_campaign({**VALID, 'space': space})
+    found = {problem.path: str(problem) for problem in caught.value.problems}
+    assert says in found[f'space.{key}']
+
+
+def test_the_suggestion_stands_before_the_list() -> None:
+    with pytest.raises(CampaignFileError) as caught:
+        validate_campaign(broken('select', {'acquisition': 'EI'}))
+    (problem,) = caught.value.problems
+    # a part of a name before a similar name (pi)
+    assert str(problem).startswith(
+        "select.acquisition = 'EI': there is no acquisition 'EI'; did you mean 'log_ei'? Installed are auto, random"
+    )
+    assert str(caught.value).startswith('campaign: 1 problem\n')
 
 
 def told(text: str) -> list[tuple[str, str]]:

@@ -61,6 +61,7 @@ def test_a_calculator_that_works(computer: Any, tmp_path: Path) -> None:
     [
         ('mace', '{}', '[Cu]', 'mace'),
         ('nonsense', '{}', '[Cu]', 'nonsense'),
+        ('EMT', '{}', '[Cu]', 'correct evaluate.calculator (names of ASE are in small letters'),
         ('emt', '{cut_off: 3}', '[Cu]', 'emt has no argument cut_off; it has asap_cutoff'),
         ('lj', '{sigmma: 3.0}', '[Cu]', 'lj has no argument sigmma'),
         ('emt', '{}', '[Si, Ge]', 'no element of the space can be computed'),

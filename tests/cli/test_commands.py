@@ -74,6 +74,27 @@ def test_check_prints_the_plan_with_units_and_limits() -> None:
     assert 'DFT calculations each' in result.output
 
 
+def test_check_says_what_ends_a_campaign_and_how_many_run_at_once() -> None:
+    said = ' '.join(call('check', str(WORKFLOWS / 'lattice_match.yaml'), '--offline').output.split())
+    assert 'hits 3, failure_rate 0.7 (after 5 evaluations)' in said
+    assert 'failure_minimum' not in said
+    assert 'chosen by auto, at most 2 at once' in said
+    said = ' '.join(call('check', str(WORKFLOWS / 'rehearsal.yaml'), '--offline').output.split())
+    # 15 pairs for 1:1, 30 for 3:1
+    assert 'at most 45 formulas' in said
+
+
+def test_a_list_of_names_alone_is_nothing_to_learn_from(tmp_path: Path) -> None:
+    path = tmp_path / 'names.yaml'
+    text = (WORKFLOWS / 'experiments.yaml').read_text()
+    data = yaml.safe_load(text)
+    names = {'formula': {'choices': ['GaN', 'ZnO']}}
+    for variables, expected in ((names, True), ({**names, 'mass': {'min': 1, 'max': 9}}, False)):
+        path.write_text(yaml.safe_dump({**data, 'space': {'kind': 'parameters', 'variables': variables}}))
+        said = ' '.join(call('check', str(path), '--offline').output.split())
+        assert ('its choices have no order: nothing is learned' in said) is expected, said
+
+
 def test_check_names_every_problem_and_exits_with_1(tmp_path: Path) -> None:
     text = (WORKFLOWS / 'superhard_light.yaml').read_text().replace('bulk_modulus', 'bulk_modulos')
     path = tmp_path / 'broken.yaml'

@@ -85,7 +85,7 @@ class TestWithProfile:
         text = (WORKFLOWS / 'superhard_light.yaml').read_text().replace('surrogate: auto', 'surrogate: multitask')
         (tmp_path / 'wrong.yaml').write_text(f'{text}\nselct: {{}}\n')
         message = refused(call(command, str(tmp_path / 'wrong.yaml')))
-        assert 'wrong.yaml: 2 problem(s) learn.surrogate' in message
+        assert 'wrong.yaml: 2 problems learn.surrogate' in message
         assert 'selct = {}: unknown key' in message
 
     @pytest.mark.parametrize('command', ['resume', 'status', 'audit'])

@@ -32,6 +32,7 @@ def report(hits: int, acceleration: float | None) -> dict:
     """An audit with what is compared."""
     known = {'value': acceleration, 'low': 1.0, 'high': 9.0}
     return {
+        'goal': {'objectives': [{'property': 'y', 'maximize': True}]},
         'campaign': {'uuid': f'{hits:08d}-0000', 'name': 'by hand'},
         'evaluations': {'total': 20, 'completed': 18, 'copies': 3, 'distinct_hits': hits},
         'first_hit': {'evaluation': 2} if hits else None,
@@ -48,11 +49,15 @@ def test_pooled_figures() -> None:
     assert [column['distinct_hits']['value'] for column in found['campaigns']] == [2, 4, 0]
     assert found['campaigns'][0]['distinct']['value'] == 15
     assert found['campaigns'][2]['acceleration']['reason'] == 'no hit so far'
+    assert found['same_goal']
+    assert not compared([report(2, 3.0), {**report(4, 5.0), 'goal': {'objectives': []}}])['same_goal']
     pooled = found['pooled']
     assert set(pooled) == set(FIGURES)
     # Student: 2 ± 4.303 · 2 / √3, cut at 0
     assert pooled['distinct_hits'] == pytest.approx({'value': 2, 'low': 0, 'high': 2 + 4.9683, 'n': 3}, abs=1e-3)
     assert pooled['acceleration']['value'] == 4
+    # Student's interval of shares that far apart would end at 6.7
+    assert compared([report(0, None), report(20, 9.0)])['pooled']['hit_rate']['high'] == 1
     assert pooled['acceleration']['n'] == pooled['first_hit']['n'] == 2
 
 
@@ -75,6 +80,13 @@ def test_seeds_are_launched_as_a_group(tmp_path: Path) -> None:
     compared_ = json.loads(call('compare', *names, '--format', 'json', '--plot', str(picture)).output)
     assert compared_['pooled'] == found['pooled']
     assert picture.stat().st_size > 10_000
-    assert 'distinct hits' in call('compare', '--group', label).output
+    shown = call('compare', '--group', label).output
+    assert 'distinct results' in shown
+    assert 'DFT calculations' in shown
+    assert 'different goals' not in shown
+    other = tmp_path / 'other.yaml'
+    other.write_text(CAMPAIGN.replace('hit: 10', 'hit: 11'))
+    newest = call('launch', str(other)).output.split(' ended:')[0].split()[-1]
+    assert 'The campaigns have different goals' in call('compare', names[0], newest).output
     assert 'name at least two campaigns' in call('compare', names[0]).output
     assert "there is no group 'nothing'" in call('audit', '--group', 'nothing').output

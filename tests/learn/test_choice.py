@@ -121,7 +121,7 @@ def test_mostly_equal_values_are_a_case_for_a_hurdle():
 
 def test_bad_requests():
     with pytest.raises(
-        RegressorError, match=r"no surrogate 'oracle'.*Installed are bootstrap, curves, forest, gp, hurdle"
+        RegressorError, match=r"no surrogate 'oracle'.*nstalled are bootstrap, curves, forest, gp, hurdle"
     ):
         fit_chosen(*smooth(12), 'oracle')
     with pytest.raises(RegressorError, match='needs other data'):

@@ -63,7 +63,7 @@ def test_too_few_rows(elastic):
 
 
 def test_bad_requests(elastic):
-    with pytest.raises(SurrogateError, match=r"no surrogate 'oracle'.*Installed are bootstrap, curves, forest, gp"):
+    with pytest.raises(SurrogateError, match=r"no surrogate 'oracle'.*nstalled are bootstrap, curves, forest, gp"):
         fit_surrogate(elastic[:9], ['bulk_modulus'], SPACE, 'oracle', 0)
     with pytest.raises(SurrogateError, match=r'name learn\.source'):
         fit_surrogate(elastic[:9], ['bulk_modulus'], SPACE, 'transfer', 0)

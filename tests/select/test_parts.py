@@ -212,7 +212,7 @@ def test_what_is_not_installed_is_refused() -> None:
     problems = {problem.path: problem for problem in caught.value.problems}
     assert set(problems) == {'select.acquisition', 'learn.surrogate'}
     assert problems['learn.surrogate'].nearest == 'forest'
-    assert problems['learn.surrogate'].expected.startswith("there is no surrogate 'fores': Installed are")
+    assert problems['learn.surrogate'].expected.startswith("there is no surrogate 'fores': installed are")
     assert 'Install the package that brings it' in problems['select.acquisition'].expected
     assert str(caught.value).count('did you mean') == 1
     assert citations.words_of('acquisitions', 'farthes') == 'farthes'
@@ -228,7 +228,7 @@ def test_what_is_not_installed_is_refused() -> None:
         ('broken', r"acquisition 'broken' .* cannot be imported \(ModuleNotFoundError: No module named 'no_such_pack"),
         ('misnamed', "does not keep its contract: test_parts:Farthest must be a subclass of .*name = 'misnamed'"),
         ('function', 'test_parts:rows must be a subclass of .*Acquisition'),
-        ('farthst', "no acquisition 'farthst': did you mean 'farthest'"),
+        ('farthst', "no acquisition 'farthst'; did you mean 'farthest'"),
     ],
 )
 def test_what_cannot_be_used_is_named(name: str, message: str) -> None:

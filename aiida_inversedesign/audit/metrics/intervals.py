@@ -80,7 +80,10 @@ def pooled_spread(groups: Sequence[Floats]) -> tuple[float, float, float] | None
 
 
 def ratio_interval(hits: int, n: int, base: int, m: int) -> tuple[float, float]:
-    """Katz's 95 % interval of the ratio of two shares, both above 0 (Katz et al., Biometrics 34, 469 (1978))."""
+    """Katz's 95 % interval of the ratio of two shares (Katz et al., Biometrics 34, 469 (1978)).
+
+    Both are above 0, and not both 1: there it would have no width.
+    """
     ratio = (hits / n) / (base / m)
     half = Z95 * math.sqrt(1 / hits - 1 / n + 1 / base - 1 / m)
     return ratio * math.exp(-half), ratio * math.exp(half)

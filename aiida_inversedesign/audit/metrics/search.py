@@ -116,10 +116,12 @@ def enrichment(
         'n_control': len(control),
         'base_rate': {**share(base, len(control)), 'source': 'control arm'},
     }
-    if hits:
-        result['low'], result['high'] = ratio_interval(hits, len(chosen), base, len(control))
-    else:
+    if not hits:
         result['interval_reason'] = 'without a hit the logarithm of the ratio has no value'
+    elif hits == len(chosen) and base == len(control):
+        result['interval_reason'] = "all evaluations of both arms are hits: Katz's interval would have no width"
+    else:
+        result['low'], result['high'] = ratio_interval(hits, len(chosen), base, len(control))
     return result
 
 

@@ -89,7 +89,7 @@ def diversity(outcomes: Sequence[EvaluationRecord], fingerprints: bool = True, r
     Of all evaluations, and of the distinct hits; relaxed crystals where there are any, else as proposed. The interval
     of the mean distance is the jackknife's over crystals.
 
-    :param fingerprints: whether distances are computed; a fingerprint takes some 50 ms.
+    :param fingerprints: whether distances are computed; a fingerprint takes about 50 ms.
     :param reason: why they are not.
     """
     groups = {'evaluations': list(outcomes), 'hits': [outcome for outcome in outcomes if outcome.is_distinct_hit]}

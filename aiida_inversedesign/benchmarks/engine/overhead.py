@@ -124,7 +124,7 @@ def measure(
                 request_stop(campaign, reason='the time of the benchmark is over')
                 stopped = True
     finally:
-        # a worker that is at work answers late; what matters is that it was told
+        # a worker that is at work answers late; what matters is that the message was sent
         with suppress(DaemonException):
             client.stop_daemon(wait=True, timeout=60)
     harvests = harvest_times(generation_ids([campaign.pk]))

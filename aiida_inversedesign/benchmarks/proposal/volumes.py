@@ -47,7 +47,7 @@ def volume_errors(cases: Sequence[VolumeCase], dls: bool = True) -> dict[str, An
 
     The first figures are of the structurally right ones alone, ``all_findable`` of every case.
 
-    :param dls: whether pymatgen's prediction is computed too (some 20 ms a structure).
+    :param dls: whether pymatgen's prediction is computed too (about 20 ms a structure).
     """
     right = [case for case in cases if case.right]
     return {**_errors(right, dls), 'all_findable': _errors(cases, dls)}

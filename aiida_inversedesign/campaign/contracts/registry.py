@@ -13,6 +13,7 @@ from __future__ import annotations
 import difflib
 import functools
 import importlib
+from collections.abc import Sequence
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, TypeVar, get_args
 
@@ -141,16 +142,17 @@ def packages() -> dict[str, str]:
     return {dist.name: dist.version for dist in dists if dist.name != 'aiida-inversedesign'}
 
 
-def not_installed(station: Station, name: str, *, hint: bool = True) -> str:
+def not_installed(station: Station, name: str, *, hint: bool = True, also: Sequence[str] = ()) -> str:
     """That a part is not installed, in words.
 
     :param hint: whether to add the nearest name; problems of a campaign file have it already.
+    :param also: further words that are valid, such as ``auto``.
     """
-    known = names(station)
+    known = list(dict.fromkeys([*also, *names(station)]))
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    nearest = f'did you mean {near[0]!r}? ' if near and hint else ''
+    nearest = f'; did you mean {near[0]!r}? Installed' if near and hint else ': installed'
     return (
-        f'there is no {WORDS[station]} {name!r}: {nearest}Installed are {", ".join(known) or "none"}. Install the '
+        f'there is no {WORDS[station]} {name!r}{nearest} are {", ".join(known) or "none"}. Install the '
         f'package that brings it (an entry point in the group aiida_inversedesign.{station})'
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import functools
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,6 +22,9 @@ from aiida_inversedesign.errors import InverseDesignError
 
 #: most problems that are shown at once
 MOST_PROBLEMS = 30
+
+#: Where a list of valid words begins.
+_LIST = re.compile(r'[;:] (expected|installed are)(?= )')
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,14 @@ class Problem:
     def __str__(self) -> str:
         where = self.path or 'campaign file'
         value = f' = {self.value}' if self.value else ''
-        hint = f'; did you mean {self.nearest!r}?' if self.nearest else ''
         line = f' (line {self.line})' if self.line else ''
-        return f'{where}{value}: {self.expected}{hint}{line}'
+        if not self.nearest:
+            return f'{where}{value}: {self.expected}{line}'
+        # the suggestion stands before the list of valid words, which may be long
+        cut = _LIST.search(self.expected)
+        said = self.expected[: cut.start()] if cut else self.expected
+        words = f' {cut[1].capitalize()}{self.expected[cut.end() :]}' if cut else ''
+        return f'{where}{value}: {said}; did you mean {self.nearest!r}?{words}{line}'
 
 
 class CampaignFileError(InverseDesignError):
@@ -53,7 +62,14 @@ class CampaignFileError(InverseDesignError):
 
     def __init__(self, source: str, problems: list[Problem]) -> None:
         self.source, self.problems = source, problems
-        super().__init__('\n'.join([f'{source}: {len(problems)} problem(s)', *(f'  {item}' for item in problems)]))
+        super().__init__(
+            '\n'.join(
+                [
+                    f'{source}: {len(problems)} problem{"s" if len(problems) > 1 else ""}',
+                    *(f'  {item}' for item in problems),
+                ]
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -192,8 +208,11 @@ _KEY = '[key]'
 def _nearest(word: object, words: Iterable[str]) -> str | None:
     """The word that was meant, or None."""
     known = {known.lower(): known for known in words}
-    matches = difflib.get_close_matches(str(word).lower(), known, n=1, cutoff=0.5)
-    return known[matches[0]] if matches else None
+    given = str(word).lower()
+    # `ei` means `log_ei` rather than `pi`
+    parts = [name for name in known if given in name.split('_')]
+    matches = parts or difflib.get_close_matches(given, known, n=1, cutoff=0.5)
+    return known[min(matches, key=len)] if matches else None
 
 
 def _show(value: object) -> str:
@@ -212,24 +231,39 @@ def _schema() -> dict[str, Any]:
     return CampaignSpec.model_json_schema()
 
 
-def _keys_at(location: Iterable[int | str], engine: object) -> list[str]:
-    """The keys that the schema allows in the section at ``place``."""
-    schema = _schema()
-    definitions = schema['$defs']
-
-    def resolve(node: dict[str, Any]) -> dict[str, Any]:
-        sections = [item for item in node.get('anyOf', ()) if '$ref' in item]
-        if len(sections) == 1:
-            # a section that may be left out: it, or null
-            return resolve(sections[0])
-        if 'discriminator' in node:
-            return resolve({'$ref': node['discriminator']['mapping'].get(engine, '')})
-        return resolve(definitions[node['$ref'].split('/')[-1]]) if '$ref' in node else node
-
-    node = schema
+def _keys_at(location: Iterable[int | str], data: Any) -> list[str]:
+    """The keys that the schema allows in the section at ``location`` of a file's data; empty where that is unknown."""
+    node, value = _resolved(_schema(), data), data
     for part in location:
-        node = resolve(node.get('items', {}) if isinstance(part, int) else node.get('properties', {}).get(part, {}))
+        value = _below(value, part)
+        items = node.get('items') if isinstance(part, int) else node.get('properties', {}).get(part)
+        # sections by a name of the user's, such as variables
+        patterns = [*node.get('patternProperties', {}).values(), node.get('additionalProperties')]
+        node = _resolved(items or patterns[0], value)
     return list(node.get('properties', {}))
+
+
+def _resolved(section: Any, value: Any) -> dict[str, Any]:
+    """The schema of a section. Of several (engines, kinds of space, a section or null) the one that ``value`` means."""
+    if not isinstance(section, dict):
+        return {}
+    node: dict[str, Any] = section
+    if '$ref' in node:
+        node = _schema()['$defs'][node['$ref'].split('/')[-1]]
+    branches = [_resolved(item, value) for item in node.get('anyOf') or node.get('oneOf') or () if '$ref' in item]
+    if not branches:
+        return node
+    keys = value if isinstance(value, Mapping) else {}
+
+    def fits(branch: dict[str, Any]) -> int:
+        allowed = branch.get('properties', {})
+        # the name of an engine or the kind of a space
+        if any('const' in allowed[key] and allowed[key]['const'] != keys[key] for key in keys if key in allowed):
+            return -1
+        return sum(key in allowed for key in keys)
+
+    best = max(branches, key=fits)
+    return best if fits(best) >= 0 else {}
 
 
 def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
@@ -238,15 +272,16 @@ def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
     hidden = value is _NOTHING or value is data or (finding.kind == 'value_error' and isinstance(value, dict))
     location, shown = _path(finding.location), '' if hidden else _show(value)
     if finding.kind == 'extra_forbidden':
-        engine = _below(_below(data, 'evaluate'), 'engine')
-        allowed = _keys_at(finding.location[:-1], engine)
-        if finding.location[:2] == ('goal', 'constraints') and finding.location[-1] in _keys_at(
-            ('goal', 'composition', 0), engine
-        ):
-            return Problem(location, shown, 'unknown key; limits on the formula itself stand in goal.composition')
-        return Problem(
-            location, shown, f'unknown key; expected {", ".join(allowed)}', _nearest(finding.location[-1], allowed)
-        )
+        key = finding.location[-1]
+        allowed = _keys_at(finding.location[:-1], data)
+        if finding.location[:2] == ('goal', 'constraints') and key in _keys_at(('goal', 'composition', 0), data):
+            return Problem(location, shown, 'unknown key; limits on the formula itself belong in goal.composition')
+        nearest = _nearest(key, allowed)
+        sections = [name for name in CampaignSpec.model_fields if key in _keys_at((name,), data)]
+        if nearest is None and sections:
+            return Problem(location, shown, f'unknown key here: it belongs to {" or ".join(sections)}')
+        expected = f'; expected {", ".join(allowed)}' if allowed else ''
+        return Problem(location, shown, f'unknown key{expected}', nearest)
     if finding.kind == 'missing':
         return Problem(location, '', 'is missing and has no default')
     if finding.kind in ('union_tag_invalid', 'union_tag_not_found') and location.startswith('space'):

@@ -33,6 +33,8 @@ _REMEDIES = (
     ),
     ('not enough slots', 'ask for fewer processes (evaluate.options.num_mpiprocs_per_machine), or more cores'),
     ('shared librar|not found in the libraries', 'load the modules it needs in the prepend text of the code'),
+    (r"No module named 'ase\.calculators\.", 'correct evaluate.calculator (names of ASE are in small letters: '
+     'emt), or set one up: `aiida-inversedesign calculators add CODE NAME package.module:Class`'),
     ('No module named|the package .* is not installed', 'install it for that Python: '
      '`PYTHON -m pip install PACKAGE`'),
     ('get_calculator_class|calculator', 'correct evaluate.calculator, or set one up: '

@@ -148,6 +148,7 @@ def plan(spec: CampaignSpec, checked_profile: bool, profile: Profile | None = No
         *(known.remarks if known else ()),
         *learned,
         *_without_effect(spec),
+        *_nothing_to_learn(spec),
     ]
     said = engine.remarks(spec.evaluate, spec.goal.properties, elements)
     remarks += ['; '.join(filter(None, pair)) for pair in said]
@@ -219,6 +220,17 @@ def _without_effect(spec: CampaignSpec) -> Iterator[str]:
         )
 
 
+def _nothing_to_learn(spec: CampaignSpec) -> Iterator[str]:
+    """That words without an order, alone, tell nothing of the points that were not evaluated."""
+    variables = getattr(spec.space, 'variables', {})
+    if len(variables) == 1 and next(iter(variables.values())).choices:
+        yield (
+            f'{next(iter(variables))} is the only variable, and its choices have no order: nothing is learned of those '
+            'that were not evaluated, and the search is random; add variables that describe them, e.g. columns with '
+            'numbers'
+        )
+
+
 def _references_take_most(spec: CampaignSpec, needed: int) -> Iterator[str]:
     """That the energies of all elements of a space leave little of the DFT calculations."""
     from aiida_inversedesign.campaign.demands import jobs_needed
@@ -249,6 +261,14 @@ def _describe(item: Any, spec: CampaignSpec) -> str:
         f'≤ {plain(item.max)}' if item.max is not None else '',
     ]
     return f'{item.property} {" and ".join(filter(None, bounds))}{unit}'
+
+
+def _stops(budget: dict[str, Any]) -> str:
+    """What ends a campaign: keys of the budget with their values; others say how it runs."""
+    said = {name: f'{name} {value}' for name, value in budget.items() if name not in ('failure_minimum', 'at_once')}
+    if 'failure_rate' in said:
+        said['failure_rate'] += f' (after {budget["failure_minimum"]} evaluations)'
+    return ', '.join(said.values())
 
 
 def show_plan(data: dict[str, Any]) -> None:
@@ -290,7 +310,8 @@ def show_plan(data: dict[str, Any]) -> None:
         hull = data['screen']['hull']
         phases = '' if hull is None else f', with the phases of its own hull: at most {hull:g} eV/atom above it'
         row('screen', f'every candidate relaxed with {data["screen"]["potential"]} ({data["screen"]["code"]}){phases}')
-    row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}')
+    at_once = f', at most {budget["at_once"]} at once' if 'at_once' in budget else ''
+    row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}{at_once}')
     needed = data['dft_calculations_per_evaluation']
     least = data['dft_calculations_per_evaluation_at_least']
     each = f'at least {needed}' if needed else 'no'
@@ -303,7 +324,7 @@ def show_plan(data: dict[str, Any]) -> None:
         row('references', f'energies of {what}{f", {each} DFT calculations each" if each else ""}')
     if data['settled'] is not None:
         row('settings', data['settled']['words'])
-    row('stops at', ', '.join(f'{name} {value}' for name, value in budget.items()))
+    row('stops at', _stops(budget))
     if 'core_hours' in budget and data['core_hours_per_evaluation_at_least']:
         needed = data['core_hours_per_evaluation_at_least']
         row('reserve', f'less than {needed:.2g} core-hours launch nothing: an evaluation needs at least as many')

@@ -1,7 +1,7 @@
 """Whether RabbitMQ answers, and whether it has been away.
 
 RabbitMQ gives the tasks of a worker whose connection broke to another one. The first may still run them: AiiDA 2.9's
-workers do not notice, and the same work chain goes on twice. A connection of one's own tells at once that it is gone.
+workers do not notice, and the same work chain goes on twice. A connection of one's own ends at once with it.
 """
 
 from __future__ import annotations

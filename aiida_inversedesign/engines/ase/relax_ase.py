@@ -20,10 +20,10 @@ STARTED = time.monotonic()
 
 #: Å, by which atoms are moved for phonons, and the tolerance of symmetries: phonopy's defaults, and that of strains.
 DISPLACEMENT, SYMPREC = 0.01, 0.01
-#: Å, phonopy's length of the mesh of wave vectors: some 30 per axis of a small cell.
+#: Å, phonopy's length of the mesh of wave vectors: about 30 per axis of a small cell.
 MESH_LENGTH = 100.0
 
-#: eV/Å, or what the settings ask if it is smaller: a strain of 1 % moves ions with forces of some 50 meV/Å, of which a
+#: eV/Å, or what the settings ask if it is smaller: a strain of 1 % moves ions with forces of about 50 meV/Å, of which a
 #: remainder would be missing in the stress.
 LARGEST_FORCE_UNDER_STRAIN = 0.001
 

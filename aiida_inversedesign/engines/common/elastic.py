@@ -1,6 +1,6 @@
 """Elastic constants of an evaluation: the deformed crystals, and what follows from their stresses.
 
-What is computed stands in :mod:`aiida_inversedesign.chemistry.elasticity`.
+What is computed is in :mod:`aiida_inversedesign.chemistry.elasticity`.
 """
 
 from __future__ import annotations

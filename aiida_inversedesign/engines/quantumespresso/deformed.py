@@ -11,7 +11,7 @@ from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance i
 from aiida_inversedesign.engines.common.limits import Allotment
 from aiida_inversedesign.engines.quantumespresso.pw_inputs import protocol_of, single_point_builder
 
-#: Ry/Bohr (1.3 meV/Å), or that of the protocol if it is smaller: a strain of 1 % moves ions with forces of some 50
+#: Ry/Bohr (1.3 meV/Å), or that of the protocol if it is smaller: a strain of 1 % moves ions with forces of about 50
 #: meV/Å, of which a remainder would be missing in the stress.
 LARGEST_FORCE = 5e-5
 

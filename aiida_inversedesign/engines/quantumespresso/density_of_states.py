@@ -1,6 +1,6 @@
 """Density of states of a relaxed crystal: pw.x twice, then dos.x, then projwfc.x where it is there.
 
-What is computed stands in :mod:`aiida_inversedesign.chemistry.density_of_states`.
+What is computed is in :mod:`aiida_inversedesign.chemistry.density_of_states`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """An extended n-gram model of SMILES (Ikebata et al., J. Comput. Aided Mol. Des. 31, 379 (2017)).
 
 The next token depends on the last tokens of the string in which closed branches are contracted, and on how many rings
-and branches are open: what stands in a branch that is closed tells little of what follows it. Contexts of different
+and branches are open: what stands in a branch that is closed says little about what follows it. Contexts of different
 lengths are interpolated (Witten and Bell, IEEE Trans. Inf. Theory 37, 1085 (1991)):
 p_m(w) = (count(w) + T p_(m-1)(w)) / (all + T), T the number of different tokens that followed the context of length m.
 Tokens that break grammar or a valence are drawn again, which leaves the model's distribution among the others.

@@ -23,7 +23,7 @@ from aiida_inversedesign.propose.npz import Arrays, ModelError, pack, unpack
 
 #: layout of :meth:`CspmlModel.to_bytes`
 SCHEMA = 'inversedesign.cspml/1'
-#: rows of one pass through the networks: bounds the memory to some 20 MB
+#: rows of one pass through the networks: bounds the memory to about 20 MB
 CHUNK = 4096
 
 Floats = NDArray[np.float32]

@@ -28,7 +28,7 @@ Counts = Mapping[str, int]
 MAX_AMOUNT = 31
 #: standard deviations beyond which a descriptor is cut: an exotic element must not drown all others
 CLIP = 8.0
-#: compositions embedded at once: bounds the memory to some 30 MB
+#: compositions embedded at once: bounds the memory to about 30 MB
 CHUNK = 1024
 
 

@@ -17,7 +17,7 @@ Arrays = dict[str, NDArray[np.generic]]
 
 #: z-scores beyond this are cut: elements rare in a library lie far outside (by judgement)
 CLIP = 5.0
-#: atomic fractions are multiplied by this, to weigh about as much as a z-score (fractions scatter by some 0.2)
+#: atomic fractions are multiplied by this, to weigh about as much as a z-score (fractions scatter by about 0.2)
 FRACTION_SCALE = 5.0
 #: the networks predict this many times the residual, so that their targets are of order one
 TARGET_SCALE = 10.0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from math import perm
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -137,8 +136,10 @@ class CrystalSpace(SpaceSection):
 
     @property
     def most_formulas(self) -> int:
-        """An upper bound of the number of formulas: equal counts of a ratio are interchangeable."""
-        return sum(perm(len(self.elements), ratio.count(':') + 1) for ratio in self.ratios) + len(self.formulas)
+        """How many formulas the section has, before charges and the goal reject some."""
+        from aiida_inversedesign.spaces.crystals.formula_space import FormulaSpace
+
+        return FormulaSpace(self.elements, self.ratios).size + len(self.formulas)
 
     def plan(self) -> list[tuple[str, str]]:
         """Elements, ratios and how many formulas there are at most; the formulas that are named, as they were read."""

@@ -1,7 +1,7 @@
 """Descriptors of molecules: RDKit's numbers, and counts of Morgan environments.
 
 Environments: Rogers and Hahn, J. Chem. Inf. Model. 50, 742 (2010).
-Computed once for each molecule and process, some 6 ms each.
+Computed once for each molecule and process, about 6 ms each.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from typing import Any
 
 from aiida_inversedesign.campaign.contracts.space import RowError, Value
 
-#: Longer texts are not read: some 300 heavy atoms, more than any of the engines computes.
+#: Longer texts are not read: about 300 heavy atoms, more than any of the engines computes.
 MOST_CHARACTERS = 1000
 #: Headings of a column of SMILES, in lower case, the first that is there counts.
 HEADINGS = ('smiles', 'canonical_smiles', 'isomeric_smiles')
