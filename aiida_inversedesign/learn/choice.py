@@ -9,6 +9,9 @@ grown by a fifth. Where half of the values are exactly equal there is none: that
 
 The deviations are then calibrated on the later half of the rows, each predicted from those before: what a search
 chooses is unlike what it has chosen so far, which rows left out at random do not tell.
+
+A competition is of at most 300 rows. How wide the deviations of a model of more rows must be it cannot tell: there the
+rows of the table themselves, each predicted by the fitted models without it, have the greater say (:func:`_widened`).
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.contracts.surrogate import Fit, Regressor, Setting
+from aiida_inversedesign.campaign.contracts.surrogate import Fit, LeavesOut, Regressor, Setting
 from aiida_inversedesign.learn.calibrate import Z80, deviation_factor, tailed_log_density
 from aiida_inversedesign.learn.models.hurdle import usual_value
 from aiida_inversedesign.learn.models.mixture import LEAST_WEIGHT, Mixture, mixed, stacking_weights
@@ -42,6 +45,11 @@ _MOST_ROWS = 300
 _FOLDS = 5
 #: The choice is made again when the rows have grown by this factor; by judgement: a fifth more rows rarely change it.
 _GROWTH = 1.2
+#: Power with which the factors of a competition fade as rows grow beyond those that competed. Of ½, 1, 2 and ∞ the one
+#: whose 80 % intervals miss 80 % by the least root mean square: 5.4, 3.7, 3.1 and 3.6 points (without it 8.9) over 27
+#: fits to 400 to 1 500 molecules. On seven fits to bulk moduli ∞ misses less at 80 % (3.2 against 5.0 points) and more
+#: at 95 % (3.8 against 2.9).
+_FADING = 2
 #: Competitions remembered, so that a search that fits after every evaluation does not repeat them.
 _REMEMBERED = 256
 _memory: OrderedDict[str, dict[str, Any]] = OrderedDict()
@@ -64,7 +72,8 @@ def fit_chosen(
         ``reason``, ``weights`` of the parts, ``n`` (rows that decided), ``folds``, and for each candidate its
         ``score`` (mean log density per row of the standardised targets), ``se`` of the difference to the best,
         ``coverage80``, ``mae`` (the property's unit), ``factor``; ``factors`` on the deviations of the parts, from
-        ``later_rows`` predicted from earlier ones.
+        ``later_rows`` predicted from earlier ones; where there are more rows than competed, ``left_out`` with the rows
+        of the table that were left out in turn, and the factor on all ``factors`` that they ask for.
     :raises RegressorError: if the kind is not installed or lacks what it needs, or the data cannot be learned from.
     """
     X, y = check_training(X, y)
@@ -96,11 +105,33 @@ def fit_chosen(
         return fits[first](X, y, setting), undecided
     record = _competition(before, y[:rows], fits, then)
     # the only model, or the mixture of several, each with its factor on the deviations
-    weights, factors = record['weights'], record['factors']
-    parts = tuple(fits[name](X, y, setting).with_factor(float(factors[name])) for name in weights)
-    if len(parts) == 1:
-        return parts[0], record
-    return Mixture(parts, np.array(list(weights.values()), dtype=np.float64)), record
+    weights = np.array(list(record['weights'].values()), dtype=np.float64)
+    parts = [fits[name](X, y, setting).with_factor(record['factors'][name]) for name in record['weights']]
+    if record['n'] < rows:
+        parts, record = _widened(parts, weights, y, record)
+    return parts[0] if len(parts) == 1 else Mixture(tuple(parts), weights), record
+
+
+def _widened(
+    parts: list[Regressor], weights: Array, y: Array, record: dict[str, Any]
+) -> tuple[list[Regressor], dict[str, Any]]:
+    """Parts of more rows than competed, and the record, with one more factor on the deviations of all parts.
+
+    It is the factor that the mixture's left-out rows ask for, raised to 1 − (m/n)², if m rows have competed: continuous
+    where n grows beyond m. Left-out rows alone would promise too much of few rows, since hyperparameters have seen
+    them. Unchanged if a part cannot leave out rows.
+
+    :param weights: of the parts, shape (k,). :param y: targets, shape (n,).
+    """
+    if not all(isinstance(part, LeavesOut) for part in parts):
+        return parts, record
+    mean, deviation = mixed(weights, [part.left_out() for part in parts if isinstance(part, LeavesOut)])
+    known = np.isfinite(mean)
+    asked = deviation_factor((y[known] - mean[known]) / deviation[known])
+    common = asked ** (1 - (record['n'] / len(y)) ** _FADING)
+    factors = {name: common * factor for name, factor in record['factors'].items()}
+    found = [part.with_factor(factor) for part, factor in zip(parts, factors.values(), strict=True)]
+    return found, {**record, 'factors': factors, 'left_out': {'n': int(known.sum()), 'factor': common}}
 
 
 def _first(names: Sequence[str], setting: Setting) -> str:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from coverage_of import calibration
 
 from aiida_inversedesign.campaign.contracts.surrogate import Setting
 from aiida_inversedesign.learn import choice
+from aiida_inversedesign.learn.calibrate import deviation_factor
 from aiida_inversedesign.learn.choice import decisive_rows, fit_chosen
-from aiida_inversedesign.learn.models.transfer import learn_prior
+from aiida_inversedesign.learn.models.gp import GaussianProcess
+from aiida_inversedesign.learn.models.mixture import mixed
+from aiida_inversedesign.learn.models.plain import RowsRegressor
+from aiida_inversedesign.learn.models.transfer import fit_transfer, learn_prior
 from aiida_inversedesign.learn.regressor import RegressorError
 
 
@@ -107,6 +113,62 @@ def test_intervals_of_the_chosen_model_hold(make):
         test, values = make(400, seed + 100)
         covered.append(calibration(values, *model.predict(test)).coverage['80'])
     assert 0.68 <= np.mean(covered) <= 0.94
+
+
+@pytest.mark.parametrize('kind', ['auto', 'gp', 'forest'])
+def test_the_width_of_a_model_of_many_rows_is_that_of_its_left_out_rows(kind, monkeypatch):
+    monkeypatch.setattr(choice, '_MOST_ROWS', 30)
+    X, y = smooth(150)
+    y = y + np.random.default_rng(5).normal(size=150) * 0.3
+    # factors of a competition that are far off
+    compete = choice._compete
+    monkeypatch.setattr(choice, '_memory', type(choice._memory)())
+    monkeypatch.setattr(choice, '_compete', lambda *args: _narrowed(compete(*args), 0.6))
+    test, values = smooth(1000, 7)
+    values = values + np.random.default_rng(8).normal(size=1000) * 0.3
+    model, record = fit_chosen(X, y, kind)
+    assert (record['n'], record['left_out']['n']) == (30, 150)
+    held = calibration(values, *model.predict(test)).coverage['80']
+    assert 0.7 <= held <= 0.9
+    # the thirty rows of the competition keep a twenty-fifth of the say
+    competed = next(iter(choice._memory.values()))
+    parts = zip(getattr(model, 'parts', (model,)), competed['factors'].values(), strict=True)
+    before = [part.with_factor(factor).left_out() for part, factor in parts]
+    mean, deviation = mixed(np.array(list(record['weights'].values())), before)
+    asked = deviation_factor((y - mean) / deviation)
+    assert record['left_out']['factor'] == pytest.approx(asked**0.96)
+    assert record['factors'] == {name: f * record['left_out']['factor'] for name, f in competed['factors'].items()}
+    assert 'left_out' not in competed
+    again, same = fit_chosen(X, y, kind)
+    assert same == record
+    assert np.array_equal(again.predict(test)[1], model.predict(test)[1])
+
+
+def _narrowed(record, factor):
+    return {**record, 'factors': {name: factor * own for name, own in record['factors'].items()}}
+
+
+def test_a_transfer_leaves_rows_out_of_what_its_priors_do_not_say():
+    X, y = smooth(20)
+    model = fit_transfer(X, y, (learn_prior('same', *smooth(60, seed=9)),)).with_factor(1.4)
+    means, deviations = model.left_out()
+    process, rest = model.process, np.arange(20) != 6
+    fixed = (process.offset, process.scale, process.kernel, process.noise, process.mean)
+    without = GaussianProcess.assemble(process.X[rest], process.y[rest], *fixed).with_factor(1.4)
+    mean, deviation = replace(model, process=without).predict(X[[6]])
+    assert (means[6], deviations[6]) == pytest.approx((mean[0], deviation[0]))
+
+
+class Nearest(RowsRegressor):
+    kind = 'nearest'
+
+    def predict(self, X):
+        return np.zeros(len(X)), np.ones(len(X))
+
+
+def test_a_model_that_cannot_leave_out_rows_keeps_the_factor_of_the_competition():
+    parts, record = [Nearest(*smooth(60))], {'n': 30, 'factors': {'nearest': 1.5}}
+    assert choice._widened(parts, np.ones(1), parts[0].y, record) == (parts, record)
 
 
 def test_mostly_equal_values_are_a_case_for_a_hurdle():

@@ -216,6 +216,19 @@ def test_leaving_out_in_closed_form_is_leaving_out():
     assert (means[4], deviations[4]) == (pytest.approx(mean[0]), pytest.approx(deviation[0]))
 
 
+def test_rows_that_are_left_out_together_say_nothing_of_each_other():
+    X, y = data()
+    gp = fit_gp(X, y).with_factor(1.3)
+    groups = np.arange(len(y)) % 20
+    means, deviations = gp.left_out(groups)
+    for group in range(20):
+        rest = groups != group
+        without = GaussianProcess.assemble(X[rest], y[rest], gp.offset, gp.scale, gp.kernel, gp.noise, gp.mean)
+        mean, deviation = without.with_factor(1.3).predict(X[~rest])
+        assert means[~rest] == pytest.approx(mean)
+        assert deviations[~rest] == pytest.approx(deviation)
+
+
 def test_one_scale_per_column_finds_the_columns_that_matter():
     rng = np.random.default_rng(2)
     X = rng.normal(size=(80, 12))

@@ -10,7 +10,7 @@ import pytest
 from aiida_inversedesign.campaign.contracts.surrogate import Other, Setting, surrogate_kind
 from aiida_inversedesign.learn.choice import fit_chosen
 from aiida_inversedesign.learn.fit import fit_on_features
-from aiida_inversedesign.learn.models.gp import fit_gp
+from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
 from aiida_inversedesign.learn.models.multitask import MultiTask, Task, beside, fit_multitask
 from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state
 from aiida_inversedesign.learn.surrogate import SurrogateError
@@ -98,3 +98,23 @@ def test_one_property_alone_is_refused() -> None:
     with pytest.raises(SurrogateError, match='several properties'):
         fit_on_features(points(10, 0), {'y': np.arange(10.0)}, kind='multitask')
     assert 'multitask' not in surrogate_kind('mixture').recipes(Setting())
+
+
+def test_a_row_left_out_of_the_fitted_model_takes_the_other_property_with_it() -> None:
+    X = points(20, 5)
+    rng = np.random.default_rng(6)
+    y = rng.normal(size=20)
+    # the other property is the same, but for noise, of the first twelve crystals and of ten further ones
+    more = points(10, 7)
+    other = Task('same', np.vstack([X[:12], more]), np.concatenate([y[:12], rng.normal(size=10)]))
+    model = fit_multitask(X, y, [other]).with_factor(1.2)
+    means, deviations = model.left_out()
+    assert means.shape == (20,)
+    process = model.process
+    for row in (3, 15):
+        rest = (process.X[:, :4] != X[row]).any(axis=1)
+        assert (~rest).sum() == (2 if row < 12 else 1)
+        fixed = (process.offset, process.scale, process.kernel, process.noise, process.mean)
+        without = GaussianProcess.assemble(process.X[rest], process.y[rest], *fixed).with_factor(1.2)
+        mean, deviation = without.predict(np.append(X[row], 0.0)[None])
+        assert (means[row], deviations[row]) == pytest.approx((mean[0], deviation[0]))

@@ -30,6 +30,9 @@ def test_every_generator_has_its_shares(tmp_path: Path) -> None:
         assert arm['valid']['value'] > 0.9
         assert all(0 <= item['value'] <= 1 and item['n'] == 2 for item in arm.values())
     assert 'R² of size' in result.output
+    assert '80% intervals hold' in result.output
+    held = [found['coverage'][level]['value'] for found in found['regressions'].values() for level in ('0.5', '0.95')]
+    assert 0 <= held[0] <= held[1] <= 1
 
 
 def test_a_window_that_is_none_is_said(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.audit.metrics.intervals import share
+from aiida_inversedesign.audit.metrics.predictions import COVERAGES
 from aiida_inversedesign.benchmarks.search.molecule_pool import listed_molecules
 from aiida_inversedesign.benchmarks.search.statistics import mean_over_seeds
 from aiida_inversedesign.campaign.contracts import registry
@@ -65,7 +67,7 @@ class Plan:
     :param bounds: lowest and highest value of each property in the region.
     :param start: molecule from which searches begin.
     :param number: of molecules that each search returns. :param rows: most molecules that are learned from.
-    :param kind: of surrogate that leads them.
+    :param kind: of surrogate that leads them. :param split: seed of which molecules are learned from.
     """
 
     bounds: Bounds
@@ -75,11 +77,12 @@ class Plan:
     number: int
     rows: int
     kind: str = 'gp'
+    split: int = 0
 
 
-def split(data: Data, rows: int) -> tuple[list[int], list[int]]:
-    """Places of at most ``rows`` molecules that are learned from, and of a fifth (1 000 at most) to predict."""
-    order = np.random.default_rng(0).permutation(len(data.molecules)).tolist()
+def split(data: Data, rows: int, seed: int = 0) -> tuple[list[int], list[int]]:
+    """Indices of at most ``rows`` molecules that are learned from, and of a fifth (1 000 at most) to predict."""
+    order = np.random.default_rng(seed).permutation(len(data.molecules)).tolist()
     fifth = len(order) // 5
     return order[fifth:][:rows], order[:fifth][: min(rows, MOST_TESTED)]
 
@@ -92,17 +95,18 @@ def run_molecules(data: Data, plan: Plan, report: Report) -> dict[str, Any]:
     if len(data.molecules) < 10:
         raise InverseDesignError(f'{len(data.molecules)} molecules have all properties, at least 10 are needed')
     space = MoleculeSpace(kind='molecules')
-    train, test = split(data, plan.rows)
+    train, test = split(data, plan.rows, plan.split)
     ours, judge = Ours(data, train, space, plan.kind, report), Judge(data, train[:MOST_JUDGED], report)
     figures: dict[str, Any] = {
         'schema': 'inversedesign/1',
         'molecules': len(data.molecules),
         'surrogate': plan.kind,
         'learned_from': len(train),
+        'split': plan.split,
         'region': {name: list(bounds) for name, bounds in plan.bounds.items()},
         'in_region': int(_inside(data.values, plan.bounds).sum()),
         'start': plan.start.smiles,
-        'regressions': {name: _r2(data, test, ours, judge, name) for name in data.values},
+        'regressions': {name: _quality(data, test, ours, judge, name) for name in data.values},
         'arms': {},
     }
     known = {molecule.inchikey for molecule in data.molecules}
@@ -218,14 +222,20 @@ def _share(model: Any, molecules: Sequence[Molecule], bounds: Bounds) -> float:
     return float(_inside({name: model.mean(name, molecules) for name in bounds}, bounds).mean())
 
 
-def _r2(data: Data, test: Sequence[int], ours: Any, judge: Any, name: str) -> dict[str, float]:
+def _quality(data: Data, test: Sequence[int], ours: Any, judge: Any, name: str) -> dict[str, Any]:
+    """R² on molecules that were left out, and the share of their values within central intervals of ours."""
+    from scipy.special import ndtri
+
     molecules, values = [data.molecules[index] for index in test], data.values[name][test]
     spread = float(((values - values.mean()) ** 2).sum()) or 1.0
-
-    def of(model: Any) -> float:
-        return 1 - float(((model.mean(name, molecules) - values) ** 2).sum()) / spread
-
-    return {'ours': of(ours), 'random_forest': of(judge), 'n': len(test)}
+    mean, deviation = ours.predict(molecules)[name]
+    z = np.abs(values - mean) / deviation
+    return {
+        'ours': 1 - float(((mean - values) ** 2).sum()) / spread,
+        'random_forest': 1 - float(((judge.mean(name, molecules) - values) ** 2).sum()) / spread,
+        'coverage': {f'{level:g}': share(int((z <= ndtri(0.5 + level / 2)).sum()), len(z)) for level in COVERAGES},
+        'n': len(test),
+    }
 
 
 def read_data(path: Path, properties: Sequence[str]) -> Data:

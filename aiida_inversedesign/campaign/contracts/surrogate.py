@@ -118,6 +118,17 @@ class Differentiable(Protocol):
         """
 
 
+@runtime_checkable
+class LeavesOut(Protocol):
+    """A model that can say of each training row, without a new fit, what it would predict without that row."""
+
+    def left_out(self) -> tuple[Array, Array]:
+        """Mean and standard deviation of each training row without its target, each of shape (n,), NaN where unknown.
+
+        In the unit of the property, with the model's factor on the deviations.
+        """
+
+
 class Stored(Regressor, Protocol):
     """A model that comes back from its state."""
 

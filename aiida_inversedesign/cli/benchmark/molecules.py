@@ -24,6 +24,13 @@ from aiida_inversedesign.cli.common import FORMAT, emit
     '--rows', type=click.IntRange(min=8), default=3000, show_default=True, help='Most molecules learned from.'
 )
 @click.option('--surrogate', default='gp', show_default=True, help='Regressions that lead the searches.')
+@click.option(
+    '--split',
+    type=click.IntRange(min=0),
+    default=0,
+    show_default=True,
+    help='Seed of which molecules are learned from.',
+)
 @click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
 @FORMAT
 def molecules(
@@ -35,6 +42,7 @@ def molecules(
     number: int,
     rows: int,
     surrogate: str,
+    split: int,
     output: Path | None,
     output_format: str,
 ) -> None:
@@ -53,7 +61,7 @@ def molecules(
 
     bounds = dict(_window(text) for text in windows)
     chosen = [part.strip() for part in arms.split(',') if part.strip()]
-    plan = Plan(bounds, Molecule.of(start), chosen, seeds, number, rows, surrogate)
+    plan = Plan(bounds, Molecule.of(start), chosen, seeds, number, rows, surrogate, split)
     with shown_steps() as report:
         figures = run_molecules(read_data(file, list(bounds)), plan, report)
     if output is not None:
@@ -85,6 +93,11 @@ def _show(data: dict[str, Any]) -> None:
             f'(learned from {data["learned_from"]}, n = {item["n"]})',
             highlight=False,
         )
+        held = [
+            f'{float(level):.0%} intervals hold {found["value"]:.1%} [{found["low"]:.1%}, {found["high"]:.1%}]'
+            for level, found in item['coverage'].items()
+        ]
+        console.print('  ' + '; '.join(held), highlight=False)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ('generator', 'valid', 'distinct', 'novel', 'in region', 'by the judge', 'n'):
         table.add_column(heading, justify='left' if heading == 'generator' else 'right')

@@ -173,15 +173,25 @@ class GaussianProcess:
         """Probability that the property lies between two bounds, shape (m,)."""
         return normal_within(*self.predict(X), low, high)
 
-    def left_out(self) -> tuple[Array, Array]:
+    def left_out(self, groups: NDArray[np.int64] | None = None) -> tuple[Array, Array]:
         """Mean and deviation of each training row predicted from all others, hyperparameters kept, shape (n,).
 
-        Closed form: Rasmussen and Williams, Gaussian Processes for Machine Learning, eq. 5.12.
+        Closed form: Rasmussen and Williams, Gaussian Processes for Machine Learning, eq. 5.12; of several rows at once
+        it holds with blocks of the precision in place of its diagonal.
+
+        :param groups: rows with the same number are left out together, shape (n,); by default each by itself.
         """
+        inverse, alpha = self._factor.inverse, self._factor.alpha
         with one_thread():
-            precision = np.einsum('ij,ij->j', self._factor.inverse, self._factor.inverse)
-        deviations = np.sqrt(self.outputscale / precision) * self.scale
-        return self.y - self._factor.alpha / precision * self.scale, deviations
+            precision = np.einsum('ij,ij->j', inverse, inverse)
+            means = self.y - alpha / precision * self.scale
+            deviations = np.sqrt(self.outputscale / precision) * self.scale
+            for group in [] if groups is None else np.flatnonzero(np.bincount(groups) > 1):
+                rows = np.flatnonzero(groups == group)
+                block = np.linalg.inv(inverse[:, rows].T @ inverse[:, rows])
+                means[rows] = self.y[rows] - block @ alpha[rows] * self.scale
+                deviations[rows] = np.sqrt(self.outputscale * np.diag(block)) * self.scale
+        return means, deviations
 
     def sample(self, X: Array, number: int, seed: int) -> Array:
         """Draws of the property at all points jointly, shape (number, m).

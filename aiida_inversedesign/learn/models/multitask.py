@@ -104,6 +104,15 @@ class MultiTask(PlainRegressor):
         values = np.concatenate([y, old.y[~own]])
         return replace(self, process=old.with_rows(inputs, values))
 
+    def left_out(self) -> tuple[Array, Array]:
+        """Mean and deviation of each row of the property, shape (n,), by rows of which nothing else is known either.
+
+        A row is left out with the other properties of the same crystal, as in :func:`beside`.
+        """
+        _, crystals = np.unique(self.process.X[:, : self._columns], axis=0, return_inverse=True)
+        mean, deviation = self.process.left_out(crystals.ravel())
+        return mean[self._own], deviation[self._own]
+
     def with_factor(self, factor: float) -> MultiTask:
         """The same model with deviations of another width."""
         return replace(self, process=self.process.with_factor(factor))

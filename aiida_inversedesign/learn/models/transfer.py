@@ -273,6 +273,11 @@ class Transfer(PlainRegressor):
             return self
         return replace(self, process=self.process.condition(self.extended(X)))
 
+    def left_out(self) -> tuple[Array, Array]:
+        """Mean and deviation of each training row from all others, slopes and hyperparameters kept, shape (n,)."""
+        mean, deviation = self.process.left_out()
+        return mean + self.process.X[:, len(self.center) :] @ self.slopes, deviation
+
     def with_factor(self, factor: float) -> Transfer:
         """The same model with deviations of another width."""
         return replace(self, process=self.process.with_factor(factor))
