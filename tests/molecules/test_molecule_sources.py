@@ -15,7 +15,7 @@ from some_smiles import SMILES
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.libraries.points import PointSet
-from aiida_inversedesign.propose.molecules.anneal import STEPS, Writer, anneal
+from aiida_inversedesign.propose.molecules.anneal import STEPS, TRIES, Writer, anneal
 from aiida_inversedesign.propose.molecules.language import LanguageError, LanguageModel
 from aiida_inversedesign.propose.molecules.region import log_window, region_of
 from aiida_inversedesign.propose.molecules.strings import Writing, text_of, tokens_of
@@ -118,7 +118,7 @@ def test_annealing_samples_the_region_far_more_often_than_the_language_model(mod
     assert len({item.inchikey for item in found}) == len(found)
     assert (np.diff(score(found)) <= 0).all()
     assert start.inchikey in {item.inchikey for item in found}
-    assert writer.tally.written == 60 * STEPS
+    assert 60 * STEPS <= writer.tally.written <= 60 * STEPS * TRIES
     prior = inside(Writer(model, lambda mol: True, random.Random(4)).draws(300, 600))
     assert inside(found[:60]) > max(0.9, 4 * prior)
 
