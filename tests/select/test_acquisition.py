@@ -229,7 +229,7 @@ def test_chunks_do_not_matter(setting, monkeypatch):
 def test_bad_requests(setting):
     with pytest.raises(SelectError, match='does not model band_gap'):
         score(setting, {'objectives': [{'property': 'band_gap', 'maximize': True}]})
-    with pytest.raises(SelectError, match="no acquisition 'logei': did you mean 'log_ei'"):
+    with pytest.raises(SelectError, match="no acquisition 'logei'; did you mean 'log_ei'"):
         score(setting, MAXIMIZE, 'logei')
     with pytest.raises(SelectError, match='a region to move towards'):
         score(setting, MAXIMIZE, 'spacier')
