@@ -279,6 +279,7 @@ def _figures(
     queries: Sequence[Query], found: Mapping[str, Sequence[Found]], plan: SourcePlan, screen: Relaxer | None
 ) -> dict[str, Any]:
     positions = {name: np.array([item.position for item in items], dtype=np.int64) for name, items in found.items()}
+    proposed = {name: np.array([item.proposed for item in items], dtype=bool) for name, items in found.items()}
     first = next(iter(found))
     seen = np.array([plan.seen(query) for query in queries], dtype=bool)
     return {
@@ -308,9 +309,11 @@ def _figures(
         },
         'paired': {
             name: {
-                str(k): {'first_only': test.first_only, 'second_only': test.second_only, 'p': test.p}
-                for k in KS
-                for test in [mcnemar(positions[first] < k, positions[name] < k)]
+                key: {'first_only': test.first_only, 'second_only': test.second_only, 'p': test.p}
+                for key, test in {
+                    **{str(k): mcnemar(positions[first] < k, positions[name] < k) for k in KS},
+                    'proposed': mcnemar(proposed[first], proposed[name]),
+                }.items()
             }
             for name in found
             if name != first

@@ -143,14 +143,15 @@ def _show_sources(console: Console, data: dict[str, Any]) -> None:
         f'Right crystal (matcher and space group) among the first K, % of {data["n"]} compounds {kind}at most '
         f'{data["max_sites"]} atoms; {data["remark"]}{bound}',
         'sources',
-        *(f'top {k}' for k in next(iter(data['arms'].values()))['found']),
+        *next(iter(data['arms'].values()))['found'],
         'any',
         'relaxed',
         'CPU s',
         'lost:won\np',
     )
     for name, arm in data['arms'].items():
-        test = list(data['paired'][name].values())[-1] if name in data['paired'] else None
+        decides = 'proposed' if data['lower_bound'] else list(arm['found'])[-1]
+        test = data['paired'][name][decides] if name in data['paired'] else None
         table.add_row(
             name,
             # in a lower bound a right crystal counts as the last
