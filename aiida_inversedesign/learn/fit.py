@@ -18,6 +18,7 @@ from aiida_inversedesign.learn.earlier import SourceTask, earlier_priors, record
 from aiida_inversedesign.learn.failure import fit_failure
 from aiida_inversedesign.learn.models.transfer import Estimate, Prior
 from aiida_inversedesign.learn.regressor import RegressorError, kind_named
+from aiida_inversedesign.learn.scaling import scaling
 from aiida_inversedesign.learn.surrogate import Surrogate, SurrogateError, estimate_column, estimate_values
 
 Array = NDArray[np.float64]
@@ -26,12 +27,6 @@ Array = NDArray[np.float64]
 MINIMUM_ROWS = 3
 #: A potential's estimate is a descriptor if so many of the rows have it.
 _KNOWN = 0.7
-
-
-def scaling(features: Array) -> tuple[Array, Array]:
-    """Center and width (1 where a descriptor does not vary) of descriptors of shape (n, d)."""
-    center, width = features.mean(axis=0), features.std(axis=0)
-    return center, np.where(width > 1e-9 * np.maximum(np.abs(center), 1.0), width, 1.0)
 
 
 def fit_on_features(

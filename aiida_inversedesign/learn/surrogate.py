@@ -16,14 +16,13 @@ from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.failure import FailureModel
 from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_state
+from aiida_inversedesign.learn.scaling import standardised
 
 if TYPE_CHECKING:
     from aiida_inversedesign.learn.curves.model import CurveModel
 
 Array = NDArray[np.float64]
 
-#: Standardised descriptors are cut here: an odd proposal must not lie infinitely far from everything.
-_LIMIT = 5.0
 #: What the name of a descriptor begins with that is an estimate of a potential.
 _ESTIMATED = 'estimated_'
 #: Version of the layout of :meth:`Surrogate.state`.
@@ -111,7 +110,7 @@ class Surrogate:
 
     def standardise(self, features: Array) -> Array:
         """Descriptors on the scale of the training rows, cut at five standard deviations, shape (n, d)."""
-        return np.clip((features - self.center) / self.width, -_LIMIT, _LIMIT)
+        return standardised(features, self.center, self.width)
 
     def predict(
         self,

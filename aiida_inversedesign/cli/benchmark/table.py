@@ -156,10 +156,12 @@ def _show_sources(console: Console, data: dict[str, Any]) -> None:
             name,
             # in a lower bound a right crystal counts as the last
             *(
-                '–' if data['lower_bound'] and int(k) < data['crystals'] else _with_interval(arm, 'found', k)
-                for k in arm['found']
+                '–'
+                if data['lower_bound'] and int(k) < data['crystals']
+                else _with_interval(share, arm['intervals']['found'][k])
+                for k, share in arm['found'].items()
             ),
-            _with_interval(arm, 'proposed'),
+            _with_interval(arm['proposed'], arm['intervals']['proposed']),
             f'{arm["relaxations"]:.1f} of\n{arm["crystals"]:.1f}',
             f'{sum(arm["cpu_seconds"].values()):.1f}',
             '' if test is None else f'{test["first_only"]}:{test["second_only"]}\n{test["p"]:.2g}',
@@ -175,15 +177,8 @@ def _show_sources(console: Console, data: dict[str, Any]) -> None:
         console.print(split)
 
 
-def _with_interval(arm: dict[str, Any], *keys: str) -> str:
-    value, (low, high) = _at(arm, *keys), _at(arm['intervals'], *keys)
-    return f'{_percent(value)}\n{_percent(low, 0)}–{_percent(high, 0)}'
-
-
-def _at(figures: Any, *keys: str) -> Any:
-    for key in keys:
-        figures = figures[key]
-    return figures
+def _with_interval(value: float, interval: list[float]) -> str:
+    return f'{_percent(value)}\n{"–".join(_percent(end, 0) for end in interval)}'
 
 
 def _percent(share: float | None, digits: int = 1) -> str:

@@ -20,8 +20,8 @@ from aiida_inversedesign.campaign.curves.curve import Axis, Curve, CurveError, c
 from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.learn.calibrate import Z80
 from aiida_inversedesign.learn.curves.regressions import KINDS, CurveRegression, positive_part, square_root
-from aiida_inversedesign.learn.fit import scaling
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs
+from aiida_inversedesign.learn.scaling import scaling, standardised
 from aiida_inversedesign.learn.threads import one_thread
 
 Array = NDArray[np.float64]
@@ -43,8 +43,6 @@ _PRIOR_ROWS = 20
 _PRIOR_POINT = 10
 #: Joint draws of curves, from which functionals that are not linear follow; candidates drawn at once.
 _DRAWS, _CHUNK = 400, 64
-#: Standardised inputs are cut here: a candidate far outside the rows is treated as one at their rim.
-_LIMIT = 5.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +87,7 @@ class CurveModel:
     def inputs(self, X: Array) -> Array:
         """Standardised inputs, cut at five deviations, shape (m, d)."""
         X = check_inputs(X, self.X.shape[1])
-        return np.clip((X - self.center) / self.width, -_LIMIT, _LIMIT)
+        return standardised(X, self.center, self.width)
 
     def predict(self, X: Array) -> Array:
         """The median of each curve, shape (m, T): the mean, where the property itself is learned.
@@ -295,7 +293,7 @@ def _try(
     X: Array, Y: Array, grid: Array, recipe: str, rows: NDArray[np.int64], folds: NDArray[np.int64], seed: int
 ) -> _Trial:
     center, width = scaling(X)
-    inputs = np.clip((X - center) / width, -_LIMIT, _LIMIT)
+    inputs = standardised(X, center, width)
     root = recipe.endswith(ROOT)
     kind, Z = KINDS[recipe.removesuffix(ROOT)], np.sqrt(Y) if root else Y
     settings = kind.choose(inputs, Z - _mean(Z), grid, seed)
@@ -354,7 +352,7 @@ def _assemble(
     record: dict[str, Any],
 ) -> CurveModel:
     center, width = scaling(X)
-    inputs = np.clip((X - center) / width, -_LIMIT, _LIMIT)
+    inputs = standardised(X, center, width)
     Z = np.sqrt(Y) if recipe.endswith(ROOT) else Y
     mean = _mean(Z)
     regression = KINDS[recipe.removesuffix(ROOT)].fit(inputs, Z - mean, grid, settings)

@@ -20,19 +20,18 @@ from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
 from aiida_inversedesign.learn.models.kernel import Kernel
 from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, check_training, target_scale
+from aiida_inversedesign.learn.scaling import LIMIT, scaling, standardised
 from aiida_inversedesign.learn.threads import one_thread
 
 Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 #: Rows of a source on which its length scales are fitted, and by which it is represented.
-_FITTED, _CENTRES = 400, 800
+FITTED, _CENTRES = 400, 800
 #: Fewest rows that a prior is learned from: a regression of fewer says little, and its error cannot be seen.
 LEAST_ROWS = 10
 #: Rows of one pass: bounds the memory.
 _CHUNK = 4096
-#: Descriptors are cut here, in standard deviations of the source.
-_LIMIT = 5.0
 #: Rounds of slope and residual.
 _ROUNDS = 2
 
@@ -80,9 +79,9 @@ class Prior:
         with one_thread():
             for begin in range(0, len(features), _CHUNK):
                 chunk = slice(begin, begin + _CHUNK)
-                scaled = np.clip((own[chunk] - self.center) / self.width, -_LIMIT, _LIMIT)
+                scaled = standardised(own[chunk], self.center, self.width)
                 values[chunk] = self.kernel(scaled, self.centres) @ self.weights
-        return np.clip(values, -_LIMIT, _LIMIT)
+        return np.clip(values, -LIMIT, LIMIT)
 
     def meant_for(self, name: str) -> Prior:
         """The prior of a property: values of another one let expect nothing."""
@@ -160,7 +159,7 @@ class Estimate:
 
     def __call__(self, features: Array) -> Array:
         """The estimate in standard deviations from its mean, shape (n,), cut at five."""
-        return np.clip((features[:, self.column] - self.center) / self.width, -_LIMIT, _LIMIT)
+        return np.clip((features[:, self.column] - self.center) / self.width, -LIMIT, LIMIT)
 
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
@@ -190,13 +189,12 @@ def learn_prior(name: str, features: Array, values: Array, seed: int = 0, same: 
         raise RegressorError(
             f'{len(values)} rows of {name!r} to transfer from: at least {LEAST_ROWS} with different values are needed'
         )
-    center, width = features.mean(axis=0), features.std(axis=0)
-    width = np.where(width > 1e-9 * np.maximum(np.abs(center), 1.0), width, 1.0)
-    X = np.clip((features - center) / width, -_LIMIT, _LIMIT)
+    center, width = scaling(features)
+    X = standardised(features, center, width)
     z = (values - values.mean()) / values.std()
     order = np.random.default_rng(seed).permutation(len(z))
     X, z = X[order], z[order]
-    process = fit_gp(X[:_FITTED], z[:_FITTED], form='ard')
+    process = fit_gp(X[:FITTED], z[:FITTED], form='ard')
     test = max(1, len(z) // 10)
     trial = _regression(process, X[test:], z[test:])
     with one_thread():
