@@ -12,6 +12,7 @@ import pytest
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.libraries.library import Library, Template
+from aiida_inversedesign.libraries.prototype_labels import label_of
 from aiida_inversedesign.propose.npz import ModelError, pack
 from aiida_inversedesign.propose.proposal_model import ProposalModel, load_model
 from aiida_inversedesign.propose.rankers.cspml import CspmlModel
@@ -166,6 +167,21 @@ def test_models_of_versions_without_prototypes_still_rank(trained: ProposalModel
     newer = trained.ranker.rank([{'Na': 1, 'Cl': 1}], group, 3)[0]
     assert newer.prototype is not None
     assert ((newer.prototype >= 0) & (newer.prototype <= 1)).all()
+
+
+def test_further_templates_of_a_prototype_come_behind_the_first(
+    trained: ProposalModel, halides_differ: Library
+) -> None:
+    group = Templates(halides_differ).group('1:1')
+    assert group is not None
+    found = trained.ranker.rank([{'Na': 1, 'Cl': 1}], group, 8)[0]
+    assert found.prototype is not None
+    by_label: dict[str, list[float]] = {}
+    for index, chance in zip(found.indices, found.prototype, strict=True):
+        by_label.setdefault(label_of(halides_differ[int(index)]), []).append(float(chance))
+    assert max(len(chances) for chances in by_label.values()) > 2
+    for chances in by_label.values():
+        np.testing.assert_allclose(chances, [chances[0] / number**2 for number in range(1, len(chances) + 1)])
 
 
 def test_same_seed_same_file(trained: ProposalModel, halides_differ: Library) -> None:

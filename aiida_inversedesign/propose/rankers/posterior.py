@@ -31,6 +31,11 @@ BLOCK = 64
 #: structures go with a chemistry, the plain distance of the elements distinguishes the nearest relatives. Chosen on
 #: held-out compounds.
 DISSIMILARITY = 0.3
+#: A further template of a prototype is the right one with the probability of the prototype times (1 + those before it)
+#: to this power. Chosen on 654 held-out compounds of the Materials Project, 20 templates each, among 0 to 3: in the
+#: order of the probabilities a template within τ = 0.2 is among the first five for 59.6 % (59.2 in the order of choice;
+#: 43.3 where each template had the probability of its prototype), and the right prototype among ten for 84.6 % (84.9).
+FURTHER = -2.0
 #: names of the numbers that the probabilities are calibrated on, see :func:`evidence`
 EVIDENCE = ('logit of the mass', 'log of the voters', 'entropy', 'rank')
 
@@ -149,7 +154,7 @@ class PosteriorRanker:
         logits = (numbers[:, :known] * self.calibration[None, :, :-1]).sum(axis=2) + self.calibration[None, :, -1]
         probabilities = 1 / (1 + np.exp(-np.clip(logits, -30, 30)))
         within = np.maximum.accumulate(probabilities[:, : len(TAUS)], axis=1)
-        prototype = probabilities[:, len(TAUS)] if known > len(TAUS) else None
+        prototype = _divided(probabilities[:, len(TAUS)], kinds[chosen]) if known > len(TAUS) else None
         return Ranked(group.indices[candidates[chosen]], gains, within, prototype), numbers
 
     def to_arrays(self) -> Arrays:
@@ -188,6 +193,20 @@ def evidence(
     out[:, :, 1] = np.log(voters)
     out[:, :, 2] = entropy
     out[:, :, 3] = np.log1p(np.arange(len(distance)))[:, None]
+    return out
+
+
+def _divided(probabilities: NDArray[np.float64], prototypes: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The probability that a template is the right one, from those of the prototypes; all of shape (k,).
+
+    The first template of a prototype has the probability of the prototype, further ones less: they are right only where
+    the first is not.
+    """
+    out, before = probabilities.copy(), dict[int, list[int]]()
+    for index, kind in enumerate(prototypes.tolist()):
+        same = before.setdefault(kind, [])
+        same.append(index)
+        out[index] = probabilities[same[0]] * len(same) ** FURTHER
     return out
 
 

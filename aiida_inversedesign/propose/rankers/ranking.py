@@ -31,8 +31,8 @@ class Ranked:
 
     :param indices: their indices in the library, shape (k,).
     :param scores: what they were ranked by, shape (k,): larger is better; comparable within one formula only.
-    :param prototype: probability that the template has the formula's own prototype, shape (k,); None if the ranker
-        gives none.
+    :param prototype: probability that the template has the formula's own prototype and is the first here that is
+        right, shape (k,); None if the ranker gives none.
     :param within: probability that the template's structure lies within each of :data:`TAUS` of the formula's own,
         shape (k, 3); None if the ranker gives no probabilities.
     """
