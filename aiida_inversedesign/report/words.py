@@ -1,4 +1,4 @@
-"""Numbers, units, formulas and reasons as a reader expects them, safe to place into a page."""
+"""Numbers, units, formulas and reasons as a reader expects them, safe to put into a page."""
 
 from __future__ import annotations
 
