@@ -133,7 +133,7 @@ def _kind(item: dict[str, Any]) -> str:
 
 
 def _default(item: dict[str, Any], name: str, required: list[str]) -> str:
-    """What stands in place of a key that is left out."""
+    """What stands instead of a key that is left out."""
     if name in required:
         return '**required**'
     value = item.get('default')

@@ -125,7 +125,7 @@ def run_page(page: str, environment: FreshEnvironment, folder: Path, instead: di
     Numbers may differ from machine to machine: of each line of the output what stands before its first digit is found.
     As the page asks, 1234 becomes the PK that `launch` printed last.
 
-    :param instead: what is run in place of a line that begins so.
+    :param instead: what is run for a line that begins so.
     :returns: the PK of the last campaign that it launched.
     """
     folder.mkdir()
@@ -159,7 +159,7 @@ def test_the_tutorial_runs_as_printed(installed: FreshEnvironment) -> None:
 @pytest.mark.pw
 @pytest.mark.timeout(1800)
 def test_the_page_of_the_laptop_runs_as_printed(installed: FreshEnvironment, shared: Path, tmp_path: Path) -> None:
-    """With the pseudopotentials of the shared data in place of the same ones from the internet."""
+    """With the pseudopotentials of the shared data which are those of the internet."""
     if shutil.which('pw.x') is None:
         pytest.skip('no pw.x on the PATH')
     archive = next((shared / 'data' / 'pseudos').glob('dojo.*.tar.xz'))

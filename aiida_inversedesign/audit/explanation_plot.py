@@ -7,6 +7,8 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiida_inversedesign.campaign.properties import unit_text
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -96,7 +98,7 @@ def _corner(x: Any, y: Any, rule: dict[str, Any]) -> tuple[list[float], list[flo
 
 
 def _titled(name: str, unit: str) -> str:
-    return f'{name} ({unit.replace("^3", "³")})' if unit else name
+    return f'{name} ({unit_text(unit)})' if unit else name
 
 
 def _figure(width: float, height: float) -> Figure:

@@ -14,7 +14,7 @@ _BLUE, _ORANGE, _GREEN, _GREY = '#0072B2', '#D55E00', '#009E73', '#999999'
 def plot_best_so_far(report: dict[str, Any], path: Path | str) -> Path:
     """Draw the best value so far, each evaluation, the hits and the failures, and write the picture.
 
-    Without DFT calculations (engines ``table`` and ``ase``) the number of evaluations takes their place.
+    Without DFT calculations (engines ``table`` and ``ase``) the number of evaluations is drawn instead.
 
     :param report: what :func:`aiida_inversedesign.audit.audit.audit` returns.
     :param path: file to write; its suffix says which format (``.png``, ``.pdf``, ``.svg``).

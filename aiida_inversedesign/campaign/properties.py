@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
@@ -45,6 +46,14 @@ def unit_of(name: str, declared: Mapping[str, str] | None = None) -> str | None:
     if declared and name in declared:
         return declared[name]
     return PROPERTIES[name].unit if name in PROPERTIES else None
+
+
+_SUPERSCRIPTS = str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹')
+
+
+def unit_text(unit: str | None) -> str:
+    """A unit as people read it, with raised exponents, e.g. ``Å³/atom``; files for programs keep ``Å^3/atom``."""
+    return re.sub(r'\^(-?\d+)', lambda found: found[1].translate(_SUPERSCRIPTS), unit or '')
 
 
 def doubts(properties: Mapping[str, float]) -> list[str]:

@@ -110,14 +110,23 @@ def show_reports(reports: dict[str, Any] | list[dict[str, Any]]) -> None:
             table.add_row(title, *cells)
     console = Console()
     console.print(table)
+    for reason in dict.fromkeys(reason for report in columns for reason in _without_interval(report)):
+        console.print(reason, highlight=False)
     for report in columns:
         _show_best(report, console)
+
+
+def _without_interval(report: dict[str, Any]) -> list[str]:
+    """Which figures of the table have no interval, and why."""
+    found = {name: report[name].get('interval_reason') for name in ('enrichment', 'diversity')}
+    return [f'no interval for {name}: {reason}' for name, reason in found.items() if reason]
 
 
 def _show_best(report: dict[str, Any], console: Any) -> None:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from aiida_inversedesign.campaign.properties import unit_text
     from aiida_inversedesign.campaign.text.digits import Digits
 
     if not report['best']:
@@ -129,7 +138,7 @@ def _show_best(report: dict[str, Any], console: Any) -> None:
         )
         return
     names = list(report['campaign']['units'])
-    units = [f'{name} ({unit})' if unit else name for name, unit in report['campaign']['units'].items()]
+    units = [f'{name} ({unit_text(unit)})' if unit else name for name, unit in report['campaign']['units'].items()]
     # only crystals have them
     further = {title: text for title, text in _OF_CRYSTALS.items() if any(text(row) for row in report['best'])}
     space = report['campaign']['space']

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def with_imported(spec: CampaignSpec) -> CampaignSpec:
-    """The campaign with the UUID of an earlier campaign in place of each archive, which is imported if it is not there.
+    """The campaign with the UUID of an earlier campaign instead of each archive, which is imported if it is not there.
 
     :raises InverseDesignError: if an archive cannot be read, has no campaign or several.
     """

@@ -103,6 +103,9 @@ def show(found: dict[str, Any]) -> None:
 def _show_model(console: Any, name: str, unit: str, model: dict[str, Any]) -> None:
     from rich.table import Table
 
+    from aiida_inversedesign.campaign.properties import unit_text
+
+    unit = unit_text(unit)
     table = Table(
         'descriptors that go together',
         'loss of R² without them',
@@ -125,7 +128,7 @@ def _show_model(console: Any, name: str, unit: str, model: dict[str, Any]) -> No
         top, bottom = max(between, default=first), min(between, default=first)
         turn = f', up to {top:.4g} between' if top > max(first, last) else ''
         turn += f', down to {bottom:.4g} between' if bottom < min(first, last) else ''
-        ends = f'{curve["grid"][0]:.3g} to {curve["grid"][-1]:.3g} {curve["unit"]}'.rstrip()
+        ends = f'{curve["grid"][0]:.3g} to {curve["grid"][-1]:.3g} {unit_text(curve["unit"])}'.rstrip()
         console.print(
             f'  along {curve["group"]} from {ends}: {name} {first:.4g} to {last:.4g} {unit}'.rstrip() + turn,
             highlight=False,

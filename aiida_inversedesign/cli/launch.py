@@ -24,7 +24,7 @@ DAEMON = click.option('--daemon', is_flag=True, help='Submit the campaign to the
     '--known',
     type=click.Path(path_type=Path),
     metavar='FILE',
-    help='Points that were measured or computed before, in place of those that the file names: learned from, charged '
+    help='Points that were measured or computed before, instead of those that the file names: learned from, charged '
     'nothing, not proposed again.',
 )
 @click.option(

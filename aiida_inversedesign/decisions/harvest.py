@@ -41,7 +41,7 @@ def harvest(
     :param references: energies of the elements, given where the goal names the energy above the hull: it is found
         again for all rows, since a crystal found later can lie below an earlier one.
     :param results: ``properties``, ``relaxed`` and ``curves`` of the completed evaluations, by candidate; with the
-        asynchronous schedule ``batches``, several choices in place of one.
+        asynchronous schedule ``batches``, several choices instead of one.
     :return: ``table``; with ``references`` also ``stability``, what each energy above the hull was measured against.
     """
     spec = CampaignSettings.model_validate(settings.get_dict())

@@ -31,7 +31,7 @@ def infer_model(
     :param data: arrays or lists by the names of the model's x and y, and ``error`` if the errors are known; the
         ``equation_of_state`` of an evaluation has those of the equations of state.
     :param seed: of all random numbers. :param walkers: of each of four ensembles. :param steps: that are kept.
-    :param priors: of some parameters in place of the model's, e.g. ``{'E_g': {'uniform': [2.1, 2.2]}}``.
+    :param priors: of some parameters instead of the model's, e.g. ``{'E_g': {'uniform': [2.1, 2.2]}}``.
     :return: ``summary``, which says whether the chains converged and why not; ``samples``, one array per parameter;
         ``record``, the code and libraries that made them. Exit code ``NO_POSTERIOR`` if there is none.
     """

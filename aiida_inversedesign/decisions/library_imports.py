@@ -29,7 +29,7 @@ def import_group(settings: Dict, **structures: StructureData):
 
     :param settings: ``source``, ``license``, ``date``, ``filter`` (options of Filter), ``fields`` (further fields of a
         structure by its UUID, e.g. ``e_above_hull``), ``fingerprints`` (whether they are computed), ``workers``, and
-        ``skipped`` (rows of source, kind and reason that are kept with the library in place of those found here).
+        ``skipped`` (rows of source, kind and reason that are kept with the library instead of those found here).
     :param structures: the nodes; a template's id is the UUID of its node.
     """
     asked = settings.get_dict()

@@ -70,7 +70,7 @@ class _Fixed:
 
 
 def reasons(decision: Decision, number: int, acquisition: str) -> dict[str, Any]:
-    """Why the candidate at ``place`` of the batch was chosen.
+    """Why the candidate at this index of the batch was chosen.
 
     The score is split into what the mean and what the uncertainty contributed: Shapley's values of two players, each
     compared with the pool's median (Shapley 1953), at the candidate's own probability to fail. Acquisitions that need

@@ -36,7 +36,7 @@ class Hits:
     :param names: of the descriptors. :param units: likewise.
     :param evaluated: indices of the evaluated candidates, length m. :param hit: which of these are hits, shape (m,).
     :param probability: the probability of a hit for the whole pool, shape (n,), by a surrogate that knows these of the
-        evaluated candidates only (places in ``evaluated``).
+        evaluated candidates only (indices in ``evaluated``).
     :param noun: what candidates are called.
     :param shown: a property with its unit and values of the pool, shape (n,), that pictures show: found, or predicted.
     """

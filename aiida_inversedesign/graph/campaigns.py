@@ -1,4 +1,4 @@
-"""Questions about campaigns, generations and evaluations; with ``queries/`` the only place that uses QueryBuilder.
+"""Questions about campaigns, generations and evaluations; with ``queries/`` the only module that uses QueryBuilder.
 
 A campaign has a fixed shape: campaign → generation → evaluation → (relaxation → base →, or base →) calculation job.
 Each question is therefore a chain of joins of known depth with scalar projections, which stays fast where a walk over

@@ -98,7 +98,7 @@ def _read(
     ]
     if evaluations is None:
         found = [row for start in starts for row in scalars(_generators(generations(start, backend)))]
-        # of no evaluation: its place is taken by the generation, and its label by the job's own
+        # of no evaluation: the generation stands for it, and the job's own label for its label
         rows += [(generation, generation, *columns, label, label) for generation, *columns, label in found]
     recorded = _recorded((row[_PK] for row in rows), backend)
     return [(*recorded.get(row[_PK], (None, None)), *row) for row in rows]

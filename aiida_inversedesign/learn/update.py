@@ -1,8 +1,8 @@
 """A fitted surrogate that gets further evaluations, without choosing or optimising anything again.
 
 Kinds of models, kernels, length scales and calibration stay as they were fitted; what follows from the data by linear
-algebra or by growing trees again (weights, base rates, leaves) is computed from all rows. It costs one factorisation in
-place of some hundreds, so that every choice of an asynchronous campaign knows every result.
+algebra or by growing trees again (weights, base rates, leaves) is computed from all rows. It costs one factorisation
+instead of some hundreds, so that every choice of an asynchronous campaign knows every result.
 """
 
 from __future__ import annotations

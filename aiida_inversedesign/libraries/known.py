@@ -169,7 +169,7 @@ def without_curves(
 def _columns(
     heading: tuple[int, Sequence[str]], settings: CampaignSettings, units: Mapping[str, str], known: Known
 ) -> tuple[dict[str, int], list[str]]:
-    """The place of each column that is used, and what is wrong with the headings."""
+    """The index of each column that is used, and what is wrong with the headings."""
     line, headings = heading
     own = dict.fromkeys((*CIF_NAMES, *PLAIN_NAMES), '') if settings.space.of_crystals else settings.space.headings
     if not own and settings.space.reader is not None:

@@ -33,7 +33,7 @@ class Merged:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A template, where it comes from, and its place in the order of all."""
+    """A template, where it comes from, and its index in the order of all."""
 
     template: Template
     library: str

@@ -69,6 +69,6 @@ class SurrogateData(PayloadData):
 
 
 def _figures(record: Mapping[str, Any]) -> dict[str, Any]:
-    """What is asked for in queries of the campaigns that were learned from: numbers of rows in place of the rows."""
+    """What is asked for in queries of the campaigns that were learned from: numbers of rows instead of the rows."""
     campaigns = [{**item, 'rows': len(item['rows'])} for item in record['campaigns']]
     return {**record, 'campaigns': campaigns}

@@ -45,7 +45,7 @@ class FolderError(InverseDesignError):
 
 @contextmanager
 def new_folder(path: Path, force: bool = False) -> Iterator[Path]:
-    """A temporary folder that takes the place of ``path`` when the context ends well, and vanishes when it does not.
+    """A temporary folder that replaces ``path`` when the context ends well, and vanishes when it does not.
 
     :param force: replace an earlier paper folder; anything else is never replaced.
     :raises FolderError: if there is something already, or nothing can be written there.
@@ -81,7 +81,7 @@ def _check_location(path: Path, force: bool) -> None:
 
 
 def _replace(path: Path, location: Path) -> None:
-    """Put ``place`` where ``path`` was; what was there goes last."""
+    """Put ``location`` where ``path`` was; what was there goes last."""
     if not path.exists():
         location.rename(path)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aiida_inversedesign.campaign.properties import unit_text
 from aiida_inversedesign.graph.evaluation_account import ENDED
 from aiida_inversedesign.paper.facts import Facts
 
@@ -27,8 +28,8 @@ def _label(facts: Facts, name: str) -> str:
 
 
 def _in_unit(facts: Facts, name: str) -> str:
-    unit = facts.report['campaign']['units'].get(name, '').replace('^3', '³')
-    return f' ({unit})' if unit else ''
+    unit = facts.report['campaign']['units'].get(name, '')
+    return f' ({unit_text(unit)})' if unit else ''
 
 
 def draw_best_so_far(facts: Facts, axes: Axes) -> None:

@@ -73,7 +73,7 @@ def _write_curves(facts: Facts, path: Path) -> None:
 
 
 def write_csv(frame: DataFrame, path: Path) -> None:
-    """A table as CSV: units in the headings, UUIDs in place of PKs, which differ between databases."""
+    """A table as CSV: units in the headings, UUIDs instead of PKs, which differ between databases."""
     units = frame.attrs['units']
     shown = frame.drop(columns=[name for name in ('pk',) if name in frame])
     shown = shown.rename(columns={name: f'{name} ({unit})' for name, unit in units.items()})
@@ -233,7 +233,7 @@ def _candidates_table(
 ) -> str:
     """Evaluations with their properties, and what became of them, failures included.
 
-    :param entries: what the audit says of each in place of what became of it: how often it was reached, how stable.
+    :param entries: what the audit says of each instead of what became of it: how often it was reached, how stable.
     """
     names, space = facts.record.goal.properties, facts.record.space
     variables = facts.record.coordinates(chosen)

@@ -27,9 +27,9 @@ class RankedList:
     """The templates of one formula, best first, and how its crystals are built.
 
     :param length: number of the templates.
-    :param label: the prototype of the template at a place; empty where it cannot be determined.
+    :param label: the prototype of the template at an index; empty where it cannot be determined.
     :param fingerprints: of each template, shape (n, p), NaN where there is none; None if the library has none.
-    :param build: the crystals of some of the templates, by their indices in the list; ``rank`` is the place plus 1.
+    :param build: the crystals of some of the templates, by their indices in the list; ``rank`` is the index plus 1.
     """
 
     length: int
@@ -71,7 +71,7 @@ def acceptable(
 class _Formula:
     """One formula on its way down its list.
 
-    :param untried: places of the list that were not tried.
+    :param untried: indices in the list that were not tried.
     :param tried: judged crystals.
     :param passed: the acceptable ones of them.
     """
@@ -87,7 +87,7 @@ class _Formula:
         self.passed += [candidate for candidate in judged if candidate.accepted]
 
     def next_indices(self, number: int) -> list[int]:
-        """The next places to try, as many as are lacking; the first ``number`` of the list are not passed over."""
+        """The next indices to try, as many as are lacking; the first ``number`` of the list are not passed over."""
         good = [candidate.rank - 1 for candidate in self.passed if candidate.rank]
         found: list[int] = []
         while self.untried and len(found) < number - len(self.passed):

@@ -1,4 +1,4 @@
-"""Which element of a formula takes which element's place in a template."""
+"""Which element of a formula replaces which element of a template."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class AssignmentError(InverseDesignError):
 def assign_elements(query: Mapping[str, int], template: Mapping[str, int]) -> tuple[dict[str, str], float]:
     """The assignment with the least total element dissimilarity.
 
-    Only elements of equal count can take each other's place. The dissimilarity of two elements is their distance in
+    Only elements of equal count can replace each other. The dissimilarity of two elements is their distance in
     the z-scored element features.
 
     :param query: reduced element counts of the formula.
@@ -66,7 +66,7 @@ def dissimilarities(query: Mapping[str, int], rows: NDArray[np.int64]) -> NDArra
     symbols = _ordered(query)
     counts = [query[symbol] for symbol in symbols]
     own = table.rows(symbols)
-    # each element of the formula against each place of the templates, shape (k, n, k)
+    # each element of the formula against each site of the templates, shape (k, n, k)
     distance = table.dissimilarity[own][:, rows]
     total = np.zeros(len(rows))
     start = 0

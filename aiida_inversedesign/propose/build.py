@@ -36,7 +36,7 @@ WIDEST = 1.3
 class Built:
     """A formula in the structure of a template.
 
-    :param index: place of the template in the library.
+    :param index: of the template in the library.
     :param crystal: the structure, in the template's cell, scaled.
     :param mapping: element of the template → element of the formula.
     :param dissimilarity: element dissimilarity per atom of the mapping.
@@ -65,7 +65,7 @@ def build(
         a few formulas.
     :param volumes: predicts the volumes.
     :param alternatives: most assignments of the elements built for a template, by rising dissimilarity. More than one
-        helps where elements of equal count may change places (spinel and inverse spinel).
+        helps where elements of equal count may be exchanged (spinel and inverse spinel).
     :raises AssignmentError: if a template has another ratio label.
     """
     formula, label, atoms = reduced_formula(counts), ratio_label(counts), sum(counts.values())

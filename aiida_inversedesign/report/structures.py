@@ -126,7 +126,7 @@ class _View:
         return cls(rotation, centre, depth, float(scale), offset, height)
 
     def project(self, points: Array) -> tuple[Array, Array]:
-        """Places in the picture, shape (n, 2), and depths in Å (larger is nearer)."""
+        """Positions in the picture, shape (n, 2), and depths in Å (larger is nearer)."""
         seen = (np.atleast_2d(points) - self.centre) @ self.rotation.T
         flat = seen[:, :2] * (1 + PERSPECTIVE * seen[:, 2] / self.depth)[:, None] * self.scale
         return np.column_stack([flat[:, 0] + self.offset[0], self.offset[1] - flat[:, 1]]), seen[:, 2]
@@ -137,7 +137,7 @@ def _inside(cell: Crystal) -> tuple[list[str], Array]:
 
 
 def _repeated(cell: Crystal) -> tuple[list[str], Array]:
-    """The atoms of the cell, those on its boundary at every place where they touch it.
+    """The atoms of the cell, those on its boundary wherever they touch it.
 
     Of small hexagonal cells four are shown: one alone shows neither layers nor tetrahedra.
     """

@@ -1,7 +1,7 @@
 """Colours and the common layout of the page's plots.
 
 The colours are Okabe and Ito's, distinguishable with every kind of colour vision; each has a twin for the dark page,
-which the page's script puts in its place.
+by which the page's script replaces it.
 """
 
 from __future__ import annotations

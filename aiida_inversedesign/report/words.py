@@ -1,4 +1,4 @@
-"""Numbers, units, formulas and reasons as a reader expects them, safe to place into a page."""
+"""Numbers, units, formulas and reasons as a reader expects them, safe to put into a page."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 
 from markupsafe import Markup, escape
+
+from aiida_inversedesign.campaign.properties import unit_text
 
 _SUPERSCRIPTS = str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹')
 _SUBSCRIPTS = str.maketrans('0123456789', '₀₁₂₃₄₅₆₇₈₉')
@@ -47,11 +49,6 @@ def key_plain(record: Any, key: str) -> str:
 def plot_text(text: str) -> str:
     """Text for plotly, which reads a few HTML tags: escaped, so that it shows as it is."""
     return html.escape(text, quote=False)
-
-
-def unit_text(unit: str | None) -> str:
-    """A unit with raised exponents, e.g. ``Å³/atom``."""
-    return re.sub(r'\^(-?\d+)', lambda found: found[1].translate(_SUPERSCRIPTS), unit or '')
 
 
 def property_text(name: str, unit: str | None = None) -> str:

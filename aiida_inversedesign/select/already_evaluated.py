@@ -13,7 +13,7 @@ from aiida_inversedesign.campaign.row import EvaluationRow
 class AlreadyEvaluated:
     """Compares candidates with what was evaluated, as the space does it, among those of the same identity.
 
-    Answers are kept, because a selection asks again about the same candidates for each place of the batch.
+    Answers are kept, because a selection asks again about the same candidates for each slot of the batch.
     """
 
     def __init__(self, space: SpaceSection, rows: Sequence[EvaluationRow], running: Iterable[Candidate] = ()) -> None:

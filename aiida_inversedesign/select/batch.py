@@ -59,7 +59,7 @@ def choose_points(
     :param pending: those of candidates that are running, shape (p, d).
     :param control: slots drawn at random.
     :param acceptable: by default the inputs must differ from those taken and pending.
-    :returns: fewer than ``size`` places if no more candidates are acceptable.
+    :returns: fewer than ``size`` slots if no more candidates are acceptable.
     :raises SelectError: if the acquisition is unknown or cannot serve the goal, or a score is not a number.
     """
     if size < 0 or control < 0:

@@ -83,7 +83,7 @@ def choose_batch(
 
     Left out are candidates that a screen rejected, that were evaluated or are running, and that equal (as the space
     compares them) one that was evaluated (as proposed or relaxed), is running, or was chosen before in the batch.
-    Places are filled in the order control arm, acquisition; each choice counts as evaluated for the next.
+    Slots are filled in the order control arm, acquisition; each choice counts as evaluated for the next.
 
     :param space: what the candidates are.
     :param pending: ids of candidates whose evaluations are running; all must be among ``candidates``.
@@ -131,7 +131,7 @@ def _repeated(
     last: Candidate,
     repeated: Sequence[str],
 ) -> Choice | None:
-    """What is measured again in place of the last candidate of a batch, or None.
+    """What is measured again instead of the last candidate of a batch, or None.
 
     :param waiting: what is evaluated besides. :param repeated: ids of what is being measured again.
     """

@@ -16,7 +16,7 @@ from aiida_inversedesign.graph import campaigns as query
 from aiida_inversedesign.graph.links import Call, Link, attributes_of
 from aiida_inversedesign.verify.graph import Graph
 
-#: What takes the place of an evaluation of which the results are taken over from an earlier one.
+#: What replaces an evaluation of which the results are taken over from an earlier one.
 REUSED = 'aiida_inversedesign.engines.common.reuse.ReusedEvaluateWorkChain'
 
 
@@ -62,7 +62,7 @@ class Case:
         return [child for pk in self.chain for child in self.generations_of(pk)]
 
     def generations_of(self, campaign: int) -> list[Call]:
-        """The generations of one campaign, oldest first; an asynchronous stream takes the place of one."""
+        """The generations of one campaign, oldest first; an asynchronous stream replaces one."""
         children = self.graph.children.get(campaign, [])
         return [child for child in children if child.is_work and child.label.startswith('generation_')]
 

@@ -34,7 +34,7 @@ _PROPOSALS = 10_000
 class AsynchronousWorkChain(AnyChildWorkChain):
     """Keep as many evaluations running as may run at once, and learn from each that ends.
 
-    It takes the place of a generation and has its ports and children. In the context are only counters, the newest
+    It replaces a generation and has its ports and children. In the context are only counters, the newest
     nodes, and what waits or runs, so that a checkpoint stays small. Decisions of the past are found in the provenance
     graph by their names (``select 12``). That also makes a step that a restarted daemon runs again find the decision
     instead of making another.

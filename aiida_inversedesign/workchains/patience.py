@@ -138,7 +138,7 @@ class Patience:
         )
 
     def _reconnect(self, connection: Any, cursor: Any, error: Exception) -> None:
-        """Open a new connection in place of one that is lost, with the changes of its transaction."""
+        """Open a new connection instead of one that is lost, with the changes of its transaction."""
         if any(statement.lstrip().upper().startswith(_NOT_REPEATABLE) for statement, _ in self._journal):
             raise DatabaseLostError('the database went away in the middle of a change') from error
         record = connection._connection_record

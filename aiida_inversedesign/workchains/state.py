@@ -37,7 +37,7 @@ def add_state_outputs(spec: Any) -> None:
 
 
 def add_generation_ports(spec: Any) -> None:
-    """Declare what a generation and a stream, which takes the place of one, take and return, and how they may fail."""
+    """Declare what a generation and a stream, which replaces one, take and return, and how they may fail."""
     spec.input('settings', valid_type=Dict, help='The campaign file without its budget.')
     spec.input('generation', valid_type=Int, help='Number of this generation, from 1.')
     spec.input('allowance', valid_type=Dict, help='Most evaluations, DFT calculations and core-hours.')

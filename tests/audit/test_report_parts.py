@@ -17,6 +17,7 @@ from made_record import TWO, made_record
 
 from aiida_inversedesign.audit.record import EvaluationRecord
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.properties import unit_text
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.report.cif import cif_text
@@ -33,7 +34,6 @@ from aiida_inversedesign.report.words import (
     number,
     percent,
     quantity,
-    unit_text,
 )
 
 

@@ -45,3 +45,13 @@ def test_costs_that_are_not_known_say_why(capsys: Any) -> None:
     show_reports(audit(record_of(6.0), 'none'))
     shown = ' '.join(capsys.readouterr().out.replace('│', ' ').split())
     assert 'DFT calculations per distinct hit not known: no hit so far' in shown
+
+
+def test_units_have_raised_exponents_and_a_missing_interval_its_reason(capsys: Any) -> None:
+    figures = audit(record_of(6.0), 'none')
+    assert figures['campaign']['units']['density'] == 'g/cm^3'
+    figures['diversity'] |= {'value': 0.4, 'n': 2, 'interval_reason': 'a single pair has no spread'}
+    show_reports(figures)
+    shown = capsys.readouterr().out
+    assert 'g/cm³' in ''.join(shown.split())
+    assert shown.count('no interval for diversity: a single pair has no spread') == 1

@@ -203,7 +203,7 @@ def main() -> int:
     """Run the drills and print their tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--settings', default=SETTINGS, help='configurations, separated by commas')
-    parser.add_argument('--broker', choices=('zeromq', 'rabbitmq'), help='in place of that of each configuration')
+    parser.add_argument('--broker', choices=('zeromq', 'rabbitmq'), help='instead of that of each configuration')
     parser.add_argument('--faults', type=int, default=30, help='in all')
     parser.add_argument('--evaluations', type=int, default=40)
     parser.add_argument('--at-once', type=int, default=4)

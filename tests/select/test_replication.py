@@ -1,4 +1,4 @@
-"""When a point is measured again in place of a new one."""
+"""When a point is measured again instead of a new one."""
 
 from __future__ import annotations
 

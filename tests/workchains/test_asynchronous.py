@@ -1,4 +1,4 @@
-"""Campaigns with the asynchronous schedule, run for real with answers from a data set in place of DFT."""
+"""Campaigns with the asynchronous schedule, run for real with answers from a data set instead of DFT."""
 
 from __future__ import annotations
 

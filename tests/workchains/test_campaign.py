@@ -1,4 +1,4 @@
-"""Campaigns run for real, with answers from a data set in place of DFT."""
+"""Campaigns run for real, with answers from a data set instead of DFT."""
 
 from __future__ import annotations
 

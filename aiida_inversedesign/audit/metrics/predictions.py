@@ -13,6 +13,7 @@ from aiida_inversedesign.audit.metrics.intervals import mean_interval, share, sp
 from aiida_inversedesign.audit.metrics.rates import groups_of
 from aiida_inversedesign.audit.record import EvaluationRecord, GenerationRecord
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.properties import unit_text
 
 #: Levels at which the coverage of predictions is reported.
 COVERAGES = (0.5, 0.8, 0.95)
@@ -115,7 +116,7 @@ def transfer_in_words(figures: Mapping[str, Any], units: Mapping[str, str]) -> l
             continue
         low, high = item['intervals']['gain']
         verdict = 'better' if low > 0 else 'worse' if high < 0 else 'no difference beyond the error'
-        unit = f' {units[name]}' if units.get(name) else ''
+        unit = f' {unit_text(units[name])}' if units.get(name) else ''
         errors = f'error {item["mae"]:.3g}{unit} with them, {item["mae_without"]:.3g}{unit} without'
         density = f'log density {item["gain"]:+.2f} [{low:.2f}, {high:.2f}]'
         said.append(f'{name}: {errors} ({verdict}; {item["n"]} rows left out in turn, {density})')

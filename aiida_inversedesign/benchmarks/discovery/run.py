@@ -44,7 +44,7 @@ class Search:
     """What one search found.
 
     :param new: for each evaluation whether it found a stable crystal that the search had not found before.
-    :param known: for each evaluation the place among the truths of a stable compound found first there, or None.
+    :param known: for each evaluation the index among the truths of a stable compound found first there, or None.
     :param above: energy above the hull of each evaluation, eV/atom; None of one that failed.
     :param cpu_seconds: of the arm itself: proposal and screening.
     :param oracle_seconds: of the evaluations.

@@ -80,7 +80,7 @@ def parse_arms(text: str) -> list[str]:
     """Full names of the arms of ``--arms``.
 
     ``forest`` stands for ``forest:log_ei``, ``log_ei`` for ``gp:log_ei``, ``ours`` and ``peers`` for all of a kind but
-    ``curves``, which not every pool has. A generator of formulas may be named in place of an acquisition.
+    ``curves``, which not every pool has. A generator of formulas may be named instead of an acquisition.
 
     :raises ArmError: if a name is not known.
     """

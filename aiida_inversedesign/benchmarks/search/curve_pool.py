@@ -13,7 +13,7 @@ from aiida_inversedesign.campaign.curves.curve import Curve
 from aiida_inversedesign.campaign.curves.functionals import NAMES, Functional
 from aiida_inversedesign.learn.curves.regressions import filled
 
-#: A distance is written with its metric in place of the name.
+#: A distance is written with its metric instead of the name.
 _METRICS = ('L1', 'L2', 'earth_mover')
 
 

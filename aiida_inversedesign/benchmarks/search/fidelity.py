@@ -69,7 +69,7 @@ class FidelitySearcher:
     """An arm of ours that may ask the cheaper method.
 
     :param fit: of the arm. :param choose_as: how the arm chooses among candidates, given their descriptors.
-    :param asked: places at which the cheaper method was asked so far.
+    :param asked: indices at which the cheaper method was asked so far.
     """
 
     question: Question
@@ -120,7 +120,7 @@ class FidelitySearcher:
     def _worth_asking(
         self, surrogate: Surrogate, features: Array, uncertainty: Array, observed: Indices, values: dict[str, Array]
     ) -> list[int]:
-        """Places at which asking is worth more for its cost than any evaluation, at most one evaluation's worth."""
+        """Indices at which asking is worth more for its cost than any evaluation, at most one evaluation's worth."""
         left = np.setdiff1d(np.arange(len(features)), observed)
         mean, deviation = surrogate.models[self.name].predict(surrogate.standardise(features[left]))
         unknown = np.where(np.isfinite(self.cheap.values[left]), uncertainty[left], 0.0)

@@ -63,7 +63,7 @@ class Step:
     """What an arm chose.
 
     :param chosen: indices in the pool, in the order of their choice.
-    :param predicted: mean and standard deviation of each property at these places, each of shape (q,); empty where
+    :param predicted: mean and standard deviation of each property at these indices, each of shape (q,); empty where
         an arm makes no predictions.
     :param how: the acquisition and surrogate that were used, where an arm decides that itself.
     :param calls: candidates that a model scored, gradients counted; None where the arm scores the whole pool.
@@ -143,7 +143,7 @@ def code_digest() -> str:
 
 
 def starting_points(pool: Pool, task: Task, initial: int, seed: int, start: str = 'random') -> list[int]:
-    """Places in the pool drawn at random without repeats: the same for every arm.
+    """Indices in the pool drawn at random without repeats: the same for every arm.
 
     :param start: ``random``: from the whole pool; ``far``: from the half of it that is farthest from the goal, so that
         the goal lies outside of what the arms know at first.

@@ -141,7 +141,7 @@ class Peer:
 
 
 def left_of(total: int, observed: Indices) -> Indices:
-    """Places that were not evaluated."""
+    """Indices that were not evaluated."""
     return np.setdiff1d(np.arange(total), observed)
 
 
@@ -161,7 +161,7 @@ class BotorchSearcher:
         with seeded(self.question.seed + generation):
             function = self._function(torch.from_numpy(X[observed]), values, size)
             chosen: list[int] = []
-            # the places are wanted, not the points: two candidates may share a point
+            # the indices are wanted, not the points: two candidates may share a point
             for _ in range(size):
                 open_indices = np.setdiff1d(left, chosen)
                 if chosen:

@@ -89,7 +89,7 @@ class Regressor(Protocol):
         """
 
     def with_factor(self, factor: float) -> Regressor:
-        """The model with this factor on its uncalibrated deviations, in place of the one that the fit found."""
+        """The model with this factor on its uncalibrated deviations, instead of the one that the fit found."""
 
     def with_rows(self, X: Array, y: Array, errors: Array | None = None) -> Regressor:
         """The model of other training rows, with as little chosen or optimised again as its method allows.

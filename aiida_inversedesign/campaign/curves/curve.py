@@ -1,7 +1,7 @@
 """A property that is a function of an axis, such as a density of states: values on a grid, straight lines between.
 
-This is the one place where curves are checked, compared, averaged and interpolated. Nothing is extrapolated: what lies
-beyond the grid of a curve is unknown, and asking for it is an error or, in a matrix of several curves, NaN.
+This is the one module in which curves are checked, compared, averaged and interpolated. Nothing is extrapolated: what
+lies beyond the grid of a curve is unknown, and asking for it is an error or, in a matrix of several curves, NaN.
 """
 
 from __future__ import annotations

@@ -39,7 +39,7 @@ class Functional:
     :param name: what is computed, see :meth:`of`.
     :param at: the point of ``value``.
     :param range: lowest and highest point that count; None: the whole axis.
-    :param threshold: of ``band_edge``; in place of a curve for ``above`` and ``below``.
+    :param threshold: of ``band_edge``; instead of a curve for ``above`` and ``below``.
     :param target: the other curve of ``distance``, ``above`` and ``below``.
     :param metric: of ``distance``.
     """

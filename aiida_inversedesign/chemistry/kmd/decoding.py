@@ -19,7 +19,7 @@ from aiida_inversedesign.chemistry.validity import charge_neutral
 
 Array = NDArray[np.float64]
 Charge = Literal['off', 'prefer', 'require']
-#: a formula by the places of its elements in :attr:`Inverse.elements`, in order, and their counts
+#: a formula by the indices of its elements in :attr:`Inverse.elements`, in order, and their counts
 Placed = tuple[tuple[int, int], ...]
 
 #: most elements of a formula when no ratios are given

@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 #: largest grid that is tried in search of one that can be inverted
 LARGEST_GRID = 256
-#: elements tried in the place of one of a sparse mixture
+#: elements tried for one of a sparse mixture
 EXCHANGES = 5
 #: weights below this are rounding errors of the solver
 NEGLIGIBLE = 1e-12

@@ -277,6 +277,8 @@ def show_plan(data: dict[str, Any]) -> None:
     from rich.table import Table
     from rich.text import Text
 
+    from aiida_inversedesign.campaign.properties import unit_text
+
     select, budget = data['select'], data['budget']
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
 
@@ -286,9 +288,9 @@ def show_plan(data: dict[str, Any]) -> None:
 
     row('campaign', data['name'])
     for text in data['goal']:
-        row('objective', text)
+        row('objective', unit_text(text))
     for text in data['constraints']:
-        row('constraint', text)
+        row('constraint', unit_text(text))
     for name, text in data['space_in_words']:
         row(name, text)
     origin = f' from {data["propose"]["library"]}' if data['needs_library'] else ''

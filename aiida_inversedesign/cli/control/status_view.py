@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from aiida_inversedesign.campaign.properties import unit_text
 from aiida_inversedesign.campaign.text.digits import Digits, plain
 
 if TYPE_CHECKING:
@@ -118,8 +119,9 @@ def _budgets(data: dict[str, Any]) -> Any:
 
 def _values(item: dict[str, Any], data: dict[str, Any]) -> str:
     beside, units = [*data['hits'], *([data['best']] if data['best'] else [])] or [item], data['units']
+    digits = {name: Digits(other['properties'].get(name) for other in beside) for name in units}
     return ', '.join(
-        f'{name} {Digits(other["properties"].get(name) for other in beside).text(value)} {units[name]}'.strip()
+        f'{name} {digits[name].text(value)} {unit_text(units[name])}'.strip()
         for name, value in item['properties'].items()
         if name in units
     )
@@ -140,7 +142,7 @@ def _curve(data: dict[str, Any]) -> list[Any]:
         for height, number, following in zip(heights, numbers, numbers[1:], strict=False)
         for _ in range(following - number)
     ]
-    unit = data['units'][objective['property']]
+    unit = unit_text(data['units'][objective['property']])
     what = 'distance from the wanted value' if heights != [value for _, value in steps] else 'best so far'
     digits = Digits(heights)
     ends = f'{digits.text(heights[0])} → {digits.text(heights[-1])} {unit}'.strip()

@@ -72,6 +72,7 @@ def _content(questions: Any, name: str, folder: Path | None) -> dict[str, Any]:
 def _show(data: dict[str, Any]) -> None:
     from rich.table import Table
 
+    from aiida_inversedesign.campaign.properties import unit_text
     from aiida_inversedesign.cli.control.status_view import console, duration
 
     if not data['open']:
@@ -82,7 +83,7 @@ def _show(data: dict[str, Any]) -> None:
     table = Table('candidate', *columns, 'wanted', 'open for', *until)
     for item in data['open']:
         units = data['units']
-        missing = ', '.join(f'{name} ({units[name]})' if units[name] else name for name in item['missing'])
+        missing = ', '.join(f'{name} ({unit_text(units[name])})' if units[name] else name for name in item['missing'])
         end = [item['until'][:16].replace('T', ' ')] if until else []
         settings = [_text(item['settings'].get(name, '')) for name in columns]
         table.add_row(item['candidate'], *settings, missing, duration(item['days'] * 86400), *end)

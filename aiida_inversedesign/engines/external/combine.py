@@ -9,7 +9,7 @@ from typing import Any, Literal
 from aiida_inversedesign.campaign.replicates import mean_of
 
 Kind = Literal['answer', 'replicate', 'correction']
-#: An answer to what was open, a further measurement of what was answered, or one in place of what was answered.
+#: An answer to what was open, a further measurement of what was answered, or one instead of what was answered.
 KINDS: tuple[Kind, ...] = ('answer', 'replicate', 'correction')
 
 

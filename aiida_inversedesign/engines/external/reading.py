@@ -152,7 +152,7 @@ class _Column:
 def _columns(
     headings: Sequence[str], units: Mapping[str, str], ignored: Collection[str], sheet: Sheet, file: str
 ) -> dict[str, _Column]:
-    """The columns by what they hold; a heading that is there twice has several places."""
+    """The columns by what they hold; a heading that is there twice has several columns."""
     indices: dict[str, list[int]] = {}
     for index, heading in enumerate(headings):
         name, unit = heading_of(heading.strip(), units)

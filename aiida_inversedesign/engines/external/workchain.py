@@ -22,7 +22,7 @@ FAILED = 320
 
 @calcfunction
 def take_answers(candidate: orm.Data, properties: orm.List, **answers: AnswerData) -> orm.Dict | ExitCode:
-    """What the answers to a candidate say: means of replicates, corrections in place of what they correct.
+    """What the answers to a candidate say: means of replicates, corrections instead of what they correct.
 
     :param candidate: what was measured. :param answers: in the order of their names.
     """

@@ -95,5 +95,5 @@ class ForestKind(SurrogateKind):
         return fit_forest(X, y, setting.seed)
 
     def left_out(self, X: Array, y: Array, setting: Setting) -> tuple[Array, Array]:
-        """Mean and deviation, shape (n,) each, by the trees that have not drawn the row: one fit in place of five."""
+        """Mean and deviation, shape (n,) each, by the trees that have not drawn the row: one fit instead of five."""
         return fit_forest(X, y, setting.seed).with_factor(1.0).left_out()

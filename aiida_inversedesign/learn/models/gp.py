@@ -177,7 +177,7 @@ class GaussianProcess:
         """Mean and deviation of each training row predicted from all others, hyperparameters kept, shape (n,).
 
         Closed form: Rasmussen and Williams, Gaussian Processes for Machine Learning, eq. 5.12; of several rows at once
-        it holds with blocks of the precision in place of its diagonal.
+        it holds with blocks of the precision instead of its diagonal.
 
         :param groups: rows with the same number are left out together, shape (n,); by default each by itself.
         """

@@ -124,7 +124,7 @@ class Estimate:
     """A property as a cheaper method has it for each candidate: one column of the raw descriptors.
 
     :param name: the property.
-    :param column: its place among the descriptors.
+    :param column: its index among the descriptors.
     :param center: mean of the column, in the property's unit.
     :param width: its standard deviation.
     :param unit: in which the targets are counted, in the property's unit.

@@ -100,7 +100,7 @@ class Variation:
         return {new if symbol == old else symbol: count for symbol, count in counts.items()}
 
     def cross(self, first: Counts, second: Counts) -> Counts:
-        """The ratio of the first; at each place an element of one of them."""
+        """The ratio of the first; on each site an element of one of them."""
         ratio, other = _indices(first), [symbol for symbol, _ in _indices(second)]
         child: Counts = {}
         for number, (symbol, count) in enumerate(ratio):

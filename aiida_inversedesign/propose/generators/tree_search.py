@@ -1,6 +1,6 @@
-"""Monte-Carlo tree search over a formula's ratio and the elements on its places.
+"""Monte-Carlo tree search over a formula's ratio and the elements on its sites.
 
-The root chooses the ratio, every level below the element of the next place, the largest count first. A run goes down
+The root chooses the ratio, every level below the element of the next site, the largest count first. A run goes down
 by the upper confidence bound (UCT; Kocsis and Szepesvári, ECML 2006), adds one node, completes the formula at random,
 and hands the formula's score back to all nodes it went through. Three things differ from a game's tree:
 
@@ -161,13 +161,13 @@ class _Tree:
         return means
 
     def _possible(self, ratio: tuple[int, ...], chosen: list[int]) -> NDArray[np.bool_]:
-        """Elements for the next place: not chosen yet; among equal counts in their order, so that none comes twice."""
+        """Elements for the next site: not chosen yet; among equal counts in their order, so that none comes twice."""
         number = len(chosen)
         possible = np.ones(len(self.elements), dtype=bool)
         possible[chosen] = False
         if number and ratio[number] == ratio[number - 1]:
             possible[: chosen[-1]] = False
-        # as many must be left as places of this count follow
+        # as many must be left as sites of this count follow
         following = sum(count == ratio[number] for count in ratio[number + 1 :])
         if following:
             free = np.flatnonzero([index not in chosen for index in range(len(self.elements))])
@@ -175,7 +175,7 @@ class _Tree:
         return possible
 
     def _complete(self, ratio: tuple[int, ...], chosen: list[int]) -> Counts:
-        """The formula with the remaining places filled, each by the best of some elements taken at random."""
+        """The formula with the remaining sites filled, each by the best of some elements taken at random."""
         chosen = list(chosen)
         while len(chosen) < len(ratio):
             free = [index for index in range(len(self.elements)) if index not in chosen]

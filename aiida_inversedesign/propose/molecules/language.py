@@ -153,7 +153,7 @@ class LanguageModel:
 
 
 def _contexts(tokens: Sequence[str]) -> list[tuple[tuple[str, ...], tuple[int, bool], str]]:
-    """Context, state and next token at each place of a string."""
+    """Context, state and next token at each position of a string."""
     writing, found = Writing({}), []
     for token in [*tokens, END]:
         found.append((tuple(writing.context[-LONGEST:]), writing.state, token))

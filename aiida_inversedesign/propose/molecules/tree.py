@@ -1,7 +1,7 @@
 """The source ``mcts``: Monte-Carlo tree search over tokens, completed by the language model.
 
-The scheme of ChemTS (Yang et al., Sci. Technol. Adv. Mater. 18, 972 (2017)), with the n-gram model of the library in
-place of a recurrent network: a run goes down the tree by upper confidence bounds, adds one node, lets the model write
+The scheme of ChemTS (Yang et al., Sci. Technol. Adv. Mater. 18, 972 (2017)), with the n-gram model of the library
+instead of a recurrent network: a run goes down the tree by upper confidence bounds, adds one node, lets the model write
 the string to its end, and hands the reward to all nodes it went through. The tree is the package's own
 (:mod:`aiida_inversedesign.propose.tree`); tokens are looked at in the order of their probabilities.
 """

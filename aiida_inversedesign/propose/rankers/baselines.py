@@ -134,7 +134,7 @@ class SubstitutionRanker:
 
 
 def _ranks(scores: NDArray[np.float64], group: Group) -> NDArray[np.int64]:
-    """Place of each template, from 1, by falling score."""
+    """Rank of each template, from 1, by falling score."""
     template_indices = np.empty(len(scores), dtype=np.int64)
     template_indices[np.lexsort((group.order, -scores))] = np.arange(1, len(scores) + 1)
     return template_indices
@@ -167,7 +167,7 @@ def _least_cost(costs: NDArray[np.float64], amounts: Sequence[int]) -> NDArray[n
 
 @functools.cache
 def _species() -> dict[str, int]:
-    """Place of each ion (``Fe3+``) of pymatgen's table."""
+    """Index of each ion (``Fe3+``) of pymatgen's table."""
     from pymatgen.analysis.structure_prediction.substitution_probability import SubstitutionProbability
 
     return {name: row for row, name in enumerate(sorted(map(str, SubstitutionProbability().species)))}
@@ -184,7 +184,7 @@ def _costs() -> NDArray[np.float64]:
 
 
 def ion_rows(counts: Mapping[str, int]) -> tuple[int, ...] | None:
-    """The ions of a formula as places in the table, by falling amount; None if they are not known.
+    """The ions of a formula as indices in the table, by falling amount; None if they are not known.
 
     The most likely oxidation states (ICSD statistics of pymatgen) that make the formula neutral; an element that
     needs mixed ones (Fe3O4) is in no table.

@@ -14,7 +14,7 @@ EQUAL, NARROW = 0.99, 0.04
 #: the shipped model: 0.05 to 0.5 change the right prototype among the first five by 1.5 points, and the fingerprint
 #: within 0.1 among the first ten by 1.2 points the other way.
 COVERED = 0.1
-#: the likeliest templates are looked at for a place: at least so many, and for later places a multiple of the place
+#: the likeliest templates are looked at for a rank: at least so many, and for later ranks a multiple of the rank
 LOOKED_AT, LATER = 192, 2
 #: templates of one prototype within this fingerprint distance are one proposal
 SAME = 0.1
@@ -38,7 +38,7 @@ def distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.floa
 
 
 def looked_at(template_indices: int) -> int:
-    """How many templates are looked at for the last of so many places."""
+    """How many templates are looked at for the last of so many ranks."""
     return max(LOOKED_AT, LATER * template_indices)
 
 

@@ -24,7 +24,7 @@ from aiida_inversedesign.propose.rankers.set_transformer import Counts, Floats
 COMPONENTS = 128
 #: a remembered compound this near to a library entry of the same formula is that entry
 SAME = 0.05
-#: marks an empty place among the elements
+#: marks an empty slot among the elements
 NONE = 255
 
 

@@ -48,7 +48,7 @@ class Voters:
     :param bias: of each network from the energies above the hull, shape (n,).
     :param prints: projected fingerprints, shape (n, p); NaN where there is none.
     :param rows: rows of the element table by falling count, shape (n, elements).
-    :param remembered: place of each remembered formula among the voters.
+    :param remembered: index of each remembered formula among the voters.
     :param prototypes: number of the prototype of each voter, shape (n,); a voter without one has a number of its own.
     """
 

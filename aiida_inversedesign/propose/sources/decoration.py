@@ -186,7 +186,7 @@ def _mergings(symbols: Sequence[str]) -> Iterator[tuple[tuple[str, ...], ...]]:
 def _patterns(
     merged: Sequence[tuple[str, ...]], totals: Sequence[int], whole: Counts, own: Counts
 ) -> Iterator[dict[str, dict[str, int]]]:
-    """Every way in which the groups take the places of a template's elements."""
+    """Every way in which the groups replace a template's elements."""
     unit = sum(totals) // sum(own.values())
     for order in permutations(sorted(own)):
         if all(own[old] * unit == total for old, total in zip(order, totals, strict=True)):

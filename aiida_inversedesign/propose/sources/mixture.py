@@ -33,7 +33,7 @@ def mixture(spec: CampaignSettings) -> Source:
 class Mixture(FormulaSource):
     """Several sources, largest share first.
 
-    Every source proposes for the formulas of the same draw. What the sources leave of their places, and what is lost
+    Every source proposes for the formulas of the same draw. What the sources leave of their slots, and what is lost
     because crystals of two sources are equal, goes to those that filled theirs, in turn.
     """
 

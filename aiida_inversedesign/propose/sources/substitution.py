@@ -1,6 +1,6 @@
 """The source ``substitution``: formulas in the structures whose elements they replace most probably, several at once.
 
-The score of a template is the product over its elements of the probability that the formula's element takes the place
+The score of a template is the product over its elements of the probability that the formula's element replaces it
 (:mod:`aiida_inversedesign.propose.replaceability`); templates of one prototype are one proposal.
 """
 

@@ -9,10 +9,11 @@ from typing import Any
 from markupsafe import Markup
 
 from aiida_inversedesign.audit.record import CampaignRecord
+from aiida_inversedesign.campaign.properties import unit_text
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.figures.progress import Axis
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import interval_text, number, plot_text, property_text, unit_text
+from aiida_inversedesign.report.words import interval_text, number, plot_text, property_text
 
 Audited = tuple[CampaignRecord, dict[str, Any]]
 

@@ -15,7 +15,7 @@ from aiida_inversedesign.graph.evaluation_account import ENDED
 from aiida_inversedesign.report.section import Section
 from aiida_inversedesign.report.words import number, percent
 
-#: Rows of the table; a dot is an empty place, a lanthanoid or actinoid row follows below.
+#: Rows of the table; a dot is an empty cell, a lanthanoid or actinoid row follows below.
 _LAYOUT = """
 H . . . . . . . . . . . . . . . . He
 Li Be . . . . . . . . . . B C N O F Ne

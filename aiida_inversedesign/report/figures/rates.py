@@ -41,7 +41,7 @@ def _by_generation(record: CampaignRecord, known: list[dict[str, Any]]) -> Plot:
     random = random_hits(record, 1)
     if not isinstance(random, str):
         drawn.add_hline(random.rate, line={'color': theme.GREY, 'width': 2, 'dash': 'dot'})
-        # a line of a layout has no place in the legend
+        # a line of a layout is not in the legend
         drawn.add_trace(
             go.Scatter(
                 x=[None],

@@ -15,7 +15,7 @@ from aiida_inversedesign.report.figures.costs import kinds
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import count, duration, key_plain, moment, plot_text
 
-#: Jobs beyond which evaluations are drawn in their place, and evaluations beyond which generations are.
+#: Jobs beyond which evaluations are drawn instead, and evaluations beyond which generations are.
 MOST = 4000
 
 

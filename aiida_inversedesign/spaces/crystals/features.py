@@ -81,7 +81,7 @@ _UNITS = {
     'cohesive_energy_density': 'eV/Å³',
     'log_density': 'ln(g/cm³)',
 }
-#: Place of the one descriptor that is not a property of the crystal.
+#: Index of the one descriptor that is not a property of the crystal.
 _PROBABILITY = len(ELEMENT_NAMES) + len(SPREAD) + STRUCTURE_NAMES.index('template_probability')
 #: Descriptors of crystals that are still in use: a search asks for those of its whole pool at each choice.
 _described: WeakKeyDictionary[Crystal, Array] = WeakKeyDictionary()

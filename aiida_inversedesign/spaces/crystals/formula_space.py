@@ -63,7 +63,7 @@ class FormulaSpace:
 
 
 def _combination(items: list[str], members: int, position: int) -> list[str]:
-    """The combination with this place in lexicographic order."""
+    """The combination with this index in lexicographic order."""
     chosen = []
     for index, item in enumerate(items):
         if members == 0:

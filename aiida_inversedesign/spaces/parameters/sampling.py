@@ -170,7 +170,7 @@ def _nearest(start: Array, sets: Sequence[tuple[Array, float, float]], free: NDA
 def neighbours(space: ParameterSpace, point: Point, width: float, number: int, rng: np.random.Generator) -> list[Point]:
     """Points near another one that keep all constraints.
 
-    Numbers move by a normal step of ``width`` of their range, grids by at least one place; a choice changes with
+    Numbers move by a normal step of ``width`` of their range, grids by at least one step; a choice changes with
     probability ``width``. What one component of a mixture gains another loses.
 
     :param number: points tried.
