@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit, load_campaign, load_profile
+from aiida_inversedesign.cli.common import FORMAT, NEW_FILE, emit, load_campaign, load_profile
+from aiida_inversedesign.cli.printing import draw, new_table, say
 from aiida_inversedesign.errors import InverseDesignError
 
 #: Names of figures in the table; the others are their keys.
@@ -20,7 +21,7 @@ GROUP = click.option('--group', metavar='LABEL', help='The campaigns of a group,
 @click.command()
 @click.argument('campaigns', nargs=-1, metavar='[PK|UUID]...')
 @GROUP
-@click.option('--plot', type=click.Path(path_type=Path, dir_okay=False), help='Write hits and best values as PNG.')
+@click.option('--plot', type=NEW_FILE, help='Write hits and best values as PNG.')
 @FORMAT
 def compare(campaigns: tuple[str, ...], group: str | None, plot: Path | None, output_format: str) -> None:
     """Compare campaigns (PKs or UUIDs): hits, costs, distinct results and acceleration, each and pooled.
@@ -71,19 +72,15 @@ def members(label: str) -> list[str]:
 
 def show_compared(found: dict[str, Any]) -> None:
     """Print campaigns side by side."""
-    from rich.console import Console
-    from rich.table import Table
 
     heads = [f'{column["name"]} ({column["uuid"][:8]})' for column in found['campaigns']]
-    table = Table('figure', *heads, 'mean of the campaigns')
+    table = new_table('figure', *heads, 'mean of the campaigns')
     for name, mean in found['pooled'].items():
         cells = [_words(column[name]) for column in found['campaigns']]
         table.add_row(LABELS.get(name, name.replace('_', ' ')), *cells, _words(mean))
-    Console().print(table)
+    draw(table)
     if not found['same_goal']:
-        Console().print(
-            'The campaigns have different goals: their hits, and the means of figures of hits, do not compare.'
-        )
+        say('The campaigns have different goals: their hits, and the means of figures of hits, do not compare.')
 
 
 def _words(item: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_inversedesign.cli.common import load_campaign, load_profile
+from aiida_inversedesign.cli.common import COUNT, load_campaign, load_profile
 from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ DAEMON = click.option('--daemon', is_flag=True, help='Submit the campaign to the
     help='Points that were measured or computed before, in place of those that the file names: learned from, charged '
     'nothing, not proposed again.',
 )
-@click.option(
-    '--seeds', type=click.IntRange(min=1), help='Launch it so many times, with the seed of FILE and those that follow.'
-)
+@click.option('--seeds', type=COUNT, help='Launch it so many times, with the seed of FILE and those that follow.')
 @DAEMON
 def launch(file: Path, known: Path | None, seeds: int | None, daemon: bool) -> None:
     """Launch the campaign of FILE: here with progress, or through the daemon.

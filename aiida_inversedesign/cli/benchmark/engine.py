@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit
+from aiida_inversedesign.cli.common import COUNT, FOLDER, FORMAT, OUTPUT, emit
+from aiida_inversedesign.cli.printing import draw, new_table
 from aiida_inversedesign.cli.setup_local import make_profile
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -30,8 +31,8 @@ PROFILE = 'benchmark-engine'
     show_default=True,
     help='Of the evaluations: made up, in the table when the campaign begins.',
 )
-@click.option('--workers', type=click.IntRange(min=1), default=2, show_default=True, help='Of the daemon.')
-@click.option('--at-once', type=click.IntRange(min=1), default=8, show_default=True, help='Evaluations in flight.')
+@click.option('--workers', type=COUNT, default=2, show_default=True, help='Of the daemon.')
+@click.option('--at-once', type=COUNT, default=8, show_default=True, help='Evaluations in flight.')
 @click.option(
     '--schedule',
     type=click.Choice(['asynchronous', 'generations']),
@@ -43,8 +44,8 @@ PROFILE = 'benchmark-engine'
 @click.option(
     '--minutes', type=click.FloatRange(min=1), default=120, show_default=True, help='Then it stops with what it has.'
 )
-@click.option('--folder', type=click.Path(path_type=Path, file_okay=False), help='Of the profile; default: a new one.')
-@click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
+@click.option('--folder', type=FOLDER, help='Of the profile; default: a new one.')
+@OUTPUT
 @FORMAT
 def engine(
     evaluations: int,
@@ -81,9 +82,7 @@ def engine(
         figures = _in_own_home(home, evaluations, already, workers, at_once, schedule, minutes)
     if seeds:
         figures['asynchronous_gain'] = gain(range(seeds), at_once)['evaluations']
-    if output is not None:
-        output.write_text(json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + '\n', encoding='utf-8')
-    emit(figures, output_format, _show)
+    emit(figures, output_format, _show, output)
 
 
 def _in_own_home(
@@ -128,10 +127,8 @@ def _measured(
 
 
 def _show(figures: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
 
-    table = Table('', '', show_header=False)
+    table = new_table('', '', show_header=False)
     table.add_row('evaluations', f'{figures["evaluations"]}, {figures["at_once"]} at once, {figures["schedule"]}')
     table.add_row('daemon', f'{figures["workers"]} workers, {figures["backend"]}')
     for mark, seconds in figures['seconds_per_evaluation'].items():
@@ -145,7 +142,7 @@ def _show(figures: dict[str, Any]) -> None:
     table.add_row('largest worker', f'{figures["worker_mb"]} MB')
     if 'asynchronous_gain' in figures:
         table.add_row('asynchronous schedule', f'{figures["asynchronous_gain"]:.2f} × the evaluations of generations')
-    Console().print(table)
+    draw(table)
 
 
 def _seconds(value: float | None) -> str:

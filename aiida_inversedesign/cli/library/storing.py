@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from aiida_inversedesign.cli.common import print_json
+from aiida_inversedesign.cli.common import as_json
 from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
@@ -144,20 +144,19 @@ def report(node: LibraryData, problems: list[Skipped], request: Request, remarks
     skipped = _entries(problems)
     values = Counter(item.column for item in problems if item.column is not None)
     if request.output_format == 'json':
-        print_json(
-            {
-                'label': request.label,
-                'pk': node.pk,
-                'uuid': node.uuid,
-                'templates': node.count,
-                'fingerprints': request.fingerprints,
-                'skipped': len(skipped),
-                'kinds': count_kinds(problems),
-                'unread_columns': dict(values),
-                'remarks': remarks or {},
-                'skipped_file': str(written) if written else None,
-            }
-        )
+        data = {
+            'label': request.label,
+            'pk': node.pk,
+            'uuid': node.uuid,
+            'templates': node.count,
+            'fingerprints': request.fingerprints,
+            'skipped': len(skipped),
+            'kinds': count_kinds(problems),
+            'unread_columns': dict(values),
+            'remarks': remarks or {},
+            'skipped_file': str(written) if written else None,
+        }
+        click.echo(as_json(data))
         return
     _show(problems, written)
     number = sum(item.kind == VALUE for item in problems)
