@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aiida_inversedesign.audit.record import CampaignRecord
-from aiida_inversedesign.report.section import Section
+from aiida_inversedesign.report.section import Section, html_table
 from aiida_inversedesign.report.words import moment, number
 
 #: What the figures mean (version 1 of their definitions).
@@ -64,22 +64,20 @@ OF_CRYSTALS = ('uniqueness, novelty', 'prototype', 'crystal pictures')
 def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     """The nodes behind the page."""
     nodes = [_node('campaign', record.uuid, record.pk)]
-    nodes += [_node('resumed campaign', uuid, None) for uuid in record.resumed]
+    nodes += [_node('resumed campaign', uuid) for uuid in record.resumed]
     taught = record.settings.learn.earlier
-    nodes += [_node('earlier campaign that was learned from', item.campaign, None) for item in taught]
+    nodes += [_node('earlier campaign that was learned from', item.campaign) for item in taught]
     for item in record.generations:
         nodes.append(_node(f'generation {item.number}', item.uuid, item.pk))
         if item.surrogate is not None:
             models = ', '.join(f'{name}: {kind}' for name, kind in item.surrogate.models.items())
-            nodes.append(_node(f'surrogate after generation {item.number} ({models})', item.surrogate.uuid, None))
+            nodes.append(_node(f'surrogate after generation {item.number} ({models})', item.surrogate.uuid))
     if record.library is not None:
-        nodes.append(
-            _node(f'library {record.library.label} ({number(record.library.count)})', record.library.uuid, None)
-        )
-    body = Markup(
-        '<details{}><summary>{} nodes</summary><div class="scroll"><table class="plain"><thead><tr><th>node</th>'
-        '<th class="n">PK</th><th>UUID</th></tr></thead><tbody>{}</tbody></table></div></details>'
-    ).format(Markup(' open') if len(nodes) <= 12 else '', number(len(nodes)), Markup().join(nodes))
+        nodes.append(_node(f'library {record.library.label} ({number(record.library.count)})', record.library.uuid))
+    table = html_table(('node', 'PK', 'UUID'), nodes, numbers=(1,), names=0)
+    body = Markup('<details{}><summary>{} nodes</summary>{}</details>').format(
+        Markup(' open') if len(nodes) <= 12 else '', number(len(nodes)), table
+    )
     body += _facts(record)
     body += _settings(record)
     lead = (
@@ -89,10 +87,8 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     return Section('provenance', 'Provenance', lead, body=body)
 
 
-def _node(name: str, uuid: str, pk: int | None) -> Markup:
-    return Markup('<tr><th scope="row">{}</th><td class="n">{}</td><td>{}</td></tr>').format(
-        name, '–' if pk is None else str(pk), copyable(uuid)
-    )
+def _node(name: str, uuid: str, pk: int | None = None) -> tuple[str, str, Markup]:
+    return name, '–' if pk is None else str(pk), copyable(uuid)
 
 
 def copyable(text: str) -> Markup:

@@ -7,14 +7,13 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array
 from aiida_inversedesign.benchmarks.discovery.arms import Arm
 from aiida_inversedesign.benchmarks.discovery.run import Outcome, Plan, Search
 from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
 from aiida_inversedesign.benchmarks.search.statistics import RESAMPLES, mean_over_seeds
 
-Array = NDArray[np.float64]
 #: The arm that acceleration and enrichment refer to.
 BASELINE = 'random'
 

@@ -12,7 +12,7 @@ import random
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 
 from aiida_inversedesign.audit.metrics.intervals import mean_interval
 from aiida_inversedesign.audit.metrics.predictions import rank_correlation
+from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.campaign.contracts.potential import Potential
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.symmetry import STRICT_SYMPREC
@@ -108,7 +109,7 @@ def run(
     jobs: int = 1,
     fmax: float = 0.02,
     steps: int = 100,
-    report: Callable[[str, float], None] | None = None,
+    report: Report = silent,
 ) -> dict[str, dict[str, Any]]:
     """What the potential says of each crystal, by id; those of ``lines`` are not computed again.
 
@@ -145,8 +146,7 @@ def run(
             # the last line of a run that was stopped
             handle.write('\n')
         for number, records in enumerate(executor.map(_run_bundle, bundles), 1):
-            if report:
-                report('crystals', number / len(bundles))
+            report('crystals', number / len(bundles))
             for record in records:
                 record['properties'] = properties
                 handle.write(json.dumps(record) + '\n')

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from aiida_inversedesign.benchmarks.common import Indices, Mask
 
 #: position of a hit that did not come
 NEVER = np.iinfo(np.int64).max
 
-Positions = NDArray[np.int64]
+Positions = Indices
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ def share(hits: int, n: int) -> Share:
     return Share(hits / n, float(interval.low), float(interval.high), n)
 
 
-def first_hit(hits: NDArray[np.bool_]) -> int:
+def first_hit(hits: Mask) -> int:
     """Position of the first hit, from 0; :data:`NEVER` if there is none."""
     found = np.flatnonzero(hits)
     return int(found[0]) if len(found) else NEVER
@@ -48,7 +49,7 @@ def success(positions: Positions, ks: Sequence[int]) -> dict[int, Share]:
     return {k: share(int((positions < k).sum()), len(positions)) for k in ks}
 
 
-def recall(positions: Positions, findable: NDArray[np.bool_], ks: Sequence[int]) -> dict[int, Share]:
+def recall(positions: Positions, findable: Mask, ks: Sequence[int]) -> dict[int, Share]:
     """Success among the queries that some template answers (the findable): independent of the library's size."""
     return success(positions[findable], ks)
 
@@ -67,7 +68,7 @@ class Paired:
     p: float
 
 
-def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paired:
+def mcnemar(first: Mask, second: Mask) -> Paired:
     """Compare two rankings by the queries that exactly one of them answers.
 
     :param first: whether the first ranking answers each query, shape (n,); ``second`` likewise.

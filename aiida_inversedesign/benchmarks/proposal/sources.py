@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.benchmarks.proposal.matching import Reference
 from aiida_inversedesign.benchmarks.proposal.queries import BenchmarkError, Query, formulas_of
 from aiida_inversedesign.benchmarks.proposal.scores import NEVER, first_hit, mcnemar, share, success
@@ -26,7 +27,6 @@ from aiida_inversedesign.screen.potentials.judge import by_chance, judged, to_sc
 
 if TYPE_CHECKING:
     from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
-    from aiida_inversedesign.benchmarks.proposal.run import Progress
 
 #: ranks at which the arms are compared
 KS = (1, 5, 10, 20)
@@ -138,7 +138,7 @@ def measure_sources(
     plan: SourcePlan,
     model: Any = None,
     screen: Relaxer | None = None,
-    progress: Progress | None = None,
+    progress: Report = silent,
 ) -> dict[str, Any]:
     """Let every arm propose for the same queries, relax what it proposes, and compare with the truth.
 
@@ -149,7 +149,6 @@ def measure_sources(
     :param screen: the potential; None leaves the crystals as they are proposed.
     :raises BenchmarkError: if no query is left, or an arm needs a model that was not trained.
     """
-    report = progress or (lambda step, done: None)
     for arm in plan.arms:
         if model is None and 'cspml' in arm.shares:
             raise BenchmarkError(f'--sources {arm.name}: cspml needs a model without the queries: add --recipe ours')
@@ -160,9 +159,9 @@ def measure_sources(
     found: dict[str, list[Found]] = {arm.name: [] for arm in plan.arms}
     for number, query in enumerate(chosen):
         for index, arm in enumerate(plan.arms):
-            report(f'sources: {arm.name}', (number + index / len(plan.arms)) / len(chosen))
+            progress(f'sources: {arm.name}', (number + index / len(plan.arms)) / len(chosen))
             found[arm.name].append(_answer(query, arm, plan, templates, asked, model, screen))
-    report('sources', 1.0)
+    progress('sources', 1.0)
     return _figures(chosen, found, plan, screen)
 
 

@@ -8,14 +8,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array, Mask
 from aiida_inversedesign.campaign.goal import Constraint, Goal, Objective
 from aiida_inversedesign.campaign.text.digits import Digits, plain
 from aiida_inversedesign.errors import InverseDesignError
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 #: Share of the pool that are hits where the goal names no threshold.
 TOP = 0.05

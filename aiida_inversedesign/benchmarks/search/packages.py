@@ -10,12 +10,9 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from aiida_inversedesign.benchmarks.common import Array, Indices
+from aiida_inversedesign.benchmarks.search.loop import Question, Step
 
-from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Step
-
-Array = NDArray[np.float64]
 Number = Callable[[dict[str, Array]], Array]
 Seeded = Callable[[int], AbstractContextManager[None]]
 

@@ -21,14 +21,12 @@ from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Searcher, Step
+from aiida_inversedesign.benchmarks.common import Array, Indices
+from aiida_inversedesign.benchmarks.search.loop import Question, Searcher, Step
 from aiida_inversedesign.benchmarks.search.packages import FEATURES, BaybeSearcher, PhysboSearcher
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.errors import InverseDesignError
-
-Array = NDArray[np.float64]
 
 #: Forests that a rocketsled-like arm refits on random two thirds; rocketsled's own default is 500.
 REFITS = 20

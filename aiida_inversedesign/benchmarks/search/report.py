@@ -9,15 +9,13 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array, Mask
 from aiida_inversedesign.benchmarks.search import statistics
 from aiida_inversedesign.benchmarks.search.arms import RANDOM, describe_arm
 from aiida_inversedesign.benchmarks.search.goals import feasible, utilities
 from aiida_inversedesign.benchmarks.search.loop import Run, code_digest
 from aiida_inversedesign.benchmarks.search.run import Outcome
-
-Array = NDArray[np.float64]
 
 SCHEMA = 'inversedesign/1'
 #: Evaluations after which figures are given, as far as they lie within starting points and budget.
@@ -131,14 +129,14 @@ def _searched(runs: list[Run], outcome: Outcome, marks: Sequence[int]) -> dict[s
     return result
 
 
-def _found(run: Run, outcome: Outcome) -> NDArray[np.bool_]:
+def _found(run: Run, outcome: Outcome) -> Mask:
     """Whether each evaluation up to the budget was a hit; a run that has them all stops early."""
     hits = np.zeros(max(outcome.plan.budget, len(run.order)), dtype=bool)
     hits[: len(run.order)] = outcome.task.hits[run.order]
     return hits
 
 
-def _until(found: list[NDArray[np.bool_]], number: int, outcome: Outcome) -> dict[str, Any]:
+def _until(found: list[Mask], number: int, outcome: Outcome) -> dict[str, Any]:
     counts = [statistics.evaluations_until(hits, number) for hits in found]
     estimate = statistics.median_over_seeds(counts)
     reached = sum(math.isfinite(count) for count in counts)
@@ -307,7 +305,7 @@ def _median(values: Iterable[float]) -> dict[str, Any]:
     return {'median': estimate.value, 'low': estimate.low, 'high': estimate.high}
 
 
-def _sooner(pairs: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]], number: int) -> dict[str, int]:
+def _sooner(pairs: list[tuple[Mask, Mask]], number: int) -> dict[str, int]:
     """In how many seeds the first arm needs fewer evaluations, as many, or more."""
     order = Counter[str]()
     for one, two in pairs:

@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_inversedesign.benchmarks.search.statistics import mean_over_seeds
 from aiida_inversedesign.campaign.costs.budget_of_stream import fit_is_due, may_choose
@@ -24,7 +23,6 @@ from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.select.batch import choose_points
 from aiida_inversedesign.select.observed import Observed
 
-Array = NDArray[np.float64]
 Schedule = Literal['generations', 'asynchronous']
 
 #: Candidates, descriptors, and the share of the candidates that are hits.

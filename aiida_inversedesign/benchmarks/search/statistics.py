@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aiida_inversedesign.benchmarks.common import Array, Mask
 
 #: Resamples of the seeds; the intervals are 95 % percentile intervals (Efron, Ann. Stat. 7, 1 (1979)).
 RESAMPLES = 4000
@@ -85,7 +84,7 @@ def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def evaluations_until(hits: Sequence[bool] | NDArray[np.bool_], number: int) -> float:
+def evaluations_until(hits: Sequence[bool] | Mask, number: int) -> float:
     """Evaluations until the ``number``-th hit; infinite if it did not come.
 
     :param hits: whether each evaluation was a hit, in order.

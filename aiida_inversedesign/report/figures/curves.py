@@ -94,29 +94,11 @@ def _label(curve: Curve) -> tuple[str, str]:
 
 
 def _line(grid: Any, values: Any, name: str, colour: str, **line: Any) -> Any:
-    import plotly.graph_objects as go
-
-    return go.Scatter(
-        x=theme.lean(np.asarray(grid).tolist()),
-        y=theme.lean(np.asarray(values, dtype=float).tolist(), 4),
-        mode='lines',
-        line={'color': colour, 'width': 2, **line},
-        name=name,
-    )
+    return theme.line(theme.lean(grid), np.asarray(values, dtype=float), name, colour, digits=4, **line)
 
 
 def _band(grid: Any, low: Any, high: Any, name: str) -> Any:
-    import plotly.graph_objects as go
-
-    return go.Scatter(
-        x=theme.lean([*np.asarray(grid).tolist(), *np.asarray(grid)[::-1].tolist()]),
-        y=theme.lean([*np.asarray(high).tolist(), *np.asarray(low)[::-1].tolist()], 4),
-        fill='toself',
-        fillcolor=theme.BLUE_BAND,
-        line={'width': 0},
-        name=name,
-        hoverinfo='skip',
-    )
+    return theme.band(theme.lean(grid), low, high, name, theme.BLUE_BAND, 4)
 
 
 def _one(record: CampaignRecord, item: CurveRecord, target: Curve | None, position: str) -> Plot:

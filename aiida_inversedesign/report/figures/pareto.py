@@ -14,7 +14,7 @@ from aiida_inversedesign.campaign.goal import Goal, Objective
 from aiida_inversedesign.campaign.row import is_feasible
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import count, key_plain, plot_text, property_text
+from aiida_inversedesign.report.words import NAMED, count, hover_names, plot_text, property_text
 
 #: Most pairs of objectives that are drawn.
 MOST_PAIRS = 3
@@ -105,21 +105,15 @@ def _pair(
         ('evaluation', theme.GREY, 'circle', lambda item: is_feasible(goal, item.properties) and not item.hit),
         ('hit', theme.GREEN, 'star', lambda item: bool(item.hit)),
     )
-    for name, colour, symbol, belongs in groups:
+    values = f'%{{x:.{record.digits(across).most}g}}, %{{y:.{record.digits(up).most}g}}'
+    hover = f'{NAMED}<br>{values}<extra></extra>'
+    for group, colour, symbol, belongs in groups:
         chosen = [item for item in able if belongs(item)]
         if chosen:
-            drawn.add_trace(
-                go.Scatter(
-                    x=theme.lean(item.properties[across] for item in chosen),
-                    y=theme.lean(item.properties[up] for item in chosen),
-                    customdata=[[plot_text(key_plain(record, item.key)), plot_text(item.candidate)] for item in chosen],
-                    mode='markers',
-                    marker={'color': colour, 'symbol': symbol, 'size': 12 if symbol == 'star' else 8, 'opacity': 0.85},
-                    name=name,
-                    hovertemplate='%{customdata[0]} (%{customdata[1]})'
-                    f'<br>%{{x:.{record.digits(across).most}g}}, %{{y:.{record.digits(up).most}g}}<extra></extra>',
-                )
-            )
+            x, y = ([item.properties[name] for item in chosen] for name in pair)
+            marker = {'color': colour, 'symbol': symbol, 'size': 12 if symbol == 'star' else 8, 'opacity': 0.85}
+            names = hover_names(record, ((item.key, item.candidate) for item in chosen))
+            drawn.add_trace(theme.points(theme.lean(x), y, group, marker, names, hover))
     if several and front:
         ordered = sorted(front, key=lambda item: item.properties[across])
         drawn.add_trace(
