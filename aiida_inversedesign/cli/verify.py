@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -56,31 +58,16 @@ def verify(
         raise SystemExit(1)
 
 
-class _progress:  # noqa: N801
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """A bar on the error output, so that what is printed can be read by another program."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    def __enter__(self) -> Any:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self.bar = Progress(
-            TextColumn('{task.description}'),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self.task = self.bar.add_task('', total=None)
-        self.bar.start()
-        return self.update
-
-    def update(self, step: str, done: int, total: int) -> None:
-        """Show how far it is."""
-        self.bar.update(self.task, description=step, completed=done, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+    columns = (TextColumn('{task.description}'), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task('', total=None)
+        yield lambda step, done, total: bar.update(task, description=step, completed=done, total=total)
 
 
 def _show_alone(replay: dict[str, Any]) -> None:

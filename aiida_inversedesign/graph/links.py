@@ -9,6 +9,7 @@ from typing import Any
 from aiida.orm import Data, Node, ProcessNode, QueryBuilder, User
 
 from aiida_inversedesign.graph.jobs import among
+from aiida_inversedesign.graph.scalars import edge, scalars
 
 #: Nodes of one query: SQLite takes no more than some ten thousand parameters.
 _PART = 5000
@@ -161,6 +162,13 @@ def input_hashes(processes: Iterable[int]) -> dict[int, dict[str, tuple[int, str
         for process, node, recorded, label in query.iterall(batch_size=1000):
             found.setdefault(process, {})[label] = (node, recorded)
     return found
+
+
+def creators_of(nodes: Iterable[int]) -> set[int]:
+    """PKs of the calculations that made these nodes."""
+    query = QueryBuilder().append(Data, filters=among(set(nodes)), tag='made')
+    query.append(ProcessNode, with_outgoing='made', edge_filters=edge(kind='create'), project='id')
+    return {row[0] for row in scalars(query)}
 
 
 def any_user() -> User | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.row import is_feasible, is_hit
 from aiida_inversedesign.graph.evaluation_account import ENDED
 from aiida_inversedesign.paper.facts import Facts
+from aiida_inversedesign.report.figures.pareto import pareto_front
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -83,31 +85,23 @@ def draw_hits(facts: Facts, axes: Axes) -> None:
     random = _random(facts, len(ended))
     if random is not None:
         indices = [0, *(step[key] for step in ended)]
-        axes.plot(indices, random.mean, '--', color=GREY, label='random choice')
-        axes.fill_between(indices, random.low, random.high, color=GREY, alpha=0.2, linewidth=0, step='post')
+        mean, low, high = random
+        axes.plot(indices, mean, '--', color=GREY, label='random choice')
+        axes.fill_between(indices, low, high, color=GREY, alpha=0.2, linewidth=0, step='post')
     axes.set_xlabel(title)
     axes.set_ylabel('distinct hits')
     _whole_numbers(axes.yaxis)
     _legend(axes)
 
 
-@dataclass(frozen=True)
-class _Random:
-    """Hits that so many random choices find: mean and 95 % interval after 0, 1, 2 … evaluations."""
+def _random(facts: Facts, evaluations: int) -> tuple[list[float], list[float], list[float]] | None:
+    """Hits of random choices after 0, 1, 2 … evaluations: mean and ends of the 95 % interval.
 
-    mean: list[float]
-    low: list[float]
-    high: list[float]
-
-
-def _random(facts: Facts, evaluations: int) -> _Random | None:
-    """Expectation of random choices where the hits of the whole pool are known, or the control arm tells their share.
+    Known where the hits of the whole pool are, or the control arm tells their share.
 
     From a known pool the draws are without replacement (hypergeometric), else with the control arm's rate (binomial).
     """
     from scipy.stats import binom, hypergeom
-
-    from aiida_inversedesign.campaign.row import is_hit
 
     numbers = range(evaluations + 1)
     answers = facts.record.answers
@@ -122,7 +116,7 @@ def _random(facts: Facts, evaluations: int) -> _Random | None:
         low, high = ([float(binom.ppf(q, n, share)) for n in numbers] for q in _QUANTILES)
     else:
         return None
-    return _Random(mean, low, high)
+    return mean, low, high
 
 
 #: Fewer random evaluations than this tell no base rate worth drawing.
@@ -251,7 +245,10 @@ def draw_pareto(facts: Facts, axes: Axes) -> None:
                 markersize=6 if hit else 3,
                 label=label,
             )
-    front = sorted((item.properties[one], item.properties[other]) for item in _front(facts, done))
+    # of the two that are drawn, among those that keep the constraints
+    two = Goal(objectives=facts.record.goal.objectives[:2])
+    able = [item for item in done if is_feasible(facts.record.goal, item.properties)]
+    front = sorted((item.properties[one], item.properties[other]) for item in pareto_front(two, able))
     if front:
         axes.plot(
             [x for x, _ in front],
@@ -267,22 +264,6 @@ def draw_pareto(facts: Facts, axes: Axes) -> None:
     axes.set_xlabel(_label(facts, one))
     axes.set_ylabel(_label(facts, other))
     _legend(axes)
-
-
-def _front(facts: Facts, done: list[Any]) -> list[Any]:
-    """Evaluations that no other one beats in the first two objectives, among those that keep the constraints."""
-    from aiida_inversedesign.campaign.goal import Goal
-    from aiida_inversedesign.campaign.row import is_feasible, loss
-
-    goal = facts.record.goal
-    parts = [Goal(objectives=[objective]) for objective in goal.objectives[:2]]
-    able = [item for item in done if is_feasible(goal, item.properties)]
-    losses = [tuple(loss(part, item.properties) for part in parts) for item in able]
-    return [
-        item
-        for item, own in zip(able, losses, strict=True)
-        if not any(all(a <= b for a, b in zip(each, own, strict=True)) and each != own for each in losses)
-    ]
 
 
 def _whole_numbers(axis: Any) -> None:

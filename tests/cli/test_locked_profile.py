@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from sqlalchemy.exc import OperationalError
 
 from aiida_inversedesign.cli import cli
-from aiida_inversedesign.cli.database import database_problem
+from aiida_inversedesign.cli.common import database_problem
 
 
 @contextmanager

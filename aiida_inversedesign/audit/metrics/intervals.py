@@ -37,17 +37,18 @@ def share(successes: int, n: int, nothing: str = 'there is nothing to count') ->
     return {'value': successes / n, 'low': low, 'high': high, 'n': n}
 
 
-def mean_interval(values: Floats, least: float = -math.inf) -> list[float] | None:
+def mean_interval(values: Floats, least: float = -math.inf, most: float = math.inf) -> list[float] | None:
     """Student's 95 % interval of a mean; None for fewer than two values.
 
-    :param least: the quantity cannot be smaller: the interval is cut there, which changes nothing of its coverage.
+    :param least: the quantity cannot be smaller, nor larger than ``most``: the interval is cut there, which changes
+        nothing of its coverage.
     """
     from scipy.special import stdtrit
 
     if len(values) < 2:
         return None
     half = float(stdtrit(len(values) - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(len(values))
-    return [max(float(values.mean()) - half, least), float(values.mean()) + half]
+    return [max(float(values.mean()) - half, least), min(float(values.mean()) + half, most)]
 
 
 def spread_interval(values: Floats) -> list[float] | None:

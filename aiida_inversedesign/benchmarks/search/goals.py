@@ -13,6 +13,7 @@ from aiida_inversedesign.benchmarks.common import Array, Mask
 from aiida_inversedesign.campaign.goal import Constraint, Goal, Objective
 from aiida_inversedesign.campaign.text.digits import Digits, plain
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.report.figures.pareto import losses
 
 #: Share of the pool that are hits where the goal names no threshold.
 TOP = 0.05
@@ -157,17 +158,7 @@ def feasible(goal: Goal, values: Mapping[str, Array]) -> Mask:
 
 def utilities(goal: Goal, values: Mapping[str, Array]) -> Array:
     """Each objective so that more is better, shape (n, objectives): value, −value, or −distance to the range."""
-    columns = []
-    for objective in goal.objectives:
-        y = values[objective.property]
-        if objective.kind in ('maximize', 'minimize'):
-            columns.append(y if objective.kind == 'maximize' else -y)
-        elif objective.target is not None:
-            columns.append(-np.abs(y - objective.target))
-        else:
-            low, high = objective.hit_range or (0.0, 0.0)
-            columns.append(-np.maximum(np.maximum(low - y, y - high), 0.0))
-    return np.stack(columns, axis=1)
+    return np.stack([-losses(item, values[item.property]) for item in goal.objectives], axis=1)
 
 
 def describe(goal: Goal) -> str:

@@ -159,16 +159,13 @@ def _systems(
     n: int,
     size: int,
     least: int,
-    seed: int,
-    decoys: int,
-    elements_only: bool,
-    max_sites: int,
+    **asked: Any,
 ) -> list[System]:
     from aiida_inversedesign.benchmarks.discovery import systems as core
 
     if systems and formulas:
         raise InverseDesignError('name systems with --system, or formulas with --formula, not both')
-    ask: Ask = core.Ask(decoys, elements_only, max_sites, seed)
+    ask: Ask = core.Ask(**asked)
     if formulas:
         return core.given(library, formulas, ask)
     if systems:

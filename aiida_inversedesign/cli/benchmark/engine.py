@@ -47,18 +47,7 @@ PROFILE = 'benchmark-engine'
 @click.option('--folder', type=FOLDER, help='Of the profile; default: a new one.')
 @OUTPUT
 @FORMAT
-def engine(
-    evaluations: int,
-    already: int,
-    workers: int,
-    at_once: int,
-    schedule: str,
-    seeds: int,
-    minutes: float,
-    folder: Path | None,
-    output: Path | None,
-    output_format: str,
-) -> None:
+def engine(seeds: int, folder: Path | None, output: Path | None, output_format: str, **asked: Any) -> None:
     """Measure the overhead of a campaign and the gain of the asynchronous schedule.
 
     A campaign whose evaluations are looked up in a table at once runs through a daemon, in a profile of its own
@@ -71,27 +60,26 @@ def engine(
     """
     from aiida_inversedesign.benchmarks.search.schedules import gain
 
-    if already >= evaluations:
-        raise InverseDesignError(f'--already {already}: fewer than --evaluations {evaluations}, of which they are part')
+    if asked['already'] >= asked['evaluations']:
+        raise InverseDesignError(
+            f'--already {asked["already"]}: fewer than --evaluations {asked["evaluations"]}, of which they are part'
+        )
     if os.environ.get('INVERSEDESIGN_BENCHMARK_HOME') and os.environ.get('AIIDA_PATH'):
-        emit(_measured(evaluations, already, workers, at_once, schedule, minutes), 'json', _show)
+        emit(_measured(**asked), 'json', _show)
         return
     with tempfile.TemporaryDirectory(prefix='inversedesign-engine-') as temporary:
         home = (folder or Path(temporary)).resolve()
         home.mkdir(parents=True, exist_ok=True)
-        figures = _in_own_home(home, evaluations, already, workers, at_once, schedule, minutes)
+        figures = _in_own_home(home, asked)
     if seeds:
-        figures['asynchronous_gain'] = gain(range(seeds), at_once)['evaluations']
+        figures['asynchronous_gain'] = gain(range(seeds), asked['at_once'])['evaluations']
     emit(figures, output_format, _show, output)
 
 
-def _in_own_home(
-    home: Path, evaluations: int, already: int, workers: int, at_once: int, schedule: str, minutes: float
-) -> dict[str, Any]:
+def _in_own_home(home: Path, asked: dict[str, Any]) -> dict[str, Any]:
     """Run the measurement in another interpreter: AiiDA reads where its home is when it is first imported."""
-    command = [sys.executable, '-m', 'aiida_inversedesign.cli', 'benchmark', 'engine', '--schedule', schedule]
-    command += ['--evaluations', str(evaluations), '--workers', str(workers), '--at-once', str(at_once)]
-    command += ['--minutes', str(minutes), '--already', str(already)]
+    command = [sys.executable, '-m', 'aiida_inversedesign.cli', 'benchmark', 'engine']
+    command += [word for name, value in asked.items() for word in (f'--{name.replace("_", "-")}', str(value))]
     environment = {**os.environ, 'AIIDA_PATH': str(home), 'INVERSEDESIGN_BENCHMARK_HOME': '1'}
     # the daemon is started by `verdi`, which has to be that of this interpreter
     environment['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{environment.get("PATH", "")}'
@@ -102,9 +90,7 @@ def _in_own_home(
     return figures
 
 
-def _measured(
-    evaluations: int, already: int, workers: int, at_once: int, schedule: str, minutes: float
-) -> dict[str, Any]:
+def _measured(evaluations: int, minutes: float, **asked: Any) -> dict[str, Any]:
     make_profile(PROFILE)
     from aiida import load_profile
     from rich.console import Console
@@ -115,15 +101,11 @@ def _measured(
 
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task('evaluations', total=evaluations)
-        return measure(
-            evaluations,
-            workers,
-            at_once,
-            schedule,
-            lambda count: bar.update(task, completed=count),
-            timeout=60 * minutes,
-            already=already,
-        )
+
+        def report(count: int) -> None:
+            bar.update(task, completed=count)
+
+        return measure(evaluations, report=report, timeout=60 * minutes, **asked)
 
 
 def _show(figures: dict[str, Any]) -> None:

@@ -29,17 +29,7 @@ from aiida_inversedesign.cli.printing import draw, new_table, say
 @click.option('--seed', type=click.IntRange(min=0), default=0, show_default=True, help='Of the halves.')
 @click.option('--cache', type=FOLDER, help='Folder that keeps the descriptors.')
 @FORMAT
-def explain(
-    file: Path,
-    name: str,
-    top: float,
-    minimize: bool,
-    splits: int,
-    surrogate: str,
-    seed: int,
-    cache: Path | None,
-    output_format: str,
-) -> None:
+def explain(file: Path, name: str, cache: Path | None, output_format: str, **asked: Any) -> None:
     """Measure explanations in a pool with known answers: rules on held-out halves, and planted descriptors.
 
     \b
@@ -52,7 +42,7 @@ def explain(
 
     with shown_steps() as report:
         pool = read_pool(file, [name], cache=cache, report=report)
-        found = measure(pool, Plan(name, top, minimize, splits, surrogate, seed), report)
+        found = measure(pool, Plan(name, **asked), report)
     emit(found, output_format, _show)
 
 

@@ -38,13 +38,10 @@ def molecules(
     windows: tuple[str, ...],
     start: str,
     arms: str,
-    seeds: int,
-    number: int,
-    rows: int,
     surrogate: str,
-    split: int,
     output: Path | None,
     output_format: str,
+    **asked: int,
 ) -> None:
     """Measure which share of the proposed molecules is valid, distinct, new and in a region of properties.
 
@@ -61,7 +58,7 @@ def molecules(
 
     bounds = dict(_window(text) for text in windows)
     chosen = [part.strip() for part in arms.split(',') if part.strip()]
-    plan = Plan(bounds, Molecule.of(start), chosen, seeds, number, rows, surrogate, split)
+    plan = Plan(bounds, Molecule.of(start), chosen, kind=surrogate, **asked)
     with shown_steps() as report:
         figures = run_molecules(read_data(file, list(bounds)), plan, report)
     emit(figures, output_format, _show, output)

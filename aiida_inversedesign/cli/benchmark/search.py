@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -109,11 +110,6 @@ def search(
     arms: str,
     seeds: int,
     first_seed: int,
-    initial: int,
-    start: str,
-    batch: int,
-    budget: int,
-    calls: int | None,
     at: str,
     estimates: Path | None,
     earlier_file: Path | None,
@@ -127,6 +123,7 @@ def search(
     campaign_seed: int | None,
     resume: bool,
     output_format: str,
+    **asked: Any,
 ) -> None:
     """Measure how many evaluations each way of choosing needs for the hits of a pool.
 
@@ -166,9 +163,11 @@ def search(
 
     with tempfile.TemporaryDirectory() as nowhere, shown_steps() as report:
         cache = folder or Path(nowhere)
-        asked = [part.strip() for part in variables.split(',') if part.strip()]
+        named = [part.strip() for part in variables.split(',') if part.strip()]
         if functional is None:
-            pool = read_pool(pool_file, goal.properties, ignore, asked, cache, jobs, campaign_seed is not None, report)
+            pool = read_pool(
+                pool_file, goal.properties, ignore, named, cache, jobs, campaign_seed is not None, report
+            )
         else:
             pool = pool_of_numbers(read_curve_pool(pool_file, str(name), axis, jobs, report), functional, str(name))
         if estimates is not None:
@@ -176,10 +175,10 @@ def search(
         if cheap is not None:
             pool = with_cheap(pool, cheap, cost_ratio, goal)
         task = make_task(goal, pool.values, top)
-        plan = Plan(initial, batch, budget, start, calls)
+        plan = Plan(**asked)
         numbers = range(first_seed, first_seed + seeds)
         if earlier_file is not None:
-            other = read_pool(earlier_file, goal.properties, ignore, asked, cache, jobs, report=report)
+            other = read_pool(earlier_file, goal.properties, ignore, named, cache, jobs, report=report)
             informed = starting_from_earlier(chosen)
             pool = with_earlier(pool, other, goal, top, plan, informed, numbers, folder, resume, jobs, report)
         outcome = run_all(pool, task, plan, chosen, numbers, folder, resume, jobs, report)
