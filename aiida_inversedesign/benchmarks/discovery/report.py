@@ -96,7 +96,7 @@ def _arm(arm: Arm, done: Sequence[Outcome], curves: dict[str, Array], plan: Plan
 
 
 def _named(estimate: Any) -> dict[str, Any]:
-    found = {'mean': estimate.value, 'low': estimate.low, 'high': estimate.high}
+    found = estimate.named('mean')
     return found if estimate.value is not None else {**found, 'reason': 'no system was searched'}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Report, silent
+from aiida_inversedesign.benchmarks.common import Array, Report, mapped, silent
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
 from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.chemistry.crystal import Crystal
@@ -319,23 +319,12 @@ def described(
 ) -> Array:
     """Descriptors as campaigns compute them: of crystals, or of what ``describe`` (a module's function) is for."""
     describe = describe or _describe
-    blocks = []
-    for number, block in enumerate(_blocks(contents, jobs, describe)):
-        blocks.append(block)
-        report('describing', min((number + 1) * _CHUNK / max(len(contents), 1), 1.0))
-    return np.concatenate(blocks) if blocks else describe([])
-
-
-def _blocks(contents: list[Any], jobs: int, describe: Callable[[list[Any]], Array]) -> Iterator[Array]:
     chunks = [contents[start : start + _CHUNK] for start in range(0, len(contents), _CHUNK)]
-    if jobs == 1 or len(chunks) < 2 * jobs:
-        yield from map(describe, chunks)
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context('spawn')) as processes:
-        yield from processes.map(describe, chunks)
+    blocks = []
+    for block in mapped(describe, chunks, jobs if len(chunks) >= 2 * jobs else 1):
+        blocks.append(block)
+        report('describing', len(blocks) / len(chunks))
+    return np.concatenate(blocks) if blocks else describe([])
 
 
 def _describe(crystals: list[Crystal]) -> Array:

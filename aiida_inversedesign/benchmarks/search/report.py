@@ -141,9 +141,7 @@ def _until(found: list[Mask], number: int, outcome: Outcome) -> dict[str, Any]:
     estimate = statistics.median_over_seeds(counts)
     reached = sum(math.isfinite(count) for count in counts)
     result: dict[str, Any] = {
-        'median': estimate.value,
-        'low': estimate.low,
-        'high': estimate.high,
+        **estimate.named('median'),
         'hits': number,
         'reached': reached,
         'n': len(counts),
@@ -254,7 +252,7 @@ def _coverage(runs: list[Run], outcome: Outcome) -> dict[str, Any]:
 def _share(rows: list[list[float]]) -> dict[str, Any]:
     estimate = statistics.mean_over_seeds([row[0] for row in rows])
     number = int(sum(row[1] for row in rows))
-    return {'value': estimate.value, 'low': estimate.low, 'high': estimate.high, 'n': number}
+    return {**estimate.named('value'), 'n': number}
 
 
 def _paired(outcome: Outcome, marks: Sequence[int]) -> dict[str, Any]:
@@ -297,12 +295,11 @@ def _cost_ratio(outcome: Outcome, first: str, other: str) -> dict[str, Any]:
     seeds = sorted(costs[0].keys() & costs[1].keys())
     pairs = np.array([[one[seed] for seed in seeds] for one in costs], dtype=np.float64)
     estimate = statistics.ratio_of_medians(pairs)
-    return {'value': estimate.value, 'low': estimate.low, 'high': estimate.high, 'n': len(seeds)}
+    return {**estimate.named('value'), 'n': len(seeds)}
 
 
 def _median(values: Iterable[float]) -> dict[str, Any]:
-    estimate = statistics.median_over_seeds(list(values))
-    return {'median': estimate.value, 'low': estimate.low, 'high': estimate.high}
+    return statistics.median_over_seeds(list(values)).named('median')
 
 
 def _sooner(pairs: list[tuple[Mask, Mask]], number: int) -> dict[str, int]:
@@ -315,5 +312,4 @@ def _sooner(pairs: list[tuple[Mask, Mask]], number: int) -> dict[str, int]:
 
 
 def _mean(values: Sequence[float] | Array) -> dict[str, Any]:
-    estimate = statistics.mean_over_seeds(values)
-    return {'mean': estimate.value, 'low': estimate.low, 'high': estimate.high}
+    return statistics.mean_over_seeds(values).named('mean')

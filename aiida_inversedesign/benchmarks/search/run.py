@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Report, silent
+from aiida_inversedesign.benchmarks.common import Report, add_lines, read_lines, silent
 from aiida_inversedesign.benchmarks.search.arms import RANDOM, ArmError, informed_by, make_arm
 from aiida_inversedesign.benchmarks.search.earlier import SHUFFLED, Earlier
 from aiida_inversedesign.benchmarks.search.goals import Task, make_task
@@ -149,23 +149,15 @@ def key_of(pool: Pool, task: Task, plan: Plan) -> str:
 
 
 class _Store:
-    """Finished runs, appended line by line so that an interruption loses none."""
+    """Finished runs of one search."""
 
     def __init__(self, folder: Path | None, key: str) -> None:
         self._file = folder / f'runs-{key}.jsonl' if folder is not None else None
 
     def read(self) -> dict[tuple[str, int], Run]:
-        if self._file is None or not self._file.is_file():
-            return {}
-        found = {}
-        for line in self._file.read_text(encoding='utf-8').splitlines():
-            try:
-                run = Run.from_dict(json.loads(line))
-            except (ValueError, KeyError, TypeError):
-                # the line that an interruption cut off; it is run again
-                continue
-            found[run.arm, run.seed] = run
-        return found
+        found = () if self._file is None else read_lines(self._file)
+        runs = [Run.from_dict(record) for record in found if 'order' in record]
+        return {(run.arm, run.seed): run for run in runs}
 
     def clear(self) -> dict[tuple[str, int], Run]:
         if self._file is not None:
@@ -174,11 +166,7 @@ class _Store:
 
     def write(self, run: Run) -> None:
         if self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            # a line that an interruption cut off must not swallow this one
-            torn = self._file.is_file() and not self._file.read_bytes().endswith(b'\n')
-            with self._file.open('a', encoding='utf-8') as stream:
-                stream.write('\n' * torn + json.dumps(run.to_dict()) + '\n')
+            add_lines(self._file, [run.to_dict()])
 
 
 def _work(

@@ -131,16 +131,14 @@ def gain(seeds: Iterable[int], at_once: int = 8, batches: int = 6) -> dict[str, 
     return {
         'seeds': len(number),
         'at_once': at_once,
-        'evaluations': mean.value,
-        'low': mean.low,
-        'high': mean.high,
+        **mean.named('evaluations'),
         'least': float(ratios.min()),
         'largest': float(ratios.max()),
         'hits': float(found[:, 0].sum() / max(found[:, 1].sum(), 1.0)),
         'hits_per_evaluation': {
             'asynchronous': float(share[:, 0].mean()),
             'generations': float(share[:, 1].mean()),
-            'difference': {'value': more.value, 'low': more.low, 'high': more.high},
+            'difference': more.named('value'),
             'se': float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else None,
         },
     }

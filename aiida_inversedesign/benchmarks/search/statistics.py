@@ -22,6 +22,10 @@ class Estimate:
     low: float | None
     high: float | None
 
+    def named(self, name: str) -> dict[str, float | None]:
+        """Plain data, its value under a name."""
+        return {name: self.value, 'low': self.low, 'high': self.high}
+
 
 def mean_over_seeds(values: Sequence[float] | Array) -> Estimate:
     """Mean and bootstrap interval; one seed gives no interval."""

@@ -165,9 +165,7 @@ def search(
         cache = folder or Path(nowhere)
         named = [part.strip() for part in variables.split(',') if part.strip()]
         if functional is None:
-            pool = read_pool(
-                pool_file, goal.properties, ignore, named, cache, jobs, campaign_seed is not None, report
-            )
+            pool = read_pool(pool_file, goal.properties, ignore, named, cache, jobs, campaign_seed is not None, report)
         else:
             pool = pool_of_numbers(read_curve_pool(pool_file, str(name), axis, jobs, report), functional, str(name))
         if estimates is not None:

@@ -50,7 +50,7 @@ def _plot(campaigns: Sequence[Audited], axis: str, what: str) -> Plot:
         else:
             spent = [0.0, *spent]
             values = [0, *accumulate(int(step['hit'] is True and not step['copy_of']) for step in steps)]
-        style = {'shape': 'hv', 'width': 2.5, 'dash': ('solid', 'dash', 'dot', 'dashdot')[index % 4]}
+        style: dict[str, Any] = {'shape': 'hv', 'width': 2.5, 'dash': ('solid', 'dash', 'dot', 'dashdot')[index % 4]}
         colour = theme.CYCLE[index % len(theme.CYCLE)]
         drawn.add_trace(theme.line(spent, values, plot_text(_name(record)), colour, **style))
     return Plot(f'plot-compare-{what}', drawn, f'{title} of {len(campaigns)} campaigns.')
