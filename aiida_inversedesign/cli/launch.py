@@ -151,7 +151,13 @@ def start(builder: Any, spec: CampaignSpec, daemon: bool, group: Any = None) -> 
     findings = [*(examine_daemon(spec, required=True) if daemon else ()), *examine_disk(spec)]
     refuse_errors(findings)
     if daemon:
-        return _submit(builder, group)
+        from aiida.engine import submit
+
+        node = submit(builder)
+        if group is not None:
+            group.add_nodes(node)
+        click.echo(f'submitted campaign {node.pk}: follow it with `aiida-inversedesign status {node.pk}`')
+        return node
     from aiida_inversedesign.cli.progress import CampaignProgress
     from aiida_inversedesign.workchains.foreground import run_campaign
 
@@ -172,13 +178,3 @@ def start(builder: Any, spec: CampaignSpec, daemon: bool, group: Any = None) -> 
             f'campaign {node.pk} was interrupted; finished work is kept: `aiida-inversedesign resume {node.pk}`'
         )
     raise InverseDesignError(f'campaign {node.pk} stopped with an internal error; see `verdi process report {node.pk}`')
-
-
-def _submit(builder: Any, group: Any = None) -> WorkChainNode:
-    from aiida.engine import submit
-
-    node = submit(builder)
-    if group is not None:
-        group.add_nodes(node)
-    click.echo(f'submitted campaign {node.pk}: follow it with `aiida-inversedesign status {node.pk}`')
-    return node

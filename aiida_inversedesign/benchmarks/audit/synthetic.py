@@ -170,9 +170,8 @@ def _attach(writer: Writer, generation: int, step: int, label: str, node: orm.Da
     )
     rows = [
         {'input_id': step, 'output_id': node.pk, 'label': f'last_{label}', 'type': 'create'},
-        {'input_id': node.pk, 'output_id': generation, 'label': f'last_{label}', 'type': 'return'},
+        {'input_id': generation, 'output_id': node.pk, 'label': label, 'type': 'return'},
     ]
-    rows[1] = {'input_id': generation, 'output_id': node.pk, 'label': label, 'type': 'return'}
     writer.backend.bulk_insert(EntityTypes.LINK, rows)
 
 

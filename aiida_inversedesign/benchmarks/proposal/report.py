@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.proposal.run import KS, RIGHT, STRUCTURE_KS, Answers, Outcome
+from aiida_inversedesign.benchmarks.proposal.run import KS, STRUCTURE_KS, Answers, Outcome
 from aiida_inversedesign.benchmarks.proposal.scores import NEVER, Positions, Share, mcnemar, recall, share, success
 from aiida_inversedesign.benchmarks.proposal.volumes import volume_errors
 
@@ -150,6 +150,3 @@ def _interval(item: Share) -> list[float | None]:
 
 def _key(tau: float) -> str:
     return f'{tau:g}'
-
-
-__all__ = ['RIGHT', 'SCHEMA', 'summarise']

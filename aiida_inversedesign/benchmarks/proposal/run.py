@@ -12,7 +12,7 @@ import numpy as np
 from aiida_inversedesign.benchmarks.common import Array, Indices, Mask, Report, silent
 from aiida_inversedesign.benchmarks.proposal.matching import Matches, Reference, Task, compare_all
 from aiida_inversedesign.benchmarks.proposal.queries import Query, formulas_of
-from aiida_inversedesign.benchmarks.proposal.scores import NEVER, first_hit
+from aiida_inversedesign.benchmarks.proposal.scores import first_hit
 from aiida_inversedesign.benchmarks.proposal.structures import Builder, builder_of
 from aiida_inversedesign.benchmarks.proposal.volumes import VolumeCase
 from aiida_inversedesign.chemistry.prototypes import prototype_label
@@ -232,6 +232,3 @@ def _could_match(query: Query, library: Library, indices: Sequence[int]) -> list
 def _volume_case(query: Query, group: Group, index: int, builder: Builder, right: bool) -> VolumeCase:
     (built,) = builder(query.counts, [index], group)
     return VolumeCase(built, group.library[index].crystal, query.crystal, right)
-
-
-__all__ = ['KS', 'NEVER', 'RIGHT', 'STRUCTURE_KS', 'Answers', 'Outcome', 'Settings', 'run']

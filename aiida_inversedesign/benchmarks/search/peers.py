@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -320,12 +320,9 @@ def _baybe(question: Question) -> Searcher:
     return BaybeSearcher(question, Single(question.goal), seeded)
 
 
-def _named(peers: Sequence[Peer]) -> dict[str, Peer]:
-    return {peer.name: peer for peer in peers}
-
-
-PEERS = _named(
-    [
+PEERS = {
+    peer.name: peer
+    for peer in (
         Peer('physbo', 'PHYSBO, expected improvement, Gaussian process', ('physbo',), _physbo),
         Peer('baybe', 'BayBE, a campaign with its default recommender, descriptors decorrelated', ('baybe',), _baybe),
         Peer(
@@ -353,7 +350,7 @@ PEERS = _named(
             ('physbo',),
             _physbo_thompson,
         ),
-    ]
-)
+    )
+}
 #: What ``--arms peers`` stands for: one of each kind.
 GROUP = tuple(name for name in PEERS if name != 'physbo_ts')
