@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import is_feasible, is_hit
@@ -44,20 +48,7 @@ def draw_best_so_far(facts: Facts, axes: Axes) -> None:
     if facts.report['known']:
         values = facts.report['known']['values']
         axes.plot([0.0] * len(values), values, 'd', color=SKY, fillstyle='none', markersize=3.0, label='starting data')
-    known = [step for step in steps if step['value'] is not None]
-    for hit, marker, color, size, label in ((False, 'o', GREY, 3.0, 'evaluation'), (True, '*', GREEN, 7.0, 'hit')):
-        points = [step for step in known if bool(step['hit']) is hit]
-        if points:
-            axes.plot(
-                [step[key] for step in points],
-                [step['value'] for step in points],
-                marker,
-                color=color,
-                markersize=size,
-                markeredgewidth=0.3 if hit else 0,
-                markeredgecolor='black',
-                label=label,
-            )
+    _evaluations(axes, [(step[key], step['value'], bool(step['hit'])) for step in steps if step['value'] is not None])
     failed = [step[key] for step in steps if step['status'] == 'failed']
     if failed:
         heights = [0.02] * len(failed)
@@ -73,18 +64,24 @@ def draw_best_so_far(facts: Facts, axes: Axes) -> None:
     _legend(axes)
 
 
+def _evaluations(axes: Axes, points: Sequence[tuple[float, float, bool]]) -> None:
+    """Evaluations at x and y, hits as stars: the last of each tells whether it is one."""
+    for hit, marker, color, size, label in ((False, 'o', GREY, 3.0, 'evaluation'), (True, '*', GREEN, 7.0, 'hit')):
+        own = [(x, y) for x, y, is_one in points if is_one is hit]
+        if own:
+            edge: dict[str, Any] = {'markeredgewidth': 0.3 if hit else 0, 'markeredgecolor': 'black'}
+            axes.plot(*zip(*own, strict=True), marker, color=color, markersize=size, label=label, **edge)
+
+
 def draw_hits(facts: Facts, axes: Axes) -> None:
     """Distinct hits against the cost, with random search where the base rate is known."""
     steps, (key, title) = facts.report['progress'], _axis(facts)
     ended = [step for step in steps if step['status'] in ENDED]
-    counts, found = [], 0
-    for step in ended:
-        found += bool(step['hit']) and not step['copy_of']
-        counts.append(found)
-    axes.step([0, *(step[key] for step in ended)], [0, *counts], where='post', color=GREEN, label='distinct hits')
+    counts = accumulate(int(bool(step['hit']) and not step['copy_of']) for step in ended)
+    indices = [0, *(step[key] for step in ended)]
+    axes.step(indices, [0, *counts], where='post', color=GREEN, label='distinct hits')
     random = _random(facts, len(ended))
     if random is not None:
-        indices = [0, *(step[key] for step in ended)]
         mean, low, high = random
         axes.plot(indices, mean, '--', color=GREY, label='random choice')
         axes.fill_between(indices, low, high, color=GREY, alpha=0.2, linewidth=0, step='post')
@@ -130,12 +127,10 @@ def draw_hit_rate(facts: Facts, axes: Axes) -> None:
     """The hit rate of each generation with its 95 % interval."""
     generations = [item for item in facts.report['by_generation'] if item['hit_rate']['value'] is not None]
     numbers = [item['generation'] for item in generations]
-    values = [item['hit_rate']['value'] for item in generations]
-    below = [item['hit_rate']['value'] - item['hit_rate']['low'] for item in generations]
-    above = [item['hit_rate']['high'] - item['hit_rate']['value'] for item in generations]
-    axes.errorbar(
-        numbers, values, yerr=[below, above], fmt='o', color=BLUE, markersize=3, linewidth=0.8, label='95 % interval'
-    )
+    rates = [[item['hit_rate'][key] for item in generations] for key in ('low', 'value', 'high')]
+    low, values, high = np.array(rates, dtype=np.float64)
+    style: dict[str, Any] = {'color': BLUE, 'markersize': 3, 'linewidth': 0.8, 'label': '95 % interval'}
+    axes.errorbar(numbers, values, yerr=(values - low, high - values), fmt='o', **style)
     overall = facts.report['hit_rate']
     if overall['value'] is not None:
         axes.axhline(overall['value'], color=ORANGE, linewidth=1.0, linestyle='--', label='whole campaign')
@@ -157,17 +152,9 @@ def draw_parity(facts: Facts, axes: Axes) -> None:
     for hit, marker, color, label in ((False, 'o', BLUE, 'evaluation'), (True, '*', GREEN, 'hit')):
         own = [pair for pair in pairs if pair[3] is hit]
         if own:
-            axes.errorbar(
-                [pair[1] for pair in own],
-                [pair[0] for pair in own],
-                xerr=[1.96 * pair[2] for pair in own],
-                fmt=marker,
-                color=color,
-                markersize=6 if hit else 3,
-                linewidth=0.5,
-                alpha=0.85,
-                label=label,
-            )
+            found, said, deviations, _ = zip(*own, strict=True)
+            style: dict[str, Any] = {'color': color, 'markersize': 6 if hit else 3, 'linewidth': 0.5, 'alpha': 0.85}
+            axes.errorbar(said, found, xerr=1.96 * np.array(deviations), fmt=marker, label=label, **style)
     ends = [min(pair[0] for pair in pairs), max(pair[0] for pair in pairs)]
     axes.plot(ends, ends, '-', color='black', linewidth=0.6)
     axes.set_aspect('equal', adjustable='datalim')
@@ -234,17 +221,7 @@ def draw_pareto(facts: Facts, axes: Axes) -> None:
     """The first two objectives against each other, with the Pareto front."""
     one, other = (objective.property for objective in facts.record.goal.objectives[:2])
     done = [item for item in facts.record.evaluations if one in item.properties and other in item.properties]
-    for hit, marker, color, label in ((False, 'o', GREY, 'evaluation'), (True, '*', GREEN, 'hit')):
-        own = [item for item in done if bool(item.hit) is hit]
-        if own:
-            axes.plot(
-                [item.properties[one] for item in own],
-                [item.properties[other] for item in own],
-                marker,
-                color=color,
-                markersize=6 if hit else 3,
-                label=label,
-            )
+    _evaluations(axes, [(item.properties[one], item.properties[other], bool(item.hit)) for item in done])
     # of the two that are drawn, among those that keep the constraints
     two = Goal(objectives=facts.record.goal.objectives[:2])
     able = [item for item in done if is_feasible(facts.record.goal, item.properties)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -117,15 +118,12 @@ def draws_needed(hits: int, good: int, total: int) -> tuple[float, int, int]:
 
     The mean is hits × (total + 1) / (good + 1), the distribution negative hypergeometric.
     """
+    low, high = (draws_quantile(hits, good, total, level) for level in (0.025, 0.975))
+    return hits * (total + 1) / (good + 1), low, high
 
-    def quantile(level: float) -> int:
-        low, high = hits, total - good + hits
-        while low < high:
-            middle = (low + high) // 2
-            if at_least(hits, middle, good, total) >= level:
-                high = middle
-            else:
-                low = middle + 1
-        return low
 
-    return hits * (total + 1) / (good + 1), quantile(0.025), quantile(0.975)
+def draws_quantile(hits: int, good: int, total: int, level: float) -> int:
+    """Fewest draws without return that find ``hits`` of ``good`` ones with this probability or more."""
+    numbers = range(hits, total - good + hits)
+    # a probability that equals the level may be less by a rounding error
+    return hits + bisect_left(numbers, level - 1e-12, key=lambda drawn: at_least(hits, drawn, good, total))

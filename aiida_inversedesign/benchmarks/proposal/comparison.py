@@ -21,10 +21,9 @@ from aiida_inversedesign.benchmarks.proposal.queries import (
     keyed,
 )
 from aiida_inversedesign.benchmarks.proposal.report import summarise
-from aiida_inversedesign.benchmarks.proposal.run import Settings, run
+from aiida_inversedesign.benchmarks.proposal.run import Settings, builder_of, run
 from aiida_inversedesign.benchmarks.proposal.sources import SourcePlan, measure_sources
 from aiida_inversedesign.benchmarks.proposal.splits import TRAINED_ON, templates_for
-from aiida_inversedesign.benchmarks.proposal.structures import builder_of
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.fingerprints.structure import Cache, fingerprints

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,12 +13,14 @@ from aiida_inversedesign.benchmarks.common import Array, Indices, Mask, Report, 
 from aiida_inversedesign.benchmarks.proposal.matching import Matches, Reference, Task, compare_all
 from aiida_inversedesign.benchmarks.proposal.queries import Query, formulas_of
 from aiida_inversedesign.benchmarks.proposal.scores import first_hit
-from aiida_inversedesign.benchmarks.proposal.structures import Builder, builder_of
 from aiida_inversedesign.benchmarks.proposal.volumes import VolumeCase
+from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.libraries.prototype_labels import label_of
-from aiida_inversedesign.propose.rankers.ranking import TAUS, Group, Ranker, Templates
+from aiida_inversedesign.propose.build import build
+from aiida_inversedesign.propose.rankers.ranking import TAUS, Counts, Group, Ranker, Templates
+from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
 
 #: ranks at which the rankings are compared
 KS = (1, 5, 10, 20, 50)
@@ -28,6 +30,18 @@ STRUCTURE_KS = (1, 5, 10)
 RIGHT = 0.1
 #: formulas that a ranking answers in one call
 BLOCK = 64
+#: crystals of a formula in templates of a group, named by their indices in the library, in their order
+Builder = Callable[[Counts, Sequence[int], Group], list[Crystal]]
+
+
+def builder_of(volumes: Volumes | None = None) -> Builder:
+    """A builder of crystals at these predicted volumes; without one, templates are scaled by element volumes."""
+    predictor = ElementVolumes() if volumes is None else volumes
+
+    def builder(counts: Counts, indices: Sequence[int], group: Group) -> list[Crystal]:
+        return [item.crystal for item in build(counts, indices, group, predictor)]
+
+    return builder
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,11 @@ class Share:
     high: float | None
     n: int
 
+    @property
+    def interval(self) -> list[float | None]:
+        """Its ends."""
+        return [self.low, self.high]
+
 
 def share(hits: int, n: int) -> Share:
     """``hits`` of ``n``."""

@@ -308,11 +308,8 @@ def _figures(
         },
         'paired': {
             name: {
-                key: {'first_only': test.first_only, 'second_only': test.second_only, 'p': test.p}
-                for key, test in {
-                    **{str(k): mcnemar(positions[first] < k, positions[name] < k) for k in KS},
-                    'proposed': mcnemar(proposed[first], proposed[name]),
-                }.items()
+                **{str(k): vars(mcnemar(positions[first] < k, positions[name] < k)) for k in KS},
+                'proposed': vars(mcnemar(proposed[first], proposed[name])),
             }
             for name in found
             if name != first
@@ -335,7 +332,7 @@ def _figures(
 def _within(positions: np.ndarray) -> dict[str, dict[str, Any]]:
     """Share of the queries with a right crystal among the first K, with its interval."""
     shares = success(positions, KS)
-    return {str(k): {'share': item.value, 'interval': [item.low, item.high]} for k, item in shares.items()}
+    return {str(k): {'share': item.value, 'interval': item.interval} for k, item in shares.items()}
 
 
 def _arm(items: Sequence[Found], positions: np.ndarray) -> dict[str, Any]:
@@ -344,8 +341,8 @@ def _arm(items: Sequence[Found], positions: np.ndarray) -> dict[str, Any]:
         'found': {str(k): item.value for k, item in shares.items()},
         'proposed': proposed.value,
         'intervals': {
-            'found': {str(k): [item.low, item.high] for k, item in shares.items()},
-            'proposed': [proposed.low, proposed.high],
+            'found': {str(k): item.interval for k, item in shares.items()},
+            'proposed': proposed.interval,
         },
         'by_source': dict(Counter(item.proposer for item in items if item.position != NEVER)),
         'crystals': float(np.mean([item.crystals for item in items])),
@@ -367,5 +364,5 @@ def _calibration(chances: Sequence[tuple[float, bool]]) -> list[dict[str, Any]]:
         if inside:
             right = share(sum(right for _, right in inside), len(inside))
             mean = float(np.mean([chance for chance, _ in inside]))
-            out.append({'n': len(inside), 'said': mean, 'right': right.value, 'interval': [right.low, right.high]})
+            out.append({'n': len(inside), 'said': mean, 'right': right.value, 'interval': right.interval})
     return out

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.audit.metrics.intervals import draws_quantile
 from aiida_inversedesign.benchmarks.common import Array, Mask
 from aiida_inversedesign.benchmarks.search import statistics
 from aiida_inversedesign.benchmarks.search.arms import RANDOM, describe_arm
@@ -181,8 +182,8 @@ def _random(outcome: Outcome, marks: Sequence[int]) -> dict[str, Any]:
         return {'mean': mean, 'low': mean, 'high': mean, 'single_run': [low, high]}
 
     def until(number: int) -> dict[str, Any]:
-        median = float(statistics.random_quantile(number, total, size, 0.5))
-        spread = [statistics.random_quantile(number, total, size, q) for q in (0.025, 0.975)]
+        median = float(draws_quantile(number, total, size, 0.5))
+        spread = [draws_quantile(number, total, size, q) for q in (0.025, 0.975)]
         mean = statistics.random_mean(number, total, size)
         return {'median': median, 'low': median, 'high': median, 'mean': mean, 'single_run': spread, 'hits': number}
 

@@ -102,21 +102,6 @@ def random_mean(number: int, total: int, size: int) -> float:
     return number * (size + 1) / (total + 1)
 
 
-def random_quantile(number: int, total: int, size: int, q: float) -> int:
-    """Fewest evaluations within which random search has found ``number`` hits with probability ``q`` or more."""
-    from scipy.stats import hypergeom
-
-    low, high = number, size
-    while low < high:
-        middle = (low + high) // 2
-        # sf: more than number − 1 of the hits among the first `middle`
-        if hypergeom.sf(number - 1, size, total, middle) >= q - 1e-12:
-            high = middle
-        else:
-            low = middle + 1
-    return low
-
-
 def random_hits(evaluations: int, total: int, size: int) -> tuple[float, int, int]:
     """Hits of random search: mean, and the central 95 % of single runs (hypergeometric distribution)."""
     from scipy.stats import hypergeom
