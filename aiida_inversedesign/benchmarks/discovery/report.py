@@ -12,6 +12,7 @@ from aiida_inversedesign.benchmarks.common import Array
 from aiida_inversedesign.benchmarks.discovery.arms import Arm
 from aiida_inversedesign.benchmarks.discovery.run import Outcome, Plan, Search
 from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
+from aiida_inversedesign.benchmarks.proposal.scores import sign_test
 from aiida_inversedesign.benchmarks.search.statistics import RESAMPLES, mean_over_seeds
 
 #: The arm that acceleration and enrichment refer to.
@@ -143,8 +144,6 @@ def _against_baseline(
 
 def _paired(names: Sequence[str], curves: dict[str, Array]) -> dict[str, Any]:
     """The first arm against each other on the same systems: differences, and the exact sign test."""
-    from scipy.stats import binomtest
-
     first, *others = names
     against = {}
     for name in others:
@@ -155,7 +154,7 @@ def _paired(names: Sequence[str], curves: dict[str, Array]) -> dict[str, Any]:
             'more': more,
             'equal': len(differences) - more - fewer,
             'fewer': fewer,
-            'p': float(binomtest(more, more + fewer, 0.5).pvalue) if more + fewer else 1.0,
+            'p': sign_test(more, fewer),
         }
     return {'first': first, 'against': against}
 

@@ -78,11 +78,15 @@ def mcnemar(first: Mask, second: Mask) -> Paired:
 
     :param first: whether the first ranking answers each query, shape (n,); ``second`` likewise.
     """
+    only, other = int((first & ~second).sum()), int((second & ~first).sum())
+    return Paired(only, other, sign_test(only, other))
+
+
+def sign_test(more: int, fewer: int) -> float:
+    """The two-sided probability of such a split of signs that are equally likely; 1 without any."""
     from scipy.stats import binomtest
 
-    only, other = int((first & ~second).sum()), int((second & ~first).sum())
-    p = float(binomtest(only, only + other, 0.5).pvalue) if only + other else 1.0
-    return Paired(only, other, p)
+    return float(binomtest(more, more + fewer, 0.5).pvalue) if more + fewer else 1.0
 
 
 def median_p90(values: Sequence[float]) -> tuple[float | None, float | None]:

@@ -72,18 +72,19 @@ def pareto_front(goal: Goal, items: Sequence[EvaluationRecord]) -> list[Evaluati
     if not items:
         return []
     points = np.column_stack(
-        [losses(goal_, np.array([item.properties[goal_.property] for item in items])) for goal_ in goal.objectives]
+        [-losses(one, np.array([item.properties[one.property] for item in items])) for one in goal.objectives]
     )
-    left = np.lexsort(points.T[::-1])
-    front = []
-    while len(left):
-        # the first of the sorted ones is on the front; what it dominates is not
-        best = points[left[0]]
-        front.append(int(left[0]))
-        dominated = (points[left] >= best).all(axis=1) & (points[left] > best).any(axis=1)
-        dominated[0] = True
-        left = left[~dominated]
-    return [items[index] for index in sorted(front)]
+    return [item for item, kept in zip(items, front(points), strict=True) if kept]
+
+
+def front(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points no other one dominates (more is better), shape (n,)."""
+    mask = np.ones(len(points), dtype=bool)
+    for index in np.argsort(-points.sum(axis=1), kind='stable'):
+        if mask[index]:
+            worse = (points <= points[index]).all(axis=1) & (points < points[index]).any(axis=1)
+            mask &= ~worse
+    return mask
 
 
 def _pair(
