@@ -10,7 +10,7 @@ import click
 
 from aiida_inversedesign.audit.metrics import transfer_in_words
 from aiida_inversedesign.cli.common import ARCHIVE, FORMAT, NEW_FILE, STRUCTURES, emit, load_profile, opened_campaign
-from aiida_inversedesign.cli.compare import GROUP, members, show_compared
+from aiida_inversedesign.cli.compare import GROUP, members, show_compared, write_plot
 from aiida_inversedesign.cli.printing import draw, new_table, say
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -62,7 +62,9 @@ def audit(
         data = {'schema': found['schema'], 'group': group, 'pooled': found['pooled'], 'campaigns': reports}
         emit(data, output_format, lambda _: show_compared(found))
     if plot is not None:
-        write_plot(reports[0], plot)
+        from aiida_inversedesign.audit.plot import plot_best_so_far
+
+        write_plot(plot_best_so_far, reports[0], plot)
 
 
 def report_of(campaign: Any, structures: Any = 'auto', verify: bool = False) -> dict[str, Any]:
@@ -80,20 +82,8 @@ def report_of(campaign: Any, structures: Any = 'auto', verify: bool = False) -> 
     return compute(campaign, structures, verified)
 
 
-def write_plot(report: dict[str, Any], path: Path) -> None:
-    """Draw best-so-far against DFT calculations."""
-    from aiida_inversedesign.audit.plot import plot_best_so_far
-
-    try:
-        plot_best_so_far(report, path)
-    except (OSError, ValueError) as error:
-        # matplotlib raises a ValueError for an ending it knows no format of
-        raise InverseDesignError(f'the picture {path} cannot be written: {error}') from error
-
-
 def show_reports(reports: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Print one audit, or several side by side."""
-
     columns = reports if isinstance(reports, list) else [reports]
     table = new_table(
         'figure', *(f'{report["campaign"]["name"]} ({report["campaign"]["uuid"][:8]})' for report in columns)

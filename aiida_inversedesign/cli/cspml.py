@@ -259,7 +259,6 @@ def show(label: str, output_format: str) -> None:
 
 
 def _show_card(record: dict[str, Any]) -> None:
-
     table = plain_table()
     library = record['library']
     table.add_row('method', record['method'])

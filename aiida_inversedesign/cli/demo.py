@@ -50,8 +50,10 @@ def demo(folder: Path, file: Path | None) -> None:
 
     load_profile(PROFILE)
     _set_up(folder)
-    from aiida_inversedesign.cli.audit import report_of, show_reports, write_plot
+    from aiida_inversedesign.audit.plot import plot_best_so_far
+    from aiida_inversedesign.cli.audit import report_of, show_reports
     from aiida_inversedesign.cli.checks.plan import plan, show_plan
+    from aiida_inversedesign.cli.compare import write_plot
     from aiida_inversedesign.cli.launch import start
     from aiida_inversedesign.cli.report import write_page
     from aiida_inversedesign.workchains.build import build_campaign
@@ -63,7 +65,7 @@ def demo(folder: Path, file: Path | None) -> None:
     show_reports(report)
     page = write_page(node, folder / f'campaign-{node.pk}-report.html')
     plot, figures = folder / f'campaign-{node.pk}-best.png', folder / f'campaign-{node.pk}-audit.json'
-    write_plot(report, plot)
+    write_plot(plot_best_so_far, report, plot)
     write_json(report, figures)
     click.echo(f'\nthe report, open it in a browser:      {page}')
     click.echo(f'best so far against DFT calculations: {plot}')

@@ -81,7 +81,6 @@ def _question(path: Path) -> str:
 
 
 def _show(data: dict[str, Any]) -> None:
-
     table = plain_table('file', 'the question it asks')
     for item in data['files']:
         table.add_row(item['file'], item['question'])

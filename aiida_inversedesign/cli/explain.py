@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aiida_inversedesign.cli.common import FOLDER, FORMAT, NEW_FILE, campaign_argument, emit, opened_campaign
-from aiida_inversedesign.cli.printing import draw, new_table, say
+from aiida_inversedesign.cli.printing import draw, new_table, say, with_interval
 from aiida_inversedesign.errors import InverseDesignError
 
 
@@ -84,7 +84,6 @@ def write_rules(found: dict[str, Any], path: Path) -> int:
 
 def show(found: dict[str, Any]) -> None:
     """Print an explanation."""
-
     for name, model in found['models'].items():
         _show_model(name, found['campaign']['units'].get(name, ''), model)
     for name, reason in found['not_explained'].items():
@@ -95,13 +94,9 @@ def show(found: dict[str, Any]) -> None:
 
 
 def _show_model(name: str, unit: str, model: dict[str, Any]) -> None:
-
-    table = new_table(
-        'descriptors that go together',
-        'loss of R² without them',
-        '95 %',
-        title=f'What predicts {name} ({model["kind"]}, {model["rows"]} rows, R² left out {_interval(model["r2"])})',
-    )
+    left_out = f'R² left out {with_interval(model["r2"], ".2f")}'
+    title = f'What predicts {name} ({model["kind"]}, {model["rows"]} rows, {left_out})'
+    table = new_table('descriptors that go together', 'loss of R² without them', '95 %', title=title)
     # what the table would show as 0.000
     shown = [item for item in model['importances'] if max(abs(item['low']), abs(item['high'])) >= 5e-4]
     for item in shown[:8]:
@@ -184,13 +179,10 @@ def show_rules(rules: dict[str, Any]) -> None:
         words = f'   p = {rule["p_value"]:.3g} against chance, corrected for the search'
         if held and held['n']:
             words += (
-                f'; found from half of the evaluations, precision on the other half {_interval(held["precision"])}, '
-                f'{held["ratio"]["value"]:.1f} × that of all (n = {held["n"]} halves)'
+                '; found from half of the evaluations, precision on the other half '
+                f'{with_interval(held["precision"], ".2f")}, {held["ratio"]["value"]:.1f} × that of all '
+                f'(n = {held["n"]} halves)'
             )
         elif not held:
             words += f'; not tested on held-out rows: {rules["held_out_reason"]}'
         say(words)
-
-
-def _interval(item: dict[str, Any]) -> str:
-    return f'{item["value"]:.2f} [{item["low"]:.2f}, {item["high"]:.2f}]'

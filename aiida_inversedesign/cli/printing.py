@@ -46,6 +46,17 @@ def ranking_table(title: str, first: str, *columns: str) -> Table:
     return table
 
 
+def with_interval(figure: dict[str, Any], form: str, of_ends: str = '') -> str:
+    """A value with the ends of its interval, as far as they are known.
+
+    :param form: a format specification of the value, and of the ends if they have no other.
+    """
+    if figure['value'] is None:
+        return '–'
+    ends = '' if figure['low'] is None else ', '.join(f'{figure[end]:{of_ends or form}}' for end in ('low', 'high'))
+    return f'{figure["value"]:{form}}' + (f' [{ends}]' if ends else '')
+
+
 def number(value: float | None) -> str:
     """Three significant digits, or a dash where there is no figure."""
     return '–' if value is None else f'{value:.3g}'

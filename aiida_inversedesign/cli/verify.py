@@ -6,15 +6,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from aiida_inversedesign.cli.common import COUNT, FORMAT, campaign_argument, emit, load_profile, opened_campaign
 from aiida_inversedesign.cli.printing import draw, new_table, say
-
-if TYPE_CHECKING:
-    pass
 
 #: Lines of a list that a table shows; JSON has all.
 _SHOWN = 20
@@ -78,7 +75,6 @@ def _show_alone(replay: dict[str, Any]) -> None:
 
 def show(report: dict[str, Any]) -> None:
     """Print a verification."""
-
     table = new_table('', 'run again', 'identical', 'within tolerance', 'different', 'not repeatable')
     rows = [(kind, counts['decisions'], counts) for kind, counts in report['by_kind'].items()]
     evaluations = report['evaluations']

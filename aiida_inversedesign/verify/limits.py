@@ -12,7 +12,7 @@ from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import find_jobs
 from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.verify.case import Case
-from aiida_inversedesign.verify.compare import compare
+from aiida_inversedesign.verify.compare import difference
 from aiida_inversedesign.verify.findings import Finding
 
 #: Core-hours are sums of floats that the database keeps to 14 digits.
@@ -77,8 +77,7 @@ def _difference(given: dict[str, Any], expected: dict[str, Any], recorded: bool)
     """What differs; empty if nothing does, or only core-hours of jobs without a record."""
     left_out = () if recorded else ('core_hours',)
     one, other = ({key: item for key, item in data.items() if key not in left_out} for data in (given, expected))
-    comparison = compare(one, other, _TOLERANCE)
-    return comparison.message if comparison.status == 'different' else ''
+    return difference(one, other, _TOLERANCE)
 
 
 def _check_end(case: Case, campaign: int, budget: int, jobs: list[JobRecord]) -> Iterator[Finding]:

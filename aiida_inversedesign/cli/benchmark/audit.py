@@ -35,7 +35,6 @@ def audit(evaluations: int, backend: str, seed: int, walk: bool, output_format: 
 
 
 def _show(result: dict[str, Any]) -> None:
-
     table = new_table('figure', 'value')
     for name, value in result.items():
         if name != 'walk':

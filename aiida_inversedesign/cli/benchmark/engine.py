@@ -109,7 +109,6 @@ def _measured(evaluations: int, minutes: float, **asked: Any) -> dict[str, Any]:
 
 
 def _show(figures: dict[str, Any]) -> None:
-
     table = new_table('', '', show_header=False)
     table.add_row('evaluations', f'{figures["evaluations"]}, {figures["at_once"]} at once, {figures["schedule"]}')
     table.add_row('daemon', f'{figures["workers"]} workers, {figures["backend"]}')

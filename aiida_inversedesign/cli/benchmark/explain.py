@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aiida_inversedesign.cli.common import COUNT, FOLDER, FORMAT, emit
-from aiida_inversedesign.cli.printing import draw, new_table, say
+from aiida_inversedesign.cli.printing import draw, new_table, say, with_interval
 
 
 @click.command()
@@ -47,7 +47,6 @@ def explain(file: Path, name: str, cache: Path | None, output_format: str, **ask
 
 
 def _show(found: dict[str, Any]) -> None:
-
     side = f'{found["base_rate"]:.1%} of {found["pool"]["candidates"]} candidates are hits'
     side += f' ({found["threshold"]:.4g} or better)'
     table = new_table(
@@ -65,7 +64,7 @@ def _show(found: dict[str, Any]) -> None:
         if item['n']:
             table.add_row(
                 title,
-                *(_words(item[key]) for key in ('precision', 'ratio')),
+                *(with_interval(item[key], '.2f') for key in ('precision', 'ratio')),
                 f'{item["ratio"]["least"]:.1f}',
                 f'{round(item["five_times"]["value"] * item["n"])} of {item["n"]}',
             )
@@ -76,11 +75,6 @@ def _show(found: dict[str, Any]) -> None:
     for name, item in found['importances'].items():
         say(
             f'importance of a {name} descriptor: rank {item["rank"]} of {item["of"]} by the mean of '
-            f'{item["importance"]["n"]} halves ({_words(item["importance"])}); first in {item["first"]["value"]:.0%}, '
-            f'last in {item["last"]["value"]:.0%} of the single halves'
+            f'{item["importance"]["n"]} halves ({with_interval(item["importance"], ".2f")}); first in '
+            f'{item["first"]["value"]:.0%}, last in {item["last"]["value"]:.0%} of the single halves'
         )
-
-
-def _words(item: dict[str, Any]) -> str:
-    interval = '' if item['low'] is None else f' [{item["low"]:.2f}, {item["high"]:.2f}]'
-    return f'{item["value"]:.2f}{interval}'

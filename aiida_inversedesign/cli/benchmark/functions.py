@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aiida_inversedesign.cli.common import COUNT, FORMAT, OUTPUT, emit
-from aiida_inversedesign.cli.printing import draw, new_table, say
+from aiida_inversedesign.cli.printing import draw, new_table, say, with_interval
 
 
 @click.command()
@@ -102,10 +102,7 @@ def _show(data: dict[str, Any]) -> None:
         elif list(arm['chosen']) != [name]:
             say(f'{name} chose {", ".join(arm["chosen"])}')
     for name, more in data['paired'].get('mae_more', {}).items():
-        say(
-            f'{name} misses {more["value"]:.3g} [{more["low"]:.3g}, {more["high"]:.3g}] more than '
-            f'{data["paired"]["best"]}, paired'
-        )
+        say(f'{name} misses {with_interval(more, ".3g")} more than {data["paired"]["best"]}, paired')
 
 
 def _number(figure: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from aiida_inversedesign.cli.common import COUNT, FILE, FORMAT, OUTPUT, emit
-from aiida_inversedesign.cli.printing import draw, new_table, say
+from aiida_inversedesign.cli.printing import draw, new_table, say, with_interval
 
 
 @click.command()
@@ -93,9 +93,6 @@ def _show(data: dict[str, Any]) -> None:
     for heading in ('generator', 'valid', 'distinct', 'novel', 'in region', 'by the judge', 'n'):
         table.add_column(heading, justify='left' if heading == 'generator' else 'right')
     for name, arm in data['arms'].items():
-        cells = [
-            f'{item["value"]:.3f}' + ('' if item['low'] is None else f' [{item["low"]:.2f}, {item["high"]:.2f}]')
-            for item in arm.values()
-        ]
+        cells = [with_interval(item, '.3f', '.2f') for item in arm.values()]
         table.add_row(name, *cells, str(next(iter(arm.values()))['n']))
     draw(table)

@@ -88,7 +88,6 @@ def _write(path: Path, found: dict[str, dict[str, float]], columns: dict[str, st
 
 
 def _show(data: dict[str, Any]) -> None:
-
     table = new_table('property', 'n', 'mean abs. error (95 %)', 'bias', 'median rel. error', 'rank correlation')
     for name, figure in data['properties'].items():
         if not figure['n']:

@@ -57,7 +57,6 @@ def status(campaign: str | None, live: bool, interval: float, output_format: str
 
 
 def _show_list(rows: list[dict[str, Any]]) -> None:
-
     if not rows:
         click.echo('There are no campaigns in this profile: launch one with `aiida-inversedesign launch FILE`.')
         return

@@ -51,7 +51,6 @@ def list_libraries(output_format: str) -> None:
 
 
 def _show_list(rows: list[dict[str, Any]]) -> None:
-
     table = new_table('label', 'PK', 'templates', 'hash', 'created')
     for row in rows:
         table.add_row(row['label'], str(row['pk']), str(row['templates']), row['hash'][:12], row['created'][:16])
