@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -116,8 +117,12 @@ def _facts(record: CampaignRecord) -> Markup:
     for symbol, energy in record.references.items():
         rows.append((f'reference energy of {symbol}', f'{number(energy, 8)} eV/atom'))
     rows += [(f'version of {name}', version) for name, version in record.versions.items()]
-    cells = Markup().join(Markup('<dt>{}</dt><dd>{}</dd>').format(name, _folded(value)) for name, value in rows)
-    return Markup('<h3>Sources, codes and versions</h3><dl class="facts">{}</dl>').format(cells)
+    return Markup('<h3>Sources, codes and versions</h3>') + _listed([(name, _folded(value)) for name, value in rows])
+
+
+def _listed(rows: Sequence[tuple[str, str]]) -> Markup:
+    cells = Markup().join(Markup('<dt>{}</dt><dd>{}</dd>').format(*row) for row in rows)
+    return Markup('<dl class="facts">{}</dl>').format(cells)
 
 
 #: A longer text is folded away behind its beginning.
@@ -153,6 +158,4 @@ def _settings(record: CampaignRecord) -> Markup:
 def definitions(record: CampaignRecord) -> Section:
     """What the figures mean."""
     shown = [(name, text) for name, text in DEFINITIONS if record.space.of_crystals or name not in OF_CRYSTALS]
-    cells = Markup().join(Markup('<dt>{}</dt><dd>{}</dd>').format(name, text) for name, text in shown)
-    body = Markup('<dl class="facts">{}</dl>').format(cells)
-    return Section('definitions', 'Definitions', 'What the figures of this page mean (version 1).', body=body)
+    return Section('definitions', 'Definitions', 'What the figures of this page mean (version 1).', body=_listed(shown))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.campaign.text.digits import Digits, plain
+from aiida_inversedesign.cli.printing import plain_table
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -100,9 +101,8 @@ def _title(data: dict[str, Any]) -> Any:
 
 def _budgets(data: dict[str, Any]) -> Any:
     from rich.progress_bar import ProgressBar
-    from rich.table import Table
 
-    table = Table('', 'used', 'limit', '', box=None, padding=(0, 2, 0, 0))
+    table = plain_table('', 'used', 'limit', '')
     for name, item in data['used'].items():
         if name == 'dft_calculations' and not data.get('makes_dft', True):
             continue

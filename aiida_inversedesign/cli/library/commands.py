@@ -8,7 +8,7 @@ import click
 
 from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, emit, load_profile
 from aiida_inversedesign.cli.library.importing import import_library, merge_libraries
-from aiida_inversedesign.cli.printing import draw, new_table, plain_table
+from aiida_inversedesign.cli.printing import draw, new_table, plain_table, say
 
 
 @click.group(cls=SentenceGroup)
@@ -123,8 +123,6 @@ def show_library(label: str, entries: bool, output_format: str) -> None:
 
 
 def _show_library(data: dict[str, Any]) -> None:
-    from rich.console import Console
-
     table = plain_table()
     for key in ('label', 'pk', 'templates', 'formulas', 'largest_cell', 'hash'):
         table.add_row(key.replace('_', ' '), str(data[key]))
@@ -152,6 +150,4 @@ def _show_library(data: dict[str, Any]) -> None:
             entries.add_row(*('–' if entry[name] in (None, '') else str(entry[name]) for name in columns))
         draw(entries)
         for item in data['skipped']:
-            Console(soft_wrap=True).print(
-                f'skipped ({item["kind"]}): {item["file"]}: {item["reason"]}', markup=False, highlight=False
-            )
+            say(f'skipped ({item["kind"]}): {item["file"]}: {item["reason"]}', soft_wrap=True)

@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from aiida_inversedesign.audit.curves import CurveRecord, inside, residuals, table, tested
+from aiida_inversedesign.audit.curves import CurveRecord, coverage, inside, residuals, table, tested
 from aiida_inversedesign.audit.frames import best_evaluations
-from aiida_inversedesign.audit.metrics.intervals import wilson
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.campaign.curves.curve import LEVEL, Curve
 from aiida_inversedesign.campaign.curves.functionals import Functional
@@ -134,14 +133,11 @@ def _residual(found: Sequence[CurveRecord], position: int) -> Plot:
 
 
 def _coverage(found: Sequence[CurveRecord], position: int) -> Plot:
-    grid, held = inside(found)
+    grid, share, low, high = coverage(found)
     x_title, _ = _label(found[0].computed)
     drawn = theme.figure(x_title, f'inside the {percent(LEVEL)} band', height=300)
-    counts = np.isfinite(held).sum(axis=0)
-    ends = [wilson(int(hits), int(n)) for hits, n in zip(np.nansum(held, axis=0), counts, strict=True)]
-    low, high = np.array([end[0] for end in ends]), np.array([end[1] for end in ends])
     drawn.add_trace(_band(grid, low, high, '95 % interval'))
-    drawn.add_trace(_line(grid, np.nanmean(held, axis=0), 'inside', theme.BLUE))
+    drawn.add_trace(_line(grid, share, 'inside', theme.BLUE))
     drawn.add_trace(_line(grid[[0, -1]], [LEVEL, LEVEL], 'calibrated', theme.MUTED, dash='dash', width=1))
     drawn.update_yaxes(range=[0, 1.03], tickformat='.0%')
     caption = f'Of {len(found)} curves, at each point of the axis; Wilson intervals.'
