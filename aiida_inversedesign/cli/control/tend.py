@@ -209,8 +209,9 @@ class Keeper:
             count_active_processes,
             count_unstarted,
             foreground_campaigns,
+            paused_after_failures,
+            quiet_jobs,
         )
-        from aiida_inversedesign.graph.paused_jobs import paused_after_failures, quiet_jobs
         from aiida_inversedesign.workchains.foreground import is_alive
 
         storage = get_manager().get_profile_storage()
