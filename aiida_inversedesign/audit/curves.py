@@ -67,7 +67,7 @@ def inside(records: Sequence[CurveRecord]) -> tuple[Array, Array]:
 
 
 def coverage(records: Sequence[CurveRecord]) -> tuple[Array, Array, Array, Array]:
-    """Axis, the share of the values inside their bands at each of its points, and the ends of its Wilson interval."""
+    """Axis, share of the values inside their bands there, and the ends of its Wilson interval, each of shape (T,)."""
     # the metrics import this module
     from aiida_inversedesign.audit.metrics.intervals import wilson
 
