@@ -66,6 +66,17 @@ def inside(records: Sequence[CurveRecord]) -> tuple[Array, Array]:
     return bands[0].grid, np.where(np.isfinite(found), held, np.nan)
 
 
+def coverage(records: Sequence[CurveRecord]) -> tuple[Array, Array, Array, Array]:
+    """Axis, share of the values inside their bands there, and the ends of its Wilson interval, each of shape (T,)."""
+    # the metrics import this module
+    from aiida_inversedesign.audit.metrics.intervals import wilson
+
+    grid, held = inside(records)
+    counts = np.isfinite(held).sum(axis=0)
+    ends = [wilson(int(hits), int(n)) for hits, n in zip(np.nansum(held, axis=0), counts, strict=True)]
+    return grid, np.nanmean(held, axis=0), *np.array(ends).T
+
+
 def table(records: Iterable[CurveRecord], keys: dict[str, str]) -> Iterator[dict[str, Any]]:
     """One row for each point of the curves of these candidates, with what had been predicted there.
 

@@ -7,6 +7,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiida_inversedesign.audit.plot import new_figure
 from aiida_inversedesign.campaign.properties import unit_text
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def draw_learned(model: dict[str, Any], label: str) -> Figure:
     :param label: the property with its unit.
     """
     curves = model['dependences']
-    figure = _figure(10.0, 5.0)
+    figure = new_figure(10.0, 5.0, dpi=150)
     grid = figure.add_gridspec(2, 4)
     _bars(figure.add_subplot(grid[:, :2]), model['importances'][:_BARS])
     for index, curve in enumerate(curves[:4]):
@@ -59,7 +60,7 @@ def draw_rule(rule: dict[str, Any]) -> Figure:
     from matplotlib.patches import Rectangle
 
     picture = rule['picture']
-    figure = _figure(5.4, 4.0)
+    figure = new_figure(5.4, 4.0, dpi=150)
     axes = figure.subplots()
     points = list(zip(picture['x'], picture['y'], picture['kind'], picture['obeyed'], strict=True))
     styles = {
@@ -99,15 +100,6 @@ def _corner(x: Any, y: Any, rule: dict[str, Any]) -> tuple[list[float], list[flo
 
 def _titled(name: str, unit: str) -> str:
     return f'{name} ({unit_text(unit)})' if unit else name
-
-
-def _figure(width: float, height: float) -> Figure:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width, height), dpi=150, layout='constrained')
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def figures(explained: dict[str, Any]) -> dict[str, Figure]:

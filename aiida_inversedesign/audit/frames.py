@@ -34,11 +34,7 @@ def _names(text: str) -> tuple[str, ...]:
 
 
 #: Units of the columns that every campaign has.
-_UNITS = {
-    'core_hours': 'h',
-    'duration': 's',
-    'wall_time': 's',
-}
+_UNITS = {'core_hours': 'h', 'duration': 's', 'wall_time': 's'}
 
 _EVALUATION = _names(
     'candidate key generation arm generator proposer template prototype surrogate acquisition acquisition_value '
@@ -114,36 +110,17 @@ def jobs(record: CampaignRecord) -> DataFrame:
     """One row for each calculation job, references, restarts, failures and cache copies included."""
     ends = {item.pk: item.ended for item in record.evaluations}
     numbers = {generation.pk: generation.number for generation in record.generations}
-    rows = [
-        {
-            'evaluation': job.evaluation,
-            'generation': numbers.get(job.generation),
-            'kind': job.kind,
-            'path': '/'.join(job.path),
-            'is_dft': job.is_dft,
-            'is_reference': job.is_reference,
-            'is_restart': job.is_restart,
-            'cached': job.cached,
-            'state': job.state,
-            'exit_status': job.exit_status,
-            'failure': job.failure,
-            'processes': job.processes,
-            'wall_time': job.wall_seconds,
-            'core_hours': job.core_hours,
-            'created': job.created,
-            'changed': job_end(job, ends) or job.changed,
-            'code': job.code,
-            'code_version': job.code_version,
-            'computer': job.computer,
-            'pk': job.id,
-            'uuid': job.uuid,
-        }
-        for job in record.jobs
-    ]
     columns = _names(
         'evaluation generation kind path is_dft is_reference is_restart cached state exit_status failure processes '
         'wall_time core_hours created changed code code_version computer pk uuid'
     )
+    rows = [
+        _row(
+            job, columns, generation=numbers.get(job.generation), path='/'.join(job.path), wall_time=job.wall_seconds,
+            changed=job_end(job, ends) or job.changed, pk=job.id,
+        )
+        for job in record.jobs
+    ]  # fmt: skip
     return _frame(record, rows, columns)
 
 
@@ -157,9 +134,8 @@ def candidates(record: CampaignRecord) -> DataFrame:
     rows = []
     for item in record.candidates:
         verdict = item.verdicts.get(item.rejected_by or '')
-        own: dict[str, Any] = {'candidate': item.id, 'reason': verdict.reason if verdict else ''}
-        own['evaluated'] = evaluated.get(item.id, '')
-        rows.append({name: own[name] if name in own else getattr(item, name) for name in columns})
+        why = verdict.reason if verdict else ''
+        rows.append(_row(item, columns, candidate=item.id, reason=why, evaluated=evaluated.get(item.id, '')))
     return _frame(record, rows, columns)
 
 
@@ -178,25 +154,19 @@ def generations(record: CampaignRecord) -> DataFrame:
         hours = [item.core_hours for item in own if item.core_hours is not None]
         statuses = [item.status for item in own]
         rows.append(
-            {
-                'number': generation.number,
-                'state': generation.state,
-                'exit_status': generation.exit_status,
-                'created': generation.created,
-                'changed': generation.changed,
-                'evaluations': len(own),
-                'completed': statuses.count('completed'),
-                'failed': statuses.count('failed'),
-                'hits': sum(item.hit is True for item in own),
-                'dft_calculations': sum(item.dft_calculations for item in own),
-                'core_hours': sum(hours) if hours else None,
-                'chosen_with': generation.chosen_with,
-                'surrogate': _models(generation.surrogate),
-                'pk': generation.pk,
-                'uuid': generation.uuid,
-            }
-        )
+            _row(
+                generation, columns, evaluations=len(own), completed=statuses.count('completed'),
+                failed=statuses.count('failed'), hits=sum(item.hit is True for item in own),
+                dft_calculations=sum(item.dft_calculations for item in own), core_hours=sum(hours) if hours else None,
+                surrogate=_models(generation.surrogate),
+            )
+        )  # fmt: skip
     return _frame(record, rows, columns)
+
+
+def _row(item: Any, columns: Iterable[str], **own: Any) -> dict[str, Any]:
+    """A row of a table: attributes of an object under their own names, but for what is given."""
+    return {name: own[name] if name in own else getattr(item, name) for name in columns}
 
 
 def _models(surrogate: Any) -> str:

@@ -5,10 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 #: Okabe and Ito's colours, distinguishable with every kind of colour vision.
 _BLUE, _ORANGE, _GREEN, _GREY = '#0072B2', '#D55E00', '#009E73', '#999999'
+
+
+def new_figure(width: float, height: float, **style: Any) -> Figure:
+    """An empty figure of this size in inches, drawn without a display."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), layout='constrained', **style)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def plot_best_so_far(report: dict[str, Any], path: Path | str) -> Path:
@@ -19,16 +32,12 @@ def plot_best_so_far(report: dict[str, Any], path: Path | str) -> Path:
     :param report: what :func:`aiida_inversedesign.audit.audit.audit` returns.
     :param path: file to write; its suffix says which format (``.png``, ``.pdf``, ``.svg``).
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     steps = report['progress']
     axis = 'dft_calculations' if report['dft_calculations']['total'] else 'evaluation'
     objective = report['goal']['objectives'][0]
     name = objective['property']
     unit = report['campaign']['units'][name]
-    figure = Figure(figsize=(6.4, 4.0), dpi=150, layout='constrained')
-    FigureCanvasAgg(figure)
+    figure = new_figure(6.4, 4.0, dpi=150)
     axes = figure.subplots()
     best = [step for step in steps if step['best'] is not None]
     axes.step(
@@ -84,13 +93,9 @@ def plot_compared(reports: Sequence[dict[str, Any]], path: Path | str) -> Path:
     :param reports: what :func:`aiida_inversedesign.audit.audit.audit` returns for each.
     :param path: file to write; its suffix says which format.
     """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     spent = all(report['dft_calculations']['total'] for report in reports)
     axis, title = ('dft_calculations', 'DFT calculations') if spent else ('evaluation', 'evaluations')
-    figure = Figure(figsize=(9.6, 4.0), dpi=150, layout='constrained')
-    FigureCanvasAgg(figure)
+    figure = new_figure(9.6, 4.0, dpi=150)
     hits, best = figure.subplots(1, 2)
     styles = ('-', '--', ':', '-.')
     for index, report in enumerate(reports):

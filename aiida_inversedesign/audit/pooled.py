@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,26 +14,35 @@ from aiida_inversedesign.audit.metrics.intervals import mean_interval, unknown
 SCHEMA = 'inversedesign/1'
 
 
-def _value(report: dict[str, Any], name: str) -> float | None:
-    item = report[name]
-    return item.get('value') if isinstance(item, dict) else item
+@dataclass(frozen=True)
+class Figure:
+    """A figure that is compared; none can be negative.
+
+    :param of: its value in the audit of a campaign, or None where it is not known.
+    :param most: it cannot be larger. :param own: whether the audit gives it an interval of its own.
+    """
+
+    of: Callable[[dict[str, Any]], float | None]
+    most: float = math.inf
+    own: bool = False
 
 
-#: Figures that are compared: one number of each campaign, or None where it is not known.
-FIGURES: dict[str, Callable[[dict[str, Any]], float | None]] = {
-    'evaluations': lambda report: report['evaluations']['total'],
-    'distinct_hits': lambda report: report['evaluations']['distinct_hits'],
+def _with_interval(name: str, most: float = math.inf) -> Figure:
+    return Figure(lambda report: report[name].get('value'), most, own=True)
+
+
+FIGURES: dict[str, Figure] = {
+    'evaluations': Figure(lambda report: report['evaluations']['total']),
+    'distinct_hits': Figure(lambda report: report['evaluations']['distinct_hits']),
     # what completed without ending in what had been evaluated
-    'distinct': lambda report: report['evaluations']['completed'] - report['evaluations']['copies'],
-    'first_hit': lambda report: (report['first_hit'] or {}).get('evaluation'),
-    'hit_rate': lambda report: _value(report, 'hit_rate'),
-    'dft_calculations': lambda report: report['dft_calculations']['total'],
-    'core_hours': lambda report: report['core_hours'],
-    'acceleration': lambda report: _value(report, 'acceleration'),
-    'enrichment': lambda report: _value(report, 'enrichment'),
+    'distinct': Figure(lambda report: report['evaluations']['completed'] - report['evaluations']['copies']),
+    'first_hit': Figure(lambda report: (report['first_hit'] or {}).get('evaluation')),
+    'hit_rate': _with_interval('hit_rate', most=1.0),
+    'dft_calculations': Figure(lambda report: report['dft_calculations']['total']),
+    'core_hours': Figure(lambda report: report['core_hours']),
+    'acceleration': _with_interval('acceleration'),
+    'enrichment': _with_interval('enrichment'),
 }
-#: Those that a campaign's own audit gives an interval.
-_WITH_INTERVAL = ('hit_rate', 'acceleration', 'enrichment')
 
 
 def compared(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
@@ -46,25 +57,23 @@ def compared(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
     for report in reports:
         column = {'uuid': report['campaign']['uuid'], 'name': report['campaign']['name']}
         for name, figure in FIGURES.items():
-            own = report[name] if name in _WITH_INTERVAL else {}
-            column[name] = {'value': figure(report), 'low': own.get('low'), 'high': own.get('high')}
+            own = report[name] if figure.own else {}
+            column[name] = {'value': figure.of(report), 'low': own.get('low'), 'high': own.get('high')}
             if own.get('reason'):
                 column[name]['reason'] = own['reason']
         columns.append(column)
+    values = {name: [column[name]['value'] for column in columns] for name in FIGURES}
     return {
         'schema': SCHEMA,
         'campaigns': columns,
         'same_goal': all(report['goal'] == reports[0]['goal'] for report in reports),
-        'pooled': {name: _mean(name, [column[name]['value'] for column in columns]) for name in FIGURES},
+        'pooled': {name: _mean(figure, values[name]) for name, figure in FIGURES.items()},
     }
 
 
-def _mean(name: str, values: Sequence[float | None]) -> dict[str, Any]:
+def _mean(figure: Figure, values: Sequence[float | None]) -> dict[str, Any]:
     known = np.array([value for value in values if value is not None], dtype=np.float64)
     if not len(known):
         return unknown('it is not known of any of the campaigns', low=None, high=None, n=0)
-    # none of the figures can be negative
-    low, high = mean_interval(known, 0.0) or (None, None)
-    if high is not None and name == 'hit_rate':
-        high = min(high, 1.0)
+    low, high = mean_interval(known, 0.0, figure.most) or (None, None)
     return {'value': float(known.mean()), 'low': low, 'high': high, 'n': len(known)}

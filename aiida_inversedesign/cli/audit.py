@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,8 +9,9 @@ from typing import Any
 import click
 
 from aiida_inversedesign.audit.metrics import transfer_in_words
-from aiida_inversedesign.cli.common import ARCHIVE, FORMAT, STRUCTURES, emit, load_profile, opened_campaign
-from aiida_inversedesign.cli.compare import GROUP, members, show_compared
+from aiida_inversedesign.cli.common import ARCHIVE, FORMAT, NEW_FILE, STRUCTURES, emit, load_profile, opened_campaign
+from aiida_inversedesign.cli.compare import GROUP, members, show_compared, write_plot
+from aiida_inversedesign.cli.printing import draw, new_table, say
 from aiida_inversedesign.errors import InverseDesignError
 
 
@@ -21,7 +21,7 @@ from aiida_inversedesign.errors import InverseDesignError
 @ARCHIVE
 @STRUCTURES
 @click.option('--verify', is_flag=True, help='Re-run every decision, for the share that is reproduced; slow.')
-@click.option('--plot', type=click.Path(path_type=Path, dir_okay=False), help='Write best-so-far as PNG.')
+@click.option('--plot', type=NEW_FILE, help='Write best-so-far as PNG.')
 @FORMAT
 def audit(
     campaigns: tuple[str, ...],
@@ -62,7 +62,9 @@ def audit(
         data = {'schema': found['schema'], 'group': group, 'pooled': found['pooled'], 'campaigns': reports}
         emit(data, output_format, lambda _: show_compared(found))
     if plot is not None:
-        write_plot(reports[0], plot)
+        from aiida_inversedesign.audit.plot import plot_best_so_far
+
+        write_plot(plot_best_so_far, reports[0], plot)
 
 
 def report_of(campaign: Any, structures: Any = 'auto', verify: bool = False) -> dict[str, Any]:
@@ -80,40 +82,22 @@ def report_of(campaign: Any, structures: Any = 'auto', verify: bool = False) -> 
     return compute(campaign, structures, verified)
 
 
-def write_plot(report: dict[str, Any], path: Path) -> None:
-    """Draw best-so-far against DFT calculations."""
-    from aiida_inversedesign.audit.plot import plot_best_so_far
-
-    try:
-        plot_best_so_far(report, path)
-    except (OSError, ValueError) as error:
-        # matplotlib raises a ValueError for an ending it knows no format of
-        raise InverseDesignError(f'the picture {path} cannot be written: {error}') from error
-
-
-def write_json(report: dict[str, Any], path: Path) -> None:
-    """Write an audit as JSON."""
-    path.write_text(json.dumps(report, indent=2, ensure_ascii=False, allow_nan=False) + '\n', encoding='utf-8')
-
-
 def show_reports(reports: dict[str, Any] | list[dict[str, Any]]) -> None:
     """Print one audit, or several side by side."""
-    from rich.console import Console
-    from rich.table import Table
-
     columns = reports if isinstance(reports, list) else [reports]
-    table = Table('figure', *(f'{report["campaign"]["name"]} ({report["campaign"]["uuid"][:8]})' for report in columns))
+    table = new_table(
+        'figure', *(f'{report["campaign"]["name"]} ({report["campaign"]["uuid"][:8]})' for report in columns)
+    )
     for title, describe in _ROWS:
         cells = [describe(report) for report in columns]
         # what no campaign has, such as starting data, has no row
         if set(cells) != {'–'}:
             table.add_row(title, *cells)
-    console = Console()
-    console.print(table)
+    draw(table)
     for reason in dict.fromkeys(reason for report in columns for reason in _without_interval(report)):
-        console.print(reason, highlight=False)
+        say(reason)
     for report in columns:
-        _show_best(report, console)
+        _show_best(report)
 
 
 def _without_interval(report: dict[str, Any]) -> list[str]:
@@ -122,16 +106,15 @@ def _without_interval(report: dict[str, Any]) -> list[str]:
     return [f'no interval for {name}: {reason}' for name, reason in found.items() if reason]
 
 
-def _show_best(report: dict[str, Any], console: Any) -> None:
+def _show_best(report: dict[str, Any]) -> None:
     from rich.box import SIMPLE_HEAD
-    from rich.table import Table
 
     from aiida_inversedesign.campaign.properties import unit_text
     from aiida_inversedesign.campaign.text.digits import Digits
 
     if not report['best']:
         completed = report['evaluations']['completed']
-        console.print(
+        say(
             f'none of the {completed} completed evaluations keeps the constraints'
             if completed
             else 'no evaluation has completed'
@@ -143,7 +126,7 @@ def _show_best(report: dict[str, Any], console: Any) -> None:
     further = {title: text for title, text in _OF_CRYSTALS.items() if any(text(row) for row in report['best'])}
     space = report['campaign']['space']
     titles = ('candidate', space['key_name'], *units, *further, 'times', 'hit')
-    table = Table(*titles, title=f'best {space["nouns"]}', box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = new_table(*titles, title=f'best {space["nouns"]}', box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.columns[0].no_wrap = True
     digits = {name: Digits(row['properties'].get(name) for row in report['best']) for name in names}
     for row in report['best']:
@@ -151,7 +134,7 @@ def _show_best(report: dict[str, Any], console: Any) -> None:
         hit = '–' if row['hit'] is None else 'yes' if row['hit'] else 'no'
         shown = [text(row) for text in further.values()]
         table.add_row(row['candidate'], row['key'], *values, *shown, str(len(row['copies']) + 1), hit)
-    console.print(table)
+    draw(table)
 
 
 def _above_polymorph(row: dict[str, Any]) -> str:

@@ -28,6 +28,14 @@ class SentenceGroup(click.Group):
             formatter.write_dl([(name, self.commands[name].get_short_help_str(1000)) for name in self.commands])
 
 
+#: A file that is there, one to be written, and a folder to be written.
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+NEW_FILE = click.Path(path_type=Path, dir_okay=False)
+FOLDER = click.Path(path_type=Path, file_okay=False)
+#: A number of things.
+COUNT = click.IntRange(min=1)
+
+OUTPUT = click.option('--output', type=NEW_FILE, help='Write the JSON to this file too.')
 FORMAT = click.option(
     '--format',
     'output_format',
@@ -100,7 +108,7 @@ def _leave_no_configuration(context: click.Context, _: click.Parameter, archive:
 ARCHIVE = click.option(
     '--archive',
     callback=_leave_no_configuration,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=NEW_FILE,
     metavar='FILE.aiida',
     help='Read an exported archive instead of the profile; none is needed then.',
 )
@@ -134,14 +142,41 @@ def opened_campaign(campaign: str | None, archive: Path | None) -> Iterator[Work
         yield only_campaign(campaign, f'the archive {archive}')
 
 
-def print_json(data: Any) -> None:
-    """Print plain data as JSON."""
-    click.echo(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False))
+def as_json(data: Any) -> str:
+    """Plain data as JSON."""
+    return json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def emit(data: Any, output_format: str, show: Callable[[Any], None]) -> None:
-    """Print ``data`` as JSON, or let ``show`` draw it."""
+def write_json(data: Any, path: Path) -> None:
+    """Write plain data as JSON."""
+    path.write_text(as_json(data) + '\n', encoding='utf-8')
+
+
+def emit(data: Any, output_format: str, show: Callable[[Any], None], output: Path | None = None) -> None:
+    """Print ``data`` as JSON, or let ``show`` draw it; with ``output``, write the JSON to that file too."""
+    if output is not None:
+        write_json(data, output)
     if output_format == 'json':
-        print_json(data)
+        click.echo(as_json(data))
     else:
         show(data)
+
+
+def database_problem(error: BaseException) -> str:
+    """What is wrong with the database of the profile, in a sentence; empty if the error is another."""
+    name, module = type(error).__name__, type(error).__module__.partition('.')[0]
+    if name not in ('OperationalError', 'UnreachableStorage') or module not in (
+        'sqlalchemy',
+        'sqlite3',
+        'psycopg',
+        'aiida',
+    ):
+        return ''
+    from aiida.manage import get_manager
+
+    found = get_manager().get_profile()
+    profile = f' of the profile {found.name!r}' if found is not None else ''
+    text = ' '.join(str(getattr(error, 'orig', None) or error).split())
+    if 'is locked' in text:
+        return f'the database{profile} is locked by another program, such as a backup: try again when that has ended'
+    return f'the database{profile} does not answer ({text[:200]}): start it, or try again when it is back'

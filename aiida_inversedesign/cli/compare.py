@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit, load_campaign, load_profile
+from aiida_inversedesign.cli.common import FORMAT, NEW_FILE, emit, load_campaign, load_profile
+from aiida_inversedesign.cli.printing import draw, new_table, say, with_interval
 from aiida_inversedesign.errors import InverseDesignError
 
 #: Names of figures in the table; the others are their keys.
@@ -20,7 +21,7 @@ GROUP = click.option('--group', metavar='LABEL', help='The campaigns of a group,
 @click.command()
 @click.argument('campaigns', nargs=-1, metavar='[PK|UUID]...')
 @GROUP
-@click.option('--plot', type=click.Path(path_type=Path, dir_okay=False), help='Write hits and best values as PNG.')
+@click.option('--plot', type=NEW_FILE, help='Write hits and best values as PNG.')
 @FORMAT
 def compare(campaigns: tuple[str, ...], group: str | None, plot: Path | None, output_format: str) -> None:
     """Compare campaigns (PKs or UUIDs): hits, costs, distinct results and acceleration, each and pooled.
@@ -42,10 +43,16 @@ def compare(campaigns: tuple[str, ...], group: str | None, plot: Path | None, ou
     if plot is not None:
         from aiida_inversedesign.audit.plot import plot_compared
 
-        try:
-            plot_compared(reports, plot)
-        except (OSError, ValueError) as error:
-            raise InverseDesignError(f'the picture {plot} cannot be written: {error}') from error
+        write_plot(plot_compared, reports, plot)
+
+
+def write_plot(draw: Callable[[Any, Path], Any], figures: Any, path: Path) -> None:
+    """Draw figures into a file."""
+    try:
+        draw(figures, path)
+    except (OSError, ValueError) as error:
+        # matplotlib raises a ValueError for an ending it knows no format of
+        raise InverseDesignError(f'the picture {path} cannot be written: {error}') from error
 
 
 def members(label: str) -> list[str]:
@@ -71,23 +78,11 @@ def members(label: str) -> list[str]:
 
 def show_compared(found: dict[str, Any]) -> None:
     """Print campaigns side by side."""
-    from rich.console import Console
-    from rich.table import Table
-
     heads = [f'{column["name"]} ({column["uuid"][:8]})' for column in found['campaigns']]
-    table = Table('figure', *heads, 'mean of the campaigns')
+    table = new_table('figure', *heads, 'mean of the campaigns')
     for name, mean in found['pooled'].items():
-        cells = [_words(column[name]) for column in found['campaigns']]
-        table.add_row(LABELS.get(name, name.replace('_', ' ')), *cells, _words(mean))
-    Console().print(table)
+        cells = [with_interval(column[name], '.4g', '.3g') for column in found['campaigns']]
+        table.add_row(LABELS.get(name, name.replace('_', ' ')), *cells, with_interval(mean, '.4g', '.3g'))
+    draw(table)
     if not found['same_goal']:
-        Console().print(
-            'The campaigns have different goals: their hits, and the means of figures of hits, do not compare.'
-        )
-
-
-def _words(item: dict[str, Any]) -> str:
-    if item['value'] is None:
-        return '–'
-    interval = '' if item['low'] is None else f' [{item["low"]:.3g}, {item["high"]:.3g}]'
-    return f'{item["value"]:.4g}{interval}'
+        say('The campaigns have different goals: their hits, and the means of figures of hits, do not compare.')

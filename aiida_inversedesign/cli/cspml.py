@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, emit, load_profile
+from aiida_inversedesign.cli.common import COUNT, FOLDER, FORMAT, NEW_FILE, SentenceGroup, emit, load_profile
+from aiida_inversedesign.cli.printing import draw, new_table, plain_table
 from aiida_inversedesign.errors import InverseDesignError
 
 
@@ -27,12 +28,10 @@ def cspml() -> None:
 @click.argument('formulas', nargs=-1, required=True)
 @click.option('--library', 'library_label', default='aflow', show_default=True, help='Label of a template library.')
 @click.option('--model', default='shipped', show_default=True, help='Label of a proposal model, or its npz file.')
-@click.option(
-    '--top', type=click.IntRange(min=1), default=5, show_default=True, help='Acceptable crystals of each formula.'
-)
-@click.option('--max-sites', type=click.IntRange(min=1), default=100, show_default=True, help='Largest cell.')
+@click.option('--top', type=COUNT, default=5, show_default=True, help='Acceptable crystals of each formula.')
+@click.option('--max-sites', type=COUNT, default=100, show_default=True, help='Largest cell.')
 @click.option('--exclude-own', is_flag=True, help="Leave the formulas' own entries out of the templates: a fair test.")
-@click.option('--output', type=click.Path(path_type=Path, file_okay=False), help='Folder for the CIF files.')
+@click.option('--output', type=FOLDER, help='Folder for the CIF files.')
 @FORMAT
 def predict(
     formulas: tuple[str, ...],
@@ -136,11 +135,9 @@ def _write_cif(candidate: Any, library: str, folder: Path) -> Path:
 
 
 def _show(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
 
-    table = Table('formula', 'rank', 'P(right)', 'template', 'prototype', 'Å³/atom', 'verdict')
+    table = new_table('formula', 'rank', 'P(right)', 'template', 'prototype', 'Å³/atom', 'verdict')
     for row in rows:
         probability = '–' if row['probability'] is None else f'{row["probability"]:.3f}'
         volume = '–' if row['volume_per_atom'] is None else f'{row["volume_per_atom"]:.2f} ± {row["volume_error"]:.0%}'
@@ -156,7 +153,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
             verdict,
         )
         table.add_row(*map(escape, cells))
-    Console().print(table)
+    draw(table)
 
 
 @cspml.command()
@@ -170,7 +167,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
     help='ours: a posterior over known structures; published: the networks of the CSPML paper.',
 )
 @click.option('--seed', type=int, default=0, show_default=True)
-@click.option('--epochs', type=click.IntRange(min=1), help='Train no longer than this: a quick look.')
+@click.option('--epochs', type=COUNT, help='Train no longer than this: a quick look.')
 @click.option('--fingerprints', type=click.Path(path_type=Path), help='npz file of fingerprints (ids, fingerprints).')
 @click.option(
     '--exclude-formulas',
@@ -178,7 +175,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
     metavar='FORMULA',
     help='Leave a formula out; may be repeated; @FILE names a file with one a line.',
 )
-@click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the model to this npz file too.')
+@click.option('--output', type=NEW_FILE, help='Write the model to this npz file too.')
 def train(
     library_label: str,
     label: str,
@@ -262,10 +259,7 @@ def show(label: str, output_format: str) -> None:
 
 
 def _show_card(record: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table = plain_table()
     library = record['library']
     table.add_row('method', record['method'])
     table.add_row('library', f'{library["templates"]} compounds, hash {library["hash"][:12]}')
@@ -287,4 +281,4 @@ def _show_card(record: dict[str, Any]) -> None:
         table.add_row(f'network {number}', f'{last["epoch"]} epochs, validation loss {last["validation"]}')
     table.add_row('training', f'{record["training_seconds"]} s')
     table.add_row('versions', ', '.join(f'{name} {version}' for name, version in record['versions'].items()))
-    Console().print(table)
+    draw(table)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from aiida_inversedesign.cli.common import FOLDER, write_json
 from aiida_inversedesign.cli.examples import workflow_file
 from aiida_inversedesign.cli.setup_local import make_profile
 from aiida_inversedesign.errors import InverseDesignError
@@ -19,7 +20,7 @@ PROFILE = 'demo'
 @click.command()
 @click.option(
     '--folder',
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     default=Path('demo-campaign'),
     show_default=True,
     help='Everything the demo makes goes here; delete it to remove everything.',
@@ -49,8 +50,10 @@ def demo(folder: Path, file: Path | None) -> None:
 
     load_profile(PROFILE)
     _set_up(folder)
-    from aiida_inversedesign.cli.audit import report_of, show_reports, write_json, write_plot
+    from aiida_inversedesign.audit.plot import plot_best_so_far
+    from aiida_inversedesign.cli.audit import report_of, show_reports
     from aiida_inversedesign.cli.checks.plan import plan, show_plan
+    from aiida_inversedesign.cli.compare import write_plot
     from aiida_inversedesign.cli.launch import start
     from aiida_inversedesign.cli.report import write_page
     from aiida_inversedesign.workchains.build import build_campaign
@@ -62,7 +65,7 @@ def demo(folder: Path, file: Path | None) -> None:
     show_reports(report)
     page = write_page(node, folder / f'campaign-{node.pk}-report.html')
     plot, figures = folder / f'campaign-{node.pk}-best.png', folder / f'campaign-{node.pk}-audit.json'
-    write_plot(report, plot)
+    write_plot(plot_best_so_far, report, plot)
     write_json(report, figures)
     click.echo(f'\nthe report, open it in a browser:      {page}')
     click.echo(f'best so far against DFT calculations: {plot}')

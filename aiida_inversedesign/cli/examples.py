@@ -9,7 +9,8 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit
+from aiida_inversedesign.cli.common import FOLDER, FORMAT, emit
+from aiida_inversedesign.cli.printing import draw, plain_table
 from aiida_inversedesign.errors import InverseDesignError
 
 
@@ -17,7 +18,7 @@ from aiida_inversedesign.errors import InverseDesignError
 @click.option(
     '--copy',
     'target',
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help='Copy them, and the data they name, into this folder; it may not have files of these names.',
 )
 @FORMAT
@@ -80,12 +81,8 @@ def _question(path: Path) -> str:
 
 
 def _show(data: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table('file', 'the question it asks', box=None, padding=(0, 2, 0, 0))
+    table = plain_table('file', 'the question it asks')
     for item in data['files']:
         table.add_row(item['file'], item['question'])
-    console = Console()
-    console.print(table)
+    draw(table)
     click.echo(f'in {data["folder"]}')

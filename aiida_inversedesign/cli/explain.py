@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, campaign_argument, emit, opened_campaign
+from aiida_inversedesign.cli.common import FOLDER, FORMAT, NEW_FILE, campaign_argument, emit, opened_campaign
+from aiida_inversedesign.cli.printing import draw, new_table, say, with_interval
 from aiida_inversedesign.errors import InverseDesignError
 
 
@@ -15,13 +16,8 @@ from aiida_inversedesign.errors import InverseDesignError
 @campaign_argument
 @click.option('--last', type=click.IntRange(min=0), default=10, show_default=True, help='Choices that are explained.')
 @click.option('--seed', type=click.IntRange(min=0), default=0, show_default=True, help='Of refits and permutations.')
-@click.option('--plots', type=click.Path(path_type=Path, file_okay=False), help='Folder for the pictures (PNG).')
-@click.option(
-    '--rules',
-    'rules_file',
-    type=click.Path(path_type=Path, dir_okay=False),
-    help='File for the rules, as a section of a campaign file.',
-)
+@click.option('--plots', type=FOLDER, help='Folder for the pictures (PNG).')
+@click.option('--rules', 'rules_file', type=NEW_FILE, help='File for the rules, as a section of a campaign file.')
 @FORMAT
 def explain(
     campaign: str | None,
@@ -88,30 +84,22 @@ def write_rules(found: dict[str, Any], path: Path) -> int:
 
 def show(found: dict[str, Any]) -> None:
     """Print an explanation."""
-    from rich.console import Console
-
-    console = Console()
     for name, model in found['models'].items():
-        _show_model(console, name, found['campaign']['units'].get(name, ''), model)
+        _show_model(name, found['campaign']['units'].get(name, ''), model)
     for name, reason in found['not_explained'].items():
-        console.print(f'{name}: {reason}', highlight=False)
+        say(f'{name}: {reason}')
     if found['choices']:
-        _show_choices(console, found)
-    show_rules(console, found['rules'])
+        _show_choices(found)
+    show_rules(found['rules'])
 
 
-def _show_model(console: Any, name: str, unit: str, model: dict[str, Any]) -> None:
-    from rich.table import Table
-
+def _show_model(name: str, unit: str, model: dict[str, Any]) -> None:
     from aiida_inversedesign.campaign.properties import unit_text
 
     unit = unit_text(unit)
-    table = Table(
-        'descriptors that go together',
-        'loss of R² without them',
-        '95 %',
-        title=f'What predicts {name} ({model["kind"]}, {model["rows"]} rows, R² left out {_interval(model["r2"])})',
-    )
+    left_out = f'R² left out {with_interval(model["r2"], ".2f")}'
+    title = f'What predicts {name} ({model["kind"]}, {model["rows"]} rows, {left_out})'
+    table = new_table('descriptors that go together', 'loss of R² without them', '95 %', title=title)
     # what the table would show as 0.000
     shown = [item for item in model['importances'] if max(abs(item['low']), abs(item['high'])) >= 5e-4]
     for item in shown[:8]:
@@ -119,9 +107,9 @@ def _show_model(console: Any, name: str, unit: str, model: dict[str, Any]) -> No
         names = ', '.join(item['descriptors'][:3]) + (f' and {others} more' if others > 0 else '')
         table.add_row(names, f'{item["value"]:z.3f}', f'{item["low"]:z.3f} to {item["high"]:z.3f}')
     if shown:
-        console.print(table)
+        draw(table)
     else:
-        console.print(f'{table.title}: no descriptor: the model predicts as well without any one of them')
+        say(f'{table.title}: no descriptor: the model predicts as well without any one of them')
     curves = model['dependences']
     for curve in curves:
         first, *between, last = curve['mean']
@@ -129,32 +117,26 @@ def _show_model(console: Any, name: str, unit: str, model: dict[str, Any]) -> No
         turn = f', up to {top:.4g} between' if top > max(first, last) else ''
         turn += f', down to {bottom:.4g} between' if bottom < min(first, last) else ''
         ends = f'{curve["grid"][0]:.3g} to {curve["grid"][-1]:.3g} {unit_text(curve["unit"])}'.rstrip()
-        console.print(
-            f'  along {curve["group"]} from {ends}: {name} {first:.4g} to {last:.4g} {unit}'.rstrip() + turn,
-            highlight=False,
-        )
+        say(f'  along {curve["group"]} from {ends}: {name} {first:.4g} to {last:.4g} {unit}'.rstrip() + turn)
     limits = model['domain']
-    console.print(
+    say(
         f'Where not to believe it: {limits["beyond"]:.0%} of the candidates lie farther from the evaluations '
-        f'(more than {limits["limit"]:.2f} standard deviations per descriptor) than 95 % of these from each other.',
-        highlight=False,
+        f'(more than {limits["limit"]:.2f} standard deviations per descriptor) than 95 % of these from each other.'
     )
     for part in limits['by_distance']:
-        console.print(
+        say(
             f'  {part["from"]:.2f} to {part["to"]:.2f} away: mean absolute error {part["mae"]:.3g} {unit}, '
-            f'{part["coverage"]:.0%} inside the 95 % interval (n = {part["n"]})',
-            highlight=False,
+            f'{part["coverage"]:.0%} inside the 95 % interval (n = {part["n"]})'
         )
     for item in limits['best_beyond']:
-        console.print(
+        say(
             f'  beyond: {item["candidate"]} {item["key"]}, predicted {item["predicted"]:.4g} ± {item["deviation"]:.2g} '
-            f'{unit}, {item["distance"]:.2f} away',
-            highlight=False,
+            f'{unit}, {item["distance"]:.2f} away'
         )
 
 
-def _show_choices(console: Any, found: dict[str, Any]) -> None:
-    console.print(f'Why the last {len(found["choices"])} candidates were chosen', style='bold')
+def _show_choices(found: dict[str, Any]) -> None:
+    say(f'Why the last {len(found["choices"])} candidates were chosen', style='bold')
     for item in found['choices']:
         predicted = ', '.join(f'{name} {mean:.4g} ± {dev:.2g}' for name, (mean, dev) in item['predicted'].items())
         lines = [f'{item["candidate"]} {item["key"]}: predicted {predicted}']
@@ -173,7 +155,7 @@ def _show_choices(console: Any, found: dict[str, Any]) -> None:
         )
         lines += [f'nearest evaluated: {near}'] if near else []
         lines += [words] if (words := _change(item.get('change'))) else []
-        console.print('\n    '.join(lines), highlight=False, soft_wrap=True)
+        say('\n    '.join(lines), soft_wrap=True)
 
 
 def _change(change: dict[str, Any] | None) -> str:
@@ -188,27 +170,22 @@ def _change(change: dict[str, Any] | None) -> str:
     )
 
 
-def show_rules(console: Any, rules: dict[str, Any]) -> None:
+def show_rules(rules: dict[str, Any]) -> None:
     """Print rules with their evidence."""
     if not rules['rules']:
-        console.print(f'No rules: {rules["reason"]}.', highlight=False)
+        say(f'No rules: {rules["reason"]}.')
         return
-    console.print(
-        f'Rules that hits obey ({rules["hits"]} of {rules["n"]} evaluations are hits, {rules["pool"]} candidates)'
-    )
+    say(f'Rules that hits obey ({rules["hits"]} of {rules["n"]} evaluations are hits, {rules["pool"]} candidates)')
     for number, rule in enumerate(rules['rules'], 1):
-        console.print(f'{number}. {rule["sentence"]}', highlight=False)
+        say(f'{number}. {rule["sentence"]}')
         held = rule['held_out']
         words = f'   p = {rule["p_value"]:.3g} against chance, corrected for the search'
         if held and held['n']:
             words += (
-                f'; found from half of the evaluations, precision on the other half {_interval(held["precision"])}, '
-                f'{held["ratio"]["value"]:.1f} × that of all (n = {held["n"]} halves)'
+                '; found from half of the evaluations, precision on the other half '
+                f'{with_interval(held["precision"], ".2f")}, {held["ratio"]["value"]:.1f} × that of all '
+                f'(n = {held["n"]} halves)'
             )
         elif not held:
             words += f'; not tested on held-out rows: {rules["held_out_reason"]}'
-        console.print(words, highlight=False)
-
-
-def _interval(item: dict[str, Any]) -> str:
-    return f'{item["value"]:.2f} [{item["low"]:.2f}, {item["high"]:.2f}]'
+        say(words)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_inversedesign.cli.common import load_campaign, load_profile
+from aiida_inversedesign.cli.common import COUNT, load_campaign, load_profile
 from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
@@ -27,9 +27,7 @@ DAEMON = click.option('--daemon', is_flag=True, help='Submit the campaign to the
     help='Points that were measured or computed before, instead of those that the file names: learned from, charged '
     'nothing, not proposed again.',
 )
-@click.option(
-    '--seeds', type=click.IntRange(min=1), help='Launch it so many times, with the seed of FILE and those that follow.'
-)
+@click.option('--seeds', type=COUNT, help='Launch it so many times, with the seed of FILE and those that follow.')
 @DAEMON
 def launch(file: Path, known: Path | None, seeds: int | None, daemon: bool) -> None:
     """Launch the campaign of FILE: here with progress, or through the daemon.
@@ -153,7 +151,13 @@ def start(builder: Any, spec: CampaignSpec, daemon: bool, group: Any = None) -> 
     findings = [*(examine_daemon(spec, required=True) if daemon else ()), *examine_disk(spec)]
     refuse_errors(findings)
     if daemon:
-        return _submit(builder, group)
+        from aiida.engine import submit
+
+        node = submit(builder)
+        if group is not None:
+            group.add_nodes(node)
+        click.echo(f'submitted campaign {node.pk}: follow it with `aiida-inversedesign status {node.pk}`')
+        return node
     from aiida_inversedesign.cli.progress import CampaignProgress
     from aiida_inversedesign.workchains.foreground import run_campaign
 
@@ -174,13 +178,3 @@ def start(builder: Any, spec: CampaignSpec, daemon: bool, group: Any = None) -> 
             f'campaign {node.pk} was interrupted; finished work is kept: `aiida-inversedesign resume {node.pk}`'
         )
     raise InverseDesignError(f'campaign {node.pk} stopped with an internal error; see `verdi process report {node.pk}`')
-
-
-def _submit(builder: Any, group: Any = None) -> WorkChainNode:
-    from aiida.engine import submit
-
-    node = submit(builder)
-    if group is not None:
-        group.add_nodes(node)
-    click.echo(f'submitted campaign {node.pk}: follow it with `aiida-inversedesign status {node.pk}`')
-    return node

@@ -77,7 +77,7 @@ class LazyGroup(click.Group):
         except InverseDesignError as error:
             raise click.ClickException(str(error)) from error
         except Exception as error:
-            from aiida_inversedesign.cli.database import database_problem
+            from aiida_inversedesign.cli.common import database_problem
 
             if sentence := database_problem(error):
                 raise click.ClickException(sentence) from error

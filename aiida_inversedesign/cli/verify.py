@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, campaign_argument, emit, load_profile, opened_campaign
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from aiida_inversedesign.cli.common import COUNT, FORMAT, campaign_argument, emit, load_profile, opened_campaign
+from aiida_inversedesign.cli.printing import draw, new_table, say
 
 #: Lines of a list that a table shows; JSON has all.
 _SHOWN = 20
@@ -19,11 +19,9 @@ _SHOWN = 20
 
 @click.command()
 @campaign_argument
-@click.option(
-    '--sample', type=click.IntRange(min=1), help='Run no more than this many of each kind again, drawn at random.'
-)
+@click.option('--sample', type=COUNT, help='Run no more than this many of each kind again, drawn at random.')
 @click.option('--seed', type=int, default=0, show_default=True, help='Of the sample.')
-@click.option('--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes to use.')
+@click.option('--jobs', type=COUNT, default=1, show_default=True, help='Processes to use.')
 @FORMAT
 def verify(
     campaign: str | None, archive: Path | None, sample: int | None, seed: int, jobs: int, output_format: str
@@ -57,31 +55,16 @@ def verify(
         raise SystemExit(1)
 
 
-class _progress:  # noqa: N801
+@contextmanager
+def _progress() -> Iterator[Callable[[str, int, int], None]]:
     """A bar on the error output, so that what is printed can be read by another program."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    def __enter__(self) -> Any:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-        self.bar = Progress(
-            TextColumn('{task.description}'),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=Console(stderr=True),
-            transient=True,
-        )
-        self.task = self.bar.add_task('', total=None)
-        self.bar.start()
-        return self.update
-
-    def update(self, step: str, done: int, total: int) -> None:
-        """Show how far it is."""
-        self.bar.update(self.task, description=step, completed=done, total=total)
-
-    def __exit__(self, *_: object) -> None:
-        self.bar.stop()
+    columns = (TextColumn('{task.description}'), BarColumn(bar_width=24), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task('', total=None)
+        yield lambda step, done, total: bar.update(task, description=step, completed=done, total=total)
 
 
 def _show_alone(replay: dict[str, Any]) -> None:
@@ -92,29 +75,24 @@ def _show_alone(replay: dict[str, Any]) -> None:
 
 def show(report: dict[str, Any]) -> None:
     """Print a verification."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
-    table = Table('', 'run again', 'identical', 'within tolerance', 'different', 'not repeatable')
+    table = new_table('', 'run again', 'identical', 'within tolerance', 'different', 'not repeatable')
     rows = [(kind, counts['decisions'], counts) for kind, counts in report['by_kind'].items()]
     evaluations = report['evaluations']
     rows.append(('evaluations', evaluations['calculations'], evaluations))
     for name, number, counts in rows:
         figures = (counts[key] for key in ('identical', 'within_tolerance', 'different', 'not_repeatable'))
         table.add_row(name, str(number), *(str(len(item) if isinstance(item, list) else item) for item in figures))
-    console.print(table)
-    _list(console, 'different', [*report['different'], *evaluations['different']], ('function', 'of', 'message'))
+    draw(table)
+    _list('different', [*report['different'], *evaluations['different']], ('function', 'of', 'message'))
     repeatable = [*report['not_repeatable'], *evaluations['not_repeatable']]
-    _list(console, 'not repeatable here', repeatable, ('function', 'of', 'message'))
-    _list(console, 'findings', report['findings'], ('kind', 'node', 'message'))
-    console.print(_verdict(report), highlight=False, soft_wrap=True)
+    _list('not repeatable here', repeatable, ('function', 'of', 'message'))
+    _list('findings', report['findings'], ('kind', 'node', 'message'))
+    say(_verdict(report), soft_wrap=True)
 
 
-def _list(console: Console, title: str, entries: list[dict[str, Any]], keys: tuple[str, ...]) -> None:
+def _list(title: str, entries: list[dict[str, Any]], keys: tuple[str, ...]) -> None:
     """A table of entries; those that differ only in where they were found share a line."""
     from rich.markup import escape
-    from rich.table import Table
 
     if not entries:
         return
@@ -122,16 +100,16 @@ def _list(console: Console, title: str, entries: list[dict[str, Any]], keys: tup
     lines: dict[tuple[str, str], list[str]] = {}
     for entry in entries:
         lines.setdefault((str(entry[first]), str(entry[message])), []).append(str(entry[index]))
-    table = Table(title=f'{title}: {len(entries)}')
+    table = new_table(title=f'{title}: {len(entries)}')
     table.add_column(first)
     table.add_column(index, overflow='fold')
     table.add_column(message, overflow='fold')
     for (name, text), indices in list(lines.items())[:_SHOWN]:
         more = f' and {len(indices) - 1} more' if len(indices) > 1 else ''
         table.add_row(*(escape(cell) for cell in (name, f'{indices[0]}{more}', text)))
-    console.print(table)
+    draw(table)
     if len(lines) > _SHOWN:
-        console.print(f'and {len(lines) - _SHOWN} more (--format json shows all)')
+        say(f'and {len(lines) - _SHOWN} more (--format json shows all)')
 
 
 def _verdict(report: dict[str, Any]) -> str:

@@ -60,9 +60,6 @@ def harvest(
         # what is evaluated again need not be of the pool
         origin = next((row for row in rows if row.candidate == choice.get('repeats')), None)
         candidate, content = (origin, origin.proposed) if origin else (candidates[name], candidates[name].content)
-        completed = outcome['exit_status'] == 0
-        found = results['properties'][name].get_dict() if completed else {}
-        properties = {key: entry['value'] for key, entry in found.items()}
         relaxed, curves = (results.get(port, {}).get(name) for port in ('relaxed', 'curves'))
         rows.append(
             EvaluationRow(
@@ -70,22 +67,16 @@ def harvest(
                 generation=generation,
                 arm=choice['arm'],
                 key=candidate.key,
-                status='completed' if completed else 'failed',
                 proposed=content,
                 relaxed=None if relaxed is None else content_of(kind, relaxed),
-                properties=properties,
-                errors={key: entry['error'] for key, entry in found.items() if entry.get('error') is not None},
-                hit=is_hit(goal, properties),
                 predicted={key: tuple(pair) for key, pair in choice['predicted'].items()},
-                reason=outcome['reason'],
-                exit_status=outcome['exit_status'],
                 dft_calculations=outcome['dft_calculations'],
                 core_hours=outcome['core_hours'],
                 template=candidate.template,
                 probability=candidate.probability,
                 estimates=candidate.estimates,
-                replicates=_replicates(found),
                 curves={} if curves is None else goal.asked_curves(curves_of(curves)),
+                **_outcome(outcome, results['properties'], name, goal),
             )
         )
     if engine_named(spec.evaluate.engine).later:
@@ -97,9 +88,21 @@ def harvest(
     return {'table': TableData.from_rows(rows, goal, kind), 'stability': Dict(stability)}
 
 
-def _replicates(found: Mapping[str, Any]) -> dict[str, tuple[int, float]]:
-    """Number of measurements and standard deviation of one, of properties that were measured several times."""
-    return {key: tuple(entry['replicates']) for key, entry in found.items() if 'replicates' in entry}
+def _outcome(outcome: Mapping[str, Any], properties: Mapping[str, Any], name: str, goal: Goal) -> dict[str, Any]:
+    """What the row of a candidate says of how its evaluation ended, and of what it found if it completed."""
+    completed = outcome['exit_status'] == 0
+    found = properties[name].get_dict() if completed else {}
+    values = {key: entry['value'] for key, entry in found.items()}
+    return {
+        'status': 'completed' if completed else 'failed',
+        'properties': values,
+        'errors': {key: entry['error'] for key, entry in found.items() if entry.get('error') is not None},
+        # number of measurements and standard deviation of one, of what was measured several times
+        'replicates': {key: tuple(entry['replicates']) for key, entry in found.items() if 'replicates' in entry},
+        'hit': is_hit(goal, values),
+        'reason': outcome['reason'],
+        'exit_status': outcome['exit_status'],
+    }
 
 
 def _again(
@@ -108,17 +111,5 @@ def _again(
     """A row with what its evaluation, made again, has found; generation, arm and prediction stay."""
     if outcome is None:
         return row
-    completed = outcome['exit_status'] == 0
-    found = properties[row.candidate].get_dict() if completed else {}
-    values = {key: entry['value'] for key, entry in found.items()}
-    return replace(
-        row,
-        status='completed' if completed else 'failed',
-        properties=values,
-        errors={key: entry['error'] for key, entry in found.items() if entry.get('error') is not None},
-        replicates=_replicates(found),
-        hit=is_hit(goal, values),
-        reason=outcome['reason'],
-        exit_status=outcome['exit_status'],
-        copy_of=row.copy_of if completed else None,
-    )
+    own = _outcome(outcome, properties, row.candidate, goal)
+    return replace(row, copy_of=row.copy_of if own['status'] == 'completed' else None, **own)

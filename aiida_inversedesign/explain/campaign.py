@@ -8,7 +8,6 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
@@ -17,6 +16,7 @@ from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import unit_of
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
 from aiida_inversedesign.explain.choices import Decision, reasons
+from aiida_inversedesign.explain.groups import Array, Indices
 from aiida_inversedesign.explain.hits import Hits, rules_of
 from aiida_inversedesign.explain.learned import (
     LEADING,
@@ -37,8 +37,6 @@ from aiida_inversedesign.learn.surrogate import Surrogate, estimated_property
 from aiida_inversedesign.screen.rules import printable
 from aiida_inversedesign.select.acquisition import make_acquisition
 from aiida_inversedesign.select.observed import Observed
-
-Array = NDArray[np.float64]
 
 SCHEMA = 'inversedesign/1'
 #: Random halves of a campaign's rows on which rules are counted.
@@ -250,7 +248,7 @@ def _rules(campaign: Campaign, everything: Array) -> dict[str, Any]:
     inputs, names = surrogate.standardise(everything), campaign.goal.properties
     values = {name: values_of(campaign.rows, name) for name in names}
 
-    def probability(known: NDArray[np.int64]) -> Array:
+    def probability(known: Indices) -> Array:
         rows = ended[known]
         models = {}
         for name in names:

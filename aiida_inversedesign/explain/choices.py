@@ -8,17 +8,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor
 from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.explain.groups import Array
 from aiida_inversedesign.learn.regressor import normal_within
 from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.select.acquisition import make_acquisition
 from aiida_inversedesign.select.observed import Observed
 from aiida_inversedesign.select.rule import Marginal
-
-Array = NDArray[np.float64]
 
 #: Evaluated neighbours that are named.
 NEIGHBOURS = 3

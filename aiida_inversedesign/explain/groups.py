@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Mask = NDArray[np.bool_]
 
 #: Mean rank correlation from which descriptors belong together: half of the variance of ranks in common.
 CORRELATED = 0.7

@@ -8,15 +8,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.explain.groups import Array, Indices, Mask
 from aiida_inversedesign.explain.learned import ExplainError
 from aiida_inversedesign.explain.rules import Conditions, Rule, chance, find_rules
 from aiida_inversedesign.learn.surrogate import estimated_property
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Indices = NDArray[np.int64]
 
 #: Rules that are looked for.
 RULES = 3

@@ -15,16 +15,12 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows, Regressor
 from aiida_inversedesign.errors import InverseDesignError
-from aiida_inversedesign.explain.groups import Group, correlated_groups
+from aiida_inversedesign.explain.groups import Array, Group, Indices, correlated_groups
 from aiida_inversedesign.learn.models.mixture import model_of_rows
 from aiida_inversedesign.learn.regressor import target_scale
-
-Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 #: Fewest rows that are explained: two are left out of each refit.
 LEAST_ROWS = 10

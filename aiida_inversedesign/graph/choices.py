@@ -170,16 +170,16 @@ def last_references(generations: Iterable[int]) -> dict[str, float]:
     return dict(query.order_by({'references': {'ctime': 'desc'}}).first(flat=True) or {})
 
 
+def _input(campaign: int, kind: Any, port: str, project: Any = '*') -> list[Any] | None:
+    """What is asked of an input of a campaign, or None if the graph does not hold it."""
+    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
+    return query.append(kind, with_outgoing='campaign', edge_filters=edge(port), project=project).first()
+
+
 def library_of(campaign: int) -> LibraryRecord | None:
     """The templates of a campaign, as their node describes them."""
-    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
-    query.append(
-        (LibraryData, PointsData),
-        with_outgoing='campaign',
-        edge_filters=edge('library'),
-        project=['label', 'uuid', 'attributes.count', 'attributes.content_hash', 'attributes.sources'],
-    )
-    found = query.first()
+    names = ['label', 'uuid', 'attributes.count', 'attributes.content_hash', 'attributes.sources']
+    found = _input(campaign, (LibraryData, PointsData), 'library', names)
     if not found:
         return None
     label, uuid, count, content_hash, sources = found
@@ -188,30 +188,20 @@ def library_of(campaign: int) -> LibraryRecord | None:
 
 def model_of(campaign: int) -> dict[str, Any] | None:
     """Label, UUID and attributes of the proposal model of a campaign, or None."""
-    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
-    query.append(
-        CspmlData,
-        with_outgoing='campaign',
-        edge_filters=edge('model'),
-        project=['label', 'uuid', 'attributes'],
-    )
-    found = query.first()
+    found = _input(campaign, CspmlData, 'model', ['label', 'uuid', 'attributes'])
     return {'label': found[0], 'uuid': found[1], **found[2]} if found else None
 
 
 def library_node(campaign: int, port: str) -> LibraryData | PointsData | None:
     """The library that a campaign was given as ``library`` or ``engine__data``, or None."""
-    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
-    query.append((LibraryData, PointsData), with_outgoing='campaign', edge_filters=edge(port))
-    return query.first(flat=True)
+    found = _input(campaign, (LibraryData, PointsData), port)
+    return found[0] if found else None
 
 
 def dict_of(campaign: int, port: str) -> dict[str, Any] | None:
     """The content of an input of a campaign that is a ``Dict``, or None if the graph does not hold it."""
-    query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, tag='campaign')
-    query.append(Data, with_outgoing='campaign', edge_filters=edge(port), project='attributes')
-    found = query.first(flat=True)
-    return dict(found) if found is not None else None
+    found = _input(campaign, Data, port, 'attributes')
+    return dict(found[0]) if found else None
 
 
 def find_codes(generations: Iterable[int]) -> dict[int, dict[str, Any]]:

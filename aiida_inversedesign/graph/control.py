@@ -11,6 +11,8 @@ from aiida.orm import CalcJobNode, ProcessNode, QueryBuilder, WorkChainNode
 STOP = 'inversedesign_stop'
 #: The extra of a campaign that runs in the foreground: which process runs it.
 FOREGROUND = 'inversedesign_foreground'
+#: How AiiDA says that it paused a job, and not a person.
+PAUSED_BY_FAILURE = 'Pausing after failed transport task'
 #: The states of a process that has not ended.
 _ACTIVE = {'attributes.process_state': {'in': ['created', 'waiting', 'running']}}
 
@@ -55,3 +57,27 @@ def stop_request(campaign: int) -> dict[str, Any] | None:
     query = QueryBuilder().append(WorkChainNode, filters={'id': campaign}, project=f'extras.{STOP}')
     request = query.first(flat=True)
     return request if isinstance(request, dict) else None
+
+
+def paused_after_failures() -> list[int]:
+    """PKs of the jobs that were paused when their transport or scheduler had failed several times."""
+    filters = {
+        **_ACTIVE,
+        'attributes.paused': True,
+        'attributes.process_status': {'like': f'{PAUSED_BY_FAILURE}%'},
+    }
+    return sorted(QueryBuilder().append(CalcJobNode, filters=filters, project='id').all(flat=True))
+
+
+def quiet_jobs(seconds: float) -> list[int]:
+    """PKs of the jobs that wait, paused by nobody, and have not changed for so long.
+
+    Nearly all of them wait for their scheduler. But AiiDA 2.9 writes no checkpoint when a paused job is resumed:
+    if its worker is killed then, the next one takes it up as paused, and the node does not say so.
+    """
+    filters = {
+        'attributes.process_state': 'waiting',
+        'mtime': {'<': datetime.now(UTC) - timedelta(seconds=seconds)},
+    }
+    query = QueryBuilder().append(CalcJobNode, filters=filters, project=['id', 'attributes.paused'])
+    return sorted(identifier for identifier, paused in query.all() if not paused)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from aiida.orm import CalcJobNode, Data, Dict, KpointsData, ProcessNode, QueryBuilder, RemoteData
 
-from aiida_inversedesign.graph.jobs import among
-
-#: PKs of one query: SQLite takes no more than some ten thousand parameters.
-_PART = 5000
+from aiida_inversedesign.graph.jobs import among, parts
 
 _PARAMETERS = {
     'cutoff_wfc': 'attributes.SYSTEM.ecutwfc',
@@ -26,7 +23,7 @@ _PARAMETERS = {
 def pw_parameters(jobs: Iterable[int]) -> list[dict[str, Any]]:
     """The different parameters of these jobs of pw.x: cutoffs and degauss in Ry, occupations, smearing."""
     found: dict[tuple[Any, ...], None] = {}
-    for part in _parts(jobs):
+    for part in parts(jobs):
         query = QueryBuilder().append(CalcJobNode, filters=among(part), tag='job')
         query.append(
             Dict, with_outgoing='job', edge_filters={'label': 'parameters'}, project=list(_PARAMETERS.values())
@@ -38,7 +35,7 @@ def pw_parameters(jobs: Iterable[int]) -> list[dict[str, Any]]:
 def kpoint_meshes(jobs: Iterable[int]) -> list[tuple[int, int, int]]:
     """The different k-point meshes of these jobs."""
     found = set()
-    for part in _parts(jobs):
+    for part in parts(jobs):
         query = QueryBuilder().append(CalcJobNode, filters=among(part), tag='job')
         query.append(KpointsData, with_outgoing='job', project='attributes.mesh')
         found |= {(mesh[0], mesh[1], mesh[2]) for (mesh,) in query.iterall(batch_size=1000) if mesh}
@@ -48,7 +45,7 @@ def kpoint_meshes(jobs: Iterable[int]) -> list[tuple[int, int, int]]:
 def pseudopotentials(jobs: Iterable[int]) -> list[dict[str, Any]]:
     """Element, file name and MD5 of each pseudopotential that one of these jobs took."""
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for part in _parts(jobs):
+    for part in parts(jobs):
         query = QueryBuilder().append(CalcJobNode, filters=among(part), tag='job')
         query.append(
             Data,
@@ -64,7 +61,7 @@ def pseudopotentials(jobs: Iterable[int]) -> list[dict[str, Any]]:
 def unused_remote_folders(jobs: Iterable[int]) -> set[int]:
     """PKs of the ``RemoteData`` that these jobs left and that no process took as an input."""
     found: set[int] = set()
-    for part in _parts(jobs):
+    for part in parts(jobs):
         query = QueryBuilder().append(CalcJobNode, filters=among(part), tag='job')
         query.append(RemoteData, with_incoming='job', edge_filters={'type': 'create'}, project='id')
         left = set(query.all(flat=True))
@@ -72,9 +69,3 @@ def unused_remote_folders(jobs: Iterable[int]) -> set[int]:
         taken.append(ProcessNode, with_incoming='folder')
         found |= left - set(taken.distinct().all(flat=True))
     return found
-
-
-def _parts(identifiers: Iterable[int]) -> Iterator[list[int]]:
-    whole = list(identifiers)
-    for start in range(0, len(whole), _PART):
-        yield whole[start : start + _PART]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aiida.orm import CalcJobNode, Dict, QueryBuilder, WorkChainNode
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 #: Outputs of jobs that may have ``wall_time_seconds``: those of codes, and of our own scripts.
 WITH_WALL_TIME = ('results', 'output_parameters', 'generated')
 
+#: PKs of one query at most.
+_PART = 5000
+
 #: How many work chains lie between an evaluation and its calculation jobs.
 DEPTHS = (0, 1, 2)
 
@@ -27,14 +30,19 @@ def among(identifiers: Iterable[int]) -> dict[str, Any]:
     return {'id': {'in': list(identifiers) or [0]}}
 
 
-def find_jobs(campaigns: Iterable[int], codes: Mapping[int, Mapping[str, Any]] | None = None) -> list[JobRecord]:
+def parts(identifiers: Iterable[int]) -> Iterator[list[int]]:
+    """PKs in parts for one query each: SQLite takes no more than some ten thousand parameters."""
+    whole = list(identifiers)
+    for start in range(0, len(whole), _PART):
+        yield whole[start : start + _PART]
+
+
+def find_jobs(campaigns: Iterable[int]) -> list[JobRecord]:
     """Every calculation job of evaluations and generators of the campaigns with these PKs, in the order they were made.
 
     Those of proposals, fits and screenings by a potential are none of them.
-
-    :param codes: ``label`` and ``computer`` of the engine's code by generation, for those jobs that shall name them.
     """
-    return records_of(read_jobs(list(campaigns)), codes or {})
+    return records_of(read_jobs(list(campaigns)))
 
 
 def jobs_of_generation(generation: int, evaluations: Iterable[int] | None = None) -> list[JobRecord]:
@@ -43,7 +51,7 @@ def jobs_of_generation(generation: int, evaluations: Iterable[int] | None = None
     :param evaluations: PKs of those evaluations, references included, that alone are looked at; by default all.
     """
     only = among(evaluations) if evaluations is not None else None
-    return records_of(_read([generation], _generation, only, None), {})
+    return records_of(_read([generation], _generation, only, None))
 
 
 def read_jobs(campaigns: list[int], backend: StorageBackend | None = None) -> list[tuple[Any, ...]]:
@@ -54,9 +62,14 @@ def read_jobs(campaigns: list[int], backend: StorageBackend | None = None) -> li
     return _read(campaigns, _generations_of, None, backend)
 
 
-def records_of(rows: Iterable[tuple[Any, ...]], codes: Mapping[int, Mapping[str, Any]]) -> list[JobRecord]:
-    """The jobs of rows of :func:`read_jobs`, in the order they were made."""
-    jobs = [_job(row, codes) for row in rows]
+def records_of(
+    rows: Iterable[tuple[Any, ...]], codes: Mapping[int, Mapping[str, Any]] | None = None
+) -> list[JobRecord]:
+    """The jobs of rows of :func:`read_jobs`, in the order they were made.
+
+    :param codes: ``label`` and ``computer`` of the engine's code by generation, for those jobs that shall name them.
+    """
+    jobs = [_job(row, codes or {}) for row in rows]
     # equal times are distinguished by UUIDs: an imported archive has new PKs
     return sorted(jobs, key=lambda job: (job.created, job.uuid))
 

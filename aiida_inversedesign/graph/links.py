@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiida.orm import Data, Node, ProcessNode, QueryBuilder, User
 
-from aiida_inversedesign.graph.jobs import among
-
-#: Nodes of one query: SQLite takes no more than some ten thousand parameters.
-_PART = 5000
+from aiida_inversedesign.graph.jobs import among, parts
+from aiida_inversedesign.graph.scalars import edge, scalars
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def find_calls(roots: Iterable[int]) -> list[Call]:
     """These processes and everything below them, parents before children, children in the order of their making."""
     wanted = list(roots)
     query = QueryBuilder().append(ProcessNode, filters=among(wanted), project=_COLUMNS)
-    level = sorted((_call(None, '', *row) for row in query.all()), key=lambda call: wanted.index(call.id))
+    level = sorted((_call(None, '', row) for row in query.all()), key=lambda call: wanted.index(call.id))
     found, known = list(level), {call.id for call in level}
     while level:
         level = [call for call in _called([call.id for call in level if call.is_work]) if call.id not in known]
@@ -83,7 +81,7 @@ def find_calls(roots: Iterable[int]) -> list[Call]:
 
 
 def _called(parents: list[int]) -> Iterator[Call]:
-    for part in _parts(parents):
+    for part in parts(parents):
         query = QueryBuilder().append(ProcessNode, filters=among(part), tag='parent', project='id')
         query.append(
             ProcessNode,
@@ -95,21 +93,12 @@ def _called(parents: list[int]) -> Iterator[Call]:
         )
         rows = [(created, parent, label, row) for parent, created, *row, label in query.iterall(batch_size=1000)]
         for _, parent, label, row in sorted(rows, key=lambda item: (item[0], item[3][0])):
-            yield _call(parent, label, *row)
+            yield _call(parent, label, row)
 
 
-def _call(
-    parent: int | None,
-    label: str,
-    identifier: int,
-    uuid: str,
-    node_type: str,
-    process_type: str | None,
-    state: str | None,
-    status: int | None,
-    message: str | None,
-    source: str | None,
-) -> Call:
+def _call(parent: int | None, label: str, row: Sequence[Any]) -> Call:
+    """The call of a row of ``_COLUMNS``."""
+    identifier, uuid, node_type, process_type, state, status, message, source = row
     return Call(
         identifier, uuid, parent, label, node_type, process_type or '', state, status, message, source is not None
     )
@@ -117,7 +106,7 @@ def _call(
 
 def find_links(processes: Iterable[int]) -> Iterator[Link]:
     """Every link between these processes and data."""
-    for part in _parts(list(processes)):
+    for part in parts(processes):
         for side, types in (('with_outgoing', ['input_calc', 'input_work']), ('with_incoming', ['create', 'return'])):
             query = QueryBuilder().append(ProcessNode, filters=among(part), tag='process', project='id')
             query.append(
@@ -134,7 +123,7 @@ def find_links(processes: Iterable[int]) -> Iterator[Link]:
 def attributes_of(nodes: Iterable[int]) -> dict[int, dict[str, Any]]:
     """The attributes of the nodes with these PKs."""
     found: dict[int, dict[str, Any]] = {}
-    for part in _parts(list(nodes)):
+    for part in parts(nodes):
         query = QueryBuilder().append(Data, filters=among(part), project=['id', 'attributes'])
         found |= dict(query.all(batch_size=1000))
     return found
@@ -142,14 +131,13 @@ def attributes_of(nodes: Iterable[int]) -> dict[int, dict[str, Any]]:
 
 def nodes_of(nodes: Iterable[int]) -> list[Node]:
     """The nodes with these PKs, read together."""
-    parts = _parts(list(nodes))
-    return [node for part in parts for node in QueryBuilder().append(Node, filters=among(part)).all(flat=True)]
+    return [node for part in parts(nodes) for node in QueryBuilder().append(Node, filters=among(part)).all(flat=True)]
 
 
 def input_hashes(processes: Iterable[int]) -> dict[int, dict[str, tuple[int, str | None]]]:
     """PK and recorded hash of each input of these processes, by PK of the process and label of the input."""
     found: dict[int, dict[str, tuple[int, str | None]]] = {}
-    for part in _parts(list(processes)):
+    for part in parts(processes):
         query = QueryBuilder().append(ProcessNode, filters=among(part), tag='process', project='id')
         query.append(
             Data,
@@ -163,11 +151,13 @@ def input_hashes(processes: Iterable[int]) -> dict[int, dict[str, tuple[int, str
     return found
 
 
+def creators_of(nodes: Iterable[int]) -> set[int]:
+    """PKs of the calculations that made these nodes."""
+    query = QueryBuilder().append(Data, filters=among(set(nodes)), tag='made')
+    query.append(ProcessNode, with_outgoing='made', edge_filters=edge(kind='create'), project='id')
+    return {row[0] for row in scalars(query)}
+
+
 def any_user() -> User | None:
     """One of the users of the storage: an archive has no default one, but nodes cannot be made without."""
     return QueryBuilder().append(User).first(flat=True)
-
-
-def _parts(identifiers: list[int]) -> Iterator[list[int]]:
-    for start in range(0, len(identifiers), _PART):
-        yield identifiers[start : start + _PART]

@@ -44,29 +44,21 @@ def without_checkpoint(processes: Iterable[int]) -> dict[int, datetime]:
     return {identifier: created for identifier, created, state in query.all() if state not in ended}
 
 
+def _harvests(generations: Iterable[int], project: list[str]) -> QueryBuilder:
+    """What is asked of the tables that harvests of these generations made."""
+    query = QueryBuilder().append(WorkChainNode, filters=among(generations), tag='generation')
+    links = {'type': 'call_calc', 'label': 'harvest'}
+    query.append(CalcFunctionNode, with_incoming='generation', edge_filters=links, tag='step')
+    return query.append(TableData, with_incoming='step', edge_filters={'type': 'create'}, project=project, tag='table')
+
+
 def harvest_times(generations: Iterable[int]) -> list[tuple[float, int]]:
     """When each harvest of these generations was made (seconds since the epoch), and the rows of its table."""
-    query = QueryBuilder().append(WorkChainNode, filters=among(generations), tag='generation')
-    query.append(
-        CalcFunctionNode, with_incoming='generation', edge_filters={'type': 'call_calc', 'label': 'harvest'}, tag='step'
-    )
-    query.append(
-        TableData,
-        with_incoming='step',
-        edge_filters={'type': 'create'},
-        project=['ctime', 'attributes.counts.total'],
-    )
+    query = _harvests(generations, ['ctime', 'attributes.counts.total'])
     return sorted((created.timestamp(), rows) for created, rows in query.iterall(batch_size=1000))
 
 
 def latest_harvest(generations: Iterable[int]) -> int:
     """Rows of the largest table that these generations have made, 0 without one."""
-    query = QueryBuilder().append(WorkChainNode, filters=among(generations), tag='generation')
-    query.append(
-        CalcFunctionNode, with_incoming='generation', edge_filters={'type': 'call_calc', 'label': 'harvest'}, tag='step'
-    )
-    query.append(
-        TableData, with_incoming='step', edge_filters={'type': 'create'}, project='attributes.counts.total', tag='table'
-    )
-    found = query.order_by({'table': {'id': 'desc'}}).first(flat=True)
-    return int(found or 0)
+    query = _harvests(generations, ['attributes.counts.total'])
+    return int(query.order_by({'table': {'id': 'desc'}}).first(flat=True) or 0)

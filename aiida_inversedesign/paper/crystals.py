@@ -1,4 +1,4 @@
-"""CIFs of the hits and the best crystals, each with its lineage."""
+"""The hits and the best candidates: CIFs of crystals, each with its lineage, and pictures where a space draws any."""
 
 from __future__ import annotations
 
@@ -32,6 +32,20 @@ def write_crystals(facts: Facts, folder: Path) -> list[Path]:
             path.write_text(symmetrized_cif(item.relaxed, item.candidate, lineage(facts, item)), encoding='utf-8')
             written.append(path)
     return written
+
+
+def write_pictures(facts: Facts, folder: Path) -> None:
+    """Write an SVG for each hit and the best others; no folder if the space draws nothing.
+
+    The number in a name is the rank.
+    """
+    ranked = [item for item in frames.best_evaluations(facts.record) if item.result is not None]
+    others = [item.candidate for item in ranked if not item.hit][:BEST]
+    for rank, item in enumerate(ranked, start=1):
+        drawn = facts.record.space.picture(item.result) if item.hit or item.candidate in others else ''
+        if drawn:
+            folder.mkdir(exist_ok=True)
+            (folder / f'{rank:03d}_{item.candidate}.svg').write_text(drawn, encoding='utf-8')
 
 
 def lineage(facts: Facts, item: EvaluationRecord) -> dict[str, str]:

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from aiida_inversedesign.audit.curves import CurveRecord, inside, tested
-from aiida_inversedesign.audit.metrics.intervals import wilson
+from aiida_inversedesign.audit.curves import CurveRecord, coverage, tested
 from aiida_inversedesign.campaign.curves.curve import LEVEL, Curve
 from aiida_inversedesign.paper.facts import Facts
 from aiida_inversedesign.paper.panels import BLUE, GREY, ORANGE
@@ -49,11 +46,9 @@ def draw_curve(facts: Facts, axes: Axes) -> None:
 def draw_curve_coverage(facts: Facts, axes: Axes) -> None:
     """Share of the computed values inside their bands, at each point of the axis."""
     found = _tested(facts)
-    grid, held = inside(found)
-    counts = np.isfinite(held).sum(axis=0)
-    ends = np.array([wilson(int(hits), int(n)) for hits, n in zip(np.nansum(held, axis=0), counts, strict=True)])
-    axes.fill_between(grid, ends[:, 0], ends[:, 1], color=BLUE, alpha=0.2, linewidth=0)
-    axes.plot(grid, np.nanmean(held, axis=0), color=BLUE)
+    grid, share, low, high = coverage(found)
+    axes.fill_between(grid, low, high, color=BLUE, alpha=0.2, linewidth=0)
+    axes.plot(grid, share, color=BLUE)
     axes.axhline(LEVEL, color='black', linewidth=0.6, linestyle='--')
     axes.set_ylim(0, 1.02)
     axes.set_xlabel(_axis(found[0].computed))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.audit import explanation_plot
+from aiida_inversedesign.audit.plot import new_figure
 from aiida_inversedesign.paper import curve_panels, panels
 from aiida_inversedesign.paper.facts import Facts
 
@@ -49,10 +49,12 @@ def write_figures(facts: Facts, folder: Path) -> dict[str, str]:
 
     :return: caption of each figure by its name; the files are ``<name>.pdf`` and ``<name>.png``.
     """
+    import matplotlib as mpl
+
     able = {name: (draw, caption) for name, (draw, has_data, caption) in _FIGURES.items() if has_data(facts)}
-    with _style():
+    with mpl.rc_context(_STYLE):
         for name, (draw, _) in able.items():
-            figure = _figure(SINGLE, 62)
+            figure = new_figure(SINGLE * _MM, 62 * _MM)
             draw(facts, figure.subplots())
             _save(figure, folder / name)
         if len(able) > 1:
@@ -68,24 +70,6 @@ def write_figures(facts: Facts, folder: Path) -> dict[str, str]:
     return captions
 
 
-@contextmanager
-def _style() -> Iterator[None]:
-    import matplotlib as mpl
-
-    with mpl.rc_context(_STYLE):
-        yield
-
-
-def _figure(width: float, height: float) -> Figure:
-    """An empty figure of this size in mm, drawn without a display."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(width * _MM, height * _MM), layout='constrained')
-    FigureCanvasAgg(figure)
-    return figure
-
-
 def _save(figure: Figure, path: Path) -> None:
     # without dates and versions the same campaign gives the same files
     figure.savefig(path.with_suffix('.pdf'), metadata={'CreationDate': None, 'Producer': None, 'Creator': None})
@@ -94,7 +78,7 @@ def _save(figure: Figure, path: Path) -> None:
 
 def _overview(facts: Facts, draws: list[Callable[[Facts, Axes], None]], path: Path) -> None:
     rows = (len(draws) + 1) // 2
-    figure = _figure(DOUBLE, 58 * rows)
+    figure = new_figure(DOUBLE * _MM, 58 * rows * _MM)
     axes = figure.subplots(rows, 2, squeeze=False).ravel()
     for letter, draw, one in zip('abcdefghi', draws, axes, strict=False):
         draw(facts, one)

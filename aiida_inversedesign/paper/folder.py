@@ -98,9 +98,8 @@ def write_contents(node: Any, folder: Path, options: Options) -> Facts:
     :param folder: an empty folder.
     """
     from aiida_inversedesign.paper.archive import write_archive
-    from aiida_inversedesign.paper.crystals import write_crystals
+    from aiida_inversedesign.paper.crystals import write_crystals, write_pictures
     from aiida_inversedesign.paper.methods import methods
-    from aiida_inversedesign.paper.pictures import write_pictures
     from aiida_inversedesign.paper.tables import write_tables
 
     facts = collect_facts(node, options.structures)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import unit_text
+from aiida_inversedesign.campaign.row import is_feasible, is_hit
 from aiida_inversedesign.graph.evaluation_account import ENDED
 from aiida_inversedesign.paper.facts import Facts
+from aiida_inversedesign.report.figures.pareto import pareto_front
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,20 +49,7 @@ def draw_best_so_far(facts: Facts, axes: Axes) -> None:
     if facts.report['known']:
         values = facts.report['known']['values']
         axes.plot([0.0] * len(values), values, 'd', color=SKY, fillstyle='none', markersize=3.0, label='starting data')
-    known = [step for step in steps if step['value'] is not None]
-    for hit, marker, color, size, label in ((False, 'o', GREY, 3.0, 'evaluation'), (True, '*', GREEN, 7.0, 'hit')):
-        points = [step for step in known if bool(step['hit']) is hit]
-        if points:
-            axes.plot(
-                [step[key] for step in points],
-                [step['value'] for step in points],
-                marker,
-                color=color,
-                markersize=size,
-                markeredgewidth=0.3 if hit else 0,
-                markeredgecolor='black',
-                label=label,
-            )
+    _evaluations(axes, [(step[key], step['value'], bool(step['hit'])) for step in steps if step['value'] is not None])
     failed = [step[key] for step in steps if step['status'] == 'failed']
     if failed:
         heights = [0.02] * len(failed)
@@ -72,43 +65,41 @@ def draw_best_so_far(facts: Facts, axes: Axes) -> None:
     _legend(axes)
 
 
+def _evaluations(axes: Axes, points: Sequence[tuple[float, float, bool]]) -> None:
+    """Evaluations at x and y, hits as stars: the last of each tells whether it is one."""
+    for hit, marker, color, size, label in ((False, 'o', GREY, 3.0, 'evaluation'), (True, '*', GREEN, 7.0, 'hit')):
+        own = [(x, y) for x, y, is_one in points if is_one is hit]
+        if own:
+            edge: dict[str, Any] = {'markeredgewidth': 0.3 if hit else 0, 'markeredgecolor': 'black'}
+            axes.plot(*zip(*own, strict=True), marker, color=color, markersize=size, label=label, **edge)
+
+
 def draw_hits(facts: Facts, axes: Axes) -> None:
     """Distinct hits against the cost, with random search where the base rate is known."""
     steps, (key, title) = facts.report['progress'], _axis(facts)
     ended = [step for step in steps if step['status'] in ENDED]
-    counts, found = [], 0
-    for step in ended:
-        found += bool(step['hit']) and not step['copy_of']
-        counts.append(found)
-    axes.step([0, *(step[key] for step in ended)], [0, *counts], where='post', color=GREEN, label='distinct hits')
+    counts = accumulate(int(bool(step['hit']) and not step['copy_of']) for step in ended)
+    indices = [0, *(step[key] for step in ended)]
+    axes.step(indices, [0, *counts], where='post', color=GREEN, label='distinct hits')
     random = _random(facts, len(ended))
     if random is not None:
-        indices = [0, *(step[key] for step in ended)]
-        axes.plot(indices, random.mean, '--', color=GREY, label='random choice')
-        axes.fill_between(indices, random.low, random.high, color=GREY, alpha=0.2, linewidth=0, step='post')
+        mean, low, high = random
+        axes.plot(indices, mean, '--', color=GREY, label='random choice')
+        axes.fill_between(indices, low, high, color=GREY, alpha=0.2, linewidth=0, step='post')
     axes.set_xlabel(title)
     axes.set_ylabel('distinct hits')
     _whole_numbers(axes.yaxis)
     _legend(axes)
 
 
-@dataclass(frozen=True)
-class _Random:
-    """Hits that so many random choices find: mean and 95 % interval after 0, 1, 2 … evaluations."""
+def _random(facts: Facts, evaluations: int) -> tuple[list[float], list[float], list[float]] | None:
+    """Hits of random choices after 0, 1, 2 … evaluations: mean and ends of the 95 % interval.
 
-    mean: list[float]
-    low: list[float]
-    high: list[float]
-
-
-def _random(facts: Facts, evaluations: int) -> _Random | None:
-    """Expectation of random choices where the hits of the whole pool are known, or the control arm tells their share.
+    Known where the hits of the whole pool are, or the control arm tells their share.
 
     From a known pool the draws are without replacement (hypergeometric), else with the control arm's rate (binomial).
     """
     from scipy.stats import binom, hypergeom
-
-    from aiida_inversedesign.campaign.row import is_hit
 
     numbers = range(evaluations + 1)
     answers = facts.record.answers
@@ -123,7 +114,7 @@ def _random(facts: Facts, evaluations: int) -> _Random | None:
         low, high = ([float(binom.ppf(q, n, share)) for n in numbers] for q in _QUANTILES)
     else:
         return None
-    return _Random(mean, low, high)
+    return mean, low, high
 
 
 #: Fewer random evaluations than this tell no base rate worth drawing.
@@ -137,12 +128,10 @@ def draw_hit_rate(facts: Facts, axes: Axes) -> None:
     """The hit rate of each generation with its 95 % interval."""
     generations = [item for item in facts.report['by_generation'] if item['hit_rate']['value'] is not None]
     numbers = [item['generation'] for item in generations]
-    values = [item['hit_rate']['value'] for item in generations]
-    below = [item['hit_rate']['value'] - item['hit_rate']['low'] for item in generations]
-    above = [item['hit_rate']['high'] - item['hit_rate']['value'] for item in generations]
-    axes.errorbar(
-        numbers, values, yerr=[below, above], fmt='o', color=BLUE, markersize=3, linewidth=0.8, label='95 % interval'
-    )
+    rates = [[item['hit_rate'][key] for item in generations] for key in ('low', 'value', 'high')]
+    low, values, high = np.array(rates, dtype=np.float64)
+    style: dict[str, Any] = {'color': BLUE, 'markersize': 3, 'linewidth': 0.8, 'label': '95 % interval'}
+    axes.errorbar(numbers, values, yerr=(values - low, high - values), fmt='o', **style)
     overall = facts.report['hit_rate']
     if overall['value'] is not None:
         axes.axhline(overall['value'], color=ORANGE, linewidth=1.0, linestyle='--', label='whole campaign')
@@ -164,17 +153,9 @@ def draw_parity(facts: Facts, axes: Axes) -> None:
     for hit, marker, color, label in ((False, 'o', BLUE, 'evaluation'), (True, '*', GREEN, 'hit')):
         own = [pair for pair in pairs if pair[3] is hit]
         if own:
-            axes.errorbar(
-                [pair[1] for pair in own],
-                [pair[0] for pair in own],
-                xerr=[1.96 * pair[2] for pair in own],
-                fmt=marker,
-                color=color,
-                markersize=6 if hit else 3,
-                linewidth=0.5,
-                alpha=0.85,
-                label=label,
-            )
+            found, said, deviations, _ = zip(*own, strict=True)
+            style: dict[str, Any] = {'color': color, 'markersize': 6 if hit else 3, 'linewidth': 0.5, 'alpha': 0.85}
+            axes.errorbar(said, found, xerr=1.96 * np.array(deviations), fmt=marker, label=label, **style)
     ends = [min(pair[0] for pair in pairs), max(pair[0] for pair in pairs)]
     axes.plot(ends, ends, '-', color='black', linewidth=0.6)
     axes.set_aspect('equal', adjustable='datalim')
@@ -241,18 +222,11 @@ def draw_pareto(facts: Facts, axes: Axes) -> None:
     """The first two objectives against each other, with the Pareto front."""
     one, other = (objective.property for objective in facts.record.goal.objectives[:2])
     done = [item for item in facts.record.evaluations if one in item.properties and other in item.properties]
-    for hit, marker, color, label in ((False, 'o', GREY, 'evaluation'), (True, '*', GREEN, 'hit')):
-        own = [item for item in done if bool(item.hit) is hit]
-        if own:
-            axes.plot(
-                [item.properties[one] for item in own],
-                [item.properties[other] for item in own],
-                marker,
-                color=color,
-                markersize=6 if hit else 3,
-                label=label,
-            )
-    front = sorted((item.properties[one], item.properties[other]) for item in _front(facts, done))
+    _evaluations(axes, [(item.properties[one], item.properties[other], bool(item.hit)) for item in done])
+    # of the two that are drawn, among those that keep the constraints
+    two = Goal(objectives=facts.record.goal.objectives[:2])
+    able = [item for item in done if is_feasible(facts.record.goal, item.properties)]
+    front = sorted((item.properties[one], item.properties[other]) for item in pareto_front(two, able))
     if front:
         axes.plot(
             [x for x, _ in front],
@@ -268,22 +242,6 @@ def draw_pareto(facts: Facts, axes: Axes) -> None:
     axes.set_xlabel(_label(facts, one))
     axes.set_ylabel(_label(facts, other))
     _legend(axes)
-
-
-def _front(facts: Facts, done: list[Any]) -> list[Any]:
-    """Evaluations that no other one beats in the first two objectives, among those that keep the constraints."""
-    from aiida_inversedesign.campaign.goal import Goal
-    from aiida_inversedesign.campaign.row import is_feasible, loss
-
-    goal = facts.record.goal
-    parts = [Goal(objectives=[objective]) for objective in goal.objectives[:2]]
-    able = [item for item in done if is_feasible(goal, item.properties)]
-    losses = [tuple(loss(part, item.properties) for part in parts) for item in able]
-    return [
-        item
-        for item, own in zip(able, losses, strict=True)
-        if not any(all(a <= b for a, b in zip(each, own, strict=True)) and each != own for each in losses)
-    ]
 
 
 def _whole_numbers(axis: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from aiida_inversedesign.audit.explanation_plot import captions, figures, png
-from aiida_inversedesign.report.section import Section
+from aiida_inversedesign.report.section import Section, html_table
 from aiida_inversedesign.report.words import number, percent
 
 TITLE = 'What it has learned'
@@ -43,33 +43,23 @@ def section(explained: dict[str, Any]) -> Section:
 
 def _choices(explained: dict[str, Any]) -> Markup:
     """A table of the last choices with what mean and uncertainty contributed."""
-    rows = Markup()
+    rows = []
     for item in explained['choices']:
         parts, change = item.get('contributions'), item.get('change')
         near = '; '.join(
             f'{one["key"]} ({", ".join(number(value) for value in one["values"].values())})'
             for one in item.get('neighbours', [])
         )
-        cells = [
+        row = [
             f'{item["candidate"]} {item["key"]}',
             '; '.join(f'{number(mean)} ± {number(deviation, 2)}' for mean, deviation in item['predicted'].values()),
             *(number(parts[key], 3) if parts else '–' for key in ('score', 'mean', 'uncertainty')),
             near or '–',
             f'{change["next_key"]} ({change["next"]})' if change else '–',
         ]
-        rows += Markup('<tr>{}</tr>').format(Markup().join(Markup('<td>{}</td>').format(cell) for cell in cells))
-    if not rows:
-        return rows
+        rows.append(row)
     heads = (
-        'chosen',
-        'predicted',
-        'score',
-        'by its mean',
-        'by its uncertainty',
-        'nearest evaluated',
+        *('chosen', 'predicted', 'score', 'by its mean', 'by its uncertainty', 'nearest evaluated'),
         'next in the order',
     )
-    return Markup(
-        '<h3>Why the last were chosen</h3><div class="scroll"><table class="plain wrap"><thead><tr>{}</tr></thead>'
-        '<tbody>{}</tbody></table></div>'
-    ).format(Markup().join(Markup('<th>{}</th>').format(head) for head in heads), rows)
+    return Markup('<h3>Why the last were chosen</h3>') + html_table(heads, rows, wrap=True) if rows else Markup()

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.graph.evaluation_account import ENDED
-from aiida_inversedesign.report.section import Section
+from aiida_inversedesign.report.section import Section, html_table
 from aiida_inversedesign.report.words import count, key_html, number, percent, sentence
 
 #: Examples named for each reason.
@@ -45,14 +45,9 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
 
 
 def _table(caption: str, word: str, reasons: dict[str, list[Markup]]) -> Markup:
-    rows = Markup()
+    rows = []
     for reason, examples in sorted(reasons.items(), key=lambda entry: -len(entry[1])):
         distinct = list(dict.fromkeys(examples))
         more = f' and {len(distinct) - EXAMPLES} more' if len(distinct) > EXAMPLES else ''
-        rows += Markup('<tr><td class="n">{}</td><td>{}</td><td>{}{}</td></tr>').format(
-            number(len(examples)), reason, Markup(', ').join(distinct[:EXAMPLES]), more
-        )
-    return Markup(
-        '<div class="scroll"><table class="plain wrap"><caption>{}</caption><thead><tr><th class="n">{}</th>'
-        '<th>why</th><th>where</th></tr></thead><tbody>{}</tbody></table></div>'
-    ).format(caption, word, rows)
+        rows.append([number(len(examples)), reason, Markup(', ').join(distinct[:EXAMPLES]) + more])
+    return html_table((word, 'why', 'where'), rows, caption, numbers=(0,), wrap=True)

@@ -38,7 +38,7 @@ from aiida_inversedesign.report.figures import (
     surrogate,
     timeline,
 )
-from aiida_inversedesign.report.section import Plot, Section
+from aiida_inversedesign.report.section import Plot
 from aiida_inversedesign.report.words import formula_html, moment, number, sentence
 
 #: A campaign's record and its audit.
@@ -154,6 +154,3 @@ def _policy(scripts: Sequence[str]) -> str:
         f"default-src 'none'; script-src {allowed}; style-src 'unsafe-inline'; img-src data: blob:; "
         "base-uri 'none'; form-action 'none'"
     )
-
-
-__all__ = ['Audited', 'ReportError', 'Section', 'render', 'write_report']

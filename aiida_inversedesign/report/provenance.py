@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from markupsafe import Markup
 
 from aiida_inversedesign.audit.record import CampaignRecord
-from aiida_inversedesign.report.section import Section
+from aiida_inversedesign.report.section import Section, html_table
 from aiida_inversedesign.report.words import moment, number
 
 #: What the figures mean (version 1 of their definitions).
@@ -64,22 +65,20 @@ OF_CRYSTALS = ('uniqueness, novelty', 'prototype', 'crystal pictures')
 def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     """The nodes behind the page."""
     nodes = [_node('campaign', record.uuid, record.pk)]
-    nodes += [_node('resumed campaign', uuid, None) for uuid in record.resumed]
+    nodes += [_node('resumed campaign', uuid) for uuid in record.resumed]
     taught = record.settings.learn.earlier
-    nodes += [_node('earlier campaign that was learned from', item.campaign, None) for item in taught]
+    nodes += [_node('earlier campaign that was learned from', item.campaign) for item in taught]
     for item in record.generations:
         nodes.append(_node(f'generation {item.number}', item.uuid, item.pk))
         if item.surrogate is not None:
             models = ', '.join(f'{name}: {kind}' for name, kind in item.surrogate.models.items())
-            nodes.append(_node(f'surrogate after generation {item.number} ({models})', item.surrogate.uuid, None))
+            nodes.append(_node(f'surrogate after generation {item.number} ({models})', item.surrogate.uuid))
     if record.library is not None:
-        nodes.append(
-            _node(f'library {record.library.label} ({number(record.library.count)})', record.library.uuid, None)
-        )
-    body = Markup(
-        '<details{}><summary>{} nodes</summary><div class="scroll"><table class="plain"><thead><tr><th>node</th>'
-        '<th class="n">PK</th><th>UUID</th></tr></thead><tbody>{}</tbody></table></div></details>'
-    ).format(Markup(' open') if len(nodes) <= 12 else '', number(len(nodes)), Markup().join(nodes))
+        nodes.append(_node(f'library {record.library.label} ({number(record.library.count)})', record.library.uuid))
+    table = html_table(('node', 'PK', 'UUID'), nodes, numbers=(1,), names=0)
+    body = Markup('<details{}><summary>{} nodes</summary>{}</details>').format(
+        Markup(' open') if len(nodes) <= 12 else '', number(len(nodes)), table
+    )
     body += _facts(record)
     body += _settings(record)
     lead = (
@@ -89,10 +88,8 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
     return Section('provenance', 'Provenance', lead, body=body)
 
 
-def _node(name: str, uuid: str, pk: int | None) -> Markup:
-    return Markup('<tr><th scope="row">{}</th><td class="n">{}</td><td>{}</td></tr>').format(
-        name, '–' if pk is None else str(pk), copyable(uuid)
-    )
+def _node(name: str, uuid: str, pk: int | None = None) -> tuple[str, str, Markup]:
+    return name, '–' if pk is None else str(pk), copyable(uuid)
 
 
 def copyable(text: str) -> Markup:
@@ -120,8 +117,12 @@ def _facts(record: CampaignRecord) -> Markup:
     for symbol, energy in record.references.items():
         rows.append((f'reference energy of {symbol}', f'{number(energy, 8)} eV/atom'))
     rows += [(f'version of {name}', version) for name, version in record.versions.items()]
-    cells = Markup().join(Markup('<dt>{}</dt><dd>{}</dd>').format(name, _folded(value)) for name, value in rows)
-    return Markup('<h3>Sources, codes and versions</h3><dl class="facts">{}</dl>').format(cells)
+    return Markup('<h3>Sources, codes and versions</h3>') + _listed([(name, _folded(value)) for name, value in rows])
+
+
+def _listed(rows: Sequence[tuple[str, str]]) -> Markup:
+    cells = Markup().join(Markup('<dt>{}</dt><dd>{}</dd>').format(*row) for row in rows)
+    return Markup('<dl class="facts">{}</dl>').format(cells)
 
 
 #: A longer text is folded away behind its beginning.
@@ -157,6 +158,4 @@ def _settings(record: CampaignRecord) -> Markup:
 def definitions(record: CampaignRecord) -> Section:
     """What the figures mean."""
     shown = [(name, text) for name, text in DEFINITIONS if record.space.of_crystals or name not in OF_CRYSTALS]
-    cells = Markup().join(Markup('<dt>{}</dt><dd>{}</dd>').format(name, text) for name, text in shown)
-    body = Markup('<dl class="facts">{}</dl>').format(cells)
-    return Section('definitions', 'Definitions', 'What the figures of this page mean (version 1).', body=body)
+    return Section('definitions', 'Definitions', 'What the figures of this page mean (version 1).', body=_listed(shown))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
@@ -42,3 +43,34 @@ class Section:
     body: Markup = field(default_factory=Markup)
     reason: str = ''
     notes: tuple[str, ...] = ()
+
+
+def html_table(
+    heads: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    caption: str = '',
+    numbers: Collection[int] = (),
+    names: int | None = None,
+    wrap: bool = False,
+) -> Markup:
+    """A table, which scrolls by itself where the screen is too narrow; texts are escaped.
+
+    :param numbers: indices of the columns of numbers. :param names: index of the column that names the rows.
+    :param wrap: whether long cells are broken into lines.
+    """
+
+    def cells(tag: str, row: Sequence[Any]) -> Markup:
+        found = Markup()
+        for index, text in enumerate(row):
+            name = 'th' if index == names else tag
+            more = ' class="n"' if index in numbers else ' scope="row"' if index == names and tag == 'td' else ''
+            # tags only: the text is escaped by format
+            found += Markup(f'<{name}{more}>{{}}</{name}>').format(text)  # noqa: S704
+        return Markup('<tr>{}</tr>').format(found)
+
+    return Markup('<div class="scroll"><table class="{}">{}<thead>{}</thead><tbody>{}</tbody></table></div>').format(
+        'plain wrap' if wrap else 'plain',
+        Markup('<caption>{}</caption>').format(caption) if caption else '',
+        cells('th', heads),
+        Markup().join(cells('td', row) for row in rows),
+    )

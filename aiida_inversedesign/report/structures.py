@@ -39,12 +39,8 @@ PIECES = 6
 PERSPECTIVE = 0.12
 
 
-@dataclass(frozen=True)
-class _Item:
-    """Something to draw, and how near it is."""
-
-    depth: float
-    markup: str
+#: How near something is, and what is drawn.
+Item = tuple[float, str]
 
 
 def picture(crystal: Crystal, identifier: str, title: str) -> Markup:
@@ -54,19 +50,20 @@ def picture(crystal: Crystal, identifier: str, title: str) -> Markup:
     :param title: read by those who do not see the picture; escaped here.
     """
     cell = conventional(crystal)
-    species, positions = _repeated(cell) if cell.nsites <= MOST_REPEATED else _inside(cell)
+    small = cell.nsites <= MOST_REPEATED
+    species, positions = _repeated(cell) if small else (list(cell.species), (cell.frac_coords % 1.0) @ cell.lattice)
     # named by numbers: whatever a species is called, it is not part of the markup
     names = {symbol: f'{identifier}-{index}' for index, symbol in enumerate(dict.fromkeys(species))}
     corners = np.array(list(product((0.0, 1.0), repeat=3))) @ cell.lattice
     view = _View.of(np.vstack([positions, corners]))
     items = [*_edges(cell.lattice, view)]
-    if cell.nsites <= MOST_REPEATED:
+    if small:
         items += _bonds(species, positions, view)
     items += _atoms(species, positions, view, names)
-    items.sort(key=lambda item: item.depth)
+    items.sort(key=lambda item: item[0])
     gradients = ''.join(_gradient(symbol, name) for symbol, name in names.items())
     heading = f'{identifier}-title'
-    drawn = ''.join(item.markup for item in items)
+    drawn = ''.join(markup for _, markup in items)
     return Markup(  # noqa: S704 (numbers and colours only; the title is escaped)
         f'<svg class="crystal" viewBox="0 0 {WIDTH:g} {view.height:.0f}" role="img" aria-labelledby="{heading}">'
         f'<title id="{heading}">{escape(title)}</title><defs>{gradients}</defs>{drawn}</svg>'
@@ -132,18 +129,13 @@ class _View:
         return np.column_stack([flat[:, 0] + self.offset[0], self.offset[1] - flat[:, 1]]), seen[:, 2]
 
 
-def _inside(cell: Crystal) -> tuple[list[str], Array]:
-    return list(cell.species), (cell.frac_coords % 1.0) @ cell.lattice
-
-
 def _repeated(cell: Crystal) -> tuple[list[str], Array]:
     """The atoms of the cell, those on its boundary wherever they touch it.
 
     Of small hexagonal cells four are shown: one alone shows neither layers nor tetrahedra.
     """
-    hexagonal = (
-        cell.nsites <= MOST_TILED and abs(np.linalg.norm(cell.lattice[0] + cell.lattice[1]) - _length(cell)) < 0.1
-    )
+    first, second, _ = cell.lattice
+    hexagonal = cell.nsites <= MOST_TILED and abs(np.linalg.norm(first + second) - np.linalg.norm(first)) < 0.1
     cells = (2, 2, 1) if hexagonal else (1, 1, 1)
     species, indices = [], []
     for symbol, position in zip(cell.species, cell.frac_coords % 1.0, strict=True):
@@ -154,10 +146,6 @@ def _repeated(cell: Crystal) -> tuple[list[str], Array]:
     return species, np.array(indices) @ cell.lattice
 
 
-def _length(cell: Crystal) -> float:
-    return float(np.linalg.norm(cell.lattice[0]))
-
-
 def _indices(value: float, cells: int) -> list[float]:
     """Where a coordinate is found in so many cells, both ends included."""
     if min(value, 1 - value) < 1e-3:
@@ -165,7 +153,7 @@ def _indices(value: float, cells: int) -> list[float]:
     return [value + number for number in range(cells)]
 
 
-def _edges(lattice: Array, view: _View) -> list[_Item]:
+def _edges(lattice: Array, view: _View) -> list[Item]:
     """The twelve edges of the cell, in pieces."""
     items = []
     for axis in range(3):
@@ -174,16 +162,12 @@ def _edges(lattice: Array, view: _View) -> list[_Item]:
             steps = start + np.linspace(0, 1, PIECES + 1)[:, None] * np.eye(3)[axis]
             flat, depth = view.project(steps @ lattice)
             for (x1, y1), (x2, y2), one, other in zip(flat, flat[1:], depth, depth[1:], strict=False):
-                items.append(
-                    _Item(
-                        float(one + other) / 2,
-                        f'<path class="edge" d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"/>',
-                    )
-                )
+                path = f'<path class="edge" d="M{x1:.1f} {y1:.1f}L{x2:.1f} {y2:.1f}"/>'
+                items.append((float(one + other) / 2, path))
     return items
 
 
-def _bonds(species: list[str], positions: Array, view: _View) -> list[_Item]:
+def _bonds(species: list[str], positions: Array, view: _View) -> list[Item]:
     """Two halves for each bond, each in the colour of its atom."""
     radii = np.array([_radius(symbol) for symbol in species])
     distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
@@ -201,27 +185,19 @@ def _bonds(species: list[str], positions: Array, view: _View) -> list[_Item]:
         # behind the atom that it begins in, whatever the angle
         near = min(float(depth.mean()), float(depth[0]) - 1e-3)
         width = 0.16 * view.scale
-        items.append(
-            _Item(
-                near,
-                f'<path class="bond-edge" {path} stroke-width="{width + 1.2:.1f}"/>'
-                f'<path {path} stroke="{_colour(species[one])}" stroke-width="{width:.1f}"/>',
-            )
-        )
+        edge = f'<path class="bond-edge" {path} stroke-width="{width + 1.2:.1f}"/>'
+        half = f'<path {path} stroke="{_colour(species[one])}" stroke-width="{width:.1f}"/>'
+        items.append((near, edge + half))
     return items
 
 
-def _atoms(species: list[str], positions: Array, view: _View, names: Mapping[str, str]) -> list[_Item]:
+def _atoms(species: list[str], positions: Array, view: _View, names: Mapping[str, str]) -> list[Item]:
     flat, depth = view.project(positions)
     items = []
     for symbol, (x, y), near in zip(species, flat, depth, strict=True):
         radius = SIZE * _radius(symbol) * view.scale * (1 + PERSPECTIVE * near / view.depth)
-        items.append(
-            _Item(
-                float(near),
-                f'<circle class="atom" cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="url(#{names[symbol]})"/>',
-            )
-        )
+        place = f'cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}"'
+        items.append((float(near), f'<circle class="atom" {place} fill="url(#{names[symbol]})"/>'))
     return items
 
 

@@ -7,11 +7,11 @@ by which the page's script replaces it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from plotly.graph_objects import Figure
+    from plotly.graph_objects import Figure, Scatter
 
 BLUE, ORANGE, GREEN, VERMILLION = '#0072b2', '#e69f00', '#009e73', '#d55e00'
 PURPLE, SKY, YELLOW, GREY = '#cc79a7', '#56b4e9', '#b8a900', '#8a8f98'
@@ -96,6 +96,70 @@ def figure(x_title: str, y_title: str, height: int = 360, **layout: Any) -> Figu
     )
     drawn.update_layout(**layout)
     return drawn
+
+
+def line(
+    x: Iterable[Any],
+    y: Iterable[float | None],
+    name: str,
+    colour: str,
+    hover: str | None = None,
+    digits: int = 6,
+    **style: Any,
+) -> Scatter:
+    """A line of width 2 unless ``style`` says otherwise.
+
+    :param hover: plotly's template of what is shown at its points; empty: nothing, None: their coordinates.
+    """
+    import plotly.graph_objects as go
+
+    shown = {} if hover is None else {'hovertemplate': hover} if hover else {'hoverinfo': 'skip'}
+    own = {'color': colour, 'width': 2, **style}
+    return go.Scatter(x=list(x), y=lean(y, digits), mode='lines', line=own, name=name, **shown)
+
+
+def band(
+    x: Sequence[Any], low: Sequence[float | None], high: Sequence[float | None], name: str, colour: str, digits: int = 6
+) -> Scatter:
+    """The area between two lines."""
+    import plotly.graph_objects as go
+
+    return go.Scatter(
+        x=[*x, *x[::-1]],
+        y=lean([*high, *low[::-1]], digits),
+        fill='toself',
+        fillcolor=colour,
+        line={'width': 0, 'color': {GREY_BAND: GREY}.get(colour, BLUE)},
+        mode='lines',
+        name=name,
+        hoverinfo='skip',
+    )
+
+
+def points(
+    x: Iterable[Any], y: Iterable[float | None], name: str, marker: dict[str, Any], data: Any, hover: str, **more: Any
+) -> Scatter:
+    """Points with a text each.
+
+    :param data: of each point, for plotly's template ``hover``.
+    """
+    import plotly.graph_objects as go
+
+    own = {'mode': 'markers', 'marker': marker, 'name': name, 'customdata': data, 'hovertemplate': hover}
+    return go.Scatter(x=list(x), y=lean(y), **own, **more)
+
+
+def error_bars(rates: Sequence[dict[str, Any]], colour: str) -> dict[str, Any]:
+    """The intervals of some shares, for ``error_y``."""
+    return {
+        'type': 'data',
+        'symmetric': False,
+        'array': lean(rate['high'] - rate['value'] for rate in rates),
+        'arrayminus': lean(rate['value'] - rate['low'] for rate in rates),
+        'color': colour,
+        'thickness': 1.2,
+        'width': 4,
+    }
 
 
 def lean(values: Iterable[float | None], digits: int = 6) -> list[float | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 import re
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
@@ -25,6 +26,9 @@ ARMS = {
     '': 'not recorded',
 }
 
+#: Plotly's template of a candidate as :func:`hover_names` gives it.
+NAMED = '%{customdata[0]} (%{customdata[1]})'
+
 
 def formula_html(formula: str) -> Markup:
     """A formula with its counts as subscripts; everything else is escaped."""
@@ -44,6 +48,11 @@ def key_html(record: Any, key: str) -> Markup:
 def key_plain(record: Any, key: str) -> str:
     """What a candidate is called, in plots."""
     return formula_plain(key) if record.space.of_crystals else key
+
+
+def hover_names(record: Any, pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
+    """What plots show of candidates, given their keys and ids: for the template :data:`NAMED`."""
+    return [[plot_text(key_plain(record, key)), plot_text(candidate)] for key, candidate in pairs]
 
 
 def plot_text(text: str) -> str:

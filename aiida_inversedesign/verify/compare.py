@@ -63,6 +63,12 @@ def compare(stored: Any, found: Any, tolerance: float) -> Comparison:
     return Comparison('different' if largest > tolerance else 'within_tolerance', largest, where, message)
 
 
+def difference(stored: Any, found: Any, tolerance: float) -> str:
+    """Where and how two pieces of plain data differ, in words; empty if they do not."""
+    comparison = compare(stored, found, tolerance)
+    return comparison.message if comparison.status == 'different' else ''
+
+
 def worst(comparisons: Sequence[Comparison]) -> Comparison:
     """The one that says most against two sets of data being the same; identical if there is none."""
     order = ('identical', 'within_tolerance', 'different')

@@ -13,7 +13,7 @@ from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.graph.screenings import POTENTIAL_JOB
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.verify.case import Case
-from aiida_inversedesign.verify.compare import compare
+from aiida_inversedesign.verify.compare import compare, difference
 from aiida_inversedesign.verify.findings import Finding
 from aiida_inversedesign.verify.replay import repeatable
 from aiida_inversedesign.workchains.state import STATE
@@ -187,9 +187,8 @@ def _check_generated(case: Case, generation: Call, given: Link, who: str) -> Ite
         return
     found = read_retrieved(job.outputs.retrieved, generation_request(job.inputs))
     # a node rounds the last digits of numbers
-    again = compare(case.node(given).get_dict(), found, 1e-9)
-    if again.status == 'different':
-        message = f'{generation.label}: not what the files that the generator left contain ({again.message})'
+    if text := difference(case.node(given).get_dict(), found, 1e-9):
+        message = f'{generation.label}: not what the files that the generator left contain ({text})'
         yield Finding('state', given.uuid, message)
 
 

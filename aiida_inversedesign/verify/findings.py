@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 #: Kind of finding → what it means.
 KINDS: dict[str, str] = {
@@ -48,10 +47,6 @@ class Finding:
     kind: str
     node: str
     message: str
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain JSON data."""
-        return dict(vars(self))
 
 
 def unique(findings: Iterable[Finding]) -> list[Finding]:

@@ -6,8 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
-from aiida_inversedesign.graph.creators import creators_of
-from aiida_inversedesign.graph.links import Call, Link, find_calls, find_links
+from aiida_inversedesign.graph.links import Call, Link, creators_of, find_calls, find_links
 from aiida_inversedesign.verify.replay import repeatable
 
 #: Beginning of the names of results that an evaluation takes over.

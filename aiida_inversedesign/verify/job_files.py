@@ -8,7 +8,7 @@ from typing import Any
 
 from aiida import orm
 
-from aiida_inversedesign.verify.compare import compare
+from aiida_inversedesign.verify.compare import difference
 from aiida_inversedesign.verify.findings import Finding
 
 #: The jobs whose files are JSON, and the outputs that copy their numbers.
@@ -40,9 +40,8 @@ def _check_script(node: orm.CalcJobNode) -> Iterator[Finding]:
         stored = outputs[name].get_dict()
         source = written if name == 'results' else written.get('scan', {})
         found = {key: source.get(key) for key in stored} if isinstance(source, dict) else {}
-        comparison = compare(stored, found, 1e-10)
-        if comparison.status == 'different':
-            message = f'the output `{name}` of {node.process_label} is not what the job wrote ({comparison.message})'
+        if text := difference(stored, found, 1e-10):
+            message = f'the output `{name}` of {node.process_label} is not what the job wrote ({text})'
             yield Finding('calculation_output', outputs[name].uuid, message)
 
 

@@ -12,7 +12,7 @@ from aiida_inversedesign.graph.job_record import JobRecord, cost_of
 from aiida_inversedesign.graph.jobs import find_jobs
 from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.verify.case import Case
-from aiida_inversedesign.verify.compare import compare
+from aiida_inversedesign.verify.compare import difference
 from aiida_inversedesign.verify.findings import Finding
 
 #: Core-hours are sums of floats that the database keeps to 14 digits.
@@ -68,13 +68,16 @@ def _check_allowance(case: Case, generation: Call, budget: Budget, spent: Spent,
     expected, given = allowed.record(case.settings, budget), dict(case.attributes(link))
     if earlier:
         expected.pop(HOURS_NEEDED, None)
-    if not recorded:
-        expected.pop('core_hours')
-        given.pop('core_hours', None)
-    comparison = compare(given, expected, _TOLERANCE)
-    if comparison.status == 'different':
-        message = f'{generation.label} was allowed something else than the budget had left ({comparison.message})'
+    if message := _difference(given, expected, recorded):
+        message = f'{generation.label} was allowed something else than the budget had left ({message})'
         yield Finding('budget', generation.uuid, message)
+
+
+def _difference(given: dict[str, Any], expected: dict[str, Any], recorded: bool) -> str:
+    """What differs; empty if nothing does, or only core-hours of jobs without a record."""
+    left_out = () if recorded else ('core_hours',)
+    one, other = ({key: item for key, item in data.items() if key not in left_out} for data in (given, expected))
+    return difference(one, other, _TOLERANCE)
 
 
 def _check_end(case: Case, campaign: int, budget: int, jobs: list[JobRecord]) -> Iterator[Finding]:
@@ -108,12 +111,8 @@ def _check_end(case: Case, campaign: int, budget: int, jobs: list[JobRecord]) ->
     if HOURS_NEEDED not in used:
         # the conclusion of a version before
         expected.pop(HOURS_NEEDED)
-    if not _recorded(jobs):
-        expected.pop('core_hours')
-        used.pop('core_hours', None)
-    comparison = compare(used, expected, _TOLERANCE)
-    if comparison.status == 'different':
-        message = f'the conclusion was drawn from another expense than the graph shows ({comparison.message})'
+    if message := _difference(used, expected, _recorded(jobs)):
+        message = f'the conclusion was drawn from another expense than the graph shows ({message})'
         yield Finding('stop_reason', conclude.uuid, message)
 
 

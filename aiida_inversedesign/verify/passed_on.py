@@ -13,7 +13,7 @@ from aiida_inversedesign.graph.evaluation_account import REFERENCE
 from aiida_inversedesign.graph.links import Call, Link
 from aiida_inversedesign.nodes.earlier import NAMESPACE
 from aiida_inversedesign.verify.case import Case
-from aiida_inversedesign.verify.compare import compare
+from aiida_inversedesign.verify.compare import difference
 from aiida_inversedesign.verify.findings import Finding
 
 #: Numbers that are only copied differ by no more than rounding.
@@ -116,10 +116,9 @@ def _check_settings(case: Case, evaluation: Call, taken: dict[str, Link]) -> Ite
         given = None if link is None else case.attributes(link)
         if name == 'settings' and isinstance(given, dict):
             value = _known_then(case, value, given)
-        comparison = compare(value, given, _COPIED)
-        if comparison.status == 'different':
+        if text := difference(value, given, _COPIED):
             words = 'settings than the campaign has' if name == 'settings' else f'{name} than its settings give'
-            message = f'{evaluation.label} was evaluated with other {words} ({comparison.message})'
+            message = f'{evaluation.label} was evaluated with other {words} ({text})'
             yield Finding('settings', evaluation.uuid, message)
 
 
@@ -181,7 +180,7 @@ def _check_calls(case: Case, evaluation: Call) -> Iterator[Finding]:
             continue
         # a pre-relaxation has a section of its own
         section = engine_section(case.settings).get('prerelax') if call.label == 'prerelax' else None
-        if compare(section, case.attributes(own), _COPIED).status == 'different':
+        if difference(section, case.attributes(own), _COPIED):
             message = f'{_path(case, call, evaluation)} had other settings than its evaluation'
             yield Finding('settings', call.uuid, message)
 

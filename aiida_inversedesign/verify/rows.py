@@ -21,7 +21,7 @@ from aiida_inversedesign.graph.outcomes import ending_of
 from aiida_inversedesign.nodes.contents import content_of
 from aiida_inversedesign.nodes.curves import curves_of
 from aiida_inversedesign.verify.case import Case
-from aiida_inversedesign.verify.compare import compare
+from aiida_inversedesign.verify.compare import difference
 from aiida_inversedesign.verify.findings import Finding
 
 #: Numbers that are only copied differ by no more than rounding.
@@ -177,7 +177,7 @@ def _check_outcome(
     elif counted < cost.dft_calculations:
         message = f'{name} has {cost.dft_calculations} DFT calculations below it, its harvest was given {counted}'
         yield Finding('outcome', uuid, message)
-    elif compare(outcome['core_hours'], cost.core_hours, _COPIED).status == 'different':
+    elif difference(outcome['core_hours'], cost.core_hours, _COPIED):
         message = f'the jobs of {name} recorded {cost.core_hours} core-hours, its harvest was given otherwise'
         yield Finding('outcome', uuid, f'{message} ({outcome["core_hours"]})')
 
@@ -196,10 +196,9 @@ def _check_table(case: Case, generation: Call, harvest: Call, known: _Known) -> 
     for name in known.given.keys() - present.keys():
         yield Finding('missing_row', link.uuid, f'{table} has no row of {name} of the starting data')
     for row in rows:
-        if row.candidate in known.given:
-            comparison = compare(known.given[row.candidate], row.to_dict(), _COPIED)
-            if comparison.status == 'different':
-                yield Finding('known', link.uuid, f'{table}, {row.candidate}: {comparison.message}')
+        given = known.given.get(row.candidate)
+        if given is not None and (text := difference(given, row.to_dict(), _COPIED)):
+            yield Finding('known', link.uuid, f'{table}, {row.candidate}: {text}')
     for name, number in present.items():
         if number > 1:
             yield Finding('row_without_evaluation', link.uuid, f'{table} has {number} rows of {name}')
@@ -234,15 +233,14 @@ def _check_row(
         if stability_wanted(case.settings):
             # found by the harvest from all rows: running it again tells whether it is right
             own.pop(STABILITY, None)
-        comparison = compare(values, own, _COPIED)
-        if comparison.status == 'different':
-            text = comparison.message.replace(': stored', ': its evaluation returned', 1)
+        if text := difference(values, own, _COPIED):
+            text = text.replace(': stored', ': its evaluation returned', 1)
             yield 'property', text.replace(', found', ', the row has')
     # tables of earlier versions have none
     if completed and row.curves:
         found = case.goal.asked_curves(curves_of(case.node(returned['curves']))) if 'curves' in returned else {}
         one, other_ = ({name: curve.to_dict() for name, curve in item.items()} for item in (found, row.curves))
-        if compare(one, other_, _COPIED).status == 'different':
+        if difference(one, other_, _COPIED):
             yield 'property', 'its curves are not those that its evaluation returned'
     expected = is_hit(case.goal, row.properties if row.status == 'completed' else {})
     if row.hit is not expected:
@@ -261,9 +259,8 @@ def _check_row(
     if recorded is not None:
         names = ('exit_status', 'reason', 'dft_calculations', 'core_hours')
         own = {name: getattr(row, name) for name in names}
-        comparison = compare({name: recorded[name] for name in names}, own, _COPIED)
-        if comparison.status == 'different':
-            yield 'outcome', f'its row does not say what its harvest was given ({comparison.message})'
+        if text := difference({name: recorded[name] for name in names}, own, _COPIED):
+            yield 'outcome', f'its row does not say what its harvest was given ({text})'
 
 
 def _check_choice(row: EvaluationRow, choice: dict[str, Any] | None) -> Iterator[tuple[str, str]]:
@@ -271,9 +268,8 @@ def _check_choice(row: EvaluationRow, choice: dict[str, Any] | None) -> Iterator
         return
     stored = {'arm': choice['arm'], 'predicted': choice['predicted']}
     found = {'arm': row.arm, 'predicted': {name: list(pair) for name, pair in row.predicted.items()}}
-    comparison = compare(stored, found, _COPIED)
-    if comparison.status == 'different':
-        yield 'prediction', f'its row does not say what its selection did ({comparison.message})'
+    if text := difference(stored, found, _COPIED):
+        yield 'prediction', f'its row does not say what its selection did ({text})'
 
 
 def _moved(kind: str, content: Any, node: orm.Data) -> str:
@@ -281,8 +277,7 @@ def _moved(kind: str, content: Any, node: orm.Data) -> str:
 
     :param kind: of the space.
     """
-    comparison = compare(content_of(kind, node).to_dict(), content.to_dict(), 1e-8)
-    return comparison.message if comparison.status == 'different' else ''
+    return difference(content_of(kind, node).to_dict(), content.to_dict(), 1e-8)
 
 
 def _word(hit: bool | None) -> str:

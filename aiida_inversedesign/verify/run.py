@@ -84,7 +84,7 @@ def verify(
             'without_hash': sum(result.without_hash for result in results),
         },
         'sample': sample and {'size': sample, 'seed': seed, 'of': dict(sorted(by_kind.items()))},
-        'findings': [finding.to_dict() for finding in unique(findings)],
+        'findings': [dict(vars(finding)) for finding in unique(findings)],
         'seconds': round(time.perf_counter() - begun, 3),
     }
 

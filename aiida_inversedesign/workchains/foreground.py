@@ -25,8 +25,7 @@ from plumpy.process_states import KillInterruption
 from plumpy.processes import Process as StateMachine
 
 from aiida_inversedesign.errors import InverseDesignError
-from aiida_inversedesign.graph.control import FOREGROUND
-from aiida_inversedesign.graph.paused_jobs import PAUSED_BY_FAILURE
+from aiida_inversedesign.graph.control import FOREGROUND, PAUSED_BY_FAILURE
 from aiida_inversedesign.workchains.patience import DatabaseLostError, StopNow, patient
 from aiida_inversedesign.workchains.stopping import find_request
 from aiida_inversedesign.workchains.submitted import SubmittedJobs, cancel_jobs

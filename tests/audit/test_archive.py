@@ -7,9 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 
 import pytest
+from command_line import call
 
+from aiida_inversedesign.audit.archive import only_campaign, open_archive
+from aiida_inversedesign.audit.audit import audit
 from aiida_inversedesign.audit.record import AuditError
 
 
@@ -27,8 +31,6 @@ def archived(resumed, tmp_path_factory):
     """The resumed campaign, the JSON of its audit, the archive of exactly it, and one with a further campaign."""
     from aiida.orm import Dict
     from aiida.tools.archive import create_archive
-
-    from aiida_inversedesign.audit.audit import audit
 
     graph, first, second = resumed
     kept, graph.settings = graph.settings, Dict(graph.settings.get_dict()).store()
@@ -51,9 +53,6 @@ def lines(report):
 def test_the_same_json_from_archive_and_profile(archived):
     from aiida.manage import get_manager
 
-    from aiida_inversedesign.audit.archive import only_campaign, open_archive
-    from aiida_inversedesign.audit.audit import audit
-
     uuid, expected, path, _ = archived
     before = get_manager().get_profile()
     with open_archive(path):
@@ -69,9 +68,6 @@ def test_the_same_json_from_archive_and_profile(archived):
 
 
 def test_nothing_of_the_archive_changes(archived):
-    from aiida_inversedesign.audit.archive import only_campaign, open_archive
-    from aiida_inversedesign.audit.audit import audit
-
     path = archived[2]
     before = path.read_bytes()
     with open_archive(path):
@@ -81,7 +77,6 @@ def test_nothing_of_the_archive_changes(archived):
 
 def relabelled(whole, path, version):
     """A copy of an archive that says that it has another format; main_0001 changed nothing after main_0000b."""
-    import zipfile
 
     with zipfile.ZipFile(whole) as old, zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as new:
         for item in old.infolist():
@@ -93,9 +88,6 @@ def relabelled(whole, path, version):
 
 
 def test_an_archive_of_an_older_aiida_is_converted_and_tells_the_same(archived, tmp_path, caplog):
-    from aiida_inversedesign.audit.archive import only_campaign, open_archive
-    from aiida_inversedesign.audit.audit import audit
-
     _, expected, whole, _ = archived
     path = relabelled(whole, tmp_path / 'older.aiida', 'main_0000b')
     before = path.read_bytes()
@@ -117,8 +109,6 @@ def test_an_archive_of_an_older_aiida_is_converted_and_tells_the_same(archived, 
     ],
 )
 def test_an_archive_of_another_aiida_is_told_what_to_do(archived, tmp_path, version, words):
-    from aiida_inversedesign.audit.archive import open_archive
-
     path = relabelled(archived[2], tmp_path / 'other.aiida', version)
     with pytest.raises(AuditError, match=words), open_archive(path):
         pass
@@ -136,12 +126,7 @@ def test_an_archive_of_another_aiida_is_told_what_to_do(archived, tmp_path, vers
     ],
 )
 def test_what_is_no_archive(archived, tmp_path, name, expected):
-    import zipfile
-
     from aiida.tools.archive import create_archive
-
-    from aiida_inversedesign.audit.archive import only_campaign, open_archive
-    from aiida_inversedesign.audit.audit import audit
 
     path, whole = tmp_path / f'{name}.aiida', archived[2]
     if name == 'text':
@@ -166,8 +151,6 @@ def test_what_is_no_archive(archived, tmp_path, name, expected):
 
 
 def test_several_campaigns_need_a_name(archived):
-    from aiida_inversedesign.audit.archive import only_campaign, open_archive
-
     uuid, both = archived[0], archived[3]
     with open_archive(both):
         with pytest.raises(AuditError, match='several campaigns'):
@@ -178,21 +161,17 @@ def test_several_campaigns_need_a_name(archived):
 
 
 def test_the_command(archived, tmp_path):
-    from click.testing import CliRunner
-
-    from aiida_inversedesign.cli import cli
-
     uuid, expected, path, _ = archived
     plot = tmp_path / 'best.png'
-    result = CliRunner().invoke(cli, ['audit', '--archive', str(path), '--format', 'json', '--plot', str(plot)])
+    result = call('audit', '--archive', path, '--format', 'json', '--plot', plot)
     assert result.exit_code == 0, result.output
     assert lines(json.loads(result.stdout)) == lines(expected)
     assert plot.stat().st_size > 1000
     copy = tmp_path / 'copy.aiida'
     shutil.copy(path, copy)
-    result = CliRunner().invoke(cli, ['audit', uuid, '--archive', str(copy)])
+    result = call('audit', uuid, '--archive', copy)
     assert result.exit_code == 0, result.output
-    result = CliRunner().invoke(cli, ['audit', '--archive', str(tmp_path)])
+    result = call('audit', '--archive', tmp_path)
     assert result.exit_code != 0
     assert 'Traceback' not in result.output
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from made_record import counts
 
+from aiida_inversedesign.audit.audit import audit
 from aiida_inversedesign.audit.metrics import hit_rate
 
 
@@ -24,8 +26,6 @@ def walk(node):
 
 
 def test_against_a_walk(resumed):
-    from aiida_inversedesign.audit.audit import audit
-
     _, first, second = resumed
     report = audit(second.pk)
     jobs = [*walk(first), *walk(second)]
@@ -49,21 +49,9 @@ def test_against_a_walk(resumed):
 
 
 def test_evaluations_and_hits(resumed):
-    from aiida_inversedesign.audit.audit import audit
-
     _, _, second = resumed
     report = audit(second)
-    assert report['evaluations'] == {
-        'total': 5,
-        'completed': 4,
-        'failed': 1,
-        'running': 0,
-        'stopped': 0,
-        'hits': 2,
-        'distinct_hits': 2,
-        'copies': 0,
-        'reused': 0,
-    }
+    assert report['evaluations'] == counts(total=5, completed=4, failed=1, hits=2, distinct_hits=2)
     assert report['hit_rate'] == {**hit_rate(2, 5), 'definition': 'hit_rate/2'}
     # 2 jobs of references and 10 of its own
     assert report['first_hit']['evaluation'] == 1
@@ -86,8 +74,6 @@ def test_evaluations_and_hits(resumed):
 
 
 def test_json_has_the_documented_keys_and_reasons(resumed):
-    from aiida_inversedesign.audit.audit import audit
-
     report = json.loads(json.dumps(audit(resumed[2]), allow_nan=False))
     assert report['schema'] == 'inversedesign/2'
     documented = (
@@ -106,7 +92,6 @@ def test_json_has_the_documented_keys_and_reasons(resumed):
 
 
 def test_the_first_of_the_chain_knows_nothing_of_the_second(resumed):
-    from aiida_inversedesign.audit.audit import audit
     from aiida_inversedesign.audit.status import describe
     from aiida_inversedesign.graph.campaigns import chain_of
 
@@ -114,18 +99,7 @@ def test_the_first_of_the_chain_knows_nothing_of_the_second(resumed):
     assert chain_of(first.pk) == [first.pk]
     assert chain_of(second.pk) == [first.pk, second.pk]
     report = audit(first)
-    counts = {
-        'total': 4,
-        'completed': 2,
-        'failed': 1,
-        'running': 0,
-        'stopped': 1,
-        'hits': 1,
-        'distinct_hits': 1,
-        'copies': 0,
-        'reused': 0,
-    }
-    assert report['evaluations'] == counts
+    assert report['evaluations'] == counts(total=4, completed=2, failed=1, stopped=1, hits=1, distinct_hits=1)
     status = describe(first)
     assert (status['completed'], status['failed'], status['stopped']) == (2, 1, 1)
     assert report['dft_calculations']['total'] == len(list(walk(first)))
@@ -135,8 +109,6 @@ def test_the_first_of_the_chain_knows_nothing_of_the_second(resumed):
 
 def test_another_campaign_of_equal_settings_is_not_counted(resumed):
     from aiida.orm import Dict
-
-    from aiida_inversedesign.audit.audit import audit
 
     graph, _, second = resumed
     before = audit(second)
@@ -180,15 +152,12 @@ def test_costs_of_one_generation(resumed):
 def test_the_audit_changes_nothing(resumed):
     from aiida.orm import Node, QueryBuilder
 
-    from aiida_inversedesign.audit.audit import audit
-
     before = sorted(QueryBuilder().append(Node, project=['id', 'mtime']).all())
     audit(resumed[2])
     assert sorted(QueryBuilder().append(Node, project=['id', 'mtime']).all()) == before
 
 
 def test_the_picture(resumed, tmp_path):
-    from aiida_inversedesign.audit.audit import audit
     from aiida_inversedesign.audit.plot import plot_best_so_far
 
     path = plot_best_so_far(audit(resumed[2]), tmp_path / 'best.png')

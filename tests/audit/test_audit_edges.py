@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from made_record import counts
+
+from aiida_inversedesign.audit.audit import AuditError, audit
 
 
 def test_a_campaign_that_has_just_begun(graph):
-    from aiida_inversedesign.audit.audit import audit
-
     campaign = graph.campaign(state='running')
     report = audit(campaign)
     assert report['evaluations']['total'] == 0
@@ -22,26 +23,13 @@ def test_a_campaign_that_has_just_begun(graph):
         generation, 'g001_c0001', [[{'state': 'running', 'seconds': None}]], state='running', harvested=False
     )
     report = audit(campaign)
-    counts = {
-        'total': 1,
-        'completed': 0,
-        'failed': 0,
-        'running': 1,
-        'stopped': 0,
-        'hits': 0,
-        'distinct_hits': 0,
-        'copies': 0,
-        'reused': 0,
-    }
-    assert report['evaluations'] == counts
+    assert report['evaluations'] == counts(total=1, running=1)
     assert report['progress'][0]['key'] == 'BN'
     assert report['core_hours'] is None
     assert 'not recorded' in report['core_hours_reason']
 
 
 def test_other_engines_are_no_dft(graph):
-    from aiida_inversedesign.audit.audit import audit
-
     campaign = graph.campaign()
     evaluation = graph.evaluation(graph.generation(campaign, 1), 'g001_c0001', value=5.0, harvested=False)
     graph.job(evaluation, 'job', plugin='inversedesign.ase', seconds=None)
@@ -52,7 +40,6 @@ def test_other_engines_are_no_dft(graph):
 
 
 def test_not_a_campaign(graph):
-    from aiida_inversedesign.audit.audit import AuditError, audit
 
     with pytest.raises(AuditError, match='is not a campaign'):
         audit(graph.settings)
@@ -61,7 +48,6 @@ def test_not_a_campaign(graph):
 
 
 def test_reused_evaluations_and_those_killed_by_a_stop(graph):
-    from aiida_inversedesign.audit.audit import audit
     from aiida_inversedesign.audit.status import describe
 
     campaign = graph.campaign()
@@ -75,18 +61,7 @@ def test_reused_evaluations_and_those_killed_by_a_stop(graph):
     graph.harvest(generation)
     campaign.base.extras.set('inversedesign_stop', {'kill': True})
     report = audit(campaign)
-    counts = {
-        'total': 3,
-        'completed': 2,
-        'failed': 0,
-        'running': 0,
-        'stopped': 1,
-        'hits': 1,
-        'distinct_hits': 1,
-        'copies': 0,
-        'reused': 1,
-    }
-    assert report['evaluations'] == counts
+    assert report['evaluations'] == counts(total=3, completed=2, stopped=1, hits=1, distinct_hits=1, reused=1)
     assert report['hit_rate']['n'] == 2
     assert report['spent_on']['by_outcome']['stopped_evaluations']['dft_calculations'] == 1
     assert report['spent_on']['by_outcome']['completed_evaluations']['dft_calculations'] == 1

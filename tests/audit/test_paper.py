@@ -10,19 +10,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
-
-from aiida_inversedesign.cli import cli
+from command_line import call
 
 FILES = {
     'README.md', 'CITATION.md', 'audit.json', 'campaign.aiida', 'campaign.yaml', 'explanation.json', 'methods.md',
     'references.bib',
     'ro-crate-metadata.json',
 }  # fmt: skip
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, list(arguments), catch_exceptions=False)
 
 
 @pytest.fixture(scope='module')
@@ -180,15 +174,17 @@ def test_figures_have_journal_widths_and_embedded_fonts(folder: Path) -> None:
 
 
 def test_no_text_of_a_figure_is_smaller_than_seven_points(finished: Any) -> None:
+    import matplotlib as mpl
     from aiida.orm import load_node
     from matplotlib.text import Text
 
+    from aiida_inversedesign.audit.plot import new_figure
     from aiida_inversedesign.paper import figures, panels
     from aiida_inversedesign.paper.facts import collect_facts
 
     facts = collect_facts(load_node(finished.pk))
-    with figures._style():
-        figure = figures._figure(figures.SINGLE, 62)
+    with mpl.rc_context(figures._STYLE):
+        figure = new_figure(figures.SINGLE / 25.4, 62 / 25.4)
         panels.draw_best_so_far(facts, figure.subplots())
         texts = [item for item in figure.findobj(Text) if item.get_text()]
         assert min(item.get_fontsize() for item in texts) >= 7
@@ -297,11 +293,11 @@ def test_what_is_there_is_never_lost(finished: Any, folder: Path, tmp_path: Path
     mine.mkdir()
     (mine / 'thesis.tex').write_text('years of work')
     for arguments in ((), ('--force',)):
-        result = CliRunner().invoke(cli, ['paper', str(finished.pk), '-o', str(mine), *arguments])
+        result = call('paper', finished.pk, '-o', mine, *arguments)
         assert result.exit_code == 1
         assert '--force' in result.output
     (tmp_path / 'file').write_text('')
-    assert 'is a file' in CliRunner().invoke(cli, ['paper', str(finished.pk), '-o', str(tmp_path / 'file')]).output
+    assert 'is a file' in call('paper', finished.pk, '-o', tmp_path / 'file').output
     earlier = tmp_path / 'earlier'
     shutil.copytree(folder, earlier)
 
@@ -310,7 +306,7 @@ def test_what_is_there_is_never_lost(finished: Any, folder: Path, tmp_path: Path
 
     with monkeypatch.context() as patch:
         patch.setattr(crystals, 'write_crystals', fail)
-        result = CliRunner().invoke(cli, ['paper', str(finished.pk), '-o', str(earlier), '--force'])
+        result = call('paper', finished.pk, '-o', earlier, '--force')
     assert result.exit_code == 1
     assert 'No space left' in result.output
     assert (earlier / 'README.md').read_bytes() == (folder / 'README.md').read_bytes()

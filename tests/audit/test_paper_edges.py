@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import command_line
 import pytest
-from click.testing import CliRunner
 
 from aiida_inversedesign.campaign.contracts import registry
-from aiida_inversedesign.cli import cli
 from aiida_inversedesign.paper import citations, latex
 
-
-def paper(*arguments: str) -> Any:
-    return CliRunner().invoke(cli, ['paper', *arguments])
+paper = partial(command_line.call, 'paper')
 
 
 def test_dft_campaigns_cite_their_code_and_say_what_they_cost(resumed: Any, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import matplotlib as mpl
 import pytest
 from made_record import made_record
 
@@ -18,7 +19,7 @@ def test_the_letters_of_the_panels_are_beside_the_legends(monkeypatch: pytest.Mo
     facts = Facts(record, audit(record, 'none'))
     drawn: list[Any] = []
     monkeypatch.setattr(figures, '_save', lambda figure, path: drawn.append(figure))
-    with figures._style():
+    with mpl.rc_context(figures._STYLE):
         draws = [draw for draw, able, _ in figures._FIGURES.values() if able(facts)]
         figures._overview(facts, draws, tmp_path / 'overview')
     (figure,) = drawn

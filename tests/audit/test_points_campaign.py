@@ -12,12 +12,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import command_line
 import pytest
-from click.testing import CliRunner
 
 from aiida_inversedesign.audit.load import load_record
 from aiida_inversedesign.campaign.load import parse_campaign, read_campaign
-from aiida_inversedesign.cli import cli
 from aiida_inversedesign.libraries.points import PointSet
 from aiida_inversedesign.workchains.build import build_campaign
 from aiida_inversedesign.workchains.foreground import run_campaign
@@ -28,7 +27,7 @@ PAGE = (HERE / 'docs' / 'howto_experiments.md').read_text(encoding='utf-8')
 
 
 def call(*arguments: str) -> str:
-    result = CliRunner().invoke(cli, list(arguments), catch_exceptions=False)
+    result = command_line.call(*arguments)
     assert result.exit_code == 0, result.output
     return result.output
 

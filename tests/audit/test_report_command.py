@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
+import command_line
 import pytest
-from click.testing import CliRunner
 
-from aiida_inversedesign.cli import cli
-
-
-def run(*arguments):
-    return CliRunner().invoke(cli, ['report', *map(str, arguments)])
+run = partial(command_line.call, 'report')
 
 
 def test_a_page_of_a_campaign_and_one_it_is_compared_with(resumed, tmp_path):

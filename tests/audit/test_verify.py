@@ -95,9 +95,8 @@ def test_two_processes_give_the_same(finished: Copy) -> None:
 def test_an_archive_gives_the_same(finished: Copy, tmp_path: Path) -> None:
     from aiida.orm import load_node
     from aiida.tools.archive import create_archive
-    from click.testing import CliRunner
+    from command_line import call
 
-    from aiida_inversedesign.cli import cli
     from aiida_inversedesign.graph.campaigns import chain_of
 
     path = tmp_path / 'campaign.aiida'
@@ -105,7 +104,7 @@ def test_an_archive_gives_the_same(finished: Copy, tmp_path: Path) -> None:
         # an archive of one campaign does not hold the one that it resumed
         create_archive([load_node(pk) for pk in chain_of(finished.load().pk)], filename=path)
     expected = finished.verify()
-    result = CliRunner().invoke(cli, ['verify', '--archive', str(path), '--format', 'json'])
+    result = call('verify', '--archive', path, '--format', 'json')
     assert result.exit_code == 0, result.output
     report = json.loads(result.stdout)
     assert report['findings'] == expected['findings'] == []

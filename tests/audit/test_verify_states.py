@@ -6,9 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from command_line import call
 
-from aiida_inversedesign.cli import cli
 from aiida_inversedesign.verify import verify
 from aiida_inversedesign.verify.run import is_sound
 from aiida_inversedesign.workchains.foreground import run_campaign
@@ -26,10 +25,6 @@ STATES = {
 }
 
 
-def run(*arguments: Any) -> Any:
-    return CliRunner().invoke(cli, list(map(str, arguments)))
-
-
 @pytest.mark.parametrize(
     'name', [pytest.param(name, marks=[] if name == 'all failed' else [pytest.mark.slow]) for name in STATES]
 )
@@ -41,7 +36,7 @@ def test_what_can_be_said_is_said(campaign: Any, tmp_path: Path, name: str) -> N
     assert report['decisions'] == report['identical']
     assert report['evaluations']['calculations'] == report['evaluations']['identical'] == evaluations
     path = tmp_path / 'page.html'
-    assert run('report', node.pk, '-o', path).exit_code == 0
+    assert call('report', node.pk, '-o', path).exit_code == 0
     page = path.read_text()
     assert words in page
 
@@ -82,7 +77,7 @@ def test_what_cannot_be_read_is_told(command: str, aiida_profile_clean: Any, tmp
         (('--archive', text), str(text)),
         (('--archive', tmp_path / 'missing.aiida'), 'missing.aiida'),
     ):
-        result = run(command, *arguments)
+        result = call(command, *arguments)
         assert result.exit_code == 1, result.output
         assert words in result.output.replace('\n', ''), result.output
         assert 'Traceback' not in result.output

@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import partial
 from itertools import product
 from pathlib import Path
 
+import command_line
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.fingerprints.structure import LENGTH
 from aiida_inversedesign.chemistry.symbols import SYMBOLS
-from aiida_inversedesign.cli import cli
 from aiida_inversedesign.cli.benchmark.commands import BASELINES, RECIPES
 from aiida_inversedesign.libraries.library import Library, Template
 from aiida_inversedesign.propose.rankers.by_name import NAMES
@@ -23,8 +23,7 @@ from aiida_inversedesign.propose.rankers.by_name import NAMES
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
 
 
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, ['benchmark', 'proposal', *arguments], catch_exceptions=False)
+call = partial(command_line.call, 'benchmark', 'proposal')
 
 
 NOT_CATIONS = {

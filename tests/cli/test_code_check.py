@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from command_line import call
 
-from aiida_inversedesign.cli import cli
 from aiida_inversedesign.cli.setup_local import install_debian_pbe_family, make_localhost_computer, make_pw_code
 
 ASE = """\
@@ -44,8 +43,7 @@ def campaign(tmp_path: Path, name: str = 'emt', arguments: str = '{}', elements:
 
 
 def check(*arguments: str) -> tuple[int, str]:
-    done = CliRunner().invoke(cli, ['check', *arguments])
-    assert done.exception is None or isinstance(done.exception, SystemExit), done.exception
+    done = call('check', *arguments)
     return done.exit_code, ' '.join(done.output.split())
 
 
@@ -119,7 +117,7 @@ def test_an_executable_that_is_not_there(computer: Any, tmp_path: Path) -> None:
 def test_doctor_looks_for_the_executables_of_all_codes(computer: Any) -> None:
     make_code(computer, sys.executable, 'inversedesign.ase')
     make_code(computer, '/opt/none/bin/pw.x', 'quantumespresso.pw', label='gone')
-    done = CliRunner().invoke(cli, ['doctor', '--format', 'json'])
+    done = call('doctor', '--format', 'json')
     found = {item['text'].split()[0].rstrip(':'): item for item in json.loads(done.output) if item['subject'] == 'code'}
     assert found['python@localhost']['state'] == 'ok'
     assert found['gone@localhost']['state'] == 'warning'
@@ -189,7 +187,7 @@ def test_pw_that_cannot_start_is_found_by_check_and_doctor(computer: Any, tmp_pa
         'budget: {evaluations: 4, dft_calculations: 60}\n'
     )
     status, said = check(str(path))
-    done = CliRunner().invoke(cli, ['doctor', str(path), '--format', 'json'])
+    done = call('doctor', str(path), '--format', 'json')
     found = next(item for item in json.loads(done.output) if item['subject'] == 'evaluate.pw')
     if not with_mpi:
         assert (status, found['state']) == (0, 'ok')
@@ -209,9 +207,7 @@ def test_the_real_pw_starts(computer: Any, tmp_path: Path) -> None:
     install_debian_pbe_family(tmp_path / 'pseudos')
     make_pw_code(executable, computer)
     make_code(computer, sys.executable, 'inversedesign.potential', label='python')
-    done = CliRunner().invoke(
-        cli, ['doctor', str(Path(__file__).parents[2] / 'workflows' / 'superhard_light.yaml'), '--format', 'json']
-    )
+    done = call('doctor', str(Path(__file__).parents[2] / 'workflows' / 'superhard_light.yaml'), '--format', 'json')
     found = next(item for item in json.loads(done.output) if item['subject'] == 'evaluate.pw')
     assert found['state'] == 'ok', found
 

@@ -10,15 +10,11 @@ from typing import Any
 import click
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from command_line import call
 
 from aiida_inversedesign.cli import cli
 
 WORKFLOWS = Path(__file__).parents[2] / 'workflows'
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, list(arguments), catch_exceptions=False)
 
 
 @pytest.fixture(autouse=True)

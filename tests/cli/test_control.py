@@ -12,9 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from aiida.manage import get_manager
+from command_line import call
 
-from aiida_inversedesign.cli import cli
+from aiida_inversedesign.cli.launch import start
+from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.workchains.foreground import run_campaign
+from aiida_inversedesign.workchains.resume import resume_campaign
 
 EVALUATE = 'aiida.workflows:inversedesign.evaluate.table'
 FINISHED = (
@@ -23,10 +27,6 @@ FINISHED = (
 )
 WITH_SCHEDULER = "SELECT count(*) FROM db_dbnode WHERE json_extract(attributes, '$.state') = 'withscheduler'"
 CAMPAIGN = "SELECT id FROM db_dbnode WHERE process_type = 'aiida.workflows:inversedesign.campaign' ORDER BY id"
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, list(arguments), catch_exceptions=False)
 
 
 class StopElsewhere(threading.Thread):
@@ -70,8 +70,6 @@ def evaluations() -> int:
 
 
 def test_a_request_before_the_first_evaluation_ends_the_campaign_with_its_reason(campaign: Any) -> None:
-    from aiida.manage import get_manager
-
     from aiida_inversedesign.workchains.stopping import find_request, request_stop
 
     builder, _ = campaign()
@@ -95,8 +93,6 @@ def test_a_request_before_the_first_evaluation_ends_the_campaign_with_its_reason
 @pytest.mark.slow
 def test_stop_in_mid_campaign_launches_nothing_more_and_resume_goes_on(campaign: Any, aiida_profile: Any) -> None:
     from aiida_inversedesign.decisions.conclude import conclude
-    from aiida_inversedesign.workchains.foreground import run_campaign
-    from aiida_inversedesign.workchains.resume import resume_campaign
 
     builder, _ = campaign(select={'initial': 15}, budget={'evaluations': 18, 'at_once': 1})
     with StopElsewhere(aiida_profile, FINISHED, '--reason', 'queue needed') as stopper:
@@ -130,9 +126,6 @@ def test_stop_that_kills_harvests_what_finished_and_the_killed_may_be_chosen_aga
     import psutil
     from rehearsal import make_python_code
 
-    from aiida_inversedesign.workchains.foreground import run_campaign
-    from aiida_inversedesign.workchains.resume import resume_campaign
-
     code = make_python_code(tmp_path, 'inversedesign.table')
     evaluate = {'code': code.full_label, 'delay_seconds': 300.0, 'delay_sigma': 0.0}
     builder, _ = campaign(evaluate=evaluate, budget={'evaluations': 4, 'at_once': 2})
@@ -148,7 +141,6 @@ def test_stop_that_kills_harvests_what_finished_and_the_killed_may_be_chosen_aga
 
 
 def test_stop_of_a_campaign_that_no_daemon_has_taken_up_is_kept(campaign: Any) -> None:
-    from aiida.manage import get_manager
     from aiida.orm import load_node
 
     builder, _ = campaign()
@@ -212,8 +204,6 @@ def test_too_few_slots_are_an_error_with_the_command_that_mends_it(campaign: Any
 
 
 def test_slots_that_others_hold_are_not_free(campaign: Any, daemon: Any) -> None:
-    from aiida.manage import get_manager
-
     builder, spec = campaign(budget={'at_once': 7})
     runner = get_manager().get_runner()
     others = [runner.instantiate_process(builder) for _ in range(4)]
@@ -233,9 +223,6 @@ def test_a_broker_that_no_worker_listens_to_is_an_error(campaign: Any, daemon: A
 
 
 def test_without_a_daemon_a_launch_to_it_is_refused_and_doctor_only_warns(campaign: Any) -> None:
-    from aiida_inversedesign.cli.launch import start
-    from aiida_inversedesign.errors import InverseDesignError
-
     builder, spec = campaign()
     with pytest.raises(InverseDesignError, match='verdi daemon start'):
         start(builder, spec, daemon=True)
@@ -254,10 +241,6 @@ def test_a_package_that_renames_the_daemon_is_named(
 
 
 def test_too_little_disk_space_refuses_a_launch_and_ends_a_campaign(campaign: Any) -> None:
-    from aiida_inversedesign.cli.launch import start
-    from aiida_inversedesign.errors import InverseDesignError
-    from aiida_inversedesign.workchains.foreground import run_campaign
-
     builder, spec = campaign(evaluate={'free_space_gb': 1e9})
     with pytest.raises(InverseDesignError, match=r'GB free in .*, evaluate.free_space_gb asks for 1e\+09'):
         start(builder, spec, daemon=False)
@@ -277,8 +260,6 @@ def test_the_disk_of_a_computer_is_asked_through_its_transport(aiida_localhost: 
 
 
 def test_max_failures_ends_a_campaign(campaign: Any) -> None:
-    from aiida_inversedesign.workchains.foreground import run_campaign
-
     builder, _ = campaign(evaluate={'fail_fraction': 1.0}, budget={'max_failures': 3}, select={'initial': 2})
     node = run_campaign(builder)
     assert node.is_finished_ok, node.exit_message

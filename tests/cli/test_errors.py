@@ -10,15 +10,12 @@ from typing import Any
 
 import click
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from command_line import call
 
 from aiida_inversedesign.cli import cli
 
 WORKFLOWS = Path(__file__).parents[2] / 'workflows'
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, list(arguments))
 
 
 def refused(result: Result) -> str:

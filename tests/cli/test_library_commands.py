@@ -8,18 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner, Result
+from aiida.orm import load_node
+from command_line import call
 from servers import optimade_server
 
-from aiida_inversedesign.cli import cli
+from aiida_inversedesign.decisions import library_imports as imports
 
 pytestmark = pytest.mark.usefixtures('aiida_profile_clean')
 
 METALS = {'Cu': 3.61, 'Al': 4.05, 'Ni': 3.52, 'Pd': 3.89}
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, list(arguments), catch_exceptions=False)
 
 
 def records(**more: Any) -> list[dict[str, Any]]:
@@ -116,8 +113,7 @@ def test_nothing_usable_stores_nothing_and_is_listed(tmp_path: Path) -> None:
     assert call('library', 'import', 'cif', str(tmp_path), '--label', 'x').exit_code == 1
 
 
-def test_optimade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+def test_optimade(tmp_path: Path) -> None:
     with optimade_server(tmp_path) as address:
         result = call('library', 'import', 'optimade', address, '--label', 'example', '--filter', 'nsites<=4')
         refused = call('library', 'import', 'optimade', address, '--label', 'none', '--filter', 'nsites<=')
@@ -160,10 +156,7 @@ def group_of_metals(label: str = 'mine') -> list[Any]:
     return nodes
 
 
-def test_group_keeps_the_provenance(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aiida.orm import load_node
-
-    monkeypatch.chdir(tmp_path)
+def test_group_keeps_the_provenance() -> None:
     nodes = group_of_metals()
     result = call('library', 'import', 'group', 'mine', '--label', 'own', '--format', 'json')
     told = json.loads(result.stdout)
@@ -180,12 +173,7 @@ def test_group_keeps_the_provenance(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert templates[nodes[2].uuid].source == 'AiiDA group mine'
 
 
-def test_a_large_group_is_made_of_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aiida.orm import load_node
-
-    from aiida_inversedesign.decisions import library_imports as imports
-
-    monkeypatch.chdir(tmp_path)
+def test_a_large_group_is_made_of_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports, 'PART', 3)
     nodes = group_of_metals()
     arguments = ('library', 'import', 'group', 'mine', '--label', 'own', '--no-fingerprints', '--format', 'json')
@@ -200,10 +188,9 @@ def _inputs(node: Any) -> list[Any]:
     return [link.node for link in node.creator.base.links.get_incoming()] if node.creator else []
 
 
-def test_groups_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_groups_that_cannot_be_used() -> None:
     from aiida.orm import Group
 
-    monkeypatch.chdir(tmp_path)
     Group(label='empty').store()
     assert "did you mean 'empty'" in call('library', 'import', 'group', 'empti', '--label', 'x').output
     result = call('library', 'import', 'group', 'empty', '--label', 'x')
@@ -216,10 +203,7 @@ def test_groups_that_cannot_be_used(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [entry['label'] for entry in stored()] == ['x']
 
 
-def test_merge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aiida.orm import load_node
-
-    monkeypatch.chdir(tmp_path)
+def test_merge(tmp_path: Path) -> None:
     better = [item | {'id': f'new-{item["id"]}', 'e_above_hull': 0.15} for item in records()[1:3]]
     for label, items in (('a', records()), ('b', better)):
         path = write(tmp_path / f'{label}.jsonl', *items)
@@ -295,9 +279,7 @@ def test_contradictions_are_skipped_listed_and_accepted(tmp_path: Path) -> None:
     assert 'density_mismatch' in wrong.output
 
 
-def test_a_group_keeps_what_was_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aiida_inversedesign.decisions import library_imports as imports
-
+def test_a_group_keeps_what_was_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     kinds = {'partial occupancy': 1, 'no lattice': 1, 'duplicate structure': 1, 'unreadable': 1}
     group_of_metals()
     assert call('library', 'import', 'group', 'mine', '--label', 'one', '--no-fingerprints').exit_code == 0

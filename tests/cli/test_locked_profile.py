@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from command_line import call
 from sqlalchemy.exc import OperationalError
 
-from aiida_inversedesign.cli import cli
-from aiida_inversedesign.cli.database import database_problem
+from aiida_inversedesign.cli.common import database_problem
 
 
 @contextmanager
@@ -67,7 +66,7 @@ def test_a_locked_database_is_told_in_one_sentence(
     )
     full = [str(tmp_path / item) if item.endswith(('.yaml', '.csv')) else item for item in arguments]
     with locked(aiida_profile, kind):
-        done = CliRunner().invoke(cli, full)
+        done = call(*full)
     assert done.exit_code == 1, done.output
     assert isinstance(done.exception, SystemExit), done.exception
     (line,) = [line for line in done.output.splitlines() if line.strip()]

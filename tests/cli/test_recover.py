@@ -106,7 +106,7 @@ def test_quiet_jobs_are_found(aiida_profile_clean: object) -> None:
     from aiida import orm
     from aiida.engine import ProcessState
 
-    from aiida_inversedesign.graph.paused_jobs import quiet_jobs
+    from aiida_inversedesign.graph.control import quiet_jobs
 
     def job(state: ProcessState, paused: bool = False) -> int:
         node = orm.CalcJobNode()

@@ -16,11 +16,10 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner
+from command_line import call
 
 from aiida_inversedesign.audit.status import best_so_far, time_left
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.cli import cli
 from aiida_inversedesign.cli.control.status_view import duration, sparkline, view
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -70,7 +69,7 @@ def by_hand(campaign: Any) -> Any:
 
 
 def test_a_running_campaign_is_seen_before_its_harvest(by_hand: Any) -> None:
-    data = json.loads(CliRunner().invoke(cli, ['status', str(by_hand.pk), '--format', 'json']).output)
+    data = json.loads(call('status', str(by_hand.pk), '--format', 'json').output)
     assert data['used']['evaluations'] == {'value': 2, 'limit': 4}
     assert data['used']['hits'] == {'value': 1, 'limit': 1}
     # no job ran: nothing was used, which is not the same as nothing recorded
@@ -94,7 +93,7 @@ def test_each_change_of_a_real_campaign_is_printed_once_until_it_ends(campaign: 
         while not (found := list_campaigns()) and time.monotonic() < deadline:
             time.sleep(0.1)
         pk = str(found[0]['pk'])
-        result = CliRunner().invoke(cli, ['status', pk, '--watch', '--interval', '0.1', '--format', 'json'])
+        result = call('status', pk, '--watch', '--interval', '0.1', '--format', 'json')
         assert launched.wait(60) == 0
     assert result.exit_code == 0, result.output
     frames = [json.loads(line) for line in result.output.splitlines()]
@@ -109,13 +108,13 @@ def test_each_change_of_a_real_campaign_is_printed_once_until_it_ends(campaign: 
     assert last['running'] == []
     assert all('failed on purpose' in item['reason'] for item in last['failures'])
     # the audit counts the same, and the text says it
-    report = json.loads(CliRunner().invoke(cli, ['audit', pk, '--format', 'json']).output)
+    report = json.loads(call('audit', pk, '--format', 'json').output)
     assert report['evaluations']['hits'] == last['used']['hits']['value'] == len(last['hits'])
     assert report['evaluations']['failed'] == last['failed'] == len(last['failures'])
     assert report['best'][0]['candidate'] == last['best']['candidate']
     steps = {step['evaluation']: step['best'] for step in report['progress']}
     assert all(steps[number] == value for number, value in last['best_so_far'])
-    text = CliRunner().invoke(cli, ['status', pk, '--watch']).output
+    text = call('status', pk, '--watch').output
     assert text.count(f'campaign {pk} rehearsal: finished') == 1
     assert '\x1b' not in text
 
@@ -161,7 +160,7 @@ def test_in_a_terminal_ctrl_c_leaves_the_last_view(by_hand: Any) -> None:
 
 
 def test_watching_needs_a_campaign() -> None:
-    result = CliRunner().invoke(cli, ['status', '--watch'])
+    result = call('status', '--watch')
     assert result.exit_code == 1
     assert '--watch needs a campaign' in result.output
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import command_line
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 from aiida_inversedesign.benchmarks.discovery import report
 from aiida_inversedesign.benchmarks.discovery.arms import Arm, Episode, arms_named
@@ -18,7 +19,6 @@ from aiida_inversedesign.benchmarks.discovery.systems import Ask, System, drawn,
 from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
 from aiida_inversedesign.benchmarks.proposal.queries import BenchmarkError
 from aiida_inversedesign.chemistry.crystal import Crystal
-from aiida_inversedesign.cli import cli
 from aiida_inversedesign.libraries.library import Library, Template
 
 A = {'Cu': 3.61, 'Al': 4.05, 'Ni': 3.52, 'Pd': 3.89, 'Pt': 3.92, 'Ag': 4.09, 'Au': 4.08}
@@ -74,8 +74,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, ['benchmark', 'discovery', *arguments])
+call = partial(command_line.call, 'benchmark', 'discovery')
 
 
 def searched(library: Library, folder: Path, systems: list[System], arms: Any, **plan: Any) -> list[Outcome]:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
+import command_line
 import numpy as np
-from click.testing import CliRunner, Result
-
-from aiida_inversedesign.cli import cli
 
 
 def pool(folder: Path, rows: int = 160) -> Path:
@@ -22,8 +21,7 @@ def pool(folder: Path, rows: int = 160) -> Path:
     return path
 
 
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, ['benchmark', 'explain', *arguments])
+call = partial(command_line.call, 'benchmark', 'explain')
 
 
 def test_rules_hold_and_importances_rank(tmp_path: Path) -> None:

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from command_line import call
 
 from aiida_inversedesign.audit.pooled import FIGURES, compared
-from aiida_inversedesign.cli import cli
 
 CAMPAIGN = """
 name: levels
@@ -22,10 +21,6 @@ learn: {surrogate: gp}
 evaluate: {engine: table, data: levels.csv, units: {y: J}, free_space_gb: 0}
 budget: {evaluations: 6}
 """
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, list(arguments))
 
 
 def report(hits: int, acceleration: float | None) -> dict:

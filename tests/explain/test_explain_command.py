@@ -10,10 +10,9 @@ from typing import Any
 
 import pytest
 import yaml
-from click.testing import CliRunner, Result
+from command_line import call
 
 from aiida_inversedesign.campaign.load import read_campaign
-from aiida_inversedesign.cli import cli
 from aiida_inversedesign.workchains.build import build_campaign
 from aiida_inversedesign.workchains.foreground import run_campaign
 
@@ -50,10 +49,6 @@ def campaign(
         CAMPAIGN.format(evaluations=evaluations, hit=hit, initial=initial, batch=batch)
     )
     return run_campaign(build_campaign(read_campaign(folder / 'campaign.yaml')))
-
-
-def call(*arguments: str) -> Result:
-    return CliRunner().invoke(cli, list(arguments))
 
 
 @pytest.mark.usefixtures('aiida_profile_clean')

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
+from functools import partial
 from pathlib import Path
 
+import command_line
 import numpy as np
 import pytest
-from click.testing import CliRunner, Result
 
 from aiida_inversedesign.benchmarks.functions.pool import artificial_pool, parse_axis, read_curve_pool
 from aiida_inversedesign.benchmarks.functions.run import run_functions
 from aiida_inversedesign.benchmarks.search.pool import PoolError
 from aiida_inversedesign.campaign.curves.curve import CurveError
-from aiida_inversedesign.cli import cli
 
-
-def call(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, ['benchmark', 'functions', *map(str, arguments)])
+call = partial(command_line.call, 'benchmark', 'functions')
 
 
 def rows(number: int = 40) -> list[dict]:

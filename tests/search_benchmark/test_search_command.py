@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
+import command_line
 import pytest
-from click.testing import CliRunner, Result
 
-from aiida_inversedesign.cli import cli
-
-
-def call(*arguments: object) -> Result:
-    return CliRunner().invoke(cli, ['benchmark', 'search', *map(str, arguments)], catch_exceptions=False)
+call = partial(command_line.call, 'benchmark', 'search')
 
 
 def test_json_has_the_documented_keys_and_a_rerun_the_same_figures(pool_file: Path, tmp_path: Path) -> None:

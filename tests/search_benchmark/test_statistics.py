@@ -8,6 +8,7 @@ import math
 import numpy as np
 import pytest
 
+from aiida_inversedesign.audit.metrics.intervals import draws_quantile
 from aiida_inversedesign.benchmarks.search.statistics import (
     evaluations_until,
     hypervolume,
@@ -15,7 +16,6 @@ from aiida_inversedesign.benchmarks.search.statistics import (
     median_over_seeds,
     random_hits,
     random_mean,
-    random_quantile,
 )
 
 
@@ -27,7 +27,7 @@ def test_random_search_by_counting_every_order(number: int, total: int, size: in
     assert random_mean(number, total, size) == pytest.approx(np.mean(counts))
     for q in (0.1, 0.5, 0.9):
         expected = next(n for n in range(size + 1) if np.mean(np.array(counts) <= n) >= q - 1e-12)
-        assert random_quantile(number, total, size, q) == expected
+        assert draws_quantile(number, total, size, q) == expected
 
 
 def test_the_classic_search_of_perovskites() -> None:

@@ -37,15 +37,18 @@ def count_dft(jobs: Sequence[JobRecord]) -> dict[str, Any]:
 
 def core_hours(jobs: Sequence[JobRecord], recorded: float | None) -> dict[str, Any]:
     """Core-hours of every job with a record, and how many jobs have none."""
+    hours, missing, real = _recorded(jobs, recorded)
+    return {**hours, 'core_hours_not_recorded': {'jobs': missing, 'of': real}}
+
+
+def _recorded(jobs: Sequence[JobRecord], hours: float | None) -> tuple[dict[str, Any], int, int]:
+    """Core-hours, or why they are not known; how many jobs have no record of their wall time, and of how many."""
     real = [job for job in jobs if not job.cached]
     missing = sum(job.wall_seconds is None for job in real)
-    result: dict[str, Any] = {
-        'core_hours': recorded if real else 0.0,
-        'core_hours_not_recorded': {'jobs': missing, 'of': len(real)},
-    }
-    if result['core_hours'] is None:
-        result['core_hours_reason'] = f'not recorded: none of {len(real)} jobs has a record of its wall time'
-    return result
+    if not real or hours is not None:
+        return {'core_hours': hours if real else 0.0}, missing, len(real)
+    reason = f'not recorded: none of {len(real)} jobs has a record of its wall time'
+    return {'core_hours': None, 'core_hours_reason': reason}, missing, len(real)
 
 
 def hit_figures(hits: Sequence[dict[str, Any]], n: int, cost: Cost, goal: Goal) -> dict[str, Any]:
@@ -138,13 +141,5 @@ def spent_on(
 
 def _cost(jobs: Sequence[JobRecord]) -> dict[str, Any]:
     cost = cost_of(jobs)
-    real = sum(not job.cached for job in jobs)
-    missing = sum(job.wall_seconds is None for job in jobs if not job.cached)
-    result: dict[str, Any] = {
-        'dft_calculations': cost.dft_calculations,
-        'core_hours': cost.core_hours if real else 0.0,
-        'not_recorded': missing,
-    }
-    if result['core_hours'] is None:
-        result['core_hours_reason'] = f'not recorded: none of {real} jobs has a record of its wall time'
-    return result
+    hours, missing, _ = _recorded(jobs, cost.core_hours)
+    return {'dft_calculations': cost.dft_calculations, **hours, 'not_recorded': missing}

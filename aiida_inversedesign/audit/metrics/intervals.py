@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Any
 
@@ -37,17 +38,18 @@ def share(successes: int, n: int, nothing: str = 'there is nothing to count') ->
     return {'value': successes / n, 'low': low, 'high': high, 'n': n}
 
 
-def mean_interval(values: Floats, least: float = -math.inf) -> list[float] | None:
+def mean_interval(values: Floats, least: float = -math.inf, most: float = math.inf) -> list[float] | None:
     """Student's 95 % interval of a mean; None for fewer than two values.
 
-    :param least: the quantity cannot be smaller: the interval is cut there, which changes nothing of its coverage.
+    :param least: the quantity cannot be smaller, nor larger than ``most``: the interval is cut there, which changes
+        nothing of its coverage.
     """
     from scipy.special import stdtrit
 
     if len(values) < 2:
         return None
     half = float(stdtrit(len(values) - 1, 0.975)) * float(values.std(ddof=1)) / math.sqrt(len(values))
-    return [max(float(values.mean()) - half, least), float(values.mean()) + half]
+    return [max(float(values.mean()) - half, least), min(float(values.mean()) + half, most)]
 
 
 def spread_interval(values: Floats) -> list[float] | None:
@@ -116,15 +118,12 @@ def draws_needed(hits: int, good: int, total: int) -> tuple[float, int, int]:
 
     The mean is hits × (total + 1) / (good + 1), the distribution negative hypergeometric.
     """
+    low, high = (draws_quantile(hits, good, total, level) for level in (0.025, 0.975))
+    return hits * (total + 1) / (good + 1), low, high
 
-    def quantile(level: float) -> int:
-        low, high = hits, total - good + hits
-        while low < high:
-            middle = (low + high) // 2
-            if at_least(hits, middle, good, total) >= level:
-                high = middle
-            else:
-                low = middle + 1
-        return low
 
-    return hits * (total + 1) / (good + 1), quantile(0.025), quantile(0.975)
+def draws_quantile(hits: int, good: int, total: int, level: float) -> int:
+    """Fewest draws without return that find ``hits`` of ``good`` ones with this probability or more."""
+    numbers = range(hits, total - good + hits)
+    # a probability that equals the level may be less by a rounding error
+    return hits + bisect_left(numbers, level - 1e-12, key=lambda drawn: at_least(hits, drawn, good, total))

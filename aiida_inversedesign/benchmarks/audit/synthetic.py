@@ -103,10 +103,9 @@ def make_campaign(evaluations: int, seed: int = 0) -> str:
     goal = CampaignSettings.model_validate(SETTINGS).goal
     writer = Writer(seed)
     draw = writer.random
-    versions = {'core': '2.9.4', 'plugin': '0.1.0'}
     settings_node = writer.node(orm.Dict, settings)
     budget = writer.node(orm.Dict, {'evaluations': evaluations})
-    campaign = _process(writer, 'aiida.workflows:inversedesign.campaign', version=versions)
+    campaign = _process(writer, 'aiida.workflows:inversedesign.campaign')
     writer.link(settings_node, campaign, 'settings', 'input_work')
     writer.link(budget, campaign, 'budget', 'input_work')
     candidates = [_candidate(number, draw) for number in range(2 * evaluations)]
@@ -170,13 +169,12 @@ def _attach(writer: Writer, generation: int, step: int, label: str, node: orm.Da
     )
     rows = [
         {'input_id': step, 'output_id': node.pk, 'label': f'last_{label}', 'type': 'create'},
-        {'input_id': node.pk, 'output_id': generation, 'label': f'last_{label}', 'type': 'return'},
+        {'input_id': generation, 'output_id': node.pk, 'label': label, 'type': 'return'},
     ]
-    rows[1] = {'input_id': generation, 'output_id': node.pk, 'label': label, 'type': 'return'}
     writer.backend.bulk_insert(EntityTypes.LINK, rows)
 
 
-def _process(writer: Writer, process_type: str, status: int = 0, **attributes: Any) -> int:
+def _process(writer: Writer, process_type: str, status: int = 0) -> int:
     name = process_type.rpartition('.')[2]
     return writer.node(
         orm.WorkChainNode,
@@ -188,7 +186,6 @@ def _process(writer: Writer, process_type: str, status: int = 0, **attributes: A
             'exit_status': status,
             'exit_message': f'it failed with {status}' if status else None,
             'stepper_state_info': '9:inspect',
-            **attributes,
         },
         process_type,
     )

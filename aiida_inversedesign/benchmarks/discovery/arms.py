@@ -179,6 +179,3 @@ def arms_named(names: Sequence[str]) -> list[Arm]:
         if name not in ARMS:
             raise BenchmarkError(f'--arms: there is no arm {name!r}; there are {", ".join(ARMS)}')
     return [ARMS[name] for name in dict.fromkeys(names)]
-
-
-__all__ = ['ARMS', 'Arm', 'Episode', 'Observation', 'Search', 'arms_named']

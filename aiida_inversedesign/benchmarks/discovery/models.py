@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.benchmarks.discovery.systems import System
 from aiida_inversedesign.benchmarks.proposal.models import Training, read_model, train_ours, with_fingerprints
 from aiida_inversedesign.benchmarks.proposal.queries import BenchmarkError
@@ -42,7 +43,7 @@ def prepared(
     epochs: int | None = None,
     fingerprints: Path | None = None,
     folder: Path | None = None,
-    progress: Callable[[str, float], None] | None = None,
+    progress: Report = silent,
 ) -> Prepared:
     """Templates and model without the formulas of all systems.
 

@@ -7,14 +7,14 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array
 from aiida_inversedesign.benchmarks.discovery.arms import Arm
 from aiida_inversedesign.benchmarks.discovery.run import Outcome, Plan, Search
 from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
+from aiida_inversedesign.benchmarks.proposal.scores import sign_test
 from aiida_inversedesign.benchmarks.search.statistics import RESAMPLES, mean_over_seeds
 
-Array = NDArray[np.float64]
 #: The arm that acceleration and enrichment refer to.
 BASELINE = 'random'
 
@@ -97,7 +97,7 @@ def _arm(arm: Arm, done: Sequence[Outcome], curves: dict[str, Array], plan: Plan
 
 
 def _named(estimate: Any) -> dict[str, Any]:
-    found = {'mean': estimate.value, 'low': estimate.low, 'high': estimate.high}
+    found = estimate.named('mean')
     return found if estimate.value is not None else {**found, 'reason': 'no system was searched'}
 
 
@@ -144,8 +144,6 @@ def _against_baseline(
 
 def _paired(names: Sequence[str], curves: dict[str, Array]) -> dict[str, Any]:
     """The first arm against each other on the same systems: differences, and the exact sign test."""
-    from scipy.stats import binomtest
-
     first, *others = names
     against = {}
     for name in others:
@@ -156,7 +154,7 @@ def _paired(names: Sequence[str], curves: dict[str, Array]) -> dict[str, Any]:
             'more': more,
             'equal': len(differences) - more - fewer,
             'fewer': fewer,
-            'p': float(binomtest(more, more + fewer, 0.5).pvalue) if more + fewer else 1.0,
+            'p': sign_test(more, fewer),
         }
     return {'first': first, 'against': against}
 

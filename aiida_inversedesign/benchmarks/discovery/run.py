@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
+from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.benchmarks.discovery.arms import Arm, Episode, Observation
 from aiida_inversedesign.benchmarks.discovery.systems import System
 from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
@@ -17,8 +18,6 @@ from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.matching import same_crystal
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.screen.potentials.phases import competing, stabilities
-
-Progress = Callable[[str, float], None]
 
 
 @dataclass(frozen=True)
@@ -124,7 +123,7 @@ def run(
     plan: Plan,
     model: Any = None,
     templates: Library | None = None,
-    progress: Progress | None = None,
+    progress: Report = silent,
 ) -> list[Outcome]:
     """Search every system with every arm.
 
@@ -132,7 +131,6 @@ def run(
     :param model: the proposal model of ``cspml``, which must not know the systems.
     :param templates: from which the arms propose; default: the library. Hidden formulas are never used.
     """
-    report = progress or (lambda step, done: None)
     found = []
     searches = [(arm, repeat) for arm in arms for repeat in range(plan.repeats if arm.is_drawn else 1)]
     for number, system in enumerate(systems):
@@ -155,12 +153,12 @@ def run(
         if number == 0:
             # what is loaded once is charged to no arm
             episode(plan.seed).proposed()
-        report('systems', number / len(systems))
+        progress('systems', number / len(systems))
         try:
             hidden = Oracle(system, library, oracle)
             outcomes: dict[str, list[Search]] = {}
             for index, (arm, repeat) in enumerate(searches):
-                report('systems', (number + index / len(searches)) / len(systems))
+                progress('systems', (number + index / len(searches)) / len(systems))
                 outcomes.setdefault(arm.name, []).append(
                     searched(arm, episode(plan.seed + repeat), hidden, plan, oracle)
                 )
@@ -168,7 +166,7 @@ def run(
             found.append(Outcome(system, outcomes, stable))
         except BenchmarkError as error:
             found.append(Outcome(system, {}, reason=str(error)))
-    report('systems', 1.0)
+    progress('systems', 1.0)
     return found
 
 

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_inversedesign.audit.metrics.intervals import mean_interval, share
+from aiida_inversedesign.benchmarks.common import Array, Indices, Mask, Report
 from aiida_inversedesign.benchmarks.search.pool import Pool
 from aiida_inversedesign.explain.hits import RULES, Hits
 from aiida_inversedesign.explain.learned import ExplainError, Task, importances
 from aiida_inversedesign.explain.rules import Conditions, find_rules
 from aiida_inversedesign.learn.fit import fit_on_features
 from aiida_inversedesign.learn.surrogate import Surrogate
-
-Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 #: Names of the two descriptors that are added for the test of importances.
 PLANTED, SHUFFLED = 'planted', 'shuffled'
@@ -44,7 +40,7 @@ class Plan:
     seed: int = 0
 
 
-def measure(pool: Pool, plan: Plan, report: Callable[[str, float], None]) -> dict[str, Any]:
+def measure(pool: Pool, plan: Plan, report: Report) -> dict[str, Any]:
     """Rules found from one half of a pool and counted on the other, and ranks of two descriptors of known worth.
 
     :returns: ``base_rate``, ``threshold``; ``ranks``: for each rank of a rule over the splits ``precision`` and
@@ -111,7 +107,7 @@ def _rules(
     pool: Pool,
     plan: Plan,
     values: Array,
-    hit: NDArray[np.bool_],
+    hit: Mask,
     threshold: float,
     conditions: Conditions,
     known: Indices,

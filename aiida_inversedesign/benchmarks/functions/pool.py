@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array, Report, silent
 from aiida_inversedesign.benchmarks.search.pool import PoolError, described, feature_names, primitive_crystal, record_of
 from aiida_inversedesign.campaign.curves.curve import Axis, Curve, CurveError, check_learnable, matrix
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.bounded import read_lines
 from aiida_inversedesign.libraries.entries import name_of, number_of
-
-Array = NDArray[np.float64]
-Report = Callable[[str, float], None]
 
 #: Name of the pool that is made, not read.
 ARTIFICIAL = 'artificial'
@@ -64,7 +61,7 @@ def parse_axis(text: str) -> tuple[Axis, float, float]:
 
 
 def read_curve_pool(
-    path: Path, name: str, axis: str | None = None, jobs: int = 1, report: Report | None = None
+    path: Path, name: str, axis: str | None = None, jobs: int = 1, report: Report = silent
 ) -> CurvePool:
     """Read a pool; rows without the curve are left out and counted, but a row with a bad one is an error.
 
@@ -79,13 +76,12 @@ def read_curve_pool(
     if not path.name.endswith(('.jsonl', '.jsonl.gz')):
         raise PoolError(f'{path}: a pool of curves is a file .jsonl or .jsonl.gz, one JSON object a line')
     known = parse_axis(axis) if axis else None
-    note = report or (lambda step, done: None)
     ids: list[str] = []
     curves: list[Curve] = []
     rows: list[dict[str, Any]] = []
     lost: Counter[str] = Counter()
     lists: Counter[str] = Counter()
-    for number, line in enumerate(read_lines(path, lambda done: note('reading', done)), 1):
+    for number, line in enumerate(read_lines(path, lambda done: report('reading', done)), 1):
         fields = record_of(line)
         if isinstance(fields, str):
             lost[fields] += 1
@@ -102,7 +98,7 @@ def read_curve_pool(
         raise PoolError(f'{path}: no row has a curve {name!r}; lists there are: {found}')
     _same_length(curves, known is None and 'axis' not in str(rows[0].get(name)), name)
     check_learnable(curves)
-    keep, features, names = _inputs(rows, name, lost, jobs, note)
+    keep, features, names = _inputs(rows, name, lost, jobs, report)
     grid, Y = matrix([curves[index] for index in keep])
     return CurvePool(path.name, tuple(ids[i] for i in keep), features, names, name, curves[0].axis, grid, Y, dict(lost))
 
@@ -151,7 +147,7 @@ def _same_length(curves: list[Curve], without_axis: bool, name: str) -> None:
 
 
 def _inputs(
-    rows: list[dict[str, Any]], name: str, lost: Counter[str], jobs: int, note: Report
+    rows: list[dict[str, Any]], name: str, lost: Counter[str], jobs: int, report: Report
 ) -> tuple[list[int], Array, tuple[str, ...]]:
     """Which rows have inputs, these, and their names."""
     if any('lattice' in fields or 'structure' in fields for fields in rows):
@@ -165,7 +161,7 @@ def _inputs(
             keep.append(index)
         if len(keep) < 2:
             raise PoolError(f'{len(keep)} row(s) have a readable structure, at least 2 are needed')
-        return keep, described(crystals, jobs, note), feature_names()
+        return keep, described(crystals, jobs, report), feature_names()
     names = tuple(
         key
         for key in rows[0]

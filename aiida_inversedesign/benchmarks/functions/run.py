@@ -5,19 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array, Indices, Report, silent
 from aiida_inversedesign.benchmarks.functions.pool import CurvePool
 from aiida_inversedesign.benchmarks.search.loop import peak_mb, reset_peak
 from aiida_inversedesign.benchmarks.search.pool import PoolError
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.curves.model import NAMES, ROOT, fit_curves
-
-Array = NDArray[np.float64]
-Report = Callable[[str, float], None]
 
 SCHEMA = 'inversedesign/1'
 #: What every arm is held against: the mean of the training curves.
@@ -64,7 +62,7 @@ def parse_curve_arms(text: str) -> list[str]:
 
 
 def run_functions(
-    pool: CurvePool, arms: Sequence[str], folds: int = 5, seed: int = 0, report: Report | None = None
+    pool: CurvePool, arms: Sequence[str], folds: int = 5, seed: int = 0, report: Report = silent
 ) -> dict[str, Any]:
     """Predict every curve from others, and count how well.
 
@@ -78,20 +76,17 @@ def run_functions(
         # a point that no training curve has is predicted by nobody
         counts = np.isfinite(pool.Y[fold != number]).sum(axis=0)
         mean[fold == number] = np.nansum(pool.Y[fold != number], axis=0) / np.maximum(counts, 1)
-    note = report or (lambda step, done: None)
     found: dict[str, Predictions] = {}
     failed: dict[str, str] = {}
     for name in arms:
         try:
-            found[name] = _predict(pool, name, fold, seed, lambda done, name=name: note(name, done))  # type: ignore[misc]
+            found[name] = _predict(pool, name, fold, seed, partial(report, name))
         except InverseDesignError as error:
             failed[name] = str(error)
     return _summary(pool, arms, folds, seed, mean, found, failed)
 
 
-def _predict(
-    pool: CurvePool, arm: str, fold: NDArray[np.int64], seed: int, note: Callable[[float], None]
-) -> Predictions:
+def _predict(pool: CurvePool, arm: str, fold: Indices, seed: int, note: Callable[[float], None]) -> Predictions:
     values = np.empty_like(pool.Y)
     low, high = ({level: np.empty_like(pool.Y) for level in LEVELS} for _ in range(2))
     chosen = []
@@ -158,17 +153,17 @@ def _summary(
     }
 
 
-def _errors(pool: CurvePool, values: Array, draws: NDArray[np.int64]) -> dict[str, Any]:
+def _errors(pool: CurvePool, values: Array, draws: Indices) -> dict[str, Any]:
     known = np.isfinite(pool.Y)
     truth = np.where(known, pool.Y, 0.0)
     counts, sums, squares = known.sum(axis=1), truth.sum(axis=1), (truth**2).sum(axis=1)
     missed = np.where(known, values - truth, 0.0)
     error = (missed**2).sum(axis=1)
 
-    def rmse(rows: NDArray[np.int64]) -> Array:
+    def rmse(rows: Indices) -> Array:
         return np.sqrt(error[rows].sum(axis=-1) / counts[rows].sum(axis=-1))
 
-    def r2(rows: NDArray[np.int64]) -> Array:
+    def r2(rows: Indices) -> Array:
         total = squares[rows].sum(axis=-1) - sums[rows].sum(axis=-1) ** 2 / counts[rows].sum(axis=-1)
         return 1 - error[rows].sum(axis=-1) / total
 
@@ -179,7 +174,7 @@ def _errors(pool: CurvePool, values: Array, draws: NDArray[np.int64]) -> dict[st
     }
 
 
-def _mae(pool: CurvePool, values: Array, rows: NDArray[np.int64]) -> Array:
+def _mae(pool: CurvePool, values: Array, rows: Indices) -> Array:
     known = np.isfinite(pool.Y)
     sums = np.where(known, np.abs(values - np.where(known, pool.Y, 0.0)), 0.0).sum(axis=1)
     return sums[rows].sum(axis=-1) / known.sum(axis=1)[rows].sum(axis=-1)
@@ -192,12 +187,12 @@ def _covered(pool: CurvePool, arm: Predictions, level: int, axis: int) -> Array:
     return (inside & known).sum(axis=axis) / np.maximum(known.sum(axis=axis), 1)
 
 
-def _coverage(pool: CurvePool, arm: Predictions, level: int, draws: NDArray[np.int64]) -> dict[str, Any]:
+def _coverage(pool: CurvePool, arm: Predictions, level: int, draws: Indices) -> dict[str, Any]:
     share, counts = _covered(pool, arm, level, 1), np.isfinite(pool.Y).sum(axis=1)
     return _interval(lambda rows: (share * counts)[rows].sum(axis=-1) / counts[rows].sum(axis=-1), draws)
 
 
-def _paired(pool: CurvePool, found: dict[str, Predictions], draws: NDArray[np.int64]) -> dict[str, Any]:
+def _paired(pool: CurvePool, found: dict[str, Predictions], draws: Indices) -> dict[str, Any]:
     """How much less the best arm misses than each other, candidate by candidate."""
     if not found:
         return {}
@@ -214,13 +209,13 @@ def _paired(pool: CurvePool, found: dict[str, Predictions], draws: NDArray[np.in
 
 
 def _against(
-    pool: CurvePool, own: Array, other: Array, draws: NDArray[np.int64], compare: Callable[[Array, Array], Array]
+    pool: CurvePool, own: Array, other: Array, draws: Indices, compare: Callable[[Array, Array], Array]
 ) -> dict[str, Any]:
     """The errors of two, compared on the same candidates."""
     return _interval(lambda rows: compare(_mae(pool, own, rows), _mae(pool, other, rows)), draws)
 
 
-def _interval(figure: Callable[[NDArray[np.int64]], Array], draws: NDArray[np.int64]) -> dict[str, Any]:
+def _interval(figure: Callable[[Indices], Array], draws: Indices) -> dict[str, Any]:
     low, high = np.quantile(figure(draws), [0.025, 0.975])
     return {'value': float(figure(np.arange(draws.shape[1]))), 'low': float(low), 'high': float(high)}
 

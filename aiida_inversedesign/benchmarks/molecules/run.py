@@ -8,7 +8,7 @@ of scikit-learn on other descriptors (2 048 bits of Morgan fingerprints beside R
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -18,10 +18,10 @@ import numpy as np
 
 from aiida_inversedesign.audit.metrics.intervals import share
 from aiida_inversedesign.audit.metrics.predictions import COVERAGES
+from aiida_inversedesign.benchmarks.common import Array, Report
 from aiida_inversedesign.benchmarks.search.molecule_pool import listed_molecules
 from aiida_inversedesign.benchmarks.search.statistics import mean_over_seeds
 from aiida_inversedesign.campaign.contracts import registry
-from aiida_inversedesign.campaign.contracts.space import Array
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.calibrate import deviation_factor
 from aiida_inversedesign.learn.fit import fit_on_features
@@ -32,7 +32,6 @@ from aiida_inversedesign.spaces.molecules.features import count_properties, feat
 from aiida_inversedesign.spaces.molecules.molecule import Molecule
 from aiida_inversedesign.spaces.molecules.space import MoleculeSpace
 
-Report = Callable[[str, float], None]
 Bounds = Mapping[str, tuple[float, float]]
 
 ARMS = ('language', 'iqspr', 'mutation', 'mcts')

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from aiida_inversedesign.benchmarks.common import add_lines, read_lines
 from aiida_inversedesign.campaign.contracts.potential import potential
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.symmetry import STRICT_SYMPREC
@@ -48,7 +49,8 @@ class Relaxer:
         made_by = json.dumps([versions, self.identity['weights_sha256'], RELAXATION], sort_keys=True)
         kept = f'{name}-{hashlib.sha256(made_by.encode()).hexdigest()[:12]}.jsonl'
         self._file = None if folder is None else folder / kept
-        self._found = {} if self._file is None else dict(_read(self._file))
+        kept_before = () if self._file is None else read_lines(self._file)
+        self._found = {record['digest']: record for record in kept_before if 'digest' in record}
         #: CPU seconds that were spent now, and that all results that were asked for have cost, kept ones included.
         self.spent, self.charged = 0.0, 0.0
 
@@ -64,19 +66,6 @@ class Relaxer:
             self.spent += seconds
             self._found[digest] = {**record, 'cpu_seconds': seconds}
             if self._file is not None:
-                with self._file.open('a') as handle:
-                    handle.write(json.dumps(self._found[digest]) + '\n')
+                add_lines(self._file, [self._found[digest]])
         self.charged += self._found[digest]['cpu_seconds']
         return self._found[digest]
-
-
-def _read(file: Path) -> list[tuple[str, dict[str, Any]]]:
-    """Results by the digest of the crystal; a line that a stop cut off is left out."""
-    found = []
-    for line in file.read_text().splitlines() if file.exists() else ():
-        try:
-            record = json.loads(line)
-            found.append((record['digest'], record))
-        except (ValueError, KeyError, TypeError):
-            continue
-    return found

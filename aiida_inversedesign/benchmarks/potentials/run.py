@@ -12,7 +12,7 @@ import random
 import tarfile
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +22,7 @@ import numpy as np
 
 from aiida_inversedesign.audit.metrics.intervals import mean_interval
 from aiida_inversedesign.audit.metrics.predictions import rank_correlation
+from aiida_inversedesign.benchmarks.common import Report, add_lines, read_lines, silent
 from aiida_inversedesign.campaign.contracts.potential import Potential
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.symmetry import STRICT_SYMPREC
@@ -108,7 +109,7 @@ def run(
     jobs: int = 1,
     fmax: float = 0.02,
     steps: int = 100,
-    report: Callable[[str, float], None] | None = None,
+    report: Report = silent,
 ) -> dict[str, dict[str, Any]]:
     """What the potential says of each crystal, by id; those of ``lines`` are not computed again.
 
@@ -119,7 +120,7 @@ def run(
     properties = (['bulk_modulus'] if 'bulk_modulus' in wanted else []) + (
         ['elastic_tensor'] if any(name not in _OTHERS for name in wanted) else []
     )
-    found = _finished(lines, properties)
+    found = {item['id']: item for item in read_lines(lines) if set(properties) <= set(item.get('properties', ()))}
     left = [item for item in known if found.get(item.id, {}).get('digest') != item.crystal.content_hash]
     job = {
         'potential': potential.to_job(),
@@ -140,18 +141,12 @@ def run(
         }
         for start in range(0, len(left), _BUNDLE)
     ]
-    with lines.open('a') as handle, ProcessPoolExecutor(jobs) as executor:
-        if lines.stat().st_size and not lines.read_text().endswith('\n'):
-            # the last line of a run that was stopped
-            handle.write('\n')
+    with ProcessPoolExecutor(jobs) as executor:
         for number, records in enumerate(executor.map(_run_bundle, bundles), 1):
-            if report:
-                report('crystals', number / len(bundles))
-            for record in records:
-                record['properties'] = properties
-                handle.write(json.dumps(record) + '\n')
-                found[record['id']] = record
-            handle.flush()
+            report('crystals', number / len(bundles))
+            records = [{**record, 'properties': properties} for record in records]
+            add_lines(lines, records)
+            found |= {record['id']: record for record in records}
     return {item.id: found[item.id] for item in known}
 
 
@@ -166,19 +161,6 @@ def _run_bundle(job: dict[str, Any]) -> list[dict[str, Any]]:
             raise InverseDesignError(str(error)) from error
     each = (time.process_time() - begun) / len(records)
     return [{**record, 'cpu_seconds': each} for record in records]
-
-
-def _finished(lines: Path, properties: Sequence[str]) -> dict[str, dict[str, Any]]:
-    """Results of a file that have what is asked for."""
-    found = {}
-    for line in lines.read_text().splitlines() if lines.exists() else ():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if set(properties) <= set(record.get('properties', ())):
-            found[record['id']] = record
-    return found
 
 
 def drawn(known: Sequence[Known], number: int | None, seed: int) -> list[Known]:

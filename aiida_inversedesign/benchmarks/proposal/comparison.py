@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.benchmarks.proposal.models import TRAIN, Trained, Training, read_model, with_fingerprints
 from aiida_inversedesign.benchmarks.proposal.predictions import measure_predictions
 from aiida_inversedesign.benchmarks.proposal.queries import (
@@ -19,10 +21,9 @@ from aiida_inversedesign.benchmarks.proposal.queries import (
     keyed,
 )
 from aiida_inversedesign.benchmarks.proposal.report import summarise
-from aiida_inversedesign.benchmarks.proposal.run import Progress, Settings, run
+from aiida_inversedesign.benchmarks.proposal.run import Settings, builder_of, run
 from aiida_inversedesign.benchmarks.proposal.sources import SourcePlan, measure_sources
 from aiida_inversedesign.benchmarks.proposal.splits import TRAINED_ON, templates_for
-from aiida_inversedesign.benchmarks.proposal.structures import builder_of
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.fingerprints.structure import Cache, fingerprints
@@ -65,7 +66,7 @@ class Result:
 
 
 def random_queries(
-    library: Library, n: int, seed: int, known: Cache, progress: Progress | None = None
+    library: Library, n: int, seed: int, known: Cache, progress: Report = silent
 ) -> tuple[list[Query], list[Skipped]]:
     """Queries drawn from a library, see :func:`~.queries.draw_formulas`."""
     drawn = library.subset(draw_formulas(library, n, seed))
@@ -79,11 +80,11 @@ def random_queries(
 
 
 def given_queries(
-    structures: Sequence[tuple[str, Crystal]], known: Cache, progress: Progress | None = None
+    structures: Sequence[tuple[str, Crystal]], known: Cache, progress: Report = silent
 ) -> tuple[list[Query], list[Skipped]]:
     """Queries of given structures; their fingerprints are computed unless they are known by their ids."""
     names = [name for name, _ in structures]
-    report = None if progress is None else (lambda done: progress('fingerprints of the queries', done))
+    report = partial(progress, 'fingerprints of the queries')
     values = fingerprints([crystal for _, crystal in structures], keyed(known, names), names, report)
     return usable([Query(name, crystal, row) for (name, crystal), row in zip(structures, values, strict=True)])
 
@@ -113,7 +114,7 @@ def benchmark(
     options: Options | None = None,
     known: Cache | None = None,
     predictions: Sequence[Prediction] = (),
-    progress: Progress | None = None,
+    progress: Report = silent,
 ) -> Result:
     """Compare rankings on the queries; their formulas leave the templates and the training first.
 
@@ -142,7 +143,7 @@ def benchmark(
     figures['models'] = {name: _card(item, name, options) for name, item in trained.items()}
     if predictions:
         names = [item.id for item in predictions]
-        report = None if progress is None else (lambda done: progress('fingerprints of the predictions', done))
+        report = partial(progress, 'fingerprints of the predictions')
         values = fingerprints([item.crystal for item in predictions], keyed(known, names), names, report, jobs)
         figures['published_predictions'] = measure_predictions(
             queries, predictions, dict(zip(names, values, strict=True)), options.settings.taus, progress
@@ -159,12 +160,11 @@ def _needed(rankings: Sequence[str]) -> list[str]:
     return [name for name in TRAINED if name in wanted]
 
 
-def _trained(name: str, training: Training, options: Options, progress: Progress | None) -> Trained:
+def _trained(name: str, training: Training, options: Options, progress: Report) -> Trained:
     if name in options.models:
         label, data = options.models[name]
         return read_model(label, data, name, training.asked)
-    step_report = None if progress is None else (lambda step, done: progress(f'training {name}: {step}', done))
-    return TRAIN[name](training, step_report)
+    return TRAIN[name](training, lambda step, done: progress(f'training {name}: {step}', done))
 
 
 def _card(trained: Trained, name: str, options: Options) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from aiida_inversedesign.benchmarks.common import mapped
 from aiida_inversedesign.benchmarks.proposal.scores import NEVER
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.matching import reduced, same_reduced
@@ -111,17 +112,7 @@ def compare_all(tasks: Sequence[Task], jobs: int, progress: Any = None) -> list[
     """
     report = progress or (lambda done: None)
     out: list[Matches] = []
-    if jobs <= 1 or len(tasks) < 2:
-        for number, task in enumerate(tasks, 1):
-            out.append(compare(task))
-            report(number / len(tasks))
-        return out
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    # a forked process would inherit the threads of torch in an undefined state
-    with ProcessPoolExecutor(jobs, mp_context=get_context('spawn')) as pool:
-        for number, matches in enumerate(pool.map(compare, tasks, chunksize=4), 1):
-            out.append(matches)
-            report(number / len(tasks))
+    for number, matches in enumerate(mapped(compare, tasks, jobs, chunksize=4), 1):
+        out.append(matches)
+        report(number / len(tasks))
     return out

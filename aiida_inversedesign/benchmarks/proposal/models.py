@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.benchmarks.proposal.queries import BenchmarkError, keyed
 from aiida_inversedesign.benchmarks.proposal.splits import TRAINED_ON, check_unseen, templates_for
 from aiida_inversedesign.chemistry.fingerprints.structure import LENGTH, Cache, fingerprints
@@ -17,7 +18,7 @@ from aiida_inversedesign.propose.proposal_model import AnyModel, ProposalModel, 
 from aiida_inversedesign.propose.rankers.cspml import CspmlModel
 from aiida_inversedesign.propose.rankers.published import PublishedRanker
 from aiida_inversedesign.propose.rankers.ranking import Ranker
-from aiida_inversedesign.propose.training.published_recipe import Progress, Recipe, train
+from aiida_inversedesign.propose.training.published_recipe import Recipe, train
 from aiida_inversedesign.propose.volumes.volume import Volumes
 
 
@@ -56,7 +57,7 @@ class Trained:
     volumes: Volumes | None = None
 
 
-def train_published(training: Training, progress: Progress | None = None) -> Trained:
+def train_published(training: Training, progress: Report = silent) -> Trained:
     """The published recipe on the compounds on the hull; its card lists their formulas.
 
     :raises TrainingError: if the library is too small.
@@ -69,7 +70,7 @@ def train_published(training: Training, progress: Progress | None = None) -> Tra
     return _trained(replace(model, record={**model.record, TRAINED_ON: formulas}))
 
 
-def train_ours(training: Training, progress: Progress | None = None) -> Trained:
+def train_ours(training: Training, progress: Report = silent) -> Trained:
     """Our recipe on the compounds near the hull.
 
     :raises TrainingError: if the library is too small.
@@ -111,10 +112,10 @@ def _trained(model: AnyModel) -> Trained:
 
 
 #: how each trained ranking is trained again
-TRAIN: dict[str, Callable[[Training, Progress | None], Trained]] = {'ours': train_ours, 'published': train_published}
+TRAIN: dict[str, Callable[[Training, Report], Trained]] = {'ours': train_ours, 'published': train_published}
 
 
-def _training_library(training: Training, max_e_above_hull: float, progress: Progress | None) -> Library:
+def _training_library(training: Training, max_e_above_hull: float, progress: Report) -> Library:
     chosen = templates_for(training.library, training.asked, max_e_above_hull)
     return with_fingerprints(chosen, training.known, progress, jobs=training.jobs)
 
@@ -122,7 +123,7 @@ def _training_library(training: Training, max_e_above_hull: float, progress: Pro
 def with_fingerprints(
     library: Library,
     known: Cache,
-    progress: Progress | None = None,
+    progress: Report = silent,
     labels: Collection[str] | None = None,
     jobs: int = 1,
 ) -> Library:
@@ -135,7 +136,7 @@ def with_fingerprints(
     unknown = np.flatnonzero(~np.isfinite(values).all(axis=1))
     missing = [int(row) for row in unknown if labels is None or library[int(row)].crystal.ratio_label in labels]
     if missing:
-        report = partial(progress, 'fingerprints') if progress is not None else None
+        report = partial(progress, 'fingerprints')
         chosen = [library[row] for row in missing]
         names = [item.id for item in chosen]
         found = keyed(known, names)

@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array, Report, silent
 from aiida_inversedesign.benchmarks.proposal.matching import Reference
 from aiida_inversedesign.benchmarks.proposal.queries import PUBLISHED_KINDS, Prediction, Query
-from aiida_inversedesign.benchmarks.proposal.run import Progress
 from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
 
 #: predictions of each crystal that count
@@ -21,16 +20,15 @@ TOP = 10
 def measure_predictions(
     queries: Sequence[Query],
     predictions: Sequence[Prediction],
-    fingerprints: Mapping[str, NDArray[np.float64]],
+    fingerprints: Mapping[str, Array],
     taus: Sequence[float],
-    progress: Progress | None = None,
+    progress: Report = silent,
 ) -> dict[str, Any]:
     """How many of the queries the published predictions answer among their first ten.
 
     :param fingerprints: of the predictions, by id; NaN or missing where there is none.
     :returns: for each kind the number within each τ, matched, of the same space group, and both, out of ``n``.
     """
-    report = progress or (lambda step, done: None)
     by_query: dict[tuple[str, str], list[Prediction]] = defaultdict(list)
     for item in predictions:
         if item.rank <= TOP:
@@ -40,7 +38,7 @@ def measure_predictions(
         within = dict.fromkeys(taus, 0)
         counts = {'matcher': 0, 'space_group': 0, 'both': 0}
         for number, query in enumerate(queries):
-            report('published predictions', (step + number / len(queries)) / len(PUBLISHED_KINDS))
+            progress('published predictions', (step + number / len(queries)) / len(PUBLISHED_KINDS))
             given = sorted(by_query.get((kind, query.formula), ()), key=lambda item: item.rank)
             distances = [_distance(query, fingerprints.get(item.id)) for item in given]
             for tau in taus:
@@ -60,11 +58,11 @@ def measure_predictions(
             'within': {f'{tau:g}': number for tau, number in within.items()},
             **counts,
         }
-    report('published predictions', 1.0)
+    progress('published predictions', 1.0)
     return found
 
 
-def _distance(query: Query, fingerprint: NDArray[np.float64] | None) -> float:
+def _distance(query: Query, fingerprint: Array | None) -> float:
     if fingerprint is None or not np.isfinite(fingerprint).all():
         return np.inf
     return float(np.linalg.norm(fingerprint - query.fingerprint))

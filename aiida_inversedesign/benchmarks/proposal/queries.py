@@ -10,8 +10,8 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array, Mask
 from aiida_inversedesign.chemistry.crystal import Crystal, CrystalError
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.formula_spelling import FormulaError
@@ -40,7 +40,7 @@ class Query:
 
     id: str
     crystal: Crystal
-    fingerprint: NDArray[np.float64]
+    fingerprint: Array
 
     @property
     def formula(self) -> str:
@@ -89,7 +89,7 @@ def draw_formulas(library: Library, n: int, seed: int) -> list[int]:
         formation = item.formation_energy if item.formation_energy is not None else 0.0
         key = (energy, formation, item.id, index)
         lowest[item.crystal.formula] = min(lowest.get(item.crystal.formula, key), key)
-    known: NDArray[np.bool_] | None = None
+    known: Mask | None = None
     if library.fingerprints is not None:
         known = np.asarray(np.isfinite(library.fingerprints).all(axis=1))
     eligible = [
@@ -152,7 +152,7 @@ def read_cspml90(path: Path) -> tuple[list[tuple[str, Crystal]], list[Prediction
     return truths, predictions
 
 
-def keyed(known: Mapping[str, NDArray[np.float64]], ids: Iterable[str]) -> dict[str, NDArray[np.float64]]:
+def keyed(known: Mapping[str, Array], ids: Iterable[str]) -> dict[str, Array]:
     """The known fingerprints of these ids; a file may have put the name of a data set before them (``c90:…``)."""
     last = {key.split(':', 1)[1]: value for key, value in known.items() if ':' in key}
     found = {}

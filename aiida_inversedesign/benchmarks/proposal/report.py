@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.proposal.run import KS, RIGHT, STRUCTURE_KS, Answers, Outcome
+from aiida_inversedesign.benchmarks.proposal.run import KS, STRUCTURE_KS, Answers, Outcome
 from aiida_inversedesign.benchmarks.proposal.scores import NEVER, Positions, Share, mcnemar, recall, share, success
 from aiida_inversedesign.benchmarks.proposal.volumes import volume_errors
 
@@ -44,7 +44,7 @@ def summarise(outcome: Outcome, taus: tuple[float, ...]) -> dict[str, Any]:
         'ceiling': {key: item.value for key, item in (ceiling | matched).items()},
         'rankings': {name: _ranking(outcome, answers, taus) for name, answers in outcome.answers.items()},
     }
-    found['ceiling']['intervals'] = {key: _interval(item) for key, item in (ceiling | matched).items()}
+    found['ceiling']['intervals'] = {key: item.interval for key, item in (ceiling | matched).items()}
     if m == 0:
         found['ceiling']['reason'] = 'no structures were compared'
     elif not known:
@@ -108,8 +108,7 @@ def _paired(outcome: Outcome, first: str, other: str, taus: tuple[float, ...]) -
 
 
 def _test(first: Positions, second: Positions, k: int) -> dict[str, Any]:
-    result = mcnemar(first < k, second < k)
-    return {'first_only': result.first_only, 'second_only': result.second_only, 'p': result.p}
+    return dict(vars(mcnemar(first < k, second < k)))
 
 
 def _strongest(outcome: Outcome, first: str, taus: tuple[float, ...]) -> dict[str, dict[str, str]]:
@@ -141,15 +140,8 @@ def _values(shares: Mapping[int, Share]) -> dict[str, float | None]:
 
 
 def _intervals(shares: Mapping[int, Share]) -> dict[str, list[float | None]]:
-    return {str(k): _interval(item) for k, item in shares.items()}
-
-
-def _interval(item: Share) -> list[float | None]:
-    return [item.low, item.high]
+    return {str(k): item.interval for k, item in shares.items()}
 
 
 def _key(tau: float) -> str:
     return f'{tau:g}'
-
-
-__all__ = ['RIGHT', 'SCHEMA', 'summarise']

@@ -8,19 +8,19 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array, Indices, Mask, Report, silent
 from aiida_inversedesign.benchmarks.proposal.matching import Matches, Reference, Task, compare_all
 from aiida_inversedesign.benchmarks.proposal.queries import Query, formulas_of
-from aiida_inversedesign.benchmarks.proposal.scores import NEVER, first_hit
-from aiida_inversedesign.benchmarks.proposal.structures import Builder, builder_of
+from aiida_inversedesign.benchmarks.proposal.scores import first_hit
 from aiida_inversedesign.benchmarks.proposal.volumes import VolumeCase
+from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.libraries.prototype_labels import label_of
-from aiida_inversedesign.propose.rankers.ranking import TAUS, Group, Ranker, Templates
-
-Progress = Callable[[str, float], None]
+from aiida_inversedesign.propose.build import build
+from aiida_inversedesign.propose.rankers.ranking import TAUS, Counts, Group, Ranker, Templates
+from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
 
 #: ranks at which the rankings are compared
 KS = (1, 5, 10, 20, 50)
@@ -30,6 +30,18 @@ STRUCTURE_KS = (1, 5, 10)
 RIGHT = 0.1
 #: formulas that a ranking answers in one call
 BLOCK = 64
+#: crystals of a formula in templates of a group, named by their indices in the library, in their order
+Builder = Callable[[Counts, Sequence[int], Group], list[Crystal]]
+
+
+def builder_of(volumes: Volumes | None = None) -> Builder:
+    """A builder of crystals at these predicted volumes; without one, templates are scaled by element volumes."""
+    predictor = ElementVolumes() if volumes is None else volumes
+
+    def builder(counts: Counts, indices: Sequence[int], group: Group) -> list[Crystal]:
+        return [item.crystal for item in build(counts, indices, group, predictor)]
+
+    return builder
 
 
 @dataclass(frozen=True)
@@ -56,9 +68,9 @@ class Answers:
     """
 
     name: str
-    kept: list[NDArray[np.int64]]
-    positions: dict[float, NDArray[np.int64]] = field(default_factory=dict)
-    prototypes: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    kept: list[Indices]
+    positions: dict[float, Indices] = field(default_factory=dict)
+    prototypes: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
 
@@ -76,8 +88,8 @@ class Outcome:
     queries: Sequence[Query]
     library: Library
     answers: dict[str, Answers]
-    findable: dict[float, NDArray[np.bool_]]
-    findable_prototypes: NDArray[np.bool_]
+    findable: dict[float, Mask]
+    findable_prototypes: Mask
     with_templates: int
     matches: list[Matches]
     volumes: dict[str, list[VolumeCase]]
@@ -90,7 +102,7 @@ def run(
     rankers: Sequence[Ranker],
     settings: Settings | None = None,
     builder: Builder | None = None,
-    progress: Progress | None = None,
+    progress: Report = silent,
 ) -> Outcome:
     """Ask every ranker for every query, and compare what it kept with the truth.
 
@@ -99,7 +111,6 @@ def run(
     :param progress: called with what is being done and the fraction done.
     """
     settings, builder = settings or Settings(), builder or builder_of()
-    report = progress or (lambda step, done: None)
     templates = Templates(library, exclude_formulas=formulas_of(queries))
     groups = [templates.group(query.label) for query in queries]
     by_label: dict[str, list[int]] = defaultdict(list)
@@ -107,7 +118,7 @@ def run(
         by_label[query.label].append(number)
     empty = np.empty(0, dtype=np.int64)
     answers = {item.name: Answers(item.name, [empty] * len(queries)) for item in rankers}
-    nearest: list[tuple[NDArray[np.int64], NDArray[np.float64]]] = [(empty, np.empty(0))] * len(queries)
+    nearest: list[tuple[Indices, Array]] = [(empty, np.empty(0))] * len(queries)
     for number, (query, group) in enumerate(zip(queries, groups, strict=True)):
         if group is not None:
             nearest[number] = _by_distance(query, group)
@@ -119,7 +130,7 @@ def run(
             done += len(numbers)
             if group is not None:
                 _ask(ranker, queries, numbers, group, answers[ranker.name])
-            report(f'ranking: {ranker.name}', done / calls)
+            progress(f'ranking: {ranker.name}', done / calls)
 
     findable = {
         tau: np.array([len(distances) > 0 and distances[0] <= tau for _, distances in nearest])
@@ -130,7 +141,7 @@ def run(
             item.positions[tau] = np.array(
                 [_position(kept, near, tau) for kept, near in zip(item.kept, nearest, strict=True)], dtype=np.int64
             )
-    report('prototypes', 0.0)
+    progress('prototypes', 0.0)
     truths = [prototype_label(query.crystal) for query in queries]
     findable_prototypes = np.array(
         [
@@ -153,12 +164,12 @@ def run(
     tasks = []
     for row in range(number):
         tasks.append(_task(queries[row], row, groups[row], answers, nearest[row][0], builder))
-        report('building', (row + 1) / number)
+        progress('building', (row + 1) / number)
     seconds['building'] = time.perf_counter() - started
     started = time.perf_counter()
-    matches = compare_all(tasks, settings.jobs, lambda fraction: report('StructureMatcher', fraction))
+    matches = compare_all(tasks, settings.jobs, lambda fraction: progress('StructureMatcher', fraction))
     seconds['matching'] = time.perf_counter() - started
-    report('volumes', 0.0)
+    progress('volumes', 0.0)
     volumes = {
         name: [
             _volume_case(query, group, int(item.kept[row][0]), builder, bool(item.positions[RIGHT][row] == 0))
@@ -167,12 +178,12 @@ def run(
         ]
         for name, item in answers.items()
     }
-    report('volumes', 1.0)
+    progress('volumes', 1.0)
     with_templates = sum(len(indices) > 0 for indices, _ in nearest)
     return Outcome(queries, library, answers, findable, findable_prototypes, with_templates, matches, volumes, seconds)
 
 
-def _by_distance(query: Query, group: Group) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def _by_distance(query: Query, group: Group) -> tuple[Indices, Array]:
     """Templates by the distance of their fingerprint to the truth's; those without a fingerprint last, at infinity."""
     if group.fingerprints is None:
         distances = np.full(len(group), np.inf)
@@ -195,7 +206,7 @@ def _ask(ranker: Ranker, queries: Sequence[Query], numbers: Sequence[int], group
             into.kept[number] = item.indices
 
 
-def _position(kept: NDArray[np.int64], nearest: tuple[NDArray[np.int64], NDArray[np.float64]], tau: float) -> int:
+def _position(kept: Indices, nearest: tuple[Indices, Array], tau: float) -> int:
     """Position of the first kept template within τ."""
     indices, distances = nearest
     right = indices[: np.searchsorted(distances, tau, side='right')]
@@ -207,7 +218,7 @@ def _task(
     row: int,
     group: Group | None,
     answers: dict[str, Answers],
-    nearest: NDArray[np.int64],
+    nearest: Indices,
     builder: Builder,
 ) -> Task:
     """What is compared for a query: the first structures of each ranking, then all others that could match."""
@@ -235,6 +246,3 @@ def _could_match(query: Query, library: Library, indices: Sequence[int]) -> list
 def _volume_case(query: Query, group: Group, index: int, builder: Builder, right: bool) -> VolumeCase:
     (built,) = builder(query.counts, [index], group)
     return VolumeCase(built, group.library[index].crystal, query.crystal, right)
-
-
-__all__ = ['KS', 'NEVER', 'RIGHT', 'STRUCTURE_KS', 'Answers', 'Outcome', 'Settings', 'run']

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+
+from aiida_inversedesign.benchmarks.common import Indices, Mask
 
 #: position of a hit that did not come
 NEVER = np.iinfo(np.int64).max
 
-Positions = NDArray[np.int64]
+Positions = Indices
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class Share:
     low: float | None
     high: float | None
     n: int
+
+    @property
+    def interval(self) -> list[float | None]:
+        """Its ends."""
+        return [self.low, self.high]
 
 
 def share(hits: int, n: int) -> Share:
@@ -34,7 +40,7 @@ def share(hits: int, n: int) -> Share:
     return Share(hits / n, float(interval.low), float(interval.high), n)
 
 
-def first_hit(hits: NDArray[np.bool_]) -> int:
+def first_hit(hits: Mask) -> int:
     """Position of the first hit, from 0; :data:`NEVER` if there is none."""
     found = np.flatnonzero(hits)
     return int(found[0]) if len(found) else NEVER
@@ -48,7 +54,7 @@ def success(positions: Positions, ks: Sequence[int]) -> dict[int, Share]:
     return {k: share(int((positions < k).sum()), len(positions)) for k in ks}
 
 
-def recall(positions: Positions, findable: NDArray[np.bool_], ks: Sequence[int]) -> dict[int, Share]:
+def recall(positions: Positions, findable: Mask, ks: Sequence[int]) -> dict[int, Share]:
     """Success among the queries that some template answers (the findable): independent of the library's size."""
     return success(positions[findable], ks)
 
@@ -67,16 +73,20 @@ class Paired:
     p: float
 
 
-def mcnemar(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Paired:
+def mcnemar(first: Mask, second: Mask) -> Paired:
     """Compare two rankings by the queries that exactly one of them answers.
 
     :param first: whether the first ranking answers each query, shape (n,); ``second`` likewise.
     """
+    only, other = int((first & ~second).sum()), int((second & ~first).sum())
+    return Paired(only, other, sign_test(only, other))
+
+
+def sign_test(more: int, fewer: int) -> float:
+    """The two-sided probability of such a split of signs that are equally likely; 1 without any."""
     from scipy.stats import binomtest
 
-    only, other = int((first & ~second).sum()), int((second & ~first).sum())
-    p = float(binomtest(only, only + other, 0.5).pvalue) if only + other else 1.0
-    return Paired(only, other, p)
+    return float(binomtest(more, more + fewer, 0.5).pvalue) if more + fewer else 1.0
 
 
 def median_p90(values: Sequence[float]) -> tuple[float | None, float | None]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.benchmarks.proposal.matching import Reference
 from aiida_inversedesign.benchmarks.proposal.queries import BenchmarkError, Query, formulas_of
 from aiida_inversedesign.benchmarks.proposal.scores import NEVER, first_hit, mcnemar, share, success
@@ -26,7 +27,6 @@ from aiida_inversedesign.screen.potentials.judge import by_chance, judged, to_sc
 
 if TYPE_CHECKING:
     from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
-    from aiida_inversedesign.benchmarks.proposal.run import Progress
 
 #: ranks at which the arms are compared
 KS = (1, 5, 10, 20)
@@ -138,7 +138,7 @@ def measure_sources(
     plan: SourcePlan,
     model: Any = None,
     screen: Relaxer | None = None,
-    progress: Progress | None = None,
+    progress: Report = silent,
 ) -> dict[str, Any]:
     """Let every arm propose for the same queries, relax what it proposes, and compare with the truth.
 
@@ -149,7 +149,6 @@ def measure_sources(
     :param screen: the potential; None leaves the crystals as they are proposed.
     :raises BenchmarkError: if no query is left, or an arm needs a model that was not trained.
     """
-    report = progress or (lambda step, done: None)
     for arm in plan.arms:
         if model is None and 'cspml' in arm.shares:
             raise BenchmarkError(f'--sources {arm.name}: cspml needs a model without the queries: add --recipe ours')
@@ -160,9 +159,9 @@ def measure_sources(
     found: dict[str, list[Found]] = {arm.name: [] for arm in plan.arms}
     for number, query in enumerate(chosen):
         for index, arm in enumerate(plan.arms):
-            report(f'sources: {arm.name}', (number + index / len(plan.arms)) / len(chosen))
+            progress(f'sources: {arm.name}', (number + index / len(plan.arms)) / len(chosen))
             found[arm.name].append(_answer(query, arm, plan, templates, asked, model, screen))
-    report('sources', 1.0)
+    progress('sources', 1.0)
     return _figures(chosen, found, plan, screen)
 
 
@@ -309,11 +308,8 @@ def _figures(
         },
         'paired': {
             name: {
-                key: {'first_only': test.first_only, 'second_only': test.second_only, 'p': test.p}
-                for key, test in {
-                    **{str(k): mcnemar(positions[first] < k, positions[name] < k) for k in KS},
-                    'proposed': mcnemar(proposed[first], proposed[name]),
-                }.items()
+                **{str(k): vars(mcnemar(positions[first] < k, positions[name] < k)) for k in KS},
+                'proposed': vars(mcnemar(proposed[first], proposed[name])),
             }
             for name in found
             if name != first
@@ -336,7 +332,7 @@ def _figures(
 def _within(positions: np.ndarray) -> dict[str, dict[str, Any]]:
     """Share of the queries with a right crystal among the first K, with its interval."""
     shares = success(positions, KS)
-    return {str(k): {'share': item.value, 'interval': [item.low, item.high]} for k, item in shares.items()}
+    return {str(k): {'share': item.value, 'interval': item.interval} for k, item in shares.items()}
 
 
 def _arm(items: Sequence[Found], positions: np.ndarray) -> dict[str, Any]:
@@ -345,8 +341,8 @@ def _arm(items: Sequence[Found], positions: np.ndarray) -> dict[str, Any]:
         'found': {str(k): item.value for k, item in shares.items()},
         'proposed': proposed.value,
         'intervals': {
-            'found': {str(k): [item.low, item.high] for k, item in shares.items()},
-            'proposed': [proposed.low, proposed.high],
+            'found': {str(k): item.interval for k, item in shares.items()},
+            'proposed': proposed.interval,
         },
         'by_source': dict(Counter(item.proposer for item in items if item.position != NEVER)),
         'crystals': float(np.mean([item.crystals for item in items])),
@@ -368,5 +364,5 @@ def _calibration(chances: Sequence[tuple[float, bool]]) -> list[dict[str, Any]]:
         if inside:
             right = share(sum(right for _, right in inside), len(inside))
             mean = float(np.mean([chance for chance, _ in inside]))
-            out.append({'n': len(inside), 'said': mean, 'right': right.value, 'interval': [right.low, right.high]})
+            out.append({'n': len(inside), 'said': mean, 'right': right.value, 'interval': right.interval})
     return out

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array, Indices
 from aiida_inversedesign.benchmarks.search.earlier import FROM, SHUFFLED
 from aiida_inversedesign.benchmarks.search.fidelity import FIDELITY
 from aiida_inversedesign.benchmarks.search.formulas import FormulaArm, is_formula_arm
@@ -16,9 +16,6 @@ from aiida_inversedesign.benchmarks.search.loop import Arm, Question, Step
 from aiida_inversedesign.benchmarks.search.ours import OurArm, acquisitions, surrogates
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.propose.generators.mix import GENERATORS
-
-Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 #: Random search is not run: its distribution is known exactly.
 RANDOM = 'random'

@@ -6,13 +6,14 @@ import csv
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.search.pool import Array, Pool, PoolError
+from aiida_inversedesign.benchmarks.common import Array, Report
+from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
 from aiida_inversedesign.campaign.contracts.space import Value
 from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.libraries.bounded import read_lines
@@ -43,7 +44,7 @@ def read_csv(
     properties: Sequence[str],
     ignore: Sequence[str],
     variables: Sequence[str],
-    report: Callable[[str, float], None],
+    report: Report,
 ) -> Pool:
     """Read a file whose first line names the columns.
 
@@ -131,7 +132,7 @@ def read_csv(
     )
 
 
-def _table(path: Path, report: Callable[[str, float], None]) -> tuple[list[str], list[list[str | None]]]:
+def _table(path: Path, report: Report) -> tuple[list[str], list[list[str | None]]]:
     """The names of the columns, and the cells of each row: None where there is no value."""
 
     def text() -> Iterator[str]:

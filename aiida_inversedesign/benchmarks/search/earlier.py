@@ -6,14 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.learn.earlier import foreseen
 from aiida_inversedesign.learn.models.transfer import Prior, learn_prior
 from aiida_inversedesign.select.promise import promise
-
-Array = NDArray[np.float64]
 
 #: Arms that start from an earlier search begin with the first; those that start from one in the same pool whose answers
 #: are in a random order, so that it was led by nothing and says nothing, with the second.

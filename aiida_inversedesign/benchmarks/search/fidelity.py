@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Step
+from aiida_inversedesign.benchmarks.common import Array, Indices
+from aiida_inversedesign.benchmarks.search.loop import Question, Step
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError, read_estimates
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.learn.estimates import expected_estimates
@@ -26,7 +26,6 @@ from aiida_inversedesign.select.promise import promise
 if TYPE_CHECKING:
     from aiida_inversedesign.learn.surrogate import Surrogate
 
-Array = NDArray[np.float64]
 #: Fits a surrogate to descriptors of what was observed, their names and the answers.
 Fitted = Callable[[Array, tuple[str, ...], Indices, dict[str, Array]], 'Surrogate']
 

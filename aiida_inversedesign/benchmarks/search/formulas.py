@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Step
+from aiida_inversedesign.benchmarks.common import Array, Indices
+from aiida_inversedesign.benchmarks.search.loop import Question, Step
 from aiida_inversedesign.benchmarks.search.pool import PoolError
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label, reduced_formula
@@ -21,8 +21,6 @@ from aiida_inversedesign.propose.generators.mix import GENERATORS, make_generato
 from aiida_inversedesign.propose.generators.request import Amounts, Counts
 from aiida_inversedesign.propose.generators.score import campaign_request
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
-
-Array = NDArray[np.float64]
 
 
 def is_formula_arm(name: str) -> bool:

@@ -8,14 +8,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array, Mask
 from aiida_inversedesign.campaign.goal import Constraint, Goal, Objective
 from aiida_inversedesign.campaign.text.digits import Digits, plain
 from aiida_inversedesign.errors import InverseDesignError
-
-Array = NDArray[np.float64]
-Mask = NDArray[np.bool_]
+from aiida_inversedesign.report.figures.pareto import front, losses
 
 #: Share of the pool that are hits where the goal names no threshold.
 TOP = 0.05
@@ -148,29 +146,26 @@ def within(goal: Goal, values: Mapping[str, Array]) -> Mask:
     return mask
 
 
+def limits(constraint: Constraint) -> tuple[float, float]:
+    """The bounds of a constraint, infinite where it has none."""
+    return (
+        -math.inf if constraint.min is None else constraint.min,
+        math.inf if constraint.max is None else constraint.max,
+    )
+
+
 def feasible(goal: Goal, values: Mapping[str, Array]) -> Mask:
     """Which members keep every constraint, shape (n,)."""
     mask = np.ones(len(next(iter(values.values()))), dtype=bool)
     for constraint in goal.constraints:
-        low = -math.inf if constraint.min is None else constraint.min
-        high = math.inf if constraint.max is None else constraint.max
+        low, high = limits(constraint)
         mask &= (values[constraint.property] >= low) & (values[constraint.property] <= high)
     return mask
 
 
 def utilities(goal: Goal, values: Mapping[str, Array]) -> Array:
     """Each objective so that more is better, shape (n, objectives): value, −value, or −distance to the range."""
-    columns = []
-    for objective in goal.objectives:
-        y = values[objective.property]
-        if objective.kind in ('maximize', 'minimize'):
-            columns.append(y if objective.kind == 'maximize' else -y)
-        elif objective.target is not None:
-            columns.append(-np.abs(y - objective.target))
-        else:
-            low, high = objective.hit_range or (0.0, 0.0)
-            columns.append(-np.maximum(np.maximum(low - y, y - high), 0.0))
-    return np.stack(columns, axis=1)
+    return np.stack([-losses(item, values[item.property]) for item in goal.objectives], axis=1)
 
 
 def describe(goal: Goal) -> str:
@@ -181,9 +176,7 @@ def describe(goal: Goal) -> str:
             parts.append(f'{objective.kind} {objective.property}')
         else:
             parts.append(_bounds(objective.property, *objective.hit_range))
-    for item in goal.constraints:
-        low = -math.inf if item.min is None else item.min
-        parts.append(_bounds(item.property, low, math.inf if item.max is None else item.max))
+    parts += [_bounds(item.property, *limits(item)) for item in goal.constraints]
     return ' and '.join(parts)
 
 
@@ -206,16 +199,6 @@ def _best(goal: Goal, values: Mapping[str, Array], share: float) -> tuple[Mask, 
     sign = '>=' if objective.kind == 'maximize' else '<='
     among = f', {describe(goal).partition(" and ")[2]}' if goal.constraints else ''
     return able & (score >= threshold), f'top {share:g}: {objective.property} {sign} {digits.text(value)}{among}'
-
-
-def front(points: Array) -> Mask:
-    """Which points no other one dominates (more is better), shape (n,)."""
-    mask = np.ones(len(points), dtype=bool)
-    for index in np.argsort(-points.sum(axis=1), kind='stable'):
-        if mask[index]:
-            worse = (points <= points[index]).all(axis=1) & (points < points[index]).any(axis=1)
-            mask &= ~worse
-    return mask
 
 
 def _fronts(goal: Goal, values: Mapping[str, Array], top: float | None) -> Mask:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array, Indices
 from aiida_inversedesign.benchmarks.search.goals import Task, utilities
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
@@ -22,9 +22,6 @@ from aiida_inversedesign.campaign.goal import Goal
 if TYPE_CHECKING:
     from aiida_inversedesign.benchmarks.search.earlier import Earlier
     from aiida_inversedesign.benchmarks.search.fidelity import Cheap
-
-Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,13 +6,14 @@ import gzip
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.search.pool import Array, Pool, PoolError, described
+from aiida_inversedesign.benchmarks.common import Array, Report
+from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError, described
 from aiida_inversedesign.campaign.contracts.space import RowError
 from aiida_inversedesign.campaign.files import FileRefusedError, decompressed, read_bounded
 from aiida_inversedesign.libraries.points import PointsError, PointSet
@@ -36,9 +37,7 @@ def has_smiles(path: Path) -> bool:
     return True
 
 
-def read_molecules(
-    path: Path, properties: Sequence[str], cache: Path | None, jobs: int, report: Callable[[str, float], None]
-) -> Pool:
+def read_molecules(path: Path, properties: Sequence[str], cache: Path | None, jobs: int, report: Report) -> Pool:
     """Read the molecules that have all properties; equal InChIKeys are one molecule with the mean of its values.
 
     Descriptors are those that a campaign of a few hundred evaluations uses.
@@ -84,9 +83,7 @@ def listed_molecules(path: Path, properties: Sequence[str]) -> tuple[list[Any], 
     return found, dict(lost), len(data)
 
 
-def _features(
-    molecules: list[Any], cache: Path | None, jobs: int, report: Callable[[str, float], None]
-) -> tuple[Array, tuple[str, ...]]:
+def _features(molecules: list[Any], cache: Path | None, jobs: int, report: Report) -> tuple[Array, tuple[str, ...]]:
     """Descriptors, kept in the cache, and their names."""
     space = MoleculeSpace(kind='molecules')
     names = space.describe([], [])[1]

@@ -8,11 +8,11 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array, Indices, Mask
 from aiida_inversedesign.benchmarks.search.earlier import informed_start
 from aiida_inversedesign.benchmarks.search.fidelity import FIDELITY, FidelitySearcher
-from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Searcher, Step
+from aiida_inversedesign.benchmarks.search.loop import Question, Searcher, Step
 from aiida_inversedesign.benchmarks.search.pool import PoolError
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.replicates import pooled_noise, with_noise
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from aiida_inversedesign.learn.models.transfer import Prior
     from aiida_inversedesign.learn.surrogate import Surrogate
 
-Array = NDArray[np.float64]
 #: Asked with a index in the pool and those chosen so far in the batch; see ``choose_points``.
 Acceptable = Callable[[int, list[int]], bool]
 
@@ -162,7 +161,7 @@ class OurSearcher:
         return lambda index, taken: within_pool(int(left[index]), [int(number) for number in left[taken]])
 
 
-def _composition(names: Sequence[str]) -> NDArray[np.bool_] | None:
+def _composition(names: Sequence[str]) -> Mask | None:
     """Which columns describe the composition, where they are the descriptors of crystals."""
     from aiida_inversedesign.spaces.crystals.features import feature_names
     from aiida_inversedesign.spaces.crystals.space import CrystalSpace

@@ -4,26 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import io
+import random
 import warnings
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Step
+from aiida_inversedesign.benchmarks.common import Array, Indices
+from aiida_inversedesign.benchmarks.search.loop import Question, Step
 
-Array = NDArray[np.float64]
 Number = Callable[[dict[str, Array]], Array]
-Seeded = Callable[[int], AbstractContextManager[None]]
 
 #: Random features for PHYSBO's Thompson sampling: with its exact process each of its many draws would factorise a
 #: matrix over the whole pool.
 FEATURES = 2000
 #: Evaluations after which PHYSBO's hyperparameters are learned again.
 LEARN = 20
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """The global generators of Python, NumPy and torch seeded inside, torch on one thread, all as before afterwards.
+
+    Sums over several threads depend on their number in the last digits, which an optimiser can magnify.
+    """
+    import torch
+
+    before, state, threads = random.getstate(), np.random.get_state(), torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
+        torch.manual_seed(seed)
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
+            random.setstate(before)
+            np.random.set_state(state)
 
 
 @dataclass
@@ -40,7 +61,6 @@ class PhysboSearcher:
 
     question: Question
     number: Number
-    seeded: Seeded
     score: str
     features: int
     observations_given: int = 0
@@ -52,7 +72,7 @@ class PhysboSearcher:
         import physbo
 
         score = self.number(values)
-        with self.seeded(self.question.seed + generation), contextlib.redirect_stdout(io.StringIO()):
+        with seeded(self.question.seed + generation), contextlib.redirect_stdout(io.StringIO()):
             if self.policy is None:
                 self.policy = physbo.search.discrete.Policy(
                     physbo.misc.centering(self.question.features), initial_data=(observed, score)
@@ -81,7 +101,6 @@ class BaybeSearcher:
 
     question: Question
     number: Number
-    seeded: Seeded
     observations_given: int = 0
     campaign: Any = field(default=None, repr=False)
 
@@ -90,7 +109,7 @@ class BaybeSearcher:
         import pandas as pd
 
         score = self.number(values)
-        with self.seeded(self.question.seed + generation), warnings.catch_warnings():
+        with seeded(self.question.seed + generation), warnings.catch_warnings():
             warnings.simplefilter('ignore')
             if self.campaign is None:
                 self.campaign = self._start()

@@ -12,23 +12,20 @@ or the margin to a window; see :class:`Single`.
 from __future__ import annotations
 
 import math
-import random
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aiida_inversedesign.benchmarks.search.loop import Indices, Question, Searcher, Step
-from aiida_inversedesign.benchmarks.search.packages import FEATURES, BaybeSearcher, PhysboSearcher
+from aiida_inversedesign.benchmarks.common import Array, Indices
+from aiida_inversedesign.benchmarks.search.goals import limits, utilities
+from aiida_inversedesign.benchmarks.search.loop import Question, Searcher, Step
+from aiida_inversedesign.benchmarks.search.packages import FEATURES, BaybeSearcher, PhysboSearcher, seeded
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.errors import InverseDesignError
-
-Array = NDArray[np.float64]
 
 #: Forests that a rocketsled-like arm refits on random two thirds; rocketsled's own default is 500.
 REFITS = 20
@@ -71,33 +68,10 @@ class Single:
         score = score / self.scales[objective.property]
         for constraint in self.goal.constraints:
             value, scale = values[constraint.property], self.scales[constraint.property]
-            low = -math.inf if constraint.min is None else constraint.min
-            high = math.inf if constraint.max is None else constraint.max
+            low, high = limits(constraint)
             margin = np.minimum(value - low, high - value) / scale
             score = np.minimum(score, margin) if bounds is not None else score + np.minimum(margin, 0.0)
         return np.asarray(score)
-
-
-@contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """The global generators of Python, NumPy and torch seeded inside, torch on one thread, all as before afterwards.
-
-    Sums over several threads depend on their number in the last digits, which an optimiser can magnify.
-    """
-    import torch
-
-    before, state, threads = random.getstate(), np.random.get_state(), torch.get_num_threads()
-    with torch.random.fork_rng(devices=[]):
-        random.seed(seed)
-        np.random.seed(seed % 2**32)
-        torch.manual_seed(seed)
-        torch.set_num_threads(1)
-        try:
-            yield
-        finally:
-            torch.set_num_threads(threads)
-            random.setstate(before)
-            np.random.set_state(state)
 
 
 @dataclass(frozen=True)
@@ -151,6 +125,9 @@ class BotorchSearcher:
 
     question: Question
 
+    def __post_init__(self) -> None:
+        self._number = Single(self.question.goal)
+
     def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
         """Fit a ``SingleTaskGP`` and optimise (q)LogEI, or qLogNEHVI, over the remainder."""
         import torch
@@ -178,6 +155,7 @@ class BotorchSearcher:
         return np.ascontiguousarray((features[:, varies] - low[varies]) / (high[varies] - low[varies]))
 
     def _function(self, X: Any, values: dict[str, Array], size: int) -> Any:
+        import torch
         from botorch import fit_gpytorch_mll
         from botorch.acquisition.analytic import LogExpectedImprovement
         from botorch.acquisition.logei import qLogExpectedImprovement
@@ -186,17 +164,12 @@ class BotorchSearcher:
 
         if len(self.question.goal.objectives) > 1:
             return self._pareto(X, values)
-        Y = _column(self._single(values))
+        Y = torch.from_numpy(self._number(values).copy()).unsqueeze(-1)
         model = SingleTaskGP(X, Y)
         fit_gpytorch_mll(ExactMarginalLogLikelihood(model.likelihood, model))
         if size == 1:
             return LogExpectedImprovement(model, best_f=Y.max())
         return qLogExpectedImprovement(model, best_f=Y.max())
-
-    def _single(self, values: dict[str, Array]) -> Array:
-        if not hasattr(self, '_number'):
-            self._number = Single(self.question.goal)
-        return self._number(values)
 
     def _pareto(self, X: Any, values: dict[str, Array]) -> Any:
         import torch
@@ -209,19 +182,11 @@ class BotorchSearcher:
 
         if self.question.goal.constraints:
             raise PeerError('botorch: several objectives with constraints are not part of this comparison')
-        from aiida_inversedesign.benchmarks.search.goals import utilities
-
         Y = torch.from_numpy(utilities(self.question.goal, values))
         model = ModelListGP(*(SingleTaskGP(X, Y[:, [index]]) for index in range(Y.shape[1])))
         fit_gpytorch_mll(SumMarginalLogLikelihood(model.likelihood, model))
         reference = infer_reference_point(Y[is_non_dominated(Y)])
         return qLogNoisyExpectedHypervolumeImprovement(model, reference, X, prune_baseline=True)
-
-
-def _column(values: Array) -> Any:
-    import torch
-
-    return torch.from_numpy(values.copy()).unsqueeze(-1)
 
 
 @dataclass
@@ -262,8 +227,7 @@ class WindowSearcher:
             best = (float(y.max()), math.inf) if objective.kind == 'maximize' else (-math.inf, float(y.min()))
             narrow(objective.property, *(objective.hit_range or best))
         for item in self.question.goal.constraints:
-            low = -math.inf if item.min is None else item.min
-            narrow(item.property, low, math.inf if item.max is None else item.max)
+            narrow(item.property, *limits(item))
         return ranges
 
     def _predict(self, observed: Indices, y: Array, left: Indices) -> tuple[Array, Array]:
@@ -311,23 +275,20 @@ class ForestSearcher:
 
 
 def _physbo(question: Question) -> Searcher:
-    return PhysboSearcher(question, Single(question.goal), seeded, 'EI', 0)
+    return PhysboSearcher(question, Single(question.goal), 'EI', 0)
 
 
 def _physbo_thompson(question: Question) -> Searcher:
-    return PhysboSearcher(question, Single(question.goal), seeded, 'TS', FEATURES)
+    return PhysboSearcher(question, Single(question.goal), 'TS', FEATURES)
 
 
 def _baybe(question: Question) -> Searcher:
-    return BaybeSearcher(question, Single(question.goal), seeded)
+    return BaybeSearcher(question, Single(question.goal))
 
 
-def _named(peers: Sequence[Peer]) -> dict[str, Peer]:
-    return {peer.name: peer for peer in peers}
-
-
-PEERS = _named(
-    [
+PEERS = {
+    peer.name: peer
+    for peer in (
         Peer('physbo', 'PHYSBO, expected improvement, Gaussian process', ('physbo',), _physbo),
         Peer('baybe', 'BayBE, a campaign with its default recommender, descriptors decorrelated', ('baybe',), _baybe),
         Peer(
@@ -355,7 +316,7 @@ PEERS = _named(
             ('physbo',),
             _physbo_thompson,
         ),
-    ]
-)
+    )
+}
 #: What ``--arms peers`` stands for: one of each kind.
 GROUP = tuple(name for name in PEERS if name != 'physbo_ts')

@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Array, Report, mapped, silent
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
 from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.chemistry.crystal import Crystal
@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from aiida_inversedesign.benchmarks.search.earlier import Earlier
     from aiida_inversedesign.benchmarks.search.fidelity import Cheap
 
-Array = NDArray[np.float64]
-Report = Callable[[str, float], None]
 
 #: crystals described in one task of a process
 _CHUNK = 64
@@ -103,7 +101,7 @@ def read_pool(
     cache: Path | None = None,
     jobs: int = 1,
     crystals: bool = False,
-    report: Report | None = None,
+    report: Report = silent,
 ) -> Pool:
     """Read a pool; rows without one of the properties are left out and counted.
 
@@ -121,17 +119,16 @@ def read_pool(
     endings = ('.jsonl', '.jsonl.gz', '.csv', '.csv.gz')
     if not path.name.endswith(endings):
         raise PoolError(f'{path}: a pool is a file {", ".join(endings)}: the ending tells how it is read')
-    note = report or (lambda step, done: None)
     if path.name.endswith(endings[:2]):
-        pool = _read_jsonl(path, properties, cache, jobs, crystals, note)
+        pool = _read_jsonl(path, properties, cache, jobs, crystals, report)
     else:
         from aiida_inversedesign.benchmarks.search.csv_pool import read_csv
         from aiida_inversedesign.benchmarks.search.molecule_pool import has_smiles, read_molecules
 
         if not variables and not ignore and has_smiles(path):
-            pool = read_molecules(path, properties, cache, jobs, note)
+            pool = read_molecules(path, properties, cache, jobs, report)
         else:
-            pool = read_csv(path, properties, ignore, variables, note)
+            pool = read_csv(path, properties, ignore, variables, report)
     if len(pool) < 2:
         lost = '; '.join(f'{number} {reason}' for reason, number in pool.left_out.items())
         raise PoolError(
@@ -322,23 +319,12 @@ def described(
 ) -> Array:
     """Descriptors as campaigns compute them: of crystals, or of what ``describe`` (a module's function) is for."""
     describe = describe or _describe
-    blocks = []
-    for number, block in enumerate(_blocks(contents, jobs, describe)):
-        blocks.append(block)
-        report('describing', min((number + 1) * _CHUNK / max(len(contents), 1), 1.0))
-    return np.concatenate(blocks) if blocks else describe([])
-
-
-def _blocks(contents: list[Any], jobs: int, describe: Callable[[list[Any]], Array]) -> Iterator[Array]:
     chunks = [contents[start : start + _CHUNK] for start in range(0, len(contents), _CHUNK)]
-    if jobs == 1 or len(chunks) < 2 * jobs:
-        yield from map(describe, chunks)
-        return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor
-
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context('spawn')) as processes:
-        yield from processes.map(describe, chunks)
+    blocks = []
+    for block in mapped(describe, chunks, jobs if len(chunks) >= 2 * jobs else 1):
+        blocks.append(block)
+        report('describing', len(blocks) / len(chunks))
+    return np.concatenate(blocks) if blocks else describe([])
 
 
 def _describe(crystals: list[Crystal]) -> Array:

@@ -9,15 +9,14 @@ from statistics import fmean
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.audit.metrics.intervals import draws_quantile
+from aiida_inversedesign.benchmarks.common import Array, Mask
 from aiida_inversedesign.benchmarks.search import statistics
 from aiida_inversedesign.benchmarks.search.arms import RANDOM, describe_arm
 from aiida_inversedesign.benchmarks.search.goals import feasible, utilities
 from aiida_inversedesign.benchmarks.search.loop import Run, code_digest
 from aiida_inversedesign.benchmarks.search.run import Outcome
-
-Array = NDArray[np.float64]
 
 SCHEMA = 'inversedesign/1'
 #: Evaluations after which figures are given, as far as they lie within starting points and budget.
@@ -131,21 +130,19 @@ def _searched(runs: list[Run], outcome: Outcome, marks: Sequence[int]) -> dict[s
     return result
 
 
-def _found(run: Run, outcome: Outcome) -> NDArray[np.bool_]:
+def _found(run: Run, outcome: Outcome) -> Mask:
     """Whether each evaluation up to the budget was a hit; a run that has them all stops early."""
     hits = np.zeros(max(outcome.plan.budget, len(run.order)), dtype=bool)
     hits[: len(run.order)] = outcome.task.hits[run.order]
     return hits
 
 
-def _until(found: list[NDArray[np.bool_]], number: int, outcome: Outcome) -> dict[str, Any]:
+def _until(found: list[Mask], number: int, outcome: Outcome) -> dict[str, Any]:
     counts = [statistics.evaluations_until(hits, number) for hits in found]
     estimate = statistics.median_over_seeds(counts)
     reached = sum(math.isfinite(count) for count in counts)
     result: dict[str, Any] = {
-        'median': estimate.value,
-        'low': estimate.low,
-        'high': estimate.high,
+        **estimate.named('median'),
         'hits': number,
         'reached': reached,
         'n': len(counts),
@@ -185,8 +182,8 @@ def _random(outcome: Outcome, marks: Sequence[int]) -> dict[str, Any]:
         return {'mean': mean, 'low': mean, 'high': mean, 'single_run': [low, high]}
 
     def until(number: int) -> dict[str, Any]:
-        median = float(statistics.random_quantile(number, total, size, 0.5))
-        spread = [statistics.random_quantile(number, total, size, q) for q in (0.025, 0.975)]
+        median = float(draws_quantile(number, total, size, 0.5))
+        spread = [draws_quantile(number, total, size, q) for q in (0.025, 0.975)]
         mean = statistics.random_mean(number, total, size)
         return {'median': median, 'low': median, 'high': median, 'mean': mean, 'single_run': spread, 'hits': number}
 
@@ -256,7 +253,7 @@ def _coverage(runs: list[Run], outcome: Outcome) -> dict[str, Any]:
 def _share(rows: list[list[float]]) -> dict[str, Any]:
     estimate = statistics.mean_over_seeds([row[0] for row in rows])
     number = int(sum(row[1] for row in rows))
-    return {'value': estimate.value, 'low': estimate.low, 'high': estimate.high, 'n': number}
+    return {**estimate.named('value'), 'n': number}
 
 
 def _paired(outcome: Outcome, marks: Sequence[int]) -> dict[str, Any]:
@@ -299,15 +296,14 @@ def _cost_ratio(outcome: Outcome, first: str, other: str) -> dict[str, Any]:
     seeds = sorted(costs[0].keys() & costs[1].keys())
     pairs = np.array([[one[seed] for seed in seeds] for one in costs], dtype=np.float64)
     estimate = statistics.ratio_of_medians(pairs)
-    return {'value': estimate.value, 'low': estimate.low, 'high': estimate.high, 'n': len(seeds)}
+    return {**estimate.named('value'), 'n': len(seeds)}
 
 
 def _median(values: Iterable[float]) -> dict[str, Any]:
-    estimate = statistics.median_over_seeds(list(values))
-    return {'median': estimate.value, 'low': estimate.low, 'high': estimate.high}
+    return statistics.median_over_seeds(list(values)).named('median')
 
 
-def _sooner(pairs: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]], number: int) -> dict[str, int]:
+def _sooner(pairs: list[tuple[Mask, Mask]], number: int) -> dict[str, int]:
     """In how many seeds the first arm needs fewer evaluations, as many, or more."""
     order = Counter[str]()
     for one, two in pairs:
@@ -317,5 +313,4 @@ def _sooner(pairs: list[tuple[NDArray[np.bool_], NDArray[np.bool_]]], number: in
 
 
 def _mean(values: Sequence[float] | Array) -> dict[str, Any]:
-    estimate = statistics.mean_over_seeds(values)
-    return {'mean': estimate.value, 'low': estimate.low, 'high': estimate.high}
+    return statistics.mean_over_seeds(values).named('mean')

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -13,14 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.benchmarks.common import Report, add_lines, read_lines, silent
 from aiida_inversedesign.benchmarks.search.arms import RANDOM, ArmError, informed_by, make_arm
 from aiida_inversedesign.benchmarks.search.earlier import SHUFFLED, Earlier
 from aiida_inversedesign.benchmarks.search.goals import Task, make_task
 from aiida_inversedesign.benchmarks.search.loop import Plan, Run, search
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
 from aiida_inversedesign.campaign.goal import Goal
-
-Report = Callable[[str, float], None]
 
 #: One thread in each process: the processes share the cores, and sums do not depend on the number of threads.
 _THREADS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
@@ -54,7 +53,7 @@ def run_all(
     state: Path | None = None,
     resume: bool = True,
     jobs: int = 1,
-    report: Report | None = None,
+    report: Report = silent,
 ) -> Outcome:
     """Run what has not been run before.
 
@@ -68,7 +67,6 @@ def run_all(
         raise PoolError(f'--initial {plan.initial}: give at least 2 and less than the {len(pool)} candidates')
     if plan.budget <= plan.initial:
         raise PoolError(f'--budget {plan.budget}: must be more than the {plan.initial} starting points')
-    note = report or (lambda step, done: None)
     outcome = Outcome(pool, task, plan, list(seeds), list(arms))
     store = _Store(state, key_of(pool, task, plan))
     known = store.read() if resume else store.clear()
@@ -86,7 +84,7 @@ def run_all(
         done += len(runs)
         for result in _work(name, [seed for seed in outcome.seeds if seed not in runs], pool, task, plan, jobs):
             done += 1
-            note(f'searching: {name}', done / total)
+            report(f'searching: {name}', done / total)
             if isinstance(result, Run):
                 store.write(result)
                 runs[result.seed] = result
@@ -113,7 +111,7 @@ def with_earlier(
     state: Path | None,
     resume: bool,
     jobs: int,
-    report: Report | None = None,
+    report: Report = silent,
 ) -> Pool:
     """The pool with what a search of each seed found in another pool, by the same arm and plan.
 
@@ -151,23 +149,15 @@ def key_of(pool: Pool, task: Task, plan: Plan) -> str:
 
 
 class _Store:
-    """Finished runs, appended line by line so that an interruption loses none."""
+    """Finished runs of one search."""
 
     def __init__(self, folder: Path | None, key: str) -> None:
         self._file = folder / f'runs-{key}.jsonl' if folder is not None else None
 
     def read(self) -> dict[tuple[str, int], Run]:
-        if self._file is None or not self._file.is_file():
-            return {}
-        found = {}
-        for line in self._file.read_text(encoding='utf-8').splitlines():
-            try:
-                run = Run.from_dict(json.loads(line))
-            except (ValueError, KeyError, TypeError):
-                # the line that an interruption cut off; it is run again
-                continue
-            found[run.arm, run.seed] = run
-        return found
+        found = () if self._file is None else read_lines(self._file)
+        runs = [Run.from_dict(record) for record in found if 'order' in record]
+        return {(run.arm, run.seed): run for run in runs}
 
     def clear(self) -> dict[tuple[str, int], Run]:
         if self._file is not None:
@@ -176,11 +166,7 @@ class _Store:
 
     def write(self, run: Run) -> None:
         if self._file is not None:
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            # a line that an interruption cut off must not swallow this one
-            torn = self._file.is_file() and not self._file.read_bytes().endswith(b'\n')
-            with self._file.open('a', encoding='utf-8') as stream:
-                stream.write('\n' * torn + json.dumps(run.to_dict()) + '\n')
+            add_lines(self._file, [run.to_dict()])
 
 
 def _work(

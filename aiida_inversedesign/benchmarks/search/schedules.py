@@ -14,7 +14,6 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_inversedesign.benchmarks.search.statistics import mean_over_seeds
 from aiida_inversedesign.campaign.costs.budget_of_stream import fit_is_due, may_choose
@@ -24,7 +23,6 @@ from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.select.batch import choose_points
 from aiida_inversedesign.select.observed import Observed
 
-Array = NDArray[np.float64]
 Schedule = Literal['generations', 'asynchronous']
 
 #: Candidates, descriptors, and the share of the candidates that are hits.
@@ -133,16 +131,14 @@ def gain(seeds: Iterable[int], at_once: int = 8, batches: int = 6) -> dict[str, 
     return {
         'seeds': len(number),
         'at_once': at_once,
-        'evaluations': mean.value,
-        'low': mean.low,
-        'high': mean.high,
+        **mean.named('evaluations'),
         'least': float(ratios.min()),
         'largest': float(ratios.max()),
         'hits': float(found[:, 0].sum() / max(found[:, 1].sum(), 1.0)),
         'hits_per_evaluation': {
             'asynchronous': float(share[:, 0].mean()),
             'generations': float(share[:, 1].mean()),
-            'difference': {'value': more.value, 'low': more.low, 'high': more.high},
+            'difference': more.named('value'),
             'se': float(difference.std(ddof=1) / np.sqrt(len(difference))) if len(difference) > 1 else None,
         },
     }

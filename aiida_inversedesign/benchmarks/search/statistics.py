@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aiida_inversedesign.benchmarks.common import Array, Mask
 
 #: Resamples of the seeds; the intervals are 95 % percentile intervals (Efron, Ann. Stat. 7, 1 (1979)).
 RESAMPLES = 4000
@@ -22,6 +21,10 @@ class Estimate:
     value: float | None
     low: float | None
     high: float | None
+
+    def named(self, name: str) -> dict[str, float | None]:
+        """Plain data, its value under a name."""
+        return {name: self.value, 'low': self.low, 'high': self.high}
 
 
 def mean_over_seeds(values: Sequence[float] | Array) -> Estimate:
@@ -85,7 +88,7 @@ def _finite(value: float) -> float | None:
     return float(value) if math.isfinite(value) else None
 
 
-def evaluations_until(hits: Sequence[bool] | NDArray[np.bool_], number: int) -> float:
+def evaluations_until(hits: Sequence[bool] | Mask, number: int) -> float:
     """Evaluations until the ``number``-th hit; infinite if it did not come.
 
     :param hits: whether each evaluation was a hit, in order.
@@ -97,21 +100,6 @@ def evaluations_until(hits: Sequence[bool] | NDArray[np.bool_], number: int) -> 
 def random_mean(number: int, total: int, size: int) -> float:
     """Mean evaluations of random search without repeats until ``number`` of ``total`` hits in a pool of ``size``."""
     return number * (size + 1) / (total + 1)
-
-
-def random_quantile(number: int, total: int, size: int, q: float) -> int:
-    """Fewest evaluations within which random search has found ``number`` hits with probability ``q`` or more."""
-    from scipy.stats import hypergeom
-
-    low, high = number, size
-    while low < high:
-        middle = (low + high) // 2
-        # sf: more than number − 1 of the hits among the first `middle`
-        if hypergeom.sf(number - 1, size, total, middle) >= q - 1e-12:
-            high = middle
-        else:
-            low = middle + 1
-    return low
 
 
 def random_hits(evaluations: int, total: int, size: int) -> tuple[float, int, int]:

@@ -12,11 +12,11 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.benchmarks.common import Indices
 from aiida_inversedesign.benchmarks.search.arms import make_arm, our_names
 from aiida_inversedesign.benchmarks.search.goals import Task
-from aiida_inversedesign.benchmarks.search.loop import Indices, Plan, Run, search
+from aiida_inversedesign.benchmarks.search.loop import Plan, Run, search
 from aiida_inversedesign.benchmarks.search.ours import Acceptable, OurArm
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
 from aiida_inversedesign.campaign.candidate import Candidate
@@ -25,8 +25,6 @@ from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
 from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.libraries.library import Library, Template
 from aiida_inversedesign.select.already_evaluated import AlreadyEvaluated
-
-Array = NDArray[np.float64]
 
 
 def through_campaign(pool: Pool, task: Task, plan: Plan, arm: OurArm, seed: int) -> dict[str, Any]:

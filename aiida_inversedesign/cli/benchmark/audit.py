@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit
+from aiida_inversedesign.cli.common import COUNT, FORMAT, emit
+from aiida_inversedesign.cli.printing import draw, new_table, say
 
 
 @click.command()
-@click.option('--evaluations', type=click.IntRange(min=1), default=10000, show_default=True, help='Of the campaign.')
+@click.option('--evaluations', type=COUNT, default=10000, show_default=True, help='Of the campaign.')
 @click.option(
     '--backend',
     type=click.Choice(['sqlite', 'postgresql']),
@@ -34,15 +35,11 @@ def audit(evaluations: int, backend: str, seed: int, walk: bool, output_format: 
 
 
 def _show(result: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table('figure', 'value')
+    table = new_table('figure', 'value')
     for name, value in result.items():
         if name != 'walk':
             text = '–' if value is None else f'{value:.3g}' if isinstance(value, float) else str(value)
             table.add_row(name.replace('_', ' '), text)
-    console = Console()
-    console.print(table)
+    draw(table)
     if walked := result.get('walk'):
-        console.print(f'the walk was timed on {walked["evaluations"]} evaluations and extrapolated')
+        say(f'the walk was timed on {walked["evaluations"]} evaluations and extrapolated')

@@ -18,7 +18,16 @@ from aiida_inversedesign.cli.benchmark.functions import functions
 from aiida_inversedesign.cli.benchmark.molecules import molecules
 from aiida_inversedesign.cli.benchmark.potential import potential
 from aiida_inversedesign.cli.benchmark.search import search
-from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, emit, load_profile
+from aiida_inversedesign.cli.common import (
+    COUNT,
+    FILE,
+    FOLDER,
+    FORMAT,
+    OUTPUT,
+    SentenceGroup,
+    emit,
+    load_profile,
+)
 from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
@@ -60,7 +69,7 @@ benchmark.add_command(explain)
     help='random: formulas drawn from the library; cspml90; or a jsonl file or folder of CIFs.',
 )
 @click.option('--queries-file', type=click.Path(path_type=Path, exists=True), help='The CSPML-90 file.')
-@click.option('--n', type=click.IntRange(min=1), default=1000, show_default=True, help='Formulas drawn.')
+@click.option('--n', type=COUNT, default=1000, show_default=True, help='Formulas drawn.')
 @click.option('--seed', type=int, default=0, show_default=True, help='Of the draw, the training and the random order.')
 @click.option(
     '--max-e-above-hull', type=click.FloatRange(min=0), default=0.1, show_default=True, help='Of templates, eV/atom.'
@@ -82,14 +91,12 @@ benchmark.add_command(explain)
     metavar='[RECIPE=]MODEL',
     help='new (default: train without the queries), the label of a model, or its file.',
 )
-@click.option('--save-models', type=click.Path(path_type=Path, file_okay=False), help='Folder for the models used.')
-@click.option('--epochs', type=click.IntRange(min=1), help='Train no longer than this: a quick look.')
+@click.option('--save-models', type=FOLDER, help='Folder for the models used.')
+@click.option('--epochs', type=COUNT, help='Train no longer than this: a quick look.')
 @click.option('--taus', default='0.1,0.2,0.3', show_default=True, help='Fingerprint distances that count as right.')
 @click.option('--fingerprints', type=click.Path(path_type=Path, exists=True), help='npz file (ids, fingerprints).')
 @click.option('--matcher-queries', type=click.IntRange(min=0), help='Build and match structures of so many queries.')
-@click.option(
-    '--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes that match structures.'
-)
+@click.option('--jobs', type=COUNT, default=1, show_default=True, help='Processes that match structures.')
 @click.option(
     '--sources',
     multiple=True,
@@ -97,14 +104,12 @@ benchmark.add_command(explain)
     help='Measure sources too, alone or mixed: symmetric, cspml:0.6+symmetric:0.4; uniform is PyXtal alone.',
 )
 @click.option('--screen', metavar='POTENTIAL', help='Relax and order the crystals of --sources, e.g. sevennet.')
-@click.option(
-    '--crystals', type=click.IntRange(min=1), default=40, show_default=True, help='Of each formula and source.'
-)
-@click.option('--max-sites', type=click.IntRange(min=1), default=12, show_default=True, help='Of cells of --sources.')
+@click.option('--crystals', type=COUNT, default=40, show_default=True, help='Of each formula and source.')
+@click.option('--max-sites', type=COUNT, default=12, show_default=True, help='Of cells of --sources.')
 @click.option('--new-prototypes', is_flag=True, help='Ask --sources only for prototypes that no template has.')
 @click.option(
     '--trained-on',
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     help='Ids or formulas, one a line, of the training data of --screen: results with and without them.',
 )
 @click.option(
@@ -112,8 +117,8 @@ benchmark.add_command(explain)
     is_flag=True,
     help='Relax only crystals with the true prototype; a right one counts as the last.',
 )
-@click.option('--state', type=click.Path(path_type=Path, file_okay=False), help='Folder that keeps each relaxation.')
-@click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
+@click.option('--state', type=FOLDER, help='Folder that keeps each relaxation.')
+@OUTPUT
 @FORMAT
 def proposal(output_format: str, output: Path | None, save_models: Path | None, **options: Any) -> None:
     """Measure how well rankings of templates find known structures.
@@ -143,11 +148,7 @@ def proposal(output_format: str, output: Path | None, save_models: Path | None, 
         save_models.mkdir(parents=True, exist_ok=True)
         for name, data in models.items():
             (save_models / f'{name}.npz').write_bytes(data)
-    if output is not None:
-        import json
-
-        output.write_text(json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + '\n', encoding='utf-8')
-    emit(figures, output_format, show_proposal)
+    emit(figures, output_format, show_proposal, output)
 
 
 def _run(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit
+from aiida_inversedesign.cli.common import COUNT, FILE, FOLDER, FORMAT, OUTPUT, emit
 from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
@@ -25,22 +25,20 @@ if TYPE_CHECKING:
     '--library',
     'library_file',
     required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     help='Structures with e_above_hull: .jsonl[.gz], or a library as .parquet.',
 )
 @click.option('--system', 'systems', multiple=True, metavar='A-B', help='A chemical system, e.g. Na-Cl; repeated.')
 @click.option('--formula', 'formulas', multiple=True, help='Ask for these formulas alone, in their systems; repeated.')
-@click.option('--n', type=click.IntRange(min=1), default=10, show_default=True, help='Systems drawn, if none is named.')
+@click.option('--n', type=COUNT, default=10, show_default=True, help='Systems drawn, if none is named.')
 @click.option('--size', type=click.IntRange(2, 5), default=3, show_default=True, help='Elements of a drawn system.')
-@click.option(
-    '--least', type=click.IntRange(min=1), default=2, show_default=True, help='Stable compounds of a drawn system.'
-)
+@click.option('--least', type=COUNT, default=2, show_default=True, help='Stable compounds of a drawn system.')
 @click.option('--seed', type=click.IntRange(min=0), default=0, show_default=True, help='Of all random choices.')
 @click.option(
     '--decoys', type=click.IntRange(min=0), default=4, show_default=True, help='Formulas that the library lacks.'
 )
 @click.option('--elements-only', is_flag=True, help='Ask for all formulas of the commonest ratios.')
-@click.option('--max-sites', type=click.IntRange(min=1), default=20, show_default=True, help='Of cells and truths.')
+@click.option('--max-sites', type=COUNT, default=20, show_default=True, help='Of cells and truths.')
 @click.option('--oracle', default='sevennet', show_default=True, help='Potential that evaluates.')
 @click.option('--screen', default='chgnet', show_default=True, help='Potential that screens; not the oracle.')
 @click.option(
@@ -49,9 +47,9 @@ if TYPE_CHECKING:
     show_default=True,
     help='Names joined by commas.',
 )
-@click.option('--budget', type=click.IntRange(min=1), default=20, show_default=True, help='Evaluations of a search.')
-@click.option('--top-k', type=click.IntRange(min=1), default=5, show_default=True, help='Templates of a formula.')
-@click.option('--repeats', type=click.IntRange(min=1), default=1, show_default=True, help='Random searches a system.')
+@click.option('--budget', type=COUNT, default=20, show_default=True, help='Evaluations of a search.')
+@click.option('--top-k', type=COUNT, default=5, show_default=True, help='Templates of a formula.')
+@click.option('--repeats', type=COUNT, default=1, show_default=True, help='Random searches a system.')
 @click.option(
     '--tolerance',
     type=click.FloatRange(min=0),
@@ -66,14 +64,14 @@ if TYPE_CHECKING:
     metavar='none|new|FILE',
     help='none: templates by element dissimilarity; new: train without the systems; FILE: a model without them.',
 )
-@click.option('--epochs', type=click.IntRange(min=1), help='Train no longer than this: a quick look.')
+@click.option('--epochs', type=COUNT, help='Train no longer than this: a quick look.')
 @click.option('--fingerprints', type=click.Path(path_type=Path, exists=True), help='npz file (ids, fingerprints).')
 @click.option(
     '--state',
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help='Folder that keeps each relaxation; default: OUTPUT.state, if there is an output.',
 )
-@click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
+@OUTPUT
 @FORMAT
 def discovery(output_format: str, output: Path | None, state: Path | None, **options: Any) -> None:
     """Measure how many stable crystals whole searches find in systems whose compounds are hidden.
@@ -102,11 +100,7 @@ def discovery(output_format: str, output: Path | None, state: Path | None, **opt
         kept = folder or Path(nowhere)
         kept.mkdir(parents=True, exist_ok=True)
         figures = _run(report, kept, **options)
-    if output is not None:
-        import json
-
-        output.write_text(json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + '\n', encoding='utf-8')
-    emit(figures, output_format, show_discovery)
+    emit(figures, output_format, show_discovery, output)
 
 
 def _run(
@@ -165,16 +159,13 @@ def _systems(
     n: int,
     size: int,
     least: int,
-    seed: int,
-    decoys: int,
-    elements_only: bool,
-    max_sites: int,
+    **asked: Any,
 ) -> list[System]:
     from aiida_inversedesign.benchmarks.discovery import systems as core
 
     if systems and formulas:
         raise InverseDesignError('name systems with --system, or formulas with --formula, not both')
-    ask: Ask = core.Ask(decoys, elements_only, max_sites, seed)
+    ask: Ask = core.Ask(**asked)
     if formulas:
         return core.given(library, formulas, ask)
     if systems:

@@ -12,7 +12,8 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit
+from aiida_inversedesign.cli.common import COUNT, FOLDER, FORMAT, OUTPUT, emit
+from aiida_inversedesign.cli.printing import draw, new_table
 from aiida_inversedesign.cli.setup_local import make_profile
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -30,8 +31,8 @@ PROFILE = 'benchmark-engine'
     show_default=True,
     help='Of the evaluations: made up, in the table when the campaign begins.',
 )
-@click.option('--workers', type=click.IntRange(min=1), default=2, show_default=True, help='Of the daemon.')
-@click.option('--at-once', type=click.IntRange(min=1), default=8, show_default=True, help='Evaluations in flight.')
+@click.option('--workers', type=COUNT, default=2, show_default=True, help='Of the daemon.')
+@click.option('--at-once', type=COUNT, default=8, show_default=True, help='Evaluations in flight.')
 @click.option(
     '--schedule',
     type=click.Choice(['asynchronous', 'generations']),
@@ -43,21 +44,10 @@ PROFILE = 'benchmark-engine'
 @click.option(
     '--minutes', type=click.FloatRange(min=1), default=120, show_default=True, help='Then it stops with what it has.'
 )
-@click.option('--folder', type=click.Path(path_type=Path, file_okay=False), help='Of the profile; default: a new one.')
-@click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
+@click.option('--folder', type=FOLDER, help='Of the profile; default: a new one.')
+@OUTPUT
 @FORMAT
-def engine(
-    evaluations: int,
-    already: int,
-    workers: int,
-    at_once: int,
-    schedule: str,
-    seeds: int,
-    minutes: float,
-    folder: Path | None,
-    output: Path | None,
-    output_format: str,
-) -> None:
+def engine(seeds: int, folder: Path | None, output: Path | None, output_format: str, **asked: Any) -> None:
     """Measure the overhead of a campaign and the gain of the asynchronous schedule.
 
     A campaign whose evaluations are looked up in a table at once runs through a daemon, in a profile of its own
@@ -70,29 +60,26 @@ def engine(
     """
     from aiida_inversedesign.benchmarks.search.schedules import gain
 
-    if already >= evaluations:
-        raise InverseDesignError(f'--already {already}: fewer than --evaluations {evaluations}, of which they are part')
+    if asked['already'] >= asked['evaluations']:
+        raise InverseDesignError(
+            f'--already {asked["already"]}: fewer than --evaluations {asked["evaluations"]}, of which they are part'
+        )
     if os.environ.get('INVERSEDESIGN_BENCHMARK_HOME') and os.environ.get('AIIDA_PATH'):
-        emit(_measured(evaluations, already, workers, at_once, schedule, minutes), 'json', _show)
+        emit(_measured(**asked), 'json', _show)
         return
     with tempfile.TemporaryDirectory(prefix='inversedesign-engine-') as temporary:
         home = (folder or Path(temporary)).resolve()
         home.mkdir(parents=True, exist_ok=True)
-        figures = _in_own_home(home, evaluations, already, workers, at_once, schedule, minutes)
+        figures = _in_own_home(home, asked)
     if seeds:
-        figures['asynchronous_gain'] = gain(range(seeds), at_once)['evaluations']
-    if output is not None:
-        output.write_text(json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + '\n', encoding='utf-8')
-    emit(figures, output_format, _show)
+        figures['asynchronous_gain'] = gain(range(seeds), asked['at_once'])['evaluations']
+    emit(figures, output_format, _show, output)
 
 
-def _in_own_home(
-    home: Path, evaluations: int, already: int, workers: int, at_once: int, schedule: str, minutes: float
-) -> dict[str, Any]:
+def _in_own_home(home: Path, asked: dict[str, Any]) -> dict[str, Any]:
     """Run the measurement in another interpreter: AiiDA reads where its home is when it is first imported."""
-    command = [sys.executable, '-m', 'aiida_inversedesign.cli', 'benchmark', 'engine', '--schedule', schedule]
-    command += ['--evaluations', str(evaluations), '--workers', str(workers), '--at-once', str(at_once)]
-    command += ['--minutes', str(minutes), '--already', str(already)]
+    command = [sys.executable, '-m', 'aiida_inversedesign.cli', 'benchmark', 'engine']
+    command += [word for name, value in asked.items() for word in (f'--{name.replace("_", "-")}', str(value))]
     environment = {**os.environ, 'AIIDA_PATH': str(home), 'INVERSEDESIGN_BENCHMARK_HOME': '1'}
     # the daemon is started by `verdi`, which has to be that of this interpreter
     environment['PATH'] = f'{Path(sys.executable).parent}{os.pathsep}{environment.get("PATH", "")}'
@@ -103,9 +90,7 @@ def _in_own_home(
     return figures
 
 
-def _measured(
-    evaluations: int, already: int, workers: int, at_once: int, schedule: str, minutes: float
-) -> dict[str, Any]:
+def _measured(evaluations: int, minutes: float, **asked: Any) -> dict[str, Any]:
     make_profile(PROFILE)
     from aiida import load_profile
     from rich.console import Console
@@ -116,22 +101,15 @@ def _measured(
 
     with Progress(console=Console(stderr=True)) as bar:
         task = bar.add_task('evaluations', total=evaluations)
-        return measure(
-            evaluations,
-            workers,
-            at_once,
-            schedule,
-            lambda count: bar.update(task, completed=count),
-            timeout=60 * minutes,
-            already=already,
-        )
+
+        def report(count: int) -> None:
+            bar.update(task, completed=count)
+
+        return measure(evaluations, report=report, timeout=60 * minutes, **asked)
 
 
 def _show(figures: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table('', '', show_header=False)
+    table = new_table('', '', show_header=False)
     table.add_row('evaluations', f'{figures["evaluations"]}, {figures["at_once"]} at once, {figures["schedule"]}')
     table.add_row('daemon', f'{figures["workers"]} workers, {figures["backend"]}')
     for mark, seconds in figures['seconds_per_evaluation'].items():
@@ -145,7 +123,7 @@ def _show(figures: dict[str, Any]) -> None:
     table.add_row('largest worker', f'{figures["worker_mb"]} MB')
     if 'asynchronous_gain' in figures:
         table.add_row('asynchronous schedule', f'{figures["asynchronous_gain"]:.2f} × the evaluations of generations')
-    Console().print(table)
+    draw(table)
 
 
 def _seconds(value: float | None) -> str:

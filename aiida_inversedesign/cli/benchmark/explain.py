@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit
+from aiida_inversedesign.cli.common import COUNT, FOLDER, FORMAT, emit
+from aiida_inversedesign.cli.printing import draw, new_table, say, with_interval
 
 
 @click.command()
@@ -23,22 +24,12 @@ from aiida_inversedesign.cli.common import FORMAT, emit
     '--top', type=click.FloatRange(0, 0.5, min_open=True), default=0.05, show_default=True, help='Share of hits.'
 )
 @click.option('--minimize', is_flag=True, help='The lowest values are the hits.')
-@click.option('--splits', type=click.IntRange(min=1), default=20, show_default=True, help='Random halves.')
+@click.option('--splits', type=COUNT, default=20, show_default=True, help='Random halves.')
 @click.option('--surrogate', default='gp', show_default=True, help='The model that is explained.')
 @click.option('--seed', type=click.IntRange(min=0), default=0, show_default=True, help='Of the halves.')
-@click.option('--cache', type=click.Path(path_type=Path, file_okay=False), help='Folder that keeps the descriptors.')
+@click.option('--cache', type=FOLDER, help='Folder that keeps the descriptors.')
 @FORMAT
-def explain(
-    file: Path,
-    name: str,
-    top: float,
-    minimize: bool,
-    splits: int,
-    surrogate: str,
-    seed: int,
-    cache: Path | None,
-    output_format: str,
-) -> None:
+def explain(file: Path, name: str, cache: Path | None, output_format: str, **asked: Any) -> None:
     """Measure explanations in a pool with known answers: rules on held-out halves, and planted descriptors.
 
     \b
@@ -51,18 +42,14 @@ def explain(
 
     with shown_steps() as report:
         pool = read_pool(file, [name], cache=cache, report=report)
-        found = measure(pool, Plan(name, top, minimize, splits, surrogate, seed), report)
+        found = measure(pool, Plan(name, **asked), report)
     emit(found, output_format, _show)
 
 
 def _show(found: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console()
     side = f'{found["base_rate"]:.1%} of {found["pool"]["candidates"]} candidates are hits'
     side += f' ({found["threshold"]:.4g} or better)'
-    table = Table(
+    table = new_table(
         'rule',
         'precision on the held-out half',
         '× base rate',
@@ -77,23 +64,17 @@ def _show(found: dict[str, Any]) -> None:
         if item['n']:
             table.add_row(
                 title,
-                *(_words(item[key]) for key in ('precision', 'ratio')),
+                *(with_interval(item[key], '.2f') for key in ('precision', 'ratio')),
                 f'{item["ratio"]["least"]:.1f}',
                 f'{round(item["five_times"]["value"] * item["n"])} of {item["n"]}',
             )
-    console.print(table)
+    draw(table)
     for rank, item in enumerate(found['ranks'], 1):
         if item['rules']:
-            console.print(f'{rank}, first half: {" and ".join(item["rules"][0]["words"])}', highlight=False)
+            say(f'{rank}, first half: {" and ".join(item["rules"][0]["words"])}')
     for name, item in found['importances'].items():
-        console.print(
+        say(
             f'importance of a {name} descriptor: rank {item["rank"]} of {item["of"]} by the mean of '
-            f'{item["importance"]["n"]} halves ({_words(item["importance"])}); first in {item["first"]["value"]:.0%}, '
-            f'last in {item["last"]["value"]:.0%} of the single halves',
-            highlight=False,
+            f'{item["importance"]["n"]} halves ({with_interval(item["importance"], ".2f")}); first in '
+            f'{item["first"]["value"]:.0%}, last in {item["last"]["value"]:.0%} of the single halves'
         )
-
-
-def _words(item: dict[str, Any]) -> str:
-    interval = '' if item['low'] is None else f' [{item["low"]:.2f}, {item["high"]:.2f}]'
-    return f'{item["value"]:.2f}{interval}'

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit
+from aiida_inversedesign.cli.common import COUNT, FORMAT, OUTPUT, emit
+from aiida_inversedesign.cli.printing import draw, new_table, say, with_interval
 
 
 @click.command()
@@ -30,8 +30,8 @@ from aiida_inversedesign.cli.common import FORMAT, emit
 @click.option('--folds', type=click.IntRange(min=2), default=5, show_default=True, help='Of the cross-validation.')
 @click.option('--seed', type=click.IntRange(min=0), default=0, show_default=True, help='Of the folds and the choices.')
 @click.option('--n', type=click.IntRange(min=4), default=1250, show_default=True, help='Curves of the artificial pool.')
-@click.option('--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes for descriptors.')
-@click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
+@click.option('--jobs', type=COUNT, default=1, show_default=True, help='Processes for descriptors.')
+@OUTPUT
 @FORMAT
 def functions(
     pool_file: str,
@@ -68,28 +68,21 @@ def functions(
         else:
             pool = read_curve_pool(Path(pool_file), str(name), axis, jobs, report)
         figures = run_functions(pool, chosen, folds, seed, report)
-    if output is not None:
-        output.write_text(json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + '\n', encoding='utf-8')
-    emit(figures, output_format, _show)
+    emit(figures, output_format, _show, output)
 
 
 def _show(data: dict[str, Any]) -> None:
     """The figures as a table; 95 % intervals over the candidates in brackets."""
     from rich import box
-    from rich.console import Console
-    from rich.table import Table
 
-    console = Console()
     pool, axis = data['pool'], data['axis']
     lost = ', '.join(f'{number} {reason}' for reason, number in pool['left_out'].items())
-    console.print(
+    say(
         f'{pool["file"]}: {pool["n"]} curves of {data["property"]} at {pool["points"]} points of {axis["name"]} '
         f'{axis["grid"][0]:g} to {axis["grid"][-1]:g} {axis["unit"]}{f" (left out: {lost})" if lost else ""}, '
-        f'{pool["inputs"]} inputs; {data["folds"]} folds',
-        highlight=False,
-        markup=False,
+        f'{pool["inputs"]} inputs; {data["folds"]} folds'
     )
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = new_table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column('arm', no_wrap=True)
     for name in ('MAE [95 %]', 'RMSE', 'R²', '50 %', '80 %', '95 %', 's/fold'):
         table.add_column(name, justify='right', min_width=0 if 'MAE' in name else 5, no_wrap=True)
@@ -102,19 +95,14 @@ def _show(data: dict[str, Any]) -> None:
         figures = [f'{arm["mae"]["value"]:.3g} [{arm["mae"]["low"]:.2g}–{arm["mae"]["high"]:.2g}]']
         figures += [_number(arm['rmse']), _number(arm['r2']), *cover, f'{arm["seconds_per_fold"]:.1f}']
         table.add_row(name, *figures)
-    console.print(table)
+    draw(table)
     for name, arm in data['arms'].items():
         if arm['mae'] is None:
-            console.print(f'{name}: {arm["reason"]}', markup=False)
+            say(f'{name}: {arm["reason"]}')
         elif list(arm['chosen']) != [name]:
-            console.print(f'{name} chose {", ".join(arm["chosen"])}', markup=False)
+            say(f'{name} chose {", ".join(arm["chosen"])}')
     for name, more in data['paired'].get('mae_more', {}).items():
-        console.print(
-            f'{name} misses {more["value"]:.3g} [{more["low"]:.3g}, {more["high"]:.3g}] more than '
-            f'{data["paired"]["best"]}, paired',
-            highlight=False,
-            markup=False,
-        )
+        say(f'{name} misses {with_interval(more, ".3g")} more than {data["paired"]["best"]}, paired')
 
 
 def _number(figure: dict[str, Any]) -> str:

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit
+from aiida_inversedesign.cli.common import COUNT, FILE, FORMAT, OUTPUT, emit
+from aiida_inversedesign.cli.printing import draw, new_table, say, with_interval
 
 
 @click.command()
-@click.argument('file', type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument('file', type=FILE)
 @click.option(
     '--window', 'windows', multiple=True, required=True, metavar='PROPERTY:LOW,HIGH', help='Bounds of the region.'
 )
 @click.option('--start', default='Oc1ccccc1', show_default=True, help='SMILES from which searches begin.')
 @click.option('--arms', default='language,iqspr,mutation,mcts', show_default=True, help='Generators joined by commas.')
-@click.option('--seeds', type=click.IntRange(min=1), default=10, show_default=True, help='Searches of each arm.')
+@click.option('--seeds', type=COUNT, default=10, show_default=True, help='Searches of each arm.')
 @click.option('--number', type=click.IntRange(min=2), default=100, show_default=True, help='Molecules of each search.')
 @click.option(
     '--rows', type=click.IntRange(min=8), default=3000, show_default=True, help='Most molecules learned from.'
@@ -31,20 +31,17 @@ from aiida_inversedesign.cli.common import FORMAT, emit
     show_default=True,
     help='Seed of which molecules are learned from.',
 )
-@click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
+@OUTPUT
 @FORMAT
 def molecules(
     file: Path,
     windows: tuple[str, ...],
     start: str,
     arms: str,
-    seeds: int,
-    number: int,
-    rows: int,
     surrogate: str,
-    split: int,
     output: Path | None,
     output_format: str,
+    **asked: int,
 ) -> None:
     """Measure which share of the proposed molecules is valid, distinct, new and in a region of properties.
 
@@ -61,12 +58,10 @@ def molecules(
 
     bounds = dict(_window(text) for text in windows)
     chosen = [part.strip() for part in arms.split(',') if part.strip()]
-    plan = Plan(bounds, Molecule.of(start), chosen, seeds, number, rows, surrogate, split)
+    plan = Plan(bounds, Molecule.of(start), chosen, kind=surrogate, **asked)
     with shown_steps() as report:
         figures = run_molecules(read_data(file, list(bounds)), plan, report)
-    if output is not None:
-        output.write_text(json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + '\n', encoding='utf-8')
-    emit(figures, output_format, _show)
+    emit(figures, output_format, _show, output)
 
 
 def _window(text: str) -> tuple[str, tuple[float, float]]:
@@ -80,31 +75,24 @@ def _window(text: str) -> tuple[str, tuple[float, float]]:
 
 def _show(data: dict[str, Any]) -> None:
     from rich import box
-    from rich.console import Console
-    from rich.table import Table
 
-    console = Console()
     words = ', '.join(f'{name} {low:g} to {high:g}' for name, (low, high) in data['region'].items())
-    console.print(f'{data["molecules"]} molecules, {data["in_region"]} in the region ({words})', highlight=False)
+    say(f'{data["molecules"]} molecules, {data["in_region"]} in the region ({words})')
     for name, item in data['regressions'].items():
-        console.print(
+        say(
             f'R² of {name} ({data["surrogate"]}): {item["ours"]:.3f}; random forest on other descriptors '
             f'{item["random_forest"]:.3f} '
-            f'(learned from {data["learned_from"]}, n = {item["n"]})',
-            highlight=False,
+            f'(learned from {data["learned_from"]}, n = {item["n"]})'
         )
         held = [
             f'{float(level):.0%} intervals hold {found["value"]:.1%} [{found["low"]:.1%}, {found["high"]:.1%}]'
             for level, found in item['coverage'].items()
         ]
-        console.print('  ' + '; '.join(held), highlight=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+        say('  ' + '; '.join(held))
+    table = new_table(box=box.SIMPLE_HEAD, pad_edge=False)
     for heading in ('generator', 'valid', 'distinct', 'novel', 'in region', 'by the judge', 'n'):
         table.add_column(heading, justify='left' if heading == 'generator' else 'right')
     for name, arm in data['arms'].items():
-        cells = [
-            f'{item["value"]:.3f}' + ('' if item['low'] is None else f' [{item["low"]:.2f}, {item["high"]:.2f}]')
-            for item in arm.values()
-        ]
+        cells = [with_interval(item, '.3f', '.2f') for item in arm.values()]
         table.add_row(name, *cells, str(next(iter(arm.values()))['n']))
-    console.print(table)
+    draw(table)

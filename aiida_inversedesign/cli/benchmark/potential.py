@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit
+from aiida_inversedesign.cli.common import COUNT, FILE, FORMAT, NEW_FILE, OUTPUT, emit
+from aiida_inversedesign.cli.printing import draw, new_table, say
 from aiida_inversedesign.errors import InverseDesignError
 
 
 @click.command()
 @click.option('--potential', 'name', default='sevennet', show_default=True, help='An installed potential.')
-@click.option(
-    '--structures', type=click.Path(path_type=Path, exists=True, dir_okay=False), help='jsonl file with properties.'
-)
+@click.option('--structures', type=FILE, help='jsonl file with properties.')
 @click.option(
     '--property',
     'properties',
@@ -28,16 +26,12 @@ from aiida_inversedesign.errors import InverseDesignError
 @click.option(
     '--acwf', type=click.Path(path_type=Path, exists=True, file_okay=False), help='All-electron equations of state.'
 )
-@click.option('--n', type=click.IntRange(min=1), help='So many crystals, drawn at random; default: all.')
+@click.option('--n', type=COUNT, help='So many crystals, drawn at random; default: all.')
 @click.option('--seed', type=int, default=0, show_default=True, help='Of the draw.')
-@click.option('--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes of one thread each.')
-@click.option(
-    '--lines', type=click.Path(path_type=Path, dir_okay=False), help='Keeps each result; a later run continues from it.'
-)
-@click.option(
-    '--estimates', type=click.Path(path_type=Path, dir_okay=False), help='Write the estimates as CSV, for `search`.'
-)
-@click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
+@click.option('--jobs', type=COUNT, default=1, show_default=True, help='Processes of one thread each.')
+@click.option('--lines', type=NEW_FILE, help='Keeps each result; a later run continues from it.')
+@click.option('--estimates', type=NEW_FILE, help='Write the estimates as CSV, for `search`.')
+@OUTPUT
 @FORMAT
 def potential(
     name: str,
@@ -72,9 +66,7 @@ def potential(
     data = {'potential': name, 'seed': seed, **run.compared(known, records)}
     if estimates is not None:
         _write(estimates, {item.id: run.estimates(records[item.id]) for item in known}, pairs)
-    if output is not None:
-        output.write_text(json.dumps(data, indent=2) + '\n')
-    emit(data, output_format, _show)
+    emit(data, output_format, _show, output)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -96,10 +88,7 @@ def _write(path: Path, found: dict[str, dict[str, float]], columns: dict[str, st
 
 
 def _show(data: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table('property', 'n', 'mean abs. error (95 %)', 'bias', 'median rel. error', 'rank correlation')
+    table = new_table('property', 'n', 'mean abs. error (95 %)', 'bias', 'median rel. error', 'rank correlation')
     for name, figure in data['properties'].items():
         if not figure['n']:
             table.add_row(name, '0', *['–'] * 4)
@@ -114,12 +103,10 @@ def _show(data: dict[str, Any]) -> None:
             f'{100 * figure["median_relative_error"]:.2g} %',
             ranks,
         )
-    console = Console()
-    console.print(table)
+    draw(table)
     failed = ', '.join(f'{number} {words}' for words, number in data['failed'].items()) or 'none'
     seconds = data['cpu_seconds']['mean']
-    console.print(
+    say(
         f'{data["potential"]}: {data["n"]} crystals; failed: {failed}; not converged: {data["not_converged"]}; '
-        + (f'{seconds:.2g} CPU seconds each' if seconds is not None else 'nothing was computed now'),
-        highlight=False,
+        + (f'{seconds:.2g} CPU seconds each' if seconds is not None else 'nothing was computed now')
     )

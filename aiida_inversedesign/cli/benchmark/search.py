@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
+from aiida_inversedesign.cli.common import COUNT, FILE, FOLDER, FORMAT, OUTPUT, emit, load_profile
 
 
 @click.command()
@@ -15,7 +16,7 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
     '--pool',
     'pool_file',
     required=True,
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     help='Structures with properties (.jsonl[.gz]), or variables and measured values (.csv[.gz]).',
 )
 @click.option('--property', 'name', help='Property that is searched by; not needed with pareto.')
@@ -42,7 +43,7 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
     show_default=True,
     help='Names joined by commas; SURROGATE:ACQUISITION, SURROGATE:GENERATOR of formulas, ours, peers.',
 )
-@click.option('--seeds', type=click.IntRange(min=1), default=10, show_default=True, help='Searches of each arm.')
+@click.option('--seeds', type=COUNT, default=10, show_default=True, help='Searches of each arm.')
 @click.option('--first-seed', type=click.IntRange(min=0), default=0, show_default=True, help='Seeds count from here.')
 @click.option('--initial', type=click.IntRange(min=2), default=20, show_default=True, help='Starting points.')
 @click.option(
@@ -52,28 +53,24 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
     show_default=True,
     help='Where they are drawn; far: the half of the pool farthest from the goal.',
 )
-@click.option('--batch', type=click.IntRange(min=1), default=5, show_default=True, help='Candidates chosen at a time.')
+@click.option('--batch', type=COUNT, default=5, show_default=True, help='Candidates chosen at a time.')
 @click.option('--budget', type=click.IntRange(min=3), default=100, show_default=True, help='Most evaluations.')
-@click.option(
-    '--calls',
-    type=click.IntRange(min=1),
-    help='Most formulas scored for a proposal of an arm that searches by formula.',
-)
+@click.option('--calls', type=COUNT, help='Most formulas scored for a proposal of an arm that searches by formula.')
 @click.option('--at', default='', metavar='N,N…', help='Further evaluations at which figures are given.')
 @click.option(
     '--estimates',
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     help='CSV of `benchmark potential`: what a potential says is given to every arm as a descriptor.',
 )
 @click.option(
     '--from',
     'earlier_file',
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     help='Pool of an earlier search, for arms that start from it: from:auto; shuffled:auto shows what harm one does.',
 )
 @click.option(
     '--cheap',
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    type=FILE,
     help='CSV like that of --estimates: what a cheaper method says, for arms that pay for it, e.g. fidelity:auto.',
 )
 @click.option(
@@ -85,11 +82,11 @@ from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
 )
 @click.option('--ignore', multiple=True, metavar='COLUMN', help='Column of a CSV file that is not a variable.')
 @click.option('--variables', default='', metavar='A,B…', help='Variables of a CSV file; default: all other columns.')
-@click.option('--jobs', type=click.IntRange(min=1), default=1, show_default=True, help='Processes.')
-@click.option('--output', type=click.Path(path_type=Path, dir_okay=False), help='Write the JSON to this file too.')
+@click.option('--jobs', type=COUNT, default=1, show_default=True, help='Processes.')
+@OUTPUT
 @click.option(
     '--state',
-    type=click.Path(path_type=Path, file_okay=False),
+    type=FOLDER,
     help='Folder of finished runs and descriptors; default: OUTPUT.state, if there is an output.',
 )
 @click.option(
@@ -113,11 +110,6 @@ def search(
     arms: str,
     seeds: int,
     first_seed: int,
-    initial: int,
-    start: str,
-    batch: int,
-    budget: int,
-    calls: int | None,
     at: str,
     estimates: Path | None,
     earlier_file: Path | None,
@@ -131,6 +123,7 @@ def search(
     campaign_seed: int | None,
     resume: bool,
     output_format: str,
+    **asked: Any,
 ) -> None:
     """Measure how many evaluations each way of choosing needs for the hits of a pool.
 
@@ -170,9 +163,9 @@ def search(
 
     with tempfile.TemporaryDirectory() as nowhere, shown_steps() as report:
         cache = folder or Path(nowhere)
-        asked = [part.strip() for part in variables.split(',') if part.strip()]
+        named = [part.strip() for part in variables.split(',') if part.strip()]
         if functional is None:
-            pool = read_pool(pool_file, goal.properties, ignore, asked, cache, jobs, campaign_seed is not None, report)
+            pool = read_pool(pool_file, goal.properties, ignore, named, cache, jobs, campaign_seed is not None, report)
         else:
             pool = pool_of_numbers(read_curve_pool(pool_file, str(name), axis, jobs, report), functional, str(name))
         if estimates is not None:
@@ -180,10 +173,10 @@ def search(
         if cheap is not None:
             pool = with_cheap(pool, cheap, cost_ratio, goal)
         task = make_task(goal, pool.values, top)
-        plan = Plan(initial, batch, budget, start, calls)
+        plan = Plan(**asked)
         numbers = range(first_seed, first_seed + seeds)
         if earlier_file is not None:
-            other = read_pool(earlier_file, goal.properties, ignore, asked, cache, jobs, report=report)
+            other = read_pool(earlier_file, goal.properties, ignore, named, cache, jobs, report=report)
             informed = starting_from_earlier(chosen)
             pool = with_earlier(pool, other, goal, top, plan, informed, numbers, folder, resume, jobs, report)
         outcome = run_all(pool, task, plan, chosen, numbers, folder, resume, jobs, report)
@@ -192,11 +185,7 @@ def search(
         from aiida_inversedesign.benchmarks.search.through_campaign import first_of_ours, through_campaign
 
         figures['through_campaign'] = through_campaign(pool, task, plan, first_of_ours(chosen), campaign_seed)
-    if output is not None:
-        import json
-
-        output.write_text(json.dumps(figures, indent=2, ensure_ascii=False, allow_nan=False) + '\n', encoding='utf-8')
-    emit(figures, output_format, show_search)
+    emit(figures, output_format, show_search, output)
 
 
 def _numbers(text: str) -> list[int]:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from aiida_inversedesign.cli.printing import draw, number, ranking_table, say
 
 #: Variables of a CSV file that are listed; descriptors are usually more.
 _MOST_NAMED = 12
@@ -22,48 +20,34 @@ def _not_taken(pool: dict[str, Any]) -> list[str]:
 
 def show_search(data: dict[str, Any]) -> None:
     """The figures of ``benchmark search``; 95 % intervals over the seeds in brackets."""
-    console = Console()
     pool = data['pool']
     lost = ', '.join(f'{number} {reason}' for reason, number in pool['left_out'].items())
-    console.print(
+    say(
         f'{pool["file"]}: {pool["n"]} candidates{f" (left out: {lost})" if lost else ""}, {data["hits"]} hits '
         f'({data["rule"]}); {data["seeds"]} seeds, {data["initial"]} starting points, batches of {data["batch"]}, '
-        f'at most {data["budget"]} evaluations',
-        highlight=False,
+        f'at most {data["budget"]} evaluations'
     )
     if 0 < len(pool['variables']) <= _MOST_NAMED:
-        console.print(
+        say(
             f'variables: {", ".join(f"{name} ({text})" for name, text in pool["variables"].items())}; '
             f'not taken: {", ".join(_not_taken(pool)) or "nothing"} (--variables and --ignore choose); '
-            f'{pool["rows"]} rows, replicates averaged',
-            highlight=False,
-            markup=False,
+            f'{pool["rows"]} rows, replicates averaged'
         )
-    _show_hits(console, data)
-    _show_evaluations(console, data)
-    _show_cost(console, data)
-    _show_paired(console, data['paired'])
+    _show_hits(data)
+    _show_evaluations(data)
+    _show_cost(data)
+    _show_paired(data['paired'])
     if 'through_campaign' in data:
-        _show_campaign(console, data['through_campaign'])
+        _show_campaign(data['through_campaign'])
     for name, arm in data['arms'].items():
         if arm['hits_at'] is None:
-            console.print(f'{name}: no figures: {arm["reason"]}', markup=False)
+            say(f'{name}: no figures: {arm["reason"]}')
         elif 'model_calls_per_step' in arm:
-            console.print(
-                f'{name}: {arm["model_calls_per_step"]:.0f} model calls a step', markup=False, highlight=False
-            )
+            say(f'{name}: {arm["model_calls_per_step"]:.0f} model calls a step')
         elif 'note' in arm:
-            console.print(f'{name}: {arm["note"]}', markup=False)
+            say(f'{name}: {arm["note"]}')
         for item in arm.get('failed', [])[:1]:
-            console.print(f'{name}: {len(arm["failed"])} run(s) failed, first: {item["reason"]}', markup=False)
-
-
-def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify='left', box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first, no_wrap=True)
-    for name in columns:
-        table.add_column(name, justify='right')
-    return table
+            say(f'{name}: {len(arm["failed"])} run(s) failed, first: {item["reason"]}')
 
 
 def _run(data: dict[str, Any]) -> dict[str, Any]:
@@ -78,19 +62,19 @@ def _marks(figures: dict[str, Any]) -> list[str]:
     return [keys[index] for index in indices]
 
 
-def _show_hits(console: Console, data: dict[str, Any]) -> None:
+def _show_hits(data: dict[str, Any]) -> None:
     arms = _run(data)
     if not arms:
         return
     marks = _marks(next(iter(arms.values()))['hits_at'])
-    table = _table(f'Hits of {data["hits"]} after so many evaluations: mean [95 %]', 'arm', *marks)
+    table = ranking_table(f'Hits of {data["hits"]} after so many evaluations: mean [95 %]', 'arm', *marks)
     for name, arm in arms.items():
         table.add_row(name, *(_with_interval(arm['hits_at'][mark], 'mean', 1) for mark in marks))
-    console.print(table)
+    draw(table)
 
 
-def _show_evaluations(console: Console, data: dict[str, Any]) -> None:
-    table = _table(
+def _show_evaluations(data: dict[str, Any]) -> None:
+    table = ranking_table(
         f'Evaluations to half ({data["half"]}) and to all hits: median [95 %]; acceleration over random',
         'arm', 'to half', 'accel.', 'to all', 'accel.',
     )  # fmt: skip
@@ -101,49 +85,52 @@ def _show_evaluations(console: Console, data: dict[str, Any]) -> None:
             known = until['median'] is not None
             cells += [
                 _with_interval(until, 'median', 0) if known else f'> {until["more_than"]}',
-                _number(arm[factor]) if known else '–',
+                number(arm[factor]) if known else '–',
             ]
         table.add_row(name, *cells)
-    console.print(table)
+    draw(table)
 
 
-def _show_cost(console: Console, data: dict[str, Any]) -> None:
-    table = _table('Calibration and cost', 'arm', '80 % coverage', 's/step', 'max', 'peak MB', 'n')
+def _show_cost(data: dict[str, Any]) -> None:
+    table = ranking_table('Calibration and cost', 'arm', '80 % coverage', 's/step', 'max', 'peak MB', 'n')
     for name, arm in _run(data).items():
         if arm.get('exact'):
             continue
         coverage = _with_interval(arm['coverage'], 'value', 2) if arm['coverage']['value'] is not None else '–'
         numbers = (arm['seconds_per_step'], arm['seconds_per_step_max'], arm['peak_mb'])
-        table.add_row(name, coverage, *map(_number, numbers), str(arm['n']))
+        table.add_row(name, coverage, *map(number, numbers), str(arm['n']))
     if table.row_count:
-        console.print(table)
+        draw(table)
 
 
-def _show_paired(console: Console, paired: dict[str, Any]) -> None:
+def _show_paired(paired: dict[str, Any]) -> None:
     if not paired:
         return
     marks = _marks(next(iter(paired['against'].values()))['hits_at'])
-    table = _table(f'Hits of {paired["first"]} less those of the other, same starts: mean [95 %]', 'against', *marks)
+    table = ranking_table(
+        f'Hits of {paired["first"]} less those of the other, same starts: mean [95 %]', 'against', *marks
+    )
     for name, row in paired['against'].items():
         table.add_row(name, *(_with_interval(row['hits_at'][mark], 'mean', 1) for mark in marks))
-    console.print(table)
-    table = _table(f'Cost of half of the hits / that of {paired["first"]}, paired seeds [95 %]', 'arm', 'ratio', 'n')
+    draw(table)
+    table = ranking_table(
+        f'Cost of half of the hits / that of {paired["first"]}, paired seeds [95 %]', 'arm', 'ratio', 'n'
+    )
     for name, row in paired['against'].items():
         ratio = row['cost_to_half_ratio']
         table.add_row(name, '–' if ratio['value'] is None else _with_interval(ratio, 'value', 2), str(ratio['n']))
-    console.print(table)
+    draw(table)
 
 
-def _show_campaign(console: Console, found: dict[str, Any]) -> None:
-    console.print(
+def _show_campaign(found: dict[str, Any]) -> None:
+    say(
         f'campaign {found["campaign"]} of {found["arm"]}, seed {found["seed"]}: {found["identical"]} of '
-        f'{found["decisions"]} batches are those of the search',
-        highlight=False,
+        f'{found["decisions"]} batches are those of the search'
     )
     if found['different'] is not None:
-        console.print(f'first difference: {found["different"]}', markup=False)
+        say(f'first difference: {found["different"]}')
     if 'reason' in found:
-        console.print(found['reason'], markup=False)
+        say(found['reason'])
 
 
 def _with_interval(figure: dict[str, Any], key: str, digits: int) -> str:
@@ -154,7 +141,3 @@ def _with_interval(figure: dict[str, Any], key: str, digits: int) -> str:
         return value
     low, high = ('…' if end is None else f'{end:.{digits}f}' for end in (figure['low'], figure['high']))
     return f'{value} [{low}–{high}]'
-
-
-def _number(value: float | None) -> str:
-    return '–' if value is None else f'{value:.3g}'

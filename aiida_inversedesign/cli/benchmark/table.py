@@ -4,107 +4,92 @@ from __future__ import annotations
 
 from typing import Any
 
-from rich import box
-from rich.console import Console
-from rich.table import Table
+from aiida_inversedesign.cli.printing import draw, number, ranking_table, say
 
 
 def show_proposal(data: dict[str, Any]) -> None:
     """The figures of ``benchmark proposal``; shares in per cent."""
-    console = Console()
     library, ceiling = data['library'], data['ceiling']
-    console.print(
+    say(
         f'n = {data["n"]} queries ({data["queries"]}, seed {data["seed"]}), {data["n_with_templates"]} with templates '
         f'of the same ratio; {library["templates"]} templates within {data["max_e_above_hull"]:g} eV/atom of the hull, '
-        f'library {library["hash"][:12]}',
-        highlight=False,
+        f'library {library["hash"][:12]}'
     )
     taus = [key for key in ceiling if key[0].isdigit()]
-    console.print(
+    say(
         f'ceiling, %: {", ".join(f"τ = {key}: {_percent(ceiling[key])}" for key in taus)}; prototype '
         f'{_percent(ceiling["prototype"])}; matcher '
-        f'{_percent(ceiling["matcher"])}, and the space group {_percent(ceiling["both"])} (of {data["n_matcher"]})',
-        highlight=False,
+        f'{_percent(ceiling["matcher"])}, and the space group {_percent(ceiling["both"])} (of {data["n_matcher"]})'
     )
     if 'sources' in data:
-        _show_sources(console, data['sources'])
+        _show_sources(data['sources'])
     if not data['rankings']:
         return
     for key in taus:
-        _show_shares(
-            console, data['rankings'], ('recall', key), f'Recall of the findable, τ = {key}, % (95 % interval below)'
-        )
-    _show_shares(console, data['rankings'], ('prototype',), 'Right prototype, % of all queries (95 % interval below)')
-    _show_structures(console, data)
-    _show_rest(console, data['rankings'])
+        _show_shares(data['rankings'], ('recall', key), f'Recall of the findable, τ = {key}, % (95 % interval below)')
+    _show_shares(data['rankings'], ('prototype',), 'Right prototype, % of all queries (95 % interval below)')
+    _show_structures(data)
+    _show_rest(data['rankings'])
     for measure, title in (
         (taus[0], f'τ = {taus[0]}'),
         ('prototype', 'prototype'),
         ('both', 'matcher and space group'),
     ):
-        _show_tests(console, data, measure, title)
+        _show_tests(data, measure, title)
     if 'volume_error' in data:
-        _show_volumes(console, data['volume_error'])
+        _show_volumes(data['volume_error'])
     if 'published_predictions' in data:
-        _show_predictions(console, data['published_predictions'])
+        _show_predictions(data['published_predictions'])
     if data['skipped']:
         first = data['skipped'][0]
-        console.print(f'{len(data["skipped"])} queries skipped, first: {first["source"]}: {first["reason"]}')
+        say(f'{len(data["skipped"])} queries skipped, first: {first["source"]}: {first["reason"]}')
 
 
-def _table(title: str, first: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify='left', box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first, no_wrap=True)
-    for name in columns:
-        table.add_column(name, justify='right')
-    return table
-
-
-def _show_shares(console: Console, rankings: dict[str, Any], keys: tuple[str, ...], title: str) -> None:
+def _show_shares(rankings: dict[str, Any], keys: tuple[str, ...], title: str) -> None:
     def at(data: dict[str, Any]) -> dict[str, Any]:
         for key in keys:
             data = data[key]
         return data
 
     ks = list(at(next(iter(rankings.values()))))
-    table = _table(title, 'ranking', *(f'top {k}' for k in ks))
+    table = ranking_table(title, 'ranking', *(f'top {k}' for k in ks))
     for name, ranking in rankings.items():
         shares, intervals = at(ranking), at(ranking['intervals'])
         table.add_row(
             name, *(f'{_percent(shares[k])}\n{"–".join(_percent(end, 0) for end in intervals[k])}' for k in ks)
         )
-    console.print(table)
+    draw(table)
 
 
-def _show_structures(console: Console, data: dict[str, Any]) -> None:
+def _show_structures(data: dict[str, Any]) -> None:
     ks = list(next(iter(data['rankings'].values()))['matcher'])
     title = f'Built structures, top {" / ".join(ks)}, % of {data["n_matcher"]}'
-    table = _table(title, 'ranking', 'matcher', 'space group', 'both')
+    table = ranking_table(title, 'ranking', 'matcher', 'space group', 'both')
     for name, ranking in data['rankings'].items():
         table.add_row(
             name,
             *('/'.join(_percent(ranking[key][k]) for k in ks) for key in ('matcher', 'space_group', 'both')),
         )
-    console.print(table)
+    draw(table)
 
 
-def _show_rest(console: Console, rankings: dict[str, Any]) -> None:
-    table = _table(
+def _show_rest(rankings: dict[str, Any]) -> None:
+    table = ranking_table(
         'Volume error of right first structures, speed, share of queries ranked',
         'ranking', 'volume, %', 'queries/s', 'per CPU s', 'reach, %',
     )  # fmt: skip
     for name, ranking in rankings.items():
-        speed = [_number(ranking[key]) for key in ('queries_per_second', 'queries_per_cpu_second')]
+        speed = [number(ranking[key]) for key in ('queries_per_second', 'queries_per_cpu_second')]
         table.add_row(name, _percent(ranking['volume_error']['median']), *speed, _percent(ranking['reach']))
-    console.print(table)
+    draw(table)
 
 
-def _show_tests(console: Console, data: dict[str, Any], measure: str, title: str) -> None:
+def _show_tests(data: dict[str, Any], measure: str, title: str) -> None:
     if not data.get('paired') or (measure == 'both' and not data['n_matcher']):
         return
     first = next(iter(data['rankings']))
     ks = list(next(iter(data['paired'].values()))[measure])
-    table = _table(
+    table = ranking_table(
         f'{title}: answered only by {first} / only by the other, p (McNemar, exact)',
         'against',
         *(f'top {k}' for k in ks),
@@ -112,34 +97,34 @@ def _show_tests(console: Console, data: dict[str, Any], measure: str, title: str
     for name, tests in data['paired'].items():
         found = [tests[measure][k] for k in ks]
         table.add_row(name, *(f'{item["first_only"]} / {item["second_only"]}, {item["p"]:.2g}' for item in found))
-    console.print(table)
+    draw(table)
 
 
-def _show_volumes(console: Console, errors: dict[str, Any]) -> None:
-    table = _table(
+def _show_volumes(errors: dict[str, Any]) -> None:
+    table = ranking_table(
         f'Volume error of the first structure of {errors["ranking"]}, %: median (90 %)',
         'first structures', 'n', 'predicted', "template's own", 'pymatgen DLS',
     )  # fmt: skip
     for name, row in (('right (τ ≤ 0.1)', errors), ('all findable', errors['all_findable'])):
         pairs = (('median', 'p90'), ('template_median', 'template_p90'), ('dls_median', 'dls_p90'))
         table.add_row(name, str(row['n']), *(f'{_percent(row[one])} ({_percent(row[two])})' for one, two in pairs))
-    console.print(table)
+    draw(table)
 
 
-def _show_predictions(console: Console, found: dict[str, Any]) -> None:
+def _show_predictions(found: dict[str, Any]) -> None:
     taus = list(next(iter(found.values()))['within'])
     columns = ('n', *(f'τ = {key}' for key in taus), 'matcher', 'group', 'both')
-    table = _table('Published predictions: crystals answered in the top 10', 'kind', *columns)
+    table = ranking_table('Published predictions: crystals answered in the top 10', 'kind', *columns)
     for kind, row in found.items():
         counts = [row['within'][key] for key in taus] + [row[key] for key in ('matcher', 'space_group', 'both')]
         table.add_row(kind, str(row['n']), *map(str, counts))
-    console.print(table)
+    draw(table)
 
 
-def _show_sources(console: Console, data: dict[str, Any]) -> None:
+def _show_sources(data: dict[str, Any]) -> None:
     kind = 'whose prototype no template has, ' if data['only_new_prototypes'] else ''
     bound = '; a lower bound' if data['lower_bound'] else ''
-    table = _table(
+    table = ranking_table(
         f'Right crystal (matcher and space group) among the first K, % of {data["n"]} compounds {kind}at most '
         f'{data["max_sites"]} atoms; {data["remark"]}{bound}',
         'sources',
@@ -166,15 +151,15 @@ def _show_sources(console: Console, data: dict[str, Any]) -> None:
             f'{sum(arm["cpu_seconds"].values()):.1f}',
             '' if test is None else f'{test["first_only"]}:{test["second_only"]}\n{test["p"]:.2g}',
         )
-    console.print(table)
+    draw(table)
     for part, row in (data['training'] or {}).items():
         ks = list(next(iter(row['found'].values())))
         title = f'The same for the {row["n"]} compounds {part} the training data of the potential, %'
-        split = _table(title, 'sources', *(f'top {k}' for k in ks))
+        split = ranking_table(title, 'sources', *(f'top {k}' for k in ks))
         for name, shares in row['found'].items():
             cells = [(_percent(shares[k]['share']), [_percent(end, 0) for end in shares[k]['interval']]) for k in ks]
             split.add_row(name, *(f'{value}\n{low}–{high}' for value, (low, high) in cells))
-        console.print(split)
+        draw(split)
 
 
 def _with_interval(value: float, interval: list[float]) -> str:
@@ -183,7 +168,3 @@ def _with_interval(value: float, interval: list[float]) -> str:
 
 def _percent(share: float | None, digits: int = 1) -> str:
     return '–' if share is None else f'{100 * share:.{digits}f}'
-
-
-def _number(value: float | None) -> str:
-    return '–' if value is None else f'{value:.3g}'

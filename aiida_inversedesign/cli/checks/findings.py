@@ -8,6 +8,7 @@ from typing import Literal
 
 import click
 
+from aiida_inversedesign.cli.printing import draw, plain_table
 from aiida_inversedesign.errors import InverseDesignError
 
 CONNECT = click.option('--connect', is_flag=True, help='Try codes on other computers as well, over their transports.')
@@ -50,17 +51,15 @@ def refuse_errors(findings: Iterable[Finding], what: str = 'the campaign was not
 
 def show_findings(findings: list[dict[str, str]]) -> None:
     """Print findings for people."""
-    from rich.console import Console
     from rich.markup import escape
-    from rich.table import Table
     from rich.text import Text
 
     colours = {'ok': 'green', 'warning': 'yellow', 'error': 'red'}
-    table = Table('', 'what', box=None, padding=(0, 2, 0, 0))
+    table = plain_table('', 'what')
     for name in ('finding', 'how to fix it'):
         # a command that is cut at the edge of the terminal cannot be copied
         table.add_column(name, overflow='fold')
     for item in findings:
         state = Text(item['state'], style=colours[item['state']])
         table.add_row(state, item['subject'], escape(item['text']), escape(item['remedy']))
-    Console().print(table)
+    draw(table)

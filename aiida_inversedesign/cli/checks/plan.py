@@ -13,6 +13,7 @@ import click
 from aiida_inversedesign.campaign.text.digits import plain
 from aiida_inversedesign.cli.checks.findings import CONNECT, refuse_errors
 from aiida_inversedesign.cli.common import FORMAT, emit, load_profile
+from aiida_inversedesign.cli.printing import draw, plain_table, say
 
 if TYPE_CHECKING:
     from aiida_inversedesign.campaign.contracts.engine import Settled
@@ -273,14 +274,12 @@ def _stops(budget: dict[str, Any]) -> str:
 
 def show_plan(data: dict[str, Any]) -> None:
     """Print a plan for people."""
-    from rich.console import Console
-    from rich.table import Table
     from rich.text import Text
 
     from aiida_inversedesign.campaign.properties import unit_text
 
     select, budget = data['select'], data['budget']
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table = plain_table()
 
     def row(name: str, text: str) -> None:
         # words of the file are not markup
@@ -333,9 +332,8 @@ def show_plan(data: dict[str, Any]) -> None:
     row('evaluations', f'at most {data["evaluations_at_most"]} within this budget')
     for text in data['remarks']:
         row('remark', text)
-    console = Console()
-    console.print(table)
+    draw(table)
     if data['profile_checked']:
-        console.print('Everything it needs is in this profile. Nothing was launched.')
+        say('Everything it needs is in this profile. Nothing was launched.')
     else:
-        console.print('The file is valid. The profile (codes, libraries, data sets) was not checked (--offline).')
+        say('The file is valid. The profile (codes, libraries, data sets) was not checked (--offline).')

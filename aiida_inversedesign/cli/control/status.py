@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from aiida_inversedesign.cli.common import FORMAT, emit, load_campaign, load_profile
+from aiida_inversedesign.cli.printing import draw, new_table
 from aiida_inversedesign.errors import InverseDesignError
 
 
@@ -56,17 +57,14 @@ def status(campaign: str | None, live: bool, interval: float, output_format: str
 
 
 def _show_list(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     if not rows:
         click.echo('There are no campaigns in this profile: launch one with `aiida-inversedesign launch FILE`.')
         return
-    table = Table('PK', 'name', 'state', 'created')
+    table = new_table('PK', 'name', 'state', 'created')
     for row in rows:
         state = row['state'] if row['exit_status'] in (None, 0) else f'{row["state"]} [{row["exit_status"]}]'
         table.add_row(str(row['pk']), row['name'], state.replace('[', r'\['), row['created'][:16])
-    Console().print(table)
+    draw(table)
 
 
 def _show(data: dict[str, Any]) -> None:

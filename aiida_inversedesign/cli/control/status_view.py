@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.campaign.properties import unit_text
 from aiida_inversedesign.campaign.text.digits import Digits, plain
+from aiida_inversedesign.cli.printing import plain_table
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -101,9 +102,8 @@ def _title(data: dict[str, Any]) -> Any:
 
 def _budgets(data: dict[str, Any]) -> Any:
     from rich.progress_bar import ProgressBar
-    from rich.table import Table
 
-    table = Table('', 'used', 'limit', '', box=None, padding=(0, 2, 0, 0))
+    table = plain_table('', 'used', 'limit', '')
     for name, item in data['used'].items():
         if name == 'dft_calculations' and not data.get('makes_dft', True):
             continue

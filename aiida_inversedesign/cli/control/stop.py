@@ -72,12 +72,10 @@ def _running(node: WorkChainNode) -> list[Any]:
 def _kill(node: WorkChainNode) -> list[str]:
     """Kill the evaluations through the daemon; a campaign in the foreground does so itself."""
     from aiida import orm
-    from aiida.engine.daemon.client import get_daemon_client
     from aiida.manage import get_manager
     from kiwipy.communications import DeliveryFailed, RemoteException, UnroutableError
 
-    profile = get_manager().get_profile()
-    if profile is None or profile.process_control_backend is None or not get_daemon_client().is_daemon_running:
+    if not _daemon_runs():
         return []
     controller, silent = get_manager().get_process_controller(), []
     asked = []
@@ -104,12 +102,16 @@ def _kill(node: WorkChainNode) -> list[str]:
     ]
 
 
-def _daemon_note() -> str:
+def _daemon_runs() -> bool:
     from aiida.engine.daemon.client import get_daemon_client
     from aiida.manage import get_manager
 
     profile = get_manager().get_profile()
-    if profile is not None and profile.process_control_backend is not None and get_daemon_client().is_daemon_running:
+    return bool(profile and profile.process_control_backend and get_daemon_client().is_daemon_running)
+
+
+def _daemon_note() -> str:
+    if _daemon_runs():
         return ''
     return 'the daemon does not run: a campaign of the daemon stops once it does (`verdi daemon start`)'
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, load_profile
+from aiida_inversedesign.cli.common import COUNT, FORMAT, load_profile
 from aiida_inversedesign.cli.control.broker_watch import BrokerWatch
 from aiida_inversedesign.cli.control.recover import GRACE, Action, DaemonState, Watch
 from aiida_inversedesign.errors import InverseDesignError
@@ -52,7 +52,7 @@ class Processes(NamedTuple):
 @click.command()
 @click.option('--interval', type=click.FloatRange(min=0.5), default=30.0, show_default=True, help='Seconds.')
 @click.option('--grace', type=click.FloatRange(min=0), default=GRACE, show_default=True, help='Seconds before it acts.')
-@click.option('--workers', type=click.IntRange(min=1), help='Workers of a new daemon; default: as many as there were.')
+@click.option('--workers', type=COUNT, help='Workers of a new daemon; default: as many as there were.')
 @click.option('--once', is_flag=True, help='Check and repair once, then return; exit code 1 if a problem remains.')
 @FORMAT
 def tend(interval: float, grace: float, workers: int | None, once: bool, output_format: str) -> None:
@@ -209,8 +209,9 @@ class Keeper:
             count_active_processes,
             count_unstarted,
             foreground_campaigns,
+            paused_after_failures,
+            quiet_jobs,
         )
-        from aiida_inversedesign.graph.paused_jobs import paused_after_failures, quiet_jobs
         from aiida_inversedesign.workchains.foreground import is_alive
 
         storage = get_manager().get_profile_storage()

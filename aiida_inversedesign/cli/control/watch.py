@@ -44,7 +44,7 @@ def watch(node: WorkChainNode, interval: float, output_format: str) -> bool:
 def _looks(node: WorkChainNode, interval: float) -> Iterator[tuple[dict[str, Any], float]]:
     """The campaign's state and the time until the next look, until it has ended; meanwhile its database may be away."""
     from aiida_inversedesign.audit.status import describe
-    from aiida_inversedesign.cli.database import database_problem
+    from aiida_inversedesign.cli.common import database_problem
 
     shown = ''
     while True:

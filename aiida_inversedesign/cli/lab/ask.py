@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import emit, load_campaign, load_profile
+from aiida_inversedesign.cli.common import FOLDER, emit, load_campaign, load_profile
 
 
 @click.command()
@@ -22,7 +22,7 @@ from aiida_inversedesign.cli.common import emit, load_campaign, load_profile
     show_default=True,
     help='How to print it; csv can be filled in and given to `tell --file`.',
 )
-@click.option('--cif', 'folder', type=click.Path(path_type=Path, file_okay=False), help='Write crystals there as CIFs.')
+@click.option('--cif', 'folder', type=FOLDER, help='Write crystals there as CIFs.')
 @click.option('--answers', is_flag=True, help='List every answer instead, replicates and corrections too.')
 def ask(campaign: str, output_format: str, folder: Path | None, answers: bool) -> None:
     """List what a campaign (PK or UUID) waits for: candidates to be measured, and since when.

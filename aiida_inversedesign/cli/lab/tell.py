@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, emit, load_campaign, load_profile
+from aiida_inversedesign.cli.common import FOLDER, FORMAT, NEW_FILE, emit, load_campaign, load_profile
 from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
@@ -19,18 +19,14 @@ if TYPE_CHECKING:
 @click.argument('candidate', required=False)
 @click.argument('values', nargs=-1, metavar='[property=value [± error] [unit]]…')
 @click.option('--failed', default='', metavar='REASON', help='It could not be measured, and why.')
-@click.option(
-    '--file', 'sheet', type=click.Path(path_type=Path, dir_okay=False), help='Read the answers of a CSV file.'
-)
+@click.option('--file', 'sheet', type=NEW_FILE, help='Read the answers of a CSV file.')
 @click.option('--attach', multiple=True, type=click.Path(path_type=Path), help='Raw data; may be given several times.')
 @click.option('--replicate', is_flag=True, help='A further measurement: replicates are averaged.')
 @click.option('--correct', is_flag=True, help='Replaces the earlier answer, which stays visible.')
 @click.option('--instrument', default='', help='What it was measured with.')
 @click.option('--by', default='', help="Who measured it; default: the profile's user.")
 @click.option('--note', default='', help='Anything else that a reader should know.')
-@click.option(
-    '--watch', type=click.Path(path_type=Path, file_okay=False), help='Take every CSV file put into a folder.'
-)
+@click.option('--watch', type=FOLDER, help='Take every CSV file put into a folder.')
 @click.option(
     '--interval', type=click.FloatRange(min=0.1, max=86400), default=5.0, show_default=True, metavar='SECONDS',
     help='With --watch: seconds between two looks.',

@@ -8,6 +8,7 @@ import click
 
 from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, emit, load_profile
 from aiida_inversedesign.cli.library.importing import import_library, merge_libraries
+from aiida_inversedesign.cli.printing import draw, new_table, plain_table, say
 
 
 @click.group(cls=SentenceGroup)
@@ -50,13 +51,10 @@ def list_libraries(output_format: str) -> None:
 
 
 def _show_list(rows: list[dict[str, Any]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table('label', 'PK', 'templates', 'hash', 'created')
+    table = new_table('label', 'PK', 'templates', 'hash', 'created')
     for row in rows:
         table.add_row(row['label'], str(row['pk']), str(row['templates']), row['hash'][:12], row['created'][:16])
-    Console().print(table)
+    draw(table)
     if not any(row['label'] == 'aflow' for row in rows):
         click.echo('The library "aflow" comes with pymatgen and is stored at its first use.')
 
@@ -125,10 +123,7 @@ def show_library(label: str, entries: bool, output_format: str) -> None:
 
 
 def _show_library(data: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
+    table = plain_table()
     for key in ('label', 'pk', 'templates', 'formulas', 'largest_cell', 'hash'):
         table.add_row(key.replace('_', ' '), str(data[key]))
     for source, entry in data['sources'].items():
@@ -141,10 +136,10 @@ def _show_library(data: dict[str, Any]) -> None:
             counts = ', '.join(f'{kind}: {number}' for kind, number in data[name].items())
             table.add_row(name.partition('_')[0], counts)
     table.add_row('ratios', ', '.join(f'{label} ({count})' for label, count in list(data['ratios'].items())[:15]))
-    Console().print(table)
+    draw(table)
     if 'entries' in data:
         columns = list(data['entries'][0])
-        entries = Table(*columns)
+        entries = new_table(*columns)
         for entry in data['entries']:
             entry = {
                 **entry,
@@ -153,8 +148,6 @@ def _show_library(data: dict[str, Any]) -> None:
                 'remarks': '; '.join(entry['remarks']),
             }
             entries.add_row(*('–' if entry[name] in (None, '') else str(entry[name]) for name in columns))
-        Console().print(entries)
+        draw(entries)
         for item in data['skipped']:
-            Console(soft_wrap=True).print(
-                f'skipped ({item["kind"]}): {item["file"]}: {item["reason"]}', markup=False, highlight=False
-            )
+            say(f'skipped ({item["kind"]}): {item["file"]}: {item["reason"]}', soft_wrap=True)

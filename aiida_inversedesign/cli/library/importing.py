@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import FORMAT, SentenceGroup, load_profile
+from aiida_inversedesign.cli.common import COUNT, FILE, FORMAT, NEW_FILE, SentenceGroup, load_profile
 from aiida_inversedesign.cli.library.of_profile import import_from_group, merge_from_profile
 from aiida_inversedesign.cli.library.storing import Request, import_from
 from aiida_inversedesign.errors import InverseDesignError
@@ -31,7 +31,7 @@ _FILTER = _options(
     click.option(
         '--e-above-hull', type=click.FloatRange(min=0), help='Leave out entries further above the hull (eV/atom).'
     ),
-    click.option('--max-sites', type=click.IntRange(min=1), help='Leave out primitive cells with more sites.'),
+    click.option('--max-sites', type=COUNT, help='Leave out primitive cells with more sites.'),
     click.option(
         '--exclude-formulas',
         multiple=True,
@@ -41,7 +41,7 @@ _FILTER = _options(
     click.option(
         '--exclude-formulas-file',
         multiple=True,
-        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        type=FILE,
         help='Leave out the formulas in this file, separated by blanks, commas or line ends; # begins a comment.',
     ),
 )
@@ -49,13 +49,11 @@ _RESULT = _options(
     click.option('--label', required=True, help='Label to find the library by.'),
     click.option(
         '--skipped',
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=NEW_FILE,
         help='CSV file for what was not taken and why; default: LABEL-skipped.csv in the current folder.',
     ),
     click.option('--fingerprints/--no-fingerprints', default=True, help='Whether structure fingerprints are computed.'),
-    click.option(
-        '--workers', type=click.IntRange(min=1), default=1, show_default=True, help='Processes for fingerprints.'
-    ),
+    click.option('--workers', type=COUNT, default=1, show_default=True, help='Processes for fingerprints.'),
     FORMAT,
 )
 _ORIGIN = _options(
@@ -64,7 +62,7 @@ _ORIGIN = _options(
     click.option('--date', 'retrieved', help='Date of the retrieval, YYYY-MM-DD; default: today.'),
     click.option(
         '--largest-cell',
-        type=click.IntRange(min=1),
+        type=COUNT,
         default=500,
         show_default=True,
         help='Refuse cells that have more sites as they are read.',
@@ -80,7 +78,7 @@ _ORIGIN = _options(
 _CHEMISTRY = _options(
     click.option('--elements', default='', metavar='A,B', help='Only structures with all of these elements.'),
     click.option('--chemsys', default='', metavar='A-B', help='Only structures of exactly these elements.'),
-    click.option('--limit', type=click.IntRange(min=1), help='Read at most so many entries.'),
+    click.option('--limit', type=COUNT, help='Read at most so many entries.'),
 )
 _FILE = _options(click.argument('source', type=click.Path(path_type=Path)), _ORIGIN, _FILTER, _RESULT)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from aiida_inversedesign.cli.library.storing import NO_FINGERPRINT, Bar, Request, refuse_empty, report
+from aiida_inversedesign.cli.library.storing import NO_FINGERPRINT, Request, refuse_empty, report, shown_bar
 from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def import_from_group(name: str, request: Request) -> None:
     listed = [[item.source, item.kind, item.reason] for item in problems]
     parts = []
     chunks = [structures[start : start + PART] for start in range(0, len(structures), PART)]
-    with Bar('storing') as bar:
+    with shown_bar('storing') as bar:
         for number, chunk in enumerate(chunks):
             if any(node.uuid in kept for node in chunk):
                 own = {node.uuid: fields[node.uuid] for node in chunk if fields[node.uuid]}
@@ -87,7 +87,7 @@ def merge_from_profile(labels: Sequence[str], request: Request) -> None:
 
     if not any(passes(template) for node in nodes for template in node.get_library()):
         raise InverseDesignError(f'none of the templates of {", ".join(labels)} is wanted; nothing was merged')
-    with Bar(f'merging {sum(node.count for node in nodes)} templates'):
+    with shown_bar(f'merging {sum(node.count for node in nodes)} templates'):
         library, dropped = _merge(nodes, labels, request, match=True)
     library.label = request.label
     report(library, dropped + _without_fingerprint(library), request)

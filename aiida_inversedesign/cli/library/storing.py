@@ -5,15 +5,16 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from aiida_inversedesign.cli.common import print_json
+from aiida_inversedesign.cli.common import as_json
 from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
@@ -49,43 +50,33 @@ class Request:
     verbs: tuple[str, str] = ('imported', 'skipped')
 
 
+@dataclass(frozen=True)
 class Bar:
-    """A progress bar on the terminal's error stream; silent where that is not a terminal."""
+    """What is shown while something takes long."""
 
-    def __init__(self, description: str) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-        console = Console(stderr=True)
-        self._bar = Progress(
-            SpinnerColumn(),
-            TextColumn('{task.description}'),
-            BarColumn(bar_width=24),
-            TextColumn('{task.fields[number]}'),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        )
-        self._task = self._bar.add_task(description, total=None, number='')
-
-    def __enter__(self) -> Bar:
-        self._bar.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._bar.stop()
+    update: Callable[..., None]
 
     def count(self, number: int, fraction: float | None) -> None:
         """Show how many entries were read, and the fraction done if it is known."""
         total = None if fraction is None else 1.0
-        self._bar.update(self._task, completed=fraction or 0.0, total=total, number=f'{number}')
+        self.update(completed=fraction or 0.0, total=total, number=f'{number}')
 
     def fraction(self, fraction: float) -> None:
         """Show the fraction done."""
-        self._bar.update(self._task, completed=fraction, total=1.0, number=f'{fraction:.0%}')
+        self.update(completed=fraction, total=1.0, number=f'{fraction:.0%}')
+
+
+@contextmanager
+def shown_bar(description: str) -> Iterator[Bar]:
+    """A progress bar on the terminal's error stream; silent where that is not a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    console, words = Console(stderr=True), (TextColumn('{task.description}'), TextColumn('{task.fields[number]}'))
+    columns = (SpinnerColumn(), words[0], BarColumn(bar_width=24), words[1], TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(description, total=None, number='')
+        yield Bar(partial(bar.update, task))
 
 
 def import_from(
@@ -95,7 +86,7 @@ def import_from(
     from aiida_inversedesign.libraries.collect import count_remarks
     from aiida_inversedesign.nodes.library_data import LibraryData
 
-    with Bar('reading') as bar:
+    with shown_bar('reading') as bar:
         library, problems = read(
             **arguments,
             source=request.source,
@@ -110,10 +101,10 @@ def import_from(
         from aiida_inversedesign.libraries.fingerprinted import with_fingerprints
         from aiida_inversedesign.libraries.prototype_labels import with_prototypes
 
-        with Bar('fingerprints') as bar:
+        with shown_bar('fingerprints') as bar:
             library, failures = with_fingerprints(library, progress=bar.fraction, workers=request.workers)
         problems += [replace(item, kind=NO_FINGERPRINT) for item in failures]
-        with Bar('prototypes') as bar:
+        with shown_bar('prototypes') as bar:
             library = with_prototypes(library, bar.fraction)
     skipped = [item for item in problems if item.kind != NO_FINGERPRINT]
     node = LibraryData.from_library(library, label=request.label, skipped=skipped).store()
@@ -144,20 +135,19 @@ def report(node: LibraryData, problems: list[Skipped], request: Request, remarks
     skipped = _entries(problems)
     values = Counter(item.column for item in problems if item.column is not None)
     if request.output_format == 'json':
-        print_json(
-            {
-                'label': request.label,
-                'pk': node.pk,
-                'uuid': node.uuid,
-                'templates': node.count,
-                'fingerprints': request.fingerprints,
-                'skipped': len(skipped),
-                'kinds': count_kinds(problems),
-                'unread_columns': dict(values),
-                'remarks': remarks or {},
-                'skipped_file': str(written) if written else None,
-            }
-        )
+        data = {
+            'label': request.label,
+            'pk': node.pk,
+            'uuid': node.uuid,
+            'templates': node.count,
+            'fingerprints': request.fingerprints,
+            'skipped': len(skipped),
+            'kinds': count_kinds(problems),
+            'unread_columns': dict(values),
+            'remarks': remarks or {},
+            'skipped_file': str(written) if written else None,
+        }
+        click.echo(as_json(data))
         return
     _show(problems, written)
     number = sum(item.kind == VALUE for item in problems)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -12,7 +12,7 @@ from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.campaign.properties import unit_text
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.figures.progress import Axis
-from aiida_inversedesign.report.section import Plot, Section
+from aiida_inversedesign.report.section import Plot, Section, html_table
 from aiida_inversedesign.report.words import interval_text, number, plot_text, property_text
 
 Audited = tuple[CampaignRecord, dict[str, Any]]
@@ -38,8 +38,6 @@ def _name(record: CampaignRecord) -> str:
 
 
 def _plot(campaigns: Sequence[Audited], axis: str, what: str) -> Plot:
-    import plotly.graph_objects as go
-
     record = campaigns[0][0]
     name = record.goal.objectives[0].property
     title = plot_text(property_text(name, record.units.get(name))) if what == 'best' else 'distinct hits'
@@ -53,53 +51,30 @@ def _plot(campaigns: Sequence[Audited], axis: str, what: str) -> Plot:
         else:
             spent = [0.0, *spent]
             values = [0, *accumulate(int(step['hit'] is True and not step['copy_of']) for step in steps)]
-        drawn.add_trace(
-            go.Scatter(
-                x=spent,
-                y=theme.lean(values),
-                mode='lines',
-                line={
-                    'shape': 'hv',
-                    'width': 2.5,
-                    'color': theme.CYCLE[index % len(theme.CYCLE)],
-                    'dash': ('solid', 'dash', 'dot', 'dashdot')[index % 4],
-                },
-                name=plot_text(_name(record)),
-            )
-        )
+        style: dict[str, Any] = {'shape': 'hv', 'width': 2.5, 'dash': ('solid', 'dash', 'dot', 'dashdot')[index % 4]}
+        colour = theme.CYCLE[index % len(theme.CYCLE)]
+        drawn.add_trace(theme.line(spent, values, plot_text(_name(record)), colour, **style))
     return Plot(f'plot-compare-{what}', drawn, f'{title} of {len(campaigns)} campaigns.')
 
 
 def _table(campaigns: Sequence[Audited]) -> Markup:
-    rows: list[tuple[str, list[str]]] = [
-        ('evaluations', [number(figures['evaluations']['total']) for _, figures in campaigns]),
-        ('failed', [number(figures['evaluations']['failed']) for _, figures in campaigns]),
-        ('distinct hits', [number(figures['evaluations']['distinct_hits']) for _, figures in campaigns]),
-        ('hit rate', [interval_text(figures['hit_rate']) for _, figures in campaigns]),
-        ('DFT calculations', [number(figures['dft_calculations']['total']) for _, figures in campaigns]),
-        ('core-hours', [number(figures.get('core_hours'), 3) for _, figures in campaigns]),
-        (
-            'first hit at evaluation',
-            [number((figures.get('first_hit') or {}).get('evaluation')) for _, figures in campaigns],
-        ),
-        ('DFT calculations per distinct hit', [number(figures.get('dft_per_hit'), 3) for _, figures in campaigns]),
-        ('best', [_best(record, figures) for record, figures in campaigns]),
-        ('acquisition', [record.settings.select.acquisition for record, _ in campaigns]),
-        ('surrogate', [record.settings.learn.surrogate for record, _ in campaigns]),
-        ('proposal', [record.settings.propose.sources_in_words for record, _ in campaigns]),
-        ('ended', [record.stop_reason or record.exit_message or record.state for record, _ in campaigns]),
+    rows: list[tuple[str, Callable[[CampaignRecord, dict[str, Any]], str]]] = [
+        ('evaluations', lambda _, figures: number(figures['evaluations']['total'])),
+        ('failed', lambda _, figures: number(figures['evaluations']['failed'])),
+        ('distinct hits', lambda _, figures: number(figures['evaluations']['distinct_hits'])),
+        ('hit rate', lambda _, figures: interval_text(figures['hit_rate'])),
+        ('DFT calculations', lambda _, figures: number(figures['dft_calculations']['total'])),
+        ('core-hours', lambda _, figures: number(figures.get('core_hours'), 3)),
+        ('first hit at evaluation', lambda _, figures: number((figures.get('first_hit') or {}).get('evaluation'))),
+        ('DFT calculations per distinct hit', lambda _, figures: number(figures.get('dft_per_hit'), 3)),
+        ('best', _best),
+        ('acquisition', lambda record, _: record.settings.select.acquisition),
+        ('surrogate', lambda record, _: record.settings.learn.surrogate),
+        ('proposal', lambda record, _: record.settings.propose.sources_in_words),
+        ('ended', lambda record, _: record.stop_reason or record.exit_message or record.state),
     ]
-    heads = Markup().join(Markup('<th>{}</th>').format(_name(record)) for record, _ in campaigns)
-    body = Markup().join(
-        Markup('<tr><th scope="row">{}</th>{}</tr>').format(
-            name, Markup().join(Markup('<td>{}</td>').format(value) for value in values)
-        )
-        for name, values in rows
-    )
-    return Markup(
-        '<div class="scroll"><table class="plain wrap"><thead><tr><th></th>{}</tr></thead><tbody>{}</tbody></table>'
-        '</div>'
-    ).format(heads, body)
+    cells = ([name, *(text(record, figures) for record, figures in campaigns)] for name, text in rows)
+    return html_table(['', *(_name(record) for record, _ in campaigns)], cells, names=0, wrap=True)
 
 
 def _best(record: CampaignRecord, figures: dict[str, Any]) -> str:

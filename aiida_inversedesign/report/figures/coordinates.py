@@ -111,17 +111,9 @@ def _drawn(record: CampaignRecord, axes: Sequence[_Axis], values: Sequence[float
     if hits:
         marker = {'color': theme.GREEN, 'size': 11, 'symbol': 'star', 'line': {'width': 1, 'color': theme.TEXT}}
         indices = [(axis.indices[index], -row, index) for index in hits for row, axis in enumerate(axes)]
-        drawn.add_trace(
-            go.Scatter(
-                x=theme.lean((position for position, _, _ in indices), 4),
-                y=[row for _, row, _ in indices],
-                customdata=[_hover(record, index, values[index]) for _, _, index in indices],
-                mode='markers',
-                marker=marker,
-                name='hit',
-                **_HOVER,
-            )
-        )
+        across, up = theme.lean((position for position, _, _ in indices), 4), [row for _, row, _ in indices]
+        names = [_hover(record, index, values[index]) for _, _, index in indices]
+        drawn.add_trace(theme.points(across, up, 'hit', marker, names, _HOVER['hovertemplate']))
     for row, axis in enumerate(axes):
         drawn.add_shape(type='line', x0=0, x1=1, y0=-row, y1=-row, line={'color': theme.AXIS, 'width': 1})
         text = {'text': f'<b>{plot_text(axis.title)}</b>', 'x': 0, 'y': -row, 'xanchor': 'left', 'yshift': 16}

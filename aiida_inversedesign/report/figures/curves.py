@@ -11,9 +11,8 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
-from aiida_inversedesign.audit.curves import CurveRecord, inside, residuals, table, tested
+from aiida_inversedesign.audit.curves import CurveRecord, coverage, inside, residuals, table, tested
 from aiida_inversedesign.audit.frames import best_evaluations
-from aiida_inversedesign.audit.metrics.intervals import wilson
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.campaign.curves.curve import LEVEL, Curve
 from aiida_inversedesign.campaign.curves.functionals import Functional
@@ -94,29 +93,11 @@ def _label(curve: Curve) -> tuple[str, str]:
 
 
 def _line(grid: Any, values: Any, name: str, colour: str, **line: Any) -> Any:
-    import plotly.graph_objects as go
-
-    return go.Scatter(
-        x=theme.lean(np.asarray(grid).tolist()),
-        y=theme.lean(np.asarray(values, dtype=float).tolist(), 4),
-        mode='lines',
-        line={'color': colour, 'width': 2, **line},
-        name=name,
-    )
+    return theme.line(theme.lean(grid), np.asarray(values, dtype=float), name, colour, digits=4, **line)
 
 
 def _band(grid: Any, low: Any, high: Any, name: str) -> Any:
-    import plotly.graph_objects as go
-
-    return go.Scatter(
-        x=theme.lean([*np.asarray(grid).tolist(), *np.asarray(grid)[::-1].tolist()]),
-        y=theme.lean([*np.asarray(high).tolist(), *np.asarray(low)[::-1].tolist()], 4),
-        fill='toself',
-        fillcolor=theme.BLUE_BAND,
-        line={'width': 0},
-        name=name,
-        hoverinfo='skip',
-    )
+    return theme.band(theme.lean(grid), low, high, name, theme.BLUE_BAND, 4)
 
 
 def _one(record: CampaignRecord, item: CurveRecord, target: Curve | None, position: str) -> Plot:
@@ -152,14 +133,11 @@ def _residual(found: Sequence[CurveRecord], position: int) -> Plot:
 
 
 def _coverage(found: Sequence[CurveRecord], position: int) -> Plot:
-    grid, held = inside(found)
+    grid, share, low, high = coverage(found)
     x_title, _ = _label(found[0].computed)
     drawn = theme.figure(x_title, f'inside the {percent(LEVEL)} band', height=300)
-    counts = np.isfinite(held).sum(axis=0)
-    ends = [wilson(int(hits), int(n)) for hits, n in zip(np.nansum(held, axis=0), counts, strict=True)]
-    low, high = np.array([end[0] for end in ends]), np.array([end[1] for end in ends])
     drawn.add_trace(_band(grid, low, high, '95 % interval'))
-    drawn.add_trace(_line(grid, np.nanmean(held, axis=0), 'inside', theme.BLUE))
+    drawn.add_trace(_line(grid, share, 'inside', theme.BLUE))
     drawn.add_trace(_line(grid[[0, -1]], [LEVEL, LEVEL], 'calibrated', theme.MUTED, dash='dash', width=1))
     drawn.update_yaxes(range=[0, 1.03], tickformat='.0%')
     caption = f'Of {len(found)} curves, at each point of the axis; Wilson intervals.'

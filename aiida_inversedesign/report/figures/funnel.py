@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.report import theme
-from aiida_inversedesign.report.section import Plot, Section
+from aiida_inversedesign.report.section import Plot, Section, html_table
 from aiida_inversedesign.report.words import interval_text, number, percent
 
 
@@ -98,14 +98,12 @@ def _filters(validity: dict[str, Any]) -> Markup:
     filters = validity.get('filters') or []
     if not filters:
         return Markup()
-    rows = ''.join(
-        f'<tr><th scope="row">{escape(str(entry["filter"]).replace("_", " "))}</th>'
-        f'<td class="n">{number(entry["considered"])}</td><td class="n">{number(entry["passed"])}</td>'
-        f'<td class="n">{percent(entry["share"])}</td></tr>'
+    rows = [
+        [
+            str(entry['filter']).replace('_', ' '),
+            *(number(entry['considered']), number(entry['passed']), percent(entry['share'])),
+        ]
         for entry in filters
-    )
-    return Markup(  # noqa: S704 (names were escaped above)
-        '<div class="scroll"><table class="plain"><caption>Filters, in the order they were applied</caption><thead><tr>'
-        '<th>filter</th><th class="n">considered</th><th class="n">passed</th><th class="n">share</th></tr></thead>'
-        f'<tbody>{rows}</tbody></table></div>'
-    )
+    ]
+    heads = ('filter', 'considered', 'passed', 'share')
+    return html_table(heads, rows, 'Filters, in the order they were applied', numbers=range(1, 4), names=0)

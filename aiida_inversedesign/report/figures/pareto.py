@@ -14,7 +14,7 @@ from aiida_inversedesign.campaign.goal import Goal, Objective
 from aiida_inversedesign.campaign.row import is_feasible
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import count, key_plain, plot_text, property_text
+from aiida_inversedesign.report.words import NAMED, count, hover_names, plot_text, property_text
 
 #: Most pairs of objectives that are drawn.
 MOST_PAIRS = 3
@@ -72,18 +72,19 @@ def pareto_front(goal: Goal, items: Sequence[EvaluationRecord]) -> list[Evaluati
     if not items:
         return []
     points = np.column_stack(
-        [losses(goal_, np.array([item.properties[goal_.property] for item in items])) for goal_ in goal.objectives]
+        [-losses(one, np.array([item.properties[one.property] for item in items])) for one in goal.objectives]
     )
-    left = np.lexsort(points.T[::-1])
-    front = []
-    while len(left):
-        # the first of the sorted ones is on the front; what it dominates is not
-        best = points[left[0]]
-        front.append(int(left[0]))
-        dominated = (points[left] >= best).all(axis=1) & (points[left] > best).any(axis=1)
-        dominated[0] = True
-        left = left[~dominated]
-    return [items[index] for index in sorted(front)]
+    return [item for item, kept in zip(items, front(points), strict=True) if kept]
+
+
+def front(points: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which points no other one dominates (more is better), shape (n,)."""
+    mask = np.ones(len(points), dtype=bool)
+    for index in np.argsort(-points.sum(axis=1), kind='stable'):
+        if mask[index]:
+            worse = (points <= points[index]).all(axis=1) & (points < points[index]).any(axis=1)
+            mask &= ~worse
+    return mask
 
 
 def _pair(
@@ -105,21 +106,15 @@ def _pair(
         ('evaluation', theme.GREY, 'circle', lambda item: is_feasible(goal, item.properties) and not item.hit),
         ('hit', theme.GREEN, 'star', lambda item: bool(item.hit)),
     )
-    for name, colour, symbol, belongs in groups:
+    values = f'%{{x:.{record.digits(across).most}g}}, %{{y:.{record.digits(up).most}g}}'
+    hover = f'{NAMED}<br>{values}<extra></extra>'
+    for group, colour, symbol, belongs in groups:
         chosen = [item for item in able if belongs(item)]
         if chosen:
-            drawn.add_trace(
-                go.Scatter(
-                    x=theme.lean(item.properties[across] for item in chosen),
-                    y=theme.lean(item.properties[up] for item in chosen),
-                    customdata=[[plot_text(key_plain(record, item.key)), plot_text(item.candidate)] for item in chosen],
-                    mode='markers',
-                    marker={'color': colour, 'symbol': symbol, 'size': 12 if symbol == 'star' else 8, 'opacity': 0.85},
-                    name=name,
-                    hovertemplate='%{customdata[0]} (%{customdata[1]})'
-                    f'<br>%{{x:.{record.digits(across).most}g}}, %{{y:.{record.digits(up).most}g}}<extra></extra>',
-                )
-            )
+            x, y = ([item.properties[name] for item in chosen] for name in pair)
+            marker = {'color': colour, 'symbol': symbol, 'size': 12 if symbol == 'star' else 8, 'opacity': 0.85}
+            names = hover_names(record, ((item.key, item.candidate) for item in chosen))
+            drawn.add_trace(theme.points(theme.lean(x), y, group, marker, names, hover))
     if several and front:
         ordered = sorted(front, key=lambda item: item.properties[across])
         drawn.add_trace(

@@ -9,7 +9,7 @@ from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.random_search import random_best, random_hits
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import key_plain, number, percent, plot_text, property_text
+from aiida_inversedesign.report.words import NAMED, hover_names, number, percent, plot_text, property_text
 
 #: Points that are not hits beyond this number are thinned out evenly, so that the page stays quick.
 MOST_POINTS = 3000
@@ -71,8 +71,6 @@ class Axis:
 
 
 def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Plot:
-    import plotly.graph_objects as go
-
     objective = record.goal.objectives[0]
     unit = record.units.get(objective.property)
     label = plot_text(property_text(objective.property, unit))
@@ -88,74 +86,32 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
     known = [step for step in steps if step['value'] is not None and not step['hit']]
     known = known[:: 1 + len(known) // MOST_POINTS]
     hits = [step for step in steps if step['value'] is not None and step['hit']]
-    unit_word = plot_text(unit or '')
+    in_unit = f'%{{y:.{digits}g}} {plot_text(unit or "")}<extra></extra>'
     if record.known:
         given = [item for item in record.known if objective.property in item.properties]
-        drawn.add_trace(
-            go.Scatter(
-                x=[0] * len(given),
-                y=theme.lean(item.properties[objective.property] for item in given),
-                customdata=[[plot_text(key_plain(record, item.key)), plot_text(item.candidate)] for item in given],
-                mode='markers',
-                marker={'color': theme.GREY, 'size': 8, 'symbol': 'diamond-open'},
-                name='starting data',
-                hovertemplate='%{customdata[0]} (%{customdata[1]})<br>'
-                f'%{{y:.{digits}g}} {unit_word}<extra></extra>',
-            )
-        )
+        values = [item.properties[objective.property] for item in given]
+        marker = {'color': theme.GREY, 'size': 8, 'symbol': 'diamond-open'}
+        names = hover_names(record, ((item.key, item.candidate) for item in given))
+        drawn.add_trace(theme.points([0] * len(given), values, 'starting data', marker, names, f'{NAMED}<br>{in_unit}'))
     for chosen, name, marker in (
         (known, 'evaluation', {'color': theme.GREY, 'size': 7, 'symbol': 'circle', 'opacity': 0.75}),
         (hits, 'hit', {'color': theme.GREEN, 'size': 13, 'symbol': 'star', 'line': {'width': 1, 'color': theme.TEXT}}),
     ):
         if chosen:
-            drawn.add_trace(
-                go.Scatter(
-                    x=[step[axis.name] for step in chosen],
-                    y=theme.lean(step['value'] for step in chosen),
-                    customdata=[
-                        [plot_text(key_plain(record, step['key'])), plot_text(step['candidate'])] for step in chosen
-                    ],
-                    mode='markers',
-                    marker=marker,
-                    name=name,
-                    hovertemplate='%{customdata[0]} (%{customdata[1]})<br>'
-                    f'%{{y:.{digits}g}} {unit_word}<extra></extra>',
-                )
-            )
+            across, up = [step[axis.name] for step in chosen], [step['value'] for step in chosen]
+            drawn.add_trace(theme.points(across, up, name, marker, _names(record, chosen), f'{NAMED}<br>{in_unit}'))
     best = [step for step in steps if step['best'] is not None]
     if best:
-        indices, values = _changes([step[axis.name] for step in best], [step['best'] for step in best])
+        across, up = _changes([step[axis.name] for step in best], [step['best'] for step in best])
         drawn.add_trace(
-            go.Scatter(
-                x=indices,
-                y=theme.lean(values),
-                mode='lines',
-                line={'shape': 'hv', 'color': theme.BLUE, 'width': 2.5},
-                name='best so far',
-                hovertemplate=f'best so far %{{y:.{digits}g}} {unit_word}<extra></extra>',
-            )
+            theme.line(across, up, 'best so far', theme.BLUE, f'best so far {in_unit}', shape='hv', width=2.5)
         )
     failed = [step for step in steps if step['status'] == 'failed']
     if failed:
-        drawn.add_trace(
-            go.Scatter(
-                x=[step[axis.name] for step in failed],
-                y=[0.015] * len(failed),
-                yaxis='y2',
-                customdata=[
-                    [plot_text(key_plain(record, step['key'])), plot_text(step['candidate'])] for step in failed
-                ],
-                mode='markers',
-                marker={
-                    'color': theme.VERMILLION,
-                    'symbol': 'x-thin',
-                    'size': 7,
-                    'line': {'width': 1.6, 'color': theme.VERMILLION},
-                },
-                name='failed',
-                hovertemplate='%{customdata[0]} (%{customdata[1]}) failed<extra></extra>',
-            )
-        )
+        across, edge = [step[axis.name] for step in failed], {'width': 1.6, 'color': theme.VERMILLION}
+        marker = {'color': theme.VERMILLION, 'symbol': 'x-thin', 'size': 7, 'line': edge}
+        hover, heights = f'{NAMED} failed<extra></extra>', [0.015] * len(failed)
+        drawn.add_trace(theme.points(across, heights, 'failed', marker, _names(record, failed), hover, yaxis='y2'))
         drawn.update_layout(yaxis2={'overlaying': 'y', 'range': [0, 1], 'visible': False, 'fixedrange': True})
     if not best and not known and not hits:
         drawn.update_yaxes(range=[0, 1], selector={'overlaying': None})
@@ -169,38 +125,22 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
     return Plot('plot-best', drawn, alt, 'Best value so far that keeps the constraints. Dashed: where a hit begins.')
 
 
-def _draw_random_best(drawn: Any, record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> None:
-    import plotly.graph_objects as go
+def _names(record: CampaignRecord, steps: list[dict[str, Any]]) -> list[list[str]]:
+    return hover_names(record, ((step['key'], step['candidate']) for step in steps))
 
+
+def _draw_random_best(drawn: Any, record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> None:
     random = random_best(record, len(steps))
     if random is None:
         return
-    name = record.goal.objectives[0].property
+    digits = record.digits(record.goal.objectives[0].property).most
     indices = [axis.at(draws) for draws in random.draws]
     reached = [index for index, value in enumerate(random.low) if value is not None]
-    band = [indices[index] for index in reached]
-    drawn.add_trace(
-        go.Scatter(
-            x=band + band[::-1],
-            y=theme.lean([random.high[index] for index in reached] + [random.low[index] for index in reached[::-1]]),
-            fill='toself',
-            fillcolor=theme.GREY_BAND,
-            line={'width': 0, 'color': theme.GREY},
-            mode='lines',
-            name='random: 95 %',
-            hoverinfo='skip',
-        )
-    )
-    drawn.add_trace(
-        go.Scatter(
-            x=indices,
-            y=theme.lean(random.median),
-            mode='lines',
-            line={'color': theme.GREY, 'dash': 'dot', 'width': 2},
-            name='random: median',
-            hovertemplate=f'random search %{{y:.{record.digits(name).most}g}}<extra></extra>',
-        )
-    )
+    inside = [indices[index] for index in reached]
+    low, high = ([side[index] for index in reached] for side in (random.low, random.high))
+    drawn.add_trace(theme.band(inside, low, high, 'random: 95 %', theme.GREY_BAND))
+    hover = f'random search %{{y:.{digits}g}}<extra></extra>'
+    drawn.add_trace(theme.line(indices, random.median, 'random: median', theme.GREY, hover, dash='dot'))
 
 
 def _changes(indices: list[float], values: list[Any]) -> tuple[list[float], list[Any]]:
@@ -212,47 +152,20 @@ def _changes(indices: list[float], values: list[Any]) -> tuple[list[float], list
 
 
 def _hits(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis, random: Any) -> Plot:
-    import plotly.graph_objects as go
-
     drawn = theme.figure(axis.title, 'distinct hits', height=320)
     if not isinstance(random, str):
         wanted = range(0, len(steps) + 1, 1 + len(steps) // 400)
         indices = [axis.at(evaluations) for evaluations in wanted]
-        low, high = ([side[evaluations] for evaluations in wanted] for side in (random.low, random.high))
-        drawn.add_trace(
-            go.Scatter(
-                x=indices + indices[::-1],
-                y=theme.lean([*high, *low[::-1]]),
-                fill='toself',
-                fillcolor=theme.GREY_BAND,
-                line={'width': 0, 'color': theme.GREY},
-                mode='lines',
-                name='random: 95 %',
-                hoverinfo='skip',
-            )
+        low, high, mean = (
+            [side[evaluations] for evaluations in wanted] for side in (random.low, random.high, random.expected)
         )
-        drawn.add_trace(
-            go.Scatter(
-                x=indices,
-                y=theme.lean(random.expected[evaluations] for evaluations in wanted),
-                mode='lines',
-                line={'color': theme.GREY, 'dash': 'dot', 'width': 2},
-                name='random: expected',
-                hovertemplate='random search %{y:.2f} hits<extra></extra>',
-            )
-        )
+        drawn.add_trace(theme.band(indices, low, high, 'random: 95 %', theme.GREY_BAND))
+        hover = 'random search %{y:.2f} hits<extra></extra>'
+        drawn.add_trace(theme.line(indices, mean, 'random: expected', theme.GREY, hover, dash='dot'))
     found = list(accumulate(int(step['hit'] is True and not step['copy_of']) for step in steps))
-    indices, values = _changes([0.0, *axis.spent], [0, *found])
-    drawn.add_trace(
-        go.Scatter(
-            x=indices,
-            y=values,
-            mode='lines',
-            line={'shape': 'hv', 'color': theme.GREEN, 'width': 2.5},
-            name='this campaign',
-            hovertemplate='%{y} hits<extra></extra>',
-        )
-    )
+    across, up = _changes([0.0, *axis.spent], [0, *found])
+    hover = '%{y} hits<extra></extra>'
+    drawn.add_trace(theme.line(across, up, 'this campaign', theme.GREEN, hover, shape='hv', width=2.5))
     largest = max(found[-1], 1)
     drawn.update_yaxes(rangemode='tozero', **theme.whole_numbers(largest))
     return Plot(

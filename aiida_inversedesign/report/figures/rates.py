@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.random_search import random_hits
-from aiida_inversedesign.report.section import Plot, Section
+from aiida_inversedesign.report.section import Plot, Section, html_table
 from aiida_inversedesign.report.words import ARMS, interval_text, number
 
 #: Generations beyond which intervals are drawn as a band, not as bars.
@@ -42,15 +42,7 @@ def _by_generation(record: CampaignRecord, known: list[dict[str, Any]]) -> Plot:
     if not isinstance(random, str):
         drawn.add_hline(random.rate, line={'color': theme.GREY, 'width': 2, 'dash': 'dot'})
         # a line of a layout is not in the legend
-        drawn.add_trace(
-            go.Scatter(
-                x=[None],
-                y=[None],
-                mode='lines',
-                line={'color': theme.GREY, 'width': 2, 'dash': 'dot'},
-                name='base rate of a random choice',
-            )
-        )
+        drawn.add_trace(theme.line([None], [None], 'base rate of a random choice', theme.GREY, dash='dot'))
     shown = {
         'x': numbers,
         'y': theme.lean(values),
@@ -62,32 +54,11 @@ def _by_generation(record: CampaignRecord, known: list[dict[str, Any]]) -> Plot:
         '<br>95 %: %{customdata[2]} to %{customdata[3]}<extra></extra>',
     }
     if len(known) <= MOST_BARS:
-        bars = {
-            'type': 'data',
-            'symmetric': False,
-            'array': theme.lean(rate['high'] - rate['value'] for rate in rates),
-            'arrayminus': theme.lean(rate['value'] - rate['low'] for rate in rates),
-            'color': theme.BLUE,
-            'thickness': 1.2,
-            'width': 4,
-        }
-        drawn.add_trace(
-            go.Scatter(mode='markers', marker={'color': theme.BLUE, 'size': 9}, error_y=bars, showlegend=False, **shown)
-        )
+        bars, marker = theme.error_bars(rates, theme.BLUE), {'color': theme.BLUE, 'size': 9}
+        drawn.add_trace(go.Scatter(mode='markers', marker=marker, error_y=bars, showlegend=False, **shown))
     else:
-        band = theme.lean([rate['high'] for rate in rates] + [rate['low'] for rate in rates[::-1]])
-        drawn.add_trace(
-            go.Scatter(
-                x=numbers + numbers[::-1],
-                y=band,
-                fill='toself',
-                fillcolor=theme.BLUE_BAND,
-                line={'width': 0, 'color': theme.BLUE},
-                mode='lines',
-                name='95 % interval',
-                hoverinfo='skip',
-            )
-        )
+        low, high = ([rate[end] for rate in rates] for end in ('low', 'high'))
+        drawn.add_trace(theme.band(numbers, low, high, '95 % interval', theme.BLUE_BAND))
         drawn.add_trace(go.Scatter(mode='lines', line={'color': theme.BLUE, 'width': 2}, **shown))
     drawn.update_yaxes(range=[-0.02, 1.04], tickformat='.0%')
     drawn.update_xaxes(**theme.whole_numbers(len(known)))
@@ -111,20 +82,12 @@ def _groups(record: CampaignRecord, figures: dict[str, Any]) -> Markup:
     content = 'structure' if space.of_crystals else space.noun
     rows = []
     for key, name, heading in GROUPS:
-        title = escape(heading.format(key=space.key_name, content=content))
+        title = heading.format(key=space.key_name, content=content)
         for entry in figures.get(key) or []:
-            rate = entry.get('hit_rate', {})
-            counts = entry.get('evaluations', {})
-            group = str(entry.get(name, ''))
-            rows.append(
-                f'<tr><td>{title}</td><th scope="row">{escape(ARMS.get(group, group) or "not recorded")}</th>'
-                f'<td class="n">{number(counts.get("total"))}</td><td class="n">{number(counts.get("failed"))}</td>'
-                f'<td class="n">{number(counts.get("distinct_hits"))}</td><td>{escape(interval_text(rate))}</td></tr>'
-            )
-    if not rows:
-        return Markup()
-    return Markup(  # noqa: S704 (every text was escaped above)
-        '<div class="scroll"><table class="plain"><caption>Hit rates of groups of evaluations</caption><thead><tr>'
-        '<th>grouped by</th><th>group</th><th class="n">evaluations</th><th class="n">failed</th>'
-        f'<th class="n">hits</th><th>hit rate</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
-    )
+            counts, group = entry.get('evaluations', {}), str(entry.get(name, ''))
+            numbers = [number(counts.get(kind)) for kind in ('total', 'failed', 'distinct_hits')]
+            label = ARMS.get(group, group) or 'not recorded'
+            rows.append([title, label, *numbers, interval_text(entry.get('hit_rate', {}))])
+    heads = ('grouped by', 'group', 'evaluations', 'failed', 'hits', 'hit rate')
+    caption = 'Hit rates of groups of evaluations'
+    return html_table(heads, rows, caption, numbers=range(2, 5), names=1) if rows else Markup()

@@ -73,16 +73,7 @@ def _parity(record: CampaignRecord, name: str, items: Sequence[EvaluationRecord]
     low, high, digits = min(values), max(values), record.digits(name).most
     room = 0.05 * (high - low) or 1.0
     ends = theme.lean([low - room, high + room])
-    drawn.add_trace(
-        go.Scatter(
-            x=ends,
-            y=ends,
-            mode='lines',
-            line={'color': theme.MUTED, 'width': 1, 'dash': 'dash'},
-            name='perfect',
-            hoverinfo='skip',
-        )
-    )
+    drawn.add_trace(theme.line(ends, ends, 'perfect', theme.MUTED, '', width=1, dash='dash'))
     bars = len(items) <= 400
     arms = [arm for arm in ARMS if any(item.arm == arm for item in items)]
     for number_, arm in enumerate(arms):
@@ -124,16 +115,7 @@ def _calibration(
     import plotly.graph_objects as go
 
     drawn = theme.figure('predicted interval holds', 'values inside it', height=400)
-    drawn.add_trace(
-        go.Scatter(
-            x=[0, 1],
-            y=[0, 1],
-            mode='lines',
-            line={'color': theme.MUTED, 'width': 1, 'dash': 'dash'},
-            name='calibrated',
-            hoverinfo='skip',
-        )
-    )
+    drawn.add_trace(theme.line([0, 1], [0, 1], 'calibrated', theme.MUTED, '', width=1, dash='dash'))
     for index, (name, items) in enumerate(curves.items()):
         colour = theme.CYCLE[index % len(theme.CYCLE)]
         title = plot_text(property_text(name))
@@ -144,16 +126,9 @@ def _calibration(
             )
             for item in items
         )
-        drawn.add_trace(
-            go.Scatter(
-                x=theme.lean([0.0, *levels, 1.0], 4),
-                y=theme.lean([0.0, *((rank + 1) / len(levels) for rank in range(len(levels))), 1.0], 4),
-                mode='lines',
-                line={'shape': 'hv', 'color': colour, 'width': 2},
-                name=title,
-                hovertemplate='%{x:.0%} interval: %{y:.0%} inside<extra>' + title + '</extra>',
-            )
-        )
+        hover = '%{x:.0%} interval: %{y:.0%} inside<extra>' + title + '</extra>'
+        shares = [0.0, *((rank + 1) / len(levels) for rank in range(len(levels))), 1.0]
+        drawn.add_trace(theme.line(theme.lean([0.0, *levels, 1.0], 4), shares, title, colour, hover, 4, shape='hv'))
         coverage = (figures.get('calibration', {}).get(name) or {}).get('coverage') or {}
         known = {float(level): rate for level, rate in coverage.items() if rate.get('value') is not None}
         if known:
@@ -161,19 +136,11 @@ def _calibration(
                 go.Scatter(
                     x=list(known),
                     y=theme.lean(rate['value'] for rate in known.values()),
-                    error_y={
-                        'type': 'data',
-                        'symmetric': False,
-                        'array': theme.lean(rate['high'] - rate['value'] for rate in known.values()),
-                        'arrayminus': theme.lean(rate['value'] - rate['low'] for rate in known.values()),
-                        'color': colour,
-                        'thickness': 1.2,
-                        'width': 4,
-                    },
+                    error_y=theme.error_bars(list(known.values()), colour),
                     mode='markers',
                     marker={'color': colour, 'symbol': theme.SYMBOLS[index % len(theme.SYMBOLS)], 'size': 9},
                     showlegend=False,
-                    hovertemplate='%{x:.0%} interval: %{y:.0%} inside<extra>' + title + '</extra>',
+                    hovertemplate=hover,
                 )
             )
     drawn.update_xaxes(range=[0, 1.01], tickformat='.0%')
