@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.symmetry import point_group
 from aiida_inversedesign.errors import InverseDesignError
-
-Array = NDArray[np.float64]
 
 #: Component of the strain. Both signs are computed, so that the change of elastic constants with strain drops out in
 #: first order and leaves less than 0.5 %; half of it would double the part of the noise of forces and stresses.

@@ -15,9 +15,8 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.errors import InverseDesignError
-
-Matrix = NDArray[np.float64]
 
 
 class ElementError(InverseDesignError):
@@ -40,7 +39,7 @@ class ElementTable:
     names: tuple[str, ...]
     units: dict[str, str]
     sources: dict[str, str]
-    values: Matrix
+    values: Array
     imputed: NDArray[np.bool_]
 
     @functools.cached_property
@@ -49,16 +48,16 @@ class ElementTable:
         return {symbol: row for row, symbol in enumerate(self.symbols)}
 
     @functools.cached_property
-    def zscored(self) -> Matrix:
+    def zscored(self) -> Array:
         """The features with mean 0 and standard deviation 1 over the elements, shape (m, p)."""
-        scaled: Matrix = (self.values - self.values.mean(axis=0)) / self.values.std(axis=0)
+        scaled: Array = (self.values - self.values.mean(axis=0)) / self.values.std(axis=0)
         return scaled
 
     @functools.cached_property
-    def dissimilarity(self) -> Matrix:
+    def dissimilarity(self) -> Array:
         """Euclidean distance between the z-scored features of every two elements, shape (m, m)."""
         difference = self.zscored[:, None, :] - self.zscored[None, :, :]
-        distance: Matrix = np.sqrt((difference**2).sum(axis=2))
+        distance: Array = np.sqrt((difference**2).sum(axis=2))
         return distance
 
     def column(self, name: str) -> dict[str, float]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor
@@ -21,7 +21,6 @@ from aiida_inversedesign.learn.scaling import standardised
 if TYPE_CHECKING:
     from aiida_inversedesign.learn.curves.model import CurveModel
 
-Array = NDArray[np.float64]
 
 #: What the name of a descriptor begins with that is an estimate of a potential.
 _ESTIMATED = 'estimated_'

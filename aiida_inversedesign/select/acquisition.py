@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.acquisition import Acquisition, acquisition, resolve
 from aiida_inversedesign.campaign.contracts.registry import PartError
 from aiida_inversedesign.campaign.contracts.surrogate import Differentiable
@@ -15,8 +15,6 @@ from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.observed import Observed
 from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal
-
-Array = NDArray[np.float64]
 
 #: Predictions that one gradient of a model's own counts as: that of the point, and slopes, which took 1.2 to 2.8 times
 #: as long for 20 to 200 rows of 6 and of 290 descriptors.

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.contracts.acquisition import resolve
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.acquisition import Score, make_acquisition
@@ -19,8 +19,6 @@ from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.observed import Observed
 from aiida_inversedesign.select.rule import SHORTLIST
 
-Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
 #: Asked with a candidate and those taken so far before the candidate is taken.
 Acceptable = Callable[[int, list[int]], bool]
 
@@ -111,7 +109,7 @@ def _next(
     acquisition: Score,
     inputs: Array,
     pending: Array,
-    ranked: Indices,
+    ranked: Integers,
     first: Array,
     taken: list[int],
     acceptable: Acceptable,

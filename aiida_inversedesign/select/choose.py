@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
@@ -22,8 +21,6 @@ from aiida_inversedesign.select.initial import initial_design
 from aiida_inversedesign.select.observed import Observed
 from aiida_inversedesign.select.promise import promise
 from aiida_inversedesign.select.replication import Rule, measured_points, repeat_of_best, repeat_worth_more
-
-Array = NDArray[np.float64]
 
 #: Repeats of a point that may fail before it is not measured again.
 MOST_FAILURES = 2

@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aiida_inversedesign.arrays import Array
 
 _HALF_LOG_2PI = math.log(2 * math.pi) / 2
 _HALF_LOG_HALF_PI = math.log(math.pi / 2) / 2

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.errors import SelectError
@@ -23,7 +24,6 @@ from aiida_inversedesign.select.normal import log_within
 from aiida_inversedesign.select.observed import Observed
 from aiida_inversedesign.select.utility import Utility
 
-Array = NDArray[np.float64]
 Marginals = dict[str, tuple[Array, Array]]
 
 #: An own distribution of a finite number of members says nothing about rarer things than this.

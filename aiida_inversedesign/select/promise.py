@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.utility import Utility
-
-Array = NDArray[np.float64]
 
 
 def promise(goal: Goal, estimates: Sequence[Mapping[str, float]]) -> Array | None:

@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.curves.curve import Axis, Curve, CurveError, covers
 from aiida_inversedesign.campaign.files import FileRefusedError, read_bounded
-
-Array = NDArray[np.float64]
 
 Name = Literal['value', 'mean', 'integral', 'peak', 'first_moment', 'width', 'band_edge', 'distance', 'above', 'below']
 Metric = Literal['L1', 'L2', 'earth_mover']

@@ -10,14 +10,13 @@ from math import gcd
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.formulas import parse_ratio
 from aiida_inversedesign.chemistry.kmd.inverse import NEGLIGIBLE, Inverse
 from aiida_inversedesign.chemistry.oxidation import charge_score
 from aiida_inversedesign.chemistry.validity import charge_neutral
 
-Array = NDArray[np.float64]
 Charge = Literal['off', 'prefer', 'require']
 #: a formula by the places of its elements in :attr:`Inverse.elements`, in order, and their counts
 Placed = tuple[tuple[int, int], ...]

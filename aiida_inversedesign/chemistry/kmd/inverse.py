@@ -18,12 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.kmd.kernel import KernelMean, KmdError, kernel_mean
-
-Array = NDArray[np.float64]
 
 #: largest grid that is tried in search of one that can be inverted
 LARGEST_GRID = 256

@@ -22,13 +22,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.errors import InverseDesignError
 
-Array = NDArray[np.float64]
 Counts = Mapping[str, int]
 Kind = Literal['1d', 'md']
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.campaign.contracts.space import Array
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.spaces.molecules.molecule import Molecule
 

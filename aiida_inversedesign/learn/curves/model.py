@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.curves.curve import Axis, Curve, CurveError, check_grid, check_learnable, matrix
 from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.learn.calibrate import Z80
@@ -23,8 +23,6 @@ from aiida_inversedesign.learn.curves.regressions import KINDS, CurveRegression,
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs
 from aiida_inversedesign.learn.scaling import scaling, standardised
 from aiida_inversedesign.learn.threads import one_thread
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 #: What may be asked for.
@@ -289,9 +287,7 @@ def _recipes(kind: str, Y: Array) -> list[str]:
     return [kind]
 
 
-def _try(
-    X: Array, Y: Array, grid: Array, recipe: str, rows: NDArray[np.int64], folds: NDArray[np.int64], seed: int
-) -> _Trial:
+def _try(X: Array, Y: Array, grid: Array, recipe: str, rows: Integers, folds: Integers, seed: int) -> _Trial:
     center, width = scaling(X)
     inputs = standardised(X, center, width)
     root = recipe.endswith(ROOT)

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.campaign.curves.curve import Axis
 from aiida_inversedesign.campaign.curves.functionals import Functional
@@ -29,8 +30,6 @@ from aiida_inversedesign.learn.curves.model import CurveModel, fit_curves
 from aiida_inversedesign.learn.curves.regressions import filled
 from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, check_training, target_scale
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 #: What competes where no kind is named. Of 539 phonon densities, 20 to 60 rows: principal components are behind both
@@ -318,7 +317,6 @@ class CurvesKind(SurrogateKind):
     needs = ('curves',)
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         reading, trial, curves = self._best(X, y, setting)
         return CurveNumber(X, y, reading, trial.model, curves.origin, curves.unit, trial.line, setting.seed)
 

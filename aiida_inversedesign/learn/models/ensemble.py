@@ -9,11 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.learn.calibrate import deviation_factor
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs
 from aiida_inversedesign.learn.threads import one_thread
-
-Array = NDArray[np.float64]
 
 #: Version of the layout of :meth:`Ensemble.state`.
 STATE_VERSION = 1
@@ -94,7 +93,7 @@ class Ensemble(ABC):
         rng = np.random.default_rng(seed)
         noise = rng.standard_normal((number, len(X)))
         draws = np.empty((number, len(X)))
-        drawn: NDArray[np.int64] | None = None
+        drawn: Integers | None = None
         for chunk, means, variances in self._mixture(X):
             if drawn is None:
                 drawn = rng.integers(means.shape[1], size=number)

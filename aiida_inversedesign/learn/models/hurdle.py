@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import LACKS, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure
 from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
@@ -25,8 +25,6 @@ from aiida_inversedesign.learn.regressor import (
     normal_within,
     target_scale,
 )
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 #: Least share of the rows with exactly the same value.
@@ -165,5 +163,4 @@ class HurdleKind(SurrogateKind):
     calibrated = False
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         return fit_hurdle(X, y)

@@ -13,13 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import Fit, Regressor, Setting, SurrogateKind, surrogate_kind
 from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, regressor_from_state
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 #: So many rows in all speak for equal weights before any row is seen.
@@ -165,7 +163,6 @@ class MixtureKind(SurrogateKind):
     citations = ('botorch2020', 'scikitlearn2011', 'randomforest2001')
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         parts = tuple(fit(X, y, setting) for fit in self.recipes(setting).values())
         return Mixture(parts, np.full(len(parts), 1 / len(parts)))
 

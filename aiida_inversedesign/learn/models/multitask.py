@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import Fit, Other, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_ard, fit_gp
 from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, check_training, target_scale
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 
@@ -193,7 +192,6 @@ class MultiTaskKind(SurrogateKind):
     needs = ('properties',)
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         return fit_multitask(X, y, [beside(other, X) for other in setting.others])
 
     def recipes(self, setting: Setting) -> dict[str, Fit]:

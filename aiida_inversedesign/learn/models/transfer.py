@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import LACKS, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
 from aiida_inversedesign.learn.models.kernel import Kernel
@@ -22,8 +22,6 @@ from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, check_training, target_scale
 from aiida_inversedesign.learn.scaling import LIMIT, scaling, standardised
 from aiida_inversedesign.learn.threads import one_thread
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 #: Rows of a source on which its length scales are fitted, and by which it is represented.
@@ -377,5 +375,4 @@ class TransferKind(SurrogateKind):
     takes_priors = True
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         return fit_transfer(X, y, setting.priors, setting.center, setting.width)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.learn.physics.diagnostics import (
     Waic,
     autocorrelation_times,
@@ -19,8 +19,6 @@ from aiida_inversedesign.learn.physics.diagnostics import (
 from aiida_inversedesign.learn.physics.model import NOISE, Parameter, PhysicalModel, PhysicsError, Prior
 from aiida_inversedesign.learn.physics.problem import TRIALS, Data, Problem
 from aiida_inversedesign.learn.threads import one_thread
-
-Array = NDArray[np.float64]
 
 #: Independent ensembles: R-hat needs several; with four, two of eight halves that went astray are seen.
 ENSEMBLES = 4

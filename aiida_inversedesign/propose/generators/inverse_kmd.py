@@ -17,11 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.kmd.decoding import nearest_formulas
 from aiida_inversedesign.chemistry.kmd.inverse import Inverse
 from aiida_inversedesign.chemistry.kmd.kernel import KernelMean
 from aiida_inversedesign.propose.generators.domain import Key, key_of
-from aiida_inversedesign.propose.generators.request import Array, Counts, GeneratorError
+from aiida_inversedesign.propose.generators.request import Counts, GeneratorError
 from aiida_inversedesign.propose.generators.scored import DescriptorSearch, ScoredFormulas
 
 #: a formula and its value

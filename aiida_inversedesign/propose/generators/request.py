@@ -6,13 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
-Array = NDArray[np.float64]
 Counts = dict[str, int]
 #: amounts of elements on the way from one formula to another: atoms, but not whole numbers
 Amounts = Mapping[str, float]

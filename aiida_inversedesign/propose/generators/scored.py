@@ -9,12 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.kmd.kernel import KernelMean, kernel_mean
 from aiida_inversedesign.learn.threads import one_thread
 from aiida_inversedesign.propose.generators.domain import Domain, Key, key_of
 from aiida_inversedesign.propose.generators.request import (
     Amounts,
-    Array,
     Counts,
     GeneratorError,
     NotReadyError,

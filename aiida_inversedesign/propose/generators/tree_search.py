@@ -22,7 +22,8 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.propose.generators.request import Array, Counts, Proposed, Request
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.propose.generators.request import Counts, Proposed, Request
 from aiida_inversedesign.propose.generators.scored import EFFORT, ScoredFormulas
 from aiida_inversedesign.propose.tree import Node, close_above
 

@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.campaign.contracts.space import Array, RowError
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.campaign.contracts.space import RowError
 from aiida_inversedesign.propose.molecules.language import LanguageModel
 from aiida_inversedesign.propose.molecules.strings import text_of, tokens_of
 from aiida_inversedesign.propose.molecules.tempering import systematic, tempered

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.special import log_ndtr
 
-from aiida_inversedesign.campaign.contracts.space import Array
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import EvaluationRow, best_row
 

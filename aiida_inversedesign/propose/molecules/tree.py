@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.propose.molecules.anneal import STEPS, Writer
 from aiida_inversedesign.propose.molecules.source import MOST_DRAWS, MoleculeSource, Task
 from aiida_inversedesign.propose.molecules.strings import END
-from aiida_inversedesign.propose.tree import Array, Node, close_above
+from aiida_inversedesign.propose.tree import Node, close_above
 from aiida_inversedesign.spaces.molecules.molecule import Molecule
 
 #: Runs for each molecule wanted, as many as the annealing makes moves; runs whose rewards are asked for at once.

@@ -59,5 +59,4 @@ class PublishedRanker:
         return [self.model.probabilities(np.abs(templates - x)) for x in asked]
 
     def rank(self, queries: Sequence[Counts], group: Group, top_k: int) -> list[Ranked]:
-        """See :class:`~aiida_inversedesign.propose.rankers.ranking.Ranker`."""
         return [best(scores, group, top_k) for scores in self.scores(queries, group)]
