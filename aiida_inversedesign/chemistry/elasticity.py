@@ -51,7 +51,6 @@ class Moduli:
     :param bulk: GPa.
     :param shear: GPa.
     :param young: GPa.
-    :param poisson: Poisson's ratio.
     :param anisotropy: universal index (S. I. Ranganathan and M. Ostoja-Starzewski, Phys. Rev. Lett. 101, 055504
         (2008)); 0 if isotropic.
     :param hardness: Vickers hardness in GPa (X.-Q. Chen et al., Intermetallics 19, 1275 (2011)); where the formula is
@@ -106,7 +105,6 @@ def deformations(crystal: Crystal, strain: float = STRAIN) -> list[Array]:
     then what breaks the symmetry least: 2 in cubic crystals, 4 in hexagonal, trigonal and tetragonal ones, 6 in
     orthorhombic, 8 in monoclinic and 12 in triclinic ones.
 
-    :param strain: component of the strain.
     :returns: symmetric 3 × 3 strain matrices in the axes of the crystal's lattice.
     """
     operations, axes = point_group(crystal)

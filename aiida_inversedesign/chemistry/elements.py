@@ -30,7 +30,6 @@ class ElementTable:
     :param symbols: element symbols, in order of their atomic number, length m.
     :param names: feature names, length p.
     :param units: unit of each feature; empty if it has none.
-    :param sources: database and version each feature was taken from.
     :param values: the table, shape (m, p), without gaps.
     :param imputed: where a value was filled in because no source had it, shape (m, p).
     """

@@ -59,7 +59,6 @@ class Contact:
 
     :param ratio: distance / (sum of the covalent radii).
     :param distance: distance in Å.
-    :param elements: the two elements.
     :param limit: least ratio allowed between them.
     """
 

@@ -48,7 +48,6 @@ class SourceTask:
     :param campaign: UUID of the campaign, as ``learn.from`` of the settings has it. :param name: what it is called.
     :param property: whose values they are. :param unit: theirs.
     :param same: whether it is a property of this campaign's goal, in the same unit.
-    :param reason: why the campaigns may be compared, in words.
     :param rows: completed evaluations with a value. :param values: these, shape (n,).
     """
 

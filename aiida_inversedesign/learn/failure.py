@@ -115,10 +115,7 @@ class FailureModel:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> FailureModel:
-        """The model of :meth:`state`.
-
-        :raises RegressorError: if it was written by another version.
-        """
+        """The model of :meth:`state`."""
         if state.get('version') != STATE_VERSION:
             raise RegressorError(
                 f'state of failures of version {state.get("version")!r}; this package reads {STATE_VERSION}'

@@ -204,13 +204,9 @@ def fit_surrogate(
     Each property is learned from every completed row that has it, and failures from all rows; the inputs are the
     candidates as proposed, which is all that is known of them.
 
-    :param properties: names of the properties to model.
-    :param space: what was evaluated.
     :param kind: ``auto`` or an installed surrogate; ``multitask`` learns all properties together.
-    :param priors: learned from other data.
     :param curves: those of the rows, of properties that are numbers of curves
         (:func:`~aiida_inversedesign.learn.curves.rows.curves_of_rows`).
-    :param earlier: what earlier campaigns evaluated.
     :param noisy: whether the engine measures; see :func:`errors_of`.
     :raises SurrogateError: if the kind is unknown, nothing is asked for, or a property has fewer than three rows.
     :raises EarlierError: if the rows of an earlier campaign cannot be described as those of this one.

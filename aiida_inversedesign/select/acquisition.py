@@ -24,11 +24,7 @@ _STEP = 1e-5
 
 
 class Score:
-    """An acquisition applied to one choice; larger scores are better.
-
-    :param part: what is computed.
-    :param problem: goal, surrogate and observations.
-    """
+    """An acquisition applied to one choice; larger scores are better."""
 
     def __init__(self, part: Acquisition, problem: SearchProblem) -> None:
         self.part, self.problem = part, problem
@@ -120,7 +116,6 @@ def make_acquisition(name: str, goal: Goal, surrogate: Any, observed: Observed, 
     """The acquisition of a name.
 
     :param surrogate: models of every property of the goal.
-    :param observed: the evaluations so far.
     :raises SelectError: if it is not installed, the acquisition cannot serve the goal, or a property is missing.
     """
     problem = SearchProblem.of(goal, surrogate, observed, seed)

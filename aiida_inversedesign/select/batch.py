@@ -27,7 +27,6 @@ Acceptable = Callable[[int, list[int]], bool]
 class Slot:
     """One slot of a batch.
 
-    :param index: row of the inputs.
     :param acquisition: the one that chose it; ``random`` for the control arm.
     :param value: its score when it was chosen; None for ``random``.
     """
@@ -55,7 +54,6 @@ def choose_points(
     :param name: of the acquisition, or ``auto`` or ``random``.
     :param inputs: standardised descriptors of the candidates that may be chosen, shape (n, d).
     :param pending: those of candidates that are running, shape (p, d).
-    :param control: slots drawn at random.
     :param acceptable: by default the inputs must differ from those taken and pending.
     :returns: fewer than ``size`` places if no more candidates are acceptable.
     :raises SelectError: if the acquisition is unknown or cannot serve the goal, or a score is not a number.

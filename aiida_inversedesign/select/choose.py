@@ -82,7 +82,6 @@ def choose_batch(
     compares them) one that was evaluated (as proposed or relaxed), is running, or was chosen before in the batch.
     Places are filled in the order control arm, acquisition; each choice counts as evaluated for the next.
 
-    :param space: what the candidates are.
     :param pending: ids of candidates whose evaluations are running; all must be among ``candidates``.
     :param pending_arms: the arm of each of them, by which the control arm keeps its share; by default unknown.
     :param foreseen: what earlier campaigns say of properties of candidates, by id, for a choice without a surrogate; a

@@ -152,7 +152,10 @@ class Functional:
             curve.matches(self.target)
         number = float(self.of_rows(curve.grid, curve.values[None], curve.axis, curve.name)[0])
         if np.isnan(number):
-            raise CurveError(f'{curve.name} has no {self.label}: {self._why_none()}')
+            why = f'it does not fall below {self.threshold:g} there'
+            if self.name != 'band_edge':
+                why = 'its area is not positive there, or it is negative somewhere: only a density has one'
+            raise CurveError(f'{curve.name} has no {self.label}: {why}')
         return number
 
     def check(self, like: Curve) -> None:
@@ -216,11 +219,6 @@ class Functional:
         else:
             other = np.full(len(points), 0.0 if self.threshold is None else self.threshold)
         return points, _at(grid, rows, points), other
-
-    def _why_none(self) -> str:
-        if self.name == 'band_edge':
-            return f'it does not fall below {self.threshold:g} there'
-        return 'its area is not positive there, or it is negative somewhere: only a density has one'
 
 
 def read_target(path: Path, like: tuple[str, Axis, str] | None = None) -> Curve:

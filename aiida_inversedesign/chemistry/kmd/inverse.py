@@ -34,7 +34,6 @@ NEGLIGIBLE = 1e-12
 class Inverse:
     """The inverse of a kernel mean descriptor over some elements.
 
-    :param descriptor: the descriptor.
     :param elements: the elements a mixture may hold; default: all of the element table.
     :raises KmdError: if P is not positive definite, so that the answer is not unique; says which grid would do.
     :raises ElementError: if the element table has no data for an element.

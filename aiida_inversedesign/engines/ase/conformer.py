@@ -44,7 +44,6 @@ def conformer_of(molecule: Molecule, number: int) -> Conformer:
 
     Energies are those of MMFF94 after a relaxation, of UFF where MMFF94 lacks an atom type.
 
-    :param number: of conformers.
     :raises ConformerError: if none can be embedded, or no force field knows its atoms.
     """
     from rdkit import Chem, rdBase

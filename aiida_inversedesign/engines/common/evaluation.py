@@ -169,7 +169,6 @@ class EvaluateWorkChain(FurtherProperties):
 
         One that was lost to its machine is submitted again as ``relax_attempt_2``, and so on.
 
-        :param seconds: the wall time granted to it.
         :param inputs: what it takes beside code and settings; ``structure`` instead of the candidate, if it is another.
         """
         number = self.ctx.get('attempts', 0) + 1

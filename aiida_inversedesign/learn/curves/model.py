@@ -50,7 +50,6 @@ class CurveModel:
     :param recipe: kind, with ``/root`` where it learns the square root.
     :param X: training inputs, shape (n, d), raw. :param Y: training curves, shape (n, T), NaN where there is no value.
     :param grid: points of the axis, shape (T,).
-    :param settings: of the kind.
     :param unresolved: covariance along the axis of what the regression misses, shape (T, T), of the root where that is
         learned.
     :param misses: absolute standardised misses at ``_LEVELS``, increasing: of all points together, then of each point,

@@ -30,7 +30,6 @@ _LEAST = 0.05
 class Bootstrap(Ensemble):
     """Kernel regressions on resampled rows.
 
-    :param kernel: of all members.
     :param ridge: noise variance of a row, in units of the targets' variance.
     """
 

@@ -143,7 +143,6 @@ class CurveNumber(PlainRegressor):
     :param X: inputs of all rows, shape (n, d). :param y: their targets, shape (n,).
     :param model: of what is learned of the curves of those rows that have one.
     :param line: constant and slope by which numbers of the model become the targets.
-    :param factor: on the deviations.
     """
 
     X: Array
@@ -228,10 +227,7 @@ class CurveNumber(PlainRegressor):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> CurveNumber:
-        """The model of :meth:`state`; nothing is chosen or optimised again.
-
-        :raises RegressorError: if it was written by another version.
-        """
+        """The model of :meth:`state`; nothing is chosen or optimised again."""
         if state.get('version') != STATE_VERSION:
             raise RegressorError(f'state of curves of version {state.get("version")!r}; known is {STATE_VERSION}')
         model = CurveModel.from_state(state['model'])

@@ -65,8 +65,6 @@ class Ensemble(ABC):
 
         Law of total variance: the spread of the members' means plus the mean of their variances (Hutter et al.,
         Artif. Intell. 206, 79 (2014)).
-
-        :raises RegressorError: if the inputs have another number of columns or are not finite.
         """
         X = check_inputs(X, self.X.shape[1])
         mean, deviation = np.empty(len(X)), np.empty(len(X))

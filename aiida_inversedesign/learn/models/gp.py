@@ -70,7 +70,6 @@ class GaussianProcess:
     :param kernel: covariance of the standardised targets (y − offset) / scale, of unit variance.
     :param noise: variance that the descriptors do not resolve, in the same units.
     :param mean: constant mean of the standardised targets.
-    :param outputscale: factor on kernel and noise.
     :param errors: known standard error of each target in its unit, 0 where there is none, shape (n,).
     """
 
@@ -137,7 +136,6 @@ class GaussianProcess:
         """Mean and standard deviation of the property of each crystal, each of shape (m,).
 
         :param X: inputs, shape (m, d), scaled as the training inputs were.
-        :raises RegressorError: if the inputs have another number of columns or are not finite.
         """
         X = check_inputs(X, self.X.shape[1])
         means, variances = np.empty(len(X)), np.empty(len(X))

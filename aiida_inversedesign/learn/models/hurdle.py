@@ -50,7 +50,6 @@ class Hurdle(PlainRegressor):
 
     :param usual: the value of most rows.
     :param chance: of a crystal to have another value (what it calls a failure is that).
-    :param process: of the other values.
     :param X: training inputs, shape (n, d).
     :param y: training targets, shape (n,).
     """
@@ -116,10 +115,7 @@ class Hurdle(PlainRegressor):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Hurdle:
-        """The model of :meth:`state`.
-
-        :raises RegressorError: if it was written by another version.
-        """
+        """The model of :meth:`state`."""
         if state.get('version') != STATE_VERSION:
             raise RegressorError(f'state of a hurdle of version {state.get("version")!r}; known is {STATE_VERSION}')
         chance = FailureModel.from_state(state['chance'])

@@ -103,10 +103,7 @@ class Mixture(PlainRegressor):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Mixture:
-        """The model of :meth:`state`.
-
-        :raises RegressorError: if it was written by another version.
-        """
+        """The model of :meth:`state`."""
         if state.get('version') != STATE_VERSION:
             raise RegressorError(f'state of a mixture of version {state.get("version")!r}; known is {STATE_VERSION}')
         parts = tuple(regressor_from_state(part) for part in state['parts'])

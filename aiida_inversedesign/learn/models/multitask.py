@@ -31,7 +31,6 @@ STATE_VERSION = 1
 class Task:
     """Another property, as far as it is known.
 
-    :param name: of the property.
     :param X: inputs, shape (m, d), standardised as those of the property in question.
     :param y: its values, shape (m,).
     """
@@ -127,10 +126,7 @@ class MultiTask(PlainRegressor):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> MultiTask:
-        """The model of :meth:`state`.
-
-        :raises RegressorError: if it was written by another version.
-        """
+        """The model of :meth:`state`."""
         if state.get('version') != STATE_VERSION:
             raise RegressorError(f'state of a multitask of version {state.get("version")!r}; known is {STATE_VERSION}')
         return cls(GaussianProcess.from_state(state['process']), tuple(state['tasks']))
@@ -154,7 +150,6 @@ def fit_multitask(X: Array, y: Array, tasks: Sequence[Task]) -> MultiTask:
 
     :param X: standardised inputs, shape (n, d).
     :param y: targets, shape (n,).
-    :param tasks: the other properties.
     :raises RegressorError: if there are no rows, the shapes differ, or a number is not finite.
     """
     X, y = check_training(X, y)

@@ -115,8 +115,6 @@ class RowsRegressor(PlainRegressor):
 class Adjusted(PlainRegressor):
     """A model with a factor on its deviations, which pending points have lowered around them.
 
-    :param model: as it was fitted.
-    :param factor: on its deviations.
     :param pending: points that count as measured at their predicted mean, shape (p, d).
     """
 

@@ -121,7 +121,6 @@ class Prior:
 class Estimate:
     """A property as a cheaper method has it for each candidate: one column of the raw descriptors.
 
-    :param name: the property.
     :param column: its place among the descriptors.
     :param center: mean of the column, in the property's unit.
     :param width: its standard deviation.
@@ -162,11 +161,6 @@ class Estimate:
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-
-def prior_from_state(state: dict[str, Any]) -> Prior | Estimate:
-    """The prior of its plain data."""
-    return Estimate(**state) if 'column' in state else Prior.from_state(state)
 
 
 def learn_prior(name: str, features: Array, values: Array, seed: int = 0, same: bool = False) -> Prior:
@@ -226,7 +220,6 @@ class Transfer(PlainRegressor):
     :param process: of the residuals; its inputs are the descriptors followed by the priors.
     :param priors: functions of raw descriptors, length k.
     :param center: by which the inputs were standardised, shape (d,).
-    :param width: likewise.
     """
 
     slopes: Array
@@ -297,16 +290,13 @@ class Transfer(PlainRegressor):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Transfer:
-        """The model of :meth:`state`.
-
-        :raises RegressorError: if it was written by another version.
-        """
+        """The model of :meth:`state`."""
         if state.get('version') != STATE_VERSION:
             raise RegressorError(f'state of a transfer of version {state.get("version")!r}; known is {STATE_VERSION}')
         return cls(
             np.array(state['slopes'], dtype=np.float64),
             GaussianProcess.from_state(state['process']),
-            tuple(prior_from_state(prior) for prior in state['priors']),
+            tuple(Estimate(**prior) if 'column' in prior else Prior.from_state(prior) for prior in state['priors']),
             np.array(state['center'], dtype=np.float64),
             np.array(state['width'], dtype=np.float64),
         )

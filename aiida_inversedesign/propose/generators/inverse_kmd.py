@@ -115,7 +115,6 @@ class _Process:
     :param weights: inverse of their covariance times their values, shape (n,).
     :param inverse: inverse of their covariance, shape (n, n).
     :param length: of the kernel, in scaled components.
-    :param variance: of the kernel.
     :param low: lowest components of any formula seen, shape (c,).
     :param high: highest ones.
     """

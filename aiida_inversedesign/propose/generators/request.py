@@ -47,7 +47,6 @@ class Request:
     :param number: most formulas wanted.
     :param seed: of all random choices; the same request has the same answer.
     :param score: value of formulas, e.g. an acquisition of :mod:`.score`; None as long as nothing can be learned.
-    :param known: formulas evaluated so far.
     :param considered: reduced formulas that are not proposed again.
     :param allowed: further condition on formulas, e.g. the composition constraints of a campaign.
     :param calls: most formulas that are scored; default: what the generator takes for the number wanted.
@@ -70,7 +69,6 @@ class Request:
 class Proposed:
     """A formula that a generator found.
 
-    :param generator: its name.
     :param score: the request's score of the formula; None where the generator did not ask for it.
     :param residual: distance of the formula's descriptor from the point it was made of, for ``inverse_kmd``.
     """

@@ -51,10 +51,7 @@ class FormulaSurrogate:
 
 @dataclass(frozen=True, eq=False)
 class FormulaScore:
-    """The value of formulas for a goal; called with formulas it gives one number each, shape (n,).
-
-    :param model: of the properties. :param function: the acquisition.
-    """
+    """The value of formulas for a goal; called with formulas it gives one number each, shape (n,)."""
 
     model: FormulaSurrogate
     function: AcquisitionScore

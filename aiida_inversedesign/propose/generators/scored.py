@@ -33,7 +33,6 @@ DRAWS = 50
 class ScoredFormulas:
     """Scores formulas once each and keeps what may be proposed.
 
-    :param request: what is wanted.
     :param effort: formulas scored for each one wanted.
     :raises NotReadyError: if the request has no score.
     """

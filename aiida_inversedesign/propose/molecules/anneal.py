@@ -109,7 +109,6 @@ def anneal(writer: Writer, start: Sequence[Molecule], score: Score, number: int)
 
     :param start: molecules from which the search begins.
     :param score: log-likelihoods of the region, shape (n,).
-    :param number: of children in each step.
     """
     draws = np.random.default_rng(writer.rng.getrandbits(64))
     usable = {molecule.inchikey: molecule for molecule in start if tokens_of(molecule.mol) is not None}

@@ -60,8 +60,6 @@ class Voters:
 class PosteriorRanker:
     """Trained networks with the compounds they were trained on.
 
-    :param members: the networks.
-    :param memory: the training compounds.
     :param calibration: for each τ of :data:`~.ranking.TAUS`, and last for the prototype, the weights of the evidence
         and a constant, shape (4, 5); (3, 5) of models that know no prototypes.
     """

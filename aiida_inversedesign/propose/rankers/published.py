@@ -39,10 +39,7 @@ def best(scores: NDArray[np.float64], group: Group, top_k: int) -> Ranked:
 
 
 class PublishedRanker:
-    """Ranks all templates by the mean probability of the ensemble.
-
-    :param model: the trained ensemble.
-    """
+    """Ranks all templates by the mean probability of the ensemble."""
 
     name = 'published'
 

@@ -78,7 +78,9 @@ def train_volume_model(
     volumes = element_volumes() | fit_volumes(library)
     counts = [reduced(item.crystal.counts) for item in library]
     scaler = Scaler.of(describe(counts))
-    network = CompositionNetwork(_stored([volumes[symbol] for symbol in element_table().symbols]), scaler)
+    # rounded as the file rounds, so that a model and its copy from a file are the same
+    stored = np.array([volumes[symbol] for symbol in element_table().symbols], dtype=np.float32).astype(np.float64)
+    network = CompositionNetwork(stored, scaler)
     inputs, baseline = network.inputs(counts)
     measured = np.log([item.crystal.volume / item.crystal.nsites for item in library])
     folds = np.array([fold(item.crystal.formula, recipe.members) for item in library])
@@ -106,18 +108,13 @@ def fold(formula: str, members: int) -> int:
     return int.from_bytes(hashlib.sha256(formula.encode()).digest()[:4], 'big') % members
 
 
-def _stored(values: list[float]) -> Array:
-    """Rounded as the file rounds, so that a model and its copy from a file are the same."""
-    return np.array(values, dtype=np.float32).astype(np.float64)
-
-
 def _groups(library: Library) -> list[Integers]:
-    """Integers of each ratio label, those of one compound left out."""
+    """Rows of each ratio label, those of one compound left out."""
     return [np.array(rows) for label in library.ratios if len(rows := library.by_ratio(label)) > 1]
 
 
 def _neighbours(library: Library, groups: list[Integers], distance: float) -> dict[int, Integers]:
-    """Integers of the structural neighbours of each compound that has any."""
+    """Rows of the structural neighbours of each compound that has any."""
     found: dict[int, Integers] = {}
     if library.fingerprints is None:
         return found
