@@ -133,8 +133,8 @@ def _misplaced_files(data: Mapping[str, Any], folder: Path) -> list[Finding]:
         given = data.get(section)
         named.append(((section, key), given.get(key) if isinstance(given, dict) else None, ending))
     found = []
-    for location, name, ending in named:
-        if isinstance(name, str) and name.endswith(ending):
+    for location, name, endings in named:
+        if isinstance(name, str) and name.endswith(endings):
             try:
                 inside(folder, name)
             except FileRefusedError as error:

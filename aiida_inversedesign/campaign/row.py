@@ -139,12 +139,8 @@ def is_hit(goal: Goal, properties: dict[str, float]) -> bool | None:
 def is_feasible(goal: Goal, properties: dict[str, float]) -> bool:
     """Whether the properties keep every constraint; a missing property does not."""
     for constraint in goal.constraints:
-        value = properties.get(constraint.property)
-        if value is None:
-            return False
-        if constraint.min is not None and value < constraint.min:
-            return False
-        if constraint.max is not None and value > constraint.max:
+        value, (low, high) = properties.get(constraint.property), constraint.bounds
+        if value is None or value < low or value > high:
             return False
     return True
 

@@ -59,10 +59,7 @@ def log_within(mean: Array, deviation: Array, low: float | Array, high: float | 
     mirrored = lower > 0
     first = np.where(mirrored, -upper, lower)
     last = np.where(mirrored, -lower, upper)
-    outer, inner = log_ndtr(last), log_ndtr(first)
-    with np.errstate(invalid='ignore'):
-        gap = np.where(np.isneginf(inner), -np.inf, inner - outer)
-    return np.asarray(outer + _log_one_minus(np.minimum(gap, 0.0)))
+    return log_difference(log_ndtr(last), log_ndtr(first))
 
 
 def log_rise(mean: Array, deviation: Array, level: float | Array) -> Array:

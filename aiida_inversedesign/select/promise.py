@@ -34,9 +34,7 @@ def promise(goal: Goal, estimates: Sequence[Mapping[str, float]]) -> Array | Non
         if not np.isfinite(own).any():
             # what the potential does not know decides nothing
             continue
-        kept = np.isfinite(own)
-        kept &= own >= (-np.inf if item.min is None else item.min)
-        kept &= own <= (np.inf if item.max is None else item.max)
-        worst = np.where(kept, worst, -np.inf)
+        low, high = item.bounds
+        worst = np.where(np.isfinite(own) & (own >= low) & (own <= high), worst, -np.inf)
     worst = np.where(np.isfinite(worst), worst, -np.inf)
     return worst if np.isfinite(worst).any() else None

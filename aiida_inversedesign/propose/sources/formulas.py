@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -154,7 +154,10 @@ def crystal_candidate(
 
 
 def for_each(
-    request: SourceRequest, words: str, formulas: Sequence[Counts], find: Callable[[dict[str, int]], list[Candidate]]
+    request: SourceRequest,
+    words: str,
+    formulas: Sequence[Mapping[str, int]],
+    find: Callable[[dict[str, int]], list[Candidate]],
 ) -> list[Candidate]:
     """What is found for one formula after the other.
 

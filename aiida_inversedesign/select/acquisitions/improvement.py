@@ -37,6 +37,16 @@ class LogExpectedImprovement(Marginal):
         return utility.log_gain(*marginals[utility.property], problem.best())
 
 
+def upper_bound(problem: SearchProblem, marginals: Marginals, deviations: float) -> Array:
+    """u(μ) and so many deviations of it, the mean over the objectives, shape (n,)."""
+    bounds = [
+        utility.value(mean) + deviations * utility.deviation(deviation)
+        for utility in problem.utilities
+        for mean, deviation in [marginals[utility.property]]
+    ]
+    return np.asarray(np.mean(bounds, axis=0))
+
+
 class UpperConfidenceBound(Marginal):
     """u(μ) + σ, the mean over the objectives: every utility is 1-Lipschitz, so that it bounds composite ones too."""
 
@@ -45,12 +55,7 @@ class UpperConfidenceBound(Marginal):
     citations = ('ucb2010',)
 
     def value(self, problem: SearchProblem, inputs: Array, marginals: Marginals) -> Array:
-        bounds = [
-            utility.value(mean) + _BOUND * utility.deviation(deviation)
-            for utility in problem.utilities
-            for mean, deviation in [marginals[utility.property]]
-        ]
-        return np.asarray(np.mean(bounds, axis=0))
+        return upper_bound(problem, marginals, _BOUND)
 
 
 class PosteriorMean(Marginal):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_inversedesign.arrays import Array
-from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.campaign.goal import Goal, narrow
 from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal
 
@@ -60,6 +60,5 @@ def region(problem: SearchProblem) -> dict[str, tuple[float, float]]:
     """The box U: for each property what hits and constraints allow."""
     box = dict(problem.intervals)
     for utility in problem.utilities:
-        low, high = box.get(utility.property, (-np.inf, np.inf))
-        box[utility.property] = max(low, utility.low), min(high, utility.high)
+        narrow(box, utility.property, utility.low, utility.high)
     return box

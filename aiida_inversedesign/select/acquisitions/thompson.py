@@ -11,6 +11,7 @@ import numpy as np
 
 from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.contracts.acquisition import Acquisition
+from aiida_inversedesign.select.acquisitions.improvement import upper_bound
 from aiida_inversedesign.select.problem import SearchProblem
 from aiida_inversedesign.select.rule import in_chunks, refined
 
@@ -30,12 +31,7 @@ class Thompson(Acquisition):
 
         def bound(points: Array) -> Array:
             marginals = problem.marginals(points)
-            values = [
-                utility.value(mean) + _BOUND * utility.deviation(deviation)
-                for utility in problem.utilities
-                for mean, deviation in [marginals[utility.property]]
-            ]
-            return np.asarray(np.mean(values, axis=0) + problem.log_weight(points, marginals))
+            return np.asarray(upper_bound(problem, marginals, _BOUND) + problem.log_weight(points, marginals))
 
         def draw(short: Integers) -> Array:
             points = inputs[short]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.campaign.goal import narrow
 from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal
 
@@ -36,8 +37,7 @@ class Probability(Marginal):
         windows: dict[str, tuple[float, float]] = {}
         for index, utility in enumerate(problem.utilities):
             if utility.has_hits:
-                low, high = windows.get(utility.property, (-np.inf, np.inf))
-                windows[utility.property] = max(low, utility.low), min(high, utility.high)
+                narrow(windows, utility.property, utility.low, utility.high)
             else:
                 total += utility.log_above(*marginals[utility.property], problem.best(index))
         for name, (low, high) in windows.items():
