@@ -11,8 +11,7 @@ from aiida_inversedesign.campaign.contracts.acquisition import Acquisition, acqu
 from aiida_inversedesign.campaign.contracts.registry import PartError
 from aiida_inversedesign.campaign.contracts.surrogate import Differentiable
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.select.errors import SelectError
-from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.select.observed import Observed, SelectError
 from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal
 

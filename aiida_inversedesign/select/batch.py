@@ -15,8 +15,7 @@ from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.contracts.acquisition import resolve
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.acquisition import Score, make_acquisition
-from aiida_inversedesign.select.errors import SelectError
-from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.select.observed import Observed, SelectError
 from aiida_inversedesign.select.rule import SHORTLIST
 
 #: Asked with a candidate and those taken so far before the candidate is taken.

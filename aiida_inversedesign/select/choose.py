@@ -16,9 +16,8 @@ from aiida_inversedesign.campaign.spec import Select
 from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.select.already_evaluated import AlreadyEvaluated
 from aiida_inversedesign.select.batch import choose_points
-from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.initial import initial_design
-from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.select.observed import Observed, SelectError
 from aiida_inversedesign.select.promise import promise
 from aiida_inversedesign.select.replication import Rule, measured_points, repeat_of_best, repeat_worth_more
 

@@ -12,10 +12,14 @@ from numpy.typing import NDArray
 from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.row import EvaluationRow
-from aiida_inversedesign.select.errors import SelectError
+from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
     from aiida_inversedesign.learn.surrogate import Surrogate
+
+
+class SelectError(InverseDesignError):
+    """A batch cannot be chosen from its inputs."""
 
 
 @dataclass(frozen=True)

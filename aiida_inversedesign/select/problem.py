@@ -19,9 +19,8 @@ from numpy.typing import NDArray
 from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor
 from aiida_inversedesign.campaign.goal import Goal, intervals
-from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.normal import log_within
-from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.select.observed import Observed, SelectError
 from aiida_inversedesign.select.utility import Utility
 
 Marginals = dict[str, tuple[Array, Array]]

@@ -12,7 +12,6 @@ from aiida_inversedesign.engines.ase.molecules import MoleculeEvaluation, embed,
 from aiida_inversedesign.engines.common.calcfunctions import fit_scan, job_properties
 from aiida_inversedesign.engines.common.elastic import elastic_constants_of_job
 from aiida_inversedesign.engines.common.eos import ENERGY_FLOOR
-from aiida_inversedesign.engines.common.limits import LimitError
 from aiida_inversedesign.engines.common.phonons import phonons_of_job
 from aiida_inversedesign.engines.common.properties import ELASTIC, PHONONS
 from aiida_inversedesign.graph.diagnosis import explain
@@ -49,15 +48,11 @@ class AseEvaluateWorkChain(MoleculeEvaluation):
 
     def run_job(self) -> Any:
         """Submit the one job."""
-        try:
-            seconds = self.job_seconds()
-        except LimitError as error:
-            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
         inputs = {'importable': self.inputs.engine.calculator} if 'calculator' in self.inputs.engine else {}
         inputs |= {name: orm.Bool(True) for name in (ELASTIC.name, PHONONS.name) if name in self._stages()}
         if self.is_molecule():
             inputs |= {'structure': self.ctx.geometry, 'conformer': self.ctx.conformer}
-        return self.submit_job(AseCalculation, seconds, scan=orm.Bool(self.needs('eos')), **inputs)
+        return self.submit_job(AseCalculation, scan=orm.Bool(self.needs('eos')), **inputs)
 
     def inspect_job(self) -> ExitCode | None:
         """Take the relaxed crystal, if there is one."""

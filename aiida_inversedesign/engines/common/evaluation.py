@@ -12,7 +12,7 @@ from aiida_inversedesign.engines.common.calcfunctions import wanted
 from aiida_inversedesign.engines.common.cleaning import is_to_be_cleaned, remote_folders, remove_folders
 from aiida_inversedesign.engines.common.crystal_properties import missing_references
 from aiida_inversedesign.engines.common.further import FurtherProperties
-from aiida_inversedesign.engines.common.limits import allot
+from aiida_inversedesign.engines.common.limits import LimitError, allot
 from aiida_inversedesign.engines.common.options import job_options, processes, wall_seconds
 from aiida_inversedesign.graph.diagnosis import core_seconds, explain, jobs_below
 from aiida_inversedesign.nodes.structures import crystal_of
@@ -144,13 +144,18 @@ class EvaluateWorkChain(FurtherProperties):
             core_hours_left=None if hours is None else hours - sum(map(core_seconds, spent)) / 3600,
         ).seconds
 
-    def submit_job(self, job: type[CalcJob], seconds: int, **inputs: Any) -> ToContext:
+    def submit_job(self, job: type[CalcJob], **inputs: Any) -> ToContext | ExitCode:
         """Submit the one job of an engine that needs no more, as the child ``relax`` and in the context as ``job``.
 
-        One that was lost to its machine is submitted again as ``relax_attempt_2``, and so on.
+        One that was lost to its machine is submitted again as ``relax_attempt_2``, and so on; where the limits leave no
+        job, the evaluation ends.
 
         :param inputs: what it takes beside code and settings; ``structure`` instead of the candidate, if it is another.
         """
+        try:
+            seconds = self.job_seconds()
+        except LimitError as error:
+            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
         number = self.ctx.get('attempts', 0) + 1
         earlier = folders_before(self.ctx.get('job'), attempt_label('relax', number - 1))
         node = self.submit_once(
