@@ -152,9 +152,9 @@ class Functional:
             curve.matches(self.target)
         number = float(self.of_rows(curve.grid, curve.values[None], curve.axis, curve.name)[0])
         if np.isnan(number):
-            why = f'it does not fall below {self.threshold:g} there'
-            if self.name != 'band_edge':
-                why = 'its area is not positive there, or it is negative somewhere: only a density has one'
+            why = 'its area is not positive there, or it is negative somewhere: only a density has one'
+            if self.name == 'band_edge':
+                why = f'it does not fall below {self.threshold:g} there'
             raise CurveError(f'{curve.name} has no {self.label}: {why}')
         return number
 
