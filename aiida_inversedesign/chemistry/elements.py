@@ -49,15 +49,13 @@ class ElementTable:
     @functools.cached_property
     def zscored(self) -> Array:
         """The features with mean 0 and standard deviation 1 over the elements, shape (m, p)."""
-        scaled: Array = (self.values - self.values.mean(axis=0)) / self.values.std(axis=0)
-        return scaled
+        return np.asarray((self.values - self.values.mean(axis=0)) / self.values.std(axis=0))
 
     @functools.cached_property
     def dissimilarity(self) -> Array:
         """Euclidean distance between the z-scored features of every two elements, shape (m, m)."""
         difference = self.zscored[:, None, :] - self.zscored[None, :, :]
-        distance: Array = np.sqrt((difference**2).sum(axis=2))
-        return distance
+        return np.asarray(np.sqrt((difference**2).sum(axis=2)))
 
     def column(self, name: str) -> dict[str, float]:
         """One feature by element symbol."""

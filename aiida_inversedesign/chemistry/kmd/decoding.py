@@ -122,8 +122,7 @@ def _residuals(inverse: Inverse, formulas: Sequence[Placed], target: Array, apar
         for index, count in placed:
             fractions[row, index] = count
     fractions /= fractions.sum(axis=1, keepdims=True)
-    residuals: Array = np.sqrt(((fractions @ inverse.rows - target) ** 2).sum(axis=1) + apart)
-    return residuals
+    return np.asarray(np.sqrt(((fractions @ inverse.rows - target) ** 2).sum(axis=1) + apart))
 
 
 def _rounded(inverse: Inverse, target: Array, most: int, largest: int) -> set[Placed]:

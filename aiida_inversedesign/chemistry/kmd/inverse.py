@@ -69,8 +69,7 @@ class Inverse:
 
     def residuals(self, weights: Array, points: Array) -> Array:
         """‖wK − κ‖ of each row of weights (n, m) and points (n, d), shape (n,)."""
-        distance: Array = np.linalg.norm(weights @ self.descriptor.kernel - points, axis=1)
-        return distance
+        return np.asarray(np.linalg.norm(weights @ self.descriptor.kernel - points, axis=1))
 
     def project(self, point: Array) -> tuple[Array, float]:
         """A point in the coordinates of :attr:`rows`, and its squared distance to all that the elements span.
@@ -144,8 +143,7 @@ class Inverse:
         wanted[-1] = self._scale
         values, _ = nnls(matrix, wanted, maxiter=10 * max(len(rows), 10))
         values = np.where(values > NEGLIGIBLE * values.sum(), values, 0.0)
-        fractions: Array = values / values.sum()
-        return fractions
+        return np.asarray(values / values.sum())
 
     def _distance(self, target: Array, support: list[int], values: Array) -> float:
         return float(np.linalg.norm(values @ self.rows[support] - target))

@@ -148,8 +148,7 @@ class _Climber:
         fractions = np.zeros(len(self.elements))
         for symbol, count in counts.items():
             fractions[self.column[symbol]] = count
-        shares: Array = fractions / fractions.sum()
-        return shares
+        return np.asarray(fractions / fractions.sum())
 
     def _ratios(self, target: Array) -> list[str]:
         """The ratios of the space whose fractions, largest first, are nearest to those of the target."""
@@ -164,5 +163,4 @@ def on_simplex(point: Array) -> Array:
     sums = np.cumsum(ordered) - 1.0
     indices = np.arange(1, len(point) + 1)
     last = int(np.flatnonzero(ordered > sums / indices)[-1])
-    nearest: Array = np.maximum(point - sums[last] / (last + 1), 0.0)
-    return nearest
+    return np.asarray(np.maximum(point - sums[last] / (last + 1), 0.0))

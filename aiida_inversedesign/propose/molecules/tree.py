@@ -102,8 +102,7 @@ class _Tree:
         """The probability of each token over the largest one."""
         weights = self.model.weights(self.model.begun(tokens))
         found = np.array([weights.get(token, 0.0) for token in self.vocabulary])
-        shares: Array = found / found.max()
-        return shares
+        return np.asarray(found / found.max())
 
     def _score(self, molecules: list[Molecule]) -> list[float]:
         """Log-likelihoods, those of new molecules kept."""

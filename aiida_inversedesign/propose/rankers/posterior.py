@@ -205,5 +205,4 @@ def select(arrays: Arrays, prefix: str) -> Arrays:
 def _largest(values: NDArray[np.float32], number: int) -> NDArray[np.int64]:
     """Positions of the largest values, falling; equal ones in their order."""
     kept = np.sort(np.argpartition(-values, number - 1)[:number]) if len(values) > number else np.arange(len(values))
-    out: NDArray[np.int64] = kept[np.argsort(-values[kept], kind='stable')]
-    return out
+    return np.asarray(kept[np.argsort(-values[kept], kind='stable')])

@@ -261,5 +261,4 @@ def _fit_errors(features: list[Array], errors: list[Array]) -> Array:
         gradient[:-1] += 2 * penalty
         return float((log_mean + ratio).mean() + (penalty * weights[:-1]).sum()), gradient
 
-    found: Array = minimize(loss, start, jac=True, method='L-BFGS-B').x
-    return found
+    return np.asarray(minimize(loss, start, jac=True, method='L-BFGS-B').x)
