@@ -47,7 +47,6 @@ class Candidate:
         was asked.
     :param also_proposed_by: other sources of the proposal that found the same crystal, less probable there: their
         names, separated by commas.
-    :param generator: what found the formula (:mod:`aiida_inversedesign.propose.generators`).
     """
 
     id: str

@@ -28,7 +28,6 @@ _UNITS = {'price': ' USD/kg'}
 class CompositionVerdict:
     """What one constraint says of a formula.
 
-    :param label: what is limited.
     :param passed: whether it is kept.
     :param value: atomic fraction, or value of the quantity; None where it is not known.
     :param reason: why it is not kept, in words; empty if it is.

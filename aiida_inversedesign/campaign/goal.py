@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, field_validator
@@ -147,6 +147,11 @@ class Constraint(Asked):
     min: Finite | None = Field(None, description='lowest allowed value')
     max: Finite | None = Field(None, description='highest allowed value')
 
+    @builtins.property  # read like a field
+    def bounds(self) -> tuple[float, float]:
+        """Lowest and highest allowed value, infinite where there is none."""
+        return -math.inf if self.min is None else self.min, math.inf if self.max is None else self.max
+
     def contradictions(self) -> Iterator[ContradictionError]:
         """What does not go together in this constraint."""
         yield from super().contradictions()
@@ -207,6 +212,20 @@ class CompositionConstraint(Model):
         if self.quantity is not None:
             return self.quantity
         return f'fraction of {" + ".join([self.element] if self.element else self.elements or [])}'
+
+
+def intervals(constraints: Iterable[Constraint]) -> dict[str, tuple[float, float]]:
+    """What several constraints allow of each property."""
+    found: dict[str, tuple[float, float]] = {}
+    for item in constraints:
+        narrow(found, item.property, *item.bounds)
+    return found
+
+
+def narrow(ranges: dict[str, tuple[float, float]], name: str, low: float, high: float) -> None:
+    """Cut the range of a property to one more."""
+    least, most = ranges.get(name, (-math.inf, math.inf))
+    ranges[name] = max(least, low), min(most, high)
 
 
 class Goal(Model):

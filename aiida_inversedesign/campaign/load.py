@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from aiida_inversedesign.campaign.curves.functionals import read_target
-from aiida_inversedesign.campaign.earlier import ARCHIVE, EarlierSource
+from aiida_inversedesign.campaign.earlier import ARCHIVE
 from aiida_inversedesign.campaign.files import FileRefusedError, inside, read_bounded
 from aiida_inversedesign.campaign.section import Location
 from aiida_inversedesign.campaign.spec import CampaignSpec
@@ -44,34 +44,31 @@ def read_campaign(path: str | Path) -> CampaignSpec:
         raise CampaignFileError(str(path), [Problem('', '', f'cannot be read ({error})')]) from error
     data, line_of = _read(text, str(path))
     spec = _checked(data, str(path), path.parent, line_of)
+
+    def seen(name: str) -> str:
+        """The file seen from the current folder."""
+        return os.path.relpath(inside(path.parent, name))
+
     for section, key, ending in _FILES:
         name = getattr(getattr(spec, section), key, None)
         if isinstance(name, str) and name.endswith(ending):
-            # seen from the current folder
-            found = os.path.relpath(inside(path.parent, name))
-            spec = spec.model_copy(update={section: getattr(spec, section).model_copy(update={key: found})})
-    if any(item.campaign.endswith(ARCHIVE) for item in spec.learn.earlier):
-        items = [_beside(item, path.parent) for item in spec.learn.earlier]
+            spec = spec.model_copy(update={section: getattr(spec, section).model_copy(update={key: seen(name)})})
+    items = [
+        item.model_copy(update={'campaign': seen(item.campaign)}) if item.campaign.endswith(ARCHIVE) else item
+        for item in spec.learn.earlier
+    ]
+    if items != spec.learn.earlier:
         spec = spec.model_copy(update={'learn': spec.learn.model_copy(update={'earlier': items})})
-    if spec.known is not None:
-        spec = spec.model_copy(update={'known': os.path.relpath(inside(path.parent, spec.known))})
-    return spec
+    return spec if spec.known is None else spec.model_copy(update={'known': seen(spec.known)})
 
 
-def _beside(item: EarlierSource, folder: Path) -> EarlierSource:
-    """An earlier campaign; its archive is seen from the current folder."""
-    if not item.campaign.endswith(ARCHIVE):
-        return item
-    return item.model_copy(update={'campaign': os.path.relpath(inside(folder, item.campaign))})
-
-
-def parse_campaign(text: str, source: str = 'campaign') -> CampaignSpec:
+def parse_campaign(text: str) -> CampaignSpec:
     """The checked campaign of a YAML text.
 
     :raises CampaignFileError: see :func:`read_campaign`.
     """
-    data, line_of = _read(text, source)
-    return _checked(data, source, None, line_of)
+    data, line_of = _read(text, 'campaign')
+    return _checked(data, 'campaign', None, line_of)
 
 
 def validate_campaign(data: Mapping[str, Any], source: str = 'campaign') -> CampaignSpec:
@@ -125,29 +122,23 @@ def _with_curves(data: Mapping[str, Any], folder: Path) -> tuple[Mapping[str, An
 
 
 def _misplaced_files(data: Mapping[str, Any], folder: Path) -> list[Finding]:
-    found = []
-    if isinstance(known := data.get('known'), str):
-        try:
-            inside(folder, known)
-        except FileRefusedError as error:
-            found.append(Finding(('known',), 'value_error', error))
+    """Which of the files that the data name may not be read from where they lie."""
+    named: list[tuple[Location, Any, str | tuple[str, ...]]] = [(('known',), data.get('known'), '')]
     learn = data.get('learn')
     items = learn.get('from') if isinstance(learn, Mapping) else None
     for index, item in enumerate(items if isinstance(items, list) else []):
         name = item.get('campaign') if isinstance(item, Mapping) else item
-        if isinstance(name, str) and name.endswith(ARCHIVE):
-            try:
-                inside(folder, name)
-            except FileRefusedError as error:
-                found.append(Finding(('learn', 'from', index), 'value_error', error))
+        named.append((('learn', 'from', index), name, ARCHIVE))
     for section, key, ending in _FILES:
         given = data.get(section)
-        name = given.get(key) if isinstance(given, dict) else None
-        if isinstance(name, str) and name.endswith(ending):
+        named.append(((section, key), given.get(key) if isinstance(given, dict) else None, ending))
+    found = []
+    for location, name, endings in named:
+        if isinstance(name, str) and name.endswith(endings):
             try:
                 inside(folder, name)
             except FileRefusedError as error:
-                found.append(Finding((section, key), 'value_error', error))
+                found.append(Finding(location, 'value_error', error))
     return found
 
 

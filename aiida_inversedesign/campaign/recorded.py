@@ -19,7 +19,6 @@ class SettingsError(InverseDesignError):
 def read_settings(data: Mapping[str, Any], where: str, made_by: str | None = None) -> CampaignSettings:
     """The settings of a campaign.
 
-    :param data: as its node holds them.
     :param where: whose they are, for the message, e.g. ``campaign 1234``.
     :param made_by: version of the package that recorded them, if it is known.
     :raises SettingsError: with the first key that is wrong.

@@ -19,7 +19,6 @@ KNOWN: Arm = 'known'
 class EvaluationRow:
     """One evaluation: a candidate whose evaluation was launched, whatever became of it; or one of the starting data.
 
-    :param candidate: id of the candidate.
     :param arm: why it was chosen: ``initial``, ``acquisition``, ``replicate`` or ``control``; ``known`` was not chosen:
         it was there when the campaign began, has cost nothing and is not counted.
     :param key: what people are shown, e.g. a reduced formula.
@@ -109,7 +108,6 @@ def with_copies(rows: Iterable[EvaluationRow], same: Callable[[Any, Any], bool])
     Rows that know it already are taken as they are. The first of several matches counts, so that all copies of one
     thing name the same evaluation wherever matching is transitive.
 
-    :param rows: in their order.
     :param same: whether two results of the same key are the same thing
         (:meth:`.contracts.space.SpaceSection.same_result`).
     """
@@ -141,12 +139,8 @@ def is_hit(goal: Goal, properties: dict[str, float]) -> bool | None:
 def is_feasible(goal: Goal, properties: dict[str, float]) -> bool:
     """Whether the properties keep every constraint; a missing property does not."""
     for constraint in goal.constraints:
-        value = properties.get(constraint.property)
-        if value is None:
-            return False
-        if constraint.min is not None and value < constraint.min:
-            return False
-        if constraint.max is not None and value > constraint.max:
+        value, (low, high) = properties.get(constraint.property), constraint.bounds
+        if value is None or value < low or value > high:
             return False
     return True
 

@@ -105,18 +105,12 @@ class Screening(Model):
         return {**own, 'further': further} if further else own
 
     def estimated(self, goal: Iterable[str]) -> list[str]:
-        """Properties of which the potential gives estimates; of :meth:`computed` what a user asks for.
-
-        :param goal: properties of the goal.
-        """
+        """Properties of which the potential gives estimates; of :meth:`computed` what a user asks for."""
         able = get_args(PotentialProperty)
         return [name for name in goal if name in able] if self.properties is None else list(self.properties)
 
     def computed(self, goal: Iterable[str]) -> list[str]:
-        """What the program computes: ``bulk_modulus``, ``elastic_tensor``, ``lowest_frequency``.
-
-        :param goal: properties of the goal.
-        """
+        """What the program computes: ``bulk_modulus``, ``elastic_tensor``, ``lowest_frequency``."""
         names = self.estimated(goal)
         wanted = ['elastic_tensor' if name in OF_TENSOR else name for name in names]
         return [*without_repeats(wanted), *(['lowest_frequency'] if self.vibrations else [])]

@@ -377,7 +377,6 @@ class CampaignSpec(CampaignSettings):
         """What does not go together in the sections that can be read.
 
         :param data: a file of which other sections are wrong by themselves.
-        :param broken: those sections.
         """
         sections: dict[str, Any] = {}
         data = cls.with_source(data)

@@ -6,9 +6,8 @@ import math
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aiida_inversedesign.arrays import Array
 
 #: eV from the reference energy. Below lie the 2s states of nitrides (-18 eV) and oxides (-20 eV), semicore states do
 #: not; above, pseudopotentials and their local orbitals describe states less well.

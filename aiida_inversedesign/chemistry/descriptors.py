@@ -63,10 +63,7 @@ def _describe(counts: Sequence[Counts]) -> NDArray[np.float64]:
     weights = amounts / amounts.sum(axis=1, keepdims=True)
     mean = np.einsum('nk,nkp->np', weights, features)
     variance = np.einsum('nk,nkp->np', weights, (features - mean[:, None, :]) ** 2)
-    result: NDArray[np.float64] = np.concatenate(
-        [mean, total, variance, features.max(axis=1), features.min(axis=1)], axis=1
-    )
-    return result
+    return np.asarray(np.concatenate([mean, total, variance, features.max(axis=1), features.min(axis=1)], axis=1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,5 +85,4 @@ class Scaler:
 
     def transform(self, data: NDArray[np.float64]) -> NDArray[np.float64]:
         """z-scores of ``data``, shape (n, p)."""
-        scaled: NDArray[np.float64] = (data - self.mean) / self.std
-        return scaled
+        return np.asarray((data - self.mean) / self.std)

@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from itertools import product
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.symmetry import point_group
 from aiida_inversedesign.errors import InverseDesignError
-
-Array = NDArray[np.float64]
 
 #: Component of the strain. Both signs are computed, so that the change of elastic constants with strain drops out in
 #: first order and leaves less than 0.5 %; half of it would double the part of the noise of forces and stresses.
@@ -52,7 +51,6 @@ class Moduli:
     :param bulk: GPa.
     :param shear: GPa.
     :param young: GPa.
-    :param poisson: Poisson's ratio.
     :param anisotropy: universal index (S. I. Ranganathan and M. Ostoja-Starzewski, Phys. Rev. Lett. 101, 055504
         (2008)); 0 if isotropic.
     :param hardness: Vickers hardness in GPa (X.-Q. Chen et al., Intermetallics 19, 1275 (2011)); where the formula is
@@ -107,7 +105,6 @@ def deformations(crystal: Crystal, strain: float = STRAIN) -> list[Array]:
     then what breaks the symmetry least: 2 in cubic crystals, 4 in hexagonal, trigonal and tetragonal ones, 6 in
     orthorhombic, 8 in monoclinic and 12 in triclinic ones.
 
-    :param strain: component of the strain.
     :returns: symmetric 3 × 3 strain matrices in the axes of the crystal's lattice.
     """
     operations, axes = point_group(crystal)

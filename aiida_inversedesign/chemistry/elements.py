@@ -15,9 +15,8 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.errors import InverseDesignError
-
-Matrix = NDArray[np.float64]
 
 
 class ElementError(InverseDesignError):
@@ -31,7 +30,6 @@ class ElementTable:
     :param symbols: element symbols, in order of their atomic number, length m.
     :param names: feature names, length p.
     :param units: unit of each feature; empty if it has none.
-    :param sources: database and version each feature was taken from.
     :param values: the table, shape (m, p), without gaps.
     :param imputed: where a value was filled in because no source had it, shape (m, p).
     """
@@ -40,7 +38,7 @@ class ElementTable:
     names: tuple[str, ...]
     units: dict[str, str]
     sources: dict[str, str]
-    values: Matrix
+    values: Array
     imputed: NDArray[np.bool_]
 
     @functools.cached_property
@@ -49,17 +47,15 @@ class ElementTable:
         return {symbol: row for row, symbol in enumerate(self.symbols)}
 
     @functools.cached_property
-    def zscored(self) -> Matrix:
+    def zscored(self) -> Array:
         """The features with mean 0 and standard deviation 1 over the elements, shape (m, p)."""
-        scaled: Matrix = (self.values - self.values.mean(axis=0)) / self.values.std(axis=0)
-        return scaled
+        return np.asarray((self.values - self.values.mean(axis=0)) / self.values.std(axis=0))
 
     @functools.cached_property
-    def dissimilarity(self) -> Matrix:
+    def dissimilarity(self) -> Array:
         """Euclidean distance between the z-scored features of every two elements, shape (m, m)."""
         difference = self.zscored[:, None, :] - self.zscored[None, :, :]
-        distance: Matrix = np.sqrt((difference**2).sum(axis=2))
-        return distance
+        return np.asarray(np.sqrt((difference**2).sum(axis=2)))
 
     def column(self, name: str) -> dict[str, float]:
         """One feature by element symbol."""

@@ -30,7 +30,6 @@ class Phase:
     """A computed crystal.
 
     :param name: id of the candidate, or of an entry of a library.
-    :param counts: atoms of each element.
     :param energy: total energy in eV/atom.
     :param settings: what identifies the settings it was computed at; the campaign's own have those of the references.
     """

@@ -10,6 +10,8 @@ Two crystals of one label need not be alike: free coordinates and axes are not p
 from __future__ import annotations
 
 import functools
+import itertools
+import math
 from collections import Counter, defaultdict
 from string import ascii_letters, ascii_uppercase
 
@@ -39,12 +41,13 @@ def prototype_label(crystal: Crystal) -> str:
         atoms //= 3
     family = next(letter for last, letter in FAMILIES if found.number <= last)
     pearson = f'{family}{"C" if centring in "AB" else centring}{atoms}'
-    ratio = _reduced(crystal.counts)
+    divisor = math.gcd(*crystal.counts.values())
     blocks = min(
-        sorted((ratio[symbol], _letters(letters, table)) for symbol, letters in orbits.items())
+        sorted((crystal.counts[symbol] // divisor, _letters(letters, table)) for symbol, letters in orbits.items())
         for table in relabellings(found.number)
     )
-    formula = ''.join(f'{_name(position)}{count if count > 1 else ""}' for position, (count, _) in enumerate(blocks))
+    names = itertools.cycle(ascii_uppercase)
+    formula = ''.join(f'{name}{count if count > 1 else ""}' for name, (count, _) in zip(names, blocks, strict=False))
     return '_'.join([formula, pearson, str(found.number), *(letters for _, letters in blocks)])
 
 
@@ -74,15 +77,3 @@ def _letters(letters: Counter[str], table: dict[str, str]) -> str:
         renamed[table.get(letter, letter)] += number
     ordered = sorted(renamed.items(), key=lambda item: ascii_letters.index(item[0]))
     return ''.join(f'{number if number > 1 else ""}{letter}' for letter, number in ordered)
-
-
-def _name(position: int) -> str:
-    """The letter that stands for an element."""
-    return ascii_uppercase[position % len(ascii_uppercase)]
-
-
-def _reduced(counts: dict[str, int]) -> dict[str, int]:
-    from math import gcd
-
-    divisor = gcd(*counts.values())
-    return {symbol: count // divisor for symbol, count in counts.items()}

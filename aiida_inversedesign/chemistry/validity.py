@@ -59,7 +59,6 @@ class Contact:
 
     :param ratio: distance / (sum of the covalent radii).
     :param distance: distance in Å.
-    :param elements: the two elements.
     :param limit: least ratio allowed between them.
     """
 
@@ -123,8 +122,7 @@ def _limits(species: tuple[str, ...], least: float) -> NDArray[np.float64]:
     """Least contact allowed between every two sites, shape (n, n)."""
     symbols, codes = np.unique(species, return_inverse=True)
     table = np.array([[limit(str(one), str(other), least) for other in symbols] for one in symbols])
-    out: NDArray[np.float64] = table[np.ix_(codes, codes)]
-    return out
+    return np.asarray(table[np.ix_(codes, codes)])
 
 
 def _image_range(lattice: NDArray[np.float64]) -> tuple[int, int, int]:

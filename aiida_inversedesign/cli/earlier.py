@@ -16,22 +16,31 @@ if TYPE_CHECKING:
 def with_imported(spec: CampaignSpec) -> CampaignSpec:
     """The campaign with the UUID of an earlier campaign instead of each archive, which is imported if it is not there.
 
-    :raises InverseDesignError: if an archive cannot be read, has no campaign or several.
+    :raises SetupError: if an archive cannot be read, has no campaign or several, or there is no campaign of a PK, with
+        all that is wrong at once.
     """
     from aiida_inversedesign.campaign.earlier import ARCHIVE
+    from aiida_inversedesign.workchains.build import SetupError
+    from aiida_inversedesign.workchains.earlier_campaigns import campaign_of
 
-    found = [
-        item.model_copy(update={'campaign': _imported(Path(item.campaign), number)})
-        if item.campaign.endswith(ARCHIVE)
-        else item
-        for number, item in enumerate(spec.learn.earlier)
-    ]
-    if found == spec.learn.earlier:
+    if not any(item.campaign.endswith(ARCHIVE) for item in spec.learn.earlier):
         return spec
+    found, problems = [], []
+    for number, item in enumerate(spec.learn.earlier):
+        try:
+            if item.campaign.endswith(ARCHIVE):
+                item = item.model_copy(update={'campaign': _imported(Path(item.campaign))})
+            else:
+                campaign_of(item.campaign)
+            found.append(item)
+        except InverseDesignError as error:
+            problems.append(f'learn.from[{number}]: {error}')
+    if problems:
+        raise SetupError(problems)
     return spec.model_copy(update={'learn': spec.learn.model_copy(update={'earlier': found})})
 
 
-def _imported(archive: Path, number: int) -> str:
+def _imported(archive: Path) -> str:
     """UUID of the only campaign of an archive, whose nodes are in the profile now."""
     from aiida import orm
     from aiida.common.exceptions import AiidaException
@@ -47,11 +56,9 @@ def _imported(archive: Path, number: int) -> str:
             with quiet():
                 import_archive(archive, create_group=False)
             click.echo(f'imported {archive}: campaign {uuid} is an input now')
-    except InverseDesignError as error:
-        raise InverseDesignError(f'learn.from[{number}]: {error}') from error
     except (AiidaException, OSError, ValueError) as error:
         raise InverseDesignError(
-            f'learn.from[{number}]: {archive} cannot be imported ({error}): try `verdi archive migrate {archive} '
-            'NEW.aiida`, and name NEW.aiida'
+            f'{archive} cannot be imported ({error}): try `verdi archive migrate {archive} NEW.aiida`, and name '
+            'NEW.aiida'
         ) from error
     return uuid

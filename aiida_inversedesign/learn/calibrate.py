@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aiida_inversedesign.arrays import Array
 
 #: Half width of an 80 % interval of the normal distribution in standard deviations.
 Z80 = 1.2815515655446004

@@ -24,16 +24,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import Fit, LeavesOut, Regressor, Setting
 from aiida_inversedesign.learn.calibrate import Z80, deviation_factor, tailed_log_density
 from aiida_inversedesign.learn.models.hurdle import usual_value
 from aiida_inversedesign.learn.models.mixture import LEAST_WEIGHT, Mixture, mixed, stacking_weights
 from aiida_inversedesign.learn.regressor import RegressorError, check_training, kind_named, target_scale
-
-Array = NDArray[np.float64]
-
 
 #: Fewer rows than this decide nothing: the first of the list is taken.
 LEAST_ROWS = 10

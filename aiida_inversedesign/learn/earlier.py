@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.row import EvaluationRow
@@ -23,8 +23,6 @@ from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.models.transfer import LEAST_ROWS, Prior, learn_prior
 from aiida_inversedesign.learn.regressor import RegressorError
-
-Array = NDArray[np.float64]
 
 #: Priors learned before: every generation of a campaign asks for the same.
 _REMEMBERED = 16
@@ -50,7 +48,6 @@ class SourceTask:
     :param campaign: UUID of the campaign, as ``learn.from`` of the settings has it. :param name: what it is called.
     :param property: whose values they are. :param unit: theirs.
     :param same: whether it is a property of this campaign's goal, in the same unit.
-    :param reason: why the campaigns may be compared, in words.
     :param rows: completed evaluations with a value. :param values: these, shape (n,).
     """
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.learn.models.gp import fit_gp
 from aiida_inversedesign.learn.models.transfer import FITTED
 from aiida_inversedesign.learn.scaling import scaling, standardised
-
-Array = NDArray[np.float64]
 
 
 def expected_estimates(features: Array, asked: Sequence[int], values: Array) -> tuple[Array, Array]:

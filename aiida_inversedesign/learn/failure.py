@@ -14,11 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.learn.models.kernel import Kernel
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs
 from aiida_inversedesign.learn.threads import one_thread
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 #: Belief about the base rate before anything failed: a beta distribution with mean 0.1 that counts as five rows.
@@ -116,10 +115,7 @@ class FailureModel:
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> FailureModel:
-        """The model of :meth:`state`.
-
-        :raises RegressorError: if it was written by another version.
-        """
+        """The model of :meth:`state`."""
         if state.get('version') != STATE_VERSION:
             raise RegressorError(
                 f'state of failures of version {state.get("version")!r}; this package reads {STATE_VERSION}'

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows, Other, Setting
 from aiida_inversedesign.campaign.replicates import noise_of, with_noise
@@ -20,8 +21,6 @@ from aiida_inversedesign.learn.models.transfer import Estimate, Prior
 from aiida_inversedesign.learn.regressor import RegressorError, kind_named
 from aiida_inversedesign.learn.scaling import scaling
 from aiida_inversedesign.learn.surrogate import Surrogate, SurrogateError, estimate_column, estimate_values
-
-Array = NDArray[np.float64]
 
 #: Fewest completed rows with a property before it is modelled.
 MINIMUM_ROWS = 3
@@ -108,7 +107,7 @@ def fit_on_features(
     return replace(frame, models=models, failure=failure, record=record)
 
 
-def _measured(setting: Setting, errors: Mapping[str, Array] | None, name: str, rows: NDArray[np.int64]) -> Setting:
+def _measured(setting: Setting, errors: Mapping[str, Array] | None, name: str, rows: Integers) -> Setting:
     """The setting with the errors of a property; without where none is known."""
     if errors is None or name not in errors:
         return setting
@@ -118,7 +117,7 @@ def _measured(setting: Setting, errors: Mapping[str, Array] | None, name: str, r
     return replace(setting, errors=own) if np.isfinite(own).any() else setting
 
 
-def _curves(curves: Mapping[str, CurveRows] | None, name: str, rows: NDArray[np.int64]) -> CurveRows | None:
+def _curves(curves: Mapping[str, CurveRows] | None, name: str, rows: Integers) -> CurveRows | None:
     """The curves of rows; None where no row has one."""
     if curves is None or name not in curves:
         return None
@@ -205,13 +204,9 @@ def fit_surrogate(
     Each property is learned from every completed row that has it, and failures from all rows; the inputs are the
     candidates as proposed, which is all that is known of them.
 
-    :param properties: names of the properties to model.
-    :param space: what was evaluated.
     :param kind: ``auto`` or an installed surrogate; ``multitask`` learns all properties together.
-    :param priors: learned from other data.
     :param curves: those of the rows, of properties that are numbers of curves
         (:func:`~aiida_inversedesign.learn.curves.rows.curves_of_rows`).
-    :param earlier: what earlier campaigns evaluated.
     :param noisy: whether the engine measures; see :func:`errors_of`.
     :raises SurrogateError: if the kind is unknown, nothing is asked for, or a property has fewer than three rows.
     :raises EarlierError: if the rows of an earlier campaign cannot be described as those of this one.

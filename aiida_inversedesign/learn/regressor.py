@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.registry import PartError
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor, SurrogateKind, surrogate_kind
 from aiida_inversedesign.errors import InverseDesignError
-
-Array = NDArray[np.float64]
-
 
 #: Share of a number that its rounding in double precision, and in sums of such numbers, may reach.
 _ROUNDING = 32 * float(np.finfo(np.float64).eps)

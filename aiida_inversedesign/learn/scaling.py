@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aiida_inversedesign.arrays import Array
 
 #: Standardised descriptors are cut here, by judgement: an odd proposal must not lie infinitely far from everything.
 LIMIT = 5.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor
@@ -21,7 +21,6 @@ from aiida_inversedesign.learn.scaling import standardised
 if TYPE_CHECKING:
     from aiida_inversedesign.learn.curves.model import CurveModel
 
-Array = NDArray[np.float64]
 
 #: What the name of a descriptor begins with that is an estimate of a potential.
 _ESTIMATED = 'estimated_'
@@ -145,6 +144,8 @@ class Surrogate:
         :raises SurrogateError: if it was written by another version, for other descriptors, or a kind of model is not
             installed.
         """
+        from aiida_inversedesign.learn.curves.model import CurveModel
+
         if state.get('version') != STATE_VERSION:
             raise SurrogateError(
                 f'surrogate state of version {state.get("version")!r}; this package reads {STATE_VERSION}: '
@@ -153,7 +154,7 @@ class Surrogate:
         try:
             models = {name: regressor_from_state(model) for name, model in state['models'].items()}
             failure = FailureModel.from_state(state['failure']) if state.get('failure') else None
-            curves = {name: _curve_model(model) for name, model in state.get('curves', {}).items()}
+            curves = {name: CurveModel.from_state(model) for name, model in state.get('curves', {}).items()}
         except RegressorError as error:
             raise SurrogateError(f'{error}: fit the surrogate again from its table') from error
         return cls(
@@ -167,12 +168,6 @@ class Surrogate:
             record=dict(state.get('record', {})),
             curves=curves,
         )
-
-
-def _curve_model(state: dict[str, Any]) -> CurveModel:
-    from aiida_inversedesign.learn.curves.model import CurveModel
-
-    return CurveModel.from_state(state)
 
 
 def estimate_column(name: str) -> str:

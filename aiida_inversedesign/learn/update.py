@@ -35,7 +35,6 @@ def with_rows(
     """The surrogate as it is after all of these evaluations.
 
     :param rows: every evaluation so far, those that it was fitted to included.
-    :param space: what was evaluated.
     :param curves: those of the rows, of properties that are numbers of curves.
     :param noisy: whether the engine measures; see :func:`.fit.errors_of`.
     """

@@ -41,7 +41,8 @@ def read_aflow() -> tuple[Library, list[Skipped]]:
     for members in groups.values():
         representatives: list[Template] = []
         for _, template in sorted(members, key=lambda member: member[0]):
-            double = next((other for other in representatives if _alike(template, other)), None)
+            same_group = (other for other in representatives if other.spacegroup == template.spacegroup)
+            double = next((other for other in same_group if same_arrangement(template.crystal, other.crystal)), None)
             if double is None:
                 representatives.append(template)
             else:
@@ -62,7 +63,3 @@ def _template(number: int, entry: dict[str, Any]) -> Template:
         prototype=tags.get('mineral') or f'{structure.composition.reduced_formula} {tags["pearson"]}',
         spacegroup=space_group_number(crystal, STRICT_SYMPREC) or 0,
     )
-
-
-def _alike(first: Template, second: Template) -> bool:
-    return first.spacegroup == second.spacegroup and same_arrangement(first.crystal, second.crystal)

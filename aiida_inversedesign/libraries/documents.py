@@ -115,10 +115,6 @@ def _structure(document: Mapping[str, Any]) -> Any:
     return next((document[key] for key in STRUCTURES if isinstance(document.get(key), Mapping)), None)
 
 
-def _holds_structure(document: Any) -> bool:
-    return isinstance(document, dict) and _structure(document) is not None
-
-
 def _is_structure(document: Mapping[str, Any]) -> bool:
     """Whether it is ``Structure.as_dict()``."""
     return isinstance(document.get('sites'), list) and isinstance(document.get('lattice'), Mapping)
@@ -173,7 +169,8 @@ def _items(found: Any) -> list[Any]:
     """The documents of a list, an answer, or an object of documents by id; of anything else itself."""
     if isinstance(found, dict) and 'lattice' not in found and not any(key in found for key in STRUCTURES):
         found = next((found[key] for key in LISTS if isinstance(found.get(key), list)), found)
-    if isinstance(found, dict) and found and all(map(_holds_structure, found.values())):
+    documents = found.values() if isinstance(found, dict) else ()
+    if documents and all(isinstance(item, dict) and _structure(item) is not None for item in documents):
         return [{'id': name, **document} for name, document in found.items()]
     return found if isinstance(found, list) and found else [found]
 

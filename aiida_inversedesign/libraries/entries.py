@@ -98,7 +98,6 @@ class Raw:
     """What a reader finds: where, the structure or how to make it, and its other fields.
 
     :param where: location for the list of what was skipped, e.g. ``data.jsonl, line 7``.
-    :param name: id.
     :param build: makes the crystal, or raises what is wrong with it.
     :param fields: numbers among them become properties.
     :param license: licence of this entry, if it has one of its own.

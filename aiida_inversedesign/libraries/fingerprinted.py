@@ -20,7 +20,6 @@ def with_fingerprints(
 
     :param cache: fingerprints by content hash of the crystal, read and added to.
     :param progress: called with the fraction of the missing ones that is done, from 0 to 1.
-    :param workers: processes.
     :returns: the library, and the templates without a fingerprint (their row is NaN) with the reason.
     """
     values = np.full((len(library), LENGTH), np.nan, dtype=np.float32)

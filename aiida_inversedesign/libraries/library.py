@@ -41,7 +41,6 @@ class Skipped:
     """A structure that was not taken into a library.
 
     :param source: which one: file and line, block or id.
-    :param reason: why, in words.
     :param kind: by what it is counted, e.g. ``partial occupancy``; empty if unknown.
     :param column: name of the property, where only its value is not taken and the structure is.
     """

@@ -63,7 +63,6 @@ def merge(
     without an energy yields to one with it, and of equals the one named first stays. Fingerprints go along where
     every library has them.
 
-    :param libraries: name and library of each.
     :param wanted: which templates are taken.
     :param match: whether StructureMatcher is asked; if not, only equal structures are duplicates.
     :raises LibraryError: if nothing is left.

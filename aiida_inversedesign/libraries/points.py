@@ -37,7 +37,6 @@ class Measured:
     :param values: mean of each property over the replicates.
     :param errors: standard error of each mean, where there are at least two replicates.
     :param repeats: there also the number of measurements and the standard deviation of one.
-    :param replicates: number of rows.
     """
 
     content: Any

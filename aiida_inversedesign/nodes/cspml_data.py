@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiida.orm.pydantic import OrmMetadataField
 
-from aiida_inversedesign.nodes.payload import PayloadData, ReadCache
+from aiida_inversedesign.nodes.payload import Attribute, PayloadData, ReadCache
 
 if TYPE_CHECKING:
     from aiida_inversedesign.propose.proposal_model import AnyModel
@@ -24,6 +24,8 @@ class CspmlData(PayloadData):
             description='Training record: library hash, τ, splits, scores, versions, seed', read_only=True
         )
 
+    record = Attribute[dict[str, Any]](dict)
+
     @classmethod
     def from_model(cls, model: AnyModel, label: str = '') -> CspmlData:
         """An unstored node of a trained model."""
@@ -34,8 +36,3 @@ class CspmlData(PayloadData):
         from aiida_inversedesign.propose.proposal_model import load_model
 
         return _READ.get(self, lambda: load_model(self.payload))
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """Training record."""
-        return dict(self.base.attributes.get('record'))

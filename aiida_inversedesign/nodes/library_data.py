@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiida.orm.pydantic import OrmMetadataField
 
-from aiida_inversedesign.nodes.payload import PayloadData, ReadCache
+from aiida_inversedesign.nodes.payload import Attribute, PayloadData, ReadCache
 
 if TYPE_CHECKING:
     from aiida_inversedesign.libraries.library import Library, Skipped
@@ -28,6 +28,12 @@ class LibraryData(PayloadData):
         sources: dict[str, Any] = OrmMetadataField(
             description='Licence and number of templates of each source', read_only=True
         )
+
+    count = Attribute[int](int)
+    sources = Attribute[dict[str, Any]](dict)
+    #: Properties of entries that are functions of an axis, and those that entries carry.
+    curve_names = Attribute[list[str]](list, ())
+    property_names = Attribute[list[str]](list)
 
     @classmethod
     def from_library(cls, library: Library, label: str = '', skipped: Iterable[Skipped] = ()) -> LibraryData:
@@ -59,23 +65,3 @@ class LibraryData(PayloadData):
             return []
         rows = json.loads(self.base.repository.get_object_content(self.SKIPPED, mode='rb'))
         return [Skipped(str(source), str(reason), str(kind)) for source, kind, reason in rows]
-
-    @property
-    def count(self) -> int:
-        """Number of templates."""
-        return int(self.base.attributes.get('count'))
-
-    @property
-    def sources(self) -> dict[str, Any]:
-        """Licence and number of templates of each source."""
-        return dict(self.base.attributes.get('sources'))
-
-    @property
-    def curve_names(self) -> list[str]:
-        """Properties of entries that are functions of an axis."""
-        return list(self.base.attributes.get('curve_names', []))
-
-    @property
-    def property_names(self) -> list[str]:
-        """Properties that entries carry."""
-        return list(self.base.attributes.get('property_names'))

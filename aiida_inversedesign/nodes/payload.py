@@ -52,6 +52,25 @@ class PayloadData(Data):
         return True
 
 
+class Attribute(Generic[Value]):
+    """An attribute of a node of the same name, as ``AttributesModel`` describes it.
+
+    :param read: makes the value of what is stored.
+    :param default: what is read where nothing is stored; without one that is an error.
+    """
+
+    def __init__(self, read: Callable[[Any], Value], *default: Any) -> None:
+        self._read, self._default = read, default
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, node: PayloadData | None, owner: type) -> Value:
+        if node is None:
+            return self  # type: ignore[return-value]
+        return self._read(node.base.attributes.get(self._name, *self._default))
+
+
 class ReadCache(Generic[Value]):
     """What nodes were last read as, by content hash: a campaign reads the same ones again and again.
 

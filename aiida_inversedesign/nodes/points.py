@@ -9,7 +9,7 @@ from aiida.orm.pydantic import OrmMetadataField
 
 from aiida_inversedesign.campaign.contracts.registry import part
 from aiida_inversedesign.libraries.points import PointSet
-from aiida_inversedesign.nodes.payload import PayloadData, ReadCache
+from aiida_inversedesign.nodes.payload import Attribute, PayloadData, ReadCache
 
 _READ: ReadCache[PointSet] = ReadCache(2)
 
@@ -38,6 +38,9 @@ class PointsData(PayloadData):
         count: int = OrmMetadataField(description='Number of rows', read_only=True)
         property_names: list[str] = OrmMetadataField(description='Columns of numbers', read_only=True)
 
+    count = Attribute[int](int)
+    property_names = Attribute[list[str]](list)
+
     @classmethod
     def from_points(cls, points: PointSet, label: str = '') -> PointsData:
         """An unstored node of a data set."""
@@ -49,13 +52,3 @@ class PointsData(PayloadData):
     def get_library(self) -> PointSet:
         """The rows as the pure core uses them; the same object for the same content."""
         return _READ.get(self, lambda: PointSet.from_bytes(self.payload))
-
-    @property
-    def count(self) -> int:
-        """Number of rows."""
-        return int(self.base.attributes.get('count'))
-
-    @property
-    def property_names(self) -> list[str]:
-        """Columns of numbers."""
-        return list(self.base.attributes.get('property_names'))

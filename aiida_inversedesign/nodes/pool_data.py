@@ -11,7 +11,7 @@ from aiida.orm.pydantic import OrmMetadataField
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.registry import part
 from aiida_inversedesign.nodes.parquet import records_from_parquet, records_to_parquet
-from aiida_inversedesign.nodes.payload import PayloadData, ReadCache
+from aiida_inversedesign.nodes.payload import Attribute, PayloadData, ReadCache
 
 _COLUMNS = tuple(Candidate.__dataclass_fields__)
 _NESTED = ('content', 'assignment', 'verdicts', 'within', 'screening')
@@ -32,6 +32,11 @@ class PoolData(PayloadData):
         )
         keys: int = OrmMetadataField(description='Number of different keys, e.g. formulas', read_only=True)
         space: str = OrmMetadataField(description='Kind of space of the candidates', read_only=True)
+
+    count = Attribute[int](int)
+    accepted = Attribute[int](int)
+    rejected = Attribute[dict[str, int]](dict)
+    space = Attribute[str](str)
 
     @classmethod
     def from_candidates(cls, candidates: Sequence[Candidate], space: str = 'crystals') -> PoolData:
@@ -59,31 +64,11 @@ class PoolData(PayloadData):
         return list(_READ.get(self, read))
 
     @property
-    def count(self) -> int:
-        """Number of candidates considered."""
-        return int(self.base.attributes.get('count'))
-
-    @property
-    def accepted(self) -> int:
-        """Number of candidates that passed every filter."""
-        return int(self.base.attributes.get('accepted'))
-
-    @property
-    def rejected(self) -> dict[str, int]:
-        """Number of candidates rejected, by the first filter that did."""
-        return dict(self.base.attributes.get('rejected'))
-
-    @property
     def summary(self) -> str:
         """How many candidates passed, of how many different keys, e.g. ``12 candidates of 5 formulas``."""
         space = part('spaces', self.space)
         nouns = 'formulas' if space.of_crystals else space.nouns
         return f'{self.accepted} candidates of {self.base.attributes.get("keys")} {nouns}'
-
-    @property
-    def space(self) -> str:
-        """Kind of space of the candidates."""
-        return str(self.base.attributes.get('space'))
 
     @property
     def read(self) -> Callable[[dict[str, Any]], Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from aiida.orm.pydantic import OrmMetadataField
 
-from aiida_inversedesign.nodes.payload import PayloadData
+from aiida_inversedesign.nodes.payload import Attribute, PayloadData
 
 if TYPE_CHECKING:
     from aiida_inversedesign.learn.surrogate import Surrogate
@@ -23,6 +23,10 @@ class SurrogateData(PayloadData):
         kind: str = OrmMetadataField(description='Kind of surrogate that was asked for', read_only=True)
         models: dict[str, Any] = OrmMetadataField(description='Kind of model of each property', read_only=True)
         rows: dict[str, Any] = OrmMetadataField(description='Number of training rows of each property', read_only=True)
+
+    kind = Attribute[str](str)
+    models = Attribute[dict[str, str]](dict)
+    rows = Attribute[dict[str, int]](dict)
 
     @classmethod
     def from_surrogate(cls, surrogate: Surrogate) -> SurrogateData:
@@ -46,21 +50,6 @@ class SurrogateData(PayloadData):
     def state(self) -> dict[str, Any]:
         """What is stored, as plain data."""
         return dict(json.loads(self.payload))
-
-    @property
-    def kind(self) -> str:
-        """Kind of surrogate that was asked for."""
-        return str(self.base.attributes.get('kind'))
-
-    @property
-    def models(self) -> dict[str, str]:
-        """Kind of model of each property."""
-        return dict(self.base.attributes.get('models'))
-
-    @property
-    def rows(self) -> dict[str, int]:
-        """Number of training rows of each property it predicts."""
-        return dict(self.base.attributes.get('rows'))
 
     @property
     def earlier(self) -> dict[str, Any]:

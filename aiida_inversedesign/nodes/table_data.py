@@ -21,7 +21,7 @@ from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import EvaluationRow, best_row, count_statuses
 from aiida_inversedesign.nodes.curves import pack_curves, unpack_curves
 from aiida_inversedesign.nodes.parquet import joined_parquet, records_from_parquet, records_to_parquet
-from aiida_inversedesign.nodes.payload import PayloadData
+from aiida_inversedesign.nodes.payload import Attribute, PayloadData
 
 _COLUMNS = tuple(name for name in EvaluationRow.__dataclass_fields__ if name != 'curves')
 _NESTED = ('proposed', 'relaxed', 'properties', 'errors', 'predicted', 'estimates', 'replicates')
@@ -93,6 +93,9 @@ class TableData(PayloadData):
         )
         space: str = OrmMetadataField(description='Kind of space of the candidates', read_only=True)
 
+    counts = Attribute[dict[str, int]](dict)
+    space = Attribute[str](str)
+
     @classmethod
     def from_rows(cls, rows: Sequence[EvaluationRow], goal: Goal, space: str = 'crystals') -> TableData:
         """An unstored node of the rows of a kind of space; ``goal`` says which is the best."""
@@ -141,16 +144,6 @@ class TableData(PayloadData):
         return [found[key] for key in keys]
 
     @property
-    def counts(self) -> dict[str, int]:
-        """Number of rows: total, completed, failed, hits."""
-        return dict(self.base.attributes.get('counts'))
-
-    @property
     def best(self) -> dict[str, Any] | None:
         """Candidate, key and properties of the best row, or None."""
         return self.base.attributes.get('best')
-
-    @property
-    def space(self) -> str:
-        """Kind of space of the candidates."""
-        return str(self.base.attributes.get('space'))

@@ -26,7 +26,6 @@ ALIKE = 0.5
 class RankedList:
     """The templates of one formula, best first, and how its crystals are built.
 
-    :param length: number of the templates.
     :param label: the prototype of the template at an index; empty where it cannot be determined.
     :param fingerprints: of each template, shape (n, p), NaN where there is none; None if the library has none.
     :param build: the crystals of some of the templates, by their indices in the list; ``rank`` is the index plus 1.
@@ -73,7 +72,6 @@ class _Formula:
 
     :param untried: indices in the list that were not tried.
     :param tried: judged crystals.
-    :param passed: the acceptable ones of them.
     """
 
     ranked: RankedList

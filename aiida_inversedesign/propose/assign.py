@@ -74,8 +74,7 @@ def dissimilarities(query: Mapping[str, int], rows: NDArray[np.int64]) -> NDArra
         indices = range(start, start + len(members))
         start += len(members)
         total += count * _least(distance[indices[0] : start, :, indices[0] : start])
-    per_atom: NDArray[np.float64] = total / sum(counts)
-    return per_atom
+    return np.asarray(total / sum(counts))
 
 
 def _least(distance: NDArray[np.float64]) -> NDArray[np.float64]:

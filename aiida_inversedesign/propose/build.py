@@ -40,7 +40,6 @@ class Built:
     :param crystal: the structure, in the template's cell, scaled.
     :param mapping: element of the template → element of the formula.
     :param dissimilarity: element dissimilarity per atom of the mapping.
-    :param estimate: the volume it was scaled to.
     """
 
     index: int
@@ -63,7 +62,6 @@ def build(
     :param indices: templates of the formula's ratio label, by their index in the library; shape (k,).
     :param templates: the group of that ratio label, which keeps what was computed for it; or the whole library, for
         a few formulas.
-    :param volumes: predicts the volumes.
     :param alternatives: most assignments of the elements built for a template, by rising dissimilarity. More than one
         helps where elements of equal count may be exchanged (spinel and inverse spinel).
     :raises AssignmentError: if a template has another ratio label.

@@ -72,7 +72,6 @@ def request_of(
 def read_generated(folder: Path, request: Mapping[str, Any]) -> dict[str, Any]:
     """The usable crystals of a folder, as plain data.
 
-    :param folder: what the program wrote.
     :param request: what it was asked (:func:`request_of`).
     :returns: ``records`` (crystals with ``id``, ``formula``, ``score`` and ``parent``), ``refused`` (how many for
         which reason), ``examples``, ``found`` (entries that were looked at), and ``status``: what the program says of

@@ -37,7 +37,6 @@ def propose_next(
     :param model: the proposal model, where the source needs one; None takes the one shipped with the package.
     :param generation: number of the generation, from 1, part of the ids: ``g001_c0001``.
     :param rows: evaluations so far; what equals an evaluated candidate is rejected.
-    :param earlier: candidates of earlier proposals.
     :param surrogate: fitted to the evaluations so far, for sources that search.
     :param exclude: reduced formulas whose templates are not used; a fair test of a ranking removes what it asks for.
     :param generated: what the program of ``propose.external`` gave.

@@ -74,7 +74,6 @@ def child_of(
     :param most_sites: of the cell.
     :param least: least contact in sums of covalent radii; cells are widened to it if need be, by at most
         :data:`~aiida_inversedesign.propose.volumes.of_composition.WIDENED`.
-    :param rng: of all random choices.
     :param volume: Å³ per atom; None takes that of the parents.
     """
     fitting = [parent for parent in parents if parent.crystal.nsites <= most_sites]

@@ -35,7 +35,8 @@ def orderings(parent: Crystal, pattern: Pattern, most_sites: int) -> list[tuple[
     :raises ProposalError: if icet is not installed.
     """
     # the same pattern of other elements has the same orderings
-    names = {symbol: SYMBOLS[number] for number, symbol in enumerate(_symbols(pattern)) if symbol != VACANCY}
+    symbols = [symbol for _, given in sorted(pattern.items()) for symbol in sorted(given)]
+    names = {symbol: SYMBOLS[number] for number, symbol in enumerate(symbols) if symbol != VACANCY}
     names[VACANCY] = VACANCY
     general = tuple(
         (old, tuple((names[new], number) for new, number in sorted(given.items(), key=lambda item: names[item[0]])))
@@ -43,10 +44,6 @@ def orderings(parent: Crystal, pattern: Pattern, most_sites: int) -> list[tuple[
     )
     back = {general_name: symbol for symbol, general_name in names.items()}
     return [(item.with_species(back), orbits) for item, orbits in _enumerated(parent, general, most_sites)]
-
-
-def _symbols(pattern: Pattern) -> list[str]:
-    return [symbol for _, given in sorted(pattern.items()) for symbol in sorted(given)]
 
 
 @functools.lru_cache(maxsize=4096)

@@ -28,7 +28,6 @@ SCHEMA = 'inversedesign.proposal/1'
 class ProposalModel:
     """A trained model of our recipe.
 
-    :param ranker: ranks the templates of a formula.
     :param volumes: predicts the volume of a template with new elements.
     :param features: names of the element features that both were trained with.
     :param record: the model card: library, sizes, recipe, split, scores, versions, seed.

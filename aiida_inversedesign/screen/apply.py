@@ -26,7 +26,6 @@ def screened(
 
     A verdict that the source has given stays. What has no content is judged only by screens that need the key alone.
 
-    :param rows: evaluations so far.
     :param by_key: only the screens that need the key alone, before anything is built.
     :param passed: candidates of the same proposal that passed before.
     """

@@ -6,15 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.contracts.screen import Screen, ScreenRequest
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.section import ContradictionError, Finite, Model
-
-Array = NDArray[np.float64]
 
 
 class Limits(Model):

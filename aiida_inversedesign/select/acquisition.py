@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.acquisition import Acquisition, acquisition, resolve
 from aiida_inversedesign.campaign.contracts.registry import PartError
 from aiida_inversedesign.campaign.contracts.surrogate import Differentiable
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.select.errors import SelectError
-from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.select.observed import Observed, SelectError
 from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal
-
-Array = NDArray[np.float64]
 
 #: Predictions that one gradient of a model's own counts as: that of the point, and slopes, which took 1.2 to 2.8 times
 #: as long for 20 to 200 rows of 6 and of 290 descriptors.
@@ -26,11 +23,7 @@ _STEP = 1e-5
 
 
 class Score:
-    """An acquisition applied to one choice; larger scores are better.
-
-    :param part: what is computed.
-    :param problem: goal, surrogate and observations.
-    """
+    """An acquisition applied to one choice; larger scores are better."""
 
     def __init__(self, part: Acquisition, problem: SearchProblem) -> None:
         self.part, self.problem = part, problem
@@ -122,7 +115,6 @@ def make_acquisition(name: str, goal: Goal, surrogate: Any, observed: Observed, 
     """The acquisition of a name.
 
     :param surrogate: models of every property of the goal.
-    :param observed: the evaluations so far.
     :raises SelectError: if it is not installed, the acquisition cannot serve the goal, or a property is missing.
     """
     problem = SearchProblem.of(goal, surrogate, observed, seed)

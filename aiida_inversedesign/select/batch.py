@@ -10,17 +10,14 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.contracts.acquisition import resolve
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.acquisition import Score, make_acquisition
-from aiida_inversedesign.select.errors import SelectError
-from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.select.observed import Observed, SelectError
 from aiida_inversedesign.select.rule import SHORTLIST
 
-Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
 #: Asked with a candidate and those taken so far before the candidate is taken.
 Acceptable = Callable[[int, list[int]], bool]
 
@@ -29,7 +26,6 @@ Acceptable = Callable[[int, list[int]], bool]
 class Slot:
     """One slot of a batch.
 
-    :param index: row of the inputs.
     :param acquisition: the one that chose it; ``random`` for the control arm.
     :param value: its score when it was chosen; None for ``random``.
     """
@@ -57,7 +53,6 @@ def choose_points(
     :param name: of the acquisition, or ``auto`` or ``random``.
     :param inputs: standardised descriptors of the candidates that may be chosen, shape (n, d).
     :param pending: those of candidates that are running, shape (p, d).
-    :param control: slots drawn at random.
     :param acceptable: by default the inputs must differ from those taken and pending.
     :returns: fewer than ``size`` slots if no more candidates are acceptable.
     :raises SelectError: if the acquisition is unknown or cannot serve the goal, or a score is not a number.
@@ -111,7 +106,7 @@ def _next(
     acquisition: Score,
     inputs: Array,
     pending: Array,
-    ranked: Indices,
+    ranked: Integers,
     first: Array,
     taken: list[int],
     acceptable: Acceptable,

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
@@ -17,13 +16,10 @@ from aiida_inversedesign.campaign.spec import Select
 from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.select.already_evaluated import AlreadyEvaluated
 from aiida_inversedesign.select.batch import choose_points
-from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.initial import initial_design
-from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.select.observed import Observed, SelectError
 from aiida_inversedesign.select.promise import promise
 from aiida_inversedesign.select.replication import Rule, measured_points, repeat_of_best, repeat_worth_more
-
-Array = NDArray[np.float64]
 
 #: Repeats of a point that may fail before it is not measured again.
 MOST_FAILURES = 2
@@ -85,7 +81,6 @@ def choose_batch(
     compares them) one that was evaluated (as proposed or relaxed), is running, or was chosen before in the batch.
     Slots are filled in the order control arm, acquisition; each choice counts as evaluated for the next.
 
-    :param space: what the candidates are.
     :param pending: ids of candidates whose evaluations are running; all must be among ``candidates``.
     :param pending_arms: the arm of each of them, by which the control arm keeps its share; by default unknown.
     :param foreseen: what earlier campaigns say of properties of candidates, by id, for a choice without a surrogate; a

@@ -8,17 +8,15 @@ improvement of Huang, Allen, Notz and Miller, Struct. Multidisc. Optim. 32, 369 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.goal import Objective
 from aiida_inversedesign.select.utility import Utility
-
-Array = NDArray[np.float64]
 
 
 def worth_asking(
     objective: Objective, mean: Array, deviation: Array, unknown: Array, observed: Array, ratio: float
-) -> NDArray[np.int64]:
+) -> Integers:
     """Indices of candidates about which asking is worth more for its cost than any evaluation.
 
     :param mean: what the surrogate predicts of the property, shape (n,).

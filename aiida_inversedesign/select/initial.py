@@ -6,9 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aiida_inversedesign.arrays import Array
 
 #: Standardised descriptors are cut here, or the design would consist of the pool's oddities.
 _LIMIT = 3.0

@@ -8,9 +8,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aiida_inversedesign.arrays import Array
 
 _HALF_LOG_2PI = math.log(2 * math.pi) / 2
 _HALF_LOG_HALF_PI = math.log(math.pi / 2) / 2
@@ -60,10 +59,7 @@ def log_within(mean: Array, deviation: Array, low: float | Array, high: float | 
     mirrored = lower > 0
     first = np.where(mirrored, -upper, lower)
     last = np.where(mirrored, -lower, upper)
-    outer, inner = log_ndtr(last), log_ndtr(first)
-    with np.errstate(invalid='ignore'):
-        gap = np.where(np.isneginf(inner), -np.inf, inner - outer)
-    return np.asarray(outer + _log_one_minus(np.minimum(gap, 0.0)))
+    return log_difference(log_ndtr(last), log_ndtr(first))
 
 
 def log_rise(mean: Array, deviation: Array, level: float | Array) -> Array:

@@ -9,14 +9,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.row import EvaluationRow
-from aiida_inversedesign.select.errors import SelectError
+from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
     from aiida_inversedesign.learn.surrogate import Surrogate
 
-Array = NDArray[np.float64]
+
+class SelectError(InverseDesignError):
+    """A batch cannot be chosen from its inputs."""
 
 
 @dataclass(frozen=True)

@@ -16,14 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor
-from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.select.errors import SelectError
+from aiida_inversedesign.campaign.goal import Goal, intervals
 from aiida_inversedesign.select.normal import log_within
-from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.select.observed import Observed, SelectError
 from aiida_inversedesign.select.utility import Utility
 
-Array = NDArray[np.float64]
 Marginals = dict[str, tuple[Array, Array]]
 
 #: An own distribution of a finite number of members says nothing about rarer things than this.
@@ -74,14 +73,7 @@ class SearchProblem:
     @cached_property
     def intervals(self) -> dict[str, tuple[float, float]]:
         """What the constraints allow of each property."""
-        found: dict[str, tuple[float, float]] = {}
-        for item in self.goal.constraints:
-            low, high = found.get(item.property, (-math.inf, math.inf))
-            found[item.property] = (
-                max(low, -math.inf if item.min is None else item.min),
-                min(high, math.inf if item.max is None else item.max),
-            )
-        return found
+        return intervals(self.goal.constraints)
 
     @cached_property
     def feasible(self) -> NDArray[np.bool_]:

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.utility import Utility
-
-Array = NDArray[np.float64]
 
 
 def promise(goal: Goal, estimates: Sequence[Mapping[str, float]]) -> Array | None:
@@ -36,9 +34,7 @@ def promise(goal: Goal, estimates: Sequence[Mapping[str, float]]) -> Array | Non
         if not np.isfinite(own).any():
             # what the potential does not know decides nothing
             continue
-        kept = np.isfinite(own)
-        kept &= own >= (-np.inf if item.min is None else item.min)
-        kept &= own <= (np.inf if item.max is None else item.max)
-        worst = np.where(kept, worst, -np.inf)
+        low, high = item.bounds
+        worst = np.where(np.isfinite(own) & (own >= low) & (own <= high), worst, -np.inf)
     worst = np.where(np.isfinite(worst), worst, -np.inf)
     return worst if np.isfinite(worst).any() else None

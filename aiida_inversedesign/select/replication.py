@@ -8,14 +8,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.replicates import noise_of
 from aiida_inversedesign.campaign.row import EvaluationRow, is_feasible, loss
 
-Array = NDArray[np.float64]
 #: ``auto``, or how often the best point is measured.
 Rule = Literal['auto'] | int
 

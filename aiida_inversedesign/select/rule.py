@@ -7,13 +7,11 @@ from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.contracts.acquisition import Acquisition
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.problem import Marginals, SearchProblem
-
-Array = NDArray[np.float64]
 
 #: Candidates that joint methods look at, and that are scored again for the later slots of a batch.
 SHORTLIST = 1000
@@ -27,7 +25,7 @@ def in_chunks(function: Callable[[Array], Array], inputs: Array) -> Array:
     return np.concatenate([np.empty(0), *parts])
 
 
-def refined(first: Array, exact: Callable[[NDArray[np.int64]], Array], most: int = SHORTLIST) -> Array:
+def refined(first: Array, exact: Callable[[Integers], Array], most: int = SHORTLIST) -> Array:
     """Exact values for the best of a first pass; the others follow below them in the order of the first.
 
     :param first: shape (n,).
@@ -69,7 +67,6 @@ class Marginal(Acquisition):
         return 'is for one objective: use auto, log_nehvi, log_ehvi or pi' if several else ''
 
     def score(self, problem: SearchProblem, inputs: Array, pending: Array) -> Array:
-        """See :class:`Acquisition`."""
         given = problem.given(pending)
 
         def part(points: Array) -> Array:

@@ -12,12 +12,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.goal import Objective
 from aiida_inversedesign.select.normal import log_rise, log_tent, log_within
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -44,10 +44,10 @@ def with_campaigns(settings: dict[str, Any], problems: list[str]) -> tuple[dict[
     return {**settings, 'learn': {**settings['learn'], 'from': recorded}}, inputs_of(found)
 
 
-def _nodes_of(spec: CampaignSettings, identifier: str, asked: str | None) -> tuple[str, dict[str, orm.Data]]:
-    """UUID, settings and newest table of a campaign.
+def campaign_of(identifier: str) -> orm.WorkChainNode:
+    """The campaign of a PK or UUID.
 
-    :raises InverseDesignError: if there is no such campaign, or this one cannot learn from it.
+    :raises InverseDesignError: if there is none.
     """
     if identifier.endswith(ARCHIVE):
         raise InverseDesignError(
@@ -66,6 +66,15 @@ def _nodes_of(spec: CampaignSettings, identifier: str, asked: str | None) -> tup
             f'node {identifier} is a {node.node_type.split(".")[-2]}, not a campaign: `aiida-inversedesign status` '
             'lists them'
         )
+    return node
+
+
+def _nodes_of(spec: CampaignSettings, identifier: str, asked: str | None) -> tuple[str, dict[str, orm.Data]]:
+    """UUID, settings and newest table of a campaign.
+
+    :raises InverseDesignError: if there is no such campaign, or this one cannot learn from it.
+    """
+    node = campaign_of(identifier)
     generations = generation_ids(chain_of(node.pk))
     table = newest_table(generations) or known_table(generations)
     if table is None:

@@ -92,10 +92,7 @@ def _results(
     """Outcomes, properties and relaxed crystals of the candidates of these names that have finished."""
     again = {label for label, child in calls if child.description.startswith(AGAIN)}
     wanted = {*names, *again}
-    results = Results.of_interrupted(earlier, wanted if _has_harvested(calls) else None)
+    has_harvested = any(label == 'harvest' and child.is_finished_ok for label, child in calls)
+    results = Results.of_interrupted(earlier, wanted if has_harvested else None)
     results.add(generation, {label: child for label, child in calls if label in wanted and child.is_finished})
     return {**vars(results), 'outcomes': orm.Dict(results.outcomes)}
-
-
-def _has_harvested(calls: list[tuple[str, orm.ProcessNode]]) -> bool:
-    return any(label == 'harvest' and child.is_finished_ok for label, child in calls)

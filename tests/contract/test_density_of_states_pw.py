@@ -9,13 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.engine import run_get_node
-from aiida.plugins import WorkflowFactory
 from ase.build import bulk
+from pw_evaluation import evaluate_with_pw
 
 from aiida_inversedesign.campaign.contracts.job_kinds import is_dft, job_kind
 from aiida_inversedesign.cli import setup_local
-from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 from aiida_inversedesign.graph.diagnosis import jobs_below
 from aiida_inversedesign.nodes.curves import curves_of
 from aiida_inversedesign.verify.replay import run_again
@@ -38,21 +36,8 @@ def codes(pw: orm.InstalledCode) -> dict[str, orm.InstalledCode]:
 def evaluate(
     atoms: Any, codes: dict[str, orm.InstalledCode], properties: list[str], limit: int | None = None, **settings: Any
 ) -> tuple[Any, Any]:
-    section = QuantumEspresso(
-        engine='quantumespresso',
-        pw=codes['code'].full_label,
-        pseudos='debian-pbe',
-        protocol='fast',
-        **{'kpoints_distance': 0.6, 'dos_kpoints_distance': 0.4, **settings},
-    )
-    return run_get_node(
-        WorkflowFactory('inversedesign.evaluate.quantumespresso'),
-        candidate=orm.StructureData(ase=atoms),
-        properties=orm.List(properties),
-        settings=orm.Dict(section.model_dump(mode='json')),
-        limits=orm.Dict({'dft_calculations': limit, 'core_hours': None}),
-        engine=codes,
-    )
+    cheap = {'kpoints_distance': 0.6, 'dos_kpoints_distance': 0.4}
+    return evaluate_with_pw(atoms, codes, properties, limit, **{**cheap, **settings})
 
 
 def electrons(curve: Any) -> float:

@@ -8,34 +8,17 @@ from typing import Any
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 from ase.build import bulk
+from pw_evaluation import evaluate_with_pw
 
 from aiida_inversedesign.campaign.contracts.job_kinds import job_kind
 from aiida_inversedesign.cli import setup_local
 from aiida_inversedesign.engines.common.limits import LimitError
-from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 from aiida_inversedesign.graph.diagnosis import jobs_below
 from aiida_inversedesign.verify.replay import run_again
 
 pytestmark = pytest.mark.pw
-
-
-def evaluate(
-    atoms: Any, code: orm.InstalledCode, properties: list[str], limit: int | None = None, **settings: Any
-) -> tuple[Any, Any]:
-    section = QuantumEspresso(
-        engine='quantumespresso', pw=code.full_label, pseudos='debian-pbe', protocol='fast', **settings
-    )
-    return run_get_node(
-        WorkflowFactory('inversedesign.evaluate.quantumespresso'),
-        candidate=orm.StructureData(ase=atoms),
-        properties=orm.List(properties),
-        settings=orm.Dict(section.model_dump(mode='json')),
-        limits=orm.Dict({'dft_calculations': limit, 'core_hours': None}),
-        engine={'code': code},
-    )
 
 
 @pytest.mark.parametrize(
@@ -50,7 +33,7 @@ def test_constants_of_insulators(
     pw: orm.InstalledCode, symbol: str, start: float, constants: tuple[float, float, float], shear: float
 ) -> None:
     asked = ['shear_modulus', 'hardness', 'poisson_ratio', 'elastic_stability']
-    results, node = evaluate(
+    results, node = evaluate_with_pw(
         bulk(symbol, 'diamond', start), pw, asked, 14, kpoints_distance=0.4, electronic_type='insulator'
     )
     assert node.is_finished_ok, node.exit_message
@@ -76,7 +59,7 @@ def test_limits_that_leave_no_deformation_lose_nothing_else(
     pw: orm.InstalledCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # the most that a crystal can take has to remain, or not even the relaxation begins
-    _, node = evaluate(bulk('C', 'diamond', 3.6), pw, ['shear_modulus', 'volume'], 13, kpoints_distance=0.9)
+    _, node = evaluate_with_pw(bulk('C', 'diamond', 3.6), pw, ['shear_modulus', 'volume'], 13, kpoints_distance=0.9)
     assert node.exit_status == 303
     assert '13 more calculation jobs are allowed for this evaluation, but 14 are needed' in node.exit_message
     chain = WorkflowFactory('inversedesign.evaluate.quantumespresso')
@@ -89,7 +72,7 @@ def test_limits_that_leave_no_deformation_lose_nothing_else(
         return allot(self, chains, later)
 
     monkeypatch.setattr(chain, '_allot', spent)
-    results, node = evaluate(bulk('C', 'diamond', 3.6), pw, ['shear_modulus', 'volume'], kpoints_distance=0.9)
+    results, node = evaluate_with_pw(bulk('C', 'diamond', 3.6), pw, ['shear_modulus', 'volume'], kpoints_distance=0.9)
     assert (node.exit_status, node.exit_message) == (303, 'stopped to keep the budget: 0.001 core-hours are left')
     assert {'volume', 'energy'} <= set(results['properties'].get_dict())
     assert len(list(jobs_below(node))) == 2
@@ -104,7 +87,7 @@ def test_a_deformation_that_fails_loses_nothing_else(pw: orm.InstalledCode, tmp_
     )
     script.chmod(0o755)
     code = setup_local.make_pw_code(script, pw.computer, label='fails')
-    results, node = evaluate(
+    results, node = evaluate_with_pw(
         bulk('C', 'diamond', 3.6), code, ['volume', 'hardness', 'bulk_modulus'], kpoints_distance=0.9, max_restarts=0
     )
     assert node.exit_status == 411

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from aiida import orm
-from aiida.engine import ExitCode, run_get_node
-from aiida.plugins import WorkflowFactory
+from aiida.engine import ExitCode
 from ase.build import bulk
+from pw_evaluation import evaluate_with_pw
 
 from aiida_inversedesign.campaign.contracts.job_kinds import is_dft, job_kind
 from aiida_inversedesign.cli import setup_local
 from aiida_inversedesign.engines.common.properties import MOST_DISPLACEMENTS
 from aiida_inversedesign.engines.quantumespresso.phonons import displaced_supercells
-from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 from aiida_inversedesign.graph.diagnosis import jobs_below
 from aiida_inversedesign.nodes.curves import curves_of
 from aiida_inversedesign.verify.replay import run_again
@@ -34,26 +33,9 @@ MEAN = {
 
 
 def evaluate(atoms: Any, pw: orm.InstalledCode, properties: list[str], limit: int | None, **settings: Any) -> Any:
-    section = QuantumEspresso(
-        engine='quantumespresso',
-        pw=pw.full_label,
-        pseudos='debian-pbe',
-        protocol='fast',
-        # four points per axis of the crystal, two of its supercell: the same points
-        kpoints_distance=0.6,
-        cutoff_wfc=25,
-        cutoff_rho=100,
-        electronic_type='insulator',
-        **settings,
-    )
-    return run_get_node(
-        WorkflowFactory('inversedesign.evaluate.quantumespresso'),
-        candidate=orm.StructureData(ase=atoms),
-        properties=orm.List(properties),
-        settings=orm.Dict(section.model_dump(mode='json')),
-        limits=orm.Dict({'dft_calculations': limit, 'core_hours': None}),
-        engine={'code': pw},
-    )
+    # four points per axis of the crystal, two of its supercell: the same points
+    cheap = {'kpoints_distance': 0.6, 'cutoff_wfc': 25, 'cutoff_rho': 100, 'electronic_type': 'insulator'}
+    return evaluate_with_pw(atoms, pw, properties, limit, **cheap, **settings)
 
 
 @pytest.mark.pw

@@ -8,33 +8,15 @@ from typing import Any
 
 import pytest
 from aiida import orm
-from aiida.engine import run_get_node
-from aiida.plugins import WorkflowFactory
 from ase.build import bulk
 from failing_pw import FAILURES
+from pw_evaluation import evaluate_with_pw
 
 from aiida_inversedesign.cli import setup_local
 from aiida_inversedesign.engines.common.eos import GPA
-from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 from aiida_inversedesign.graph.diagnosis import jobs_below
 
 pytestmark = pytest.mark.pw
-
-
-def evaluate(
-    atoms: Any, code: orm.InstalledCode, properties: list[str], limits: dict[str, Any] | None = None, **settings: Any
-) -> tuple[Any, Any]:
-    section = QuantumEspresso(
-        engine='quantumespresso', pw=code.full_label, pseudos='debian-pbe', protocol='fast', **settings
-    )
-    return run_get_node(
-        WorkflowFactory('inversedesign.evaluate.quantumespresso'),
-        candidate=orm.StructureData(ase=atoms),
-        properties=orm.List(properties),
-        settings=orm.Dict(section.model_dump(mode='json')),
-        limits=orm.Dict(limits or {'dft_calculations': None, 'core_hours': None}),
-        engine={'code': code},
-    )
 
 
 def all_electron(shared: Path, name: str) -> tuple[float, float]:
@@ -53,7 +35,7 @@ COMPOUNDS = {'BN': (5.947, 371.2), 'SiC': (4.378**3 / 8, 211.4)}
 
 
 def check(atoms: Any, volume: float, modulus: float, code: orm.InstalledCode) -> None:
-    results, node = evaluate(atoms, code, ['bulk_modulus', 'volume', 'band_gap'], kpoints_distance=0.3)
+    results, node = evaluate_with_pw(atoms, code, ['bulk_modulus', 'volume', 'band_gap'], kpoints_distance=0.3)
     assert node.is_finished_ok, node.exit_message
     properties = results['properties'].get_dict()
     assert properties['volume']['value'] == pytest.approx(volume, rel=0.01)
@@ -80,7 +62,7 @@ def test_compounds_agree_with_other_pbe_values(pw: orm.InstalledCode, name: str,
 
 
 def test_children_have_fixed_labels_and_provenance(pw: orm.InstalledCode) -> None:
-    results, node = evaluate(
+    results, node = evaluate_with_pw(
         bulk('Si', 'diamond', 5.45), pw, ['bulk_modulus'], {'dft_calculations': 7}, eos_points=5, kpoints_distance=0.8
     )
     assert node.is_finished_ok, node.exit_message
@@ -93,7 +75,9 @@ def test_children_have_fixed_labels_and_provenance(pw: orm.InstalledCode) -> Non
 
 
 def test_wall_time_used_up(pw: orm.InstalledCode) -> None:
-    _, node = evaluate(bulk('C', 'diamond', 3.65), pw, ['volume'], max_restarts=0, options={'max_wallclock_seconds': 1})
+    _, node = evaluate_with_pw(
+        bulk('C', 'diamond', 3.65), pw, ['volume'], max_restarts=0, options={'max_wallclock_seconds': 1}
+    )
     assert node.exit_status == 310
     assert 'wall time' in node.exit_message
 
@@ -103,7 +87,7 @@ def test_pw_that_dies_is_a_failure_in_plain_words(pw: orm.InstalledCode, tmp_pat
     script.write_text('#!/bin/sh\necho "     Program PWSCF v.6.7MaX starts"\nkill -9 $$\n')
     script.chmod(0o755)
     code = setup_local.make_pw_code(script, pw.computer, label='dies')
-    _, node = evaluate(bulk('Si'), code, ['volume'], max_restarts=1)
+    _, node = evaluate_with_pw(bulk('Si'), code, ['volume'], max_restarts=1)
     assert node.exit_status == 310
     assert 'Killed' in node.exit_message
 
@@ -119,7 +103,7 @@ def test_a_failing_pw_is_quoted_in_the_reason_of_its_evaluation(
     script.write_text(f'#!/bin/sh\ncat {tmp_path}/output\ncat {tmp_path}/errors >&2\nexit 1\n')
     script.chmod(0o755)
     code = setup_local.make_pw_code(script, pw.computer, label='fails')
-    _, node = evaluate(bulk('Si'), code, ['volume'], max_restarts=0)
+    _, node = evaluate_with_pw(bulk('Si'), code, ['volume'], max_restarts=0)
     assert node.exit_status == 310
     assert case.words in node.exit_message
 
@@ -130,7 +114,7 @@ def test_restarts_never_exceed_the_cap(pw: orm.InstalledCode, tmp_path: Path, re
     script.write_text('#!/bin/sh\nexit 1\n')
     script.chmod(0o755)
     code = setup_local.make_pw_code(script, pw.computer, label='dies')
-    _, node = evaluate(bulk('Si'), code, ['volume'], {'dft_calculations': 2 + restarts}, max_restarts=3)
+    _, node = evaluate_with_pw(bulk('Si'), code, ['volume'], {'dft_calculations': 2 + restarts}, max_restarts=3)
     assert node.exit_status == 310
     assert 1 <= len(list(jobs_below(node))) <= 2 + restarts
 
@@ -148,7 +132,7 @@ def test_restarts_never_exceed_the_cap(pw: orm.InstalledCode, tmp_path: Path, re
 def test_what_cannot_run_is_refused_before_anything_runs(
     pw: orm.InstalledCode, atoms: Any, settings: dict[str, Any], limits: dict[str, Any] | None, words: str
 ) -> None:
-    _, node = evaluate(atoms, pw, ['volume'], limits, **settings)
+    _, node = evaluate_with_pw(atoms, pw, ['volume'], limits, **settings)
     assert node.is_failed
     assert words in node.exit_message
     assert not list(jobs_below(node))

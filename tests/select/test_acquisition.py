@@ -11,8 +11,7 @@ from aiida_inversedesign.campaign.contracts.acquisition import acquisition, reso
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.learn.fit import fit_surrogate
 from aiida_inversedesign.select.acquisition import make_acquisition
-from aiida_inversedesign.select.errors import SelectError
-from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.select.observed import Observed, SelectError
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 MAXIMIZE = {'objectives': [{'property': 'bulk_modulus', 'maximize': True}]}

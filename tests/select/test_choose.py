@@ -17,7 +17,7 @@ from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.learn.fit import fit_surrogate
 from aiida_inversedesign.learn.surrogate import SurrogateError
 from aiida_inversedesign.select.choose import Choice, choose_batch, control_slots
-from aiida_inversedesign.select.errors import SelectError
+from aiida_inversedesign.select.observed import SelectError
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 SPACE = CrystalSpace()

@@ -214,7 +214,7 @@ def test_who_serves_which_goal() -> None:
 
 
 def _serves(name: str, goal: Goal, models: Any) -> bool:
-    from aiida_inversedesign.select.errors import SelectError
+    from aiida_inversedesign.select.observed import SelectError
 
     try:
         make_acquisition(name, goal, models, problem(goal).observed, 0)

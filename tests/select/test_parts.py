@@ -27,8 +27,7 @@ from aiida_inversedesign.learn.regressor import RegressorError, regressor_from_s
 from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.paper import citations
 from aiida_inversedesign.select.batch import choose_points
-from aiida_inversedesign.select.errors import SelectError
-from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.select.observed import Observed, SelectError
 
 GOAL = Goal.model_validate({'objectives': [{'property': 'y', 'maximize': True}]})
 

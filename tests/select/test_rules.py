@@ -22,9 +22,8 @@ from aiida_inversedesign.select.acquisitions.knowledge import log_expected_rise
 from aiida_inversedesign.select.acquisitions.pareto import cells, non_dominated, reference_point
 from aiida_inversedesign.select.acquisitions.spacier import region
 from aiida_inversedesign.select.batch import choose_points
-from aiida_inversedesign.select.errors import SelectError
 from aiida_inversedesign.select.normal import log_within
-from aiida_inversedesign.select.observed import Observed
+from aiida_inversedesign.select.observed import Observed, SelectError
 from aiida_inversedesign.select.problem import SearchProblem
 
 TOP = Goal(objectives=[{'property': 'a', 'maximize': True}])

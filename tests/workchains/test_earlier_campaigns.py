@@ -172,6 +172,16 @@ def test_archives_without_a_campaign_or_with_two_are_refused(campaigns: SimpleNa
         assert result.exit_code == 1
         assert message in result.output, result.output
         assert 'learn.from[0]' in result.output
+    result = CliRunner().invoke(cli, ['check', str(write(folder, ['two.aiida', 999_999, 'lacking.aiida']))])
+    for words in (
+        'learn.from[0]',
+        'several campaigns',
+        'learn.from[1]',
+        'no campaign 999999',
+        'learn.from[2]',
+        'no such',
+    ):
+        assert words in result.output, result.output
 
 
 def test_audit_status_and_report_say_it(campaigns: SimpleNamespace) -> None:

@@ -27,22 +27,10 @@ LEAST_SECONDS = 30
 
 #: Codes that people ask for and of which no package is known that brings an engine.
 WITHOUT_PACKAGE = frozenset(
-    [
-        'abinit',
-        'castep',
-        'cp2k',
-        'crystal',
-        'exciting',
-        'fhi-aims',
-        'fleur',
-        'gaussian',
-        'gpaw',
-        'nwchem',
-        'orca',
-        'siesta',
-        'vasp',
-        'wien2k',
-    ]
+    (
+        *('abinit', 'castep', 'cp2k', 'crystal', 'exciting', 'fhi-aims', 'fleur', 'gaussian', 'gpaw', 'nwchem'),
+        *('orca', 'siesta', 'vasp', 'wien2k'),
+    )
 )
 
 
@@ -87,7 +75,6 @@ class Trial:
 class Jobs:
     """Calculation jobs of one evaluation.
 
-    :param total: all of them.
     :param charged: those that count against ``budget.dft_calculations``.
     """
 

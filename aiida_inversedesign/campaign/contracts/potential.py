@@ -18,11 +18,9 @@ class Potential:
     """An ASE calculator with its weights, and what has to be known of it.
 
     :param calculator: ``module:Class``, imported where the job runs.
-    :param arguments: of the calculator.
     :param distribution: the package that brings it; its version is recorded.
     :param weights: ``package/path`` of the file of its parameters, or empty; its SHA-256 is recorded.
     :param sha256: of that file; other weights are refused. Empty: any.
-    :param licence: of the weights.
     :param convention: what its energies are, in words. Energies of two potentials, or of a potential and DFT, are never
         compared.
     :param elements: symbols that it knows; empty: any, or it says so itself.

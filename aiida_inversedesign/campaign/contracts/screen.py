@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 class ScreenRequest:
     """What a screen may know.
 
-    :param spec: the campaign.
-    :param rows: evaluations so far.
     :param settings: the screen's own section, read by :attr:`Screen.section`; None if it has none.
     :param passed: candidates of the same proposal that passed all screens before these are judged: a source may ask
         about its candidates in portions.

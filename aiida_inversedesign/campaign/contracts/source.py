@@ -33,7 +33,6 @@ class SourceRequest:
 
     :param spec: the campaign; its ``seed`` and the generation fix all random choices.
     :param generation: number of the generation, from 1.
-    :param rows: evaluations so far.
     :param earlier: candidates of earlier proposals; their keys are not proposed again.
     :param library: the templates or data set of ``propose.library``; None if the source needs none.
     :param model: the proposal model, or None.

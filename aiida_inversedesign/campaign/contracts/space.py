@@ -14,10 +14,10 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array as Array  # part of the contract
 from aiida_inversedesign.campaign.section import ContradictionError, Model
 from aiida_inversedesign.errors import InverseDesignError
 
-Array = NDArray[np.float64]
 #: What a cell of a data set holds.
 Value = float | str
 

@@ -144,7 +144,6 @@ class Stored(Regressor, Protocol):
 class Other:
     """Another property of the table.
 
-    :param name: of the property.
     :param X: inputs of the rows that have a value of it, shape (m, d), standardised as those of the property itself.
     :param y: the values, shape (m,).
     :param shared: which of these rows have a value of the property itself too, shape (m,).
@@ -162,7 +161,6 @@ class CurveRows:
 
     :param axis: what they are functions of. :param grid: points of it, shape (T,).
     :param values: of the rows, shape (n, T), NaN where a curve has no value; of a row without its curve nowhere.
-    :param functional: the number.
     :param kind: what is to learn them: ``auto``, or a name of :data:`~aiida_inversedesign.learn.curves.model.NAMES`.
     """
 
@@ -194,7 +192,6 @@ class Setting:
     :param priors: functions of raw descriptors learned from other data
         (:class:`~aiida_inversedesign.learn.models.transfer.Prior`).
     :param center: by which the inputs were standardised, shape (d,); None: they are raw.
-    :param width: likewise.
     :param others: the other properties of the table, for a kind that needs ``properties``.
     :param errors: standard error of each target in its unit, shape (n,), NaN where it is not known; None: of no target.
         A kind may ignore them, as all but the Gaussian process ``gp`` do. One that uses them adds their mean square to

@@ -43,7 +43,6 @@ class Spent:
 
         :param counts: ``total``, ``failed`` and ``distinct_hits`` of the newest table, empty without one; a table that
             does not tell distinct hits counts with all its hits.
-        :param generations: number of the last generation.
         """
         distinct = counts.get('distinct_hits', counts.get('hits', 0))
         return cls(counts.get('total', 0), counts.get('failed', 0), distinct, generations, dft_calculations, core_hours)
@@ -214,7 +213,6 @@ def allowance(
 ) -> Allowance | str:
     """What the next generation may do, or the reason why not even one evaluation fits into the budget.
 
-    :param wanted: evaluations the generation would like.
     :param dft_per_evaluation: DFT jobs of one evaluation that goes well.
     :param hours_needed: as :func:`stop_reason` takes it.
     """

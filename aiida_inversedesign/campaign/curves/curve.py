@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.errors import InverseDesignError
-
-Array = NDArray[np.float64]
 
 #: Most points of the union of grids; curves with more are interpolated on an even grid of ``_EVEN`` points.
 _MOST_POINTS, _EVEN = 500, 200

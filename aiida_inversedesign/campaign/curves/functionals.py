@@ -14,12 +14,10 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.curves.curve import Axis, Curve, CurveError, covers
 from aiida_inversedesign.campaign.files import FileRefusedError, read_bounded
-
-Array = NDArray[np.float64]
 
 Name = Literal['value', 'mean', 'integral', 'peak', 'first_moment', 'width', 'band_edge', 'distance', 'above', 'below']
 Metric = Literal['L1', 'L2', 'earth_mover']
@@ -154,7 +152,10 @@ class Functional:
             curve.matches(self.target)
         number = float(self.of_rows(curve.grid, curve.values[None], curve.axis, curve.name)[0])
         if np.isnan(number):
-            raise CurveError(f'{curve.name} has no {self.label}: {self._why_none()}')
+            why = 'its area is not positive there, or it is negative somewhere: only a density has one'
+            if self.name == 'band_edge':
+                why = f'it does not fall below {self.threshold:g} there'
+            raise CurveError(f'{curve.name} has no {self.label}: {why}')
         return number
 
     def check(self, like: Curve) -> None:
@@ -218,11 +219,6 @@ class Functional:
         else:
             other = np.full(len(points), 0.0 if self.threshold is None else self.threshold)
         return points, _at(grid, rows, points), other
-
-    def _why_none(self) -> str:
-        if self.name == 'band_edge':
-            return f'it does not fall below {self.threshold:g} there'
-        return 'its area is not positive there, or it is negative somewhere: only a density has one'
 
 
 def read_target(path: Path, like: tuple[str, Axis, str] | None = None) -> Curve:

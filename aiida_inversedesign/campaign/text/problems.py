@@ -33,7 +33,6 @@ class Problem:
 
     :param path: the key's path, e.g. ``goal.objectives[0].property``; empty for the file as a whole.
     :param value: what stands there, as written.
-    :param expected: what should stand there.
     :param nearest: the nearest valid word, or None.
     :param line: its line in the file, counted from 1; 0 if that is not known.
     """
@@ -77,10 +76,7 @@ class Finding:
     """Something that is wrong, before it is put into words.
 
     :param location: where, as a path in the file.
-    :param kind: pydantic's type of error.
     :param cause: the error of our own checks, if it is one.
-    :param message: pydantic's words.
-    :param context: what pydantic says besides.
     """
 
     location: Location

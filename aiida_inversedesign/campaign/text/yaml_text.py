@@ -162,7 +162,6 @@ _Loader.add_constructor('tag:yaml.org,2002:float', _real)
 class YamlText:
     """What a YAML text says, and where.
 
-    :param data: plain data.
     :param node: the same as nodes, which know their lines; None of an empty text.
     """
 

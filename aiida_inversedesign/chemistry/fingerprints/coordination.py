@@ -9,19 +9,17 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.chemistry.fingerprints.order_parameters import MAX_COORDINATION
 
-Floats = NDArray[np.float64]
 
-
-def _quarter(x: Floats) -> Floats:
+def _quarter(x: Array) -> Array:
     """Share of a quarter of the unit disc between 0 and ``x``."""
     return np.asarray(2 / math.pi * (x * np.sqrt(1 - x * x) + np.arcsin(x)))
 
 
-def coordination(angles: Floats, areas: Floats) -> tuple[NDArray[np.int64], Floats, Floats]:
+def coordination(angles: Array, areas: Array) -> tuple[Integers, Array, Array]:
     """Neighbours by weight, and the likelihood of each coordination number.
 
     A neighbour's weight is its solid angle, corrected for open structures by solid angle over area, relative to the

@@ -11,12 +11,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.chemistry.compiled import compiled
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 #: kinds of order parameter: how the angles are weighed; their parameters are described in ``motifs.py``
 SINGLE_BOND, BENT, TARGET, PYRAMID, BIPYRAMID, SEE_SAW, HEXAGON, PENTAGON, BCC, CUBOCTAHEDRON = range(10)
@@ -37,7 +34,7 @@ SMALL = 1e-12
 
 
 @compiled
-def _polar_angles(unit: Floats, polar: Floats) -> None:
+def _polar_angles(unit: Array, polar: Array) -> None:
     """Angle between the directions to j and to k."""
     for j in range(unit.shape[0]):
         for k in range(unit.shape[0]):
@@ -46,7 +43,7 @@ def _polar_angles(unit: Floats, polar: Floats) -> None:
 
 
 @compiled
-def _across(unit: Floats, across: Floats, flat: Floats) -> None:
+def _across(unit: Array, across: Array, flat: Array) -> None:
     """Unit vector of k across the axis j; ``flat`` is 1 where it has no direction."""
     count = unit.shape[0]
     for j in range(count):
@@ -65,7 +62,7 @@ def _across(unit: Floats, across: Floats, flat: Floats) -> None:
 
 
 @compiled
-def _azimuths(across: Floats, flat: Floats, azimuth: Floats) -> None:
+def _azimuths(across: Array, flat: Array, azimuth: Array) -> None:
     """Angle between the planes of axis j with k and with m."""
     count = flat.shape[0]
     for j in range(count):
@@ -89,7 +86,7 @@ def _gauss(value: float) -> float:
 
 
 @compiled
-def _pair(kind: int, p: Floats, theta: float) -> tuple[float, float]:
+def _pair(kind: int, p: Array, theta: float) -> tuple[float, float]:
     """Contribution and weight of the angle between the north pole and the prime meridian's neighbour."""
     part = theta / math.pi
     if kind in (BENT, TARGET):
@@ -108,7 +105,7 @@ def _pair(kind: int, p: Floats, theta: float) -> tuple[float, float]:
 
 
 @compiled
-def _triple(kind: int, p: Floats, theta_k: float, theta_m: float, phi: float) -> tuple[float, float]:
+def _triple(kind: int, p: Array, theta_k: float, theta_m: float, phi: float) -> tuple[float, float]:
     """Contribution and weight of a third neighbour at the angles ``theta_m`` and ``phi``."""
     part = theta_m / math.pi
     if kind == TARGET:
@@ -141,7 +138,7 @@ def _triple(kind: int, p: Floats, theta_k: float, theta_m: float, phi: float) ->
 
 
 @compiled
-def _motif(kind: int, p: Floats, count: int, polar: Floats, azimuth: Floats, flat: Floats) -> float:
+def _motif(kind: int, p: Array, count: int, polar: Array, azimuth: Array, flat: Array) -> float:
     """Order parameter of the first ``count`` neighbours."""
     poles = kind in (BIPYRAMID, SEE_SAW, HEXAGON)
     largest, total, weights = 0.0, 0.0, 0.0
@@ -173,7 +170,7 @@ def _motif(kind: int, p: Floats, count: int, polar: Floats, azimuth: Floats, fla
 
 
 @compiled
-def _bond_order(degree: int, unit: Floats, count: int) -> float:
+def _bond_order(degree: int, unit: Array, count: int) -> float:
     """Steinhardt's bond-orientational order q2, q4 or q6 of the first neighbours (Phys. Rev. B 28, 784 (1983))."""
     real, imaginary = np.zeros(7), np.zeros(7)
     for j in range(count):
@@ -227,7 +224,7 @@ def _bond_order(degree: int, unit: Floats, count: int) -> float:
 
 
 @compiled
-def _order_matters(p: Floats, weights: Floats, share: float, polar: Floats, azimuth: Floats, flat: Floats) -> bool:
+def _order_matters(p: Array, weights: Array, share: float, polar: Array, azimuth: Array, flat: Array) -> bool:
     """Whether the body-centred order parameter depends on how neighbours of the same weight are put in order.
 
     It lets only the earlier of two neighbours be the pole, so that it does not depend on the geometry alone.
@@ -251,7 +248,7 @@ def _order_matters(p: Floats, weights: Floats, share: float, polar: Floats, azim
 
 
 @compiled
-def _near_threshold(kind: int, p: Floats, count: int, polar: Floats) -> bool:
+def _near_threshold(kind: int, p: Array, count: int, polar: Array) -> bool:
     """Whether an angle is where the order parameter jumps, so that the last digits decide."""
     for j in range(count):
         for k in range(j):
@@ -269,12 +266,12 @@ def _near_threshold(kind: int, p: Floats, count: int, polar: Floats) -> bool:
 
 @compiled
 def features(
-    vectors: Floats,
-    weights: Floats,
-    likelihood: Floats,
-    given: Floats,
-    motifs: tuple[Integers, Integers, Floats],
-    out: Floats,
+    vectors: Array,
+    weights: Array,
+    likelihood: Array,
+    given: Array,
+    motifs: tuple[Integers, Integers, Array],
+    out: Array,
 ) -> int:
     """The features of a site: likelihood of each coordination number, and that times its order parameters.
 

@@ -14,8 +14,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.fingerprints.coordination import coordination
 from aiida_inversedesign.chemistry.fingerprints.motifs import TABLE, labels
@@ -25,15 +25,13 @@ from aiida_inversedesign.chemistry.fingerprints.voronoi import CUTOFF, Cells
 if TYPE_CHECKING:
     from pymatgen.core import Structure
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 #: number of features of a site
 FEATURES = len(labels())
 _COMPUTE = np.empty((0, 0))
 
 
-def site_features(crystal: Crystal, sites: Iterable[int] | None = None) -> Floats:
+def site_features(crystal: Crystal, sites: Iterable[int] | None = None) -> Array:
     """The features of some sites of a crystal, shape (number of sites, 61), in the order of ``motifs.labels()``.
 
     :param sites: which; default: all.
@@ -60,13 +58,13 @@ def site_features(crystal: Crystal, sites: Iterable[int] | None = None) -> Float
     return out
 
 
-def _as_numpy(lattice: Floats, frac_coords: Floats, site: int, origins: Integers) -> Floats:
+def _as_numpy(lattice: Array, frac_coords: Array, site: int, origins: Integers) -> Array:
     """Vectors to the neighbours with the rounding of pymatgen's sites."""
     centre = np.dot(frac_coords[site], lattice)
     return np.array([np.dot(frac_coords[other] + image, lattice) - centre for other, *image in origins])
 
 
-def _as_qhull(structure: Structure, site: int, number: int) -> Floats | None:
+def _as_qhull(structure: Structure, site: int, number: int) -> Array | None:
     """Vectors to the first neighbours in the order in which pymatgen's CrystalNN has them; None if it has fewer."""
     from pymatgen.analysis.local_env import VoronoiNN
 
@@ -84,7 +82,7 @@ def _as_qhull(structure: Structure, site: int, number: int) -> Floats | None:
     return np.array([faces[index]['site'].coords - structure[site].coords for index in order[:number]])
 
 
-def _polar_angles(vectors: Floats) -> Floats:
+def _polar_angles(vectors: Array) -> Array:
     """Angles in rad between the vectors that a motif can have, with numpy's rounding, shape (m, m)."""
     unit = [vector / float(np.linalg.norm(vector)) for vector in vectors[:MOST]]
     return np.array([[math.acos(max(-1.0, min(float(np.inner(a, b)), 1.0))) for b in unit] for a in unit])

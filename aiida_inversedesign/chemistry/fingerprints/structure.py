@@ -15,13 +15,11 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.symmetry import equivalent_sites
 from aiida_inversedesign.errors import InverseDesignError
-
-Floats = NDArray[np.float64]
 
 LENGTH = 244
 STATISTICS = ('mean', 'std_dev', 'minimum', 'maximum')
@@ -32,14 +30,14 @@ CHUNK = 32
 #: what is added to the key of a fingerprint over inequivalent sites, which is another one
 INEQUIVALENT = '/inequivalent'
 
-Cache = MutableMapping[str, Floats]
+Cache = MutableMapping[str, Array]
 
 
 class FingerprintError(InverseDesignError):
     """A fingerprint that cannot be computed or read, with the reason."""
 
 
-def fingerprint(crystal: Crystal, inequivalent_only: bool = False) -> Floats:
+def fingerprint(crystal: Crystal, inequivalent_only: bool = False) -> Array:
     """The fingerprint of a crystal, shape (244,): the four statistics of the first feature, of the second, and so on.
 
     :param inequivalent_only: compute one site of each set of symmetry-equivalent ones, weighted by their number.
@@ -64,7 +62,7 @@ def fingerprint(crystal: Crystal, inequivalent_only: bool = False) -> Floats:
     return np.stack([mean, deviation, values.min(axis=0), values.max(axis=0)], axis=1).ravel()
 
 
-def _equivalent(crystal: Crystal) -> tuple[NDArray[np.int64], Floats]:
+def _equivalent(crystal: Crystal) -> tuple[Integers, Array]:
     """One site of each set of equivalent ones, and how many there are of it."""
     sites, counts = np.unique(equivalent_sites(crystal), return_counts=True)
     return sites.astype(np.int64), counts.astype(np.float64)
@@ -78,7 +76,7 @@ def fingerprints(
     workers: int = 1,
     inequivalent_only: bool = False,
     problems: MutableMapping[int, str] | None = None,
-) -> Floats:
+) -> Array:
     """The fingerprints of many crystals, shape (n, 244); a row is NaN where there is none.
 
     :param cache: known fingerprints by key; each that is computed is added at once, so that an interrupted
@@ -121,7 +119,7 @@ def fingerprints(
 
 
 Task = tuple[str, Crystal]
-Outcome = tuple[str, Floats | str]
+Outcome = tuple[str, Array | str]
 
 
 def _computed(tasks: list[Task], workers: int, inequivalent_only: bool) -> Iterator[Outcome]:
@@ -164,8 +162,8 @@ def _compute(tasks: list[Task], inequivalent_only: bool) -> list[Outcome]:
     return outcomes
 
 
-def read_cache(path: Path | str) -> dict[str, Floats]:
-    """Fingerprints by key from a npz file with the arrays ``ids`` and ``fingerprints``.
+def read_cache(path: Path | str) -> dict[str, Array]:
+    """Fingerprints by key, shape (LENGTH,) each, from a npz file with the arrays ``ids`` and ``fingerprints``.
 
     :raises FingerprintError: if the file holds something else.
     """

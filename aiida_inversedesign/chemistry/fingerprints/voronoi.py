@@ -13,13 +13,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.chemistry.compiled import compiled
 from aiida_inversedesign.errors import InverseDesignError
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 #: radius in Å of the atoms that are looked at first
 CUTOFF = 7.0
@@ -56,8 +53,8 @@ class VoronoiError(InverseDesignError):
 
 @compiled
 def _sphere(
-    lattice: Floats, frac_coords: Floats, spacings: Floats, site: int, cutoff: float
-) -> tuple[Floats, Integers, int]:
+    lattice: Array, frac_coords: Array, spacings: Array, site: int, cutoff: float
+) -> tuple[Array, Integers, int]:
     """Vectors from a site to all atoms within a cutoff in Å, the nearest first, their origins, and how it went."""
     count = frac_coords.shape[0]
     reach = cutoff + 1e-8
@@ -116,7 +113,7 @@ def _sphere(
 
 
 @compiled
-def _face(atoms: Floats, index: int, half: float, polygon: Floats, spare: Floats) -> tuple[int, float, float]:
+def _face(atoms: Array, index: int, half: float, polygon: Array, spare: Array) -> tuple[int, float, float]:
     """Solid angle and area of the face towards an atom; the number of corners is 0 if they share none.
 
     :param atoms: vectors to all atoms, shape (n, 3), the nearest first.
@@ -210,8 +207,8 @@ def _face(atoms: Floats, index: int, half: float, polygon: Floats, spare: Floats
 
 @compiled
 def _cell(
-    lattice: Floats, frac_coords: Floats, spacings: Floats, site: int, cutoff: float
-) -> tuple[Floats, Integers, Floats, Floats, int]:
+    lattice: Array, frac_coords: Array, spacings: Array, site: int, cutoff: float
+) -> tuple[Array, Integers, Array, Array, int]:
     """Neighbours (vectors in Å and origins), solid angles and areas of the cell of a site, and how it went."""
     atoms, sources, state = _sphere(lattice, frac_coords, spacings, site, cutoff)
     vectors, origins = np.empty((MAX_FACES, 3)), np.empty((MAX_FACES, 4), np.int64)
@@ -250,12 +247,12 @@ class Cells:
     :param frac_coords: fractional coordinates, shape (n, 3).
     """
 
-    lattice: Floats
-    frac_coords: Floats
+    lattice: Array
+    frac_coords: Array
 
     @cached_property
-    def spacings(self) -> Floats:
-        """Distance in Å between the lattice planes of each axis."""
+    def spacings(self) -> Array:
+        """Distance in Å between the lattice planes of each axis, shape (3,)."""
         return np.asarray(1 / np.linalg.norm(np.linalg.inv(self.lattice), axis=0))
 
     @cached_property
@@ -264,7 +261,7 @@ class Cells:
         corners = np.array([[1, 1, 1], [-1, 1, 1], [1, -1, 1], [1, 1, -1]]) @ self.lattice
         return float(np.linalg.norm(corners, axis=1).max()) + 0.01
 
-    def cell(self, site: int) -> tuple[Floats, Integers, Floats, Floats]:
+    def cell(self, site: int) -> tuple[Array, Integers, Array, Array]:
         """The neighbours that share a face with a site.
 
         :returns: vectors to them, shape (m, 3), in Å; index and lattice translation of each, shape (m, 4);

@@ -10,14 +10,13 @@ from math import gcd
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.formulas import parse_ratio
 from aiida_inversedesign.chemistry.kmd.inverse import NEGLIGIBLE, Inverse
 from aiida_inversedesign.chemistry.oxidation import charge_score
 from aiida_inversedesign.chemistry.validity import charge_neutral
 
-Array = NDArray[np.float64]
 Charge = Literal['off', 'prefer', 'require']
 #: a formula by the indices of its elements in :attr:`Inverse.elements`, in order, and their counts
 Placed = tuple[tuple[int, int], ...]
@@ -123,8 +122,7 @@ def _residuals(inverse: Inverse, formulas: Sequence[Placed], target: Array, apar
         for index, count in placed:
             fractions[row, index] = count
     fractions /= fractions.sum(axis=1, keepdims=True)
-    residuals: Array = np.sqrt(((fractions @ inverse.rows - target) ** 2).sum(axis=1) + apart)
-    return residuals
+    return np.asarray(np.sqrt(((fractions @ inverse.rows - target) ** 2).sum(axis=1) + apart))
 
 
 def _rounded(inverse: Inverse, target: Array, most: int, largest: int) -> set[Placed]:

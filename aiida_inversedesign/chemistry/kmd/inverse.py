@@ -18,12 +18,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.kmd.kernel import KernelMean, KmdError, kernel_mean
-
-Array = NDArray[np.float64]
 
 #: largest grid that is tried in search of one that can be inverted
 LARGEST_GRID = 256
@@ -36,7 +34,6 @@ NEGLIGIBLE = 1e-12
 class Inverse:
     """The inverse of a kernel mean descriptor over some elements.
 
-    :param descriptor: the descriptor.
     :param elements: the elements a mixture may hold; default: all of the element table.
     :raises KmdError: if P is not positive definite, so that the answer is not unique; says which grid would do.
     :raises ElementError: if the element table has no data for an element.
@@ -72,8 +69,7 @@ class Inverse:
 
     def residuals(self, weights: Array, points: Array) -> Array:
         """‖wK − κ‖ of each row of weights (n, m) and points (n, d), shape (n,)."""
-        distance: Array = np.linalg.norm(weights @ self.descriptor.kernel - points, axis=1)
-        return distance
+        return np.asarray(np.linalg.norm(weights @ self.descriptor.kernel - points, axis=1))
 
     def project(self, point: Array) -> tuple[Array, float]:
         """A point in the coordinates of :attr:`rows`, and its squared distance to all that the elements span.
@@ -147,8 +143,7 @@ class Inverse:
         wanted[-1] = self._scale
         values, _ = nnls(matrix, wanted, maxiter=10 * max(len(rows), 10))
         values = np.where(values > NEGLIGIBLE * values.sum(), values, 0.0)
-        fractions: Array = values / values.sum()
-        return fractions
+        return np.asarray(values / values.sum())
 
     def _distance(self, target: Array, support: list[int], values: Array) -> float:
         return float(np.linalg.norm(values @ self.rows[support] - target))

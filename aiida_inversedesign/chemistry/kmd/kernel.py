@@ -22,13 +22,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.errors import InverseDesignError
 
-Array = NDArray[np.float64]
 Counts = Mapping[str, int]
 Kind = Literal['1d', 'md']
 
@@ -67,8 +66,7 @@ class KernelMean:
 
         :raises ElementError: if the element table has no data for an element.
         """
-        described: Array = atomic_fractions(formulas) @ self.kernel
-        return described
+        return np.asarray(atomic_fractions(formulas) @ self.kernel)
 
 
 def atomic_fractions(formulas: Sequence[str | Counts]) -> Array:
@@ -117,8 +115,7 @@ def _distances_to_grid(values: Array, grid: int) -> Array:
     low, high = values.min(axis=0), values.max(axis=0)
     scaled = (values - low) / (high - low)
     steps = (scaled[:, :, None] - np.linspace(0.0, 1.0, grid)) * (grid - 1)
-    kernel: Array = np.exp(-(steps**2)).reshape(len(values), -1)
-    return kernel
+    return np.asarray(np.exp(-(steps**2)).reshape(len(values), -1))
 
 
 def _distances_to_elements(zscored: Array) -> Array:
@@ -128,8 +125,7 @@ def _distances_to_elements(zscored: Array) -> Array:
     width = float(np.median(nearest))
     if width == 0.0:
         raise KmdError('most elements share these features with another element: name more features')
-    kernel: Array = np.exp(-squared / width)
-    return kernel
+    return np.asarray(np.exp(-squared / width))
 
 
 def _frozen(kernel: Array) -> Array:

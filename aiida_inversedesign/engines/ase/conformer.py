@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.campaign.contracts.space import Array
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.spaces.molecules.molecule import Molecule
 
@@ -44,7 +44,6 @@ def conformer_of(molecule: Molecule, number: int) -> Conformer:
 
     Energies are those of MMFF94 after a relaxation, of UFF where MMFF94 lacks an atom type.
 
-    :param number: of conformers.
     :raises ConformerError: if none can be embedded, or no force field knows its atoms.
     """
     from rdkit import Chem, rdBase

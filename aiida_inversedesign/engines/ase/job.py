@@ -26,42 +26,28 @@ class AseCalculation(ScriptCalculation):
         super().define(spec)
         define_crystal_and_settings(spec)
         spec.input('scan', valid_type=orm.Bool, help='Whether to compute the energy over volumes as well.')
-        spec.input(
-            'elastic',
-            valid_type=orm.Bool,
-            required=False,
-            help='Whether to compute stresses under strain as well, as many as the symmetry of the crystal asks for.',
-        )
-        spec.input('phonons', valid_type=orm.Bool, required=False, help='Whether to compute phonons as well.')
-        spec.input(
-            'importable',
-            valid_type=orm.Str,
-            required=False,
-            help='Import path of the calculator, if it is none of ASE: `package.module:Class`.',
-        )
-        spec.input(
-            'conformer',
-            valid_type=orm.Dict,
-            required=False,
-            help='`charge` and `unpaired` electrons: the structure is a molecule in vacuum.',
-        )
+        given = {
+            'elastic': (
+                orm.Bool,
+                'Whether to compute stresses under strain too, as many as the symmetry asks for.',
+            ),
+            'phonons': (orm.Bool, 'Whether to compute phonons as well.'),
+            'importable': (orm.Str, 'Import path of the calculator, if it is none of ASE: `package.module:Class`.'),
+            'conformer': (orm.Dict, '`charge` and `unpaired` electrons: the structure is a molecule in vacuum.'),
+        }
+        for name, (node_class, text) in given.items():
+            spec.input(name, valid_type=node_class, required=False, help=text)
         spec.output('structure', valid_type=orm.StructureData, help='The relaxed crystal.')
         spec.output(
             'results', valid_type=orm.Dict, help='Energy (eV/atom), pressure (GPa), force (eV/Å), versions, wall time.'
         )
-        spec.output('scan', valid_type=orm.Dict, required=False, help='`volumes` (Å³/atom) and `energies` (eV/atom).')
-        spec.output(
-            'deformed',
-            valid_type=orm.Dict,
-            required=False,
-            help='`strains` and `stresses` (GPa, positive under tension), each 3 × 3; or why there are none: `reason`.',
-        )
-        spec.output(
-            'phonons',
-            valid_type=orm.Dict,
-            required=False,
-            help='`lowest` frequency (THz), `density` of states per THz and cell; or the `reason` why not.',
-        )
+        found = {
+            'scan': '`volumes` (Å³/atom) and `energies` (eV/atom).',
+            'deformed': '`strains` and `stresses` (GPa, positive under tension), each 3 × 3; or the `reason` why not.',
+            'phonons': '`lowest` frequency (THz), `density` of states per THz and cell; or the `reason` why not.',
+        }
+        for name, text in found.items():
+            spec.output(name, valid_type=orm.Dict, required=False, help=text)
         spec.inputs['metadata']['options']['parser_name'].default = 'inversedesign.ase'
         spec.exit_code(
             310, 'ERROR_CALCULATOR_MISSING', message='the ASE calculator {name!r} cannot be used here: {reason}'

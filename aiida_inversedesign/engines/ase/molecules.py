@@ -1,16 +1,17 @@
-"""What the engine ``ase`` does with molecules in AiiDA: coordinates before its job, properties after it."""
+"""Molecules in AiiDA: coordinates before a job, properties after it, and the steps of an evaluation around it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 from aiida import orm
 from aiida.engine import ExitCode, calcfunction
 
-from aiida_inversedesign.engines.ase.conformer import ConformerError, changed_bonds, conformer_of
+from aiida_inversedesign.engines.ase.conformer import Conformer, ConformerError, changed_bonds, conformer_of
 from aiida_inversedesign.engines.common.crystal_properties import properties_record
+from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
 from aiida_inversedesign.nodes.points import content_of
 
 #: Å of vacuum around a molecule in the box of its node; the calculation itself has no box.
@@ -21,18 +22,52 @@ NO_CONFORMER, CHANGED = 310, 311
 DEBYE = 4.803204712570263
 
 
+class MoleculeEvaluation(EvaluateWorkChain):
+    """The steps of an evaluation of a molecule that engines share."""
+
+    @classmethod
+    def define(cls, spec: Any) -> None:
+        super().define(spec)
+        spec.output(
+            'geometry', valid_type=orm.StructureData, required=False, help='The relaxed coordinates of a molecule.'
+        )
+
+    def is_molecule(self) -> bool:
+        """Whether the candidate is a molecule, of which only the bonds are known."""
+        return not isinstance(self.inputs.candidate, orm.StructureData)
+
+    def embed_by(self, function: Any) -> ExitCode | None:
+        """Find the lowest conformer by a calcfunction."""
+        node = self.run_once('embed', function, molecule=self.inputs.candidate, settings=self.inputs.settings)
+        if not node.is_finished_ok:
+            return self.exit_codes.ERROR_NO_CONFORMER.format(reason=node.exit_message)
+        self.ctx.geometry, self.ctx.conformer = node.outputs.structure, node.outputs.conformer
+        return None
+
+    def finish_by(self, function: Any, **found: orm.Data) -> ExitCode | None:
+        """Attach the properties that a calcfunction finds, if the molecule is still the one that was proposed."""
+        node = self.run_once('gather_properties', function, molecule=self.inputs.candidate, **found)
+        if not node.is_finished_ok:
+            return self.exit_codes.ERROR_JOB_FAILED.format(reason=node.exit_message)
+        return self.finish(node.outputs.result)
+
+
 @calcfunction
 def embed(molecule: orm.Dict, settings: orm.Dict) -> dict[str, orm.Data] | ExitCode:
     """The lowest conformer of a molecule, and its charge and unpaired electrons."""
+    return embedded(molecule, settings, lambda found: in_vacuum(found.symbols, found.positions))
+
+
+def embedded(
+    molecule: orm.Dict, settings: orm.Dict, place: Callable[[Conformer], orm.StructureData]
+) -> dict[str, orm.Data] | ExitCode:
+    """The lowest conformer, placed, and what is recorded of it."""
     try:
         found = conformer_of(content_of(molecule), settings['conformers'])
     except ConformerError as error:
         return ExitCode(NO_CONFORMER, str(error))
     keys = ('charge', 'unpaired', 'forcefield', 'embedded')
-    return {
-        'structure': in_vacuum(found.symbols, found.positions),
-        'conformer': orm.Dict({name: getattr(found, name) for name in keys}),
-    }
+    return {'structure': place(found), 'conformer': orm.Dict({name: getattr(found, name) for name in keys})}
 
 
 def in_vacuum(symbols: Any, positions: Any) -> orm.StructureData:

@@ -20,7 +20,6 @@ def methods(facts: Any, cite: Any) -> str:
     """How candidates were relaxed.
 
     :param facts: the campaign (:class:`aiida_inversedesign.paper.facts.Facts`).
-    :param cite: gives the citation of keys, as far as they are cited.
     """
     section = facts.section
     if not facts.record.space.of_crystals:

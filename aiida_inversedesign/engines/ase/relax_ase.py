@@ -107,10 +107,7 @@ def main(job):
 
 
 def of_molecule(job, atoms):
-    """Positions (Å), frontier orbitals (eV), dipole (e Å) and energy of the separate atoms (eV), as far as it has them.
-
-    :param atoms: the relaxed molecule.
-    """
+    """Positions (Å), frontier orbitals (eV), dipole (e Å), energy of the separate atoms (eV), as far as it has them."""
     from ase import Atoms
     from ase.data import atomic_numbers, ground_state_magnetic_moments
 
@@ -170,10 +167,7 @@ def frontier(atoms):
 
 
 def strained(job, atoms):
-    """Stresses (GPa) of a relaxed crystal under strains, with relaxed ions; or why there are none: the rest is kept.
-
-    :param atoms: the relaxed crystal.
-    """
+    """Stresses (GPa) of a relaxed crystal under strains, with relaxed ions; or why there are none: the rest is kept."""
     import numpy as np
     from ase import units
     from ase.optimize import BFGS

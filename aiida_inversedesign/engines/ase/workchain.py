@@ -8,18 +8,16 @@ from aiida import orm
 from aiida.engine import ExitCode, if_, while_
 
 from aiida_inversedesign.engines.ase.job import AseCalculation
-from aiida_inversedesign.engines.ase.molecules import embed, molecule_properties
+from aiida_inversedesign.engines.ase.molecules import MoleculeEvaluation, embed, molecule_properties
 from aiida_inversedesign.engines.common.calcfunctions import fit_scan, job_properties
 from aiida_inversedesign.engines.common.elastic import elastic_constants_of_job
 from aiida_inversedesign.engines.common.eos import ENERGY_FLOOR
-from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
-from aiida_inversedesign.engines.common.limits import LimitError
 from aiida_inversedesign.engines.common.phonons import phonons_of_job
 from aiida_inversedesign.engines.common.properties import ELASTIC, PHONONS
 from aiida_inversedesign.graph.diagnosis import explain
 
 
-class AseEvaluateWorkChain(EvaluateWorkChain):
+class AseEvaluateWorkChain(MoleculeEvaluation):
     """Relaxes a crystal, scans its energy over volumes, strains it and computes its phonons in one job.
 
     Of a molecule it relaxes a conformer.
@@ -42,34 +40,19 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
             cls.inspect_job,
             if_(cls.is_molecule)(cls.gather_molecule).else_(cls.gather_properties),
         )
-        spec.output(
-            'geometry', valid_type=orm.StructureData, required=False, help='The relaxed coordinates of a molecule.'
-        )
         spec.output('equation_of_state', valid_type=orm.Dict, required=False, help='The fit and its points.')
-
-    def is_molecule(self) -> bool:
-        """Whether the candidate is a molecule, of which only the bonds are known."""
-        return not isinstance(self.inputs.candidate, orm.StructureData)
 
     def embed_molecule(self) -> ExitCode | None:
         """Find the lowest conformer."""
-        node = self.run_once('embed', embed, molecule=self.inputs.candidate, settings=self.inputs.settings)
-        if not node.is_finished_ok:
-            return self.exit_codes.ERROR_NO_CONFORMER.format(reason=node.exit_message)
-        self.ctx.geometry, self.ctx.conformer = node.outputs.structure, node.outputs.conformer
-        return None
+        return self.embed_by(embed)
 
     def run_job(self) -> Any:
         """Submit the one job."""
-        try:
-            seconds = self.job_seconds()
-        except LimitError as error:
-            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
         inputs = {'importable': self.inputs.engine.calculator} if 'calculator' in self.inputs.engine else {}
         inputs |= {name: orm.Bool(True) for name in (ELASTIC.name, PHONONS.name) if name in self._stages()}
         if self.is_molecule():
             inputs |= {'structure': self.ctx.geometry, 'conformer': self.ctx.conformer}
-        return self.submit_job(AseCalculation, seconds, scan=orm.Bool(self.needs('eos')), **inputs)
+        return self.submit_job(AseCalculation, scan=orm.Bool(self.needs('eos')), **inputs)
 
     def inspect_job(self) -> ExitCode | None:
         """Take the relaxed crystal, if there is one."""
@@ -82,16 +65,7 @@ class AseEvaluateWorkChain(EvaluateWorkChain):
     def gather_molecule(self) -> ExitCode | None:
         """Attach the properties of a molecule, if it is still the one that was proposed."""
         outputs = self.ctx.job.outputs
-        node = self.run_once(
-            'gather_properties',
-            molecule_properties,
-            molecule=self.inputs.candidate,
-            structure=outputs.structure,
-            results=outputs.results,
-        )
-        if not node.is_finished_ok:
-            return self.exit_codes.ERROR_JOB_FAILED.format(reason=node.exit_message)
-        return self.finish(node.outputs.result)
+        return self.finish_by(molecule_properties, structure=outputs.structure, results=outputs.results)
 
     def gather_properties(self) -> ExitCode | None:
         """Gather equation of state, elastic tensor and phonons as far as there are any, and attach the properties."""

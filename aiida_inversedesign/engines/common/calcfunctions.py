@@ -123,7 +123,6 @@ def relaxed_properties(
 
     The band gap is that of the k-mesh of the relaxation's final self-consistent calculation, no finer one.
 
-    :param structure: the relaxed crystal.
     :param output_parameters: of the relaxation; its energies are those of the final self-consistent calculation.
     :param trajectory: of the relaxation; its last stress (GPa) and forces (eV/Å) belong to the same calculation.
     """

@@ -43,7 +43,6 @@ def band_gap(eigenvalues: NDArray[np.float64], electrons: float, magnetization: 
     Bands are filled by counting, so that smearing does not blur the answer.
 
     :param eigenvalues: eV, shape (k, bands), or (2, k, bands) for two spins.
-    :param electrons: electrons in the cell.
     :param magnetization: total magnetisation of the cell in μB, used with two spins.
     :raises TooFewBandsError: if there is no empty band to measure the gap to.
     """

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.learn.physics.least_squares import probabilities, student_posterior
-
-Array = NDArray[np.float64]
 
 #: 1 eV/Å³ in GPa (CODATA 2018)
 GPA = 160.21766208

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.engines.common.eos import FORMS, GPA
 from aiida_inversedesign.learn.physics.model import Parameter, PhysicalModel, Prior
-
-Array = NDArray[np.float64]
 
 
 def _model(name: str) -> PhysicalModel:

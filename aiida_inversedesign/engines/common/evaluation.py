@@ -12,7 +12,7 @@ from aiida_inversedesign.engines.common.calcfunctions import wanted
 from aiida_inversedesign.engines.common.cleaning import is_to_be_cleaned, remote_folders, remove_folders
 from aiida_inversedesign.engines.common.crystal_properties import missing_references
 from aiida_inversedesign.engines.common.further import FurtherProperties
-from aiida_inversedesign.engines.common.limits import allot
+from aiida_inversedesign.engines.common.limits import LimitError, allot
 from aiida_inversedesign.engines.common.options import job_options, processes, wall_seconds
 from aiida_inversedesign.graph.diagnosis import core_seconds, explain, jobs_below
 from aiida_inversedesign.nodes.structures import crystal_of
@@ -34,56 +34,36 @@ class EvaluateWorkChain(FurtherProperties):
         spec.input('candidate', valid_type=orm.Data, help='What is evaluated: a crystal as proposed, or a point.')
         spec.input('properties', valid_type=orm.List, help='Names of the properties that are wanted.')
         spec.input('settings', valid_type=orm.Dict, help='The `evaluate` section of the campaign file.')
-        spec.input(
-            'limits',
-            valid_type=orm.Dict,
-            required=False,
-            help='`dft_calculations` and `core_hours` this evaluation never exceeds; null or missing: no limit.',
-        )
-        spec.input(
-            'references',
-            valid_type=orm.Dict,
-            required=False,
-            help='Energy of each elemental crystal in eV/atom at the same settings, for the formation energy.',
-        )
-        spec.input(
-            'energy_limit',
-            valid_type=orm.Dict,
-            required=False,
-            help='`value`, the highest formation energy (eV/atom) of a hit, and `condition`, what it follows from; an '
-            'engine may give up a crystal that cannot come below it.',
-        )
+        given = {
+            'limits': '`dft_calculations` and `core_hours` this evaluation never exceeds; null or missing: no limit.',
+            'references': 'Energy of each elemental crystal in eV/atom at the same settings, for the formation energy.',
+            'energy_limit': '`value`, the highest formation energy (eV/atom) of a hit, and `condition`, what it '
+            'follows from; an engine may give up a crystal that cannot come below it.',
+        }
+        for name, text in given.items():
+            spec.input(name, valid_type=orm.Dict, required=False, help=text)
         spec.input_namespace('engine', dynamic=True, help='What the engine computes with: codes or data.')
-        spec.output(
-            'relaxed',
-            valid_type=orm.Data,
-            required=False,
-            help='The candidate as the evaluation left it: a relaxed crystal.',
-        )
-        spec.output(
-            'properties',
-            valid_type=orm.Dict,
-            required=False,
-            help='`value`, `unit` and `source` of every property that is known, also of those not asked for.',
-        )
-        spec.output(
-            'curves',
-            valid_type=orm.ArrayData,
-            required=False,
-            help='Properties that are functions: an array of values and one of points of the axis for each.',
-        )
-        spec.output(
-            'elastic_tensor',
-            valid_type=orm.Dict,
-            required=False,
-            help='`tensor` (6 × 6, GPa, order xx yy zz yz xz xy, axes of the cell), strains, stresses and residual.',
-        )
-        spec.output(
-            'phonopy_data',
-            valid_type=orm.ArrayData,
-            required=False,
-            help='Supercells, displacements and forces of phonons, a PhonopyData of aiida-phonopy.',
-        )
+        found = {
+            'relaxed': (orm.Data, 'The candidate as the evaluation left it: a relaxed crystal.'),
+            'properties': (
+                orm.Dict,
+                '`value`, `unit` and `source` of every property that is known, also of those not asked for.',
+            ),
+            'curves': (
+                orm.ArrayData,
+                'Properties that are functions: an array of values and one of points of the axis for each.',
+            ),
+            'elastic_tensor': (
+                orm.Dict,
+                '`tensor` (6 × 6, GPa, order xx yy zz yz xz xy, axes of the cell), strains, stresses and residual.',
+            ),
+            'phonopy_data': (
+                orm.ArrayData,
+                'Supercells, displacements and forces of phonons, a PhonopyData of aiida-phonopy.',
+            ),
+        }
+        for name, (node_class, text) in found.items():
+            spec.output(name, valid_type=node_class, required=False, help=text)
         spec.exit_code(300, 'ERROR_UNKNOWN_PROPERTY', message='this engine does not compute {names}')
         spec.exit_code(301, 'ERROR_MISSING_REFERENCES', message='the formation energy needs references of {elements}')
         spec.exit_code(302, 'ERROR_INVALID_SETTINGS', message='the settings cannot be used: {reason}')
@@ -164,14 +144,18 @@ class EvaluateWorkChain(FurtherProperties):
             core_hours_left=None if hours is None else hours - sum(map(core_seconds, spent)) / 3600,
         ).seconds
 
-    def submit_job(self, job: type[CalcJob], seconds: int, **inputs: Any) -> ToContext:
+    def submit_job(self, job: type[CalcJob], **inputs: Any) -> ToContext | ExitCode:
         """Submit the one job of an engine that needs no more, as the child ``relax`` and in the context as ``job``.
 
-        One that was lost to its machine is submitted again as ``relax_attempt_2``, and so on.
+        One that was lost to its machine is submitted again as ``relax_attempt_2``, and so on; where the limits leave no
+        job, the evaluation ends.
 
-        :param seconds: the wall time granted to it.
         :param inputs: what it takes beside code and settings; ``structure`` instead of the candidate, if it is another.
         """
+        try:
+            seconds = self.job_seconds()
+        except LimitError as error:
+            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
         number = self.ctx.get('attempts', 0) + 1
         earlier = folders_before(self.ctx.get('job'), attempt_label('relax', number - 1))
         node = self.submit_once(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from aiida import orm
@@ -41,12 +41,12 @@ class FurtherProperties(IdempotentWorkChain):
         name, stage = self._stage()
         if not self.ctx.get('chains'):
             return self._begin(name, stage)
-        end = min(len(self.ctx.chains), self.ctx.submitted + (self.at_once() or len(self.ctx.chains)))
-        nodes = {}
-        for index in range(self.ctx.submitted, end):
-            label, structure = self.ctx.chains[index]
-            known = self.launched(label)
-            nodes[label] = known or self._submit(stage, label, structure, index)
+        return self.submit_next([label for label, _ in self.ctx.chains], lambda index: self._submit(stage, index))
+
+    def submit_next(self, labels: Sequence[str], submit: Callable[[int], orm.ProcessNode]) -> ToContext:
+        """Submit what was not submitted yet: all, or so many as may run at once."""
+        end = min(len(labels), self.ctx.submitted + (self.at_once() or len(labels)))
+        nodes = {labels[index]: submit(index) for index in range(self.ctx.submitted, end)}
         self.report(f'launching {", ".join(f"{label}<{node.pk}>" for label, node in nodes.items())}')
         self.ctx.submitted = end
         return ToContext(**nodes)
@@ -92,7 +92,6 @@ class FurtherProperties(IdempotentWorkChain):
         """Attach the properties with derived ones and those of stages; see that everything asked for is among them.
 
         :param properties: what the engine computed by itself.
-        :param failure: what went wrong already.
         """
         names = wanted(self.inputs.properties)
         record = self._added('add_stages', properties)
@@ -175,8 +174,11 @@ class FurtherProperties(IdempotentWorkChain):
         self.ctx.chains, self.ctx.submitted = chains, 0
         self.ctx.jobs_of_stage, self.ctx.seconds_of_stage = list(allotment.jobs), allotment.seconds
 
-    def _submit(self, stage: Stage, label: str, structure: orm.Data, index: int) -> orm.ProcessNode:
-        """Submit one process of the stage."""
+    def _submit(self, stage: Stage, index: int) -> orm.ProcessNode:
+        """Submit one process of the stage, unless it is there already."""
+        label, structure = self.ctx.chains[index]
+        if known := self.launched(label):
+            return known
         jobs = tuple(self.ctx.jobs_of_stage)
         process, inputs = load(stage.inputs)(
             code=self.inputs.engine.code,

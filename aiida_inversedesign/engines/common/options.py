@@ -43,7 +43,6 @@ def job_options(settings: Mapping[str, Any], seconds: int, with_mpi: bool | None
     """``metadata.options`` of a job.
 
     :param settings: the section of the campaign file that the job belongs to.
-    :param seconds: the wall time granted to the job.
     :param with_mpi: what the code itself says; AiiDA refuses a job whose options say otherwise.
     """
     options = effective_options(settings)

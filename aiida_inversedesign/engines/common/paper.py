@@ -23,7 +23,7 @@ def calculator(section: Mapping[str, Any], cite: Any) -> str:
 def equation_of_state(facts: Any, cite: Any) -> str:
     """How bulk moduli were found; empty where none were."""
     section = facts.section
-    if not has_bulk_moduli(facts):
+    if not found(facts, 'bulk_modulus'):
         return ''
     text = (
         f' Bulk moduli come from a third-order Birch–Murnaghan fit{cite("birch1947")} to single points at '
@@ -40,7 +40,7 @@ def equation_of_state(facts: Any, cite: Any) -> str:
 
 def elastic_constants(facts: Any, cite: Any) -> str:
     """How elastic constants were found; empty where none were."""
-    if not has_elastic_constants(facts):
+    if not found(facts, 'elastic_stability'):
         return ''
     text = (
         ' Elastic tensors come from the stresses of crystals under the fewest strains that determine them by symmetry, '
@@ -68,24 +68,23 @@ def phonons(facts: Any, cite: Any) -> str:
 
 def phonon_citations(facts: Any) -> list[str]:
     """Keys of the publications behind phonons, where an evaluation found any."""
-    found = any('lowest_frequency' in item.properties for item in facts.record.evaluations)
-    return ['phonopy2015'] if found else []
+    return ['phonopy2015'] if found(facts, 'lowest_frequency') else []
 
 
-def has_elastic_constants(facts: Any) -> bool:
-    """Whether an evaluation of the campaign found an elastic tensor."""
-    return any('elastic_stability' in item.properties for item in facts.record.evaluations)
+def found(facts: Any, name: str) -> bool:
+    """Whether an evaluation of the campaign has a property."""
+    return any(name in item.properties for item in facts.record.evaluations)
 
 
 def has_moduli(facts: Any) -> bool:
     """Whether a tensor was that of a stable crystal, from which moduli follow."""
-    return has_elastic_constants(facts) and any('shear_modulus' in item.properties for item in facts.record.evaluations)
+    return found(facts, 'elastic_stability') and found(facts, 'shear_modulus')
 
 
 def fit_citations(facts: Any) -> list[str]:
     """Keys of the publications behind equations of state and elastic constants, as far as there are any."""
-    keys = ['birch1947'] if has_bulk_moduli(facts) else []
-    if has_elastic_constants(facts):
+    keys = ['birch1947'] if found(facts, 'bulk_modulus') else []
+    if found(facts, 'elastic_stability'):
         keys.append('mouhat2014')
     if has_moduli(facts):
         keys += ['hill1952', 'ranganathan2008', 'chen2011']
@@ -99,7 +98,7 @@ def references(facts: Any) -> str:
         return ''
     values = [f'{symbol} {value:.4f}' for symbol, value in sorted(record.references.items())]
     text = f' Formation energies refer to the elements at the same settings ({", ".join(values)} eV/atom).'
-    if any('e_above_hull' in item.properties for item in record.evaluations):
+    if found(facts, 'e_above_hull'):
         text += (
             " Energies above the convex hull were measured against the campaign's own completed calculations and these "
             'elements; phases that were not evaluated are not part of the hull.'
@@ -109,23 +108,14 @@ def references(facts: Any) -> str:
 
 def tolerated(facts: Any) -> str:
     """With which residuals evaluations count as completed, and which of them are flagged; empty where none is known."""
-    limits = {
-        name: PROPERTIES[name].credible for name in ('pressure', 'max_force', 'eos_residual') if name in PROPERTIES
-    }
-    known = {name for item in facts.record.evaluations for name in item.properties}
-    named = {
-        'pressure': 'a residual pressure',
-        'max_force': 'a residual force',
-        'eos_residual': 'a residual of the fit',
-    }
-    words = [
-        f'{named[name]} above {limit[1]:g} {PROPERTIES[name].unit}'
-        for name, limit in limits.items()
-        if limit is not None and name in known
-    ]
+    named = (
+        ('pressure', 'a residual pressure'),
+        ('max_force', 'a residual force'),
+        ('eos_residual', 'a residual of the fit'),
+    )
+    words = []
+    for name, text in named:
+        item = PROPERTIES.get(name)
+        if item is not None and item.credible is not None and found(facts, name):
+            words.append(f'{text} above {item.credible[1]:g} {item.unit}')
     return f' Completed evaluations with {" or ".join(words)} are flagged as doubtful.' if words else ''
-
-
-def has_bulk_moduli(facts: Any) -> bool:
-    """Whether an evaluation of the campaign made an equation of state."""
-    return any('bulk_modulus' in item.properties for item in facts.record.evaluations)

@@ -32,7 +32,6 @@ def protocol_inputs(
 
     :param engine: name of the engine, e.g. ``quantumespresso``.
     :param protocol: default: the file's own.
-    :param overrides: values to use instead of the protocol's.
     :raises ProtocolError: if there is no such protocol, or an override is not one of its keys.
     """
     data = _read(engine)

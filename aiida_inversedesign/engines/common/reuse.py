@@ -8,6 +8,7 @@ from typing import Any
 from aiida import orm
 from aiida.engine import calcfunction
 
+from aiida_inversedesign import __version__
 from aiida_inversedesign.campaign.contracts.engine import NOT_PHYSICAL, engine_named
 from aiida_inversedesign.campaign.contracts.registry import load
 from aiida_inversedesign.engines.common.calcfunctions import wanted
@@ -48,7 +49,7 @@ def find_earlier(
             not missing_properties(computed, known)
             and _physical(node.inputs.settings.get_dict(), left_out) == _physical(settings, left_out)
             and _same_engine(node, engine)
-            and _same_version(node)
+            and (node.base.attributes.get('version', {}) or {}).get('plugin') == __version__
             and (equal is None or equal(node, structure, settings))
         ):
             return node
@@ -68,12 +69,6 @@ def _same_engine(node: orm.WorkChainNode, engine: Mapping[str, orm.Data]) -> boo
 
     names = {*earlier, *engine}
     return all(name in earlier and name in engine and content(earlier[name]) == content(engine[name]) for name in names)
-
-
-def _same_version(node: orm.WorkChainNode) -> bool:
-    from aiida_inversedesign import __version__
-
-    return (node.base.attributes.get('version', {}) or {}).get('plugin') == __version__
 
 
 @calcfunction

@@ -128,10 +128,14 @@ def read_sheet(
         columns = _columns(table[0][1], units, ignored, sheet, name)
     except AnswerError as error:
         raise AnswerError(f'{name} line 1: {error}') from error
+    width = len(table[0][1])
     for line, cells in table[1:]:
         if not any(cell.strip() for cell in cells):
             continue
         try:
+            if len(cells) != width:
+                more = '; a decimal comma? write a point' if len(cells) > width else ''
+                raise AnswerError(f'{len(cells)} cells for {width} headings{more}')
             answered = _answered(cells, columns, units, kind, line, name)
         except AnswerError as error:
             sheet.problems.append(f'{name} line {line}: {error}')
@@ -141,18 +145,10 @@ def read_sheet(
     return sheet
 
 
-@dataclass(frozen=True)
-class _Column:
-    """What a column holds: a property or its error (with the unit of the heading), or one of ``_OTHERS``."""
-
-    name: str
-    indices: tuple[int, ...]
-
-
 def _columns(
     headings: Sequence[str], units: Mapping[str, str], ignored: Collection[str], sheet: Sheet, file: str
-) -> dict[str, _Column]:
-    """The columns by what they hold; a heading that is there twice has several columns."""
+) -> dict[str, list[int]]:
+    """The indices of the columns by what they hold: a property or its error, or one of ``_OTHERS``."""
     indices: dict[str, list[int]] = {}
     for index, heading in enumerate(headings):
         name, unit = heading_of(heading.strip(), units)
@@ -171,22 +167,16 @@ def _columns(
                 f'{file} line 1: the column {name!r} is there {len(found)} times: only rows in which they agree are '
                 'read; remove one'
             )
-    columns = {name: _Column(name, tuple(found)) for name, found in indices.items()}
-    columns['*'] = _Column('*', tuple(range(len(headings))))
-    return columns
+    return indices
 
 
 def _answered(
-    cells: Sequence[str], columns: Mapping[str, _Column], units: Mapping[str, str], kind: Kind, line: int, file: str
+    cells: Sequence[str], columns: Mapping[str, list[int]], units: Mapping[str, str], kind: Kind, line: int, file: str
 ) -> Answered | None:
     """The answer of a row, None where it has none yet."""
-    width = len(columns['*'].indices)
-    if len(cells) != width:
-        more = '; a decimal comma? write a point' if len(cells) > width else ''
-        raise AnswerError(f'{len(cells)} cells for {width} headings{more}')
 
     def cell(name: str) -> str:
-        found = {cells[index].strip() for index in columns[name].indices} if name in columns else set()
+        found = {cells[index].strip() for index in columns.get(name, ())}
         found.discard('')
         if len(found) > 1:
             raise AnswerError(f'the columns {name!r} differ: {" and ".join(sorted(found))}')

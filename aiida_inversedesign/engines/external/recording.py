@@ -82,7 +82,10 @@ def record_file(questions: Questions, path: Path, kind: Any, about: Mapping[str,
     :returns: ``recorded`` and ``known`` candidates, and ``problems``.
     :raises AnswerError: if no row can be understood.
     """
-    sheet: Sheet = read_sheet(_content(path), path.name, questions.units, ignored_headings(questions), kind)
+    # columns that say what was asked
+    variables = questions.settings.space.model_dump().get('variables') or {}
+    ignored = {'key', 'since', 'until', 'missing', 'pk', *variables}
+    sheet: Sheet = read_sheet(_content(path), path.name, questions.units, ignored, kind)
     found: dict[str, Any] = {'recorded': [], 'known': [], 'problems': list(sheet.problems)}
     for answered in sheet.answered:
         try:
@@ -91,12 +94,6 @@ def record_file(questions: Questions, path: Path, kind: Any, about: Mapping[str,
         except AnswerError as error:
             found['problems'].append(f'{path.name} line {answered.line}: {error}')
     return found
-
-
-def ignored_headings(questions: Questions) -> set[str]:
-    """Headings of columns that say what was asked."""
-    columns = questions.settings.space.model_dump().get('variables') or {}
-    return {'key', 'since', 'until', 'missing', 'pk', *columns}
 
 
 def attached(paths: Sequence[Path]) -> dict[str, bytes]:

@@ -9,7 +9,7 @@ from aiida import orm
 from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance import create_kpoints_from_distance
 
 from aiida_inversedesign.engines.common.limits import Allotment
-from aiida_inversedesign.engines.quantumespresso.pw_inputs import protocol_of, single_point_builder
+from aiida_inversedesign.engines.quantumespresso.pw_inputs import protocol_of, stage_inputs
 
 #: Ry/Bohr (1.3 meV/Å), or that of the protocol if it is smaller: a strain of 1 % moves ions with forces of about 50
 #: meV/Å, of which a remainder would be missing in the stress.
@@ -25,17 +25,10 @@ def relaxation_of_ions(
 ) -> tuple[type, dict[str, Any]]:
     """A ``PwBaseWorkChain`` that relaxes ions at fixed cell and ends with the stress.
 
-    :param structure: the deformed crystal.
     :param relaxed: the crystal without strain, whose k-points all have: else their number could change with strain.
     """
     distance = orm.Float(protocol_of(settings)['kpoints_distance'])
     mesh = create_kpoints_from_distance.__wrapped__(relaxed, distance, orm.Bool(False))
-    insulator = settings['electronic_type'] == 'insulator'
-    builder = single_point_builder(code, structure, mesh, settings, allotment.jobs[0], allotment.seconds, insulator)
-    parameters = builder.pw.parameters.get_dict()
-    control = parameters['CONTROL']
-    force = min(LARGEST_FORCE, control.get('forc_conv_thr', LARGEST_FORCE))
-    control |= {'calculation': 'relax', 'tstress': True, 'tprnfor': True, 'forc_conv_thr': force}
-    parameters.setdefault('IONS', {})
-    builder.pw.parameters = orm.Dict(parameters)
-    return builder.process_class, builder._inputs(prune=True)
+    changes = {'CONTROL': {'calculation': 'relax', 'tstress': True, 'tprnfor': True}, 'IONS': {}}
+    most = {'CONTROL': {'forc_conv_thr': LARGEST_FORCE}}
+    return stage_inputs(code, structure, mesh, settings, allotment, changes, most)

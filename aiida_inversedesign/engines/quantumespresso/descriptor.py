@@ -146,11 +146,8 @@ class QuantumEspressoEngine(Engine):
     def least_jobs(self, section: QuantumEspresso, properties: Iterable[str]) -> Jobs:
         """With the stages' fewest jobs."""
         asked = self.computed(section, properties)
-        most, fewer = (
-            self.jobs(section, asked),
-            (stage.jobs - stage.least for stage in own_stages(asked).values() if stage.least),
-        )
-        spared = sum(fewer)
+        most = self.jobs(section, asked)
+        spared = sum(stage.jobs - stage.least for stage in own_stages(asked).values() if stage.least)
         return Jobs(most.total - spared, most.charged - spared)
 
     def jobs_after_relaxation(self, section: QuantumEspresso, properties: Iterable[str]) -> int:

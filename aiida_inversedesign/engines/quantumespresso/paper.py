@@ -10,6 +10,7 @@ from aiida_inversedesign.engines.common.paper import (
     elastic_constants,
     equation_of_state,
     fit_citations,
+    found,
     listed,
     phonon_citations,
     phonons,
@@ -29,7 +30,6 @@ def methods(facts: Any, cite: Any) -> str:
     """How candidates were relaxed, with which basis and k-points, and what followed.
 
     :param facts: the campaign (:class:`aiida_inversedesign.paper.facts.Facts`).
-    :param cite: gives the citation of keys, as far as they are cited.
     """
     section, record = facts.section, facts.record
     of_crystals = record.space.of_crystals
@@ -73,13 +73,9 @@ def _boxes(section: Any, cite: Any) -> str:
     )
 
 
-def _has_densities(facts: Any) -> bool:
-    return any('dos_at_fermi' in item.properties for item in facts.record.evaluations)
-
-
 def _densities(facts: Any, cite: Any) -> str:
     """How densities of states were found; empty where none were."""
-    if not _has_densities(facts):
+    if not found(facts, 'dos_at_fermi'):
         return ''
     return (
         f' Densities of states were summed up by dos.x at steps of {STEP:g} eV from bands on k-points at most '
@@ -145,5 +141,5 @@ def citations(facts: Any) -> list[str]:
         keys.append('ase2017')
     if not facts.record.space.of_crystals:
         return [*keys, 'wang2020etkdg', *(['martyna1999'] if facts.section.get('assume_isolated') != 'none' else [])]
-    keys += ['kawamura2014'] if _has_densities(facts) else []
+    keys += ['kawamura2014'] if found(facts, 'dos_at_fermi') else []
     return [*keys, *fit_citations(facts), *phonon_citations(facts)]

@@ -16,7 +16,7 @@ from aiida_inversedesign.engines.ase.relax_ase import DISPLACEMENT, SYMPREC, sum
 from aiida_inversedesign.engines.common.limits import Allotment
 from aiida_inversedesign.engines.common.phonons import NO_PHONONS, as_asked, density_node
 from aiida_inversedesign.engines.common.properties import MOST_DISPLACEMENTS
-from aiida_inversedesign.engines.quantumespresso.pw_inputs import protocol_of, single_point_builder
+from aiida_inversedesign.engines.quantumespresso.pw_inputs import protocol_of, stage_inputs
 
 if TYPE_CHECKING:
     from aiida_phonopy.data.preprocess import PreProcessData
@@ -52,15 +52,10 @@ def forces_of_supercell(
     relaxed: orm.StructureData,
 ) -> tuple[type, dict[str, Any]]:
     """A ``PwBaseWorkChain`` with the forces of a displaced supercell; all supercells have one cell and one mesh."""
-    insulator = settings['electronic_type'] == 'insulator'
     distance = float(protocol_of(settings)['kpoints_distance'])
-    builder = single_point_builder(code, structure, distance, settings, allotment.jobs[0], allotment.seconds, insulator)
-    parameters = builder.pw.parameters.get_dict()
-    parameters['CONTROL'] |= {'calculation': 'scf', 'tprnfor': True}
-    electrons = parameters['ELECTRONS']
-    electrons['conv_thr'] = min(_CONVERGED, electrons.get('conv_thr', _CONVERGED))
-    builder.pw.parameters = orm.Dict(parameters)
-    return builder.process_class, builder._inputs(prune=True)
+    changes = {'CONTROL': {'calculation': 'scf', 'tprnfor': True}}
+    most = {'ELECTRONS': {'conv_thr': _CONVERGED}}
+    return stage_inputs(code, structure, distance, settings, allotment, changes, most)
 
 
 @calcfunction

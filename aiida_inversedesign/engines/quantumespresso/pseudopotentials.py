@@ -29,7 +29,6 @@ def prepare(spec: CampaignSpec, inputs: Mapping[str, orm.Data], problems: list[s
 def examine(codes: Iterable[orm.AbstractCode]) -> Iterator[tuple[str, list[str], str]]:
     """What ``doctor`` looks for: the code, and the families.
 
-    :param codes: those of the profile.
     :returns: of each what it is, the labels of what there is, and how to get one.
     """
     pw = [code.full_label for code in codes if code.default_calc_job_plugin == 'quantumespresso.pw']

@@ -83,6 +83,31 @@ def single_point_builder(
     return builder
 
 
+def stage_inputs(
+    code: orm.AbstractCode,
+    structure: orm.StructureData,
+    kpoints: orm.KpointsData | float,
+    settings: Mapping[str, Any],
+    allotment: Allotment,
+    changes: Mapping[str, Mapping[str, Any]],
+    most: Mapping[str, Mapping[str, float]],
+) -> tuple[type, dict[str, Any]]:
+    """Work chain and inputs of one job of a stage, whose occupations the settings say.
+
+    :param changes: parameters by namelist that differ from those of a single point.
+    :param most: thresholds by namelist that may be no larger.
+    """
+    insulator = settings['electronic_type'] == 'insulator'
+    builder = single_point_builder(code, structure, kpoints, settings, allotment.jobs[0], allotment.seconds, insulator)
+    parameters = builder.pw.parameters.get_dict()
+    for name, values in changes.items():
+        parameters[name] = {**parameters.get(name, {}), **values}
+    for name, limits in most.items():
+        parameters[name] |= {key: min(limit, parameters[name].get(key, limit)) for key, limit in limits.items()}
+    builder.pw.parameters = orm.Dict(parameters)
+    return builder.process_class, builder._inputs(prune=True)
+
+
 def _electrons(settings: Mapping[str, Any], insulator: bool) -> dict[str, Any]:
     return {
         'electronic_type': ElectronicType.INSULATOR if insulator else ElectronicType.METAL,

@@ -44,7 +44,6 @@ def slice_inputs(
 ) -> dict[str, Any]:
     """Inputs of :class:`PwSliceWorkChain`.
 
-    :param allotment: of one chain.
     :param final: whether it belongs to the second of the two relaxations of
         :func:`~aiida_inversedesign.engines.quantumespresso.pw_inputs.relax_builder`, or to the loose one before it.
     :raises ValueError: if the family, a pseudopotential or its cutoffs are missing.

@@ -6,10 +6,8 @@ from typing import Any
 
 from aiida import orm
 from aiida.common.links import LinkType
-from aiida.engine import ExitCode, ToContext
+from aiida.engine import ExitCode
 
-from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
-from aiida_inversedesign.engines.common.limits import LimitError
 from aiida_inversedesign.engines.quantumespresso.outlook import relaxation_outlook
 from aiida_inversedesign.engines.quantumespresso.pw_slice import (
     PwSliceWorkChain,
@@ -17,6 +15,7 @@ from aiida_inversedesign.engines.quantumespresso.pw_slice import (
     has_made_its_steps,
     slice_inputs,
 )
+from aiida_inversedesign.engines.quantumespresso.relaxation import PwRelaxation
 from aiida_inversedesign.graph.diagnosis import explain
 
 
@@ -25,7 +24,7 @@ def slice_label(number: int) -> str:
     return 'relax' if number == 1 else f'relax_slice_{number}'
 
 
-class SlicedRelaxation(EvaluateWorkChain):
+class SlicedRelaxation(PwRelaxation):
     """The steps of an evaluation that relaxes in slices; the last slice is ``relax`` in the context.
 
     As in one piece there are two relaxations, a loose one and one in the basis and k-mesh of its result, each in slices
@@ -44,17 +43,17 @@ class SlicedRelaxation(EvaluateWorkChain):
         """Submit the next slice, if the limits leave one to it and one to each job that has to follow."""
         number, final = self.ctx.get('slices', 0) + 1, self.ctx.get('final', False)
         settings, label = self.inputs.settings.get_dict(), slice_label(number)
-        try:
-            # of one that was launched before a restart, the limits count the jobs already
-            inputs = {} if self.launched(label) else self._slice_inputs(settings, final)
-        except LimitError as error:
-            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
-        except ValueError as error:
-            return self.exit_codes.ERROR_INVALID_SETTINGS.format(reason=error)
-        node = self.submit_once(label, PwSliceWorkChain, **inputs)
+
+        def inputs() -> dict[str, Any]:
+            later = self.jobs_after_relaxation()
+            allotment = self._allot(1, later if final else later + 1)
+            start = self.ctx.relax.outputs.output_structure if 'relax' in self.ctx else self._start()
+            return slice_inputs(self.inputs.engine.code, start, settings, allotment, final)
+
+        words = f'slice {number} of the {"final" if final else "loose"} relaxation'
+        launched = self.launch_relaxation(label, PwSliceWorkChain, inputs, words)
         self.ctx.slices = number
-        self.report(f'launching slice {number} of the {"final" if final else "loose"} relaxation in {node.pk}')
-        return ToContext(relax=node)
+        return launched
 
     def inspect_slice(self) -> ExitCode | None:
         """Go on, take the relaxed crystal, or give up."""
@@ -74,12 +73,6 @@ class SlicedRelaxation(EvaluateWorkChain):
         if converged:
             self.ctx.final, self.ctx.first_of_final = True, self.ctx.slices + 1
         return None
-
-    def _slice_inputs(self, settings: dict[str, Any], final: bool) -> dict[str, Any]:
-        later = self.jobs_after_relaxation()
-        allotment = self._allot(1, later if final else later + 1)
-        start = self.ctx.relax.outputs.output_structure if 'relax' in self.ctx else self._start()
-        return slice_inputs(self.inputs.engine.code, start, settings, allotment, final)
 
     def _hopeless(self) -> str:
         """Why no hit can come of this relaxation, in words; empty if one can, or if nothing tells."""

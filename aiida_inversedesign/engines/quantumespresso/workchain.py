@@ -10,7 +10,6 @@ from aiida_quantumespresso.calculations.functions.create_kpoints_from_distance i
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 from aiida_quantumespresso.workflows.pw.relax import PwRelaxWorkChain
 
-from aiida_inversedesign.campaign.contracts.job_kinds import is_dft
 from aiida_inversedesign.chemistry.matching import same_crystal
 from aiida_inversedesign.engines.ase.job import AseCalculation
 from aiida_inversedesign.engines.common.calcfunctions import (
@@ -21,14 +20,14 @@ from aiida_inversedesign.engines.common.calcfunctions import (
 )
 from aiida_inversedesign.engines.common.crystal_properties import band_gap
 from aiida_inversedesign.engines.common.eos import ENERGY_FLOOR, LEAST_POINTS
-from aiida_inversedesign.engines.common.limits import Allotment, LimitError, allot
+from aiida_inversedesign.engines.common.limits import LimitError, allot
 from aiida_inversedesign.engines.common.options import job_options, processes, wall_seconds
 from aiida_inversedesign.engines.quantumespresso.descriptor import AT_ONCE_UNSCHEDULED, ENGINE, RELAX_JOBS
 from aiida_inversedesign.engines.quantumespresso.molecules import MoleculeInBox
 from aiida_inversedesign.engines.quantumespresso.pw_inputs import protocol_of, relax_builder, single_point_builder
 from aiida_inversedesign.engines.quantumespresso.settings import QuantumEspresso
 from aiida_inversedesign.engines.quantumespresso.slices import SlicedRelaxation
-from aiida_inversedesign.graph.diagnosis import core_seconds, explain, jobs_below
+from aiida_inversedesign.graph.diagnosis import explain
 from aiida_inversedesign.nodes.structures import crystal_of
 
 #: Relative difference of the volumes per atom up to which crystals that match are at the same point of their equation
@@ -139,21 +138,13 @@ class QuantumEspressoEvaluateWorkChain(MoleculeInBox, SlicedRelaxation):
     def run_relax(self) -> Any:
         """Submit the relaxation of cell and positions."""
         settings = self.inputs.settings.get_dict()
-        inputs: dict[str, Any] = {}
-        try:
-            # of one that was launched before a restart, the limits count the jobs already
-            if not self.launched('relax'):
-                allotment = self._allot(RELAX_JOBS, self.jobs_after_relaxation())
-                builder = relax_builder(self.inputs.engine.code, self._start(), settings, allotment)
-                inputs = builder._inputs(prune=True)
-        except LimitError as error:
-            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
-        except ValueError as error:
-            # no family, no pseudopotential for an element, no cutoffs: aiida-quantumespresso says which
-            return self.exit_codes.ERROR_INVALID_SETTINGS.format(reason=error)
-        node = self.submit_once('relax', PwRelaxWorkChain, **inputs)
-        self.report(f'launching PwRelaxWorkChain<{node.pk}>')
-        return ToContext(relax=node)
+
+        def inputs() -> dict[str, Any]:
+            allotment = self._allot(RELAX_JOBS, self.jobs_after_relaxation())
+            builder = relax_builder(self.inputs.engine.code, self._start(), settings, allotment)
+            return builder._inputs(prune=True)
+
+        return self.launch_relaxation('relax', PwRelaxWorkChain, inputs)
 
     def inspect_relax(self) -> ExitCode | None:
         """Take the relaxed crystal, if there is one.
@@ -161,11 +152,9 @@ class QuantumEspressoEvaluateWorkChain(MoleculeInBox, SlicedRelaxation):
         The chain ends with 0 also where its last job ended with 501 (forces or pressure above their thresholds in the
         final calculation): the outputs are valid then, and ``pressure`` and ``max_force`` say how far off they are.
         """
-        relax = self.ctx.relax
-        outputs = ('output_structure', 'output_parameters', 'output_trajectory')
-        if not relax.is_finished_ok or any(name not in relax.outputs for name in outputs):
-            return self.exit_codes.ERROR_RELAXATION_FAILED.format(reason=explain(relax))
-        self.out('relaxed', relax.outputs.output_structure)
+        if failure := self.relaxation_failure('output_structure', 'output_parameters', 'output_trajectory'):
+            return failure
+        self.out('relaxed', self.ctx.relax.outputs.output_structure)
         return None
 
     def needs_equation_of_state(self) -> bool:
@@ -220,24 +209,16 @@ class QuantumEspressoEvaluateWorkChain(MoleculeInBox, SlicedRelaxation):
 
     def run_single_points(self) -> Any:
         """Submit the next single points: all together, or two at a time where no scheduler would queue them."""
-        code, settings = self.inputs.engine.code, self.inputs.settings.get_dict()
-        end = min(len(self.ctx.jobs), self.ctx.submitted + (self.at_once() or len(self.ctx.jobs)))
-        nodes = {}
-        for index in range(self.ctx.submitted, end):
-            label = f'eos_{index:02d}'
-            builder = single_point_builder(
-                code,
-                self.ctx.volumes.outputs[label],
-                self.ctx.kpoints,
-                settings,
-                self.ctx.jobs[index],
-                self.ctx.seconds,
-                self.ctx.insulator,
-            )
-            nodes[label] = self.submit_once(label, PwBaseWorkChain, **builder._inputs(prune=True))
-        self.report(f'launching single points {", ".join(f"{label}<{node.pk}>" for label, node in nodes.items())}')
-        self.ctx.submitted = end
-        return ToContext(**nodes)
+        code, settings, ctx = self.inputs.engine.code, self.inputs.settings.get_dict(), self.ctx
+        labels = [f'eos_{index:02d}' for index in range(len(ctx.jobs))]
+
+        def submit(index: int) -> orm.ProcessNode:
+            label, structure = labels[index], ctx.volumes.outputs[labels[index]]
+            jobs, seconds = ctx.jobs[index], ctx.seconds
+            builder = single_point_builder(code, structure, ctx.kpoints, settings, jobs, seconds, ctx.insulator)
+            return self.submit_once(label, PwBaseWorkChain, **builder._inputs(prune=True))
+
+        return self.submit_next(labels, submit)
 
     def inspect_single_points(self) -> ExitCode | None:
         """Stop when so many single points failed that no fit is possible any more."""
@@ -284,22 +265,6 @@ class QuantumEspressoEvaluateWorkChain(MoleculeInBox, SlicedRelaxation):
     def _start(self) -> orm.StructureData:
         """The crystal that DFT starts from."""
         return self.ctx.prerelax.outputs.structure if 'prerelax' in self.ctx else self.inputs.candidate
-
-    def _allot(self, chains: int, later: int) -> Allotment:
-        """Share what the limits leave among the jobs of the next stage."""
-        settings = self.inputs.settings.get_dict()
-        jobs, hours = self.limit('dft_calculations'), self.limit('core_hours')
-        done = list(jobs_below(self.node))
-        return allot(
-            chains,
-            later,
-            settings['max_restarts'],
-            wall_seconds(settings),
-            processes(settings),
-            # a pre-relaxation costs core-hours, but is not a DFT calculation
-            None if jobs is None else jobs - sum(is_dft(job.process_type) for job in done),
-            None if hours is None else hours - sum(core_seconds(job) for job in done) / 3600,
-        )
 
     def _is_insulator(self, settings: dict[str, Any]) -> bool:
         """Whether the single points use fixed occupations: as the user said, or by the gap of the relaxed crystal."""

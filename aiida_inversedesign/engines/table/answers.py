@@ -64,7 +64,6 @@ def answers(
     """What an evaluation of each candidate gives, by the candidate's id; None where it fails.
 
     :param settings: the section ``evaluate``.
-    :param library: the data set.
     :param candidates: with ``id``, ``content`` and ``template``.
     :param properties: those that an evaluation is asked for.
     :param same: whether the candidates are the entries of this library, so that none has to be found by structure.

@@ -86,11 +86,8 @@ def _identical(crystal: Crystal, entries: Sequence[Template]) -> Template | None
 
 
 def _similar(crystal: Crystal, entries: Sequence[Template]) -> Template | None:
-    distances = []
-    for index, template in enumerate(entries):
-        distance = structure_distance(crystal, template.crystal)
-        if distance is not None:
-            distances.append((distance, index))
+    pairs = ((structure_distance(crystal, template.crystal), index) for index, template in enumerate(entries))
+    distances = [(distance, index) for distance, index in pairs if distance is not None]
     return entries[min(distances)[1]] if distances else None
 
 
@@ -146,7 +143,6 @@ def lookup_record(
     """The output ``properties`` of the ``table`` engine for one entry.
 
     :param properties: those that were asked for. :param units: of the data set's own, as the campaign file declares.
-    :param numbers: of its curves.
     :raises NoEntryError: if the entry lacks a property that was asked for.
     """
     values = {**entry_values(template), **(numbers or {})}

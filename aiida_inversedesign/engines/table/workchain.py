@@ -8,7 +8,6 @@ from aiida import orm
 from aiida.engine import ExitCode, calcfunction, if_, while_
 
 from aiida_inversedesign.engines.common.evaluation import EvaluateWorkChain
-from aiida_inversedesign.engines.common.limits import LimitError
 from aiida_inversedesign.engines.table.job import TableCalculation
 from aiida_inversedesign.engines.table.lookup import (
     LookupTable,
@@ -93,11 +92,7 @@ class TableEvaluateWorkChain(EvaluateWorkChain):
 
     def run_job(self) -> Any:
         """Submit the job that takes the time."""
-        try:
-            seconds = self.job_seconds()
-        except LimitError as error:
-            return self.exit_codes.ERROR_LIMIT_REACHED.format(reason=error)
-        return self.submit_job(TableCalculation, seconds)
+        return self.submit_job(TableCalculation)
 
     def inspect_job(self) -> ExitCode | None:
         """Fail where the job failed."""

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aiida_inversedesign.arrays import Array
 
 #: ``gaussian`` exp(−d²/2w²), ``laplacian`` exp(−|d|₁/w) with the sum of the absolute differences, ``exponential``
 #: exp(−d/w) with the Euclidean distance, ``linear`` the inner product; on an axis the second and third are the same.

@@ -22,9 +22,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.learn.curves.kernels import Systems, Width, eigen
-
-Array = NDArray[np.float64]
 
 #: Rounds in which missing points are replaced, and the change, as a share of the spread, that ends them.
 _ROUNDS, _CHANGE = 200, 1e-4

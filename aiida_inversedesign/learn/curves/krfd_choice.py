@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.learn.curves.kernels import Form, Systems, Width
 from aiida_inversedesign.learn.curves.krfd import Axes, Krfd, KrfdSettings, Ridges
-
-Array = NDArray[np.float64]
 
 #: More rows and more points than these do not sharpen the choice enough for their time.
 _ROWS, _POINTS, _FOLDS = 400, 100, 5
@@ -61,7 +60,7 @@ def choose(X: Array, Y: Array, known: NDArray[np.bool_], grid: Array, seed: int 
 
 
 def _scorer(
-    X: Array, Y: Array, known: NDArray[np.bool_], grid: Array, folds: NDArray[np.int64]
+    X: Array, Y: Array, known: NDArray[np.bool_], grid: Array, folds: Integers
 ) -> Callable[[KrfdSettings], float]:
     """Gives the mean absolute error on left-out curves; eigenvectors are computed once for each kernel."""
 

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.curves.curve import Axis, Curve, CurveError, check_grid, check_learnable, matrix
 from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.learn.calibrate import Z80
@@ -23,8 +23,6 @@ from aiida_inversedesign.learn.curves.regressions import KINDS, CurveRegression,
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs
 from aiida_inversedesign.learn.scaling import scaling, standardised
 from aiida_inversedesign.learn.threads import one_thread
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 #: What may be asked for.
@@ -52,7 +50,6 @@ class CurveModel:
     :param recipe: kind, with ``/root`` where it learns the square root.
     :param X: training inputs, shape (n, d), raw. :param Y: training curves, shape (n, T), NaN where there is no value.
     :param grid: points of the axis, shape (T,).
-    :param settings: of the kind.
     :param unresolved: covariance along the axis of what the regression misses, shape (T, T), of the root where that is
         learned.
     :param misses: absolute standardised misses at ``_LEVELS``, increasing: of all points together, then of each point,
@@ -289,9 +286,7 @@ def _recipes(kind: str, Y: Array) -> list[str]:
     return [kind]
 
 
-def _try(
-    X: Array, Y: Array, grid: Array, recipe: str, rows: NDArray[np.int64], folds: NDArray[np.int64], seed: int
-) -> _Trial:
+def _try(X: Array, Y: Array, grid: Array, recipe: str, rows: Integers, folds: Integers, seed: int) -> _Trial:
     center, width = scaling(X)
     inputs = standardised(X, center, width)
     root = recipe.endswith(ROOT)

@@ -14,15 +14,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.learn.curves.kernels import Systems, Width
 from aiida_inversedesign.learn.curves.krfd import Axes, Krfd, KrfdSettings
 from aiida_inversedesign.learn.curves.krfd_choice import choose as choose_krfd
 from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
 from aiida_inversedesign.learn.models.kernel import Kernel
-
-Array = NDArray[np.float64]
 
 #: Rows beyond which settings are chosen on a draw of them, and components of curves that are kept.
 _ROWS, _SHARE, _MOST_COMPONENTS = 500, 0.99, 10
@@ -132,7 +130,7 @@ class PointwiseKind(CurveKind):
         _, kernel, ridges = min(found, key=lambda item: item[0])
         return {'systems': [kernel.form, kernel.width], 'ridges': ridges.tolist()}
 
-    def best_ridges(self, errors: Array) -> NDArray[np.int64]:
+    def best_ridges(self, errors: Array) -> Integers:
         """Index of the ridge of each point, of squared errors of shape (ridges, T)."""
         return np.asarray(errors.argmin(axis=0))
 
@@ -153,7 +151,7 @@ class LinearKind(PointwiseKind):
     name = 'linear'
     kernels = (Width('linear', 1.0),)
 
-    def best_ridges(self, errors: Array) -> NDArray[np.int64]:
+    def best_ridges(self, errors: Array) -> Integers:
         """One ridge for the whole curve, shape (m,), so that coefficients are as smooth as the curves."""
         return np.full(errors.shape[1], errors.mean(axis=1).argmin())
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
 from aiida_inversedesign.campaign.curves.curve import (
     LEVEL,
@@ -21,7 +22,7 @@ from aiida_inversedesign.campaign.curves.functionals import Functional
 from aiida_inversedesign.campaign.row import EvaluationRow
 from aiida_inversedesign.learn.curves.model import ROOT, CurveModel, fit_curves
 from aiida_inversedesign.learn.models.curve_numbers import AUTO, POINTS, Reading
-from aiida_inversedesign.learn.surrogate import Array, Surrogate
+from aiida_inversedesign.learn.surrogate import Surrogate
 
 #: What learns the curves that people are shown where no kind is named: the best of the benchmark on phonon densities.
 _SHOWN = 'krfd'

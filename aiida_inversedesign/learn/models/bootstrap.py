@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.models.ensemble import Ensemble, check_state
 from aiida_inversedesign.learn.models.gp import fit_gp
 from aiida_inversedesign.learn.models.kernel import Kernel
 from aiida_inversedesign.learn.regressor import RegressorError, check_training, target_scale
 from aiida_inversedesign.learn.threads import one_thread
-
-Array = NDArray[np.float64]
 
 #: Resamples, by judgement: their standard deviation is known to 9 %.
 MEMBERS = 64
@@ -31,7 +30,6 @@ _LEAST = 0.05
 class Bootstrap(Ensemble):
     """Kernel regressions on resampled rows.
 
-    :param kernel: of all members.
     :param ridge: noise variance of a row, in units of the targets' variance.
     """
 
@@ -39,7 +37,7 @@ class Bootstrap(Ensemble):
     ridge: float
     _weights: Array = field(repr=False, compare=False)
     _means: Array = field(repr=False, compare=False)
-    _counts: NDArray[np.int64] = field(repr=False, compare=False)
+    _counts: Integers = field(repr=False, compare=False)
 
     kind = 'bootstrap'
 
@@ -120,5 +118,4 @@ class BootstrapKind(SurrogateKind):
     citations = ('scikitlearn2011', 'bootstrapego2016')
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         return fit_bootstrap(X, y, setting.seed, form='ard')

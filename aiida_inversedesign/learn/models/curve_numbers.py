@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.campaign.curves.curve import Axis
 from aiida_inversedesign.campaign.curves.functionals import Functional
@@ -29,8 +30,6 @@ from aiida_inversedesign.learn.curves.model import CurveModel, fit_curves
 from aiida_inversedesign.learn.curves.regressions import filled
 from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, check_training, target_scale
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 #: What competes where no kind is named. Of 539 phonon densities, 20 to 60 rows: principal components are behind both
@@ -144,7 +143,6 @@ class CurveNumber(PlainRegressor):
     :param X: inputs of all rows, shape (n, d). :param y: their targets, shape (n,).
     :param model: of what is learned of the curves of those rows that have one.
     :param line: constant and slope by which numbers of the model become the targets.
-    :param factor: on the deviations.
     """
 
     X: Array
@@ -229,10 +227,7 @@ class CurveNumber(PlainRegressor):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> CurveNumber:
-        """The model of :meth:`state`; nothing is chosen or optimised again.
-
-        :raises RegressorError: if it was written by another version.
-        """
+        """The model of :meth:`state`; nothing is chosen or optimised again."""
         if state.get('version') != STATE_VERSION:
             raise RegressorError(f'state of curves of version {state.get("version")!r}; known is {STATE_VERSION}')
         model = CurveModel.from_state(state['model'])
@@ -318,7 +313,6 @@ class CurvesKind(SurrogateKind):
     needs = ('curves',)
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         reading, trial, curves = self._best(X, y, setting)
         return CurveNumber(X, y, reading, trial.model, curves.origin, curves.unit, trial.line, setting.seed)
 

@@ -9,11 +9,10 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.learn.calibrate import deviation_factor
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs
 from aiida_inversedesign.learn.threads import one_thread
-
-Array = NDArray[np.float64]
 
 #: Version of the layout of :meth:`Ensemble.state`.
 STATE_VERSION = 1
@@ -66,8 +65,6 @@ class Ensemble(ABC):
 
         Law of total variance: the spread of the members' means plus the mean of their variances (Hutter et al.,
         Artif. Intell. 206, 79 (2014)).
-
-        :raises RegressorError: if the inputs have another number of columns or are not finite.
         """
         X = check_inputs(X, self.X.shape[1])
         mean, deviation = np.empty(len(X)), np.empty(len(X))
@@ -94,7 +91,7 @@ class Ensemble(ABC):
         rng = np.random.default_rng(seed)
         noise = rng.standard_normal((number, len(X)))
         draws = np.empty((number, len(X)))
-        drawn: NDArray[np.int64] | None = None
+        drawn: Integers | None = None
         for chunk, means, variances in self._mixture(X):
             if drawn is None:
                 drawn = rng.integers(means.shape[1], size=number)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.models.ensemble import Ensemble, check_state
 from aiida_inversedesign.learn.regressor import check_training, target_scale
@@ -15,7 +16,6 @@ from aiida_inversedesign.learn.regressor import check_training, target_scale
 if TYPE_CHECKING:
     from sklearn.tree import DecisionTreeRegressor
 
-Array = NDArray[np.float64]
 
 #: scikit-learn's default.
 TREES = 100
@@ -30,7 +30,7 @@ class Forest(Ensemble):
     """Regression trees on bootstrap samples; a leaf has the mean and variance of its rows."""
 
     _trees: list[DecisionTreeRegressor] = field(repr=False, compare=False)
-    _rows: list[NDArray[np.int64]] = field(repr=False, compare=False)
+    _rows: list[Integers] = field(repr=False, compare=False)
 
     kind = 'forest'
 
@@ -91,7 +91,6 @@ class ForestKind(SurrogateKind):
     citations = ('scikitlearn2011', 'randomforest2001')
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         return fit_forest(X, y, setting.seed)
 
     def left_out(self, X: Array, y: Array, setting: Setting) -> tuple[Array, Array]:

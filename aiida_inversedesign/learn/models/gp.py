@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.contracts.surrogate import Fit, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.calibrate import deviation_factor
 from aiida_inversedesign.learn.models.kernel import Kernel, start
@@ -32,8 +33,6 @@ from aiida_inversedesign.learn.regressor import (
     target_scale,
 )
 from aiida_inversedesign.learn.threads import one_thread
-
-Array = NDArray[np.float64]
 
 #: Version of the layout of :meth:`GaussianProcess.state`.
 STATE_VERSION = 2
@@ -71,7 +70,6 @@ class GaussianProcess:
     :param kernel: covariance of the standardised targets (y − offset) / scale, of unit variance.
     :param noise: variance that the descriptors do not resolve, in the same units.
     :param mean: constant mean of the standardised targets.
-    :param outputscale: factor on kernel and noise.
     :param errors: known standard error of each target in its unit, 0 where there is none, shape (n,).
     """
 
@@ -138,7 +136,6 @@ class GaussianProcess:
         """Mean and standard deviation of the property of each crystal, each of shape (m,).
 
         :param X: inputs, shape (m, d), scaled as the training inputs were.
-        :raises RegressorError: if the inputs have another number of columns or are not finite.
         """
         X = check_inputs(X, self.X.shape[1])
         means, variances = np.empty(len(X)), np.empty(len(X))
@@ -173,7 +170,7 @@ class GaussianProcess:
         """Probability that the property lies between two bounds, shape (m,)."""
         return normal_within(*self.predict(X), low, high)
 
-    def left_out(self, groups: NDArray[np.int64] | None = None) -> tuple[Array, Array]:
+    def left_out(self, groups: Integers | None = None) -> tuple[Array, Array]:
         """Mean and deviation of each training row predicted from all others, hyperparameters kept, shape (n,).
 
         Closed form: Rasmussen and Williams, Gaussian Processes for Machine Learning, eq. 5.12; of several rows at once
@@ -373,7 +370,6 @@ class GaussianProcessKind(SurrogateKind):
     citations = ('botorch2020',)
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         return fit_gp(X, y, errors=setting.errors)
 
     def recipes(self, setting: Setting) -> dict[str, Fit]:

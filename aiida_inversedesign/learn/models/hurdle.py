@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import LACKS, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.failure import FailureModel, fit_failure
 from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
@@ -25,8 +25,6 @@ from aiida_inversedesign.learn.regressor import (
     normal_within,
     target_scale,
 )
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 #: Least share of the rows with exactly the same value.
@@ -52,7 +50,6 @@ class Hurdle(PlainRegressor):
 
     :param usual: the value of most rows.
     :param chance: of a crystal to have another value (what it calls a failure is that).
-    :param process: of the other values.
     :param X: training inputs, shape (n, d).
     :param y: training targets, shape (n,).
     """
@@ -118,10 +115,7 @@ class Hurdle(PlainRegressor):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Hurdle:
-        """The model of :meth:`state`.
-
-        :raises RegressorError: if it was written by another version.
-        """
+        """The model of :meth:`state`."""
         if state.get('version') != STATE_VERSION:
             raise RegressorError(f'state of a hurdle of version {state.get("version")!r}; known is {STATE_VERSION}')
         chance = FailureModel.from_state(state['chance'])
@@ -165,5 +159,4 @@ class HurdleKind(SurrogateKind):
     calibrated = False
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         return fit_hurdle(X, y)

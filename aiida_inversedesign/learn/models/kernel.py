@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aiida_inversedesign.arrays import Array, Integers
 
 _ROOT5 = math.sqrt(5.0)
 
@@ -37,7 +37,7 @@ class Kernel:
     """
 
     form: str
-    groups: NDArray[np.int64]
+    groups: Integers
     lengths: Array
     weights: Array
 

@@ -13,13 +13,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import Fit, Regressor, Setting, SurrogateKind, surrogate_kind
 from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, regressor_from_state
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 #: So many rows in all speak for equal weights before any row is seen.
@@ -105,10 +103,7 @@ class Mixture(PlainRegressor):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Mixture:
-        """The model of :meth:`state`.
-
-        :raises RegressorError: if it was written by another version.
-        """
+        """The model of :meth:`state`."""
         if state.get('version') != STATE_VERSION:
             raise RegressorError(f'state of a mixture of version {state.get("version")!r}; known is {STATE_VERSION}')
         parts = tuple(regressor_from_state(part) for part in state['parts'])
@@ -165,7 +160,6 @@ class MixtureKind(SurrogateKind):
     citations = ('botorch2020', 'scikitlearn2011', 'randomforest2001')
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         parts = tuple(fit(X, y, setting) for fit in self.recipes(setting).values())
         return Mixture(parts, np.full(len(parts), 1 / len(parts)))
 

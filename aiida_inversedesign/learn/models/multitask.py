@@ -18,12 +18,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import Fit, Other, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_ard, fit_gp
 from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, check_training, target_scale
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 
@@ -32,7 +31,6 @@ STATE_VERSION = 1
 class Task:
     """Another property, as far as it is known.
 
-    :param name: of the property.
     :param X: inputs, shape (m, d), standardised as those of the property in question.
     :param y: its values, shape (m,).
     """
@@ -128,10 +126,7 @@ class MultiTask(PlainRegressor):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> MultiTask:
-        """The model of :meth:`state`.
-
-        :raises RegressorError: if it was written by another version.
-        """
+        """The model of :meth:`state`."""
         if state.get('version') != STATE_VERSION:
             raise RegressorError(f'state of a multitask of version {state.get("version")!r}; known is {STATE_VERSION}')
         return cls(GaussianProcess.from_state(state['process']), tuple(state['tasks']))
@@ -155,7 +150,6 @@ def fit_multitask(X: Array, y: Array, tasks: Sequence[Task]) -> MultiTask:
 
     :param X: standardised inputs, shape (n, d).
     :param y: targets, shape (n,).
-    :param tasks: the other properties.
     :raises RegressorError: if there are no rows, the shapes differ, or a number is not finite.
     """
     X, y = check_training(X, y)
@@ -193,7 +187,6 @@ class MultiTaskKind(SurrogateKind):
     needs = ('properties',)
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         return fit_multitask(X, y, [beside(other, X) for other in setting.others])
 
     def recipes(self, setting: Setting) -> dict[str, Fit]:

@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor, Setting, surrogate_kind
 from aiida_inversedesign.learn.models.kernel import start
 from aiida_inversedesign.learn.regressor import check_inputs, normal_within, target_scale
-
-Array = NDArray[np.float64]
 
 #: Share of the variance that no two points have in common.
 _OWN = 0.1
@@ -117,8 +115,6 @@ class RowsRegressor(PlainRegressor):
 class Adjusted(PlainRegressor):
     """A model with a factor on its deviations, which pending points have lowered around them.
 
-    :param model: as it was fitted.
-    :param factor: on its deviations.
     :param pending: points that count as measured at their predicted mean, shape (p, d).
     """
 

@@ -14,14 +14,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.learn.models.kernel import Kernel, distances_between, matern, slope
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-Array = NDArray[np.float64]
 
 #: Least noise variance in units of the targets' variance, and where the optimisation starts (mode of its prior).
 LEAST_NOISE, FIRST_NOISE = 1e-4, math.exp(-5.0)

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import LACKS, Regressor, Setting, SurrogateKind
 from aiida_inversedesign.learn.models.gp import GaussianProcess, fit_gp
 from aiida_inversedesign.learn.models.kernel import Kernel
@@ -22,8 +22,6 @@ from aiida_inversedesign.learn.models.plain import PlainRegressor
 from aiida_inversedesign.learn.regressor import RegressorError, check_inputs, check_training, target_scale
 from aiida_inversedesign.learn.scaling import LIMIT, scaling, standardised
 from aiida_inversedesign.learn.threads import one_thread
-
-Array = NDArray[np.float64]
 
 STATE_VERSION = 1
 #: Rows of a source on which its length scales are fitted, and by which it is represented.
@@ -123,7 +121,6 @@ class Prior:
 class Estimate:
     """A property as a cheaper method has it for each candidate: one column of the raw descriptors.
 
-    :param name: the property.
     :param column: its index among the descriptors.
     :param center: mean of the column, in the property's unit.
     :param width: its standard deviation.
@@ -164,11 +161,6 @@ class Estimate:
     def state(self) -> dict[str, Any]:
         """Plain JSON data."""
         return {name: getattr(self, name) for name in self.__dataclass_fields__}
-
-
-def prior_from_state(state: dict[str, Any]) -> Prior | Estimate:
-    """The prior of its plain data."""
-    return Estimate(**state) if 'column' in state else Prior.from_state(state)
 
 
 def learn_prior(name: str, features: Array, values: Array, seed: int = 0, same: bool = False) -> Prior:
@@ -228,7 +220,6 @@ class Transfer(PlainRegressor):
     :param process: of the residuals; its inputs are the descriptors followed by the priors.
     :param priors: functions of raw descriptors, length k.
     :param center: by which the inputs were standardised, shape (d,).
-    :param width: likewise.
     """
 
     slopes: Array
@@ -299,16 +290,13 @@ class Transfer(PlainRegressor):
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Transfer:
-        """The model of :meth:`state`.
-
-        :raises RegressorError: if it was written by another version.
-        """
+        """The model of :meth:`state`."""
         if state.get('version') != STATE_VERSION:
             raise RegressorError(f'state of a transfer of version {state.get("version")!r}; known is {STATE_VERSION}')
         return cls(
             np.array(state['slopes'], dtype=np.float64),
             GaussianProcess.from_state(state['process']),
-            tuple(prior_from_state(prior) for prior in state['priors']),
+            tuple(Estimate(**prior) if 'column' in prior else Prior.from_state(prior) for prior in state['priors']),
             np.array(state['center'], dtype=np.float64),
             np.array(state['width'], dtype=np.float64),
         )
@@ -377,5 +365,4 @@ class TransferKind(SurrogateKind):
     takes_priors = True
 
     def fit(self, X: Array, y: Array, setting: Setting) -> Regressor:
-        """See :class:`SurrogateKind`."""
         return fit_transfer(X, y, setting.priors, setting.center, setting.width)

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aiida_inversedesign.arrays import Array
 
 #: Largest R-hat (A. Vehtari et al., Bayesian Anal. 16, 667 (2021)).
 LARGEST_R_HAT = 1.01

@@ -16,11 +16,9 @@ Both edges are smoothed by the same σ: the continuum is multiplied by the norma
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.learn.physics.model import Parameter, PhysicalModel, Prior
-
-Array = NDArray[np.float64]
 
 #: Principal quantum numbers of the lines; those above lie closer to the edge than they are wide.
 LINES = (2, 3, 4, 5)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.learn.physics.diagnostics import (
     Waic,
     autocorrelation_times,
@@ -19,8 +19,6 @@ from aiida_inversedesign.learn.physics.diagnostics import (
 from aiida_inversedesign.learn.physics.model import NOISE, Parameter, PhysicalModel, PhysicsError, Prior
 from aiida_inversedesign.learn.physics.problem import TRIALS, Data, Problem
 from aiida_inversedesign.learn.threads import one_thread
-
-Array = NDArray[np.float64]
 
 #: Independent ensembles: R-hat needs several; with four, two of eight halves that went astray are seen.
 ENSEMBLES = 4
@@ -211,7 +209,9 @@ def _fitted(problem: Problem, first: Array) -> tuple[float, Array, Array]:
     from scipy.optimize import least_squares
 
     bounds = np.array([item.prior.bounds for item in problem.parameters]).T
-    sizes = np.array([_size(item.prior) for item in problem.parameters])
+    priors = [item.prior for item in problem.parameters]
+    # about the width of each
+    sizes = np.array([prior.second - (0.0 if prior.kind == 'normal' else prior.first) for prior in priors])
     own = len(problem.model.parameters)
     has_noise = own < len(first)
     normal = [(i, item.prior) for i, item in enumerate(problem.model.parameters) if item.prior.kind == 'normal']
@@ -243,8 +243,3 @@ def _fitted(problem: Problem, first: Array) -> tuple[float, Array, Array]:
         best = np.append(best, noise)
         widths[own, own] = _WIDER * noise / np.sqrt(2 * len(problem.data.y))
     return -float(problem.log_posterior(best[None])[0]), best, widths
-
-
-def _size(prior: Prior) -> float:
-    """About the width of a prior, in the parameter's unit."""
-    return prior.second if prior.kind == 'normal' else prior.second - prior.first

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from aiida_inversedesign.arrays import Array
 
 #: Probability within one standard deviation of a normal distribution.
 ONE_DEVIATION = math.erf(math.sqrt(0.5))

@@ -8,12 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.errors import InverseDesignError
-
-Array = NDArray[np.float64]
 
 #: The parameter that stands for an unknown deviation of the data.
 NOISE = 'noise'

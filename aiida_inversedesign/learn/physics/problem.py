@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.learn.physics.model import NOISE, Parameter, PhysicalModel, PhysicsError, Prior
-
-Array = NDArray[np.float64]
 
 #: Draws from the prior on which a model is tried before it is sampled.
 TRIALS = 1000

@@ -33,7 +33,6 @@ _NULL = ('', '.', '?')
 class Number:
     """A number of a CIF.
 
-    :param value: the number.
     :param unit: one unit of its last digit; 0 for a fraction such as ``1/3``.
     :param esd: its standard uncertainty, 0 if none is given.
     """

@@ -52,10 +52,8 @@ def orbit_of(site: Site, operations: Operations, lattice: NDArray[np.float64]) -
         if distance <= MOST_SHIFT:
             coords, shift = coords + moved, distance
             images, away = _images(coords, operations)
-            # the middle of images is exact only if their operations are a group: what is still off was not the site
-            same = (np.abs(away) <= _SAME).all(axis=1)
-        else:
-            same = (np.abs(away) <= _SAME).all(axis=1)
+        # the middle of images is exact only if their operations are a group: what is still off was not the site
+        same = (np.abs(away) <= _SAME).all(axis=1)
     return Orbit(site, _distinct(images, int(same.sum())), shift)
 
 

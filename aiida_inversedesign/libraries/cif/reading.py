@@ -30,7 +30,6 @@ def crystal_of_cif(text: str | None, largest: int | None = entries.LARGEST_CELL,
     """The crystal of the first block that has atoms.
 
     :param largest: most rows of atoms, and most sites of the cell. None: any number.
-    :param notes: takes the remarks.
     :raises RefusedError: if there is none, or it is refused as by :func:`crystal_of_block`.
     """
     blocks = structure_blocks(text)
@@ -118,7 +117,8 @@ def _crystal(
 ) -> Crystal:
     orbits = [orbit_of(site, setting.operations, lattice) for site in sites]
     double = repeated(orbits, lattice)
-    kept = [orbit for number, orbit in enumerate(orbits) if number not in _doubles(orbits, double)]
+    doubles = {number for number, earlier, _ in double if orbits[number].site.symbol == orbits[earlier].site.symbol}
+    kept = [orbit for number, orbit in enumerate(orbits) if number not in doubles]
     entries.check_sites(sum(len(orbit.coords) for orbit in kept), largest)
     crystal = Crystal(
         lattice,
@@ -139,10 +139,6 @@ def _crystal(
     entries.check_distances(crystal, notes)
     _tell_idealised(kept, notes)
     return crystal
-
-
-def _doubles(orbits: Sequence[Orbit], double: Sequence[tuple[int, int, float]]) -> set[int]:
-    return {number for number, earlier, _ in double if orbits[number].site.symbol == orbits[earlier].site.symbol}
 
 
 def _check_doubles(

@@ -105,9 +105,10 @@ def check(block: Block, formula: Formula | None, crystal: Crystal, orbits: Seque
     if stated and formula is None:
         notes.say(entries.REMARK, f'the stated formula {stated[:60]!r} cannot be read and was not compared')
     if formula is not None and not formula.matches(crystal.counts):
+        sites = ' '.join(f'{symbol}{number}' for symbol, number in sorted(crystal.counts.items()))
         notes.contradiction(
             entries.FORMULA_MISMATCH,
-            f'the stated formula is {formula.text[:80]}, that of the sites {_sum(crystal.counts)}',
+            f'the stated formula is {formula.text[:80]}, that of the sites {sites}',
         )
     content = [
         _formula_units(block, formula, crystal, notes),
@@ -222,7 +223,3 @@ def _masses() -> dict[str, float]:
     from aiida_inversedesign.chemistry.symbols import SYMBOLS
 
     return {symbol: float(Element(symbol).atomic_mass) for symbol in SYMBOLS}
-
-
-def _sum(counts: dict[str, int]) -> str:
-    return ' '.join(f'{symbol}{number}' for symbol, number in sorted(counts.items()))

@@ -22,7 +22,6 @@ def key_of(counts: Mapping[str, int]) -> Key:
 class Domain:
     """Formulas that may be proposed.
 
-    :param request: its space, what was considered, and its further condition.
     :raises GeneratorError: if the element table has no data for an element of the space.
     """
 

@@ -94,7 +94,9 @@ class Variation:
     def substitute(self, counts: Counts) -> Counts:
         """One element exchanged for a similar one."""
         old = self.rng.choice(sorted(counts))
-        new = self._similar(old)
+        # the more probable the more similar
+        others, cumulated = _similar_elements(old, self.domain.elements)
+        new = self.rng.choices(others, cum_weights=cumulated)[0] if others else old
         if new in counts:
             return self.exchange(counts)
         return {new if symbol == old else symbol: count for symbol, count in counts.items()}
@@ -131,11 +133,6 @@ class Variation:
         """An element that is not among these; one of them where the space has no other."""
         free = [symbol for symbol in self.domain.elements if symbol not in without]
         return self.rng.choice(free or list(self.domain.elements))
-
-    def _similar(self, symbol: str) -> str:
-        """An element of the space, the more probable the more similar."""
-        others, cumulated = _similar_elements(symbol, self.domain.elements)
-        return self.rng.choices(others, cum_weights=cumulated)[0] if others else symbol
 
 
 def _indices(counts: Counts) -> list[tuple[str, int]]:

@@ -17,11 +17,12 @@ import random
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.kmd.decoding import nearest_formulas
 from aiida_inversedesign.chemistry.kmd.inverse import Inverse
 from aiida_inversedesign.propose.generators.domain import Key, key_of
 from aiida_inversedesign.propose.generators.evolution import Variation
-from aiida_inversedesign.propose.generators.request import Amounts, Array, Counts
+from aiida_inversedesign.propose.generators.request import Amounts, Counts
 from aiida_inversedesign.propose.generators.scored import DescriptorSearch, ScoredFormulas
 
 #: lengths of the steps along the gradient, as the largest change of an atomic fraction, by judgement: from one atom of
@@ -44,7 +45,6 @@ class Gradient(DescriptorSearch):
     name = 'gradient'
 
     def search(self, scored: ScoredFormulas) -> None:
-        """See :class:`DescriptorSearch`."""
         inverse = Inverse(self.descriptor, scored.domain.elements)
         _Climber(scored, inverse, random.Random(scored.request.seed)).search()  # noqa: S311
 
@@ -148,8 +148,7 @@ class _Climber:
         fractions = np.zeros(len(self.elements))
         for symbol, count in counts.items():
             fractions[self.column[symbol]] = count
-        shares: Array = fractions / fractions.sum()
-        return shares
+        return np.asarray(fractions / fractions.sum())
 
     def _ratios(self, target: Array) -> list[str]:
         """The ratios of the space whose fractions, largest first, are nearest to those of the target."""
@@ -164,5 +163,4 @@ def on_simplex(point: Array) -> Array:
     sums = np.cumsum(ordered) - 1.0
     indices = np.arange(1, len(point) + 1)
     last = int(np.flatnonzero(ordered > sums / indices)[-1])
-    nearest: Array = np.maximum(point - sums[last] / (last + 1), 0.0)
-    return nearest
+    return np.asarray(np.maximum(point - sums[last] / (last + 1), 0.0))

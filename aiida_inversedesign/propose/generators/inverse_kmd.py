@@ -17,11 +17,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.kmd.decoding import nearest_formulas
 from aiida_inversedesign.chemistry.kmd.inverse import Inverse
 from aiida_inversedesign.chemistry.kmd.kernel import KernelMean
 from aiida_inversedesign.propose.generators.domain import Key, key_of
-from aiida_inversedesign.propose.generators.request import Array, Counts, GeneratorError
+from aiida_inversedesign.propose.generators.request import Counts, GeneratorError
 from aiida_inversedesign.propose.generators.scored import DescriptorSearch, ScoredFormulas
 
 #: a formula and its value
@@ -114,7 +115,6 @@ class _Process:
     :param weights: inverse of their covariance times their values, shape (n,).
     :param inverse: inverse of their covariance, shape (n, n).
     :param length: of the kernel, in scaled components.
-    :param variance: of the kernel.
     :param low: lowest components of any formula seen, shape (c,).
     :param high: highest ones.
     """
@@ -132,13 +132,11 @@ class _Process:
 
     def components(self, points: Array) -> Array:
         """Points of the descriptor in scaled components, shape (n, c)."""
-        scaled: Array = (points - self.mean) @ self.axes.T / self.spread
-        return scaled
+        return np.asarray((points - self.mean) @ self.axes.T / self.spread)
 
     def point(self, components: Array) -> Array:
         """A point of the descriptor, shape (d,)."""
-        back: Array = self.mean + (components * self.spread) @ self.axes
-        return back
+        return np.asarray(self.mean + (components * self.spread) @ self.axes)
 
     def bound(self, components: Array, weight: float) -> tuple[float, Array]:
         """The upper confidence bound at one point and its gradient, shape (c,)."""
@@ -162,8 +160,7 @@ class _Process:
         start = np.clip(start, self.low, self.high)
         bounds = list(zip(self.low, self.high, strict=True))
         found = minimize(downhill, start, jac=True, bounds=bounds, method='L-BFGS-B', options={'maxiter': 100})
-        top: Array = found.x
-        return top
+        return np.asarray(found.x)
 
 
 def _fit(descriptor: KernelMean, taught: Sequence[Taught], others: Sequence[Counts], seed: int) -> _Process:

@@ -6,13 +6,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
-Array = NDArray[np.float64]
 Counts = dict[str, int]
 #: amounts of elements on the way from one formula to another: atoms, but not whole numbers
 Amounts = Mapping[str, float]
@@ -50,7 +47,6 @@ class Request:
     :param number: most formulas wanted.
     :param seed: of all random choices; the same request has the same answer.
     :param score: value of formulas, e.g. an acquisition of :mod:`.score`; None as long as nothing can be learned.
-    :param known: formulas evaluated so far.
     :param considered: reduced formulas that are not proposed again.
     :param allowed: further condition on formulas, e.g. the composition constraints of a campaign.
     :param calls: most formulas that are scored; default: what the generator takes for the number wanted.
@@ -73,7 +69,6 @@ class Request:
 class Proposed:
     """A formula that a generator found.
 
-    :param generator: its name.
     :param score: the request's score of the formula; None where the generator did not ask for it.
     :param residual: distance of the formula's descriptor from the point it was made of, for ``inverse_kmd``.
     """

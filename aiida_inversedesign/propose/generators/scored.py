@@ -9,12 +9,12 @@ from typing import ClassVar
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.kmd.kernel import KernelMean, kernel_mean
 from aiida_inversedesign.learn.threads import one_thread
 from aiida_inversedesign.propose.generators.domain import Domain, Key, key_of
 from aiida_inversedesign.propose.generators.request import (
     Amounts,
-    Array,
     Counts,
     GeneratorError,
     NotReadyError,
@@ -33,7 +33,6 @@ DRAWS = 50
 class ScoredFormulas:
     """Scores formulas once each and keeps what may be proposed.
 
-    :param request: what is wanted.
     :param effort: formulas scored for each one wanted.
     :raises NotReadyError: if the request has no score.
     """

@@ -22,7 +22,8 @@ import random
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.propose.generators.request import Array, Counts, Proposed, Request
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.propose.generators.request import Counts, Proposed, Request
 from aiida_inversedesign.propose.generators.scored import EFFORT, ScoredFormulas
 from aiida_inversedesign.propose.tree import Node, close_above
 
@@ -157,8 +158,7 @@ class _Tree:
         overall = self.action_total.sum() / max(self.action_visits.sum(), 1.0)
         element = (self.action_total.sum(axis=0) + overall) / (self.action_visits.sum(axis=0) + 1)
         row = self.count_row[count]
-        means: Array = (self.action_total[row] + element) / (self.action_visits[row] + 1)
-        return means
+        return np.asarray((self.action_total[row] + element) / (self.action_visits[row] + 1))
 
     def _possible(self, ratio: tuple[int, ...], chosen: list[int]) -> NDArray[np.bool_]:
         """Elements for the next site: not chosen yet; among equal counts in their order, so that none comes twice."""

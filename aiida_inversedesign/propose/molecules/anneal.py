@@ -21,7 +21,8 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.campaign.contracts.space import Array, RowError
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.campaign.contracts.space import RowError
 from aiida_inversedesign.propose.molecules.language import LanguageModel
 from aiida_inversedesign.propose.molecules.strings import text_of, tokens_of
 from aiida_inversedesign.propose.molecules.tempering import systematic, tempered
@@ -108,7 +109,6 @@ def anneal(writer: Writer, start: Sequence[Molecule], score: Score, number: int)
 
     :param start: molecules from which the search begins.
     :param score: log-likelihoods of the region, shape (n,).
-    :param number: of children in each step.
     """
     draws = np.random.default_rng(writer.rng.getrandbits(64))
     usable = {molecule.inchikey: molecule for molecule in start if tokens_of(molecule.mol) is not None}

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from scipy.special import log_ndtr
 
-from aiida_inversedesign.campaign.contracts.space import Array
-from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.campaign.goal import Goal, narrow
 from aiida_inversedesign.campaign.row import EvaluationRow, best_row
 
 Bounds = dict[str, tuple[float, float]]
@@ -30,11 +30,7 @@ def region_of(goal: Goal, rows: Sequence[EvaluationRow]) -> Bounds:
             low, high = (value, math.inf) if objective.kind == 'maximize' else (-math.inf, value)
         bounds[objective.property] = low, high
     for item in goal.constraints:
-        low, high = bounds.get(item.property, (-math.inf, math.inf))
-        bounds[item.property] = (
-            max(low, -math.inf if item.min is None else item.min),
-            min(high, math.inf if item.max is None else item.max),
-        )
+        narrow(bounds, item.property, *item.bounds)
     return bounds
 
 

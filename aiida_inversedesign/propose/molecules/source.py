@@ -28,7 +28,6 @@ class Task:
     :param library: molecules of the library within the space.
     :param best: those evaluated, the most probable to lie in the region first.
     :param score: log-likelihoods of the region; None while there is no surrogate.
-    :param number: molecules wanted.
     :param tally: of all strings that the search wrote.
     """
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from aiida_inversedesign.campaign.contracts.space import Array
+from aiida_inversedesign.arrays import Array
 
 #: Bounds of log β between which it is sought. Log-likelihoods lie between −10⁶ (the floor of a region's) and 0, and
 #: differences of 10⁻⁴ between them decide nothing.

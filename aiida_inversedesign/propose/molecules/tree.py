@@ -12,10 +12,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.propose.molecules.anneal import STEPS, Writer
 from aiida_inversedesign.propose.molecules.source import MOST_DRAWS, MoleculeSource, Task
 from aiida_inversedesign.propose.molecules.strings import END
-from aiida_inversedesign.propose.tree import Array, Node, close_above
+from aiida_inversedesign.propose.tree import Node, close_above
 from aiida_inversedesign.spaces.molecules.molecule import Molecule
 
 #: Runs for each molecule wanted, as many as the annealing makes moves; runs whose rewards are asked for at once.
@@ -101,8 +102,7 @@ class _Tree:
         """The probability of each token over the largest one."""
         weights = self.model.weights(self.model.begun(tokens))
         found = np.array([weights.get(token, 0.0) for token in self.vocabulary])
-        shares: Array = found / found.max()
-        return shares
+        return np.asarray(found / found.max())
 
     def _score(self, molecules: list[Molecule]) -> list[float]:
         """Log-likelihoods, those of new molecules kept."""

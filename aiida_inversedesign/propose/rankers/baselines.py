@@ -40,7 +40,6 @@ class ElementDissimilarityRanker:
     name = 'element_dissimilarity'
 
     def rank(self, queries: Sequence[Counts], group: Group, top_k: int) -> list[Ranked]:
-        """See :class:`~aiida_inversedesign.propose.rankers.ranking.Ranker`."""
         return [best(-dissimilarities(counts, group.rows), group, top_k) for counts in queries]
 
 
@@ -56,7 +55,6 @@ class FusionRanker:
         self.published = published
 
     def rank(self, queries: Sequence[Counts], group: Group, top_k: int) -> list[Ranked]:
-        """See :class:`~aiida_inversedesign.propose.rankers.ranking.Ranker`."""
         out = []
         for counts, scores in zip(queries, self.published.scores(queries, group), strict=True):
             first = _ranks(scores, group)
@@ -77,7 +75,6 @@ class NearestDescriptorRanker:
         self.scaler = Scaler.of(describe([template.crystal.counts for template in library]))
 
     def rank(self, queries: Sequence[Counts], group: Group, top_k: int) -> list[Ranked]:
-        """See :class:`~aiida_inversedesign.propose.rankers.ranking.Ranker`."""
         templates = self.scaler.transform(descriptors(group))
         asked = self.scaler.transform(describe([dict(counts) for counts in queries]))
         return [best(-np.linalg.norm(templates - x, axis=1), group, top_k) for x in asked]
@@ -95,7 +92,6 @@ class RandomRanker:
         self.seed = seed
 
     def rank(self, queries: Sequence[Counts], group: Group, top_k: int) -> list[Ranked]:
-        """See :class:`~aiida_inversedesign.propose.rankers.ranking.Ranker`."""
         out = []
         for counts in queries:
             drawn = random.Random(f'{self.seed} {reduced_formula(counts)}').random  # noqa: S311
@@ -113,7 +109,6 @@ class SubstitutionRanker:
     name = 'substitution'
 
     def rank(self, queries: Sequence[Counts], group: Group, top_k: int) -> list[Ranked]:
-        """See :class:`~aiida_inversedesign.propose.rankers.ranking.Ranker`."""
         ions = group.cache.get(self.name)
         if not isinstance(ions, np.ndarray):
             width = group.rows.shape[1]

@@ -36,7 +36,6 @@ def make_rankers(
 
     :param library: the templates; the scaling of the descriptors comes from it.
     :param trained: the rankers that need a model, by name. ``fusion`` needs ``published``.
-    :param seed: of the random order.
     :raises RankerError: if there is no such ranking, or its model is not given.
     """
     models = dict(trained or {})

@@ -115,8 +115,7 @@ def _fit(evidence: NDArray[np.float64], right: NDArray[np.bool_]) -> NDArray[np.
 
 
 def _probabilities(evidence: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    out: NDArray[np.float64] = 1 / (1 + np.exp(-(evidence @ weights[:-1] + weights[-1])))
-    return out
+    return np.asarray(1 / (1 + np.exp(-(evidence @ weights[:-1] + weights[-1]))))
 
 
 def _share(values: NDArray[Any]) -> float | None:

@@ -26,8 +26,7 @@ def similarity(distance: NDArray[np.float32]) -> NDArray[np.float32]:
     The numbers were chosen on held-out compounds of the Materials Project library (docs/decisions.md).
     """
     like = LIKE / (1 + np.exp(np.minimum((distance - CENTRE) / WIDTH, 50)))
-    out: NDArray[np.float32] = np.maximum(like, EQUAL * np.exp(-(np.minimum(distance / NARROW, 10) ** 2)))
-    return out
+    return np.asarray(np.maximum(like, EQUAL * np.exp(-(np.minimum(distance / NARROW, 10) ** 2))))
 
 
 def distances(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -52,8 +52,7 @@ class Projection:
 
     def __call__(self, fingerprints: Floats) -> Floats:
         """Shape (n, 244) → (n, p); rows of NaN stay so."""
-        out: Floats = (fingerprints - self.mean).astype(np.float32) @ self.basis
-        return out
+        return np.asarray((fingerprints - self.mean).astype(np.float32) @ self.basis)
 
 
 @dataclass(frozen=True, eq=False)
@@ -204,8 +203,7 @@ class Memory:
 
     def projected(self, template_indices: NDArray[np.int64]) -> Floats:
         """Projected fingerprints of compounds, shape (n, p)."""
-        out: Floats = self.prints[template_indices].astype(np.float32) * self.projection.step
-        return out
+        return np.asarray(self.prints[template_indices].astype(np.float32) * self.projection.step)
 
     def to_arrays(self) -> Arrays:
         """Plain arrays by name."""

@@ -65,8 +65,6 @@ class Voters:
 class PosteriorRanker:
     """Trained networks with the compounds they were trained on.
 
-    :param members: the networks.
-    :param memory: the training compounds.
     :param calibration: for each τ of :data:`~.ranking.TAUS`, and last for the prototype, the weights of the evidence
         and a constant, shape (4, 5); (3, 5) of models that know no prototypes.
     """
@@ -226,5 +224,4 @@ def select(arrays: Arrays, prefix: str) -> Arrays:
 def _largest(values: NDArray[np.float32], number: int) -> NDArray[np.int64]:
     """Positions of the largest values, falling; equal ones in their order."""
     kept = np.sort(np.argpartition(-values, number - 1)[:number]) if len(values) > number else np.arange(len(values))
-    out: NDArray[np.int64] = kept[np.argsort(-values[kept], kind='stable')]
-    return out
+    return np.asarray(kept[np.argsort(-values[kept], kind='stable')])

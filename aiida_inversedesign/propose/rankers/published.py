@@ -39,10 +39,7 @@ def best(scores: NDArray[np.float64], group: Group, top_k: int) -> Ranked:
 
 
 class PublishedRanker:
-    """Ranks all templates by the mean probability of the ensemble.
-
-    :param model: the trained ensemble.
-    """
+    """Ranks all templates by the mean probability of the ensemble."""
 
     name = 'published'
 
@@ -59,5 +56,4 @@ class PublishedRanker:
         return [self.model.probabilities(np.abs(templates - x)) for x in asked]
 
     def rank(self, queries: Sequence[Counts], group: Group, top_k: int) -> list[Ranked]:
-        """See :class:`~aiida_inversedesign.propose.rankers.ranking.Ranker`."""
         return [best(scores, group, top_k) for scores in self.scores(queries, group)]

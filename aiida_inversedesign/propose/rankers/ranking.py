@@ -49,7 +49,6 @@ class Ranked:
 class Templates:
     """The usable templates of a library, by ratio label.
 
-    :param library: all templates.
     :param max_sites: largest primitive cell that is used; None for no limit.
     :param exclude_formulas: reduced formulas whose templates are not used.
     """

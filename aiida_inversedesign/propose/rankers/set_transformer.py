@@ -118,8 +118,7 @@ class SetTransformer:
         centred = x - x.mean(axis=-1, keepdims=True)
         scale = np.sqrt((centred * centred).mean(axis=-1, keepdims=True) + 1e-5)
         centred /= scale
-        out: Floats = centred * self._w[f'{name}.weight'] + self._w[f'{name}.bias']
-        return out
+        return np.asarray(centred * self._w[f'{name}.weight'] + self._w[f'{name}.bias'])
 
     def states(self, tokens: Tokens) -> Floats:
         """The state that queries and keys are made of, shape (n, d)."""
@@ -162,8 +161,7 @@ class SetTransformer:
         mixed = (attention @ kv[1]).transpose(0, 2, 1, 3).reshape(n, -1, d)
         x = (x[:, :1] if first_only else x) + self._linear(mixed, f'{name}.out')
         hidden = self._linear(self._normalise(x, f'{name}.norm2'), f'{name}.up')
-        out: Floats = x + self._linear(np.maximum(hidden, 0, out=hidden), f'{name}.down')
-        return out
+        return np.asarray(x + self._linear(np.maximum(hidden, 0, out=hidden), f'{name}.down'))
 
     def queries(self, tokens: Tokens) -> Floats:
         """The query of each formula, shape (n, 2 o)."""
@@ -189,5 +187,4 @@ class SetTransformer:
         """What a template's energy above the hull (eV/atom, NaN if unknown) adds to its score, shape (n,)."""
         energy = np.nan_to_num(e_above_hull, nan=0.0)
         slope, step = self._w['hull']
-        out: Floats = (slope * np.minimum(energy, 0.3) / 0.1 + step * (energy > 0)).astype(np.float32)
-        return out
+        return np.asarray((slope * np.minimum(energy, 0.3) / 0.1 + step * (energy > 0)).astype(np.float32))

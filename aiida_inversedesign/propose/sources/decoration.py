@@ -27,7 +27,13 @@ from aiida_inversedesign.libraries.library import Template
 from aiida_inversedesign.libraries.prototype_labels import label_of
 from aiida_inversedesign.propose.orderings import MOST_SITES, VACANCY, Pattern, orderings
 from aiida_inversedesign.propose.rankers.ranking import Counts, Templates
-from aiida_inversedesign.propose.sources.formulas import FormulaSource, crystals_of, unbuilt
+from aiida_inversedesign.propose.sources.formulas import (
+    FormulaSource,
+    crystal_candidate,
+    crystals_of,
+    for_each,
+    unbuilt,
+)
 from aiida_inversedesign.propose.volumes.element_volumes import volume_sum
 from aiida_inversedesign.propose.volumes.of_composition import (
     VOLUME_ERROR,
@@ -82,12 +88,7 @@ class Decoration(FormulaSource):
     def for_formulas(self, request: SourceRequest, formulas: Sequence[Counts]) -> list[Candidate]:
         """See :meth:`FormulaSource.for_formulas`."""
         templates = Templates(request.library, min(crystals_of(request.spec).max_sites, MOST_SITES), request.exclude)
-        out = []
-        for number, counts in enumerate(formulas):
-            request.progress('orderings', number / len(formulas))
-            out += self._crystals(request, dict(counts), templates)
-        request.progress('orderings', 1.0)
-        return out
+        return for_each(request, 'orderings', formulas, lambda counts: self._crystals(request, counts, templates))
 
     def _crystals(self, request: SourceRequest, counts: dict[str, int], templates: Templates) -> list[Candidate]:
         spec = request.spec
@@ -118,21 +119,18 @@ class Decoration(FormulaSource):
 
     def _candidate(self, crystal: Crystal, parent: Parent, weight: float, label: str, rank: int) -> Candidate:
         template = parent.template
-        return Candidate(
-            id='',
-            key=crystal.formula,
-            content=crystal,
-            proposer=self.name,
+        return crystal_candidate(
+            crystal,
+            self.name,
+            SHARE * weight,
+            rank,
+            label,
             template=template.id,
             template_formula=template.crystal.formula,
             prototype=template.prototype,
-            probability=SHARE * weight,
-            rank=rank,
             assignment=parent.assignment,
             source=template.source,
             template_e_above_hull=template.e_above_hull,
-            proto_label=label,
-            volume=crystal.volume / crystal.nsites,
             volume_error=VOLUME_ERROR,
             packing=crystal.volume / volume_sum(crystal.counts),
         )

@@ -31,7 +31,14 @@ from aiida_inversedesign.propose.generators.request import NotReadyError
 from aiida_inversedesign.propose.generators.score import formula_score
 from aiida_inversedesign.propose.offspring import Child, Parent, child_of, primitive
 from aiida_inversedesign.propose.rankers.ranking import reduced
-from aiida_inversedesign.propose.sources.formulas import FormulaSource, crystals_of, rng_of, unbuilt
+from aiida_inversedesign.propose.sources.formulas import (
+    FormulaSource,
+    crystal_candidate,
+    crystals_of,
+    for_each,
+    rng_of,
+    unbuilt,
+)
 from aiida_inversedesign.propose.volumes.element_volumes import volume_sum
 from aiida_inversedesign.propose.volumes.of_composition import VOLUME_ERROR, volume_per_atom
 from aiida_inversedesign.spaces.crystals.formula_space import Counts
@@ -79,13 +86,13 @@ class Evolution(FormulaSource):
 
     def for_formulas(self, request: SourceRequest, formulas: Sequence[Counts]) -> list[Candidate]:
         """See :meth:`FormulaSource.for_formulas`; draws without a crystal are counted in a verdict."""
-        families, out = _families(request), []
-        for number, counts in enumerate(formulas):
-            request.progress('evolution', number / len(formulas))
+        families = _families(request)
+
+        def crystals(counts: dict[str, int]) -> list[Candidate]:
             own = families.get(reduced_formula(counts))
-            out += self._crystals(request, dict(counts), own or _relatives(counts, families), own is not None)
-        request.progress('evolution', 1.0)
-        return out
+            return self._crystals(request, counts, own or _relatives(counts, families), own is not None)
+
+        return for_each(request, 'evolution', formulas, crystals)
 
     def _crystals(
         self, request: SourceRequest, counts: dict[str, int], parents: Sequence[Parent], own: bool
@@ -119,19 +126,14 @@ class Evolution(FormulaSource):
         return found
 
     def _candidate(self, child: Child, rank: int) -> Candidate:
-        crystal = child.crystal
-        return Candidate(
-            id='',
-            key=crystal.formula,
-            content=crystal,
-            proposer=self.name,
+        return crystal_candidate(
+            child.crystal,
+            self.name,
+            SHARE * float(np.mean([parent.share for parent in child.parents])) / rank,
+            rank,
             source=f'{child.operator} of {" and ".join(parent.name for parent in child.parents)}',
-            probability=SHARE * float(np.mean([parent.share for parent in child.parents])) / rank,
-            rank=rank,
-            proto_label=prototype_label(crystal),
-            volume=crystal.volume / crystal.nsites,
             volume_error=VOLUME_ERROR,
-            packing=crystal.volume / volume_sum(crystal.counts),
+            packing=child.crystal.volume / volume_sum(child.crystal.counts),
         )
 
 

@@ -11,8 +11,7 @@ from aiida_inversedesign.campaign.contracts.source import ProposalError, SourceR
 from aiida_inversedesign.campaign.generator import EXTERNAL
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import reduced_formula
-from aiida_inversedesign.chemistry.prototypes import prototype_label
-from aiida_inversedesign.propose.sources.formulas import FormulaSource, unbuilt
+from aiida_inversedesign.propose.sources.formulas import FormulaSource, crystal_candidate, unbuilt
 from aiida_inversedesign.spaces.crystals.formula_space import Counts
 
 #: What the crystals of a formula are worth together, as those of ``symmetric``: about the share of stable compounds
@@ -44,23 +43,13 @@ class External(FormulaSource):
             found = sorted(of_formula.get(reduced_formula(counts), ()), key=lambda item: -_score(item))
             found = found[: request.spec.propose.top_k]
             total = sum(1 / rank for rank in range(1, len(found) + 1))
-            out += [self._candidate(record, rank, SHARE / rank / total) for rank, record in enumerate(found, 1)]
+            out += [
+                crystal_candidate(Crystal.from_dict(record), self.name, SHARE / rank / total, rank)
+                for rank, record in enumerate(found, 1)
+            ]
             if not found:
                 out.append(unbuilt(dict(counts), self.name, generator=f'no crystal: {_reasons(generated)}'))
         return out
-
-    def _candidate(self, record: Mapping[str, Any], rank: int, chance: float) -> Candidate:
-        crystal = Crystal.from_dict(record)
-        return Candidate(
-            id='',
-            key=crystal.formula,
-            content=crystal,
-            proposer=self.name,
-            probability=chance,
-            rank=rank,
-            proto_label=prototype_label(crystal),
-            volume=crystal.volume / crystal.nsites,
-        )
 
 
 def _score(record: Mapping[str, Any]) -> float:

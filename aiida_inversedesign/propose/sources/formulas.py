@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from abc import abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.contracts.source import ProposalError, Source, SourceRequest
 from aiida_inversedesign.campaign.spec import CampaignSettings
+from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import reduced_formula
+from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.libraries.library import Template
 from aiida_inversedesign.propose.build import Built
 from aiida_inversedesign.propose.generators.mix import Mix
@@ -129,6 +131,44 @@ def candidate_of(
         volume_error=built.estimate.error,
         packing=built.estimate.packing,
     )
+
+
+def crystal_candidate(
+    crystal: Crystal, proposer: str, probability: float, rank: int, label: str = '', **more: Any
+) -> Candidate:
+    """A crystal that no template gives, as a candidate.
+
+    :param label: its prototype, where that is known. :param more: further fields.
+    """
+    return Candidate(
+        id='',
+        key=crystal.formula,
+        content=crystal,
+        proposer=proposer,
+        probability=probability,
+        rank=rank,
+        proto_label=label or prototype_label(crystal),
+        volume=crystal.volume / crystal.nsites,
+        **more,
+    )
+
+
+def for_each(
+    request: SourceRequest,
+    words: str,
+    formulas: Sequence[Mapping[str, int]],
+    find: Callable[[dict[str, int]], list[Candidate]],
+) -> list[Candidate]:
+    """What is found for one formula after the other.
+
+    :param words: what is done, for the progress.
+    """
+    found = []
+    for number, counts in enumerate(formulas):
+        request.progress(words, number / len(formulas))
+        found += find(dict(counts))
+    request.progress(words, 1.0)
+    return found
 
 
 def rng_of(request: SourceRequest, counts: Counts, *more: int) -> np.random.Generator:

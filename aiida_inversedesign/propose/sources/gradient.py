@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.source import ProposalError, SourceRequest
-from aiida_inversedesign.campaign.contracts.space import Array
 from aiida_inversedesign.propose.sources.sobol import STARTS, TRIED, WIDTHS, SobolSource, scoring
 from aiida_inversedesign.spaces.parameters.point import Point
 from aiida_inversedesign.spaces.parameters.sampling import projected

@@ -30,14 +30,11 @@ class LibrarySource(Source):
         if not found:
             raise ProposalError(f'none of the {len(library)} entries of the library lies in the space: widen it')
         known = {content.content_hash for row in request.rows for content in (row.proposed, row.relaxed) if content}
-        return [_marked(candidate, known) for candidate in found]
-
-
-def _marked(candidate: Candidate, known: set[str]) -> Candidate:
-    """With the verdict whether it was evaluated before: entries are compared by their content, not matched."""
-    new = candidate.content.content_hash not in known
-    candidate.verdicts['duplicate'] = Verdict(new, None, '' if new else 'evaluated before')
-    return candidate
+        for candidate in found:
+            # entries are compared by their content, not matched
+            new = candidate.content.content_hash not in known
+            candidate.verdicts['duplicate'] = Verdict(new, None, '' if new else 'evaluated before')
+        return found
 
 
 def _crystals(request: SourceRequest, library: Library) -> Iterator[Candidate]:

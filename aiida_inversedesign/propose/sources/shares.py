@@ -20,10 +20,6 @@ def worths(names: Sequence[str], earlier: Sequence[Candidate], rows: Sequence[Ev
     Each formula has a worth of 1, which its accepted candidates share by their probabilities; after
     ``screen.potential`` those follow the energies. A distinct hit is worth 1 more. If several sources found a crystal,
     each has its part.
-
-    :param names: of the sources.
-    :param earlier: candidates of earlier proposals.
-    :param rows: evaluations so far.
     """
     found = dict.fromkeys(names, 0.0)
 
@@ -58,8 +54,6 @@ def drawn_shares(
     The share of a source is the chance that a formula's best candidate comes from it; its posterior is a Dirichlet
     distribution with one pseudo-count for each source (Thompson 1933). Of the draw each source keeps
     at least :data:`FLOOR`.
-
-    :param seed: of the draw.
     """
     found = worths(names, earlier, rows)
     if not any(found.values()):

@@ -22,7 +22,7 @@ from aiida_inversedesign.propose.build import LISTED, build, widened
 from aiida_inversedesign.propose.proposal_model import ProposalModel, shipped_model
 from aiida_inversedesign.propose.rankers.ranking import Counts, Group, Templates
 from aiida_inversedesign.propose.replaceability import Replaceability, best_mapping, learned
-from aiida_inversedesign.propose.sources.formulas import FormulaSource, candidate_of, crystals_of, unbuilt
+from aiida_inversedesign.propose.sources.formulas import FormulaSource, candidate_of, crystals_of, for_each, unbuilt
 from aiida_inversedesign.propose.volumes.volume import ElementVolumes, Volumes
 
 #: Templates that are scored for a formula, those with the most similar elements; and those whose prototypes are told
@@ -59,17 +59,15 @@ class Substitution(FormulaSource):
         chances = learned(request.library, request.exclude)
         trained = request.model or shipped_model()
         volumes = trained.volumes if isinstance(trained, ProposalModel) else ElementVolumes()
-        out = []
-        for number, counts in enumerate(formulas):
-            request.progress('substitutions', number / len(formulas))
+
+        def crystals(counts: dict[str, int]) -> list[Candidate]:
             group = templates.group(ratio_label(counts))
             if group is None:
                 reason = f'no template of ratio {ratio_label(counts)} with at most {most} sites'
-                out.append(unbuilt(dict(counts), self.name, template=reason))
-            else:
-                out += self._crystals(request, dict(counts), group, chances, volumes)
-        request.progress('substitutions', 1.0)
-        return out
+                return [unbuilt(counts, self.name, template=reason)]
+            return self._crystals(request, counts, group, chances, volumes)
+
+        return for_each(request, 'substitutions', formulas, crystals)
 
     def _crystals(
         self, request: SourceRequest, counts: dict[str, int], group: Group, chances: Replaceability, volumes: Volumes

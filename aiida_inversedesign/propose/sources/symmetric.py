@@ -19,9 +19,15 @@ from aiida_inversedesign.campaign.contracts.source import SourceRequest
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.formulas import ratio_label
-from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.propose.rankers.ranking import Counts
-from aiida_inversedesign.propose.sources.formulas import FormulaSource, crystals_of, rng_of, unbuilt
+from aiida_inversedesign.propose.sources.formulas import (
+    FormulaSource,
+    crystal_candidate,
+    crystals_of,
+    for_each,
+    rng_of,
+    unbuilt,
+)
 from aiida_inversedesign.propose.volumes.element_volumes import volume_sum
 from aiida_inversedesign.propose.volumes.of_composition import (
     VOLUME_ERROR,
@@ -56,12 +62,9 @@ class Symmetric(FormulaSource):
     def for_formulas(self, request: SourceRequest, formulas: Sequence[Counts]) -> list[Candidate]:
         """See :meth:`FormulaSource.for_formulas`; what was drawn in vain is counted in a verdict."""
         statistics = learned(request.library, request.exclude)
-        out = []
-        for number, counts in enumerate(formulas):
-            request.progress('random crystals', number / len(formulas))
-            out += self._crystals(request, dict(counts), statistics)
-        request.progress('random crystals', 1.0)
-        return out
+        return for_each(
+            request, 'random crystals', formulas, lambda counts: self._crystals(request, counts, statistics)
+        )
 
     def _crystals(self, request: SourceRequest, counts: dict[str, int], statistics: SiteStatistics) -> list[Candidate]:
         spec, atoms = request.spec, sum(counts.values())
@@ -101,28 +104,23 @@ class Symmetric(FormulaSource):
             if crystal is None:
                 failed['atoms too close in every placement'] += 1
                 continue
-            chance = units[unit] * groups[unit][number] * combination.probability
-            found.append(self._candidate(crystal, chance, combination, len(found) + 1))
+            chance = SHARE * (units[unit] * groups[unit][number] * combination.probability)
+            found.append(
+                crystal_candidate(
+                    crystal,
+                    self.name,
+                    chance * FREEDOM**combination.freedom,
+                    len(found) + 1,
+                    volume_error=VOLUME_ERROR,
+                    packing=crystal.volume / volume_sum(crystal.counts),
+                )
+            )
         if len(found) < spec.propose.top_k:
             reasons = ', '.join(f'{why} ({times})' for why, times in sorted(failed.items()))
             tried = DRAWS * spec.propose.top_k
             reason = f'{len(found)} of {spec.propose.top_k} crystals found in {tried} draws: {reasons or "all alike"}'
             found.append(unbuilt(counts, self.name, wyckoff=reason))
         return found
-
-    def _candidate(self, crystal: Crystal, chance: float, combination: Combination, rank: int) -> Candidate:
-        return Candidate(
-            id='',
-            key=crystal.formula,
-            content=crystal,
-            proposer=self.name,
-            probability=SHARE * chance * FREEDOM**combination.freedom,
-            rank=rank,
-            proto_label=prototype_label(crystal),
-            volume=crystal.volume / crystal.nsites,
-            volume_error=VOLUME_ERROR,
-            packing=crystal.volume / volume_sum(crystal.counts),
-        )
 
 
 def _placed(combination: Combination, volume: float, least: float, rng: np.random.Generator) -> Crystal | None:

@@ -37,7 +37,6 @@ class Recipe:
     """How the ensemble is trained.
 
     :param tau: fingerprint distance up to which two structures are similar.
-    :param members: number of networks.
     :param hidden: widths of the hidden layers.
     :param split: shares of the compounds for training, validation and test.
     :param label_cap: most compounds of one ratio label, as a share of its split (published: 0.01, on a library three
@@ -74,6 +73,8 @@ def train(
     :param progress: called with what is being done and the fraction done.
     :raises TrainingError: if the library has too few similar pairs.
     """
+    import torch
+
     recipe = recipe or Recipe()
     started = time.monotonic()
     if fingerprints.shape[0] != len(library):
@@ -111,7 +112,7 @@ def train(
         'compounds': {'training': len(training), 'validation': len(validation), 'test': len(test)},
         'training_pairs': sizes,
         'test': scores,
-        'threads': _threads(),
+        'threads': torch.get_num_threads(),
         'training_seconds': round(time.monotonic() - started),
         'versions': {
             'python': platform.python_version(),
@@ -273,9 +274,3 @@ def _report(progress: Progress | None, member: int, recipe: Recipe) -> Callable[
             progress(f'network {member + 1} of {recipe.members}', (member + fraction) / recipe.members)
 
     return report
-
-
-def _threads() -> int:
-    import torch
-
-    return int(torch.get_num_threads())

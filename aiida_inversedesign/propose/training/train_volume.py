@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.chemistry.descriptors import Scaler, describe
 from aiida_inversedesign.chemistry.elements import element_table, unknown_elements
 from aiida_inversedesign.libraries.library import Library
@@ -26,8 +27,6 @@ from aiida_inversedesign.propose.volumes.volume import ERROR_FEATURES, VolumeMod
 from aiida_inversedesign.propose.volumes.volume_network import TARGET_SCALE, CompositionNetwork, VolumeModelError
 
 Progress = Callable[[str, float], None]
-Floats = NDArray[np.float64]
-Rows = NDArray[np.int64]
 
 #: least number of compounds of two or more elements
 LEAST = 50
@@ -79,7 +78,9 @@ def train_volume_model(
     volumes = element_volumes() | fit_volumes(library)
     counts = [reduced(item.crystal.counts) for item in library]
     scaler = Scaler.of(describe(counts))
-    network = CompositionNetwork(_stored([volumes[symbol] for symbol in element_table().symbols]), scaler)
+    # rounded as the file rounds, so that a model and its copy from a file are the same
+    stored = np.array([volumes[symbol] for symbol in element_table().symbols], dtype=np.float32).astype(np.float64)
+    network = CompositionNetwork(stored, scaler)
     inputs, baseline = network.inputs(counts)
     measured = np.log([item.crystal.volume / item.crystal.nsites for item in library])
     folds = np.array([fold(item.crystal.formula, recipe.members) for item in library])
@@ -107,19 +108,14 @@ def fold(formula: str, members: int) -> int:
     return int.from_bytes(hashlib.sha256(formula.encode()).digest()[:4], 'big') % members
 
 
-def _stored(values: list[float]) -> Floats:
-    """Rounded as the file rounds, so that a model and its copy from a file are the same."""
-    return np.array(values, dtype=np.float32).astype(np.float64)
-
-
-def _groups(library: Library) -> list[Rows]:
+def _groups(library: Library) -> list[Integers]:
     """Rows of each ratio label, those of one compound left out."""
     return [np.array(rows) for label in library.ratios if len(rows := library.by_ratio(label)) > 1]
 
 
-def _neighbours(library: Library, groups: list[Rows], distance: float) -> dict[int, Rows]:
+def _neighbours(library: Library, groups: list[Integers], distance: float) -> dict[int, Integers]:
     """Rows of the structural neighbours of each compound that has any."""
-    found: dict[int, Rows] = {}
+    found: dict[int, Integers] = {}
     if library.fingerprints is None:
         return found
     for group in groups:
@@ -137,9 +133,9 @@ def _neighbours(library: Library, groups: list[Rows], distance: float) -> dict[i
 
 def _train_member(
     inputs: NDArray[np.float32],
-    targets: Floats,
-    rows: Rows,
-    neighbours: dict[int, Rows],
+    targets: Array,
+    rows: Integers,
+    neighbours: dict[int, Integers],
     seed: int,
     recipe: Recipe,
 ) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
@@ -204,21 +200,21 @@ def _network(width: int, recipe: Recipe):  # type: ignore[no-untyped-def]
 
 def _error_weights(
     library: Library,
-    measured: Floats,
-    predicted: Floats,
-    folds: Rows,
-    groups: list[Rows],
+    measured: Array,
+    predicted: Array,
+    folds: Integers,
+    groups: list[Integers],
     seed: int,
     recipe: Recipe,
-) -> Floats:
+) -> Array:
     """Weights of the features for log(error), with and without fingerprints, shape (2, 5).
 
     Each formula is asked for in the template of nearest elements, right or wrong, and in one that is right.
     """
     rng = np.random.default_rng(seed)
     total = sum(len(group) for group in groups)
-    features: tuple[list[Floats], list[Floats]] = ([], [])
-    errors: tuple[list[Floats], list[Floats]] = ([], [])
+    features: tuple[list[Array], list[Array]] = ([], [])
+    errors: tuple[list[Array], list[Array]] = ([], [])
     for group in groups:
         rows = element_rows([reduced(library[int(row)].crystal.counts) for row in group])
         fingerprints = None if library.fingerprints is None else library.fingerprints[group]
@@ -248,7 +244,7 @@ def _error_weights(
     return np.stack([_fit_errors(*item) for item in zip(features, errors, strict=True)])
 
 
-def _fit_errors(features: list[Floats], errors: list[Floats]) -> Floats:
+def _fit_errors(features: list[Array], errors: list[Array]) -> Array:
     """Weights w so that exp(features · w) is the expected error: likelihood of exponentially distributed errors."""
     from scipy.optimize import minimize
 
@@ -257,7 +253,7 @@ def _fit_errors(features: list[Floats], errors: list[Floats]) -> Floats:
     x, error = np.concatenate(features), np.concatenate(errors)
     start = np.append(np.zeros(x.shape[1] - 1), np.log(error.mean() + 1e-3))
 
-    def loss(weights: Floats) -> tuple[float, Floats]:
+    def loss(weights: Array) -> tuple[float, Array]:
         log_mean = np.clip(x @ weights, -12, 3)
         ratio = error / np.exp(log_mean)
         penalty = 1e-3 * weights[:-1]
@@ -265,5 +261,4 @@ def _fit_errors(features: list[Floats], errors: list[Floats]) -> Floats:
         gradient[:-1] += 2 * penalty
         return float((log_mean + ratio).mean() + (penalty * weights[:-1]).sum()), gradient
 
-    found: Floats = minimize(loss, start, jac=True, method='L-BFGS-B').x
-    return found
+    return np.asarray(minimize(loss, start, jac=True, method='L-BFGS-B').x)

@@ -213,8 +213,7 @@ class VolumeModel:
     def errors(self, features: NDArray[np.float64], fingerprints: bool) -> NDArray[np.float64]:
         """Expected absolute relative errors, shape (k,)."""
         logs = features @ self.error_weights[0 if fingerprints else 1]
-        bounded: NDArray[np.float64] = np.exp(np.clip(logs, *np.log(ERROR_RANGE)))
-        return bounded
+        return np.asarray(np.exp(np.clip(logs, *np.log(ERROR_RANGE))))
 
     def _known(self, group: Group) -> Known:
         """What was computed for a group, or its start."""

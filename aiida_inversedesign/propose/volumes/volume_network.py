@@ -71,8 +71,7 @@ class CompositionNetwork:
                 # SiLU; the clip keeps exp from overflowing
                 hidden = hidden / (1 + np.exp(-np.maximum(hidden, -60)))
             hidden = hidden @ weights + bias
-        out: NDArray[np.float64] = hidden[:, :, 0].astype(np.float64) / TARGET_SCALE + baseline
-        return out
+        return np.asarray(hidden[:, :, 0].astype(np.float64) / TARGET_SCALE + baseline)
 
     def to_arrays(self) -> Arrays:
         """The state as plain arrays; weights in half precision."""

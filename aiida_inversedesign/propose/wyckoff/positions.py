@@ -42,7 +42,6 @@ class Position:
     """One Wyckoff position.
 
     :param atoms: of an orbit in the primitive cell.
-    :param freedom: number of free coordinates.
     :param operations: from a point to the orbit in the conventional cell, shape (n, 3, 4).
     """
 

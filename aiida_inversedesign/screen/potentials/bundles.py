@@ -40,7 +40,6 @@ def job_of(
     """What the program of a bundle reads.
 
     :param names: of candidates, of phases, and of questions about relaxed candidates.
-    :param goal: properties of the goal.
     :param phases: competing phases by name; of them the energy alone is wanted.
     """
     by_id = {item.id: item.content for item in candidates}

@@ -10,12 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.select.acquisitions.improvement import LogExpectedImprovement
 from aiida_inversedesign.select.problem import SearchProblem
-
-Array = NDArray[np.float64]
 
 
 class BootstrapImprovement(LogExpectedImprovement):
@@ -29,7 +27,6 @@ class BootstrapImprovement(LogExpectedImprovement):
         self._fitted: SearchProblem | None = None
 
     def score(self, problem: SearchProblem, inputs: Array, pending: Array) -> Array:
-        """See :class:`~aiida_inversedesign.campaign.contracts.acquisition.Acquisition`."""
         if self._fitted is None:
             self._fitted = self._bootstrapped(problem)
         return super().score(self._fitted, inputs, pending)

@@ -9,12 +9,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal
-
-Array = NDArray[np.float64]
 
 #: Standard deviations of the upper confidence bound. One finds more than two of the best 5 % of 1 181 crystals in 100
 #: evaluations: shear modulus 41.7 [39.6, 43.2] and 37.7 [36.9, 38.4] of 60 (16 seeds), bulk modulus 52.4 and 51.7 (12
@@ -35,9 +33,18 @@ class LogExpectedImprovement(Marginal):
         return super().shrinks(problem) and all(utility.sign for utility in problem.utilities)
 
     def value(self, problem: SearchProblem, inputs: Array, marginals: Marginals) -> Array:
-        """See above."""
         utility = problem.utilities[0]
         return utility.log_gain(*marginals[utility.property], problem.best())
+
+
+def upper_bound(problem: SearchProblem, marginals: Marginals, deviations: float) -> Array:
+    """u(μ) and so many deviations of it, the mean over the objectives, shape (n,)."""
+    bounds = [
+        utility.value(mean) + deviations * utility.deviation(deviation)
+        for utility in problem.utilities
+        for mean, deviation in [marginals[utility.property]]
+    ]
+    return np.asarray(np.mean(bounds, axis=0))
 
 
 class UpperConfidenceBound(Marginal):
@@ -48,13 +55,7 @@ class UpperConfidenceBound(Marginal):
     citations = ('ucb2010',)
 
     def value(self, problem: SearchProblem, inputs: Array, marginals: Marginals) -> Array:
-        """See above."""
-        bounds = [
-            utility.value(mean) + _BOUND * utility.deviation(deviation)
-            for utility in problem.utilities
-            for mean, deviation in [marginals[utility.property]]
-        ]
-        return np.asarray(np.mean(bounds, axis=0))
+        return upper_bound(problem, marginals, _BOUND)
 
 
 class PosteriorMean(Marginal):
@@ -64,6 +65,5 @@ class PosteriorMean(Marginal):
     words = 'the predicted mean'
 
     def value(self, problem: SearchProblem, inputs: Array, marginals: Marginals) -> Array:
-        """See above."""
         values = [utility.value(marginals[utility.property][0]) for utility in problem.utilities]
         return np.asarray(np.mean(values, axis=0))

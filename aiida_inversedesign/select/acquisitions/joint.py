@@ -8,13 +8,11 @@ form, where Ament et al., NeurIPS 2023, smooth the draws for their gradients.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.select.acquisitions.improvement import LogExpectedImprovement
 from aiida_inversedesign.select.problem import SearchProblem
 from aiida_inversedesign.select.rule import ranked_gains, refined
-
-Array = NDArray[np.float64]
 
 #: Joint draws: BoTorch's default for its Monte Carlo acquisitions.
 _SAMPLES = 512
@@ -32,14 +30,13 @@ class JointLogExpectedImprovement(LogExpectedImprovement):
         return False
 
     def score(self, problem: SearchProblem, inputs: Array, pending: Array) -> Array:
-        """See :class:`~aiida_inversedesign.campaign.contracts.acquisition.Acquisition`."""
         first = super().score(problem, inputs, pending)
         if not len(pending):
             return first
         utility, best = problem.utilities[0], problem.best()
         model = problem.models[utility.property]
 
-        def exact(short: NDArray[np.int64]) -> Array:
+        def exact(short: Integers) -> Array:
             points = inputs[short]
             drawn = utility.value(model.sample(np.concatenate([pending, points]), _SAMPLES, problem.seed))
             level = np.maximum(drawn[:, : len(pending)].max(axis=1), best)

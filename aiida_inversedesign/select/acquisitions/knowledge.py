@@ -8,15 +8,13 @@ is neither promising nor close to one that is cannot change the best prediction.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor
 from aiida_inversedesign.select.acquisitions.improvement import LogExpectedImprovement
 from aiida_inversedesign.select.normal import log_h
 from aiida_inversedesign.select.problem import SearchProblem
 from aiida_inversedesign.select.rule import refined
-
-Array = NDArray[np.float64]
 
 #: Candidates and alternatives (time: about a millisecond each), draws for their covariances, nodes for a tent.
 _MOST, _SAMPLES, _NODES = 300, 2048, 32
@@ -36,13 +34,12 @@ class KnowledgeGradient(LogExpectedImprovement):
         return False
 
     def score(self, problem: SearchProblem, inputs: Array, pending: Array) -> Array:
-        """See :class:`~aiida_inversedesign.campaign.contracts.acquisition.Acquisition`."""
         given = problem.given(pending)
         first = super().score(problem, inputs, pending)
         utility = problem.utilities[0]
         model = given.models[utility.property]
 
-        def exact(short: NDArray[np.int64]) -> Array:
+        def exact(short: Integers) -> Array:
             points = inputs[short]
             mean, deviation = model.predict(points)
             changes = covariance(model, points, problem.seed) / np.maximum(deviation, 1e-9 * model.scale)

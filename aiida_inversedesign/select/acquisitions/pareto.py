@@ -11,12 +11,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.select.normal import log_difference
 from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal, ranked_gains, refined
-
-Array = NDArray[np.float64]
 
 #: Joint draws, by judgement: enough to order candidates whose volumes differ by a tenth of their deviation.
 _SAMPLES = 64
@@ -78,7 +77,6 @@ class NoisyExpectedHypervolumeImprovement(LogExpectedHypervolumeImprovement):
         return False
 
     def score(self, problem: SearchProblem, inputs: Array, pending: Array) -> Array:
-        """See :class:`~aiida_inversedesign.campaign.contracts.acquisition.Acquisition`."""
         first = super().score(problem, inputs, pending)
         if not len(pending):
             return first
@@ -86,7 +84,7 @@ class NoisyExpectedHypervolumeImprovement(LogExpectedHypervolumeImprovement):
         reference = reference_point(observed)
         front = observed[non_dominated(observed)]
 
-        def exact(short: NDArray[np.int64]) -> Array:
+        def exact(short: Integers) -> Array:
             points = np.concatenate([pending, inputs[short]])
             drawn = np.stack(
                 [

@@ -14,13 +14,11 @@ of the data this is slower than to go for the probability of a hit, which grows 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.goal import Goal
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.campaign.goal import Goal, narrow
 from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal
-
-Array = NDArray[np.float64]
 
 #: λ: reaching the temporary target and bringing it nearer to U count alike.
 _NEARER = 1.0
@@ -62,6 +60,5 @@ def region(problem: SearchProblem) -> dict[str, tuple[float, float]]:
     """The box U: for each property what hits and constraints allow."""
     box = dict(problem.intervals)
     for utility in problem.utilities:
-        low, high = box.get(utility.property, (-np.inf, np.inf))
-        box[utility.property] = max(low, utility.low), min(high, utility.high)
+        narrow(box, utility.property, utility.low, utility.high)
     return box

@@ -8,13 +8,12 @@ deviations luckier than they are expected to be even to enter.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.contracts.acquisition import Acquisition
+from aiida_inversedesign.select.acquisitions.improvement import upper_bound
 from aiida_inversedesign.select.problem import SearchProblem
 from aiida_inversedesign.select.rule import in_chunks, refined
-
-Array = NDArray[np.float64]
 
 #: Deviations above the mean by which the candidates of a draw are preselected: one in 700 would pass them.
 _BOUND = 3.0
@@ -32,14 +31,9 @@ class Thompson(Acquisition):
 
         def bound(points: Array) -> Array:
             marginals = problem.marginals(points)
-            values = [
-                utility.value(mean) + _BOUND * utility.deviation(deviation)
-                for utility in problem.utilities
-                for mean, deviation in [marginals[utility.property]]
-            ]
-            return np.asarray(np.mean(values, axis=0) + problem.log_weight(points, marginals))
+            return np.asarray(upper_bound(problem, marginals, _BOUND) + problem.log_weight(points, marginals))
 
-        def draw(short: NDArray[np.int64]) -> Array:
+        def draw(short: Integers) -> Array:
             points = inputs[short]
             seed = int(np.random.SeedSequence([problem.seed, len(pending)]).generate_state(1)[0])
             drawn = {

@@ -6,12 +6,11 @@ Source: Spacier (Nanjo et al., npj Comput. Mater. 2025), whose "PI" it is.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.campaign.goal import narrow
 from aiida_inversedesign.select.problem import Marginals, SearchProblem
 from aiida_inversedesign.select.rule import Marginal
-
-Array = NDArray[np.float64]
 
 
 class Probability(Marginal):
@@ -34,13 +33,11 @@ class Probability(Marginal):
         return frozenset(utility.property for utility in problem.utilities if utility.has_hits)
 
     def value(self, problem: SearchProblem, inputs: Array, marginals: Marginals) -> Array:
-        """See above."""
         total = np.zeros(len(inputs))
         windows: dict[str, tuple[float, float]] = {}
         for index, utility in enumerate(problem.utilities):
             if utility.has_hits:
-                low, high = windows.get(utility.property, (-np.inf, np.inf))
-                windows[utility.property] = max(low, utility.low), min(high, utility.high)
+                narrow(windows, utility.property, utility.low, utility.high)
             else:
                 total += utility.log_above(*marginals[utility.property], problem.best(index))
         for name, (low, high) in windows.items():

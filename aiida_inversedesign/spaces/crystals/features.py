@@ -14,13 +14,11 @@ from collections.abc import Sequence
 from weakref import WeakKeyDictionary
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.oxidation import oxidation_scores
-
-Array = NDArray[np.float64]
 
 #: Element properties (columns of ``chemistry/elements.csv``); those of ``SPREAD`` enter also with their weighted
 #: standard deviation. The atomic weight enters as its logarithm.
@@ -192,7 +190,7 @@ def _spread_columns() -> list[int]:
     return [ELEMENT_NAMES.index(name) for name in SPREAD]
 
 
-def _contacts(crystal: Crystal, kinds: NDArray[np.int64], radii: Array) -> tuple[Array, Array, float]:
+def _contacts(crystal: Crystal, kinds: Integers, radii: Array) -> tuple[Array, Array, float]:
     """Coordination number and nearest contact (in sums of covalent radii) of each site; share of unlike contacts."""
     count = len(kinds)
     lattice, coords = _compact(crystal, _REACH * 2 * float(radii.max()))
@@ -217,7 +215,7 @@ def _contacts(crystal: Crystal, kinds: NDArray[np.int64], radii: Array) -> tuple
     return coordination, nearest, unlike / total if total > 1e-6 else 0.0
 
 
-def _repeats(lattice: Array, cutoff: float) -> NDArray[np.int64]:
+def _repeats(lattice: Array, cutoff: float) -> Integers:
     """Images needed on each side so that every contact within ``cutoff`` of wrapped sites is seen."""
     heights = 1 / np.linalg.norm(np.linalg.inv(lattice), axis=0)
     return np.asarray(np.ceil(cutoff / heights), dtype=np.int64)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
-from aiida_inversedesign.campaign.contracts.space import Array, SpaceSection
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.section import ContradictionError, Count, Symbol, without_repeats
 from aiida_inversedesign.chemistry.formulas import parse_formula, parse_ratio, reduced_formula
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.campaign.contracts.space import Array
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.spaces.molecules.molecule import Molecule
 
 #: Columns into which environments of up to two bonds are folded.

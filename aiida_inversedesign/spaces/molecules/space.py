@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field, field_validator
 
-from aiida_inversedesign.campaign.contracts.space import Array, Coordinate, SpaceSection
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.campaign.contracts.space import Coordinate, SpaceSection
 from aiida_inversedesign.campaign.section import ContradictionError, Count, Symbol, without_repeats
 from aiida_inversedesign.spaces.molecules.molecule import Molecule, SmilesReader
 

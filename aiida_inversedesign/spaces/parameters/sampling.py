@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.campaign.contracts.space import Array, Value
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.campaign.contracts.space import Value
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.spaces.parameters.point import Point
 from aiida_inversedesign.spaces.parameters.space import Mixture, ParameterSpace, Variable
@@ -199,7 +200,7 @@ def _moved(variable: Variable, value: Value, width: float, rng: np.random.Genera
         return allowed[int(rng.integers(len(allowed)))] if rng.random() < max(width, 0.1) else value
     low, high = variable.bounds
     if allowed is not None:
-        indices: NDArray[np.float64] = np.array(allowed, dtype=np.float64)
+        indices: Array = np.array(allowed, dtype=np.float64)
         here = int(np.argmin(np.abs(indices - float(value))))
         step = rng.normal() * width * len(indices)
         step = int(np.sign(step) * max(1, round(abs(step))))

@@ -9,7 +9,8 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
-from aiida_inversedesign.campaign.contracts.space import Array, Coordinate, SpaceSection, Value
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.campaign.contracts.space import Coordinate, SpaceSection, Value
 from aiida_inversedesign.campaign.section import ContradictionError, Count, Finite, Model, Positive
 from aiida_inversedesign.campaign.text.digits import plain
 from aiida_inversedesign.spaces.parameters.point import Point, PointReader
