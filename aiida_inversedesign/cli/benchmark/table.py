@@ -130,15 +130,15 @@ def _show_sources(data: dict[str, Any]) -> None:
         'sources',
         *next(iter(data['arms'].values()))['found'],
         'any',
-        'relaxed',
-        'CPU s',
-        'lost:won\np',
+        're-\nlaxed',
+        'CPU\ns',
+        'lost:\nwon\np',
     )
     for name, arm in data['arms'].items():
         decides = 'proposed' if data['lower_bound'] else list(arm['found'])[-1]
         test = data['paired'][name][decides] if name in data['paired'] else None
         table.add_row(
-            name,
+            _in_lines(name),
             # in a lower bound a right crystal counts as the last
             *(
                 '–'
@@ -147,7 +147,7 @@ def _show_sources(data: dict[str, Any]) -> None:
                 for k, share in arm['found'].items()
             ),
             _with_interval(arm['proposed'], arm['intervals']['proposed']),
-            f'{arm["relaxations"]:.1f} of\n{arm["crystals"]:.1f}',
+            f'{arm["relaxations"]:.0f} of\n{arm["crystals"]:.0f}',
             f'{sum(arm["cpu_seconds"].values()):.1f}',
             '' if test is None else f'{test["first_only"]}:{test["second_only"]}\n{test["p"]:.2g}',
         )
@@ -158,8 +158,13 @@ def _show_sources(data: dict[str, Any]) -> None:
         split = ranking_table(title, 'sources', *(f'top {k}' for k in ks))
         for name, shares in row['found'].items():
             cells = [(_percent(shares[k]['share']), [_percent(end, 0) for end in shares[k]['interval']]) for k in ks]
-            split.add_row(name, *(f'{value}\n{low}–{high}' for value, (low, high) in cells))
+            split.add_row(_in_lines(name), *(f'{value}\n{low}–{high}' for value, (low, high) in cells))
         draw(split)
+
+
+def _in_lines(arm: str) -> str:
+    """The sources of a mixture below each other, so that the figures beside them fit 80 columns."""
+    return arm.replace('+', '\n+')
 
 
 def _with_interval(value: float, interval: list[float]) -> str:
