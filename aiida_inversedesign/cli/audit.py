@@ -128,6 +128,9 @@ def _show_best(report: dict[str, Any]) -> None:
     titles = ('candidate', space['key_name'], *units, *further, 'times', 'hit')
     table = new_table(*titles, title=f'best {space["nouns"]}', box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.columns[0].no_wrap = True
+    for column in table.columns[1:]:
+        # long names go on in a second line
+        column.overflow = 'fold'
     digits = {name: Digits(row['properties'].get(name) for row in report['best']) for name in names}
     for row in report['best']:
         values = [digits[name].text(row['properties'][name]) if name in row['properties'] else '–' for name in names]
