@@ -101,9 +101,5 @@ def test_a_request_outlives_the_daemon(
     start_daemon()
     submit_and_await(node, timeout=300)
     assert 'running evaluations finished' in node.outputs.stop_reason.value
-    assert node.outputs.table.counts == {
-        'total': 2,
-        'completed': 2,
-        'failed': 0,
-        'hits': node.outputs.table.counts['hits'],
-    }
+    counts = node.outputs.table.counts
+    assert (counts['total'], counts['completed'], counts['failed']) == (2, 2, 0)
