@@ -39,6 +39,9 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> FreshEnv
     """A fresh environment with the wheel and what it requires."""
     environment = FreshEnvironment(tmp_path_factory.mktemp('user'))
     environment.install(wheel)
+    with pytest.raises(AssertionError, match='screens with sevennet, which is not installed: pip install'):
+        environment.run('aiida-inversedesign', 'demo')
+    environment.install(f'{wheel}[potentials]')
     return environment
 
 

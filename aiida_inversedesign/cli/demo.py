@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import click
@@ -41,6 +42,7 @@ def demo(folder: Path, file: Path | None) -> None:
 
     # before anything is made
     spec = read_campaign(file or workflow_file('superhard_light.yaml'))
+    _check_potential(spec.screen.potential)
     folder = folder.resolve()
     home = folder / 'aiida'
     if os.environ.get('AIIDA_PATH') != str(home):
@@ -71,6 +73,22 @@ def demo(folder: Path, file: Path | None) -> None:
     click.echo(f'best so far against DFT calculations: {plot}')
     click.echo(f'all figures of the audit:             {figures}')
     click.echo(f'the provenance:  AIIDA_PATH={home} verdi -p {PROFILE} process show {node.pk}')
+
+
+def _check_potential(name: str | None) -> None:
+    """Whether the potential of the campaign is installed here, where its jobs will run."""
+    from aiida_inversedesign.campaign.contracts.potential import potential
+
+    if name is None:
+        return
+    wanted = potential(name)
+    try:
+        metadata.version(wanted.distribution)
+    except metadata.PackageNotFoundError as error:
+        package = wanted.install or wanted.distribution
+        raise InverseDesignError(
+            f'the campaign screens with {name}, which is not installed: pip install {package}'
+        ) from error
 
 
 def _restart_in(folder: Path, home: Path, file: Path | None) -> None:
