@@ -9,3 +9,5 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 #: Integers: indices of rows, numbers of atoms.
 Integers = NDArray[np.int64]
+#: Truth values: which rows count.
+Mask = NDArray[np.bool_]

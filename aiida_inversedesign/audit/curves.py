@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.curves.curve import Bands, Curve, matrix
-
-Array = NDArray[np.float64]
 
 #: Share of the largest value below which two values are the same.
 _SAME = 1e-9

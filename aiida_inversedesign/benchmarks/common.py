@@ -1,21 +1,15 @@
-"""What the comparisons share: kinds of arrays, how they say how far they are, files of results, processes."""
+"""What the comparisons share: how they say how far they are, files of results, processes."""
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 Given = TypeVar('Given')
 Found = TypeVar('Found')
-
-Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 #: Called with what is being done, and the fraction done.
 Report = Callable[[str, float], None]
@@ -39,10 +33,13 @@ def read_lines(file: Path) -> Iterator[dict[str, Any]]:
 def add_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
     """Add results to a file, one a line: a computation that is stopped and begun again goes on where it was."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    # a line that an interruption cut off must not swallow this one
-    torn = file.is_file() and file.stat().st_size > 0 and not file.read_bytes().endswith(b'\n')
-    with file.open('a', encoding='utf-8') as stream:
-        stream.write('\n' * torn + ''.join(json.dumps(record) + '\n' for record in records))
+    with file.open('ab+') as stream:
+        if stream.tell():
+            # a line that an interruption cut off must not swallow this one
+            stream.seek(-1, os.SEEK_END)
+            if stream.read() != b'\n':
+                stream.write(b'\n')
+        stream.write(''.join(json.dumps(record) + '\n' for record in records).encode())
 
 
 def mapped(

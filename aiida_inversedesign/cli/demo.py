@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-from importlib import metadata
 from pathlib import Path
 
 import click
@@ -42,7 +41,6 @@ def demo(folder: Path, file: Path | None) -> None:
 
     # before anything is made
     spec = read_campaign(file or workflow_file('superhard_light.yaml'))
-    _check_potential(spec.screen.potential)
     folder = folder.resolve()
     home = folder / 'aiida'
     if os.environ.get('AIIDA_PATH') != str(home):
@@ -54,6 +52,8 @@ def demo(folder: Path, file: Path | None) -> None:
     _set_up(folder)
     from aiida_inversedesign.audit.plot import plot_best_so_far
     from aiida_inversedesign.cli.audit import report_of, show_reports
+    from aiida_inversedesign.cli.checks.code_check import examine_codes
+    from aiida_inversedesign.cli.checks.findings import refuse_errors
     from aiida_inversedesign.cli.checks.plan import plan, show_plan
     from aiida_inversedesign.cli.compare import write_plot
     from aiida_inversedesign.cli.launch import start
@@ -61,6 +61,8 @@ def demo(folder: Path, file: Path | None) -> None:
     from aiida_inversedesign.workchains.build import build_campaign
 
     builder = build_campaign(spec)
+    # SevenNet is an extra, and pw.x may not start
+    refuse_errors(examine_codes(spec, builder, connect=False), 'the demo cannot run')
     show_plan(plan(spec, checked_profile=True))
     node = start(builder, spec, daemon=False)
     report = report_of(str(node.pk))
@@ -73,22 +75,6 @@ def demo(folder: Path, file: Path | None) -> None:
     click.echo(f'best so far against DFT calculations: {plot}')
     click.echo(f'all figures of the audit:             {figures}')
     click.echo(f'the provenance:  AIIDA_PATH={home} verdi -p {PROFILE} process show {node.pk}')
-
-
-def _check_potential(name: str | None) -> None:
-    """Whether the potential of the campaign is installed here, where its jobs will run."""
-    from aiida_inversedesign.campaign.contracts.potential import potential
-
-    if name is None:
-        return
-    wanted = potential(name)
-    try:
-        metadata.version(wanted.distribution)
-    except metadata.PackageNotFoundError as error:
-        package = wanted.install or wanted.distribution
-        raise InverseDesignError(
-            f'the campaign screens with {name}, which is not installed: pip install {package}'
-        ) from error
 
 
 def _restart_in(folder: Path, home: Path, file: Path | None) -> None:

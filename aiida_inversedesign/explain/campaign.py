@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
@@ -16,7 +17,6 @@ from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import unit_of
 from aiida_inversedesign.campaign.row import EvaluationRow, is_hit
 from aiida_inversedesign.explain.choices import Decision, reasons
-from aiida_inversedesign.explain.groups import Array, Indices
 from aiida_inversedesign.explain.hits import Hits, rules_of
 from aiida_inversedesign.explain.learned import (
     LEADING,
@@ -248,7 +248,7 @@ def _rules(campaign: Campaign, everything: Array) -> dict[str, Any]:
     inputs, names = surrogate.standardise(everything), campaign.goal.properties
     values = {name: values_of(campaign.rows, name) for name in names}
 
-    def probability(known: Indices) -> Array:
+    def probability(known: Integers) -> Array:
         rows = ended[known]
         models = {}
         for name in names:

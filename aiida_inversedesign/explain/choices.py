@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.contracts.surrogate import Regressor
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.explain.groups import Array
 from aiida_inversedesign.learn.regressor import normal_within
 from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.select.acquisition import make_acquisition

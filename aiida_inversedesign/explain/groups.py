@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Indices = NDArray[np.int64]
+from aiida_inversedesign.arrays import Array
+
 Mask = NDArray[np.bool_]
 
 #: Mean rank correlation from which descriptors belong together: half of the variance of ranks in common.

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.explain.groups import Array, Indices, Mask
+from aiida_inversedesign.arrays import Array, Integers
+from aiida_inversedesign.explain.groups import Mask
 from aiida_inversedesign.explain.learned import ExplainError
 from aiida_inversedesign.explain.rules import Conditions, Rule, chance, find_rules
 from aiida_inversedesign.learn.surrogate import estimated_property
@@ -40,13 +41,13 @@ class Hits:
     quantities: Array
     names: Sequence[str]
     units: Sequence[str]
-    evaluated: Indices
+    evaluated: Integers
     hit: Mask
-    probability: Callable[[Indices], Array]
+    probability: Callable[[Integers], Array]
     noun: str = 'candidates'
     shown: tuple[str, str, Array] | None = None
 
-    def weights(self, known: Indices) -> Array:
+    def weights(self, known: Integers) -> Array:
         """How far each of n candidates is a hit, shape (n,), from these evaluations: results, else probabilities."""
         found = np.clip(self.probability(known), 0.0, 1.0)
         found[self.evaluated[known]] = self.hit[known]

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows, Regressor
 from aiida_inversedesign.errors import InverseDesignError
-from aiida_inversedesign.explain.groups import Array, Group, Indices, correlated_groups
+from aiida_inversedesign.explain.groups import Group, correlated_groups
 from aiida_inversedesign.learn.models.mixture import model_of_rows
 from aiida_inversedesign.learn.regressor import target_scale
 
@@ -89,7 +90,7 @@ class Task:
         return self._grouped[1]
 
     @cached_property
-    def refits(self) -> list[tuple[Regressor, Indices, Indices]]:
+    def refits(self) -> list[tuple[Regressor, Integers, Integers]]:
         """The model fitted again without a fifth of the rows, with the rows it knows and those left out."""
         rng = np.random.default_rng(self.seed)
         out = max(2, round(_LEFT_OUT * len(self.y)))

@@ -18,7 +18,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.explain.groups import Array, Indices, Mask
+from aiida_inversedesign.arrays import Array, Integers
+from aiida_inversedesign.explain.groups import Mask
 
 #: Quantiles of the pool at which a descriptor may be cut: a twentieth of the pool apart, finer in the tails.
 LEVELS = (0.01, 0.02, *(level / 20 for level in range(1, 20)), 0.98, 0.99)
@@ -87,7 +88,7 @@ class Conditions:
                         obeyed.append(mask)
         self.masks: NDArray[np.float32] = np.array(obeyed, dtype=np.float32).reshape(len(obeyed), len(quantities))
 
-    def rows(self, index: Indices) -> Conditions:
+    def rows(self, index: Integers) -> Conditions:
         """The same conditions on some of the rows: indices, shape (k,)."""
         part = object.__new__(Conditions)
         part.conditions, part.masks = self.conditions, np.ascontiguousarray(self.masks[:, index])

@@ -59,7 +59,12 @@ def _choices(explained: dict[str, Any]) -> Markup:
         ]
         rows.append(row)
     heads = (
-        *('chosen', 'predicted', 'score', 'by its mean', 'by its uncertainty', 'nearest evaluated'),
+        'chosen',
+        'predicted',
+        'score',
+        'by its mean',
+        'by its uncertainty',
+        'nearest evaluated',
         'next in the order',
     )
     return Markup('<h3>Why the last were chosen</h3>') + html_table(heads, rows, wrap=True) if rows else Markup()

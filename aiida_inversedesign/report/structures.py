@@ -13,13 +13,11 @@ from itertools import product
 
 import numpy as np
 from markupsafe import Markup, escape
-from numpy.typing import NDArray
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import covalent_radii
 from aiida_inversedesign.chemistry.symmetry import conventional_cell
-
-Array = NDArray[np.float64]
 
 #: Directions from which the crystal is seen, in degrees: turned about the vertical, and from above.
 AZIMUTH, ELEVATION = 72.0, 14.0

@@ -11,9 +11,9 @@ from aiida.engine import run_get_node
 from aiida.plugins import WorkflowFactory
 
 from aiida_inversedesign.campaign.load import validate_campaign
-from aiida_inversedesign.engines.ase.conformer import changed_bonds, conformer_of
 from aiida_inversedesign.engines.ase.molecules import embed, molecule_properties
 from aiida_inversedesign.engines.ase.settings import Ase
+from aiida_inversedesign.engines.common.conformer import changed_bonds, conformer_of
 from aiida_inversedesign.nodes.points import node_of
 from aiida_inversedesign.spaces.molecules.molecule import Molecule
 

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from aiida_inversedesign.arrays import Array
 
 #: two-sided 95 % quantile of the normal distribution
 Z95 = 1.959963984540054
@@ -38,7 +37,7 @@ def share(successes: int, n: int, nothing: str = 'there is nothing to count') ->
     return {'value': successes / n, 'low': low, 'high': high, 'n': n}
 
 
-def mean_interval(values: Floats, least: float = -math.inf, most: float = math.inf) -> list[float] | None:
+def mean_interval(values: Array, least: float = -math.inf, most: float = math.inf) -> list[float] | None:
     """Student's 95 % interval of a mean; None for fewer than two values.
 
     :param least: the quantity cannot be smaller, nor larger than ``most``: the interval is cut there, which changes
@@ -52,7 +51,7 @@ def mean_interval(values: Floats, least: float = -math.inf, most: float = math.i
     return [max(float(values.mean()) - half, least), min(float(values.mean()) + half, most)]
 
 
-def spread_interval(values: Floats) -> list[float] | None:
+def spread_interval(values: Array) -> list[float] | None:
     """A 95 % interval of a standard deviation, for any distribution with a fourth moment; None for fewer than four.
 
     The variance's logarithm is asymptotically normal with variance (kurtosis − (n−3)/(n−1)) / n.
@@ -66,7 +65,7 @@ def spread_interval(values: Floats) -> list[float] | None:
     return [spread * math.exp(-half), spread * math.exp(half)]
 
 
-def pooled_spread(groups: Sequence[Floats]) -> tuple[float, float, float] | None:
+def pooled_spread(groups: Sequence[Array]) -> tuple[float, float, float] | None:
     """The standard deviation within groups, pooled, and its 95 % interval; None where no group has two values.
 
     Of normal errors the pooled variance is chi-squared.
@@ -101,7 +100,7 @@ def at_least(successes: int, drawn: int, good: int, total: int) -> float:
     return float(min(1.0, math.fsum(_hypergeometric(range(low, high + 1), drawn, good, total))))
 
 
-def _hypergeometric(counts: Sequence[int], drawn: int, good: int, total: int) -> Floats:
+def _hypergeometric(counts: Sequence[int], drawn: int, good: int, total: int) -> Array:
     from scipy.special import gammaln
 
     def log_choose(n: Any, k: Any) -> Any:
@@ -109,7 +108,7 @@ def _hypergeometric(counts: Sequence[int], drawn: int, good: int, total: int) ->
 
     k = np.array(counts, dtype=np.float64)
     logs = log_choose(good, k) + log_choose(total - good, drawn - k) - log_choose(total, drawn)
-    probabilities: Floats = np.exp(logs)
+    probabilities: Array = np.exp(logs)
     return probabilities
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.benchmarks.discovery.arms import Arm
 from aiida_inversedesign.benchmarks.discovery.run import Outcome, Plan, Search
 from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer

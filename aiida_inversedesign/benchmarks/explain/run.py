@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array, Integers, Mask
 from aiida_inversedesign.audit.metrics.intervals import mean_interval, share
-from aiida_inversedesign.benchmarks.common import Array, Indices, Mask, Report
+from aiida_inversedesign.benchmarks.common import Report
 from aiida_inversedesign.benchmarks.search.pool import Pool
 from aiida_inversedesign.explain.hits import RULES, Hits
 from aiida_inversedesign.explain.learned import ExplainError, Task, importances
@@ -110,8 +111,8 @@ def _rules(
     hit: Mask,
     threshold: float,
     conditions: Conditions,
-    known: Indices,
-    other: Indices,
+    known: Integers,
+    other: Integers,
 ) -> list[dict[str, Any]]:
     surrogate = _fitted(pool.features, pool.names, plan, values, known)
     model = surrogate.models[plan.property]
@@ -143,7 +144,7 @@ def _rules(
     return found
 
 
-def _importances(pool: Pool, plan: Plan, values: Array, known: Indices, name: str, seed: int) -> dict[str, float]:
+def _importances(pool: Pool, plan: Plan, values: Array, known: Integers, name: str, seed: int) -> dict[str, float]:
     """Importance of each descriptor, that of its group, with one more: the planted descriptor, or it shuffled."""
     rng = np.random.default_rng([plan.seed, seed])
     column = (values - values.mean()) / values.std() + _NOISE * rng.normal(size=len(values))
@@ -175,7 +176,7 @@ def _rank(splits: list[dict[str, float]], name: str) -> dict[str, Any]:
     }
 
 
-def _fitted(features: Array, names: Any, plan: Plan, values: Array, known: Indices) -> Surrogate:
+def _fitted(features: Array, names: Any, plan: Plan, values: Array, known: Integers) -> Surrogate:
     return fit_on_features(
         features[known], {plan.property: values[known]}, kind=plan.surrogate, seed=plan.seed, names=names
     )

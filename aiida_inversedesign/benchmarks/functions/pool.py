@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Report, silent
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.benchmarks.search.pool import PoolError, described, feature_names, primitive_crystal, record_of
 from aiida_inversedesign.campaign.curves.curve import Axis, Curve, CurveError, check_learnable, matrix
 from aiida_inversedesign.errors import InverseDesignError

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Indices, Report, silent
+from aiida_inversedesign.arrays import Array, Integers
+from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.benchmarks.functions.pool import CurvePool
 from aiida_inversedesign.benchmarks.search.loop import peak_mb, reset_peak
 from aiida_inversedesign.benchmarks.search.pool import PoolError
@@ -86,7 +87,7 @@ def run_functions(
     return _summary(pool, arms, folds, seed, mean, found, failed)
 
 
-def _predict(pool: CurvePool, arm: str, fold: Indices, seed: int, note: Callable[[float], None]) -> Predictions:
+def _predict(pool: CurvePool, arm: str, fold: Integers, seed: int, note: Callable[[float], None]) -> Predictions:
     values = np.empty_like(pool.Y)
     low, high = ({level: np.empty_like(pool.Y) for level in LEVELS} for _ in range(2))
     chosen = []
@@ -153,17 +154,17 @@ def _summary(
     }
 
 
-def _errors(pool: CurvePool, values: Array, draws: Indices) -> dict[str, Any]:
+def _errors(pool: CurvePool, values: Array, draws: Integers) -> dict[str, Any]:
     known = np.isfinite(pool.Y)
     truth = np.where(known, pool.Y, 0.0)
     counts, sums, squares = known.sum(axis=1), truth.sum(axis=1), (truth**2).sum(axis=1)
     missed = np.where(known, values - truth, 0.0)
     error = (missed**2).sum(axis=1)
 
-    def rmse(rows: Indices) -> Array:
+    def rmse(rows: Integers) -> Array:
         return np.sqrt(error[rows].sum(axis=-1) / counts[rows].sum(axis=-1))
 
-    def r2(rows: Indices) -> Array:
+    def r2(rows: Integers) -> Array:
         total = squares[rows].sum(axis=-1) - sums[rows].sum(axis=-1) ** 2 / counts[rows].sum(axis=-1)
         return 1 - error[rows].sum(axis=-1) / total
 
@@ -174,7 +175,7 @@ def _errors(pool: CurvePool, values: Array, draws: Indices) -> dict[str, Any]:
     }
 
 
-def _mae(pool: CurvePool, values: Array, rows: Indices) -> Array:
+def _mae(pool: CurvePool, values: Array, rows: Integers) -> Array:
     known = np.isfinite(pool.Y)
     sums = np.where(known, np.abs(values - np.where(known, pool.Y, 0.0)), 0.0).sum(axis=1)
     return sums[rows].sum(axis=-1) / known.sum(axis=1)[rows].sum(axis=-1)
@@ -187,12 +188,12 @@ def _covered(pool: CurvePool, arm: Predictions, level: int, axis: int) -> Array:
     return (inside & known).sum(axis=axis) / np.maximum(known.sum(axis=axis), 1)
 
 
-def _coverage(pool: CurvePool, arm: Predictions, level: int, draws: Indices) -> dict[str, Any]:
+def _coverage(pool: CurvePool, arm: Predictions, level: int, draws: Integers) -> dict[str, Any]:
     share, counts = _covered(pool, arm, level, 1), np.isfinite(pool.Y).sum(axis=1)
     return _interval(lambda rows: (share * counts)[rows].sum(axis=-1) / counts[rows].sum(axis=-1), draws)
 
 
-def _paired(pool: CurvePool, found: dict[str, Predictions], draws: Indices) -> dict[str, Any]:
+def _paired(pool: CurvePool, found: dict[str, Predictions], draws: Integers) -> dict[str, Any]:
     """How much less the best arm misses than each other, candidate by candidate."""
     if not found:
         return {}
@@ -209,13 +210,13 @@ def _paired(pool: CurvePool, found: dict[str, Predictions], draws: Indices) -> d
 
 
 def _against(
-    pool: CurvePool, own: Array, other: Array, draws: Indices, compare: Callable[[Array, Array], Array]
+    pool: CurvePool, own: Array, other: Array, draws: Integers, compare: Callable[[Array, Array], Array]
 ) -> dict[str, Any]:
     """The errors of two, compared on the same candidates."""
     return _interval(lambda rows: compare(_mae(pool, own, rows), _mae(pool, other, rows)), draws)
 
 
-def _interval(figure: Callable[[Indices], Array], draws: Indices) -> dict[str, Any]:
+def _interval(figure: Callable[[Integers], Array], draws: Integers) -> dict[str, Any]:
     low, high = np.quantile(figure(draws), [0.025, 0.975])
     return {'value': float(figure(np.arange(draws.shape[1]))), 'low': float(low), 'high': float(high)}
 

@@ -16,9 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.audit.metrics.intervals import share
 from aiida_inversedesign.audit.metrics.predictions import COVERAGES
-from aiida_inversedesign.benchmarks.common import Array, Report
+from aiida_inversedesign.benchmarks.common import Report
 from aiida_inversedesign.benchmarks.search.molecule_pool import listed_molecules
 from aiida_inversedesign.benchmarks.search.statistics import mean_over_seeds
 from aiida_inversedesign.campaign.contracts import registry
@@ -80,7 +81,7 @@ class Plan:
 
 
 def split(data: Data, rows: int, seed: int = 0) -> tuple[list[int], list[int]]:
-    """Indices of at most ``rows`` molecules that are learned from, and of a fifth (1 000 at most) to predict."""
+    """Integers of at most ``rows`` molecules that are learned from, and of a fifth (1 000 at most) to predict."""
     order = np.random.default_rng(seed).permutation(len(data.molecules)).tolist()
     fifth = len(order) // 5
     return order[fifth:][:rows], order[:fifth][: min(rows, MOST_TESTED)]

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Report, silent
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.benchmarks.proposal.matching import Reference
 from aiida_inversedesign.benchmarks.proposal.queries import PUBLISHED_KINDS, Prediction, Query
 from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula

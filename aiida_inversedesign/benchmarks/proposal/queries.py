@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Mask
+from aiida_inversedesign.arrays import Array, Mask
 from aiida_inversedesign.chemistry.crystal import Crystal, CrystalError
 from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.chemistry.formula_spelling import FormulaError

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Indices, Mask, Report, silent
+from aiida_inversedesign.arrays import Array, Integers, Mask
+from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.benchmarks.proposal.matching import Matches, Reference, Task, compare_all
 from aiida_inversedesign.benchmarks.proposal.queries import Query, formulas_of
 from aiida_inversedesign.benchmarks.proposal.scores import first_hit
@@ -68,9 +69,9 @@ class Answers:
     """
 
     name: str
-    kept: list[Indices]
-    positions: dict[float, Indices] = field(default_factory=dict)
-    prototypes: Indices = field(default_factory=lambda: np.empty(0, dtype=np.int64))
+    kept: list[Integers]
+    positions: dict[float, Integers] = field(default_factory=dict)
+    prototypes: Integers = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     wall_seconds: float = 0.0
     cpu_seconds: float = 0.0
 
@@ -118,7 +119,7 @@ def run(
         by_label[query.label].append(number)
     empty = np.empty(0, dtype=np.int64)
     answers = {item.name: Answers(item.name, [empty] * len(queries)) for item in rankers}
-    nearest: list[tuple[Indices, Array]] = [(empty, np.empty(0))] * len(queries)
+    nearest: list[tuple[Integers, Array]] = [(empty, np.empty(0))] * len(queries)
     for number, (query, group) in enumerate(zip(queries, groups, strict=True)):
         if group is not None:
             nearest[number] = _by_distance(query, group)
@@ -183,7 +184,7 @@ def run(
     return Outcome(queries, library, answers, findable, findable_prototypes, with_templates, matches, volumes, seconds)
 
 
-def _by_distance(query: Query, group: Group) -> tuple[Indices, Array]:
+def _by_distance(query: Query, group: Group) -> tuple[Integers, Array]:
     """Templates by the distance of their fingerprint to the truth's; those without a fingerprint last, at infinity."""
     if group.fingerprints is None:
         distances = np.full(len(group), np.inf)
@@ -206,7 +207,7 @@ def _ask(ranker: Ranker, queries: Sequence[Query], numbers: Sequence[int], group
             into.kept[number] = item.indices
 
 
-def _position(kept: Indices, nearest: tuple[Indices, Array], tau: float) -> int:
+def _position(kept: Integers, nearest: tuple[Integers, Array], tau: float) -> int:
     """Position of the first kept template within τ."""
     indices, distances = nearest
     right = indices[: np.searchsorted(distances, tau, side='right')]
@@ -218,7 +219,7 @@ def _task(
     row: int,
     group: Group | None,
     answers: dict[str, Answers],
-    nearest: Indices,
+    nearest: Integers,
     builder: Builder,
 ) -> Task:
     """What is compared for a query: the first structures of each ranking, then all others that could match."""

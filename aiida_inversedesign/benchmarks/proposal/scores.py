@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Indices, Mask
+from aiida_inversedesign.arrays import Integers, Mask
 
 #: position of a hit that did not come
 NEVER = np.iinfo(np.int64).max
 
-Positions = Indices
+Positions = Integers
 
 
 @dataclass(frozen=True)

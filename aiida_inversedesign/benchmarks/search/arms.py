@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Indices
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.benchmarks.search.earlier import FROM, SHUFFLED
 from aiida_inversedesign.benchmarks.search.fidelity import FIDELITY
 from aiida_inversedesign.benchmarks.search.formulas import FormulaArm, is_formula_arm
@@ -42,7 +42,7 @@ class RandomSearcher:
 
     question: Question
 
-    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+    def choose(self, observed: Integers, values: dict[str, Array], size: int, generation: int) -> Step:
         """Draw from the remainder."""
         left = np.setdiff1d(np.arange(len(self.question.features)), observed)
         rng = np.random.default_rng([self.question.seed, generation])

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array
+from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.learn.earlier import foreseen
 from aiida_inversedesign.learn.models.transfer import Prior, learn_prior

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Indices
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.benchmarks.search.loop import Question, Step
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError, read_estimates
 from aiida_inversedesign.campaign.goal import Goal
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from aiida_inversedesign.learn.surrogate import Surrogate
 
 #: Fits a surrogate to descriptors of what was observed, their names and the answers.
-Fitted = Callable[[Array, tuple[str, ...], Indices, dict[str, Array]], 'Surrogate']
+Fitted = Callable[[Array, tuple[str, ...], Integers, dict[str, Array]], 'Surrogate']
 
 #: Arms that may ask the cheaper method begin with this.
 FIDELITY = 'fidelity'
@@ -74,7 +74,7 @@ class FidelitySearcher:
     question: Question
     cheap: Cheap
     fit: Fitted
-    choose_as: Callable[[Surrogate, Array, Indices, dict[str, Array], int, int], Step]
+    choose_as: Callable[[Surrogate, Array, Integers, dict[str, Array], int, int], Step]
     asked: list[int] = field(default_factory=list)
 
     @property
@@ -96,7 +96,7 @@ class FidelitySearcher:
         best = [self.asked[index] for index in np.argsort(-worth, kind='stable')[: (number + 1) // 2]]
         return [*best, *(index for index in points if index not in best)][:number]
 
-    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+    def choose(self, observed: Integers, values: dict[str, Array], size: int, generation: int) -> Step:
         """Ask the cheaper method as long as that is worth more for its cost, then choose."""
         known = np.isfinite(self.cheap.values[observed])
         # what was evaluated tells how the two methods go together
@@ -117,9 +117,9 @@ class FidelitySearcher:
         return np.column_stack([raw, mean]), deviation
 
     def _worth_asking(
-        self, surrogate: Surrogate, features: Array, uncertainty: Array, observed: Indices, values: dict[str, Array]
+        self, surrogate: Surrogate, features: Array, uncertainty: Array, observed: Integers, values: dict[str, Array]
     ) -> list[int]:
-        """Indices at which asking is worth more for its cost than any evaluation, at most one evaluation's worth."""
+        """Integers at which asking is worth more for its cost than any evaluation, at most one evaluation's worth."""
         left = np.setdiff1d(np.arange(len(features)), observed)
         mean, deviation = surrogate.models[self.name].predict(surrogate.standardise(features[left]))
         unknown = np.where(np.isfinite(self.cheap.values[left]), uncertainty[left], 0.0)

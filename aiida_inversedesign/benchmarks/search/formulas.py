@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Indices
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.benchmarks.search.loop import Question, Step
 from aiida_inversedesign.benchmarks.search.pool import PoolError
 from aiida_inversedesign.campaign.row import EvaluationRow
@@ -65,7 +65,7 @@ class FormulaSearcher:
         ratios = sorted({ratio_label(item) for item in counts})
         self.space = CrystalSpace(elements=elements, ratios=ratios, charge_neutral='off')
 
-    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+    def choose(self, observed: Integers, values: dict[str, Array], size: int, generation: int) -> Step:
         """The generator's best formulas; what it does not find is drawn at random."""
         kind, _, generator = self.name.partition(':')
         question, formulas = self.question, self.question.formulas

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Mask
+from aiida_inversedesign.arrays import Array, Mask
 from aiida_inversedesign.campaign.goal import Constraint, Goal, Objective
 from aiida_inversedesign.campaign.text.digits import Digits, plain
 from aiida_inversedesign.errors import InverseDesignError

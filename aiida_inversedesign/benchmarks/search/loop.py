@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Indices
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.benchmarks.search.goals import Task, utilities
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
@@ -75,7 +75,7 @@ class Step:
 class Searcher(Protocol):
     """An arm at work on one search."""
 
-    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+    def choose(self, observed: Integers, values: dict[str, Array], size: int, generation: int) -> Step:
         """Choose the next ``size`` candidates.
 
         :param observed: indices in the pool of what was evaluated, in order.
@@ -140,7 +140,7 @@ def code_digest() -> str:
 
 
 def starting_points(pool: Pool, task: Task, initial: int, seed: int, start: str = 'random') -> list[int]:
-    """Indices in the pool drawn at random without repeats: the same for every arm.
+    """Integers in the pool drawn at random without repeats: the same for every arm.
 
     :param start: ``random``: from the whole pool; ``far``: from the half of it that is farthest from the goal, so that
         the goal lies outside of what the arms know at first.

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Report
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.benchmarks.common import Report
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError, described
 from aiida_inversedesign.campaign.contracts.space import RowError
 from aiida_inversedesign.campaign.files import FileRefusedError, decompressed, read_bounded

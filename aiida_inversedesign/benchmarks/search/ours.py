@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Indices, Mask
+from aiida_inversedesign.arrays import Array, Integers, Mask
 from aiida_inversedesign.benchmarks.search.earlier import informed_start
 from aiida_inversedesign.benchmarks.search.fidelity import FIDELITY, FidelitySearcher
 from aiida_inversedesign.benchmarks.search.loop import Question, Searcher, Step
@@ -50,7 +50,7 @@ class OurArm:
     name: str
     surrogate: str
     acquisition: str
-    acceptable: Callable[[Indices], Acceptable] | None = None
+    acceptable: Callable[[Integers], Acceptable] | None = None
     before: str = ''
 
     def begin(self, question: Question) -> Searcher:
@@ -84,7 +84,7 @@ class OurSearcher:
             return points
         return informed_start(self.priors, self.question.goal, self.question.features, points)
 
-    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+    def choose(self, observed: Integers, values: dict[str, Array], size: int, generation: int) -> Step:
         """Fit to what is known, then choose as a campaign does."""
         features = self.question.features
         surrogate = self.fit(features[observed], self.question.names, observed, values)
@@ -94,7 +94,7 @@ class OurSearcher:
         self,
         surrogate: Surrogate,
         features: Array,
-        observed: Indices,
+        observed: Integers,
         values: dict[str, Array],
         size: int,
         generation: int,
@@ -126,7 +126,7 @@ class OurSearcher:
         names = dict.fromkeys(number.acquisition for number in indices)
         return Step([int(number) for number in left[rows]], predicted, f'{"+".join(models)}:{"+".join(names)}')
 
-    def fit(self, features: Array, names: Sequence[str], observed: Indices, values: dict[str, Array]) -> Surrogate:
+    def fit(self, features: Array, names: Sequence[str], observed: Integers, values: dict[str, Array]) -> Surrogate:
         """Fit to what is known.
 
         :param features: descriptors of what was observed, shape (m, d), with these names.
@@ -154,7 +154,7 @@ class OurSearcher:
             curves={name: rows.at(observed) for name, rows in question.curves.items()},
         )
 
-    def _acceptable(self, observed: Indices, left: Indices) -> Acceptable:
+    def _acceptable(self, observed: Integers, left: Integers) -> Acceptable:
         if self.arm.acceptable is None:
             return lambda index, taken: True
         within_pool = self.arm.acceptable(observed)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Indices
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.benchmarks.search.loop import Question, Step
 
 Number = Callable[[dict[str, Array]], Array]
@@ -67,7 +67,7 @@ class PhysboSearcher:
     learned: int = -LEARN
     policy: Any = field(default=None, repr=False)
 
-    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+    def choose(self, observed: Integers, values: dict[str, Array], size: int, generation: int) -> Step:
         """One probe of ``size`` actions."""
         import physbo
 
@@ -104,7 +104,7 @@ class BaybeSearcher:
     observations_given: int = 0
     campaign: Any = field(default=None, repr=False)
 
-    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+    def choose(self, observed: Integers, values: dict[str, Array], size: int, generation: int) -> Step:
         """Add the new measurements, then ask for recommendations."""
         import pandas as pd
 

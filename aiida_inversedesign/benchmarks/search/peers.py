@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Indices
+from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.benchmarks.search.goals import limits, utilities
 from aiida_inversedesign.benchmarks.search.loop import Question, Searcher, Step
 from aiida_inversedesign.benchmarks.search.packages import FEATURES, BaybeSearcher, PhysboSearcher, seeded
@@ -114,8 +114,8 @@ class Peer:
         return found
 
 
-def left_of(total: int, observed: Indices) -> Indices:
-    """Indices that were not evaluated."""
+def left_of(total: int, observed: Integers) -> Integers:
+    """Integers that were not evaluated."""
     return np.setdiff1d(np.arange(total), observed)
 
 
@@ -128,7 +128,7 @@ class BotorchSearcher:
     def __post_init__(self) -> None:
         self._number = Single(self.question.goal)
 
-    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+    def choose(self, observed: Integers, values: dict[str, Array], size: int, generation: int) -> Step:
         """Fit a ``SingleTaskGP`` and optimise (q)LogEI, or qLogNEHVI, over the remainder."""
         import torch
         from botorch.optim import optimize_acqf_discrete
@@ -199,7 +199,7 @@ class WindowSearcher:
 
     question: Question
 
-    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+    def choose(self, observed: Integers, values: dict[str, Array], size: int, generation: int) -> Step:
         """Multiply the probabilities of all properties."""
         from scipy.stats import norm
 
@@ -230,7 +230,7 @@ class WindowSearcher:
             narrow(item.property, *limits(item))
         return ranges
 
-    def _predict(self, observed: Indices, y: Array, left: Indices) -> tuple[Array, Array]:
+    def _predict(self, observed: Integers, y: Array, left: Integers) -> tuple[Array, Array]:
         import warnings
 
         from sklearn.gaussian_process import GaussianProcessRegressor
@@ -255,7 +255,7 @@ class ForestSearcher:
     def __post_init__(self) -> None:
         self._number = Single(self.question.goal)
 
-    def choose(self, observed: Indices, values: dict[str, Array], size: int, generation: int) -> Step:
+    def choose(self, observed: Integers, values: dict[str, Array], size: int, generation: int) -> Step:
         """Mean and deviation over the forests."""
         from scipy.stats import norm
         from sklearn.ensemble import RandomForestRegressor

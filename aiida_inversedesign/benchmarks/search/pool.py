@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Report, mapped, silent
+from aiida_inversedesign.arrays import Array
+from aiida_inversedesign.benchmarks.common import Report, mapped, silent
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
 from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.chemistry.crystal import Crystal

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from aiida_inversedesign.arrays import Array, Mask
 from aiida_inversedesign.audit.metrics.intervals import draws_quantile
-from aiida_inversedesign.benchmarks.common import Array, Mask
 from aiida_inversedesign.benchmarks.search import statistics
 from aiida_inversedesign.benchmarks.search.arms import RANDOM, describe_arm
 from aiida_inversedesign.benchmarks.search.goals import feasible, utilities

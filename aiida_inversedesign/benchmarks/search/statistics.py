@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Array, Mask
+from aiida_inversedesign.arrays import Array, Mask
 
 #: Resamples of the seeds; the intervals are 95 % percentile intervals (Efron, Ann. Stat. 7, 1 (1979)).
 RESAMPLES = 4000

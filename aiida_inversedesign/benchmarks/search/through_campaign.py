@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from aiida_inversedesign.benchmarks.common import Indices
+from aiida_inversedesign.arrays import Integers
 from aiida_inversedesign.benchmarks.search.arms import make_arm, our_names
 from aiida_inversedesign.benchmarks.search.goals import Task
 from aiida_inversedesign.benchmarks.search.loop import Plan, Run, search
@@ -148,7 +148,7 @@ class _Campaign:
         """The arm with the rule of campaigns for what may be chosen."""
         return OurArm(self.origin.name, self.origin.surrogate, self.origin.acquisition, self._acceptable)
 
-    def _acceptable(self, observed: Indices) -> Acceptable:
+    def _acceptable(self, observed: Integers) -> Acceptable:
         duplicates = AlreadyEvaluated(self.spec.space, [self.row(int(position)) for position in observed])
 
         def acceptable(index: int, taken: list[int]) -> bool:

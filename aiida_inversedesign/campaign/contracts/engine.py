@@ -27,10 +27,22 @@ LEAST_SECONDS = 30
 
 #: Codes that people ask for and of which no package is known that brings an engine.
 WITHOUT_PACKAGE = frozenset(
-    (
-        *('abinit', 'castep', 'cp2k', 'crystal', 'exciting', 'fhi-aims', 'fleur', 'gaussian', 'gpaw', 'nwchem'),
-        *('orca', 'siesta', 'vasp', 'wien2k'),
-    )
+    [
+        'abinit',
+        'castep',
+        'cp2k',
+        'crystal',
+        'exciting',
+        'fhi-aims',
+        'fleur',
+        'gaussian',
+        'gpaw',
+        'nwchem',
+        'orca',
+        'siesta',
+        'vasp',
+        'wien2k',
+    ]
 )
 
 

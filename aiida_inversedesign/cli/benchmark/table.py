@@ -163,7 +163,7 @@ def _show_sources(data: dict[str, Any]) -> None:
 
 
 def _in_lines(arm: str) -> str:
-    """The sources of a mixture below each other, so that the figures beside them fit 80 columns."""
+    """One source of a mixture a line: with their shares they would leave no room for the figures in 80 columns."""
     return arm.replace('+', '\n+')
 
 

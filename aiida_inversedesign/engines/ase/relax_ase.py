@@ -167,7 +167,7 @@ def frontier(atoms):
 
 
 def strained(job, atoms):
-    """Stresses (GPa) of a relaxed crystal under strains, with relaxed ions; or why there are none: the rest is kept."""
+    """Stresses (GPa) of a relaxed crystal under strains, with the ions relaxed; the reason where that fails."""
     import numpy as np
     from ase import units
     from ase.optimize import BFGS

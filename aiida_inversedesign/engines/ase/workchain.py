@@ -8,10 +8,11 @@ from aiida import orm
 from aiida.engine import ExitCode, if_, while_
 
 from aiida_inversedesign.engines.ase.job import AseCalculation
-from aiida_inversedesign.engines.ase.molecules import MoleculeEvaluation, embed, molecule_properties
+from aiida_inversedesign.engines.ase.molecules import embed, molecule_properties
 from aiida_inversedesign.engines.common.calcfunctions import fit_scan, job_properties
 from aiida_inversedesign.engines.common.elastic import elastic_constants_of_job
 from aiida_inversedesign.engines.common.eos import ENERGY_FLOOR
+from aiida_inversedesign.engines.common.molecules import MoleculeEvaluation
 from aiida_inversedesign.engines.common.phonons import phonons_of_job
 from aiida_inversedesign.engines.common.properties import ELASTIC, PHONONS
 from aiida_inversedesign.graph.diagnosis import explain

@@ -10,9 +10,9 @@ from aiida.engine import ExitCode, calcfunction
 from aiida_quantumespresso.common.types import ElectronicType, SpinType
 from aiida_quantumespresso.workflows.pw.base import PwBaseWorkChain
 
-from aiida_inversedesign.engines.ase.conformer import Conformer
-from aiida_inversedesign.engines.ase.molecules import MoleculeEvaluation, embedded, record_of
+from aiida_inversedesign.engines.common.conformer import Conformer
 from aiida_inversedesign.engines.common.limits import Allotment
+from aiida_inversedesign.engines.common.molecules import MoleculeEvaluation, embedded, record_of
 from aiida_inversedesign.engines.common.options import job_options
 from aiida_inversedesign.engines.quantumespresso.pw_inputs import (
     add_empty_bands,

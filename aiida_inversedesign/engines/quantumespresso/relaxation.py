@@ -22,7 +22,8 @@ class PwRelaxation(EvaluateWorkChain):
     ) -> Any:
         """Submit a relaxation, if the limits leave one and the settings can be used.
 
-        :param inputs: makes its inputs. :param words: what it is; by default the name of the process.
+        :param inputs: makes its inputs.
+        :param words: what it is; by default the name of the process.
         """
         try:
             # of one that was launched before a restart, the limits count the jobs already

@@ -138,7 +138,8 @@ def crystal_candidate(
 ) -> Candidate:
     """A crystal that no template gives, as a candidate.
 
-    :param label: its prototype, where that is known. :param more: further fields.
+    :param label: its prototype, where that is known.
+    :param more: further fields.
     """
     return Candidate(
         id='',
