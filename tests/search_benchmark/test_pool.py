@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from aiida_inversedesign.benchmarks.common import add_lines, read_lines
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError, read_pool
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.spaces.crystals.features import featurize
@@ -180,3 +181,13 @@ def test_real_structures(shared: Path, tmp_path: Path) -> None:
     found = read_pool(path, ['dir_gap', 'heat_all'])
     assert (len(found), found.left_out) == (len(labelled), {'without dir_gap': 10})
     assert np.isfinite(found.features).all()
+
+
+def test_a_result_that_was_cut_off_swallows_no_other(tmp_path: Path) -> None:
+    file = tmp_path / 'state' / 'runs.jsonl'
+    assert list(read_lines(file)) == []
+    add_lines(file, [{'seed': 0}])
+    with file.open('a') as stream:
+        stream.write('{"seed": 1, "ord')
+    add_lines(file, [{'seed': 2}, {'seed': 3}])
+    assert [record['seed'] for record in read_lines(file)] == [0, 2, 3]

@@ -38,7 +38,7 @@ def share(successes: int, n: int, nothing: str = 'there is nothing to count') ->
 
 
 def mean_interval(values: Array, least: float = -math.inf, most: float = math.inf) -> list[float] | None:
-    """Student's 95 % interval of a mean; None for fewer than two values.
+    """Student's 95 % interval of the mean of values, shape (n,); None for fewer than two.
 
     :param least: the quantity cannot be smaller, nor larger than ``most``: the interval is cut there, which changes
         nothing of its coverage.
@@ -55,6 +55,8 @@ def spread_interval(values: Array) -> list[float] | None:
     """A 95 % interval of a standard deviation, for any distribution with a fourth moment; None for fewer than four.
 
     The variance's logarithm is asymptotically normal with variance (kurtosis − (n−3)/(n−1)) / n.
+
+    :param values: shape (n,).
     """
     n = len(values)
     spread = float(values.std(ddof=1)) if n > 3 else 0.0
@@ -69,6 +71,8 @@ def pooled_spread(groups: Sequence[Array]) -> tuple[float, float, float] | None:
     """The standard deviation within groups, pooled, and its 95 % interval; None where no group has two values.
 
     Of normal errors the pooled variance is chi-squared.
+
+    :param groups: values, of shape (n,) each.
     """
     from scipy.special import chdtri
 
