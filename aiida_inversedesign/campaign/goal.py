@@ -81,7 +81,9 @@ class Asked(Model):
             for key in ('at', 'range', 'threshold', 'curve', 'metric'):
                 if getattr(self, key) is not None:
                     yield ContradictionError(
-                        f'belongs to a functional of a curve: write functional: {", ".join(NAMES)}', (key,)
+                        f'belongs to a functional of a curve: write functional: {", ".join(NAMES)}'
+                        + ('; for the value from which a candidate is a hit, write hit' if key == 'threshold' else ''),
+                        (key,),
                     )
             return
         if self.metric is not None and self.functional != 'distance':

@@ -81,6 +81,7 @@ def test_a_target_curve_is_read_from_a_file_beside_the_campaign(tmp_path: Path, 
         ({'functional': 'distance', 'curve': 'ry.csv', 'minimize': True}, "'eV' and 'Ry'"),
         ({'functional': 'mean', 'metric': 'L1', 'maximize': True}, 'belongs to functional distance'),
         ({'property': 'gap', 'at': 1.0, 'maximize': True}, 'belongs to a functional'),
+        ({'property': 'gap', 'threshold': 1.0, 'maximize': True}, 'from which a candidate is a hit, write hit'),
         ({'property': 'ldos', 'functional': 'mean', 'maximize': True}, "the axis of 'ldos' is unknown"),
     ],
 )
