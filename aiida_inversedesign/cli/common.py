@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,6 +53,35 @@ STRUCTURES = click.option(
     show_default=True,
     help='Whose crystals are compared with each other and the library; auto: those evaluated, if at most 64.',
 )
+
+
+EXCLUDE_FORMULAS = click.option(
+    '--exclude-formulas',
+    multiple=True,
+    metavar='FORMULA',
+    help='Leave out a formula; may be repeated. @FILE: those in a file, separated by blanks, commas or line ends; '
+    '# begins a comment.',
+)
+
+
+def formulas_to_exclude(texts: Iterable[str]) -> list[str]:
+    """Reduced formulas of ``--exclude-formulas``, sorted.
+
+    :raises InverseDesignError: if a text is not a formula, or a file cannot be read.
+    """
+    from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
+
+    named: list[str] = []
+    for text in texts:
+        if not text.startswith('@'):
+            named.append(text)
+            continue
+        try:
+            lines = Path(text[1:]).read_text(encoding='utf-8-sig').splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InverseDesignError(f'--exclude-formulas: {text[1:]} cannot be read ({error})') from error
+        named += [word for line in lines for word in line.split('#')[0].replace(',', ' ').split()]
+    return sorted({reduced_formula(parse_formula(text)) for text in named})
 
 
 def load_profile() -> None:

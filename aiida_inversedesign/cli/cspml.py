@@ -7,7 +7,17 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import COUNT, FOLDER, FORMAT, NEW_FILE, SentenceGroup, emit, load_profile
+from aiida_inversedesign.cli.common import (
+    COUNT,
+    EXCLUDE_FORMULAS,
+    FOLDER,
+    FORMAT,
+    NEW_FILE,
+    SentenceGroup,
+    emit,
+    formulas_to_exclude,
+    load_profile,
+)
 from aiida_inversedesign.cli.printing import draw, new_table, plain_table
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -169,12 +179,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
 @click.option('--seed', type=int, default=0, show_default=True)
 @click.option('--epochs', type=COUNT, help='Train no longer than this: a quick look.')
 @click.option('--fingerprints', type=click.Path(path_type=Path), help='npz file of fingerprints (ids, fingerprints).')
-@click.option(
-    '--exclude-formulas',
-    multiple=True,
-    metavar='FORMULA',
-    help='Leave a formula out; may be repeated; @FILE names a file with one a line.',
-)
+@EXCLUDE_FORMULAS
 @click.option('--output', type=NEW_FILE, help='Write the model to this npz file too.')
 def train(
     library_label: str,
@@ -196,7 +201,7 @@ def train(
     Example:
       aiida-inversedesign cspml train --library mp --seed 1 --label mine
     """
-    excluded = {reduced for text in exclude_formulas for reduced in _formulas(text)}
+    excluded = formulas_to_exclude(exclude_formulas)
     load_profile()
     from rich.progress import Progress
 
@@ -227,19 +232,6 @@ def train(
         output.write_bytes(model.to_bytes())
     _show_card(node.record)
     click.echo(f'model {label!r}, CspmlData<{node.pk}>')
-
-
-def _formulas(text: str) -> list[str]:
-    """The reduced formulas of one option: a formula, or @FILE with one a line."""
-    from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
-
-    if not text.startswith('@'):
-        return [reduced_formula(parse_formula(text))]
-    try:
-        lines = Path(text[1:]).read_text(encoding='utf-8').split()
-    except OSError as error:
-        raise InverseDesignError(f'--exclude-formulas: {text[1:]} cannot be read: {error.strerror}') from error
-    return [reduced_formula(parse_formula(line)) for line in lines]
 
 
 @cspml.command()

@@ -76,7 +76,7 @@ def test_filters_and_json(tmp_path: Path) -> None:
     (tmp_path / 'out.txt').write_text('Al4, Cu # both are known\n')
     result = call(
         'library', 'import', 'jsonl', str(path), '--label', 'metals', '--exclude-formulas', f'@{tmp_path / "out.txt"}',
-        '--exclude-formulas-file', str(tmp_path / 'out.txt'), '--e-above-hull', '0.25', '--no-fingerprints',
+        '--e-above-hull', '0.25', '--no-fingerprints',
         '--format', 'json', '--skipped', str(tmp_path / 'list.csv'),
     )  # fmt: skip
     told = json.loads(result.stdout)

@@ -20,7 +20,8 @@ from command_line import call
 
 from aiida_inversedesign.audit.status import best_so_far, time_left
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.cli.control.status_view import duration, sparkline, view
+from aiida_inversedesign.cli.control.status_view import sparkline, view
+from aiida_inversedesign.report.words import duration
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from aiida_inversedesign.campaign.properties import unit_text
 from aiida_inversedesign.campaign.text.digits import Digits, plain
 from aiida_inversedesign.cli.printing import plain_table
+from aiida_inversedesign.report.words import duration
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -30,17 +31,6 @@ def sparkline(values: list[float], width: int = _CURVE) -> str:
     if high == low:
         return _BLOCKS[3] * len(values)
     return ''.join(_BLOCKS[round((value - low) / (high - low) * (len(_BLOCKS) - 1))] for value in values)
-
-
-def duration(seconds: float) -> str:
-    """A time in the unit that suits it."""
-    if seconds < 90:
-        return f'{seconds:.0f} s'
-    if seconds < 90 * 60:
-        return f'{seconds / 60:.0f} min'
-    if seconds < 36 * 3600:
-        return f'{seconds / 3600:.1f} h'
-    return f'{seconds / 86400:.1f} days'
 
 
 def console() -> Console:

@@ -73,7 +73,8 @@ def _show(data: dict[str, Any]) -> None:
     from rich.table import Table
 
     from aiida_inversedesign.campaign.properties import unit_text
-    from aiida_inversedesign.cli.control.status_view import console, duration
+    from aiida_inversedesign.cli.control.status_view import console
+    from aiida_inversedesign.report.words import duration
 
     if not data['open']:
         click.echo(f'Campaign {data["pk"]} waits for nothing now; `aiida-inversedesign status {data["pk"]}` says more.')

@@ -10,7 +10,15 @@ from typing import Any
 
 import click
 
-from aiida_inversedesign.cli.common import COUNT, FILE, FORMAT, NEW_FILE, SentenceGroup, load_profile
+from aiida_inversedesign.cli.common import (
+    COUNT,
+    EXCLUDE_FORMULAS,
+    FORMAT,
+    NEW_FILE,
+    SentenceGroup,
+    formulas_to_exclude,
+    load_profile,
+)
 from aiida_inversedesign.cli.library.of_profile import import_from_group, merge_from_profile
 from aiida_inversedesign.cli.library.storing import Request, import_from
 from aiida_inversedesign.errors import InverseDesignError
@@ -32,18 +40,7 @@ _FILTER = _options(
         '--e-above-hull', type=click.FloatRange(min=0), help='Leave out entries further above the hull (eV/atom).'
     ),
     click.option('--max-sites', type=COUNT, help='Leave out primitive cells with more sites.'),
-    click.option(
-        '--exclude-formulas',
-        multiple=True,
-        metavar='FORMULA',
-        help='Leave out a formula; may be repeated. @FILE: every formula in a file.',
-    ),
-    click.option(
-        '--exclude-formulas-file',
-        multiple=True,
-        type=FILE,
-        help='Leave out the formulas in this file, separated by blanks, commas or line ends; # begins a comment.',
-    ),
+    EXCLUDE_FORMULAS,
 )
 _RESULT = _options(
     click.option('--label', required=True, help='Label to find the library by.'),
@@ -247,7 +244,7 @@ def _request(options: dict[str, Any], file: Path | None = None) -> Request:
     except ValueError as error:
         raise InverseDesignError(f'--date {retrieved!r} is not a date: write it as 2026-01-31') from error
     wanted: dict[str, Any] = {
-        'exclude_formulas': _formulas(options['exclude_formulas'], options['exclude_formulas_file']),
+        'exclude_formulas': formulas_to_exclude(options['exclude_formulas']),
         'max_sites': options['max_sites'],
         'max_e_above_hull': options['e_above_hull'],
     }
@@ -279,20 +276,6 @@ def _kinds(names: tuple[str, ...]) -> list[str]:
         listed = '\n'.join(f'  {kind}: {meaning}' for kind, meaning in ACCEPTABLE.items())
         raise InverseDesignError(f'--accept {unknown[0]}: not a kind that can be accepted. Those that can:\n{listed}')
     return sorted(kinds)
-
-
-def _formulas(texts: tuple[str, ...], files: tuple[Path, ...]) -> list[str]:
-    """Reduced formulas of the options and the files they name, sorted."""
-    from aiida_inversedesign.chemistry.formulas import parse_formula, reduced_formula
-
-    named = [text for text in texts if not text.startswith('@')]
-    for path in [*files, *(Path(text[1:]) for text in texts if text.startswith('@'))]:
-        try:
-            lines = path.read_text(encoding='utf-8').splitlines()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InverseDesignError(f'{path}: the formulas to exclude cannot be read ({error})') from error
-        named += [word for line in lines for word in line.split('#')[0].replace(',', ' ').split()]
-    return sorted({reduced_formula(parse_formula(text)) for text in named})
 
 
 def _symbols(text: str, separator: str) -> list[str]:
