@@ -183,7 +183,8 @@ def test_a_deadline_turns_open_ones_into_failures(run: Callable[..., Any], caplo
             tell(questions, found[1]['candidate'], 'hardness=3')
 
     answered: list[str] = []
-    evaluate = {'deadline_days': 1.5 / 86400}
+    # long enough for the first answers on a busy machine
+    evaluate = {'deadline_days': 6 / 86400}
     node = run(lab, evaluate=evaluate, budget={'evaluations': 3})
     rows = {row.candidate: row for row in node.outputs.table.get_rows()}
     assert rows.pop(answered[0]).status == 'completed'
