@@ -318,11 +318,13 @@ def show_plan(data: dict[str, Any]) -> None:
     each = f'at least {needed}' if needed else 'no'
     if least < needed:
         each = f'at least {least} to {needed} (by the symmetry of the crystal; {needed} are reserved)'
-    row('engine', f'{data["engine"]}, {each} DFT calculations each')
+    one = least == needed == 1
+    row('engine', f'{data["engine"]}, {each} DFT calculation{"" if one else "s"} each')
     if data['references'] is not None:
         number, each = len(data['references']['elements']), data['references']['dft_calculations_each']
         what = f'{number} elements' if number else 'the elements of each crystal'
-        row('references', f'energies of {what}{f", {each} DFT calculations each" if each else ""}')
+        cost = f', {each} DFT calculation{"" if each == 1 else "s"} each' if each else ''
+        row('references', f'energies of {what}{cost}')
     if data['settled'] is not None:
         row('settings', data['settled']['words'])
     row('stops at', _stops(budget))
