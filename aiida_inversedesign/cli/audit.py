@@ -121,22 +121,27 @@ def _show_best(report: dict[str, Any]) -> None:
         )
         return
     names = list(report['campaign']['units'])
-    units = [f'{name} ({unit_text(unit)})' if unit else name for name, unit in report['campaign']['units'].items()]
+    # with blanks, at which a heading may break
+    units = [
+        f'{name.replace("_", " ")} ({unit_text(unit)})' if unit else name.replace('_', ' ')
+        for name, unit in report['campaign']['units'].items()
+    ]
     # only crystals have them
     further = {title: text for title, text in _OF_CRYSTALS.items() if any(text(row) for row in report['best'])}
     space = report['campaign']['space']
     titles = ('candidate', space['key_name'], *units, *further, 'times', 'hit')
     table = new_table(*titles, title=f'best {space["nouns"]}', box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.columns[0].no_wrap = True
-    for column in table.columns[1:]:
-        # long names go on in a second line
-        column.overflow = 'fold'
     digits = {name: Digits(row['properties'].get(name) for row in report['best']) for name in names}
     for row in report['best']:
         values = [digits[name].text(row['properties'][name]) if name in row['properties'] else '–' for name in names]
         hit = '–' if row['hit'] is None else 'yes' if row['hit'] else 'no'
         shown = [text(row) for text in further.values()]
         table.add_row(row['candidate'], row['key'], *values, *shown, str(len(row['copies']) + 1), hit)
+    for title, column in zip(titles[1:], table.columns[1:], strict=True):
+        # headings are broken between words; long names go on in a second line
+        column.overflow, column.min_width = 'fold', max(map(len, title.split()))
+        column.max_width = max(column.min_width, *(len(str(cell)) for cell in column.cells))
     draw(table)
 
 
