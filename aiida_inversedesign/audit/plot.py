@@ -7,6 +7,8 @@ from itertools import accumulate
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from aiida_inversedesign.campaign.properties import property_text
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -76,7 +78,7 @@ def plot_best_so_far(report: dict[str, Any], path: Path | str) -> Path:
     for bound in _bounds(objective):
         axes.axhline(bound, color='black', linewidth=0.8, linestyle='--')
     axes.set_xlabel('DFT calculations' if axis == 'dft_calculations' else 'evaluations')
-    axes.set_ylabel(name.replace('_', ' ') + (f' ({unit})' if unit else ''))
+    axes.set_ylabel(property_text(name, unit))
     axes.set_title(report['campaign']['name'], fontsize=10)
     if axes.get_legend_handles_labels()[1]:
         axes.legend(frameon=False, fontsize=8)

@@ -56,6 +56,16 @@ def unit_text(unit: str | None) -> str:
     return re.sub(r'\^(-?\d+)', lambda found: found[1].translate(_SUPERSCRIPTS), unit or '')
 
 
+#: Names that are not read with blanks in place of underscores alone.
+_WRITTEN = {'homo_lumo_gap': 'HOMO–LUMO gap', 'homo': 'HOMO', 'lumo': 'LUMO'}
+
+
+def property_text(name: str, unit: str | None = None) -> str:
+    """A property's name in words, with its unit where there is one."""
+    words = _WRITTEN.get(name, name.replace('_', ' '))
+    return f'{words} ({unit_text(unit)})' if unit else words
+
+
 def doubts(properties: Mapping[str, float]) -> list[str]:
     """Why an evaluation that completed is doubtful: values outside of what their properties call credible."""
     found = []

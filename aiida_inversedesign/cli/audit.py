@@ -11,7 +11,7 @@ import click
 from aiida_inversedesign.audit.metrics import transfer_in_words
 from aiida_inversedesign.cli.common import ARCHIVE, FORMAT, NEW_FILE, STRUCTURES, emit, load_profile, opened_campaign
 from aiida_inversedesign.cli.compare import GROUP, members, show_compared, write_plot
-from aiida_inversedesign.cli.printing import draw, new_table, say
+from aiida_inversedesign.cli.printing import draw, fold_to_screen, new_table, say
 from aiida_inversedesign.errors import InverseDesignError
 
 
@@ -109,7 +109,7 @@ def _without_interval(report: dict[str, Any]) -> list[str]:
 def _show_best(report: dict[str, Any]) -> None:
     from rich.box import SIMPLE_HEAD
 
-    from aiida_inversedesign.campaign.properties import unit_text
+    from aiida_inversedesign.campaign.properties import property_text
     from aiida_inversedesign.campaign.text.digits import Digits
 
     if not report['best']:
@@ -121,27 +121,19 @@ def _show_best(report: dict[str, Any]) -> None:
         )
         return
     names = list(report['campaign']['units'])
-    # with blanks, at which a heading may break
-    units = [
-        f'{name.replace("_", " ")} ({unit_text(unit)})' if unit else name.replace('_', ' ')
-        for name, unit in report['campaign']['units'].items()
-    ]
+    units = [property_text(name, unit) for name, unit in report['campaign']['units'].items()]
     # only crystals have them
     further = {title: text for title, text in _OF_CRYSTALS.items() if any(text(row) for row in report['best'])}
     space = report['campaign']['space']
     titles = ('candidate', space['key_name'], *units, *further, 'times', 'hit')
     table = new_table(*titles, title=f'best {space["nouns"]}', box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.columns[0].no_wrap = True
     digits = {name: Digits(row['properties'].get(name) for row in report['best']) for name in names}
     for row in report['best']:
         values = [digits[name].text(row['properties'][name]) if name in row['properties'] else '–' for name in names]
         hit = '–' if row['hit'] is None else 'yes' if row['hit'] else 'no'
         shown = [text(row) for text in further.values()]
         table.add_row(row['candidate'], row['key'], *values, *shown, str(len(row['copies']) + 1), hit)
-    for title, column in zip(titles[1:], table.columns[1:], strict=True):
-        # headings are broken between words; long names go on in a second line
-        column.overflow, column.min_width = 'fold', max(map(len, title.split()))
-        column.max_width = max(column.min_width, *(len(str(cell)) for cell in column.cells))
+    fold_to_screen(table)
     draw(table)
 
 

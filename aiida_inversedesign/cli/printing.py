@@ -46,6 +46,24 @@ def ranking_table(title: str, first: str, *columns: str) -> Table:
     return table
 
 
+def fold_to_screen(table: Table) -> None:
+    """Break a table that is wider than the screen: headings between words, other texts only if that does not do.
+
+    The first column is not broken.
+    """
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console = Console()
+    table.columns[0].no_wrap = True
+    # measured as if there were room for everything
+    if Measurement.get(console, console.options.update(max_width=10_000), table).maximum <= console.width:
+        return
+    for column in table.columns[1:]:
+        column.overflow, column.min_width = 'fold', max(map(len, str(column.header).split()), default=0)
+        column.max_width = max([column.min_width, *(len(str(cell)) for cell in column.cells)])
+
+
 def with_interval(figure: dict[str, Any], form: str, of_ends: str = '') -> str:
     """A value with the ends of its interval, as far as they are known.
 

@@ -9,7 +9,7 @@ from aiida_inversedesign.audit.metrics import transfer_in_words
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.campaign.properties import unit_of
+from aiida_inversedesign.campaign.properties import property_text, unit_of
 from aiida_inversedesign.campaign.spec import LEARNED
 from aiida_inversedesign.campaign.text.digits import plain
 from aiida_inversedesign.engines.common.paper import listed
@@ -55,7 +55,7 @@ def goal_in_words(goal: Goal, declared: dict[str, str] | None = None) -> str:
 
     words = []
     for item in goal.objectives:
-        name = item.property.replace('_', ' ')
+        name = property_text(item.property)
         if item.kind in ('maximize', 'minimize'):
             threshold = ''
             if item.hit is not None:
@@ -66,7 +66,7 @@ def goal_in_words(goal: Goal, declared: dict[str, str] | None = None) -> str:
             low, high = item.hit_range or (float('nan'), float('nan'))
             words.append(f'a {name} between {plain(low)} and {quantity(item.property, high)}')
     for bound in goal.constraints:
-        name = bound.property.replace('_', ' ')
+        name = property_text(bound.property)
         limits = [] if bound.min is None else [f'≥ {quantity(bound.property, bound.min)}']
         limits += [] if bound.max is None else [f'≤ {quantity(bound.property, bound.max)}']
         words.append(f'{name} {" and ".join(limits)}')

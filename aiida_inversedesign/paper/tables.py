@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from aiida_inversedesign.audit import curves, frames, metrics
+from aiida_inversedesign.campaign.properties import property_text
 from aiida_inversedesign.paper import latex
 from aiida_inversedesign.paper.facts import Facts
 
@@ -131,7 +132,7 @@ def figure_rows(report: Mapping[str, Any]) -> list[dict[str, Any]]:
     rows.append(_row('stable, unique and novel', report['stability']['stable_unique_novel']))
     for name, item in report['calibration'].items():
         unit = report['campaign']['units'].get(name, '')
-        label = name.replace('_', ' ')
+        label = property_text(name)
         if 'coverage' not in item:
             rows.append(_row(f'calibration of {label}', item))
             continue
@@ -295,7 +296,7 @@ def _setting(value: float | str) -> str:
 
 
 def _title(name: str, unit: str) -> str:
-    title = latex.escape(name.replace('_', ' '))
+    title = latex.escape(property_text(name))
     return f'{title} ({latex.unit(unit)})' if unit else title
 
 

@@ -11,7 +11,7 @@ from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.goal import Goal, Objective
-from aiida_inversedesign.campaign.properties import unit_text
+from aiida_inversedesign.campaign.properties import property_text, unit_text
 from aiida_inversedesign.campaign.text.digits import MOST
 from aiida_inversedesign.chemistry.symmetry import symmetry_dataset
 from aiida_inversedesign.errors import InverseDesignError
@@ -24,7 +24,6 @@ from aiida_inversedesign.report.words import (
     interval_text,
     key_html,
     number,
-    property_text,
     quantity,
     shown_value,
 )

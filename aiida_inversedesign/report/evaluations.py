@@ -6,12 +6,13 @@ from typing import Any
 
 from aiida_inversedesign.audit.frames import property_unit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.campaign.properties import property_text
 from aiida_inversedesign.campaign.row import KNOWN
 from aiida_inversedesign.campaign.text.digits import MOST, digits_to
 from aiida_inversedesign.report.cif import cif_text
 from aiida_inversedesign.report.figures.elements import elements_of
 from aiida_inversedesign.report.theme import lean
-from aiida_inversedesign.report.words import ARMS, property_text
+from aiida_inversedesign.report.words import ARMS
 
 #: Properties that are printed where the goal does not name more.
 MOST_PRINTED = 4

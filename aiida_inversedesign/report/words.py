@@ -60,12 +60,6 @@ def plot_text(text: str) -> str:
     return html.escape(text, quote=False)
 
 
-def property_text(name: str, unit: str | None = None) -> str:
-    """A property's name in words, with its unit where there is one."""
-    words = name.replace('_', ' ')
-    return f'{words} ({unit_text(unit)})' if unit else words
-
-
 def number(value: Any, digits: int = 4) -> str:
     """A number with so many significant digits, a true minus sign, and – where there is none."""
     if value is None or isinstance(value, str | dict):

@@ -9,6 +9,7 @@ import pytest
 
 from aiida_inversedesign.audit.audit import audit
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.campaign.properties import property_text
 from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.cli.audit import show_reports
 
@@ -55,3 +56,21 @@ def test_units_have_raised_exponents_and_a_missing_interval_its_reason(capsys: A
     shown = capsys.readouterr().out
     assert 'g/cm³' in ''.join(shown.split())
     assert shown.count('no interval for diversity: a single pair has no spread') == 1
+
+
+def test_a_wide_table_breaks_headings_between_words(monkeypatch: Any, capsys: Any) -> None:
+    monkeypatch.setenv('COLUMNS', '80')
+    figures = audit(record_of(6.0), 'none')
+    figures['best'][0] |= {'prototype': 'A_hP4_194_f', 'space_group': {'symbol': 'P6_3/mmc'}, 'polymorphs': 2}
+    figures['best'][0]['e_above_polymorph'] = 0.0
+    show_reports(figures)
+    shown = capsys.readouterr().out
+    table = shown[shown.index('best crystals') :]
+    assert {'bulk', 'modulus', '(GPa)', 'P6_3/mmc'} <= set(table.split())
+    assert max(map(len, table.splitlines())) <= 80
+
+
+def test_names_of_properties_are_words() -> None:
+    named = [property_text(name) for name in ('homo_lumo_gap', 'bulk_modulus')]
+    assert named == ['HOMO–LUMO gap', 'bulk modulus']
+    assert property_text('density', 'g/cm^3') == 'density (g/cm³)'

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from aiida_inversedesign.campaign.contracts.engine import Engine, JobKind, Jobs, Need, Repeatable
-from aiida_inversedesign.campaign.properties import PROPERTIES, own_stages, required_stages
+from aiida_inversedesign.campaign.properties import PROPERTIES, own_stages, property_text, required_stages
 from aiida_inversedesign.campaign.section import ContradictionError
 from aiida_inversedesign.chemistry.magnetism import magnetic_elements
 from aiida_inversedesign.engines.common.paper import listed
@@ -251,7 +251,7 @@ class QuantumEspressoEngine(Engine):
                 f'crystals with {"it" if one else "them"} can be far off',
                 'write evaluate.spin: true',
             )
-        asked = [name.replace('_', ' ') for name in properties if name in PROPERTIES and PROPERTIES[name].bands]
+        asked = [property_text(name) for name in properties if name in PROPERTIES and PROPERTIES[name].bands]
         if asked and section.electronic_type == 'metal':
             yield (
                 f'{listed(asked)} is read by counting the bands of calculations with smeared occupations, on k-points '

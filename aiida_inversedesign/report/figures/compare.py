@@ -9,11 +9,11 @@ from typing import Any
 from markupsafe import Markup
 
 from aiida_inversedesign.audit.record import CampaignRecord
-from aiida_inversedesign.campaign.properties import unit_text
+from aiida_inversedesign.campaign.properties import property_text, unit_text
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.figures.progress import Axis
 from aiida_inversedesign.report.section import Plot, Section, html_table
-from aiida_inversedesign.report.words import interval_text, number, plot_text, property_text
+from aiida_inversedesign.report.words import interval_text, number, plot_text
 
 Audited = tuple[CampaignRecord, dict[str, Any]]
 

@@ -13,10 +13,11 @@ from typing import Any
 
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.campaign.contracts.space import Coordinate
+from aiida_inversedesign.campaign.properties import property_text
 from aiida_inversedesign.campaign.text.digits import Digits
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import number, plot_text, property_text, quantity, shown_value
+from aiida_inversedesign.report.words import number, plot_text, quantity, shown_value
 
 #: Variables and lines that are drawn; hits and the best are always among the lines.
 MOST_VARIABLES, MOST_LINES = 24, 1000

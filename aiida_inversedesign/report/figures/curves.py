@@ -16,10 +16,11 @@ from aiida_inversedesign.audit.frames import best_evaluations
 from aiida_inversedesign.audit.record import CampaignRecord
 from aiida_inversedesign.campaign.curves.curve import LEVEL, Curve
 from aiida_inversedesign.campaign.curves.functionals import Functional
+from aiida_inversedesign.campaign.properties import property_text
 from aiida_inversedesign.libraries.known import without_curves
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import key_plain, number, percent, plot_text, property_text
+from aiida_inversedesign.report.words import key_plain, number, percent, plot_text
 
 #: Candidates whose curves are drawn one by one.
 MOST_DRAWN = 4

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
 from aiida_inversedesign.campaign.goal import Goal, Objective
+from aiida_inversedesign.campaign.properties import property_text
 from aiida_inversedesign.campaign.row import is_feasible
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import NAMED, count, hover_names, plot_text, property_text
+from aiida_inversedesign.report.words import NAMED, count, hover_names, plot_text
 
 #: Most pairs of objectives that are drawn.
 MOST_PAIRS = 3

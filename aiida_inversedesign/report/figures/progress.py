@@ -6,10 +6,11 @@ from itertools import accumulate
 from typing import Any
 
 from aiida_inversedesign.audit.record import CampaignRecord
+from aiida_inversedesign.campaign.properties import property_text
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.random_search import random_best, random_hits
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import NAMED, hover_names, number, percent, plot_text, property_text
+from aiida_inversedesign.report.words import NAMED, hover_names, number, percent, plot_text
 
 #: Points that are not hits beyond this number are thinned out evenly, so that the page stays quick.
 MOST_POINTS = 3000

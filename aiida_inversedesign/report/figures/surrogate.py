@@ -8,6 +8,7 @@ from typing import Any
 
 from aiida_inversedesign.audit.metrics import transfer_in_words
 from aiida_inversedesign.audit.record import CampaignRecord, EvaluationRecord
+from aiida_inversedesign.campaign.properties import property_text
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import (
@@ -16,7 +17,6 @@ from aiida_inversedesign.report.words import (
     number,
     percent,
     plot_text,
-    property_text,
     sentence,
 )
 
