@@ -25,7 +25,7 @@ pytestmark = pytest.mark.pw
     ('symbol', 'start', 'constants', 'shear'),
     [
         # C11, C12 and C44 in PBE, and G of them: M. de Jong et al., Sci. Data 2, 150009 (2015), mp-66 and mp-149
-        ('C', 3.6, (1052, 125, 559), 520),
+        pytest.param('C', 3.6, (1052, 125, 559), 520, marks=pytest.mark.slow),
         ('Si', 5.45, (153, 57, 74), 62),
     ],
 )
