@@ -79,7 +79,7 @@ def test_values_and_errors_are_those_of_the_replicates(finished: SimpleNamespace
 
 def test_commands_call_the_candidates_points(finished: SimpleNamespace) -> None:
     output = call('audit', finished.pk)
-    assert re.search(r'candidate +point +strength', output)
+    assert re.search(r'strength *\n *candidate +point +\(MPa\)', output)
     assert 'template' not in output
     for text in (output, call('status', finished.pk), call('check', str(EXAMPLE))):
         assert 'speed' in text
