@@ -75,7 +75,7 @@ def doubts(properties: Mapping[str, float]) -> list[str]:
             continue
         low, high = known.credible
         limits = f'at most {high:g}' if low in (-high, 0) else f'{low:g} to {high:g}'
-        found.append(f'{name.replace("_", " ")} {value:.3g} {known.unit}'.rstrip() + f' (credible: {limits})')
+        found.append(f'{property_text(name)} {value:.3g} {known.unit}'.rstrip() + f' (credible: {limits})')
     return found
 
 

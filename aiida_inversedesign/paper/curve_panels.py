@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from aiida_inversedesign.audit.curves import CurveRecord, coverage, tested
 from aiida_inversedesign.campaign.curves.curve import LEVEL, Curve
+from aiida_inversedesign.campaign.properties import property_text
 from aiida_inversedesign.paper.facts import Facts
 from aiida_inversedesign.paper.panels import BLUE, GREY, ORANGE
 from aiida_inversedesign.report.figures.curves import best_curves, target_of
@@ -39,7 +40,7 @@ def draw_curve(facts: Facts, axes: Axes) -> None:
         axes.plot(target.grid, target.values, '--', color=GREY, label='target')
     own = next(one for one in record.evaluations if one.candidate == item.candidate)
     axes.set_xlabel(_axis(item.computed))
-    axes.set_ylabel(f'{name.replace("_", " ")} of {key_plain(record, own.key)}')
+    axes.set_ylabel(f'{property_text(name)} of {key_plain(record, own.key)}')
     axes.legend(loc='upper right')
 
 

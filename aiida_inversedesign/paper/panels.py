@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_inversedesign.campaign.goal import Goal
-from aiida_inversedesign.campaign.properties import property_text, unit_text
+from aiida_inversedesign.campaign.properties import property_text
 from aiida_inversedesign.campaign.row import is_feasible, is_hit
 from aiida_inversedesign.graph.evaluation_account import ENDED
 from aiida_inversedesign.paper.facts import Facts
@@ -30,12 +30,7 @@ def _axis(facts: Facts) -> tuple[str, str]:
 
 
 def _label(facts: Facts, name: str) -> str:
-    return property_text(name) + _in_unit(facts, name)
-
-
-def _in_unit(facts: Facts, name: str) -> str:
-    unit = facts.report['campaign']['units'].get(name, '')
-    return f' ({unit_text(unit)})' if unit else ''
+    return property_text(name, facts.report['campaign']['units'].get(name))
 
 
 def draw_best_so_far(facts: Facts, axes: Axes) -> None:

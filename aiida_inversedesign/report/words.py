@@ -144,7 +144,7 @@ def moment(time: datetime | str | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A span of time in its two largest units."""
+    """A span of time in the unit that suits it."""
     if seconds is None:
         return '–'
     if seconds < 90:

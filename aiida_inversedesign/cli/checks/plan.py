@@ -277,6 +277,7 @@ def show_plan(data: dict[str, Any]) -> None:
     from rich.text import Text
 
     from aiida_inversedesign.campaign.properties import unit_text
+    from aiida_inversedesign.report.words import count
 
     select, budget = data['select'], data['budget']
     table = plain_table()
@@ -315,15 +316,14 @@ def show_plan(data: dict[str, Any]) -> None:
     row('batches', f'{select["initial"]} at first, then {select["batch"]}, chosen by {select["acquisition"]}{at_once}')
     needed = data['dft_calculations_per_evaluation']
     least = data['dft_calculations_per_evaluation_at_least']
-    each = f'at least {needed}' if needed else 'no'
+    each = f'at least {count(needed, "DFT calculation")}' if needed else count(0, 'DFT calculation')
     if least < needed:
-        each = f'at least {least} to {needed} (by the symmetry of the crystal; {needed} are reserved)'
-    one = least == needed == 1
-    row('engine', f'{data["engine"]}, {each} DFT calculation{"" if one else "s"} each')
+        each = f'at least {least} to {needed} (by the symmetry of the crystal; {needed} are reserved) DFT calculations'
+    row('engine', f'{data["engine"]}, {each} each')
     if data['references'] is not None:
         number, each = len(data['references']['elements']), data['references']['dft_calculations_each']
         what = f'{number} elements' if number else 'the elements of each crystal'
-        cost = f', {each} DFT calculation{"" if each == 1 else "s"} each' if each else ''
+        cost = f', {count(each, "DFT calculation")} each' if each else ''
         row('references', f'energies of {what}{cost}')
     if data['settled'] is not None:
         row('settings', data['settled']['words'])
