@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -28,19 +31,15 @@ class Relaxer:
 
     :param name: of an installed potential.
     :param folder: where results are kept, those of each version of a potential in their own file; None for nowhere.
+    :param jobs: processes of :meth:`all_relaxed`, of one thread each.
     :raises InverseDesignError: if the potential cannot be used here.
     """
 
-    def __init__(self, name: str, folder: Path | None) -> None:
-        self.potential = potential(name)
+    def __init__(self, name: str, folder: Path | None, jobs: int = 1) -> None:
+        self.potential, self._jobs = potential(name), jobs
+        self._processes: ProcessPoolExecutor | None = None
         try:
-            # some potentials write files when they are made, and print what would stand in the JSON
-            with (
-                tempfile.TemporaryDirectory() as nowhere,
-                contextlib.chdir(nowhere),
-                contextlib.redirect_stdout(sys.stderr),
-            ):
-                self._calculator, self.identity = relax_bundle.make_calculator(self.potential.to_job())
+            self._calculator, self.identity = _quietly_made(self.potential.to_job())
         except relax_bundle.MissingPotentialError as error:
             raise InverseDesignError(
                 f'the potential {name!r} cannot be used here: {error}; pip install {self.potential.install or name}'
@@ -56,16 +55,51 @@ class Relaxer:
 
     def relaxed(self, crystal: Crystal) -> Mapping[str, Any]:
         """What the potential says of a crystal: the record of the program of the stage ``screen``."""
-        digest = crystal.content_hash
-        if digest not in self._found:
-            begun = time.process_time()
-            record = relax_bundle.look_at(
-                {'id': digest, 'digest': digest, **crystal.to_dict()}, self._calculator, RELAXATION
-            )
-            seconds = time.process_time() - begun
-            self.spent += seconds
-            self._found[digest] = {**record, 'cpu_seconds': seconds}
+        return self.all_relaxed([crystal])[0]
+
+    def all_relaxed(self, crystals: Sequence[Crystal]) -> list[Mapping[str, Any]]:
+        """What the potential says of each crystal, in their order."""
+        new = {item.content_hash: item for item in crystals if item.content_hash not in self._found}
+        for record in self._computed([{'id': name, 'digest': name, **item.to_dict()} for name, item in new.items()]):
+            self.spent += record['cpu_seconds']
+            self._found[record['digest']] = record
             if self._file is not None:
-                add_lines(self._file, [self._found[digest]])
-        self.charged += self._found[digest]['cpu_seconds']
-        return self._found[digest]
+                add_lines(self._file, [record])
+        found: list[Mapping[str, Any]] = [self._found[item.content_hash] for item in crystals]
+        self.charged += sum(record['cpu_seconds'] for record in found)
+        return found
+
+    def _computed(self, structures: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+        if self._jobs == 1 or len(structures) < 2:
+            return (_looked_at(structure, self._calculator) for structure in structures)
+        if self._processes is None:
+            # a forked process would inherit the threads of torch in an undefined state
+            self._processes = ProcessPoolExecutor(self._jobs, get_context('spawn'), _begin, (self.potential.to_job(),))
+        return self._processes.map(_look, structures)
+
+
+def _quietly_made(job: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    # some potentials write files when they are made, and print what would stand in the JSON
+    with tempfile.TemporaryDirectory() as nowhere, contextlib.chdir(nowhere), contextlib.redirect_stdout(sys.stderr):
+        found: tuple[Any, dict[str, Any]] = relax_bundle.make_calculator(job)
+    return found
+
+
+def _looked_at(structure: dict[str, Any], calculator: Any) -> dict[str, Any]:
+    begun = time.process_time()
+    record = relax_bundle.look_at(structure, calculator, RELAXATION)
+    return {**record, 'cpu_seconds': time.process_time() - begun}
+
+
+#: of a process of :class:`Relaxer`
+_calculator: Any = None
+
+
+def _begin(job: Mapping[str, Any]) -> None:
+    global _calculator
+    os.environ['OMP_NUM_THREADS'] = '1'
+    _calculator, _ = _quietly_made(job)
+
+
+def _look(structure: dict[str, Any]) -> dict[str, Any]:
+    return _looked_at(structure, _calculator)

@@ -60,8 +60,8 @@ class SourcePlan:
     :param max_sites: of a cell; queries with more in the primitive cell are left out.
     :param only_new: leave out queries whose prototype some template of their ratio has.
     :param trained_on: ids and reduced formulas that the potential was trained on; None if they are not known.
-    :param lower_bound: relax only crystals with the true prototype, although relaxations of others may lead to it; a
-        right one counts as the last of all.
+    :param lower_bound: relax crystals with the true prototype first, and the others only if a right one comes of
+        these, to know its rank. Relaxations of others may lead to the true crystal too.
     """
 
     arms: Sequence[SourceArm]
@@ -195,10 +195,14 @@ def _answer(
     """
     candidates: list[Candidate] = []
     chances: list[tuple[float, bool]] = []
-    label = prototype_label(query.crystal)
+    label, truth = prototype_label(query.crystal), Reference(query.crystal)
     crystals = relaxations = 0
     seconds, charged = 0.0, screen.charged if screen else 0.0
     whole, first = sum(arm.shares.values()), arm.first
+
+    def is_right(item: Candidate) -> bool:
+        return bool(truth.matches(item.content) and truth.same_space_group(item.content))
+
     number = max(1, round(plan.crystals * sum(first.values()) / whole))
     for generation in range(1, 2 if first == arm.shares else ROUNDS + 2):
         shares = first
@@ -228,20 +232,21 @@ def _answer(
         candidates = found
         if screen is not None:
             wanted = to_screen(candidates, spec.propose.min_distance)
+            results: list[dict[str, Any]] = []
             if plan.lower_bound:
-                wanted = [item for item in wanted if prototype_label(item.content) == label]
-            relaxations += len(wanted)
-            candidates = judged(spec, candidates, [{**screen.relaxed(item.content), 'id': item.id} for item in wanted])
-    truth = Reference(query.crystal)
-
-    def is_right(item: Candidate) -> bool:
-        return bool(truth.matches(item.content) and truth.same_space_group(item.content))
+                of_prototype = [item for item in wanted if prototype_label(item.content) == label]
+                results = _relaxed(of_prototype, screen)
+                seen = judged(spec, candidates, results)
+                found_one = any(item.accepted and is_right(item) for item in seen)
+                known = {item.id for item in of_prototype}
+                wanted = [item for item in wanted if item.id not in known] if found_one else []
+            results += _relaxed(wanted, screen)
+            relaxations += len(results)
+            candidates = judged(spec, candidates, results)
 
     ordered = sorted((item for item in candidates if item.accepted), key=by_chance)
     position = first_hit(np.array([is_right(item) for item in ordered], dtype=bool))
     proposer = ordered[position].proposer if position != NEVER else ''
-    if plan.lower_bound and position != NEVER:
-        position = plan.crystals - 1
     dropped = (item for item in candidates if item.content is not None and not item.accepted)
     return Found(
         position,
@@ -254,6 +259,11 @@ def _answer(
         [reason for item in candidates if item.content is None for reason in _why(item)],
         chances,
     )
+
+
+def _relaxed(items: Sequence[Candidate], screen: Relaxer) -> list[dict[str, Any]]:
+    records = screen.all_relaxed([item.content for item in items])
+    return [{**record, 'id': item.id} for item, record in zip(items, records, strict=True)]
 
 
 def _why(item: Candidate) -> list[str]:

@@ -96,7 +96,7 @@ benchmark.add_command(explain)
 @click.option('--taus', default='0.1,0.2,0.3', show_default=True, help='Fingerprint distances that count as right.')
 @click.option('--fingerprints', type=click.Path(path_type=Path, exists=True), help='npz file (ids, fingerprints).')
 @click.option('--matcher-queries', type=click.IntRange(min=0), help='Build and match structures of so many queries.')
-@click.option('--jobs', type=COUNT, default=1, show_default=True, help='Processes that match structures.')
+@click.option('--jobs', type=COUNT, default=1, show_default=True, help='Processes that match and relax structures.')
 @click.option(
     '--sources',
     multiple=True,
@@ -115,7 +115,7 @@ benchmark.add_command(explain)
 @click.option(
     '--lower-bound',
     is_flag=True,
-    help='Relax only crystals with the true prototype; a right one counts as the last.',
+    help='Relax crystals with the true prototype, the others only to rank a right one.',
 )
 @click.option('--state', type=FOLDER, help='Folder that keeps each relaxation.')
 @OUTPUT
@@ -179,7 +179,7 @@ def _run(
     plain = tuple(name for name in BASELINES if name in (baselines or BASELINES))
     if 'published' not in chosen:
         plain = tuple(name for name in plain if name != 'fusion' or name in baselines)
-    plan, screen = _sources(seed, **of_sources)
+    plan, screen = _sources(seed, jobs, **of_sources)
     if not chosen and not plain and plan is None:
         raise InverseDesignError('nothing to compare: name a --recipe, a --baseline or --sources')
     options = core.Options(
@@ -223,6 +223,7 @@ def _run(
 
 def _sources(
     seed: int,
+    jobs: int,
     sources: tuple[str, ...],
     screen: str | None,
     crystals: int,
@@ -249,7 +250,7 @@ def _sources(
     plan = SourcePlan(source_arms(sources), crystals, max_sites, new_prototypes, seed, known, lower_bound)
     if state is not None:
         state.mkdir(parents=True, exist_ok=True)
-    return plan, None if screen is None else Relaxer(screen, state)
+    return plan, None if screen is None else Relaxer(screen, state, jobs)
 
 
 def _taus(text: str) -> tuple[float, ...]:

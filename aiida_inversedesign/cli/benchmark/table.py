@@ -135,17 +135,11 @@ def _show_sources(data: dict[str, Any]) -> None:
         'lost:\nwon\np',
     )
     for name, arm in data['arms'].items():
-        decides = 'proposed' if data['lower_bound'] else list(arm['found'])[-1]
+        decides = list(arm['found'])[-1]
         test = data['paired'][name][decides] if name in data['paired'] else None
         table.add_row(
             _in_lines(name),
-            # in a lower bound a right crystal counts as the last
-            *(
-                '–'
-                if data['lower_bound'] and int(k) < data['crystals']
-                else _with_interval(share, arm['intervals']['found'][k])
-                for k, share in arm['found'].items()
-            ),
+            *(_with_interval(share, arm['intervals']['found'][k]) for k, share in arm['found'].items()),
             _with_interval(arm['proposed'], arm['intervals']['proposed']),
             f'{arm["relaxations"]:.0f} of\n{arm["crystals"]:.0f}',
             f'{sum(arm["cpu_seconds"].values()):.1f}',
