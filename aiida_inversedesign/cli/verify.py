@@ -113,6 +113,8 @@ def _list(title: str, entries: list[dict[str, Any]], keys: tuple[str, ...]) -> N
 
 
 def _verdict(report: dict[str, Any]) -> str:
+    from aiida_inversedesign.report.words import count
+
     nodes, sample = report['nodes'], report['sample']
     parts = [f'{report["identical"]} of {report["decisions"]} decisions are identical']
     deviation = max(report['largest_deviation'], report['evaluations']['largest_deviation'])
@@ -127,5 +129,5 @@ def _verdict(report: dict[str, Any]) -> str:
     if nodes['without_hash']:
         parts.append(f'{nodes["without_hash"]} of them have no recorded hash')
     number = len(report['findings'])
-    parts.append(f'{number} finding{"" if number == 1 else "s"}' if number else 'nothing else found')
+    parts.append(count(number, 'finding') if number else 'nothing else found')
     return f'{"; ".join(parts)} ({report["seconds"]:.1f} s)'

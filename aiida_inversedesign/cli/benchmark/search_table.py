@@ -20,12 +20,15 @@ def _not_taken(pool: dict[str, Any]) -> list[str]:
 
 def show_search(data: dict[str, Any]) -> None:
     """The figures of ``benchmark search``; 95 % intervals over the seeds in brackets."""
+    from aiida_inversedesign.report.words import count
+
     pool = data['pool']
     lost = ', '.join(f'{number} {reason}' for reason, number in pool['left_out'].items())
+    size = ', '.join((count(data['seeds'], 'seed'), count(data['initial'], 'starting point')))
     say(
-        f'{pool["file"]}: {pool["n"]} candidates{f" (left out: {lost})" if lost else ""}, {data["hits"]} hits '
-        f'({data["rule"]}); {data["seeds"]} seeds, {data["initial"]} starting points, batches of {data["batch"]}, '
-        f'at most {data["budget"]} evaluations'
+        f'{pool["file"]}: {count(pool["n"], "candidate")}{f" (left out: {lost})" if lost else ""}, '
+        f'{count(data["hits"], "hit")} ({data["rule"]}); {size}, '
+        f'batches of {data["batch"]}, at most {data["budget"]} evaluations'
     )
     if 0 < len(pool['variables']) <= _MOST_NAMED:
         say(

@@ -17,7 +17,7 @@ from aiida_inversedesign.campaign.properties import property_text
 from aiida_inversedesign.campaign.text.digits import Digits
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import number, plot_text, quantity, shown_value
+from aiida_inversedesign.report.words import count, number, plot_text, quantity, shown_value
 
 #: Variables and lines that are drawn; hits and the best are always among the lines.
 MOST_VARIABLES, MOST_LINES = 24, 1000
@@ -53,7 +53,7 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section | None:
     drawn = _drawn(record, axes, values, objective.kind == 'minimize')
     if len(values) > MOST_LINES:
         notes.append(f'About {MOST_LINES} of {number(len(values))} evaluations are drawn, the hits among them.')
-    alt = f'Parallel coordinates of {len(values)} evaluations over {len(variables)} variables.'
+    alt = f'Parallel coordinates of {count(len(values), "evaluation")} over {count(len(variables), "variable")}.'
     lead = (
         f'Each line is one evaluated {record.space.noun}, coloured by {property_text(name)}. Where lines of '
         'one colour meet on an axis, the variable matters.'

@@ -13,7 +13,7 @@ from aiida_inversedesign.chemistry.symbols import SYMBOLS
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.graph.evaluation_account import ENDED
 from aiida_inversedesign.report.section import Section
-from aiida_inversedesign.report.words import number, percent
+from aiida_inversedesign.report.words import count, number, percent
 
 #: Rows of the table; a dot is an empty cell, a lanthanoid or actinoid row follows below.
 _LAYOUT = """
@@ -109,7 +109,7 @@ def _table(values: dict[str, float], tried: Counter[str], hits: Counter[str], ra
     # on a phone most of the table lies outside of the screen
     order = sorted(tried, key=lambda symbol: (-values[symbol], -tried[symbol], symbol))
     tried_first = ', '.join(f'{symbol} {f"{hits[symbol]}/" if rated else ""}{tried[symbol]}' for symbol in order)
-    label = escape(f'Periodic table of {len(tried)} elements that were evaluated')
+    label = escape(f'Periodic table, {count(len(tried), "evaluated element")}')
     return Markup(  # noqa: S704 (symbols of the periodic table and numbers only)
         f'<p class="tried">{tried_first}</p><div class="scroll">'
         f'<svg class="elements" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">'

@@ -133,7 +133,7 @@ def _pair(
         for bound in _bounds(goal, name):
             line = {'color': theme.MUTED, 'width': 1, 'dash': 'dash'}
             drawn.add_vline(bound, line=line) if is_across else drawn.add_hline(bound, line=line)
-    alt = f'{labels[1]} against {labels[0]} of {len(able)} evaluations.'
+    alt = f'{labels[1]} against {labels[0]} of {count(len(able), "evaluation")}.'
     return Plot(f'plot-pareto-{index}', drawn, alt, 'Dashed: limits of hits and constraints.')
 
 

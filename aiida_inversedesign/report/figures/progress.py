@@ -10,7 +10,7 @@ from aiida_inversedesign.campaign.properties import property_text
 from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.random_search import random_best, random_hits
 from aiida_inversedesign.report.section import Plot, Section
-from aiida_inversedesign.report.words import NAMED, hover_names, number, percent, plot_text
+from aiida_inversedesign.report.words import NAMED, count, hover_names, number, percent, plot_text
 
 #: Points that are not hits beyond this number are thinned out evenly, so that the page stays quick.
 MOST_POINTS = 3000
@@ -36,8 +36,8 @@ def section(record: CampaignRecord, figures: dict[str, Any]) -> Section:
         notes.append('Hits are not drawn: no hit threshold is set.')
     if record.known:
         notes.append(
-            f'The campaign began with {len(record.known)} points of {record.settings.known}: they are drawn at the '
-            'left, cost nothing, and are in no curve, rate or number of hits.'
+            f'The campaign began with {count(len(record.known), "point")} of {record.settings.known}: drawn at the '
+            'left, without cost, and in no curve, rate or number of hits.'
         )
     if axis.name == 'evaluation':
         notes.append('The horizontal axis counts evaluations: this campaign made no DFT calculation.')
@@ -119,9 +119,9 @@ def _best(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis) -> Pl
     found = best[-1]['best'] if best else 0.0
     shown = number(found, record.digits(objective.property).of(found))
     alt = (
-        f'Best {objective.property} so far: {shown} {unit or ""} after {len(steps)} evaluations.'
+        f'Best {objective.property} so far: {shown} {unit or ""} after {count(len(steps), "evaluation")}.'
         if best
-        else f'None of {len(steps)} evaluations has a value that keeps the constraints.'
+        else f'None of {count(len(steps), "evaluation")} has a value that keeps the constraints.'
     )
     return Plot('plot-best', drawn, alt, 'Best value so far that keeps the constraints. Dashed: where a hit begins.')
 
@@ -169,6 +169,5 @@ def _hits(record: CampaignRecord, steps: list[dict[str, Any]], axis: Axis, rando
     drawn.add_trace(theme.line(across, up, 'this campaign', theme.GREEN, hover, shape='hv', width=2.5))
     largest = max(found[-1], 1)
     drawn.update_yaxes(rangemode='tozero', **theme.whole_numbers(largest))
-    return Plot(
-        'plot-hits', drawn, f'{found[-1]} distinct hits after {len(steps)} evaluations.', 'Distinct hits so far.'
-    )
+    alt = f'{count(found[-1], "distinct hit")} after {count(len(steps), "evaluation")}.'
+    return Plot('plot-hits', drawn, alt, 'Distinct hits so far.')

@@ -13,6 +13,7 @@ from aiida_inversedesign.report import theme
 from aiida_inversedesign.report.section import Plot, Section
 from aiida_inversedesign.report.words import (
     ARMS,
+    count,
     key_plain,
     number,
     percent,
@@ -104,8 +105,9 @@ def _parity(record: CampaignRecord, name: str, items: Sequence[EvaluationRecord]
             )
         )
     drawn.update_yaxes(scaleanchor='x', scaleratio=1)
-    caption = f'{len(items)} evaluations.' + (' Bars: one predicted standard deviation.' if bars else '')
-    return Plot(f'plot-parity-{index}', drawn, f'{len(items)} predictions of {name} against the values found.', caption)
+    caption = f'{count(len(items), "evaluation")}.' + (' Bars: one predicted standard deviation.' if bars else '')
+    alt = f'{count(len(items), "prediction")} of {name} against the values found.'
+    return Plot(f'plot-parity-{index}', drawn, alt, caption)
 
 
 def _calibration(
