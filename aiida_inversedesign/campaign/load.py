@@ -93,7 +93,7 @@ def _checked(
         found = [item for item in findings(error, data) if item.location not in {other.location for other in unread}]
     found += unread
     if folder is not None:
-        found += _misplaced_files(data, folder)
+        found += _unreadable_files(data, folder)
     if found or spec is None:
         raise CampaignFileError(source, problems(found, data, line_of))
     return spec
@@ -121,8 +121,8 @@ def _with_curves(data: Mapping[str, Any], folder: Path) -> tuple[Mapping[str, An
     return {**data, 'goal': {**goal, **lists}}, found
 
 
-def _misplaced_files(data: Mapping[str, Any], folder: Path) -> list[Finding]:
-    """Which of the files that the data name may not be read from where they lie."""
+def _unreadable_files(data: Mapping[str, Any], folder: Path) -> list[Finding]:
+    """Which of the files that the data name are missing, or may not be read from where they lie."""
     named: list[tuple[Location, Any, str | tuple[str, ...]]] = [(('known',), data.get('known'), '')]
     learn = data.get('learn')
     items = learn.get('from') if isinstance(learn, Mapping) else None
@@ -136,7 +136,9 @@ def _misplaced_files(data: Mapping[str, Any], folder: Path) -> list[Finding]:
     for location, name, endings in named:
         if isinstance(name, str) and name.endswith(endings):
             try:
-                inside(folder, name)
+                # a missing archive is told with what is wrong with the others, which takes a profile
+                if not inside(folder, name).exists() and endings != ARCHIVE:
+                    raise FileRefusedError(f'there is no file {name!r} in the folder of the campaign file')
             except FileRefusedError as error:
                 found.append(Finding(location, 'value_error', error))
     return found

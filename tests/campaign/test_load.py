@@ -287,13 +287,16 @@ def test_an_engine_is_not_asked_for_what_it_does_not_compute() -> None:
     ]
 
 
-def test_a_model_that_may_not_be_read_is_told_with_the_rest(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ('name', 'says'), [('../model.npz', 'leads out of the folder'), ('no.npz', 'there is no file')]
+)
+def test_a_model_that_cannot_be_read_is_told_with_the_rest(tmp_path: Path, name: str, says: str) -> None:
     file = tmp_path / 'campaign.yaml'
-    file.write_text(CONTRADICTORY + 'propose: {model: ../model.npz}\n')
+    file.write_text(CONTRADICTORY + f'propose: {{model: {name}}}\n')
     with pytest.raises(CampaignFileError) as caught:
         read_campaign(file)
     assert [problem.path for problem in caught.value.problems][-2:] == ['space', 'propose.model']
-    assert 'leads out of the folder' in caught.value.problems[-1].expected
+    assert says in caught.value.problems[-1].expected
 
 
 def test_what_was_recorded_is_read_as_it_is() -> None:
