@@ -167,7 +167,8 @@ def test_what_is_far_above_the_hull_of_the_potential_is_dropped() -> None:
 
 def test_candidates_are_part_of_the_hull() -> None:
     """Those of earlier generations too; what another screen objects to is not."""
-    low, high = alloy('a', 2.9), candidate('b', Crystal(np.diag([2.9, 2.9, 8.0]), ('Al', 'Cu', 'Cu'), np.eye(3) / 3))
+    apart = np.array([[0, 0, 0], [0.5, 0.5, 1 / 3], [0, 0, 2 / 3]])
+    low, high = alloy('a', 2.9), candidate('b', Crystal(np.diag([2.9, 2.9, 8.0]), ('Al', 'Cu', 'Cu'), apart))
     earlier = judged(spec(hull=0.1), [low], [record(low, energy=-3.3), *ELEMENTS])
     assert earlier[0].screening is not None
     assert earlier[0].screening['e_above_hull'] == 0
@@ -178,6 +179,54 @@ def test_candidates_are_part_of_the_hull() -> None:
     short = alloy('c', 2.1, verdicts={'distance': Verdict(False, 0.8, 'near')})
     found = judged(spec(hull=0.1), [short, high], [record(short, energy=-9.0), record(high, energy=-3.0), *ELEMENTS])[1]
     assert found.accepted
+
+
+def test_a_hole_of_the_potential_drops_itself_and_nothing_else() -> None:
+    """SevenNet-0 gave SrGeTeO6 -40 068 eV/atom: its other crystals were all far above that."""
+    items = [candidate(name, cell(BCC, 2.8 + 0.03 * number)) for number, name in enumerate('abcd')]
+    shapes = [cell(FCC, 3.6), cell(BCC, 2.86), cell(np.eye(3), 2.4), cell(FCC, 3.7)]
+    energies = (-40068.4, -4.10, -4.12, -71.3)
+    records = [record(*given) for given in zip(items, shapes, energies, strict=True)]
+    found = judged(spec(window=0.05), items, records)
+    assert [item.accepted for item in found] == [False, True, True, False]
+    assert found[0].verdicts['potential'].reason == 'emt: 40064.3 eV/atom below all other crystals of Cu: no energy'
+    assert found[0].screening is not None
+    assert 'energy' not in found[0].screening
+    # the order of the results says nothing, and a later generation is measured by the earlier one
+    again = judged(spec(window=0.05), items, records[::-1])
+    assert [item.verdicts['potential'].reason for item in again] == [
+        item.verdicts['potential'].reason for item in found
+    ]
+    late = candidate('e', cell(BCC, 2.95))
+    later = judged(spec(window=0.05), [*found, late], [record(late, cell(FCC, 3.5), -50.0)])
+    assert [item.accepted for item in later] == [False, True, True, False, False]
+    # two of three may be holes
+    two = [record(*given) for given in zip(items[:3], shapes[:3], (-90.0, -4.1, -50.0), strict=True)]
+    assert [item.accepted for item in judged(spec(window=0.05), items[:3], two)] == [False, True, False]
+    # what relaxes to less than 4 eV/atom below is a crystal
+    lower = judged(spec(window=0.05), [*found, late], [record(late, cell(FCC, 3.5), -8.0)])
+    assert [item.accepted for item in lower] == [False, False, False, False, True]
+
+
+def test_a_hole_is_no_part_of_the_hull() -> None:
+    hole, item, other = alloy('a', 2.9), alloy('b', 2.92), alloy('c', 2.94)
+    records = [record(hole, energy=-900.0), record(item, energy=-2.95), record(other, cell(FCC, 3.6), -2.5)]
+    found = judged(spec(hull=0.1), [hole, item, other], [*records, *ELEMENTS])
+    assert [one.accepted for one in found] == [False, True, False]
+    assert found[1].screening is not None
+    assert found[1].screening['e_above_hull'] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize(('a', 'accepted'), [(2.7, True), (1.9, True), (1.3, False)])
+def test_atoms_that_fell_into_each_other_are_no_crystal(a: float, accepted: bool) -> None:
+    """Below 0.7 of the least contact, 0.85 sums of covalent radii, of which there is no stable compound."""
+    item, other = candidate('a', cell(FCC, 3.6)), candidate('b', cell(BCC, 2.86))
+    found = judged(spec(window=9), [item, other], [record(item, cell(np.eye(3), a), -5.0), record(other, energy=-4.0)])
+    assert [one.accepted for one in found] == [accepted, True]
+    if not accepted:
+        assert found[0].verdicts['potential'].reason == 'emt: its atoms fell into each other (Cu–Cu 1.30 Å)'
+    # without a relaxation the crystal is the one that was screened
+    assert judged(spec(window=9, relax=False), [item], [record(item, cell(np.eye(3), a), -5.0)])[0].accepted
 
 
 @pytest.mark.parametrize(

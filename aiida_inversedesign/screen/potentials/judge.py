@@ -20,6 +20,7 @@ from aiida_inversedesign.campaign.screening import Screening
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elasticity import moduli
 from aiida_inversedesign.chemistry.validity import closest_contact
+from aiida_inversedesign.screen.potentials.holes import OVERLAP, without_holes
 from aiida_inversedesign.screen.potentials.phases import is_phase, stabilities
 
 if TYPE_CHECKING:
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
 
 #: Name of the verdict, and those of screens whose objection a relaxation can heal.
 POTENTIAL, HEALED = 'potential', ('distance',)
-#: A contact below this share of its limit is not a contact that a relaxation heals: atoms lie in each other, where
-#: potentials have learned nothing.
-HEALABLE = 0.7
 #: eV/atom; of crystals that match and differ by more, one has not come to rest, and they are kept separate. Three times
 #: what relaxations to 0.05 eV/Å from two starts of one crystal differ by at most.
 SAME_ENERGY = 0.02
@@ -54,7 +52,7 @@ def _may_heal(candidate: Candidate, least: float) -> bool:
     if any(not verdict.passed for name, verdict in candidate.verdicts.items() if name not in HEALED):
         return False
     contact = closest_contact(candidate.content, least)
-    return bool(contact.ratio >= HEALABLE * contact.limit)
+    return bool(contact.ratio >= OVERLAP * contact.limit)
 
 
 def judged(
@@ -76,6 +74,7 @@ def judged(
         for record in results
         if record['id'] in asked and by_id[record['id']].content.content_hash == record['digest']
     }
+    records = without_holes(records, candidates, spec.propose.min_distance, screening.relax)
     found = {name: _looked_at(by_id[name], record, screening, spec) for name, record in records.items()}
     if screening.hull is not None:
         phases = [record for record in results if is_phase(record['id'])]
