@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,7 @@ def test_a_list_of_names_alone_is_nothing_to_learn_from(tmp_path: Path) -> None:
     path = tmp_path / 'names.yaml'
     text = (WORKFLOWS / 'experiments.yaml').read_text()
     data = yaml.safe_load(text)
+    shutil.copy(WORKFLOWS / 'experiments.csv', tmp_path)
     names = {'formula': {'choices': ['GaN', 'ZnO']}}
     for variables, expected in ((names, True), ({**names, 'mass': {'min': 1, 'max': 9}}, False)):
         path.write_text(yaml.safe_dump({**data, 'space': {'kind': 'parameters', 'variables': variables}}))
