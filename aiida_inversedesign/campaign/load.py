@@ -136,7 +136,7 @@ def _unreadable_files(data: Mapping[str, Any], folder: Path) -> list[Finding]:
     for location, name, endings in named:
         if isinstance(name, str) and name.endswith(endings):
             try:
-                # a missing archive is told with what is wrong with the others, which takes a profile
+                # missing archives are reported with all other problems of `learn.from`, which needs a profile
                 if not inside(folder, name).exists() and endings != ARCHIVE:
                     raise FileRefusedError(f'there is no file {name!r} in the folder of the campaign file')
             except FileRefusedError as error:

@@ -189,7 +189,10 @@ def test_a_hole_of_the_potential_drops_itself_and_nothing_else() -> None:
     records = [record(*given) for given in zip(items, shapes, energies, strict=True)]
     found = judged(spec(window=0.05), items, records)
     assert [item.accepted for item in found] == [False, True, True, False]
-    assert found[0].verdicts['potential'].reason == 'emt: 40064.3 eV/atom below all other crystals of Cu: no energy'
+    assert (
+        found[0].verdicts['potential'].reason
+        == 'emt: 40064.3 eV/atom below all other crystals of Cu: not a valid energy'
+    )
     assert found[0].screening is not None
     assert 'energy' not in found[0].screening
     # the order of the results says nothing, and a later generation is measured by the earlier one
@@ -200,6 +203,16 @@ def test_a_hole_of_the_potential_drops_itself_and_nothing_else() -> None:
     late = candidate('e', cell(BCC, 2.95))
     later = judged(spec(window=0.05), [*found, late], [record(late, cell(FCC, 3.5), -50.0)])
     assert [item.accepted for item in later] == [False, True, True, False, False]
+    # one whose properties could not be computed is no exception, nor is one without a relaxation
+    failed = [{**records[0], 'failed': 'OverflowError: bulk modulus'}, *records[1:]]
+    assert [item.accepted for item in judged(spec(window=0.05), items, failed)] == [False, True, True, False]
+    plain = [{**records[0], 'energy': math.nan}, *records[1:]]
+    assert [item.accepted for item in judged(spec(window=0.05, relax=False), items, plain)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
     # two of three may be holes
     two = [record(*given) for given in zip(items[:3], shapes[:3], (-90.0, -4.1, -50.0), strict=True)]
     assert [item.accepted for item in judged(spec(window=0.05), items[:3], two)] == [False, True, False]
@@ -218,13 +231,13 @@ def test_a_hole_is_no_part_of_the_hull() -> None:
 
 
 @pytest.mark.parametrize(('a', 'accepted'), [(2.7, True), (1.9, True), (1.3, False)])
-def test_atoms_that_fell_into_each_other_are_no_crystal(a: float, accepted: bool) -> None:
+def test_a_relaxed_crystal_whose_atoms_overlap_is_rejected(a: float, accepted: bool) -> None:
     """Below 0.7 of the least contact, 0.85 sums of covalent radii, of which there is no stable compound."""
     item, other = candidate('a', cell(FCC, 3.6)), candidate('b', cell(BCC, 2.86))
     found = judged(spec(window=9), [item, other], [record(item, cell(np.eye(3), a), -5.0), record(other, energy=-4.0)])
     assert [one.accepted for one in found] == [accepted, True]
     if not accepted:
-        assert found[0].verdicts['potential'].reason == 'emt: its atoms fell into each other (Cu–Cu 1.30 Å)'
+        assert found[0].verdicts['potential'].reason == 'emt: its atoms overlap (Cu–Cu 1.30 Å)'
     # without a relaxation the crystal is the one that was screened
     assert judged(spec(window=9, relax=False), [item], [record(item, cell(np.eye(3), a), -5.0)])[0].accepted
 

@@ -79,7 +79,7 @@ class Relaxer:
 
 
 def _quietly_made(job: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
-    # some potentials write files when they are made, and print what would stand in the JSON
+    """The calculator and its identity; some potentials write files and print when they are created."""
     with tempfile.TemporaryDirectory() as nowhere, contextlib.chdir(nowhere), contextlib.redirect_stdout(sys.stderr):
         found: tuple[Any, dict[str, Any]] = relax_bundle.make_calculator(job)
     return found
@@ -91,7 +91,7 @@ def _looked_at(structure: dict[str, Any], calculator: Any) -> dict[str, Any]:
     return {**record, 'cpu_seconds': time.process_time() - begun}
 
 
-#: of a process of :class:`Relaxer`
+#: The calculator of a worker process.
 _calculator: Any = None
 
 

@@ -232,17 +232,16 @@ def _answer(
         candidates = found
         if screen is not None:
             wanted = to_screen(candidates, spec.propose.min_distance)
-            results: list[dict[str, Any]] = []
+            begin = wanted
             if plan.lower_bound:
-                of_prototype = [item for item in wanted if prototype_label(item.content) == label]
-                results = _relaxed(of_prototype, screen)
-                seen = judged(spec, candidates, results)
-                found_one = any(item.accepted and is_right(item) for item in seen)
-                known = {item.id for item in of_prototype}
-                wanted = [item for item in wanted if item.id not in known] if found_one else []
-            results += _relaxed(wanted, screen)
+                begin = [item for item in wanted if prototype_label(item.content) == label]
+            results = _relaxed(begin, screen)
+            candidates = judged(spec, found, results)
+            if plan.lower_bound and any(item.accepted and is_right(item) for item in candidates):
+                relaxed = {item.id for item in begin}
+                results += _relaxed([item for item in wanted if item.id not in relaxed], screen)
+                candidates = judged(spec, found, results)
             relaxations += len(results)
-            candidates = judged(spec, candidates, results)
 
     ordered = sorted((item for item in candidates if item.accepted), key=by_chance)
     position = first_hit(np.array([is_right(item) for item in ordered], dtype=bool))
