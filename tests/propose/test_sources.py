@@ -20,12 +20,13 @@ from aiida_inversedesign.propose.next_candidates import ProposalError, propose_n
 from aiida_inversedesign.propose.orderings import orderings
 from aiida_inversedesign.propose.rankers.ranking import Templates
 from aiida_inversedesign.propose.replaceability import best_mapping, learned
+from aiida_inversedesign.propose.sources.colouring import colourings, nets_of
 from aiida_inversedesign.propose.sources.decoration import parents
 from aiida_inversedesign.propose.sources.shares import FLOOR, drawn_shares, worths
 from aiida_inversedesign.propose.wyckoff.statistics import positions_of
 
 FCC = np.array([[0, 0.5, 0.5], [0.5, 0, 0.5], [0.5, 0.5, 0]])
-NEW = ['symmetric', 'substitution', 'decoration']
+NEW = ['symmetric', 'substitution', 'decoration', 'colouring']
 
 
 def proposed(formulas, library=None, exclude=(), seed=1, max_sites=12, **propose):
@@ -60,6 +61,9 @@ ZINCBLENDE = Crystal(5.41 * FCC, ('Zn', 'S'), [[0, 0, 0], [0.25, 0.25, 0.25]])
 HEUSLER = Crystal(
     5.95 * FCC, ('Mn', 'Al', 'Cu', 'Cu'), [[0, 0, 0], [0.5, 0.5, 0.5], [0.25, 0.25, 0.25], [0.75, 0.75, 0.75]]
 )
+DO3 = HEUSLER.with_species({'Mn': 'Fe', 'Cu': 'Fe', 'Al': 'Al'})
+CAESIUM_OF_MNAL = CAESIUM.with_species({'Cu': 'Mn', 'Zn': 'Al'})
+BCC = Crystal(4.2 * 0.5 * np.array([[-1, 1, 1], [1, -1, 1], [1, 1, -1]]), ('Na',), [[0, 0, 0]])
 
 
 @pytest.mark.parametrize(
@@ -73,10 +77,16 @@ HEUSLER = Crystal(
         ('decoration', 'Cu2MnAl', HEUSLER),
         ('symmetric', 'NaCl', ROCKSALT),
         ('symmetric', 'CuZn', CAESIUM),
+        # the kinds of sites of Cu2MnAl and CaF2, shared in another way
+        ('colouring', 'AlFe3', DO3),
+        ('colouring', 'MnAl', CAESIUM_OF_MNAL),
+        ('colouring', 'Na', BCC),
     ],
 )
 def test_structures_that_the_library_lacks_are_found(simple, source, formula, truth):
     library = simple.subset([place for place, item in enumerate(simple) if item.id != 'cao'])
+    if source == 'colouring':
+        library = library_of(heusler=HEUSLER, caf2=next(item.crystal for item in simple if item.id == 'caf2'))
     pool = proposed([formula], library, method=source, top_k=40, max_sites=8)
     assert any(same_crystal(item.content.scaled_to(truth.volume / truth.nsites * item.content.nsites), truth)
                for item in pool if item.content is not None)  # fmt: skip
@@ -126,14 +136,16 @@ def test_random_crystals_have_their_space_group():
         ('LiNaKRbCsF5', 'decoration', 'only formulas of 2 to'),
         ('Na5Cl8', 'decoration', '0 of 5 orderings'),
         ('Na3Cl7', 'substitution', 'no template of ratio'),
+        ('Na3Cl7', 'colouring', '0 of 5 colourings'),
     ],
 )
 def test_what_cannot_be_is_a_reason_in_the_pool(simple, formula, source, says):
-    pool = proposed([formula, 'MgO'], simple, method=source)
+    other = 'Mg' if source == 'colouring' else 'MgO'
+    pool = proposed([formula, other], simple, method=source)
     reasons = [item for item in pool if item.content is None]
     assert says in '; '.join(verdict.reason for item in reasons for verdict in item.verdicts.values())
     assert all(item.rejected_by for item in reasons)
-    assert any(item.content is not None and item.key == 'MgO' for item in pool)
+    assert any(item.content is not None and item.key == other for item in pool)
 
 
 def test_a_mixture_shares_the_places_of_every_formula():
@@ -246,6 +258,31 @@ def test_orderings_of_the_fcc_lattice(simple, pattern, most_sites, sizes):
     assert [crystal.nsites for crystal, _ in found] == sizes
 
 
+def test_colourings_share_out_kinds_of_sites():
+    nets = nets_of(library_of(heusler=HEUSLER), frozenset())
+    by_formula = {
+        formula: [item.elements for item in colourings(parse_formula(formula), nets, 8)]
+        for formula in ('Fe3Al', 'MnAl', 'Na', 'Ni2MnGa', 'NiMnGaSn', 'Ni3')
+    }
+    # kinds of one, one and two sites: Mn, Al, Cu of the template
+    assert sorted(by_formula['Fe3Al']) == [('Al', 'Fe', 'Fe'), ('Fe', 'Al', 'Fe')]
+    assert sorted(by_formula['MnAl']) == [('Al', 'Al', 'Mn'), ('Mn', 'Mn', 'Al')]
+    assert by_formula['Na'] == [('Na', 'Na', 'Na')]
+    # elements that replace one other each, equivalent sites of several elements, cells of other sizes
+    assert by_formula['Ni2MnGa'] == by_formula['NiMnGaSn'] == []
+    assert by_formula['MnAl'] == [item.elements for item in colourings({'Mn': 1, 'Al': 1}, nets, 4)]
+    assert colourings({'Mn': 1, 'Al': 1}, nets, 3) == []
+
+
+def test_probable_colourings_replace_elements_by_similar_ones():
+    nets = nets_of(library_of(heusler=HEUSLER), frozenset())
+    found = colourings({'Al': 1, 'Fe': 3}, nets, 8)
+    assert found[0].weight > found[1].weight > 0
+    # aluminium stays where it was, iron takes the sites of the metals
+    assert found[0].elements == ('Fe', 'Al', 'Fe')
+    assert found[0].assignment == {'Al': 'Al', 'Cu': 'Fe', 'Mn': 'Fe'}
+
+
 def test_parents_have_weights(simple):
     found = parents({'Li': 1, 'Fe': 1, 'O': 2}, Templates(simple, 16))
     assert sum(item.weight for item in found) == pytest.approx(1)
@@ -303,7 +340,7 @@ def test_auto_needs_proposals_to_learn_from():
         settings_of_a_proposal({'formulas': ['NaCl']}, {'sources': 'auto'})
     spec = settings_of_a_proposal({'formulas': ['NaCl']}, {'sources': 'auto', 'renew': 5, 'top_k': 8})
     assert spec.propose.shares == pytest.approx(
-        dict.fromkeys(['cspml', 'substitution', 'decoration', 'symmetric'], 0.25)
+        dict.fromkeys(['cspml', 'substitution', 'colouring', 'decoration', 'symmetric'], 0.2)
     )
 
 

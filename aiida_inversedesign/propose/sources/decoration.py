@@ -29,19 +29,12 @@ from aiida_inversedesign.propose.orderings import MOST_SITES, VACANCY, Pattern, 
 from aiida_inversedesign.propose.rankers.ranking import Counts, Templates
 from aiida_inversedesign.propose.sources.formulas import (
     FormulaSource,
-    crystal_candidate,
     crystals_of,
     for_each,
+    rearranged_candidate,
     unbuilt,
 )
-from aiida_inversedesign.propose.volumes.element_volumes import volume_sum
-from aiida_inversedesign.propose.volumes.of_composition import (
-    VOLUME_ERROR,
-    WIDENED,
-    volume_per_atom,
-    widened_by,
-    widening,
-)
+from aiida_inversedesign.propose.volumes.of_composition import fitted, volume_per_atom
 
 #: Most empty sites of a formula unit, and by how much each lowers the chances of a parent.
 MOST_EMPTY, EMPTY = 2, 0.05
@@ -101,39 +94,24 @@ class Decoration(FormulaSource):
         for parent, ordering, weight in _by_weight(parents(counts, templates), crystals_of(spec).max_sites):
             if len(found) == spec.propose.top_k:
                 break
-            crystal = ordering.scaled_to(volume * ordering.nsites)
-            factor = widening(crystal, spec.propose.min_distance)
-            if factor > WIDENED:
+            crystal = fitted(ordering, volume, spec.propose.min_distance)
+            if crystal is None:
                 close += 1
                 continue
-            crystal = widened_by(crystal, factor)
             label = prototype_label(crystal)
             if any(label == item.proto_label and same_candidate(item.content, crystal) for item in found):
                 continue
-            found.append(self._candidate(crystal, parent, weight, label, len(found) + 1))
+            rank = len(found) + 1
+            found.append(
+                rearranged_candidate(
+                    crystal, self.name, SHARE * weight, rank, label, parent.template, parent.assignment
+                )
+            )
         if len(found) < spec.propose.top_k:
             why = f'; in {close} atoms are too close' if close else ''
             reason = f'{len(found)} of {spec.propose.top_k} orderings found in simpler structures of the library{why}'
             found.append(unbuilt(counts, self.name, parent=reason))
         return found
-
-    def _candidate(self, crystal: Crystal, parent: Parent, weight: float, label: str, rank: int) -> Candidate:
-        template = parent.template
-        return crystal_candidate(
-            crystal,
-            self.name,
-            SHARE * weight,
-            rank,
-            label,
-            template=template.id,
-            template_formula=template.crystal.formula,
-            prototype=template.prototype,
-            assignment=parent.assignment,
-            source=template.source,
-            template_e_above_hull=template.e_above_hull,
-            volume_error=VOLUME_ERROR,
-            packing=crystal.volume / volume_sum(crystal.counts),
-        )
 
 
 def parents(counts: Counts, templates: Templates) -> list[Parent]:

@@ -22,6 +22,8 @@ from aiida_inversedesign.propose.build import Built
 from aiida_inversedesign.propose.generators.mix import Mix
 from aiida_inversedesign.propose.generators.request import Proposed
 from aiida_inversedesign.propose.generators.score import campaign_request
+from aiida_inversedesign.propose.volumes.element_volumes import volume_sum
+from aiida_inversedesign.propose.volumes.of_composition import VOLUME_ERROR
 from aiida_inversedesign.screen.apply import screened
 from aiida_inversedesign.spaces.crystals.formula_space import Counts, draw_formulas
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
@@ -151,6 +153,37 @@ def crystal_candidate(
         proto_label=label or prototype_label(crystal),
         volume=crystal.volume / crystal.nsites,
         **more,
+    )
+
+
+def rearranged_candidate(
+    crystal: Crystal,
+    proposer: str,
+    probability: float,
+    rank: int,
+    label: str,
+    template: Template,
+    assignment: Mapping[str, str],
+) -> Candidate:
+    """A crystal made of a template otherwise than by replacing each element by one other.
+
+    :param label: its prototype.
+    :param assignment: element of the template → elements of the formula.
+    """
+    return crystal_candidate(
+        crystal,
+        proposer,
+        probability,
+        rank,
+        label,
+        template=template.id,
+        template_formula=template.crystal.formula,
+        prototype=template.prototype,
+        assignment=dict(assignment),
+        source=template.source,
+        template_e_above_hull=template.e_above_hull,
+        volume_error=VOLUME_ERROR,
+        packing=crystal.volume / volume_sum(crystal.counts),
     )
 
 

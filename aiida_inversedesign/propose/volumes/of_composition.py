@@ -45,3 +45,15 @@ def widened_by(crystal: Crystal, factor: float) -> Crystal:
     """The crystal with its volume multiplied by a factor of :func:`widening`, if that is more than 1."""
     # a little more than needed, so that rounding does not undo it
     return crystal if factor <= 1 else crystal.scaled_to(crystal.volume * factor * (1 + 1e-9))
+
+
+def fitted(crystal: Crystal, volume: float, least: float) -> Crystal | None:
+    """The crystal at a volume of its composition, widened until every contact keeps its limit.
+
+    :param volume: per atom, Å³.
+    :param least: least contact in sums of covalent radii.
+    :returns: None if it would have to be widened by more than :data:`WIDENED`.
+    """
+    scaled = crystal.scaled_to(volume * crystal.nsites)
+    factor = widening(scaled, least)
+    return None if factor > WIDENED else widened_by(scaled, factor)
