@@ -106,7 +106,7 @@ class Colouring(FormulaSource):
     name = 'colouring'
     in_auto = True
     needs = ('library', 'model')
-    words = 'known structures of any ratio whose kinds of sites the elements share in another way'
+    words = 'other distributions of the elements over the equivalent sites of known structures of any ratio'
     citations = ('colouring1998',)
 
     def for_formulas(self, request: SourceRequest, formulas: Sequence[Counts]) -> list[Candidate]:
