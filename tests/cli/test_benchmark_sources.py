@@ -80,6 +80,14 @@ def test_a_missing_structure_is_found_and_ordered_by_the_potential(call: Any, tm
     assert 'Right crystal' in call(*arms, '--crystals', '2').output
 
 
+@pytest.mark.parametrize(('most', 'formulas'), [((), ['Cu3Au', 'NaCl']), (('--source-queries', '1'), ['Cu3Au'])])
+def test_the_first_queries_may_be_enough(call: Any, most: tuple[str, ...], formulas: list[str]) -> None:
+    done = call('--sources', 'colouring', '--crystals', '2', '--max-sites', '4', *most, '--format', 'json')
+    assert done.exit_code == 0, done.output
+    found = json.loads(done.stdout)['sources']
+    assert (found['n'], [item['formula'] for item in found['queries']]) == (len(formulas), formulas)
+
+
 @pytest.mark.parametrize(
     ('arguments', 'says'),
     [

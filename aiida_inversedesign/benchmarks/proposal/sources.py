@@ -62,6 +62,7 @@ class SourcePlan:
     :param trained_on: ids and reduced formulas that the potential was trained on; None if they are not known.
     :param lower_bound: relax crystals with the true prototype first, and the others only if a right one comes of
         these, to know its rank. Relaxations of others may lead to the true crystal too.
+    :param most: compounds that are asked for, the first of the queries that are left; None for all.
     """
 
     arms: Sequence[SourceArm]
@@ -71,6 +72,7 @@ class SourcePlan:
     seed: int = 0
     trained_on: Collection[str] | None = None
     lower_bound: bool = False
+    most: int | None = None
 
     def seen(self, query: Query) -> bool:
         """Whether the potential was trained on the compound."""
@@ -177,7 +179,7 @@ def _asked(queries: Sequence[Query], templates: Library, plan: SourcePlan) -> li
     if not chosen:
         kind = f' of at most {plan.max_sites} atoms' + (' whose prototype no template has' if plan.only_new else '')
         raise BenchmarkError(f'no query{kind} is left for --sources: ask for more (--n), or for larger cells')
-    return chosen
+    return chosen[: plan.most]
 
 
 def _answer(

@@ -103,6 +103,7 @@ benchmark.add_command(explain)
     metavar='NAME[:SHARE][+…]',
     help='Measure sources too, alone or mixed: symmetric, cspml:0.6+symmetric:0.4; uniform is PyXtal alone.',
 )
+@click.option('--source-queries', type=COUNT, help='Ask --sources for the first so many queries that are left.')
 @click.option('--screen', metavar='POTENTIAL', help='Relax and order the crystals of --sources, e.g. sevennet.')
 @click.option('--crystals', type=COUNT, default=40, show_default=True, help='Of each formula and source.')
 @click.option('--max-sites', type=COUNT, default=12, show_default=True, help='Of cells of --sources.')
@@ -225,6 +226,7 @@ def _sources(
     seed: int,
     jobs: int,
     sources: tuple[str, ...],
+    source_queries: int | None,
     screen: str | None,
     crystals: int,
     max_sites: int,
@@ -239,15 +241,19 @@ def _sources(
     from aiida_inversedesign.benchmarks.proposal.sources import SourcePlan, source_arms
 
     if not sources:
-        if screen or new_prototypes:
-            raise InverseDesignError('--screen and --new-prototypes need --sources: name one, e.g. --sources symmetric')
+        if screen or new_prototypes or source_queries:
+            raise InverseDesignError(
+                '--screen, --new-prototypes and --source-queries need --sources: name one, e.g. --sources symmetric'
+            )
         return None, None
     if trained_on is not None and screen is None:
         raise InverseDesignError('--trained-on lists what a potential was trained on: name the potential with --screen')
     if lower_bound and screen is None:
         raise InverseDesignError('--lower-bound saves relaxations: name the potential with --screen')
     known = None if trained_on is None else names_listed(trained_on)
-    plan = SourcePlan(source_arms(sources), crystals, max_sites, new_prototypes, seed, known, lower_bound)
+    plan = SourcePlan(
+        source_arms(sources), crystals, max_sites, new_prototypes, seed, known, lower_bound, source_queries
+    )
     if state is not None:
         state.mkdir(parents=True, exist_ok=True)
     return plan, None if screen is None else Relaxer(screen, state, jobs)
