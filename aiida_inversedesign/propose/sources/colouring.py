@@ -9,10 +9,11 @@ equivalent here; the source ``decoration`` divides them.
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -39,14 +40,15 @@ from aiida_inversedesign.propose.wyckoff.statistics import once_per_library
 
 #: Templates whose kinds of sites are determined for a formula, 4 ms each: those with the most similar elements.
 SIMILAR = 500
-#: Kinds of sites beyond which a template is not coloured, and colourings whose prototypes are determined.
-MOST_KINDS, LOOKED_AT = 8, 300
+#: Kinds of sites beyond which a template is not coloured, and most colourings of a formula.
+MOST_KINDS, MOST_COLOURINGS = 8, 300
 #: By how much a colouring is less probable for each pair of elements beyond those that it needs.
 EXCHANGED = 0.5
 #: By how much a crystal is less probable for each more probable one of its prototype.
 ALIKE = 0.5
-#: Probability that any colouring is right: about the share of stable compounds that no template has.
-SHARE = 0.1
+#: Sum of the probabilities of all colourings. About four of them are one crystal, or crystals of one prototype (median
+#: of 24 formulas 4.3), so that crystals add up to a tenth: about the share of stable compounds that no template has.
+SHARE = 0.4
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,36 +120,55 @@ class Colouring(FormulaSource):
         propose = request.spec.propose
         if missing := unknown_elements(counts):
             return [unbuilt(counts, self.name, parent=f'no element data for {", ".join(missing)}')]
-        volume, close = volume_per_atom(counts, request.model), 0
-        found: list[tuple[float, str, Crystal, Coloured]] = []
-        alike: Counter[str] = Counter()
-        for item in colourings(counts, nets, crystals_of(request.spec).max_sites):
-            crystal = fitted(item.crystal, volume, propose.min_distance)
-            if crystal is None:
-                close += 1
-                continue
-            label = prototype_label(crystal)
-            if any(label == other and same_candidate(known, crystal) for _, other, known, _ in found):
-                continue
-            found.append((item.weight * ALIKE ** alike[label], label, crystal, item))
-            alike[label] += 1
-        found.sort(key=lambda entry: -entry[0])
-        total = sum(weight for weight, *_ in found)
+        found = colourings(counts, nets, crystals_of(request.spec).max_sites)
+        volume, total = volume_per_atom(counts, request.model), sum(item.weight for item in found)
+        distinct = islice(_distinct(found, volume, propose.min_distance), propose.top_k)
         out = [
             rearranged_candidate(
                 crystal, self.name, SHARE * weight / total, rank, label, item.template, item.assignment
             )
-            for rank, (weight, label, crystal, item) in enumerate(found[: propose.top_k], 1)
+            for rank, (weight, item, crystal, label) in enumerate(distinct, 1)
         ]
         if len(out) < propose.top_k:
-            why = f'; in {close} atoms are too close' if close else ''
-            reason = f'{len(out)} of {propose.top_k} colourings found of the structures of the library{why}'
+            reason = (
+                f'{len(out)} of {propose.top_k} colourings found of the structures of the library, atoms not too close'
+            )
             out.append(unbuilt(counts, self.name, parent=reason))
         return out
 
 
+def _distinct(found: Sequence[Coloured], volume: float, least: float) -> Iterator[tuple[float, Coloured, Crystal, str]]:
+    """Different crystals by falling weight, each with that weight, its colouring and its prototype.
+
+    A crystal is built when its turn comes, so that few are if little is wanted. It then has less weight for each more
+    probable one of its prototype, and waits for its turn again.
+
+    :param found: by falling weight.
+    :param volume: of an atom, Å³.
+    :param least: least contact in sums of covalent radii.
+    """
+    heap: list[tuple[float, int, tuple[Crystal, str] | None]] = [
+        (-item.weight, number, None) for number, item in enumerate(found)
+    ]
+    known: dict[str, list[Crystal]] = defaultdict(list)
+    while heap:
+        weight, number, built = heapq.heappop(heap)
+        item = found[number]
+        if built is not None:
+            yield -weight, item, *built
+            continue
+        crystal = fitted(item.crystal, volume, least)
+        if crystal is None:
+            continue
+        label = prototype_label(crystal)
+        if any(same_candidate(other, crystal) for other in known[label]):
+            continue
+        heapq.heappush(heap, (-item.weight * ALIKE ** len(known[label]), number, (crystal, label)))
+        known[label].append(crystal)
+
+
 def colourings(counts: Counts, nets: Nets, most_sites: int) -> list[Coloured]:
-    """The most probable colourings, at most :data:`LOOKED_AT`, by falling weight.
+    """The most probable colourings, at most :data:`MOST_COLOURINGS`, by falling weight.
 
     Weights follow from the dissimilarity of the elements to those on the same sites of the template. Where each element
     replaces one other the template has the formula's own ratio, which is left to other sources.
@@ -175,7 +196,7 @@ def colourings(counts: Counts, nets: Nets, most_sites: int) -> list[Coloured]:
             )
             similarity = 1 / (1 + (distance / template.crystal.nsites) ** 2)
             found.append(Coloured(template, elements, similarity * EXCHANGED ** (pairs - max(old, len(counts)))))
-    return heapq.nsmallest(LOOKED_AT, found, key=lambda item: (-item.weight, item.template.id, item.elements))
+    return heapq.nsmallest(MOST_COLOURINGS, found, key=lambda item: (-item.weight, item.template.id, item.elements))
 
 
 def _shared_out(sizes: Sequence[int], wanted: Mapping[str, int]) -> Iterator[tuple[str, ...]]:
