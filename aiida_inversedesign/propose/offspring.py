@@ -18,7 +18,7 @@ from aiida_inversedesign.chemistry.contacts import limit
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import covalent_radii
 from aiida_inversedesign.chemistry.symmetry import smaller_cell
-from aiida_inversedesign.propose.volumes.of_composition import WIDENED, widened_by, widening
+from aiida_inversedesign.propose.volumes.of_composition import WIDENED, fitted
 
 if TYPE_CHECKING:
     from ase import Atoms
@@ -92,18 +92,15 @@ def child_of(
     weights = np.array([number if able[name] else 0 for name, number in OPERATORS.items()], dtype=float)
     operator = str(rng.choice(list(OPERATORS), p=weights / weights.sum()))
     used = [first, second] if operator == 'cut and splice' else [first]
-    target = size * (volume or float(np.mean([item.crystal.volume / item.crystal.nsites for item in used])))
-    cells = [_cell(item.crystal, size, target) for item in used]
+    of_atom = volume or float(np.mean([item.crystal.volume / item.crystal.nsites for item in used]))
+    cells = [_cell(item.crystal, size, size * of_atom) for item in used]
     # ase_ga asks for the older kind of random numbers
     made = _made(operator, cells, _nearest(first.crystal.counts, least), np.random.RandomState(rng.integers(2**32)))
     if made is None:
         return f'{operator}: atoms too close'
     fractions = made.get_scaled_positions()
-    crystal = Crystal(made.cell[:], tuple(made.get_chemical_symbols()), fractions).scaled_to(target)
-    factor = widening(crystal, least)
-    if factor > WIDENED:
-        return f'{operator}: atoms too close'
-    return Child(widened_by(crystal, factor), operator, tuple(used))
+    crystal = fitted(Crystal(made.cell[:], tuple(made.get_chemical_symbols()), fractions), of_atom, least)
+    return f'{operator}: atoms too close' if crystal is None else Child(crystal, operator, tuple(used))
 
 
 def _drawn(parents: Sequence[Parent], rng: np.random.Generator) -> Parent:

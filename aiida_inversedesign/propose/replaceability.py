@@ -22,9 +22,10 @@ from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.chemistry.oxidation import usual_states
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.libraries.prototype_labels import label_of
+from aiida_inversedesign.propose.of_library import once_per_library
 from aiida_inversedesign.propose.rankers.ranking import Counts, reduced
 from aiida_inversedesign.propose.volumes.volume import POWER
-from aiida_inversedesign.propose.wyckoff.statistics import once_per_library, usable
+from aiida_inversedesign.propose.wyckoff.statistics import usable
 
 #: The dissimilarity of elements counts as much as so many observed replacements.
 PRIOR = 10.0

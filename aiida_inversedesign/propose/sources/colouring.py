@@ -27,6 +27,7 @@ from aiida_inversedesign.chemistry.matching import same_candidate
 from aiida_inversedesign.chemistry.prototypes import prototype_label
 from aiida_inversedesign.chemistry.symmetry import SYMPREC, equivalent_sites, smaller_cell
 from aiida_inversedesign.libraries.library import Library, Template
+from aiida_inversedesign.propose.of_library import known_entries, once_per_library
 from aiida_inversedesign.propose.rankers.ranking import Counts
 from aiida_inversedesign.propose.sources.formulas import (
     FormulaSource,
@@ -36,7 +37,6 @@ from aiida_inversedesign.propose.sources.formulas import (
     unbuilt,
 )
 from aiida_inversedesign.propose.volumes.of_composition import fitted, volume_per_atom
-from aiida_inversedesign.propose.wyckoff.statistics import once_per_library
 
 #: Templates whose kinds of sites are determined for a formula, 4 ms each: those with the most similar elements.
 SIMILAR = 500
@@ -130,9 +130,7 @@ class Colouring(FormulaSource):
             for rank, (weight, item, crystal, label) in enumerate(distinct, 1)
         ]
         if len(out) < propose.top_k:
-            reason = (
-                f'{len(out)} of {propose.top_k} colourings found of the structures of the library, atoms not too close'
-            )
+            reason = f'{len(out)} of {propose.top_k} colourings found in which atoms are not too close'
             out.append(unbuilt(counts, self.name, parent=reason))
         return out
 
@@ -224,9 +222,7 @@ def nets_of(library: Library, excluded: frozenset[str]) -> Nets:
     :param excluded: reduced formulas whose entries are not used.
     """
     table = element_table()
-    items = [
-        item for item in library if item.crystal.formula not in excluded and not unknown_elements(item.crystal.counts)
-    ]
+    items = known_entries(library, excluded)
     shares = np.zeros((len(items), len(table.index)))
     for row, item in enumerate(items):
         for symbol, number in item.crystal.counts.items():

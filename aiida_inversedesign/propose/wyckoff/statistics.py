@@ -10,18 +10,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aiida_inversedesign.chemistry.elements import unknown_elements
 from aiida_inversedesign.libraries.library import Library, Template
 from aiida_inversedesign.libraries.prototype_labels import label_of
 from aiida_inversedesign.propose.assign import dissimilarities, element_rows
+from aiida_inversedesign.propose.of_library import known_entries, once_per_library
 from aiida_inversedesign.propose.rankers.ranking import Counts, reduced
 from aiida_inversedesign.propose.volumes.volume import POWER
 
@@ -33,8 +32,6 @@ SPREAD = 0.4
 ANY = 0.05
 #: Most entries whose prototypes are determined where the library does not have them, 4 ms each.
 MOST_DETERMINED = 3000
-Learned = TypeVar('Learned')
-OfLibrary = Callable[[Library, frozenset[str]], Learned]
 _LETTERS = re.compile(r'(\d*)([A-Za-z])')
 
 
@@ -100,23 +97,6 @@ class SiteStatistics:
         return (self.letters.get(group, {}).get(letter, 0) + prior) / (self.entries.get(group, 0) + 1)
 
 
-def once_per_library(
-    learn: Callable[[Library, frozenset[str]], Learned],
-) -> Callable[[Library, frozenset[str]], Learned]:
-    """Keep in memory what was learned from the last four libraries, by their content and what is left out of them."""
-    kept: dict[tuple[str, frozenset[str]], Learned] = {}
-
-    def learned(library: Library, excluded: frozenset[str]) -> Learned:
-        key = (library.content_hash, excluded)
-        if key not in kept:
-            while len(kept) >= 4:
-                del kept[next(iter(kept))]
-            kept[key] = learn(library, excluded)
-        return kept[key]
-
-    return learned
-
-
 @once_per_library
 def learned(library: Library, excluded: frozenset[str]) -> SiteStatistics:
     """The statistics of a library, kept in memory.
@@ -152,9 +132,7 @@ def learned(library: Library, excluded: frozenset[str]) -> SiteStatistics:
 
 def usable(library: Library, excluded: frozenset[str]) -> list[Template]:
     """Entries with known elements; of those whose prototype would have to be determined, the most stable ones."""
-    items = [
-        item for item in library if item.crystal.formula not in excluded and not unknown_elements(item.crystal.counts)
-    ]
+    items = known_entries(library, excluded)
     without = [item for item in items if not item.proto_label]
     if len(without) <= MOST_DETERMINED:
         return items
