@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
@@ -46,15 +46,23 @@ else:
     Evaluate = sections_of_engines()
 
 
-#: ``propose.sources``: those that say so, with shares that are learned within the campaign.
-LEARNED = 'auto'
+SourceName = Annotated[str, installed('sources')]
+#: A key: an error of one does not name the nearest by itself.
+SourceKey = Annotated[str, installed('sources', hint=True)]
 
 
-def _with_shares(value: object) -> object:
-    if value is None or value == LEARNED or isinstance(value, Mapping):
+def _named_sources(value: object) -> object:
+    """The sources with their shares, or a list of those whose shares are learned: ``auto`` is written out.
+
+    What is recorded names them, so that a source installed later changes nothing that is repeated.
+    """
+    if value == 'auto':
+        return [name for name, source in registry.parts('sources').items() if source.in_auto]
+    if value is None or (isinstance(value, Mapping | Sequence) and not isinstance(value, str)):
         return value
     raise ContradictionError(
-        'expected sources with their shares, e.g. {cspml: 0.6, symmetric: 0.4}, or auto; one: method: cspml'
+        'expected sources with their shares, e.g. {cspml: 0.6, symmetric: 0.4}, a list of sources whose shares are '
+        'learned, or auto; one: method: cspml'
     )
 
 
@@ -66,24 +74,26 @@ class Propose(Model):
         description='label of a template library (aiida-inversedesign library list), or a CSV file with points next to '
         'the campaign file',
     )
-    method: Annotated[str, installed('sources')] | None = Field(
+    method: SourceName | None = Field(
         'cspml',
         description='the only source; of crystals: how templates are ranked; "library" takes the entries of the '
         'library or data set themselves as the candidates',
     )
     sources: Annotated[
         Annotated[
-            Annotated[dict[Annotated[str, installed('sources', hint=True)], Positive], Tag('shares')]
-            | Annotated[Literal['auto'], Tag(LEARNED)],
-            Discriminator(lambda value: LEARNED if value == LEARNED else 'shares'),
+            Annotated[dict[SourceKey, Positive], Tag('shares')] | Annotated[list[SourceName], Tag('learned')],
+            Discriminator(lambda value: 'shares' if isinstance(value, Mapping) else 'learned'),
         ]
         | None,
-        BeforeValidator(_with_shares),
+        BeforeValidator(
+            _named_sources, json_schema_input_type=dict[SourceKey, Positive] | list[SourceName] | Literal['auto'] | None
+        ),
     ] = Field(
         None,
         description='several sources instead of method, each with its share of the top_k slots of a formula, e.g. '
-        '{cspml: 0.6, symmetric: 0.3, substitution: 0.1}; what one does not find the others may propose; auto: all '
-        'that are installed, with equal shares at first and then by what their candidates were worth',
+        '{cspml: 0.6, symmetric: 0.3, substitution: 0.1}; what one does not find the others may propose. A list of '
+        'sources: equal shares at first, then by what their candidates were worth; auto: the list of all that are '
+        'installed and meant for it',
     )
     external: Generator | None = Field(None, description='the program of the source external')
     model: str = Field('shipped', description='label of a proposal model, or its npz file')
@@ -115,12 +125,16 @@ class Propose(Model):
     @builtins.property  # read like a field
     def shares(self) -> dict[str, float]:
         """The sources and their shares, which add up to 1, largest first."""
-        if self.sources == LEARNED:
-            given = {name: 1.0 for name, source in registry.parts('sources').items() if source.in_auto}
-        else:
-            given = {**self.sources} if isinstance(self.sources, dict) else {str(self.method): 1.0}
+        given = dict.fromkeys(self.sources or [str(self.method)], 1.0)
+        if isinstance(self.sources, dict):
+            given = self.sources
         total = sum(given.values())
         return {name: round(share / total, 12) for name, share in sorted(given.items(), key=lambda item: -item[1])}
+
+    @builtins.property  # read like a field
+    def learns_shares(self) -> bool:
+        """Whether the shares follow what the candidates of each source were worth."""
+        return isinstance(self.sources, list)
 
     @builtins.property  # read like a field
     def sources_in_words(self) -> str:
@@ -159,9 +173,10 @@ class Propose(Model):
 
     def contradictions(self) -> Iterator[ContradictionError]:
         """What does not go together in this section."""
-        if self.sources == LEARNED and not self.renewed:
+        if self.learns_shares and not self.renewed:
             yield ContradictionError(
-                'learns from earlier generations: set propose.renew, the new formulas that each later one proposes',
+                'learns the shares from earlier generations: set propose.renew, the new formulas that each later one '
+                'proposes, or give shares, e.g. {cspml: 0.6, symmetric: 0.4}',
                 ('sources',),
             )
         if self.sources is not None and self.method is not None:
@@ -172,6 +187,10 @@ class Propose(Model):
         elif self.sources is not None and not self.sources:
             yield ContradictionError('is empty: omit it, or write e.g. {cspml: 0.6, symmetric: 0.4}', ('sources',))
             return
+        elif isinstance(self.sources, list) and (
+            twice := [name for name in self.shares if self.sources.count(name) > 1]
+        ):
+            yield ContradictionError(f'names {", ".join(twice)} more than once', ('sources',))
         if (EXTERNAL in self.shares) != (self.external is not None):
             yield ContradictionError(
                 'is a section for the source external: add its share, e.g. sources: {external: 0.5, cspml: 0.5}'

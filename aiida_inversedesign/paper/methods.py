@@ -10,7 +10,6 @@ from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import find
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.properties import property_text, unit_of
-from aiida_inversedesign.campaign.spec import LEARNED
 from aiida_inversedesign.campaign.text.digits import plain
 from aiida_inversedesign.engines.common.paper import listed
 from aiida_inversedesign.paper import citations
@@ -151,16 +150,15 @@ def _candidates(facts: Facts, cite: Any) -> str:
 def _source(facts: Facts, cite: Any) -> str:
     """What proposed the candidates; empty for a source that takes what a data set has."""
     propose, found = facts.record.settings.propose, []
-    learned = propose.sources == LEARNED
     for name, share in propose.shares.items():
         words, keys = citations.of_source(name, facts.record.space)
-        of_places = f' ({100 * share:.3g} % of them)' if len(propose.shares) > 1 and not learned else ''
+        of_places = f' ({100 * share:.3g} % of them)' if len(propose.shares) > 1 and not propose.learns_shares else ''
         found.append(f'{words}{of_places}{cite(*keys)}')
     thompson = (
         ', in equal shares at first and then in shares drawn by Thompson sampling from what the candidates of each '
         f'were worth{cite("thompson1933")},'
     )
-    return listed(found) + (thompson if learned else '')
+    return listed(found) + (thompson if propose.learns_shares else '')
 
 
 def _screened(facts: Facts, cite: Any) -> str:

@@ -50,7 +50,12 @@ def test_sources_have_shares_of_the_slots(
     ('propose', 'where', 'says'),
     [
         ({'sources': {}}, 'propose.sources', 'is empty: omit it, or write e.g. {cspml'),
-        ({'sources': ['cspml', 'symmetric']}, 'propose.sources', 'expected sources with their shares'),
+        ({'sources': ['cspml', 'symmetric']}, 'propose.sources', 'learns the shares'),
+        ({'sources': ['cspml', 'symmetri'], 'renew': 5}, 'propose.sources[1]', "did you mean 'symmetric'?"),
+        ({'sources': ['cspml', 'library'], 'renew': 5}, 'propose.sources.library', 'cannot be mixed'),
+        ({'sources': ['cspml', 'cspml'], 'renew': 5}, 'propose.sources', 'more than once'),
+        ({'sources': ['cspml', 3], 'renew': 5}, 'propose.sources[1]', 'valid string'),
+        ({'sources': [], 'renew': 5}, 'propose.sources', 'is empty'),
         ({'sources': 'cspml'}, 'propose.sources', 'method: cspml'),
         ({'sources': {'cspl': 1}}, 'propose.sources.cspl', "did you mean 'cspml'?"),
         ({'sources': {'cspml': 0}}, 'propose.sources.cspml', 'greater than 0'),

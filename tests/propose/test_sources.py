@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.row import EvaluationRow
+from aiida_inversedesign.campaign.spec import CampaignSettings, Propose
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.chemistry.matching import same_crystal
@@ -330,19 +331,28 @@ def test_shares_follow_the_worth():
     assert mean == pytest.approx(FLOOR + (1 - 3 * FLOOR) * 61 / 63, abs=0.01)
 
 
-@pytest.mark.parametrize('sources', ['best', 'Auto', 1, ['cspml']])
+@pytest.mark.parametrize('sources', ['best', 'Auto', 1])
 def test_sources_are_shares_or_auto(sources):
     with pytest.raises(ValidationError, match='or auto'):
         settings_of_a_proposal({'formulas': ['NaCl']}, {'sources': sources})
 
 
-def test_auto_needs_proposals_to_learn_from():
+@pytest.mark.parametrize('sources', ['auto', ['cspml', 'decoration']])
+def test_learned_shares_need_proposals_to_learn_from(sources):
     with pytest.raises(ValidationError, match=r'propose\.renew'):
-        settings_of_a_proposal({'formulas': ['NaCl']}, {'sources': 'auto'})
-    spec = settings_of_a_proposal({'formulas': ['NaCl']}, {'sources': 'auto', 'renew': 5, 'top_k': 8})
-    assert spec.propose.shares == pytest.approx(
-        dict.fromkeys(['cspml', 'substitution', 'colouring', 'decoration', 'symmetric'], 0.2)
-    )
+        settings_of_a_proposal({'formulas': ['NaCl']}, {'sources': sources})
+
+
+def test_auto_is_recorded_as_the_sources_that_it_stands_for(monkeypatch):
+    recorded = settings_of_a_proposal({'formulas': ['NaCl']}, {'sources': 'auto', 'renew': 5, 'top_k': 8})
+    names = ['colouring', 'cspml', 'decoration', 'substitution', 'symmetric']
+    assert recorded.propose.shares == pytest.approx(dict.fromkeys(names, 0.2))
+    # a package that is installed later
+    monkeypatch.setattr(registry.part('sources', 'random'), 'in_auto', True, raising=False)
+    assert 'random' in Propose(sources='auto', renew=5).shares
+    again = CampaignSettings.model_validate(recorded.model_dump(mode='json'))
+    assert again.propose.sources == names
+    assert again.propose.learns_shares
 
 
 def test_a_source_without_a_place_proposes_what_the_others_leave(simple):

@@ -64,11 +64,10 @@ def test_check_shows_the_shares() -> None:
 
     path = str(ROOT / 'workflows' / 'new_structures.yaml')
     told = CliRunner().invoke(cli, ['check', path, '--offline'], env={'COLUMNS': '200'})
-    assert (
-        'cspml 40 % (4), decoration 30 % (3), symmetric 20 % (2), substitution 10 % (1) of 10 crystals' in told.output
-    )
+    shares = 'cspml 40 % (4), decoration 20 % (2), colouring 20 % (2), symmetric 10 % (1), substitution 10 % (1)'
+    assert f'{shares} of 10 crystals' in told.output
     plan = json.loads(CliRunner().invoke(cli, ['check', path, '--offline', '--format', 'json']).output)
-    assert plan['sources']['symmetric'] == {'share': 0.2, 'slots': 2}
+    assert plan['sources']['symmetric'] == {'share': 0.1, 'slots': 1}
 
 
 def test_few_places_leave_sources_out_and_check_says_so() -> None:

@@ -16,7 +16,7 @@ from aiida_inversedesign.campaign.consistency import unknown_property
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.engine import WITHOUT_PACKAGE, find, installed, missing
 from aiida_inversedesign.campaign.section import ContradictionError, Location
-from aiida_inversedesign.campaign.spec import LEARNED, CampaignSpec
+from aiida_inversedesign.campaign.spec import CampaignSpec
 from aiida_inversedesign.campaign.text.number_words import hint
 from aiida_inversedesign.errors import InverseDesignError
 
@@ -110,7 +110,7 @@ def _finding(item: Any) -> Finding:
         location = (location[0], *location[2:])
     if location[:1] == ('space',) and location[1:2] and location[1] in registry.names('spaces'):
         location = (location[0], *location[2:])
-    if location[:2] == ('propose', 'sources') and location[2:3] in (('shares',), (LEARNED,)):
+    if location[:2] == ('propose', 'sources') and location[2:3] in (('shares',), ('learned',)):
         location = (*location[:2], *location[3:])
     if location[:2] == ('evaluate', 'arguments') and len(location) > 3:
         # a value of none of the types that it may have: pydantic tells it of each

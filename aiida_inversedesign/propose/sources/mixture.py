@@ -11,7 +11,7 @@ from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts import registry
 from aiida_inversedesign.campaign.contracts.source import ProposalError, Source, SourceRequest
 from aiida_inversedesign.campaign.contracts.space import SpaceSection
-from aiida_inversedesign.campaign.spec import LEARNED, CampaignSettings
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.formulas import reduced_formula
 from aiida_inversedesign.propose.sources.formulas import FormulaSource, unbuilt
 from aiida_inversedesign.propose.sources.shares import drawn_shares
@@ -118,7 +118,7 @@ def _with_number(request: SourceRequest, number: int) -> SourceRequest:
 def _slots(request: SourceRequest) -> dict[str, int]:
     """How many of the slots of a formula each source has in this generation."""
     propose = request.spec.propose
-    if propose.sources != LEARNED:
+    if not propose.learns_shares:
         return propose.slots
     seed = (request.spec.seed, request.generation)
     return propose.slots_of(drawn_shares(list(propose.shares), request.earlier, request.rows, seed))
