@@ -26,8 +26,9 @@ if TYPE_CHECKING:
     from aiida_inversedesign.campaign.contracts.space import SpaceSection
     from aiida_inversedesign.campaign.engine_settings import EngineSection
     from aiida_inversedesign.campaign.goal import Asked, Goal
+    from aiida_inversedesign.campaign.proposing import Propose
     from aiida_inversedesign.campaign.screening import Screening
-    from aiida_inversedesign.campaign.spec import Budget, Learn, Propose, Select
+    from aiida_inversedesign.campaign.spec import Budget, Learn, Select
 
 
 def contradictions_between(sections: Mapping[str, Any]) -> Iterator[ContradictionError]:

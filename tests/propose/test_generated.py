@@ -18,8 +18,9 @@ from pydantic import ValidationError
 
 from aiida_inversedesign.campaign.consistency import contradictions_between
 from aiida_inversedesign.campaign.generator import Generator
+from aiida_inversedesign.campaign.proposing import Propose
 from aiida_inversedesign.campaign.screening import Screening
-from aiida_inversedesign.campaign.spec import Propose, Select
+from aiida_inversedesign.campaign.spec import Select
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.propose import generated
 from aiida_inversedesign.propose.generated import read_generated, request_of

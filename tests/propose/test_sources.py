@@ -9,8 +9,9 @@ from pydantic import ValidationError
 
 from aiida_inversedesign.campaign.candidate import Candidate, Verdict
 from aiida_inversedesign.campaign.contracts import registry
+from aiida_inversedesign.campaign.proposing import Propose
 from aiida_inversedesign.campaign.row import EvaluationRow
-from aiida_inversedesign.campaign.spec import CampaignSettings, Propose
+from aiida_inversedesign.campaign.spec import CampaignSettings
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.chemistry.matching import same_crystal
