@@ -92,24 +92,23 @@ class Propose(Model):
     @property
     def shares(self) -> dict[str, float]:
         """The sources and their shares, which add up to 1, largest first."""
-        given = dict.fromkeys(self.sources or [str(self.method)], 1.0)
-        if isinstance(self.sources, dict):
-            given = self.sources
+        equal = dict.fromkeys(self.sources or [str(self.method)], 1.0)
+        given = self.sources if isinstance(self.sources, dict) else equal
         total = sum(given.values())
         return {name: round(share / total, 12) for name, share in sorted(given.items(), key=lambda item: -item[1])}
 
     @property
     def learns_shares(self) -> bool:
         """Whether the shares follow what the candidates of each source were worth."""
-        return isinstance(self.sources, list)
+        return isinstance(self.sources, list) and len(self.sources) > 1
 
     @property
     def sources_in_words(self) -> str:
-        """The name of the source, or the names of several with their shares."""
+        """The name of the source, or the names of several with their shares, unless these are learned."""
         shares = self.shares
-        return (
-            ', '.join(shares) if len(shares) == 1 else ', '.join(f'{key} {100 * x:.3g} %' for key, x in shares.items())
-        )
+        if len(shares) == 1 or self.learns_shares:
+            return ', '.join(shares) + (', shares learned' if self.learns_shares else '')
+        return ', '.join(f'{key} {100 * x:.3g} %' for key, x in shares.items())
 
     @property
     def slots(self) -> dict[str, int]:

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from typing import cast
 
 from aiida_inversedesign.campaign.candidate import Candidate, Verdict
-from aiida_inversedesign.campaign.composition import composition_verdicts
 from aiida_inversedesign.campaign.contracts.screen import Screen, ScreenRequest
 from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.chemistry.oxidation import charge_score, oxidation_score
 from aiida_inversedesign.chemistry.validity import charge_neutral, closest_contact
+from aiida_inversedesign.screen.composition import composition_verdicts
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace
 
 #: A template that fills more space than this, in sums of element volumes, is molecular or a framework with guests

@@ -18,6 +18,7 @@ from aiida_inversedesign.campaign.spec import CampaignSettings
         ({'method': 'random'}, {'random': 1.0}, {'random': 5}),
         ({'sources': None}, {'cspml': 1.0}, {'cspml': 5}),
         ({'sources': {'symmetric': 2}}, {'symmetric': 1.0}, {'symmetric': 5}),
+        ({'sources': ['symmetric']}, {'symmetric': 1.0}, {'symmetric': 5}),
         (
             {'sources': {'substitution': 10, 'cspml': 60, 'symmetric': 30}},
             {'cspml': 0.6, 'symmetric': 0.3, 'substitution': 0.1},
@@ -55,7 +56,7 @@ def test_sources_have_shares_of_the_slots(
         ({'sources': ['cspml', 'library'], 'renew': 5}, 'propose.sources.library', 'cannot be mixed'),
         ({'sources': ['cspml', 'cspml'], 'renew': 5}, 'propose.sources', 'more than once'),
         ({'sources': ['cspml', 3], 'renew': 5}, 'propose.sources[1]', 'valid string'),
-        ({'sources': [], 'renew': 5}, 'propose.sources', 'is empty'),
+        ({'sources': []}, 'propose.sources', 'is empty'),
         ({'sources': 'cspml'}, 'propose.sources', 'method: cspml'),
         ({'sources': {'cspl': 1}}, 'propose.sources.cspl', "did you mean 'cspml'?"),
         ({'sources': {'cspml': 0}}, 'propose.sources.cspml', 'greater than 0'),

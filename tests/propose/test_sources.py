@@ -354,6 +354,7 @@ def test_auto_is_recorded_as_the_sources_that_it_stands_for(monkeypatch):
     again = CampaignSettings.model_validate(recorded.model_dump(mode='json'))
     assert again.propose.sources == names
     assert again.propose.learns_shares
+    assert again.propose.sources_in_words == f'{", ".join(names)}, shares learned'
 
 
 def test_a_source_without_a_place_proposes_what_the_others_leave(simple):

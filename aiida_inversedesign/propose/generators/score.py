@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from aiida_inversedesign.arrays import Array
-from aiida_inversedesign.campaign.composition import composition_verdicts
 from aiida_inversedesign.campaign.goal import Goal
 from aiida_inversedesign.campaign.row import EvaluationRow, is_feasible, loss
 from aiida_inversedesign.chemistry.descriptors import describe, descriptor_names
@@ -20,6 +19,7 @@ from aiida_inversedesign.chemistry.formulas import parse_formula
 from aiida_inversedesign.learn.fit import MINIMUM_ROWS, fit_on_features
 from aiida_inversedesign.learn.surrogate import Surrogate
 from aiida_inversedesign.propose.generators.request import Amounts, Counts, Known, NotReadyError, Request
+from aiida_inversedesign.screen.composition import composition_verdicts
 from aiida_inversedesign.select.acquisition import Score as AcquisitionScore
 from aiida_inversedesign.select.acquisition import make_acquisition
 from aiida_inversedesign.spaces.crystals.space import CrystalSpace

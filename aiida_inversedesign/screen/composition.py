@@ -85,7 +85,7 @@ def element_quantity(name: str) -> dict[str, float]:
     :param name: ``price``, ``hhi_production`` or ``hhi_reserves``.
     """
     if name == 'price':
-        text = files('aiida_inversedesign.campaign').joinpath('element_prices.csv').read_text(encoding='utf-8')
+        text = files('aiida_inversedesign.screen').joinpath('element_prices.csv').read_text(encoding='utf-8')
         return {row['symbol']: float(row['price_usd_per_kg']) for row in csv.DictReader(text.splitlines())}
     table = element_table()
     column = table.names.index(name)

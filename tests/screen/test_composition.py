@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from aiida_inversedesign.campaign.composition import composition_verdicts, element_quantity
 from aiida_inversedesign.campaign.goal import CompositionConstraint
 from aiida_inversedesign.chemistry.symbols import SYMBOLS
+from aiida_inversedesign.screen.composition import composition_verdicts, element_quantity
 
 COUNTS = st.dictionaries(st.sampled_from(SYMBOLS[:83]), st.integers(1, 12), min_size=1, max_size=5)
 

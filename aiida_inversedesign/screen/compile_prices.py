@@ -1,4 +1,4 @@
-"""Makes ``element_prices.csv`` from the mendeleev package: ``python -m aiida_inversedesign.campaign.compile_prices``.
+"""Makes ``element_prices.csv`` from the mendeleev package: ``python -m aiida_inversedesign.screen.compile_prices``.
 
 Needs the extra ``elements``. Prices are mendeleev's ``price_per_kg`` in USD: bulk prices of the pure elements, which
 change with the market and are good to an order of magnitude. Gaps stay gaps.
