@@ -88,6 +88,19 @@ def test_few_places_leave_sources_out_and_check_says_so() -> None:
     assert any('decoration and substitution' in text and 'at least 4' in text for text in remarks)
 
 
+def test_check_says_that_shares_are_learned(tmp_path: Path) -> None:
+    from aiida_inversedesign.cli import cli
+
+    text = (ROOT / 'workflows' / 'new_structures.yaml').read_text()
+    lines = [
+        '  sources: [cspml, decoration]\n  renew: 2' if 'sources: {' in line else line for line in text.splitlines()
+    ]
+    path = tmp_path / 'learned.yaml'
+    path.write_text('\n'.join(lines))
+    told = CliRunner().invoke(cli, ['check', str(path), '--offline'], env={'COLUMNS': '200'})
+    assert 'at first cspml 50 % (5), decoration 50 % (5) of 10 crystals a formula' in told.output
+
+
 def test_learned_shares_are_replayed(campaign: Any) -> None:
     for package in ('pyxtal', 'icet'):
         pytest.importorskip(package)

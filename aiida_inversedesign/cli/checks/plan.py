@@ -300,8 +300,8 @@ def show_plan(data: dict[str, Any]) -> None:
         mixed = ', '.join(
             f'{name} {plain(100 * item["share"])} % ({item["slots"]})' for name, item in data['sources'].items()
         )
-        first = ' at first' if isinstance(data['propose']['sources'], list) else ''
-        row('sources', f'{mixed}{first} of {data["propose"]["top_k"]} crystals a formula{origin}')
+        first = 'at first ' if isinstance(data['propose']['sources'], list) else ''
+        row('sources', f'{first}{mixed} of {data["propose"]["top_k"]} crystals a formula{origin}')
     if data['generator']:
         hours = data['generator']['core_hours_at_most']
         row('generator', f'{data["generator"]["code"]}, at most {hours:.2g} core-hours a run, which the budget counts')

@@ -146,7 +146,7 @@ class CrystalSpace(SpaceSection):
         """Elements, ratios and how many formulas there are at most; the formulas that are named, as they were read."""
         if not self.most_formulas:
             return []
-        size = f'at most {self.most_formulas} formulas'
+        size = f'at most {self.most_formulas} {"formula" if self.most_formulas == 1 else "formulas"}'
         built = f'{" ".join(self.elements)}  ratios {", ".join(self.ratios)}: ' if self.elements else ''
         rows = [('space', f'{built}{size}')]
         if self.formulas:
