@@ -88,6 +88,26 @@ def test_the_first_queries_may_be_enough(call: Any, most: tuple[str, ...], formu
     assert (found['n'], [item['formula'] for item in found['queries']]) == (len(formulas), formulas)
 
 
+def test_a_compound_of_several_draws_counts_once(call: Any) -> None:
+    pytest.importorskip('icet')
+    asked = ('--queries', 'random', '--n', '2', '--sources', 'decoration', '--crystals', '2', '--max-sites', '4')
+
+    def found(*draws: str) -> Any:
+        done = call(*asked, *draws, '--format', 'json')
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)['sources']
+
+    # of three formulas two are drawn: of two draws one at least is the same
+    one, other = found('--seed', '1'), found('--seed', '3')
+    formulas = [item['formula'] for item in one['queries']]
+    new = [item for item in other['queries'] if item['formula'] not in formulas]
+    assert (len(formulas), len(new)) == (2, 1)
+    both = found('--seed', '1', '--draw-again', '3', '--draw-again', '1')
+    assert (both['n'], both['seeds']) == (3, [1, 3])
+    # each with the templates and the seed of its own draw
+    assert both['queries'] == [*one['queries'], *new]
+
+
 @pytest.mark.parametrize(
     ('arguments', 'says'),
     [
@@ -103,6 +123,12 @@ def test_the_first_queries_may_be_enough(call: Any, most: tuple[str, ...], formu
         (['--sources', 'symmetric', '--max-sites', '1'], 'no query of at most 1 atoms is left'),
         (['--sources', 'symmetric', '--screen', 'magic'], 'magic'),
         (['--screen', 'emt'], 'need --sources'),
+        (['--sources', 'symmetric', '--draw-again', '2'], '--draw-again draws formulas'),
+        (['--queries', 'random', '--draw-again', '2'], 'it needs --sources'),
+        (
+            ['--queries', 'random', '--n', '1', '--sources', 'cspml', '--draw-again', '2'],
+            'a single draw has one, with --recipe ours',
+        ),
         (['--sources', 'symmetric', '--lower-bound'], 'name the potential with --screen'),
         ([], 'nothing to compare'),
     ],

@@ -74,13 +74,14 @@ def test_spellings_and_tautomers_are_one_molecule_charges_and_stereo_centres_are
     ('text', 'settings', 'words'),
     [
         ('CC[Se]C', {}, 'does not have: Se'),
-        ('C', {}, '1 atoms without hydrogen'),
+        ('C', {}, '1 non-hydrogen atom, not 2 to 40'),
         ('CC(=O)[O-]', {}, 'net charge -1'),
         ('CC(=O)[O-]', {'charged': True}, ''),
         ('[O-]C(=O)C[NH3+]', {}, ''),
         ('C[CH2]', {}, 'a radical: 1 unpaired electron'),
         ('C1CCCCCCCC1', {}, 'a ring of 9 atoms'),
         ('c1ccc2ccccc2c1', {'max_rings': 1}, '2 rings, more than 1'),
+        ('c1ccccc1O', {'max_rings': 0}, '1 ring, more than 0'),
         ('c1ccccc1O', {}, ''),
     ],
 )

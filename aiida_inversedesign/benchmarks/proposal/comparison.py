@@ -22,7 +22,7 @@ from aiida_inversedesign.benchmarks.proposal.queries import (
 )
 from aiida_inversedesign.benchmarks.proposal.report import summarise
 from aiida_inversedesign.benchmarks.proposal.run import Settings, builder_of, run
-from aiida_inversedesign.benchmarks.proposal.sources import SourcePlan, measure_sources
+from aiida_inversedesign.benchmarks.proposal.sources import Draw, SourcePlan, measure_sources
 from aiida_inversedesign.benchmarks.proposal.splits import TRAINED_ON, templates_for
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements
@@ -43,8 +43,9 @@ class Options:
     :param models: file content and name of a trained ranking's model, by ranking; those not given are trained again.
     :param max_e_above_hull: of the templates, eV/atom.
     :param epochs: of the training, fewer than the recipe's for a quick look.
-    :param sources: arms of sources that are measured too the rankings.
+    :param sources: arms of sources that are measured beside the rankings.
     :param screen: the potential that looks at their crystals.
+    :param drawn_again: further queries that sources are asked for, by the seed of their draw.
     """
 
     rankings: tuple[str, ...] = NAMES
@@ -55,6 +56,7 @@ class Options:
     settings: Settings = field(default_factory=Settings)
     sources: SourcePlan | None = None
     screen: Relaxer | None = None
+    drawn_again: Mapping[int, Sequence[Query]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +152,10 @@ def benchmark(
         )
     if options.sources is not None:
         model = load_model(trained['ours'].data) if 'ours' in trained else None
-        figures['sources'] = measure_sources(queries, templates, options.sources, model, options.screen, progress)
+        draws = [Draw(queries, templates, options.seed, model)]
+        for seed, more in options.drawn_again.items():
+            draws.append(Draw(more, templates_for(library, formulas_of(more), options.max_e_above_hull), seed))
+        figures['sources'] = measure_sources(draws, options.sources, options.screen, progress)
     return Result(figures, {name: item.data for name, item in trained.items()})
 
 

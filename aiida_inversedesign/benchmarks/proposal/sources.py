@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,7 +12,8 @@ import numpy as np
 from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.benchmarks.proposal.matching import Reference
 from aiida_inversedesign.benchmarks.proposal.queries import BenchmarkError, Query, formulas_of
-from aiida_inversedesign.benchmarks.proposal.scores import NEVER, first_hit, mcnemar, share, success
+from aiida_inversedesign.benchmarks.proposal.scores import NEVER, first_hit
+from aiida_inversedesign.benchmarks.proposal.source_figures import Found, summarise_sources
 from aiida_inversedesign.benchmarks.proposal.uniform import UNIFORM, uniform_crystals
 from aiida_inversedesign.campaign.candidate import Candidate
 from aiida_inversedesign.campaign.contracts import registry
@@ -28,10 +27,6 @@ from aiida_inversedesign.screen.potentials.judge import by_chance, judged, to_sc
 if TYPE_CHECKING:
     from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
 
-#: ranks at which the arms are compared
-KS = (1, 5, 10, 20)
-#: between which probabilities are compared with what came true: most are small
-EDGES = (0.0, 0.01, 0.03, 0.1, 0.3, 0.6, 1.0)
 #: Generations over which the share of a source is spread that goes on from screened crystals: a campaign has few.
 ROUNDS = 4
 
@@ -62,14 +57,13 @@ class SourcePlan:
     :param trained_on: ids and reduced formulas that the potential was trained on; None if they are not known.
     :param lower_bound: relax crystals with the true prototype first, and the others only if a right one comes of
         these, to know its rank. Relaxations of others may lead to the true crystal too.
-    :param most: compounds that are asked for, the first of the queries that are left; None for all.
+    :param most: compounds of each draw that are asked for, the first of its queries that are left; None for all.
     """
 
     arms: Sequence[SourceArm]
     crystals: int = 40
     max_sites: int = 12
     only_new: bool = False
-    seed: int = 0
     trained_on: Collection[str] | None = None
     lower_bound: bool = False
     most: int | None = None
@@ -80,25 +74,18 @@ class SourcePlan:
 
 
 @dataclass(frozen=True)
-class Found:
-    """What an arm found for one query.
+class Draw:
+    """Queries that are asked for together.
 
-    :param position: of the first right crystal in the order after screening, from 0; ``proposed`` whether it was
-        proposed at all.
-    :param proposer: of that crystal.
-    :param reasons: why there were no more crystals.
-    :param chances: of each crystal as it was proposed: its probability, and whether it has the true prototype.
+    :param templates: without the formulas of any of them.
+    :param seed: of the sources.
+    :param model: of the proposal, trained without them; None for sources that rank no templates.
     """
 
-    position: int
-    proposed: bool
-    proposer: str
-    crystals: int
-    relaxations: int
-    propose_seconds: float
-    screen_seconds: float
-    reasons: Sequence[str]
-    chances: Sequence[tuple[float, bool]] = ()
+    queries: Sequence[Query]
+    templates: Library
+    seed: int
+    model: Any = None
 
 
 def _builds_on_earlier(name: str) -> bool:
@@ -135,42 +122,58 @@ def source_arms(texts: Sequence[str]) -> list[SourceArm]:
 
 
 def measure_sources(
-    queries: Sequence[Query],
-    templates: Library,
-    plan: SourcePlan,
-    model: Any = None,
-    screen: Relaxer | None = None,
-    progress: Report = silent,
+    draws: Sequence[Draw], plan: SourcePlan, screen: Relaxer | None = None, progress: Report = silent
 ) -> dict[str, Any]:
     """Let every arm propose for the same queries, relax what it proposes, and compare with the truth.
 
-    A crystal is right if StructureMatcher matches it with the true one and it has the same space group.
+    A crystal is right if StructureMatcher matches it with the true one and it has the same space group. A compound in
+    several draws counts once, in the first of them.
 
-    :param templates: without the formulas of the queries.
-    :param model: of the proposal, trained without them; None for sources that rank no templates.
     :param screen: the potential; None leaves the crystals as they are proposed.
     :raises BenchmarkError: if no query is left, or an arm needs a model that was not trained.
     """
     for arm in plan.arms:
-        if model is None and 'cspml' in arm.shares:
-            raise BenchmarkError(f'--sources {arm.name}: cspml needs a model without the queries: add --recipe ours')
+        if 'cspml' in arm.shares and any(draw.model is None for draw in draws):
+            remedy = 'add --recipe ours' if len(draws) == 1 else 'a single draw has one, with --recipe ours'
+            raise BenchmarkError(f'--sources {arm.name}: cspml needs a model without the queries: {remedy}')
         if screen is None and arm.first.keys() != arm.shares.keys():
             raise BenchmarkError(f'--sources {arm.name}: it goes on from energies of crystals: add --screen POTENTIAL')
-    asked = formulas_of(queries)
-    chosen = _asked(queries, templates, plan)
+    chosen: dict[str, tuple[Query, Draw]] = {}
+    for draw in draws:
+        for query in _asked(draw, plan):
+            chosen.setdefault(query.formula, (query, draw))
+    asked = {id(draw): formulas_of(draw.queries) for draw in draws}
     found: dict[str, list[Found]] = {arm.name: [] for arm in plan.arms}
-    for number, query in enumerate(chosen):
+    for number, (query, draw) in enumerate(chosen.values()):
         for index, arm in enumerate(plan.arms):
             progress(f'sources: {arm.name}', (number + index / len(plan.arms)) / len(chosen))
-            found[arm.name].append(_answer(query, arm, plan, templates, asked, model, screen))
+            found[arm.name].append(_answer(query, arm, plan, draw, asked[id(draw)], screen))
     progress('sources', 1.0)
-    return _figures(chosen, found, plan, screen)
+    queries = [query for query, _ in chosen.values()]
+    seen = None if plan.trained_on is None else np.array([plan.seen(query) for query in queries], dtype=bool)
+    return {
+        'n': len(queries),
+        'seeds': [draw.seed for draw in draws],
+        'max_sites': plan.max_sites,
+        'only_new_prototypes': plan.only_new,
+        'crystals': plan.crystals,
+        'lower_bound': plan.lower_bound,
+        'screen': None if screen is None else screen.identity,
+        'remark': (
+            'no potential'
+            if screen is None
+            else 'the potential may have been trained on the compounds asked for'
+            if seen is None
+            else f'the potential was trained on {int(seen.sum())} of the compounds asked for'
+        ),
+        **summarise_sources(queries, found, seen),
+    }
 
 
-def _asked(queries: Sequence[Query], templates: Library, plan: SourcePlan) -> list[Query]:
-    chosen = [item for item in queries if item.crystal.nsites <= plan.max_sites]
+def _asked(draw: Draw, plan: SourcePlan) -> list[Query]:
+    chosen = [item for item in draw.queries if item.crystal.nsites <= plan.max_sites]
     if plan.only_new:
-        groups = Templates(templates)
+        groups = Templates(draw.templates)
         chosen = [
             item
             for item in chosen
@@ -186,9 +189,8 @@ def _answer(
     query: Query,
     arm: SourceArm,
     plan: SourcePlan,
-    templates: Library,
+    draw: Draw,
     asked: Collection[str],
-    model: Any,
     screen: Relaxer | None,
 ) -> Found:
     """The crystals of one arm for one query, screened and compared.
@@ -215,13 +217,13 @@ def _answer(
             # beside it another one has the one further crystal of a formula, which it proposes only for new formulas
             shares = {name: share for name, share in arm.shares.items() if name not in first}
             shares, number = {**shares, next(iter(first)): 1e-6}, number + 1
-        spec = _spec(query, shares, number, plan, screen)
+        spec = _spec(query, shares, number, plan.max_sites, draw.seed, screen)
         begun = time.process_time()
         if UNIFORM in shares:
-            found = uniform_crystals(query.counts, number, plan.max_sites, plan.seed)
+            found = uniform_crystals(query.counts, number, plan.max_sites, draw.seed)
         else:
             try:
-                found = propose_next(spec, templates, model, generation, (), candidates, exclude=asked)
+                found = propose_next(spec, draw.templates, draw.model, generation, (), candidates, exclude=asked)
             except ProposalError as error:
                 seconds += time.process_time() - begun
                 if generation > 1:
@@ -272,108 +274,14 @@ def _why(item: Candidate) -> list[str]:
 
 
 def _spec(
-    query: Query, shares: Mapping[str, float], number: int, plan: SourcePlan, screen: Relaxer | None
+    query: Query, shares: Mapping[str, float], number: int, max_sites: int, seed: int, screen: Relaxer | None
 ) -> CampaignSettings:
     """The settings of a campaign that asks for so many crystals of this formula alone."""
-    space = {'formulas': [query.formula], 'charge_neutral': 'off', 'max_sites': plan.max_sites}
+    space = {'formulas': [query.formula], 'charge_neutral': 'off', 'max_sites': max_sites}
     named = {'method': 'random'} if UNIFORM in shares else {'sources': dict(shares), 'renew': 1}
-    spec = settings_of_a_proposal(space, {**named, 'top_k': number}, plan.seed)
+    spec = settings_of_a_proposal(space, {**named, 'top_k': number}, seed)
     if screen is None:
         return spec
     # nothing is dropped for its energy: the order says it
     section = {'potential': screen.potential.name, 'code': 'python@localhost', 'window': 1e3}
     return CampaignSettings.model_validate({**spec.model_dump(), 'screen': section})
-
-
-def _figures(
-    queries: Sequence[Query], found: Mapping[str, Sequence[Found]], plan: SourcePlan, screen: Relaxer | None
-) -> dict[str, Any]:
-    positions = {name: np.array([item.position for item in items], dtype=np.int64) for name, items in found.items()}
-    proposed = {name: np.array([item.proposed for item in items], dtype=bool) for name, items in found.items()}
-    first = next(iter(found))
-    seen = np.array([plan.seen(query) for query in queries], dtype=bool)
-    return {
-        'n': len(queries),
-        'max_sites': plan.max_sites,
-        'only_new_prototypes': plan.only_new,
-        'crystals': plan.crystals,
-        'lower_bound': plan.lower_bound,
-        'screen': None if screen is None else screen.identity,
-        'remark': (
-            'no potential'
-            if screen is None
-            else 'the potential may have been trained on the compounds asked for'
-            if plan.trained_on is None
-            else f'the potential was trained on {int(seen.sum())} of the compounds asked for'
-        ),
-        'arms': {name: _arm(items, positions[name]) for name, items in found.items()},
-        'training': None
-        if plan.trained_on is None
-        else {
-            part: {
-                'n': int(chosen.sum()),
-                'found': {name: _within(indices[chosen]) for name, indices in positions.items()},
-            }
-            for part, chosen in (('inside', seen), ('outside', ~seen))
-            if chosen.any()
-        },
-        'paired': {
-            name: {
-                **{str(k): vars(mcnemar(positions[first] < k, positions[name] < k)) for k in KS},
-                'proposed': vars(mcnemar(proposed[first], proposed[name])),
-            }
-            for name in found
-            if name != first
-        },
-        'queries': [
-            {
-                'id': query.id,
-                'formula': query.formula,
-                'found': {
-                    name: {'rank': item.position + 1 if item.position != NEVER else None, 'proposer': item.proposer}
-                    for name, items in found.items()
-                    for item in [items[number]]
-                },
-            }
-            for number, query in enumerate(queries)
-        ],
-    }
-
-
-def _within(positions: np.ndarray) -> dict[str, dict[str, Any]]:
-    """Share of the queries with a right crystal among the first K, with its interval."""
-    shares = success(positions, KS)
-    return {str(k): {'share': item.value, 'interval': item.interval} for k, item in shares.items()}
-
-
-def _arm(items: Sequence[Found], positions: np.ndarray) -> dict[str, Any]:
-    shares, proposed = success(positions, KS), share(sum(item.proposed for item in items), len(items))
-    return {
-        'found': {str(k): item.value for k, item in shares.items()},
-        'proposed': proposed.value,
-        'intervals': {
-            'found': {str(k): item.interval for k, item in shares.items()},
-            'proposed': proposed.interval,
-        },
-        'by_source': dict(Counter(item.proposer for item in items if item.position != NEVER)),
-        'crystals': float(np.mean([item.crystals for item in items])),
-        'relaxations': float(np.mean([item.relaxations for item in items])),
-        'cpu_seconds': {
-            'propose': float(np.mean([item.propose_seconds for item in items])),
-            'screen': float(np.mean([item.screen_seconds for item in items])),
-        },
-        'reasons': dict(Counter(reason for item in items for reason in item.reasons)),
-        'calibration': _calibration([pair for item in items for pair in item.chances]),
-    }
-
-
-def _calibration(chances: Sequence[tuple[float, bool]]) -> list[dict[str, Any]]:
-    """How often crystals have the true prototype, by their probability."""
-    out = []
-    for low, high in pairwise(EDGES):
-        inside = [(chance, right) for chance, right in chances if low < chance <= high]
-        if inside:
-            right = share(sum(right for _, right in inside), len(inside))
-            mean = float(np.mean([chance for chance, _ in inside]))
-            out.append({'n': len(inside), 'said': mean, 'right': right.value, 'interval': right.interval})
-    return out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -103,7 +104,10 @@ benchmark.add_command(explain)
     metavar='NAME[:SHARE][+…]',
     help='Measure sources too, alone or mixed: symmetric, cspml:0.6+symmetric:0.4; uniform is PyXtal alone.',
 )
-@click.option('--source-queries', type=COUNT, help='Ask --sources for the first so many queries that are left.')
+@click.option(
+    '--draw-again', type=int, multiple=True, metavar='SEED', help='Ask --sources for this draw of --n formulas too.'
+)
+@click.option('--source-queries', type=COUNT, help='Ask --sources for the first so many queries that a draw leaves.')
 @click.option('--screen', metavar='POTENTIAL', help='Relax and order the crystals of --sources, e.g. sevennet.')
 @click.option('--crystals', type=COUNT, default=40, show_default=True, help='Of each formula and source.')
 @click.option('--max-sites', type=COUNT, default=12, show_default=True, help='Of cells of --sources.')
@@ -168,6 +172,7 @@ def _run(
     fingerprints: Path | None,
     matcher_queries: int | None,
     jobs: int,
+    draw_again: tuple[int, ...],
     **of_sources: Any,
 ) -> tuple[dict[str, Any], dict[str, bytes]]:
     """Read what the options name, and run the comparison."""
@@ -180,7 +185,11 @@ def _run(
     plain = tuple(name for name in BASELINES if name in (baselines or BASELINES))
     if 'published' not in chosen:
         plain = tuple(name for name in plain if name != 'fusion' or name in baselines)
-    plan, screen = _sources(seed, jobs, **of_sources)
+    plan, screen = _sources(jobs, **of_sources)
+    if draw_again and (plan is None or queries != 'random'):
+        raise InverseDesignError(
+            '--draw-again draws formulas for --sources again: it needs --sources, and no --queries'
+        )
     if not chosen and not plain and plan is None:
         raise InverseDesignError('nothing to compare: name a --recipe, a --baseline or --sources')
     options = core.Options(
@@ -199,6 +208,10 @@ def _run(
     unread: list[Any] = []
     if queries == 'random':
         asked, skipped = core.random_queries(library, n, seed, known, report)
+        again = {
+            other: core.random_queries(library, n, other, known, report)[0] for other in draw_again if other != seed
+        }
+        options = replace(options, drawn_again=again)
     elif queries == 'cspml90':
         if queries_file is None:
             raise InverseDesignError(
@@ -223,7 +236,6 @@ def _run(
 
 
 def _sources(
-    seed: int,
     jobs: int,
     sources: tuple[str, ...],
     source_queries: int | None,
@@ -251,9 +263,7 @@ def _sources(
     if lower_bound and screen is None:
         raise InverseDesignError('--lower-bound saves relaxations: name the potential with --screen')
     known = None if trained_on is None else names_listed(trained_on)
-    plan = SourcePlan(
-        source_arms(sources), crystals, max_sites, new_prototypes, seed, known, lower_bound, source_queries
-    )
+    plan = SourcePlan(source_arms(sources), crystals, max_sites, new_prototypes, known, lower_bound, source_queries)
     if state is not None:
         state.mkdir(parents=True, exist_ok=True)
     return plan, None if screen is None else Relaxer(screen, state, jobs)

@@ -83,7 +83,7 @@ class MoleculeSpace(SpaceSection):
             return f'elements that the space does not have: {", ".join(foreign)}'
         size = mol.GetNumHeavyAtoms()
         if not self.min_atoms <= size <= self.max_atoms:
-            return f'{size} atoms without hydrogen, not {self.min_atoms} to {self.max_atoms}'
+            return f'{size} non-hydrogen atom{"s" if size != 1 else ""}, not {self.min_atoms} to {self.max_atoms}'
         charge = sum(atom.GetFormalCharge() for atom in mol.GetAtoms())
         if charge and not self.charged:
             return f'net charge {charge:+d}'
@@ -92,7 +92,7 @@ class MoleculeSpace(SpaceSection):
             return f'a radical: {unpaired} unpaired electron{"s" if unpaired > 1 else ""}'
         rings = mol.GetRingInfo().AtomRings()
         if len(rings) > self.max_rings:
-            return f'{len(rings)} rings, more than {self.max_rings}'
+            return f'{len(rings)} ring{"s" if len(rings) > 1 else ""}, more than {self.max_rings}'
         odd = sorted({len(ring) for ring in rings} - set(self.ring_sizes))
         if odd:
             return f'a ring of {odd[0]} atoms'
