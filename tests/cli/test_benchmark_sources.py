@@ -127,7 +127,7 @@ def test_a_compound_of_several_draws_counts_once(call: Any) -> None:
         (['--queries', 'random', '--draw-again', '2'], 'it needs --sources'),
         (
             ['--queries', 'random', '--n', '1', '--sources', 'cspml', '--draw-again', '2'],
-            'a single draw has one, with --recipe ours',
+            'which is trained for one draw',
         ),
         (['--sources', 'symmetric', '--lower-bound'], 'name the potential with --screen'),
         ([], 'nothing to compare'),

@@ -134,8 +134,7 @@ def measure_sources(
     """
     for arm in plan.arms:
         if 'cspml' in arm.shares and any(draw.model is None for draw in draws):
-            remedy = 'add --recipe ours' if len(draws) == 1 else 'a single draw has one, with --recipe ours'
-            raise BenchmarkError(f'--sources {arm.name}: cspml needs a model without the queries: {remedy}')
+            raise BenchmarkError(f'--sources {arm.name}: cspml needs a model without the queries: add --recipe ours')
         if screen is None and arm.first.keys() != arm.shares.keys():
             raise BenchmarkError(f'--sources {arm.name}: it goes on from energies of crystals: add --screen POTENTIAL')
     chosen: dict[str, tuple[Query, Draw]] = {}

@@ -190,6 +190,8 @@ def _run(
         raise InverseDesignError(
             '--draw-again draws formulas for --sources again: it needs --sources, and no --queries'
         )
+    if draw_again and plan is not None and any('cspml' in arm.shares for arm in plan.arms):
+        raise InverseDesignError('--draw-again: cspml needs a model without the queries, which is trained for one draw')
     if not chosen and not plain and plan is None:
         raise InverseDesignError('nothing to compare: name a --recipe, a --baseline or --sources')
     options = core.Options(
