@@ -106,6 +106,23 @@ def test_a_compound_of_several_draws_counts_once(call: Any) -> None:
     assert (both['n'], both['seeds']) == (3, [1, 3])
     # each with the templates and the seed of its own draw
     assert both['queries'] == [*one['queries'], *new]
+    assert '3 compounds of 2 draws' in ' '.join(call(*asked, '--seed', '1', '--draw-again', '3').output.split())
+
+
+def test_a_draw_that_leaves_nothing_does_not_end_the_others(call: Any) -> None:
+    asked = ('--queries', 'random', '--n', '1', '--sources', 'colouring', '--crystals', '1', '--max-sites', '1')
+
+    def result(seed: str, *again: str) -> Result:
+        return call(*asked, '--seed', seed, *again, '--format', 'json')
+
+    seeds = [str(seed) for seed in range(12)]
+    done = {seed: result(seed) for seed in seeds}
+    # CaO has two atoms
+    (nothing, *_), (something, *_) = ([seed for seed in seeds if done[seed].exit_code == code] for code in (1, 0))
+    assert 'no query of at most 1 atoms is left' in done[nothing].output
+    both = result(nothing, '--draw-again', something)
+    assert both.exit_code == 0, both.output
+    assert json.loads(both.stdout)['sources']['n'] == 1
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -87,6 +88,11 @@ class Draw:
     seed: int
     model: Any = None
 
+    @cached_property
+    def formulas(self) -> frozenset[str]:
+        """Of all queries, those that sources are not asked for included: they stay unknown to every source."""
+        return formulas_of(self.queries)
+
 
 def _builds_on_earlier(name: str) -> bool:
     return name != UNIFORM and bool(registry.part('sources', name).builds_on_earlier)
@@ -141,12 +147,14 @@ def measure_sources(
     for draw in draws:
         for query in _asked(draw, plan):
             chosen.setdefault(query.formula, (query, draw))
-    asked = {id(draw): formulas_of(draw.queries) for draw in draws}
+    if not chosen:
+        kind = f' of at most {plan.max_sites} atoms' + (' whose prototype no template has' if plan.only_new else '')
+        raise BenchmarkError(f'no query{kind} is left for --sources: ask for more (--n), or for larger cells')
     found: dict[str, list[Found]] = {arm.name: [] for arm in plan.arms}
     for number, (query, draw) in enumerate(chosen.values()):
         for index, arm in enumerate(plan.arms):
             progress(f'sources: {arm.name}', (number + index / len(plan.arms)) / len(chosen))
-            found[arm.name].append(_answer(query, arm, plan, draw, asked[id(draw)], screen))
+            found[arm.name].append(_answer(query, arm, plan, draw, screen))
     progress('sources', 1.0)
     queries = [query for query, _ in chosen.values()]
     seen = None if plan.trained_on is None else np.array([plan.seen(query) for query in queries], dtype=bool)
@@ -178,9 +186,6 @@ def _asked(draw: Draw, plan: SourcePlan) -> list[Query]:
             for item in chosen
             if (group := groups.group(item.label)) is None or prototype_label(item.crystal) not in group.prototypes
         ]
-    if not chosen:
-        kind = f' of at most {plan.max_sites} atoms' + (' whose prototype no template has' if plan.only_new else '')
-        raise BenchmarkError(f'no query{kind} is left for --sources: ask for more (--n), or for larger cells')
     return chosen[: plan.most]
 
 
@@ -189,7 +194,6 @@ def _answer(
     arm: SourceArm,
     plan: SourcePlan,
     draw: Draw,
-    asked: Collection[str],
     screen: Relaxer | None,
 ) -> Found:
     """The crystals of one arm for one query, screened and compared.
@@ -222,7 +226,9 @@ def _answer(
             found = uniform_crystals(query.counts, number, plan.max_sites, draw.seed)
         else:
             try:
-                found = propose_next(spec, draw.templates, draw.model, generation, (), candidates, exclude=asked)
+                found = propose_next(
+                    spec, draw.templates, draw.model, generation, (), candidates, exclude=draw.formulas
+                )
             except ProposalError as error:
                 seconds += time.process_time() - begun
                 if generation > 1:

@@ -122,10 +122,11 @@ def _show_predictions(found: dict[str, Any]) -> None:
 
 
 def _show_sources(data: dict[str, Any]) -> None:
+    draws = f'of {len(data["seeds"])} draws ' if len(data['seeds']) > 1 else ''
     kind = 'whose prototype no template has, ' if data['only_new_prototypes'] else ''
     bound = '; a lower bound' if data['lower_bound'] else ''
     table = ranking_table(
-        f'Right crystal (matcher and space group) among the first K, % of {data["n"]} compounds {kind}at most '
+        f'Right crystal (matcher and space group) among the first K, % of {data["n"]} compounds {draws}{kind}at most '
         f'{data["max_sites"]} atoms; {data["remark"]}{bound}',
         'sources',
         *next(iter(data['arms'].values()))['found'],
