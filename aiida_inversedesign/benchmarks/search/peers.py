@@ -29,6 +29,10 @@ from aiida_inversedesign.errors import InverseDesignError
 
 #: Forests that a rocketsled-like arm refits on random two thirds; rocketsled's own default is 500.
 REFITS = 20
+#: Candidates that BoTorch scores at once. Its default of 2048 copies the observed points for each of them, more than a
+#: cache holds: of 16 to 2048 tried on 4 091 candidates with 117 descriptors, 64 was fastest (0.6 s, default 2.0 s), the
+#: values were the same.
+AT_ONCE = 64
 
 
 class PeerError(InverseDesignError):
@@ -143,7 +147,8 @@ class BotorchSearcher:
                 open_indices = np.setdiff1d(left, chosen)
                 if chosen:
                     function.set_X_pending(torch.from_numpy(X[chosen]))
-                point, _ = optimize_acqf_discrete(function, q=1, choices=torch.from_numpy(X[open_indices]))
+                open_points = torch.from_numpy(X[open_indices])
+                point, _ = optimize_acqf_discrete(function, q=1, choices=open_points, max_batch_size=AT_ONCE)
                 distance = np.abs(X[open_indices] - point.detach().numpy().reshape(1, -1)).sum(axis=1)
                 chosen.append(int(open_indices[distance.argmin()]))
         return Step(chosen)
