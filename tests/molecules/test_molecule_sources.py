@@ -17,9 +17,10 @@ from aiida_inversedesign.campaign.load import validate_campaign
 from aiida_inversedesign.libraries.points import PointSet
 from aiida_inversedesign.propose.molecules.anneal import STEPS, TRIES, Writer, anneal
 from aiida_inversedesign.propose.molecules.language import LanguageError, LanguageModel
-from aiida_inversedesign.propose.molecules.region import log_window, region_of
+from aiida_inversedesign.propose.molecules.region import region_of, scorer
 from aiida_inversedesign.propose.molecules.strings import Writing, text_of, tokens_of
 from aiida_inversedesign.propose.next_candidates import ProposalError, propose_next
+from aiida_inversedesign.select.normal import log_within
 from aiida_inversedesign.spaces.molecules.molecule import Molecule
 
 
@@ -82,14 +83,19 @@ def test_too_small_a_library_teaches_nothing() -> None:
         LanguageModel.of([Chem.MolFromSmiles('C')])
 
 
-def test_the_window_is_exact_near_and_finite_far_away() -> None:
-    mean, deviation = np.array([0.0, 3.0, -50.0, 1e6]), np.array([1.0, 0.5, 1.0, 1e-3])
-    found = log_window(mean, deviation, -1.0, 2.0)
-    np.testing.assert_allclose(found[:2], np.log(norm.cdf([2, -2]) - norm.cdf([-1, -8])), rtol=1e-12)
+def test_the_likelihood_of_a_region_is_exact_near_and_finite_far_away() -> None:
+    class Predicted:
+        def predict(self, space: Any, molecules: Any, structures: Any) -> Any:
+            one = np.ones(4)
+            return {'gap': (np.array([0.0, 3.0, -50.0, 1e6]), np.array([1.0, 0.5, 1.0, 1e-3])), 'energy': (one, one)}
+
+    found = scorer(Predicted(), None, {'gap': (-1.0, 2.0), 'energy': (-math.inf, 1.0)})([None] * 4)
+    near = np.log(norm.cdf([2, -2]) - norm.cdf([-1, -8])) + np.log(0.5)
+    np.testing.assert_allclose(found[:2], near, rtol=1e-12)
     assert -1300 < found[2] < -1190
+    assert found[3] < -1e5
     assert np.isfinite(found).all()
-    np.testing.assert_allclose(log_window(mean[:2], deviation[:2], -math.inf, 1.0), norm.logcdf([1, -4]), rtol=1e-12)
-    np.testing.assert_allclose(log_window(mean[:2], deviation[:2], -math.inf, math.inf), 0.0)
+    assert np.isfinite(scorer(Predicted(), None, {'energy': (1.0, 1.0)})([None] * 4)).all()
 
 
 def test_the_region_is_that_of_hits() -> None:
@@ -105,7 +111,7 @@ def test_the_region_is_that_of_hits() -> None:
 def test_annealing_samples_the_region_far_more_often_than_the_language_model(model: LanguageModel) -> None:
     def score(molecules: Any) -> Any:
         sizes = np.array([molecule.mol.GetNumHeavyAtoms() for molecule in molecules], dtype=float)
-        return log_window(sizes, np.full(len(sizes), 0.5), 13.5, 15.5)
+        return log_within(sizes, np.full(len(sizes), 0.5), 13.5, 15.5)
 
     def inside(molecules: Any) -> float:
         return float(np.mean([14 <= molecule.mol.GetNumHeavyAtoms() <= 15 for molecule in molecules]))

@@ -7,13 +7,16 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy.special import log_ndtr
 
 from aiida_inversedesign.arrays import Array
 from aiida_inversedesign.campaign.goal import Goal, narrow
 from aiida_inversedesign.campaign.row import EvaluationRow, best_row
+from aiida_inversedesign.select.normal import log_within
 
 Bounds = dict[str, tuple[float, float]]
+#: The least log-probability of a window: weights stay finite where its two ends are one number. A prediction 1400
+#: standard deviations away has it; no annealing tells such molecules apart.
+_LEAST = -1e6
 
 
 def region_of(goal: Goal, rows: Sequence[EvaluationRow]) -> Bounds:
@@ -34,20 +37,6 @@ def region_of(goal: Goal, rows: Sequence[EvaluationRow]) -> Bounds:
     return bounds
 
 
-def log_window(mean: Array, deviation: Array, low: float, high: float) -> Array:
-    """log[Φ((high − μ)/σ) − Φ((low − μ)/σ)], shape (n,), finite however far the window lies away.
-
-    The tail that is farther from the window is turned to the other side, where the difference keeps its digits.
-    """
-    upper, lower = (high - mean) / deviation, (low - mean) / deviation
-    turned = lower > 0
-    upper, lower = np.where(turned, -lower, upper), np.where(turned, -upper, lower)
-    most, least = log_ndtr(upper), log_ndtr(lower)
-    with np.errstate(divide='ignore', invalid='ignore'):
-        difference = most + np.log1p(-np.exp(np.minimum(least - most, 0.0)))
-    return np.asarray(np.maximum(np.nan_to_num(difference, nan=-1e6, neginf=-1e6), -1e6), dtype=np.float64)
-
-
 def scorer(surrogate: Any, space: Any, bounds: Bounds) -> Callable[[Sequence[Any]], Array]:
     """The log-likelihood of the region for molecules, shape (n,): Σ log P(low ≤ y ≤ high) with normal posteriors."""
 
@@ -58,7 +47,7 @@ def scorer(surrogate: Any, space: Any, bounds: Bounds) -> Callable[[Sequence[Any
         total = np.zeros(len(molecules))
         for name, (low, high) in bounds.items():
             mean, deviation = predicted[name]
-            total += log_window(mean, deviation, low, high)
+            total += np.maximum(log_within(mean, deviation, low, high), _LEAST)
         return total
 
     return score
