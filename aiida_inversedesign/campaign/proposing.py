@@ -149,14 +149,18 @@ class Propose(Model):
             yield ContradictionError(f'give either method or sources: {self.method} may be one of them', ('sources',))
         elif self.sources is None and self.method is None:
             yield ContradictionError('is empty: omit it, or write cspml', ('method',))
-            return
         elif self.sources is not None and not self.sources:
             yield ContradictionError('is empty: omit it, or write e.g. {cspml: 0.6, symmetric: 0.4}', ('sources',))
-            return
         elif isinstance(self.sources, list) and (
             twice := [name for name in self.shares if self.sources.count(name) > 1]
         ):
             yield ContradictionError(f'names {", ".join(twice)} more than once', ('sources',))
+        if self.sources or self.method is not None:
+            yield from self._of_sources()
+            yield from self._of_formulas()
+
+    def _of_sources(self) -> Iterator[ContradictionError]:
+        """What the named sources lack, or cannot do."""
         if (EXTERNAL in self.shares) != (self.external is not None):
             yield ContradictionError(
                 'is a section for the source external: add its share, e.g. sources: {external: 0.5, cspml: 0.5}'
@@ -187,6 +191,9 @@ class Propose(Model):
                     'and the most earlier ones that it goes on with',
                     location,
                 )
+
+    def _of_formulas(self) -> Iterator[ContradictionError]:
+        """What is wrong with the ways to find formulas."""
         if not self.generators:
             yield ContradictionError('is empty: omit it, or write {enumeration: 1}', ('generators',))
         for name, given in (('generators', self.generators and self.searches), ('renew', self.renew is not None)):

@@ -54,7 +54,8 @@ def demo(folder: Path, file: Path | None) -> None:
     from aiida_inversedesign.cli.audit import report_of, show_reports
     from aiida_inversedesign.cli.checks.code_check import examine_codes
     from aiida_inversedesign.cli.checks.findings import refuse_errors
-    from aiida_inversedesign.cli.checks.plan import plan, show_plan
+    from aiida_inversedesign.cli.checks.plan import plan
+    from aiida_inversedesign.cli.checks.plan_table import show_plan
     from aiida_inversedesign.cli.compare import write_plot
     from aiida_inversedesign.cli.launch import start
     from aiida_inversedesign.cli.report import write_page

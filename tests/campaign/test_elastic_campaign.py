@@ -12,7 +12,8 @@ from aiida_inversedesign.campaign.contracts.engine import engine_named
 from aiida_inversedesign.campaign.demands import fewest_jobs, jobs_needed
 from aiida_inversedesign.campaign.load import CampaignFileError, parse_campaign, validate_campaign
 from aiida_inversedesign.campaign.properties import own_stages
-from aiida_inversedesign.cli.checks.plan import plan, show_plan
+from aiida_inversedesign.cli.checks.plan import plan
+from aiida_inversedesign.cli.checks.plan_table import show_plan
 from aiida_inversedesign.engines.common.properties import ELASTICITY
 
 PAGE = Path(__file__).resolve().parents[2] / 'docs' / 'elastic.md'

@@ -101,7 +101,8 @@ def test_check_prints_them(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     import json
 
     from aiida_inversedesign.campaign.load import read_campaign
-    from aiida_inversedesign.cli.checks.plan import Profile, plan, show_plan
+    from aiida_inversedesign.cli.checks.plan import Profile, plan
+    from aiida_inversedesign.cli.checks.plan_table import show_plan
     from aiida_inversedesign.workchains.build import elements_of, settled
 
     path = tmp_path / 'campaign.yaml'
