@@ -111,8 +111,7 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
     earlier steps made.
     """
     graph = case.graph
-    own, returned = graph.inputs[generation.id], graph.returned[generation.id]
-    steps = {name: graph.steps(generation.id, name) for name in _STEPS}
+    own = graph.inputs[generation.id]
     known: dict[str, set[int | None]] = {name: {link.node} for name, link in own.items()}
     known['batch'] = {link.node for name, link in own.items() if name.startswith('interrupted__batch')}
     for call in graph.children.get(generation.id, []):
@@ -144,6 +143,14 @@ def _check_steps(case: Case, generation: Call) -> Iterator[Finding]:
             yield from _check_generated(case, generation, taken['generated'], who)
         for name, link in graph.created.get(call.id, {}).items():
             known.setdefault(name, set()).add(link.node)
+    yield from _check_all_there(case, generation)
+
+
+def _check_all_there(case: Case, generation: Call) -> Iterator[Finding]:
+    """Whether each new node of a generation's state was made by a decision, and the batch has the right size."""
+    graph = case.graph
+    own, returned = graph.inputs[generation.id], graph.returned[generation.id]
+    steps = {name: graph.steps(generation.id, name) for name in _STEPS}
     # a stream returns its whole state, also what it was given
     fresh = {name for name, link in returned.items() if name not in own or own[name].node != link.node}
     needed = {
