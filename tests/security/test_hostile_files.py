@@ -22,8 +22,8 @@ def fuzz(*arguments: str) -> str:
 
 
 def test_crafted_campaign_files_and_some_structures_are_refused_plainly() -> None:
-    output = fuzz('--campaigns', '75', '--structures', '25', '--seed', '1')
-    assert '100 files' in output
+    output = fuzz('--campaigns', '45', '--structures', '15', '--seed', '1')
+    assert '60 files' in output
     assert '0 break a bar' in output
 
 
