@@ -99,7 +99,14 @@ def test_two_spins(codes: dict[str, orm.InstalledCode]) -> None:
     assert electrons(curves['density_of_states_p']) > 2
 
 
-@pytest.mark.parametrize(('program', 'label'), [('pw.x', 'code'), ('dos.x', 'dos_code'), ('projwfc.x', 'projwfc_code')])
+@pytest.mark.parametrize(
+    ('program', 'label'),
+    [
+        ('pw.x', 'code'),
+        pytest.param('dos.x', 'dos_code', marks=pytest.mark.slow),
+        pytest.param('projwfc.x', 'projwfc_code', marks=pytest.mark.slow),
+    ],
+)
 def test_a_program_that_fails_loses_nothing_else(
     codes: dict[str, orm.InstalledCode], tmp_path: Path, program: str, label: str
 ) -> None:

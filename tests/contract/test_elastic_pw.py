@@ -55,6 +55,7 @@ def test_constants_of_insulators(
     assert {'deformed_structures', 'elastic_constants', 'add_properties', 'relaxed_properties'} == set(made)
 
 
+@pytest.mark.slow
 def test_limits_that_leave_no_deformation_lose_nothing_else(
     pw: orm.InstalledCode, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,7 +117,7 @@ def test_a_campaign_asks_waits_and_learns(run: Callable[..., Any], schedule: str
         refuse_if_ended(node, None)
 
 
-@pytest.mark.parametrize('schedule', ['generations', 'asynchronous'])
+@pytest.mark.parametrize('schedule', ['generations', pytest.param('asynchronous', marks=pytest.mark.slow)])
 def test_parts_failures_replicates_and_late_corrections(run: Callable[..., Any], schedule: str, tmp_path: Path) -> None:
     """Of what was told after its evaluation had ended the row is replaced, and the first answer stays visible."""
     raw = tmp_path / 'curve.csv'
@@ -339,7 +339,7 @@ def test_crystals_are_asked_for_with_their_cifs(run: Callable[..., Any], tmp_pat
     audit(load_record(node))
 
 
-@pytest.mark.parametrize('schedule', ['generations', 'asynchronous'])
+@pytest.mark.parametrize('schedule', [pytest.param('generations', marks=pytest.mark.slow), 'asynchronous'])
 def test_the_best_is_measured_again_as_a_row_of_its_own(run: Callable[..., Any], schedule: str, tmp_path: Path) -> None:
     """Of starting data too; a repeat is charged, is asked for like all others, and is not another hit."""
     known = tmp_path / 'earlier.csv'
