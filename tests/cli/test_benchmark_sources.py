@@ -80,6 +80,28 @@ def test_a_missing_structure_is_found_and_ordered_by_the_potential(call: Any, tm
     assert 'Right crystal' in call(*arms, '--crystals', '2').output
 
 
+def test_the_same_crystals_are_counted_as_proposed_too(call: Any) -> None:
+    for package in ('pyxtal', 'icet', 'ase_ga'):
+        pytest.importorskip(package)
+    arms = ('--sources', 'decoration', '--sources', 'symmetric+evolution', '--crystals', '6', '--max-sites', '4')
+    screened = json.loads(call(*arms, '--screen', 'emt', '--new-prototypes', '--format', 'json').stdout)['sources']
+    plain = json.loads(call(*arms[:2], *arms[4:], '--new-prototypes', '--format', 'json').stdout)['sources']
+    before = screened['arms']['decoration']['as_proposed']
+    assert before['found'] == plain['arms']['decoration']['found']
+    (asked,) = screened['queries']
+    rank, proposed = asked['found']['decoration']['rank'], asked['found']['decoration']['rank_as_proposed']
+    assert proposed == plain['queries'][0]['found']['decoration']['rank']
+    assert plain['queries'][0]['found']['decoration']['rank_as_proposed'] is None
+    test = before['paired']['1']
+    assert (test['first_only'], test['second_only']) == (rank == 1 != proposed, proposed == 1 != rank)
+    # descendants are proposed only after the screening of their parents
+    assert screened['arms']['symmetric+evolution']['as_proposed'] is None
+    assert plain['arms']['decoration']['as_proposed'] is None
+    table = call(*arms, '--screen', 'emt', '--new-prototypes').output
+    assert table.count('proposed') == 1
+    assert 'top 1' in table
+
+
 @pytest.mark.parametrize(('most', 'formulas'), [((), ['Cu3Au', 'NaCl']), (('--source-queries', '1'), ['Cu3Au'])])
 def test_the_first_queries_may_be_enough(call: Any, most: tuple[str, ...], formulas: list[str]) -> None:
     done = call('--sources', 'colouring', '--crystals', '2', '--max-sites', '4', *most, '--format', 'json')

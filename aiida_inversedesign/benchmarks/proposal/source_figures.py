@@ -29,6 +29,8 @@ class Found:
     :param proposer: of that crystal.
     :param reasons: why there were no more crystals.
     :param chances: of each crystal as it was proposed: its probability, and whether it has the true prototype.
+    :param as_proposed: ``position`` in the order of the proposal, no crystal relaxed; None without a potential, and for
+        sources that go on from its energies.
     """
 
     position: int
@@ -40,6 +42,7 @@ class Found:
     screen_seconds: float
     reasons: Sequence[str]
     chances: Sequence[tuple[float, bool]] = ()
+    as_proposed: int | None = None
 
 
 def summarise_sources(
@@ -78,7 +81,11 @@ def summarise_sources(
                 'id': query.id,
                 'formula': query.formula,
                 'found': {
-                    name: {'rank': item.position + 1 if item.position != NEVER else None, 'proposer': item.proposer}
+                    name: {
+                        'rank': _rank(item.position),
+                        'rank_as_proposed': _rank(item.as_proposed),
+                        'proposer': item.proposer,
+                    }
                     for name, items in found.items()
                     for item in [items[number]]
                 },
@@ -86,6 +93,10 @@ def summarise_sources(
             for number, query in enumerate(queries)
         ],
     }
+
+
+def _rank(position: int | None) -> int | None:
+    return None if position is None or position == NEVER else position + 1
 
 
 def _within(positions: Positions) -> dict[str, dict[str, Any]]:
@@ -112,6 +123,20 @@ def _arm(items: Sequence[Found], positions: Positions) -> dict[str, Any]:
         },
         'reasons': dict(Counter(reason for item in items for reason in item.reasons)),
         'calibration': _calibration([pair for item in items for pair in item.chances]),
+        'as_proposed': _as_proposed(items, positions),
+    }
+
+
+def _as_proposed(items: Sequence[Found], positions: Positions) -> dict[str, Any] | None:
+    """What the same crystals find before they are relaxed, and the paired tests of the screening against that."""
+    before = np.array([item.as_proposed for item in items if item.as_proposed is not None], dtype=np.int64)
+    if len(before) < len(items):
+        return None
+    shares = success(before, KS)
+    return {
+        'found': {str(k): item.value for k, item in shares.items()},
+        'intervals': {str(k): item.interval for k, item in shares.items()},
+        'paired': {str(k): vars(mcnemar(positions < k, before < k)) for k in KS},
     }
 
 

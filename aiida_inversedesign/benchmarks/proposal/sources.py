@@ -205,10 +205,15 @@ def _answer(
     label, truth = prototype_label(query.crystal), Reference(query.crystal)
     crystals = relaxations = 0
     seconds, charged = 0.0, screen.charged if screen else 0.0
+    as_proposed = NEVER if screen is not None and arm.first == arm.shares else None
     whole, first = sum(arm.shares.values()), arm.first
 
     def is_right(item: Candidate) -> bool:
         return bool(truth.matches(item.content) and truth.same_space_group(item.content))
+
+    def in_order(items: Sequence[Candidate]) -> tuple[list[Candidate], int]:
+        order = sorted((item for item in items if item.accepted), key=by_chance)
+        return order, first_hit(np.array([is_right(item) for item in order], dtype=bool))
 
     number = max(1, round(plan.crystals * sum(first.values()) / whole))
     for generation in range(1, 2 if first == arm.shares else ROUNDS + 2):
@@ -233,13 +238,15 @@ def _answer(
                 seconds += time.process_time() - begun
                 if generation > 1:
                     break
-                return Found(NEVER, False, '', 0, 0, seconds, 0.0, [str(error)])
+                return Found(NEVER, False, '', 0, 0, seconds, 0.0, [str(error)], as_proposed=as_proposed)
         seconds += time.process_time() - begun
         new = [item for item in found[len(candidates) :] if item.accepted]
         crystals += len(new)
         chances += [(item.probability, item.proto_label == label) for item in new if item.probability is not None]
         candidates = found
         if screen is not None:
+            if as_proposed is not None:
+                _, as_proposed = in_order(candidates)
             wanted = to_screen(candidates, spec.propose.min_distance)
             begin = wanted
             if plan.lower_bound:
@@ -252,8 +259,7 @@ def _answer(
                 candidates = judged(spec, found, results)
             relaxations += len(results)
 
-    ordered = sorted((item for item in candidates if item.accepted), key=by_chance)
-    position = first_hit(np.array([is_right(item) for item in ordered], dtype=bool))
+    ordered, position = in_order(candidates)
     proposer = ordered[position].proposer if position != NEVER else ''
     dropped = (item for item in candidates if item.content is not None and not item.accepted)
     return Found(
@@ -266,6 +272,7 @@ def _answer(
         (screen.charged if screen else 0.0) - charged,
         [reason for item in candidates if item.content is None for reason in _why(item)],
         chances,
+        as_proposed,
     )
 
 

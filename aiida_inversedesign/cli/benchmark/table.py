@@ -144,8 +144,12 @@ def _show_sources(data: dict[str, Any]) -> None:
             _with_interval(arm['proposed'], arm['intervals']['proposed']),
             f'{arm["relaxations"]:.0f} of\n{arm["crystals"]:.0f}',
             f'{sum(arm["cpu_seconds"].values()):.1f}',
-            '' if test is None else f'{test["first_only"]}:{test["second_only"]}\n{test["p"]:.2g}',
+            '' if test is None else _pair(test),
         )
+        if (before := arm['as_proposed']) is not None:
+            shares = (_with_interval(share, before['intervals'][k]) for k, share in before['found'].items())
+            first, test = next(iter(before['paired'].items()))
+            table.add_row('  as\n  proposed', *shares, '', '', '', f'top {first}\n{_pair(test)}')
     draw(table)
     for part, row in (data['training'] or {}).items():
         ks = list(next(iter(row['found'].values())))
@@ -155,6 +159,10 @@ def _show_sources(data: dict[str, Any]) -> None:
             cells = [(_percent(shares[k]['share']), [_percent(end, 0) for end in shares[k]['interval']]) for k in ks]
             split.add_row(_in_lines(name), *(f'{value}\n{low}–{high}' for value, (low, high) in cells))
         draw(split)
+
+
+def _pair(test: dict[str, Any]) -> str:
+    return f'{test["first_only"]}:{test["second_only"]}\n{test["p"]:.2g}'
 
 
 def _in_lines(arm: str) -> str:
