@@ -22,7 +22,8 @@ from aiida_inversedesign.benchmarks.proposal.queries import (
 )
 from aiida_inversedesign.benchmarks.proposal.report import summarise
 from aiida_inversedesign.benchmarks.proposal.run import Settings, builder_of, run
-from aiida_inversedesign.benchmarks.proposal.sources import Draw, SourcePlan, measure_sources
+from aiida_inversedesign.benchmarks.proposal.source_plan import Draw, SourcePlan
+from aiida_inversedesign.benchmarks.proposal.sources import measure_sources
 from aiida_inversedesign.benchmarks.proposal.splits import TRAINED_ON, templates_for
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.elements import unknown_elements

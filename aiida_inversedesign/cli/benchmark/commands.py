@@ -33,7 +33,7 @@ from aiida_inversedesign.errors import InverseDesignError
 
 if TYPE_CHECKING:
     from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
-    from aiida_inversedesign.benchmarks.proposal.sources import SourcePlan
+    from aiida_inversedesign.benchmarks.proposal.source_plan import SourcePlan
     from aiida_inversedesign.libraries.library import Library
 
 #: the trained rankings and the plain ones, as ``propose.rankers.NAMES``; listed here so that the help needs no imports
@@ -252,7 +252,7 @@ def _sources(
     """What is asked of sources, and the potential that screens."""
     from aiida_inversedesign.benchmarks.potentials.relaxer import Relaxer
     from aiida_inversedesign.benchmarks.proposal.queries import names_listed
-    from aiida_inversedesign.benchmarks.proposal.sources import SourcePlan, source_arms
+    from aiida_inversedesign.benchmarks.proposal.source_plan import SourcePlan, source_arms
 
     if not sources:
         if screen or new_prototypes or source_queries:
