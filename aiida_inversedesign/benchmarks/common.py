@@ -1,15 +1,12 @@
-"""What the comparisons share: how they say how far they are, files of results, processes."""
+"""What the comparisons share: how they say how far they are, and files of results."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
-
-Given = TypeVar('Given')
-Found = TypeVar('Found')
+from typing import Any
 
 #: Called with what is being done, and the fraction done.
 Report = Callable[[str, float], None]
@@ -40,18 +37,3 @@ def add_lines(file: Path, records: Iterable[dict[str, Any]]) -> None:
             if stream.read() != b'\n':
                 stream.write(b'\n')
         stream.write(''.join(json.dumps(record) + '\n' for record in records).encode())
-
-
-def mapped(
-    function: Callable[[Given], Found], items: Sequence[Given], jobs: int, chunksize: int = 1
-) -> Iterator[Found]:
-    """The results of a module's function, in the order of the items; with several jobs in as many processes."""
-    if jobs <= 1 or len(items) < 2:
-        yield from map(function, items)
-        return
-    from concurrent.futures import ProcessPoolExecutor
-    from multiprocessing import get_context
-
-    # a forked process would inherit the threads of torch in an undefined state
-    with ProcessPoolExecutor(jobs, mp_context=get_context('spawn')) as processes:
-        yield from processes.map(function, items, chunksize=chunksize)

@@ -29,7 +29,7 @@ def cspml() -> None:
     \b
     Examples:
       aiida-inversedesign cspml predict SiC --top 5 --output cifs/
-      aiida-inversedesign cspml train --library mp --seed 1 --label mine
+      aiida-inversedesign cspml train --library mp --seed 1 --label mine --jobs 5
       aiida-inversedesign cspml show mine
     """
 
@@ -180,6 +180,7 @@ def _show(rows: list[dict[str, Any]]) -> None:
 @click.option('--epochs', type=COUNT, help='Train no longer than this: a quick look.')
 @click.option('--fingerprints', type=click.Path(path_type=Path), help='npz file of fingerprints (ids, fingerprints).')
 @EXCLUDE_FORMULAS
+@click.option('--jobs', type=COUNT, default=1, show_default=True, help='Processes of one thread each.')
 @click.option('--output', type=NEW_FILE, help='Write the model to this npz file too.')
 def train(
     library_label: str,
@@ -189,6 +190,7 @@ def train(
     epochs: int | None,
     fingerprints: Path | None,
     exclude_formulas: tuple[str, ...],
+    jobs: int,
     output: Path | None,
 ) -> None:
     """Train a proposal model on the lowest-energy entry of each formula of a library.
@@ -199,7 +201,7 @@ def train(
 
     \b
     Example:
-      aiida-inversedesign cspml train --library mp --seed 1 --label mine
+      aiida-inversedesign cspml train --library mp --seed 1 --label mine --jobs 5
     """
     excluded = formulas_to_exclude(exclude_formulas)
     load_profile()
@@ -226,6 +228,7 @@ def train(
             exclude_formulas=excluded,
             recipe=settings,
             progress=lambda step, done: bar.update(task, description=step, completed=done),
+            jobs=jobs,
         )
     node = CspmlData.from_model(model, label=label).store()
     if output is not None:

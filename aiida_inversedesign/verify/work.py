@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from aiida_inversedesign.parallel import processes
 from aiida_inversedesign.verify.findings import Finding
 from aiida_inversedesign.verify.replay import Replay
 
@@ -63,11 +63,8 @@ def do_all(tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
 
     profile = get_manager().get_profile()
     assert profile is not None  # noqa: S101
-    # a forked process would share the database connection of this one
-    context = multiprocessing.get_context('spawn')
-    with ProcessPoolExecutor(
-        min(jobs, len(tasks)), context, initializer=_begin, initargs=(profile.name, profile.dictionary)
-    ) as pool:
+    # new processes do not share the database connection of this one
+    with processes(min(jobs, len(tasks)), _begin, (profile.name, profile.dictionary)) as pool:
         for future in as_completed([pool.submit(do, task) for task in tasks]):
             yield future.result()
 

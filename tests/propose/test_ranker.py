@@ -193,6 +193,17 @@ def test_same_seed_same_file(trained: ProposalModel, halides_differ: Library) ->
     assert timeless(train_proposal_model(halides_differ, 4, SMALL)) != timeless(trained)
 
 
+def test_networks_of_several_processes_are_those_of_one(trained: ProposalModel, halides_differ: Library) -> None:
+    steps: list[tuple[str, float]] = []
+    again = train_proposal_model(halides_differ, 3, SMALL, lambda *step: steps.append(step), jobs=2)
+    assert (f'network {SMALL.members} of {SMALL.members}', 1.0) in steps
+    assert again.record['log'] == trained.record['log']
+    for one, other in zip(again.ranker.members, trained.ranker.members, strict=True):
+        for name, values in other.arrays.items():
+            # processes of one thread add in another order than one process of several
+            np.testing.assert_allclose(one.arrays[name], values, rtol=1e-2, atol=1e-3)
+
+
 def test_file_round_trip(trained: ProposalModel, halides_differ: Library) -> None:
     data = trained.to_bytes()
     copy = load_model(data)

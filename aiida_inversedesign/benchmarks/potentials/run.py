@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import random
 import tarfile
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +25,7 @@ from aiida_inversedesign.campaign.contracts.potential import Potential
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.symmetry import STRICT_SYMPREC
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.parallel import mapped
 from aiida_inversedesign.screen.potentials import relax_bundle
 from aiida_inversedesign.screen.potentials.judge import estimates_of
 
@@ -141,18 +140,16 @@ def run(
         }
         for start in range(0, len(left), _BUNDLE)
     ]
-    with ProcessPoolExecutor(jobs) as executor:
-        for number, records in enumerate(executor.map(_run_bundle, bundles), 1):
-            report('crystals', number / len(bundles))
-            records = [{**record, 'properties': properties} for record in records]
-            add_lines(lines, records)
-            found |= {record['id']: record for record in records}
+    for number, records in enumerate(mapped(_run_bundle, bundles, jobs), 1):
+        report('crystals', number / len(bundles))
+        records = [{**record, 'properties': properties} for record in records]
+        add_lines(lines, records)
+        found |= {record['id']: record for record in records}
     return {item.id: found[item.id] for item in known}
 
 
 def _run_bundle(job: dict[str, Any]) -> list[dict[str, Any]]:
     """The records of one bundle, computed in this process."""
-    os.environ['OMP_NUM_THREADS'] = '1'
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         try:
             begun = time.process_time()

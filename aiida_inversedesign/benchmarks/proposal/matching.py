@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiida_inversedesign.benchmarks.common import mapped
 from aiida_inversedesign.benchmarks.proposal.scores import NEVER
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.matching import reduced, same_reduced
 from aiida_inversedesign.chemistry.symmetry import space_group_number
+from aiida_inversedesign.parallel import mapped
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,7 +30,7 @@ class Training:
     :param asked: reduced formulas of the queries.
     :param known: fingerprints by id, for templates that have none.
     :param epochs: most epochs, fewer than the recipe's for a quick look; None for the recipe's.
-    :param jobs: processes that compute missing fingerprints.
+    :param jobs: processes that compute missing fingerprints and train networks.
     """
 
     library: Library
@@ -65,7 +65,7 @@ def train_published(training: Training, progress: Report = silent) -> Trained:
     chosen = _training_library(training, 0.0, progress)
     recipe = Recipe() if training.epochs is None else Recipe(epochs=training.epochs)
     values = np.empty((0, LENGTH)) if chosen.fingerprints is None else chosen.fingerprints.astype(np.float64)
-    model = train(chosen, values, training.seed, recipe, progress)
+    model = train(chosen, values, training.seed, recipe, progress, training.jobs)
     formulas = sorted(item.crystal.formula for item in chosen)
     return _trained(replace(model, record={**model.record, TRAINED_ON: formulas}))
 
@@ -81,7 +81,7 @@ def train_ours(training: Training, progress: Report = silent) -> Trained:
 
     chosen = _training_library(training, NEAR_HULL, progress)
     recipe = RankerRecipe() if training.epochs is None else RankerRecipe(epochs=training.epochs)
-    return _trained(train_proposal_model(chosen, training.seed, recipe, progress))
+    return _trained(train_proposal_model(chosen, training.seed, recipe, progress, training.jobs))
 
 
 def read_model(name: str, data: bytes, recipe: str, asked: Collection[str]) -> Trained:

@@ -19,8 +19,8 @@ from aiida_inversedesign.libraries.aflow import read_aflow
 from aiida_inversedesign.libraries.importers import read_jsonl
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.libraries.prototype_labels import with_prototypes
+from aiida_inversedesign.propose.training.ensemble import Progress
 from aiida_inversedesign.propose.training.from_library import complete_fingerprints, lowest_of_each_formula, train_on
-from aiida_inversedesign.propose.training.published_recipe import Progress
 from aiida_inversedesign.propose.volumes.volume import fit_volumes
 
 SOURCE, LICENSE = 'Materials Project (MP-20 and MPTS-52 subsets)', 'CC BY 4.0'

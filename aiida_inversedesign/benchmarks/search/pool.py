@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aiida_inversedesign.arrays import Array
-from aiida_inversedesign.benchmarks.common import Report, mapped, silent
+from aiida_inversedesign.benchmarks.common import Report, silent
 from aiida_inversedesign.campaign.contracts.surrogate import CurveRows
 from aiida_inversedesign.campaign.text.number_words import LARGEST
 from aiida_inversedesign.chemistry.crystal import Crystal
@@ -23,6 +23,7 @@ from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.bounded import read_lines
 from aiida_inversedesign.libraries.entries import NO_ELEMENT, RefusedError, name_of, number_of, plain_crystal
 from aiida_inversedesign.libraries.values import unreadable
+from aiida_inversedesign.parallel import mapped
 
 if TYPE_CHECKING:
     from aiida_inversedesign.benchmarks.search.earlier import Earlier

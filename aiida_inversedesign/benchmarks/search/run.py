@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,9 +18,7 @@ from aiida_inversedesign.benchmarks.search.goals import Task, make_task
 from aiida_inversedesign.benchmarks.search.loop import Plan, Run, search
 from aiida_inversedesign.benchmarks.search.pool import Pool, PoolError
 from aiida_inversedesign.campaign.goal import Goal
-
-#: One thread in each process: the processes share the cores, and sums do not depend on the number of threads.
-_THREADS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
+from aiida_inversedesign.parallel import processes
 
 
 @dataclass
@@ -179,36 +175,12 @@ def _work(
         for seed in seeds:
             yield _one(name, seed, pool, task, plan)
         return
-    import multiprocessing
-    from concurrent.futures import ProcessPoolExecutor, as_completed
+    from concurrent.futures import as_completed
 
-    context = multiprocessing.get_context('spawn')
     slim = replace(pool, crystals=None)
-    with (
-        _single_threaded(),
-        ProcessPoolExecutor(min(jobs, len(seeds)), context, _begin, (name, slim, task, plan)) as processes,
-    ):
-        try:
-            for future in as_completed([processes.submit(_next, seed) for seed in seeds]):
-                yield future.result()
-        except (KeyboardInterrupt, GeneratorExit):
-            processes.shutdown(wait=False, cancel_futures=True)
-            raise
-
-
-@contextmanager
-def _single_threaded() -> Iterator[None]:
-    """The environment that new processes inherit."""
-    before = {name: os.environ.get(name) for name in _THREADS}
-    os.environ.update(dict.fromkeys(_THREADS, '1'))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    with processes(min(jobs, len(seeds)), _begin, (name, slim, task, plan)) as running:
+        for future in as_completed([running.submit(_next, seed) for seed in seeds]):
+            yield future.result()
 
 
 _SEARCH: dict[str, Any] = {}

@@ -9,9 +9,8 @@ The numbers are those of matminer; the code is compiled at its first use.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from aiida_inversedesign.arrays import Array, Integers
 from aiida_inversedesign.chemistry.crystal import Crystal
 from aiida_inversedesign.chemistry.symmetry import equivalent_sites
 from aiida_inversedesign.errors import InverseDesignError
+from aiida_inversedesign.parallel import processes
 
 LENGTH = 244
 STATISTICS = ('mean', 'std_dev', 'minimum', 'maximum')
@@ -130,26 +130,15 @@ def _computed(tasks: list[Task], workers: int, inequivalent_only: bool) -> Itera
         for task in tasks:
             yield from _compute([task], inequivalent_only)
         return
-    # a process that is forked while numba or BLAS hold a lock would hang
-    pool = ProcessPoolExecutor(workers, mp_context=get_context('spawn'), initializer=_one_thread)
     try:
-        for future in as_completed([pool.submit(_compute, chunk, inequivalent_only) for chunk in chunks]):
-            yield from future.result()
+        with processes(workers) as pool:
+            for future in as_completed([pool.submit(_compute, chunk, inequivalent_only) for chunk in chunks]):
+                yield from future.result()
     except BrokenProcessPool as error:
         raise FingerprintError(
             'a process that computed fingerprints died: out of memory, or the script that asked for several workers '
             'does so outside of "if __name__ == \'__main__\':"; what was done is in the cache, try workers=1'
         ) from error
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _one_thread() -> None:
-    """Keep a worker to one thread: the workers share the cores."""
-    import os
-
-    for name in ('NUMBA_NUM_THREADS', 'OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS'):
-        os.environ[name] = '1'
 
 
 def _compute(tasks: list[Task], inequivalent_only: bool) -> list[Outcome]:

@@ -97,7 +97,7 @@ benchmark.add_command(explain)
 @click.option('--taus', default='0.1,0.2,0.3', show_default=True, help='Fingerprint distances that count as right.')
 @click.option('--fingerprints', type=click.Path(path_type=Path, exists=True), help='npz file (ids, fingerprints).')
 @click.option('--matcher-queries', type=click.IntRange(min=0), help='Build and match structures of so many queries.')
-@click.option('--jobs', type=COUNT, default=1, show_default=True, help='Processes that match and relax structures.')
+@click.option('--jobs', type=COUNT, default=1, show_default=True, help='Processes that train, match and relax.')
 @click.option(
     '--sources',
     multiple=True,

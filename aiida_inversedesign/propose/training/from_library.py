@@ -12,7 +12,8 @@ import numpy as np
 
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.propose.proposal_model import AnyModel
-from aiida_inversedesign.propose.training.published_recipe import Progress, Recipe, TrainingError, train
+from aiida_inversedesign.propose.training.ensemble import Progress
+from aiida_inversedesign.propose.training.published_recipe import Recipe, TrainingError, train
 
 if TYPE_CHECKING:
     from aiida_inversedesign.propose.training.train_ranker import RankerRecipe
@@ -49,6 +50,7 @@ def train_on(
     exclude_formulas: Collection[str] = (),
     recipe: Literal['ours', 'published'] | Recipe | RankerRecipe = 'ours',
     progress: Progress | None = None,
+    jobs: int = 1,
 ) -> AnyModel:
     """Train a recipe on a library.
 
@@ -56,6 +58,7 @@ def train_on(
         computed.
     :param exclude_formulas: reduced formulas that a test will ask for: removed before anything is learned.
     :param recipe: ours or the published one with their defaults, or the settings of either.
+    :param jobs: processes that compute fingerprints and train networks, each with one thread.
     :raises TrainingError: if the library is too small.
     """
     from aiida_inversedesign.propose.training.train_ranker import RankerRecipe
@@ -64,25 +67,27 @@ def train_on(
     chosen = lowest_of_each_formula(library, 0.0 if published else NEAR_HULL, exclude_formulas)
     if not len(chosen):
         raise TrainingError('no compound of the library is left to train on: import more, or exclude fewer formulas')
-    chosen = complete_fingerprints(chosen, cache, progress)
+    chosen = complete_fingerprints(chosen, cache, progress, jobs)
     assert chosen.fingerprints is not None  # noqa: S101
     # a benchmark asks the card which formulas the model was kept from
     kept_from = {'excluded_formulas': sorted(exclude_formulas)}
     if published:
         settings = recipe if isinstance(recipe, Recipe) else None
-        network = train(chosen, chosen.fingerprints.astype(np.float64), seed, settings, progress)
+        network = train(chosen, chosen.fingerprints.astype(np.float64), seed, settings, progress, jobs)
         return dataclasses.replace(network, record=network.record | kept_from)
     from aiida_inversedesign.propose.training.train_proposal import train_proposal_model
 
     settings_ours = recipe if isinstance(recipe, RankerRecipe) else RankerRecipe()
-    model = train_proposal_model(chosen, seed, settings_ours, progress)
+    model = train_proposal_model(chosen, seed, settings_ours, progress, jobs)
     return dataclasses.replace(model, record=model.record | kept_from)
 
 
-def complete_fingerprints(library: Library, cache: Path | None = None, progress: Progress | None = None) -> Library:
+def complete_fingerprints(
+    library: Library, cache: Path | None = None, progress: Progress | None = None, jobs: int = 1
+) -> Library:
     """The library with a fingerprint for every template that can have one.
 
-    :param cache: see :func:`train_on`.
+    :param cache: see :func:`train_on`, as ``jobs``.
     """
     from aiida_inversedesign.chemistry.fingerprints.structure import LENGTH, read_cache
     from aiida_inversedesign.libraries.fingerprinted import with_fingerprints
@@ -94,4 +99,4 @@ def complete_fingerprints(library: Library, cache: Path | None = None, progress:
         if library[row].id in known:
             values[row] = known[library[row].id]
     report = partial(progress, 'fingerprints') if progress is not None else None
-    return with_fingerprints(library.with_fingerprints(values), progress=report)[0]
+    return with_fingerprints(library.with_fingerprints(values), progress=report, workers=jobs)[0]

@@ -9,6 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,12 +20,12 @@ from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.errors import InverseDesignError
 from aiida_inversedesign.libraries.library import Library
 from aiida_inversedesign.propose.rankers.cspml import CspmlModel
+from aiida_inversedesign.propose.training.ensemble import Progress, ensemble
 
 if TYPE_CHECKING:
     import torch
 
 Pairs = tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]
-Progress = Callable[[str, float], None]
 Layers = tuple[tuple[NDArray[np.float32], NDArray[np.float32]], ...]
 
 
@@ -65,12 +66,14 @@ def train(
     seed: int,
     recipe: Recipe | None = None,
     progress: Progress | None = None,
+    jobs: int = 1,
 ) -> CspmlModel:
     """Train an ensemble on a library; the same inputs give the same model on the same machine.
 
     :param library: one template per formula, stable ones; what a test will ask for is removed beforehand.
     :param fingerprints: structure fingerprint of each template, shape (n, 244); rows with NaN are left out.
     :param progress: called with what is being done and the fraction done.
+    :param jobs: processes that train networks side by side, each with one thread.
     :raises TrainingError: if the library has too few similar pairs.
     """
     import torch
@@ -89,19 +92,9 @@ def train(
     order = rng.permutation(known)
     cuts = np.cumsum([round(share * len(order)) for share in recipe.split[:2]])
     training, validation, test = np.split(order, cuts)
-    members: list[Layers] = []
-    sizes = []
-    for member in range(recipe.members):
-        draw = np.random.default_rng([seed, member])
-        pairs = similar_pairs(training, labels, fingerprints, recipe, draw)
-        held_out = similar_pairs(validation, labels, fingerprints, recipe, draw)
-        if len(pairs[0]) < 10 or len(held_out[0]) < 2:
-            raise TrainingError(
-                f'only {len(pairs[0])} similar and dissimilar pairs to train on: the library needs more '
-                'compounds of the same ratio'
-            )
-        sizes.append(len(pairs[0]))
-        members.append(_train_member(X, pairs, held_out, seed + member, recipe, _report(progress, member, recipe)))
+    train_one = partial(_member, X, training, validation, labels, fingerprints, seed, recipe)
+    trained = ensemble(train_one, recipe.members, progress or (lambda step, done: None), jobs)
+    members, sizes = [layers for layers, _ in trained], [size for _, size in trained]
     model = CspmlModel(scaler, _as_stored(members), element_table().names, {})
     scores = evaluate(model, X, similar_pairs(test, labels, fingerprints, recipe, np.random.default_rng([seed, 99])))
     record = {
@@ -112,7 +105,7 @@ def train(
         'compounds': {'training': len(training), 'validation': len(validation), 'test': len(test)},
         'training_pairs': sizes,
         'test': scores,
-        'threads': torch.get_num_threads(),
+        'threads': torch.get_num_threads() if jobs <= 1 else 1,
         'training_seconds': round(time.monotonic() - started),
         'versions': {
             'python': platform.python_version(),
@@ -180,13 +173,36 @@ def evaluate(model: CspmlModel, X: NDArray[np.float32], pairs: Pairs) -> dict[st
     }
 
 
+def _member(
+    X: NDArray[np.float32],
+    training: NDArray[np.int64],
+    validation: NDArray[np.int64],
+    labels: NDArray[np.object_],
+    fingerprints: NDArray[np.float64],
+    seed: int,
+    recipe: Recipe,
+    number: int,
+    report: Callable[[float], None] | None = None,
+) -> tuple[Layers, int]:
+    """The network of a number, and how many pairs of its own draw it was trained on."""
+    draw = np.random.default_rng([seed, number])
+    pairs = similar_pairs(training, labels, fingerprints, recipe, draw)
+    held_out = similar_pairs(validation, labels, fingerprints, recipe, draw)
+    if len(pairs[0]) < 10 or len(held_out[0]) < 2:
+        raise TrainingError(
+            f'only {len(pairs[0])} similar and dissimilar pairs to train on: the library needs more '
+            'compounds of the same ratio'
+        )
+    return _train_member(X, pairs, held_out, seed + number, recipe, report), len(pairs[0])
+
+
 def _train_member(
     X: NDArray[np.float32],
     pairs: Pairs,
     held_out: Pairs,
     seed: int,
     recipe: Recipe,
-    progress: Callable[[float], None],
+    report: Callable[[float], None] | None,
 ) -> Layers:
     import torch
 
@@ -217,7 +233,8 @@ def _train_member(
                     [network((data[c[rows]] - data[d[rows]]).abs())[:, 0] for rows in torch.arange(len(c)).split(8192)]
                 )
                 score = float(loss_function(logits, z.float()))
-            progress((epoch + 1) / recipe.epochs)
+            if report is not None:
+                report((epoch + 1) / recipe.epochs)
             if score < best:
                 best, waited = score, 0
                 best_state = {name: value.clone() for name, value in network.state_dict().items()}
@@ -266,11 +283,3 @@ def _as_stored(members: list[Layers]) -> tuple[Layers, ...]:
     return tuple(
         tuple((weights.astype(np.float16).astype(np.float32), bias) for weights, bias in layers) for layers in members
     )
-
-
-def _report(progress: Progress | None, member: int, recipe: Recipe) -> Callable[[float], None]:
-    def report(fraction: float) -> None:
-        if progress is not None:
-            progress(f'network {member + 1} of {recipe.members}', (member + fraction) / recipe.members)
-
-    return report

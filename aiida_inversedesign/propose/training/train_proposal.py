@@ -6,7 +6,9 @@ import importlib.metadata
 import json
 import platform
 import time
+from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +23,8 @@ from aiida_inversedesign.propose.rankers.memory import Memory
 from aiida_inversedesign.propose.rankers.posterior import DISSIMILARITY, EVIDENCE, PosteriorRanker
 from aiida_inversedesign.propose.rankers.ranking import TAUS, reduced
 from aiida_inversedesign.propose.rankers.set_transformer import SetTransformer, Tokens
-from aiida_inversedesign.propose.training.published_recipe import Progress, TrainingError
+from aiida_inversedesign.propose.training.ensemble import Progress, ensemble
+from aiida_inversedesign.propose.training.published_recipe import TrainingError
 from aiida_inversedesign.propose.training.train_ranker import Compounds, RankerRecipe, train_member
 from aiida_inversedesign.propose.volumes.volume import VolumeModel
 
@@ -30,39 +33,26 @@ LEAST_COMPOUNDS = 50
 
 
 def train_proposal_model(
-    library: Library, seed: int, recipe: RankerRecipe, progress: Progress | None = None
+    library: Library, seed: int, recipe: RankerRecipe, progress: Progress | None = None, jobs: int = 1
 ) -> ProposalModel:
     """Train on a library; the same inputs give the same model on the same machine.
 
     :param library: one template a formula, with fingerprints; those with NaN are left out. What a test will ask for is
         removed beforehand.
     :param progress: called with what is being done and the fraction done.
+    :param jobs: processes that train networks side by side, each with one thread.
     :raises TrainingError: if fewer than :data:`LEAST_COMPOUNDS` compounds can be used.
     """
     report = progress or (lambda step, done: None)
     started = time.monotonic()
     data, library = compounds(library)
     training, validation = _split(data, recipe, seed)
-    members: list[SetTransformer] = []
-    logs: list[list[dict[str, float]]] = []
-    for number in range(recipe.members):
-        name = f'network {number + 1} of {recipe.members}'
-        member, log = train_member(
-            data,
-            training,
-            validation,
-            seed + number,
-            recipe,
-            lambda done, name=name: report(name, done),  # type: ignore[misc]
-        )
-        members.append(member)
-        logs.append(log)
+    trained = ensemble(partial(_member, data, training, validation, seed, recipe), recipe.members, report, jobs)
+    members, logs = tuple(network for network, _ in trained), [log for _, log in trained]
     report('calibration', 0.0)
-    draft = PosteriorRanker(
-        tuple(members), _memory(data, library, training), np.zeros((len(TAUS) + 1, len(EVIDENCE) + 1))
-    )
+    draft = PosteriorRanker(members, _memory(data, library, training), np.zeros((len(TAUS) + 1, len(EVIDENCE) + 1)))
     calibration, scores = calibrate(draft, library, training, validation)
-    ranker = PosteriorRanker(tuple(members), _memory(data, library, np.arange(len(data))), calibration)
+    ranker = PosteriorRanker(members, _memory(data, library, np.arange(len(data))), calibration)
     volumes = VolumeModel.fit(library, seed, lambda step, done: report(f'volumes: {step}', done))
     volumes = volumes.remembering(ranker.memory)
     record = {
@@ -91,6 +81,18 @@ def train_proposal_model(
     }
     # plain JSON data, as it comes back from a file
     return ProposalModel(ranker, volumes, element_table().names, json.loads(json.dumps(record)))
+
+
+def _member(
+    data: Compounds,
+    training: NDArray[np.int64],
+    validation: NDArray[np.int64],
+    seed: int,
+    recipe: RankerRecipe,
+    number: int,
+    report: Callable[[float], None] | None = None,
+) -> tuple[SetTransformer, list[dict[str, float]]]:
+    return train_member(data, training, validation, seed + number, recipe, report)
 
 
 def compounds(library: Library) -> tuple[Compounds, Library]:
