@@ -1,9 +1,9 @@
-"""Work in several processes of one thread each."""
+"""Work in several processes."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,24 +14,28 @@ Given = TypeVar('Given')
 Found = TypeVar('Found')
 
 #: One thread in each process: the processes share the cores, and sums do not depend on the number of threads.
-THREADS = ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS')
+ONE_THREAD = dict.fromkeys(('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS', 'NUMBA_NUM_THREADS'), '1')
 
 
 @contextmanager
 def processes(
-    jobs: int, begin: Callable[..., None] | None = None, arguments: tuple[Any, ...] = ()
+    jobs: int,
+    begin: Callable[..., None] | None = None,
+    arguments: tuple[Any, ...] = (),
+    threads: Mapping[str, str] = ONE_THREAD,
 ) -> Iterator[ProcessPoolExecutor]:
     """A pool of processes; what waits is dropped if the block ends by an exception, an interruption included.
 
     A script that asks for several jobs does so below ``if __name__ == '__main__':``.
 
     :param begin: called with ``arguments`` once in each process.
+    :param threads: environment of the processes beside that of this one.
     """
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    before = {name: os.environ.get(name) for name in THREADS}
-    os.environ.update(dict.fromkeys(THREADS, '1'))
+    before = {name: os.environ.get(name) for name in threads}
+    os.environ.update(threads)
     try:
         # a forked process would inherit the threads of torch, and locks of numba and BLAS, in an undefined state
         pool = ProcessPoolExecutor(jobs, get_context('spawn'), begin, arguments)
@@ -52,7 +56,7 @@ def processes(
 def mapped(
     function: Callable[[Given], Found], items: Sequence[Given], jobs: int, chunksize: int = 1
 ) -> Iterator[Found]:
-    """The results of a module's function, in the order of the items; with several jobs in as many processes."""
+    """The results of a module's function, in the order of the items; with several jobs from as many processes."""
     if jobs <= 1 or len(items) < 2:
         yield from map(function, items)
         return

@@ -63,8 +63,9 @@ def do_all(tasks: Sequence[Task], jobs: int) -> Iterator[Result]:
 
     profile = get_manager().get_profile()
     assert profile is not None  # noqa: S101
-    # new processes do not share the database connection of this one
-    with processes(min(jobs, len(tasks)), _begin, (profile.name, profile.dictionary)) as pool:
+    # new processes do not share the database connection of this one; with fewer threads than the decisions were made
+    # with, sums could differ in their last digits
+    with processes(min(jobs, len(tasks)), _begin, (profile.name, profile.dictionary), threads={}) as pool:
         for future in as_completed([pool.submit(do, task) for task in tasks]):
             yield future.result()
 
