@@ -66,7 +66,8 @@ class Propose(Model):
     model: str = Field('shipped', description='label of a proposal model, or its npz file')
     top_k: Count = Field(5, description='acceptable crystals proposed for each formula, as far as the library has them')
     min_distance: Fraction = Field(
-        0.85, description='least distance in sums of covalent radii; less for pairs that are known to bind shorter'
+        0.85,
+        description='least distance in sums of covalent radii; less for elements that are closer in known compounds',
     )
     generators: dict[Literal['enumeration', 'inverse_kmd', 'evolution', 'tree_search', 'gradient'], Positive] = Field(
         {'enumeration': 1.0},

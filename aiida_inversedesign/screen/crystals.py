@@ -126,7 +126,7 @@ class Volume(OfCrystals):
 class Distance(OfCrystals):
     """Whether all contacts, periodic images included, are at least ``propose.min_distance`` sums of covalent radii.
 
-    Pairs that bind shorter in known compounds have limits of their own (:mod:`aiida_inversedesign.chemistry.contacts`).
+    Elements that are closer in known compounds have lower limits (:mod:`aiida_inversedesign.chemistry.contacts`).
     Value is the contact that comes nearest to its limit, in these sums.
     """
 

@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from aiida_inversedesign.benchmarks.proposal.queries import read_cspml90
-from aiida_inversedesign.chemistry.contacts import fit_short_pairs
+from aiida_inversedesign.chemistry.contacts import fit_limits
 from aiida_inversedesign.chemistry.elements import element_table
 from aiida_inversedesign.libraries.aflow import read_aflow
 from aiida_inversedesign.libraries.importers import read_jsonl
@@ -45,12 +45,12 @@ def write_volumes(library: Library, path: Path) -> None:
 
 
 def write_short_contacts(library: Library, tested: frozenset[str], path: Path) -> None:
-    """Pairs of elements that bind shorter than their covalent radii say, in the compounds near the hull."""
+    """The contacts that the compounds near the hull keep, the tested ones left out."""
     near = lowest_of_each_formula(library, NEAR_HULL, tested)
     with path.open('w', newline='', encoding='utf-8') as handle:
         writer = csv.writer(handle, lineterminator='\n')
         writer.writerow(['first', 'second', 'compounds', 'limit'])
-        for (first, second), (number, least) in fit_short_pairs(item.crystal for item in near).items():
+        for (first, second), (number, least) in fit_limits(item.crystal for item in near).items():
             writer.writerow([first, second, number, f'{least:.3f}'])
 
 
