@@ -168,6 +168,16 @@ def test_an_unknown_key_of_a_space_is_answered_with_those_of_its_kind(space: Any
     assert says in found[f'space.{key}']
 
 
+@pytest.mark.parametrize(
+    ('key', 'section'),
+    [('window', 'goal.objectives'), ('property', 'goal.objectives or goal.constraints'), ('elements', 'goal.composition'), ('softness', 'screen')],
+)  # fmt: skip
+def test_a_key_belongs_to_what_is_within_its_section_before_other_sections(key: str, section: str) -> None:
+    with pytest.raises(CampaignFileError) as caught:
+        validate_campaign(broken('goal', {**VALID['goal'], key: 1}))
+    assert f'goal.{key} = 1: unknown key here: it belongs to {section}' in str(caught.value)
+
+
 def test_the_suggestion_stands_before_the_list() -> None:
     with pytest.raises(CampaignFileError) as caught:
         validate_campaign(broken('select', {'acquisition': 'EI'}))

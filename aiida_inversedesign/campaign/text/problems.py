@@ -268,12 +268,15 @@ def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
     hidden = value is _NOTHING or value is data or (finding.kind == 'value_error' and isinstance(value, dict))
     location, shown = _path(finding.location), '' if hidden else _show(value)
     if finding.kind == 'extra_forbidden':
-        key = finding.location[-1]
-        allowed = _keys_at(finding.location[:-1], data)
+        *here, key = finding.location
+        allowed = _keys_at(here, data)
         if finding.location[:2] == ('goal', 'constraints') and key in _keys_at(('goal', 'composition', 0), data):
             return Problem(location, shown, 'unknown key; limits on the formula itself belong in goal.composition')
         nearest = _nearest(key, allowed)
-        sections = [name for name in CampaignSpec.model_fields if key in _keys_at((name,), data)]
+        # a section within this one, or its entries, before another section of the file
+        within = [name for name in allowed if any(key in _keys_at((*here, name, *item), data) for item in ((), (0,)))]
+        sections = [_path((*here, name)) for name in within]
+        sections = sections or [name for name in CampaignSpec.model_fields if key in _keys_at((name,), data)]
         if nearest is None and sections:
             return Problem(location, shown, f'unknown key here: it belongs to {" or ".join(sections)}')
         expected = f'; expected {", ".join(allowed)}' if allowed else ''
