@@ -75,7 +75,8 @@ def test_a_given_volume_is_taken():
 
 def test_parents_of_more_sites_than_allowed_and_contacts_that_cannot_be_kept_are_reasons():
     assert child_of(family([TRICLINIC]), 4, 0.85, np.random.default_rng(0)) == 'every parent has more than 4 sites'
-    crowded = [child_of(family([ROCKSALT]), 2, 1.6, np.random.default_rng(seed)) for seed in range(4)]
+    # rock salt of NaCl has 22 Å³ for an atom
+    crowded = [child_of(family([ROCKSALT]), 2, 0.85, np.random.default_rng(seed), volume=8.0) for seed in range(4)]
     assert all(isinstance(item, str) and item.endswith('atoms too close') for item in crowded)
 
 
