@@ -170,8 +170,13 @@ def test_an_unknown_key_of_a_space_is_answered_with_those_of_its_kind(space: Any
 
 @pytest.mark.parametrize(
     ('key', 'section'),
-    [('window', 'goal.objectives'), ('property', 'goal.objectives or goal.constraints'), ('elements', 'goal.composition'), ('softness', 'screen')],
-)  # fmt: skip
+    [
+        ('window', 'goal.objectives'),
+        ('property', 'goal.objectives or goal.constraints'),
+        ('elements', 'goal.composition'),
+        ('softness', 'screen'),
+    ],
+)
 def test_a_key_belongs_to_what_is_within_its_section_before_other_sections(key: str, section: str) -> None:
     with pytest.raises(CampaignFileError) as caught:
         validate_campaign(broken('goal', {**VALID['goal'], key: 1}))
