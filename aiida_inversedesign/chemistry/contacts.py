@@ -30,11 +30,11 @@ REACH = 1.1
 ANY = '*'
 #: Fewest compounds that say how short the contacts of two elements, or of one, may be. Of 1 200 stable compounds left
 #: out of the fit, limits refuse 0.8 %, with 10 compounds 1.4 % (one limit of 0.85: 14.7 %, of 0.75: 1.6 %). Of their
-#: crystals in right templates they refuse 0.9 and 1.0 % (2.7, 0.5) and widen 2.2 and 3.5 % (12.7, 1.0); of those in wrong
-#: templates they refuse 8.5 and 9.6 % (14.1, 4.9): ``tests/benchmark/contact_limits.py``.
+#: crystals in right templates they refuse 0.9 and 1.0 % (2.7, 0.5) and widen 2.2 and 3.5 % (12.7, 1.0); of those in
+#: wrong templates they refuse 8.5 and 9.6 % (14.1, 4.9): ``tests/benchmark/contact_limits.py``.
 LEAST_COMPOUNDS = 30
-#: Share of known compounds that is passed over: one of 500 may have its atoms in the wrong place. With 0.01 limits refuse
-#: 2.2 % of the compounds left out, and 9.3 % of the crystals in wrong templates.
+#: Share of known compounds that is passed over: one of 500 may have its atoms in the wrong place. With 0.01 limits
+#: refuse 2.2 % of the compounds left out, and 9.3 % of the crystals in wrong templates.
 PASSED_OVER = 0.002
 
 

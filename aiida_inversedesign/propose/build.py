@@ -28,7 +28,7 @@ FEW = 6
 #: Largest volume, as a multiple of the predicted one, that a cell is widened to for a short contact. Of 5 537 crystals
 #: with the right prototype (1 200 held-out compounds, ranks 1 to 12) 3.1 % have a contact below its limit; of these
 #: 56 % keep it when widened by 1.15, 72 % by 1.3 and 76 % by 1.4, of the wrong ones 35, 54 and 61 %
-#: (``tests/benchmark/contact_limits.py``). It is the relaxation that heals the contact, and the wider cell lets it begin.
+#: (``tests/benchmark/contact_limits.py``). The relaxation heals the contact, and the wider cell lets it begin.
 WIDEST = 1.3
 
 
