@@ -2,7 +2,7 @@
 
 A rule with one number for all pairs rejects what is known: 0.85 of the covalent radii, which ShotgunCSP takes, is more
 than the shortest contact of every seventh stable compound of the Materials Project, intermetallics above all. So the
-limit of two elements is the shortest contact that known compounds of both have (``short_contacts.csv``, made by
+limit of two elements is the shortest contact that known compounds of both have (``shortest_contacts.csv``, made by
 :mod:`aiida_inversedesign.benchmarks.proposal.ship`), and for elements that are rarely together that of either with any
 other.
 """
@@ -41,7 +41,7 @@ PASSED_OVER = 0.002
 @functools.cache
 def known_limits() -> Mapping[Pair, float]:
     """The shortest contact of two elements, or of one and :data:`ANY`, in known compounds; symbols sorted."""
-    text = files('aiida_inversedesign.chemistry').joinpath('short_contacts.csv').read_text(encoding='utf-8')
+    text = files('aiida_inversedesign.chemistry').joinpath('shortest_contacts.csv').read_text(encoding='utf-8')
     return {(row['first'], row['second']): float(row['limit']) for row in csv.DictReader(text.splitlines())}
 
 

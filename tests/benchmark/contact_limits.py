@@ -15,8 +15,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
-from scipy.stats import binomtest
 
+from aiida_inversedesign.audit.metrics.intervals import wilson
 from aiida_inversedesign.chemistry.contacts import Pair, fit_limits, limit, shortest_contacts
 from aiida_inversedesign.chemistry.formulas import parse_formula, ratio_label
 from aiida_inversedesign.libraries.importers import read_jsonl
@@ -96,7 +96,7 @@ def _needed(contacts: Contacts, rule: Rule) -> float:
 
 def _share(refused) -> str:
     yes, number = int(np.sum(refused)), len(refused)
-    low, high = binomtest(yes, number).proportion_ci(method='wilson')
+    low, high = wilson(yes, number)
     return f'{100 * yes / number:.1f} [{100 * low:.1f}, {100 * high:.1f}]'
 
 

@@ -183,6 +183,15 @@ def test_a_key_belongs_to_what_is_within_its_section_before_other_sections(key: 
     assert f'goal.{key} = 1: unknown key here: it belongs to {section}' in str(caught.value)
 
 
+def test_a_key_of_another_kind_of_entry_belongs_to_the_sections_around_it_first() -> None:
+    limit = {'property': 'band_gap', 'max': 2.0, 'window': [1, 2], 'softness': 0.1}
+    with pytest.raises(CampaignFileError) as caught:
+        validate_campaign(broken('goal', {**VALID['goal'], 'constraints': [limit]}))
+    found = {problem.path: str(problem) for problem in caught.value.problems}
+    assert 'it belongs to goal.objectives' in found['goal.constraints[0].window']
+    assert 'it belongs to screen' in found['goal.constraints[0].softness']
+
+
 def test_the_suggestion_stands_before_the_list() -> None:
     with pytest.raises(CampaignFileError) as caught:
         validate_campaign(broken('select', {'acquisition': 'EI'}))

@@ -1,6 +1,6 @@
 """Makes the data that come with the package: ``python -m …propose.ship STRUCTURES FINGERPRINTS CSPML90``.
 
-Writes ``chemistry/element_volumes.csv``, ``chemistry/short_contacts.csv``, ``libraries/aflow.parquet`` and, from
+Writes ``chemistry/element_volumes.csv``, ``chemistry/shortest_contacts.csv``, ``libraries/aflow.parquet`` and, from
 the Materials Project structures (jsonl.gz), the proposal model ``propose/models/shipped.npz`` with its card
 ``shipped.json``. Fingerprints that the npz file lacks are computed. Takes about 25 min on one core.
 """
@@ -44,7 +44,7 @@ def write_volumes(library: Library, path: Path) -> None:
             writer.writerow([symbol, f'{value:.3f}', source])
 
 
-def write_short_contacts(library: Library, tested: frozenset[str], path: Path) -> None:
+def write_shortest_contacts(library: Library, tested: frozenset[str], path: Path) -> None:
     """The contacts that the compounds near the hull keep, the tested ones left out."""
     near = lowest_of_each_formula(library, NEAR_HULL, tested)
     with path.open('w', newline='', encoding='utf-8') as handle:
@@ -71,7 +71,7 @@ def main(structures: Path, fingerprints: Path, test: Path) -> None:
     write_volumes(library, package / 'chemistry' / 'element_volumes.csv')
     # the test crystals of the CSPML paper are kept out, so that the shipped model may be tested on them
     tested = frozenset(crystal.formula for _, crystal in read_cspml90(test)[0])
-    write_short_contacts(library, tested, package / 'chemistry' / 'short_contacts.csv')
+    write_shortest_contacts(library, tested, package / 'chemistry' / 'shortest_contacts.csv')
     report: Progress = lambda step, done: print(f'{step}: {done:.0%}', flush=True)  # noqa: E731
     model = train_on(library, seed=SEED, cache=fingerprints, exclude_formulas=tested, progress=report)
     (models / 'shipped.npz').write_bytes(model.to_bytes())

@@ -6,7 +6,7 @@ import difflib
 import functools
 import math
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -262,6 +262,20 @@ def _resolved(section: Any, value: Any) -> dict[str, Any]:
     return best if fits(best) >= 0 else {}
 
 
+def _sections_of(key: int | str, location: Sequence[int | str], data: Any) -> list[str]:
+    """The sections that allow a key, themselves or in their entries: within this one, else within the next larger."""
+    for depth in range(len(location), -1, -1):
+        around = location[:depth]
+        found = [
+            _path((*around, name))
+            for name in _keys_at(around, data)
+            if any(key in _keys_at((*around, name, *entry), data) for entry in ((), (0,)))
+        ]
+        if found:
+            return found
+    return []
+
+
 def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
     value = functools.reduce(_below, finding.location, data)
     # a section whose values do not go together is not written out again
@@ -273,11 +287,7 @@ def _problem(finding: Finding, data: Mapping[str, Any]) -> Problem:
         if finding.location[:2] == ('goal', 'constraints') and key in _keys_at(('goal', 'composition', 0), data):
             return Problem(location, shown, 'unknown key; limits on the formula itself belong in goal.composition')
         nearest = _nearest(key, allowed)
-        # a section within this one, or its entries, before another section of the file
-        within = [name for name in allowed if any(key in _keys_at((*here, name, *item), data) for item in ((), (0,)))]
-        sections = [_path((*here, name)) for name in within]
-        sections = sections or [name for name in CampaignSpec.model_fields if key in _keys_at((name,), data)]
-        if nearest is None and sections:
+        if nearest is None and (sections := _sections_of(key, here, data)):
             return Problem(location, shown, f'unknown key here: it belongs to {" or ".join(sections)}')
         expected = f'; expected {", ".join(allowed)}' if allowed else ''
         return Problem(location, shown, f'unknown key{expected}', nearest)
